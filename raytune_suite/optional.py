@@ -1,0 +1,48 @@
+"""Optional packages, imported late; where one is missing the message says what to install."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING
+
+from raytune_suite.errors import MissingPackageError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "torch": ("torch", "sklearn"),
+    "hyperopt": ("hyperopt",),
+    "bayesopt": ("bayes_opt",),
+    "pb2": ("sklearn",),
+    "configspace": ("ConfigSpace",),
+    "report": ("matplotlib",),
+}
+"""The modules that each extra of pyproject.toml brings."""
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import `module`, which the extra `extra` brings.
+
+    Raises:
+        MissingPackageError: If it is not installed.
+
+    Example:
+        >>> require("json", "torch").dumps([1])
+        '[1]'
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.split(".")[0] != module.split(".")[0]:
+            raise  # the package is there, but one that it needs itself is not
+        raise MissingPackageError(
+            f"this needs the package {module.split('.')[0]!r}, which is not installed: "
+            f"pip install 'raytune-suite[{extra}]'"
+        ) from error
+
+
+def available(extra: str) -> bool:
+    """Whether every module of an extra is installed (they are not imported)."""
+    return all(importlib.util.find_spec(module) is not None for module in EXTRAS[extra])

@@ -1,0 +1,76 @@
+"""The few types that all layers share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from raytune_suite.errors import ArgumentError
+
+Config: TypeAlias = dict[str, Any]
+"""One hyperparameter assignment: a (nested) dict of native Python values."""
+
+Mode: TypeAlias = Literal["min", "max"]
+"""The direction of the metric."""
+
+FAILED = math.inf
+"""The loss of an observation that failed: crashed, NaN, infinite or no number. It is worse than any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a searcher learns from one report of one trial.
+
+    Attributes:
+        trial_id: Ray's id of the trial.
+        config: The config as the searcher proposed it.
+        resource: How much the trial had been trained, in units of the study's `time_attr`.
+        loss: The metric, turned so that less is better; `FAILED` where the trial crashed or reported no finite number.
+        final: Whether the trial has ended, so that no further observation of it follows.
+    """
+
+    trial_id: str
+    config: Config
+    resource: float
+    loss: float
+    final: bool
+
+    @property
+    def failed(self) -> bool:
+        """Whether this is a crash or a metric that is no finite number."""
+        return self.loss == FAILED
+
+
+def check_mode(mode: str | None) -> Mode:
+    """Return `mode` if it is one.
+
+    Raises:
+        ArgumentError: If it is anything else.
+    """
+    if mode == "min":
+        return "min"
+    if mode == "max":
+        return "max"
+    raise ArgumentError(f"`mode` is {mode!r}, but must be 'min' or 'max'")
+
+
+def as_number(value: Any) -> float | None:
+    """`value` as a float where it is a real number (numpy and torch scalars included), else None.
+
+    NaN and infinities are numbers here. Booleans are not: a metric of True is nearly always a mistake.
+    """
+    if isinstance(value, bool) or value is None or isinstance(value, (str, bytes)):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def as_loss(value: Any, mode: Mode) -> float:
+    """`value` of the metric as a loss: less is better, and whatever is no finite number is `FAILED`."""
+    number = as_number(value)
+    if number is None or not math.isfinite(number):
+        return FAILED
+    return number if mode == "min" else -number
