@@ -1,0 +1,290 @@
+"""A search space: what a Ray user passes as `param_space`, compiled."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ray.tune.search.sample import Categorical, Domain, Function, Grid
+
+from raytune_suite.errors import ArgumentError, SpaceError, near
+from raytune_suite.spaces.configspace import from_configspace, to_configspace
+from raytune_suite.spaces.parameters import FEATURES, Condition, Parameter, read_number
+from raytune_suite.spaces.scales import Integers
+from raytune_suite.spaces.tree import Choice, Constant, Group, Leaf, Node, fresh, native
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from raytune_suite.types import Config
+
+_SEPARATOR = "/"
+
+
+class Space:
+    """A search space in Ray Tune's words, compiled and checked.
+
+    Parts that exist only sometimes are written as a choice among dicts that hold domains of their own. Such a config
+    holds only what belongs to the chosen dict. A constant in each (here "name") tells the options apart.
+
+    Attributes:
+        parameters: The parameters, in the order of the dict, depth first (a choice comes before what its options hold).
+        names: Their names.
+        constants: The values that never change, by path; those within options are not among them.
+        features: What the space contains, in the words of `FEATURES`.
+
+    Raises:
+        SpaceError: If anything in `param_space` cannot be used; the message names the path, the value and the remedy.
+
+    Example:
+        >>> import numpy as np
+        >>> from ray import tune
+        >>> sgd = {"name": "sgd", "momentum": tune.uniform(0, 1)}
+        >>> space = Space({"optimizer": tune.choice([sgd, {"name": "adam"}]), "batch": tune.qrandint(8, 64, 8)})
+        >>> space.names
+        ('optimizer', 'optimizer[0]/momentum', 'batch')
+        >>> space.encode({"optimizer": {"name": "adam"}, "batch": 64})
+        array([0.75  ,    nan, 0.9375])
+        >>> space.decode([0.1, 0.5, 0.0])
+        {'optimizer': {'name': 'sgd', 'momentum': 0.5}, 'batch': 8}
+        >>> space.contains(space.sample(np.random.default_rng(0)))
+        True
+    """
+
+    def __init__(self, param_space: Mapping[str, Any]) -> None:
+        """Compile `param_space`, the dict that a user of Ray Tune passes."""
+        if not isinstance(param_space, dict):
+            raise SpaceError(f"the space is {param_space!r}, but must be a dict of ray.tune domains")
+        parameters: list[Parameter] = []
+        self._root = _grow(param_space, "", None, parameters)
+        if not parameters:
+            raise SpaceError(f"the space {param_space!r} has no parameter: give at least one, e.g. tune.uniform(0, 1)")
+        self.parameters = tuple(parameters)
+        self.names = tuple(parameter.name for parameter in parameters)
+        for position, name in enumerate(self.names):
+            if name in self.names[:position]:
+                raise SpaceError(f"two parameters are named {name!r}: rename the key that has brackets")
+        self.constants: dict[str, Any] = dict(_constants(self._root))
+        self.features = frozenset[str]().union(*(parameter.features for parameter in parameters))
+        self._scales = tuple(parameter.scale for parameter in parameters)
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def __repr__(self) -> str:
+        return f"Space({', '.join(self.names)})"
+
+    def sample(self, rng: np.random.Generator) -> Config:
+        """Draw a config as Ray's random search would; all randomness comes from `rng`, one number per parameter."""
+        return self._decode(rng.random(len(self._scales)).tolist())
+
+    def check(self, config: Config) -> None:
+        """Check that `config` is a whole member, constants included.
+
+        Raises:
+            SpaceError: If not; the message says what is missing, unknown or out of bounds, and what is allowed.
+        """
+        self._read(config, strict=True)
+
+    def contains(self, config: Config) -> bool:
+        """Whether `check` would accept `config`."""
+        return self._root.matches(config)
+
+    def complete(self, config: Config) -> Config:
+        """`config` in native Python types and with the constants that it leaves out (those within options it may not).
+
+        Raises:
+            SpaceError: If it is no member.
+        """
+        completed: Config = self._root.build(self._read(config, strict=False))
+        return completed
+
+    def encode(self, config: Config) -> NDArray[np.float64]:
+        """The point of the unit cube for `config`, of shape (len(space),); inactive parameters are NaN.
+
+        Raises:
+            SpaceError: If `config` is no member. Constants outside options may be missing.
+        """
+        flat = self._read(config, strict=False)
+        units = (math.nan if v is None else scale.unit(v) for v, scale in zip(flat, self._scales, strict=True))
+        return np.fromiter(units, dtype=np.float64, count=len(flat))
+
+    def decode(self, vector: ArrayLike) -> Config:
+        """The config at `vector`, of shape (len(space),), each entry in [0, 1]; inactive entries may be NaN.
+
+        Raises:
+            SpaceError: If the shape is another, or an entry lies outside [0, 1], or an active one is NaN.
+        """
+        array = np.asarray(vector, dtype=np.float64)
+        if array.shape != (len(self._scales),):
+            raise SpaceError(f"the vector has shape {array.shape}, but the space has {len(self)} parameters")
+        return self._decode(array.tolist())
+
+    def flatten(self, config: Config) -> dict[str, Any]:
+        """The active parameters of `config` by name: native values, and for a choice the position of the option.
+
+        Raises:
+            SpaceError: If `config` is no member. Constants outside options may be missing.
+        """
+        flat = self._read(config, strict=False)
+        return {name: value for name, value in zip(self.names, flat, strict=True) if value is not None}
+
+    def unflatten(self, values: Mapping[str, Any]) -> Config:
+        """The config that `flatten` would turn into `values`; entries of inactive parameters are ignored.
+
+        Raises:
+            SpaceError: If an active parameter is missing, a name unknown, or a value out of bounds.
+        """
+        for name in values:
+            if name not in self.names:
+                raise SpaceError(f"unknown parameter {name!r}{near(name, self.names)}")
+        flat = [p.accept(values[p.name]) if p.name in values else None for p in self.parameters]
+        config: Config = self._root.build(flat)
+        return config
+
+    @property
+    def grid_size(self) -> int:
+        """The number of configs of `grid`.
+
+        Raises:
+            SpaceError: If a parameter has no finite number of values.
+        """
+        return self._root.count()
+
+    def grid(self) -> Iterator[Config]:
+        """All configs of a space whose parameters all have finitely many values, the last parameter fastest.
+
+        Choices, tune.grid_search, integers and quantized domains expand to all their values; what belongs to an option
+        expands only under it.
+
+        Raises:
+            SpaceError: If a parameter has no finite number of values.
+        """
+        self._root.count()  # refuse now, not at the first config
+        flat: list[Any] = [None] * len(self)
+        return (self._root.build(flat) for _ in self._root.assignments(flat))
+
+    def refuse(self, who: str, *, supported: Collection[str], remedy: str) -> None:
+        """Refuse this space on behalf of `who`, if it has a feature that is not among those `supported`.
+
+        Args:
+            who: Who cannot serve it, e.g. "searcher 'gp'".
+            supported: Words of `FEATURES`.
+            remedy: What to do instead, e.g. "use tpe or random".
+
+        Raises:
+            SpaceError: Naming the first parameter that cannot be served, and why.
+            ArgumentError: If `supported` has a word that is no feature.
+        """
+        for feature in supported:
+            if feature not in FEATURES:
+                raise ArgumentError(f"unknown feature {feature!r} of a space{near(feature, FEATURES)}")
+        for parameter in self.parameters:
+            for feature, words in FEATURES.items():
+                if feature in parameter.features and feature not in supported:
+                    raise SpaceError(f"{who} cannot serve {parameter.name!r}, which {words}: {remedy}")
+
+    def to_configspace(self, seed: int | None = None) -> Any:
+        """This space as a `ConfigSpace.ConfigurationSpace`, with log scales and conditions.
+
+        Quantized parameters become integers that count the steps; the categories of a choice stay as they are if they
+        are all strings or all numbers, else they become positions. `from_configspace` undoes both.
+
+        Raises:
+            MissingPackageError: If ConfigSpace is not installed.
+        """
+        return to_configspace(self.parameters, seed)
+
+    def from_configspace(self, configuration: Mapping[str, Any]) -> Config:
+        """The config of a `Configuration` (or dict) that comes from the space of `to_configspace`.
+
+        Raises:
+            SpaceError: If it does not fit this space.
+        """
+        return self.unflatten(from_configspace(self.parameters, configuration))
+
+    def _decode(self, units: list[float]) -> Config:
+        flat: list[Any] = []
+        for unit, scale in zip(units, self._scales, strict=True):
+            if 0.0 <= unit <= 1.0:
+                flat.append(scale.value(unit))
+            elif math.isnan(unit):
+                flat.append(None)
+            else:
+                self.parameters[len(flat)].value(unit)  # raises
+        config: Config = self._root.build(flat)
+        return config
+
+    def _read(self, config: Config, *, strict: bool) -> list[Any]:
+        flat: list[Any] = [None] * len(self._scales)
+        self._root.read(config, flat, strict=strict)
+        return flat
+
+
+def _grow(value: Any, path: str, condition: Condition | None, parameters: list[Parameter]) -> Node:
+    """The node for one part of a param space; its parameters are appended to `parameters`."""
+    if isinstance(value, Categorical):
+        return _grow_choice(value.categories, path, condition, parameters, grid=isinstance(value.sampler, Grid))
+    if isinstance(value, dict) and "grid_search" in value:
+        if len(value) > 1 or not isinstance(value["grid_search"], list):
+            raise SpaceError(
+                f"{path or 'the space'!r} is {value!r}, but must be tune.grid_search([...]) and nothing else"
+            )
+        return _grow_choice(value["grid_search"], path, condition, parameters, grid=True)
+    if isinstance(value, Function) or (isinstance(value, dict) and value.keys() == {"eval"}):
+        raise SpaceError(
+            f"{path!r} is a tune.sample_from, whose values no searcher can model: "
+            "nest domains in the dicts of a tune.choice, or compute it in the trainable"
+        )
+    if isinstance(value, Domain):
+        parameters.append(read_number(value, path, condition))
+        return Leaf(len(parameters) - 1, parameters[-1])
+    if isinstance(value, dict):
+        children = {}
+        for key, child in value.items():
+            if not isinstance(key, str) or not key or _SEPARATOR in key:
+                where = f" in {path!r}" if path else ""
+                raise SpaceError(f"the key {key!r}{where} must be a non-empty string without {_SEPARATOR!r}: rename it")
+            children[key] = _grow(child, f"{path}{_SEPARATOR}{key}" if path else key, condition, parameters)
+        return Group(path, children)
+    if _holds_domain(value):
+        raise SpaceError(f"{path!r} is {value!r}, a domain inside a {type(value).__name__}: put it in a dict instead")
+    return Constant(path, fresh(native(value)))
+
+
+def _grow_choice(
+    categories: list[Any], path: str, condition: Condition | None, parameters: list[Parameter], *, grid: bool
+) -> Choice:
+    """The node for a choice; only options that hold domains are looked into."""
+    if not categories:
+        raise SpaceError(f"parameter {path!r} is a choice among nothing: give it at least one option")
+    slot, options = len(parameters), tuple(native(category) for category in categories)
+    parameters.append(Parameter(path, "categorical", Integers(0, len(options) - 1), options, condition, grid))
+    nodes: list[Node] = []
+    for position, option in enumerate(options):
+        below = f"{path}[{position}]"
+        holds = _holds_domain(option)
+        nodes.append(_grow(option, below, Condition(path, position), parameters) if holds else Constant(below, option))
+    return Choice(slot, parameters[slot], tuple(nodes))
+
+
+def _holds_domain(value: Any) -> bool:
+    """Whether `value` is, or contains at any depth, something that Ray would sample."""
+    if isinstance(value, dict):
+        marked = value.keys() in ({"grid_search"}, {"eval"})
+        return marked or any(_holds_domain(inner) for inner in value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(_holds_domain(inner) for inner in value)
+    return isinstance(value, Domain)
+
+
+def _constants(node: Node) -> Iterator[tuple[str, Any]]:
+    """Path and value of the constants outside options."""
+    if isinstance(node, Constant):
+        yield node.path, node.value
+    elif isinstance(node, Group):
+        for child in node.children.values():
+            yield from _constants(child)
