@@ -12,7 +12,8 @@ from raytune_suite.errors import ArgumentError, SpaceError, near
 from raytune_suite.spaces.configspace import from_configspace, to_configspace
 from raytune_suite.spaces.parameters import FEATURES, Condition, Parameter, read_number
 from raytune_suite.spaces.scales import Integers
-from raytune_suite.spaces.tree import Choice, Constant, Group, Leaf, Node, fresh, native
+from raytune_suite.spaces.tree import Choice, Constant, Group, Leaf, Node
+from raytune_suite.spaces.values import fresh, native
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -54,7 +55,7 @@ class Space:
         True
     """
 
-    def __init__(self, param_space: Mapping[str, Any]) -> None:
+    def __init__(self, param_space: dict[str, Any]) -> None:
         """Compile `param_space`, the dict that a user of Ray Tune passes."""
         if not isinstance(param_space, dict):
             raise SpaceError(f"the space is {param_space!r}, but must be a dict of ray.tune domains")

@@ -14,8 +14,7 @@ from ray.tune.search.sample import Quantized
 
 from raytune_suite.spaces import Space
 
-settings.register_profile("quick", max_examples=60, deadline=None)
-settings.load_profile("quick")
+quick = settings(max_examples=60, deadline=None)
 
 UNITS = st.floats(0.0, 1.0)
 
@@ -89,6 +88,7 @@ def compiled(param_space: dict[str, Any]) -> Space:
         raise
 
 
+@quick
 @given(numbers(), UNITS)
 def test_every_unit_value_is_a_member_and_survives_the_round_trip(domain: Any, unit: float) -> None:
     space = Space({"x": domain})
@@ -113,6 +113,7 @@ def test_every_unit_value_is_a_member_and_survives_the_round_trip(domain: Any, u
         assert (space.encode({"x": again}) == encoded).all()
 
 
+@quick
 @given(numbers(), st.integers(0, 2**32 - 1))
 def test_what_ray_samples_is_a_member_and_survives_the_round_trip(domain: Any, seed: int) -> None:
     space = Space({"x": domain})
@@ -126,6 +127,7 @@ def test_what_ray_samples_is_a_member_and_survives_the_round_trip(domain: Any, s
         assert again == (value if discrete else pytest.approx(value, rel=1e-9, abs=1e-6))
 
 
+@quick
 @given(spaces(), st.integers(0, 2**32 - 1))
 def test_whole_spaces_round_trip(param_space: dict[str, Any], seed: int) -> None:
     space = compiled(param_space)
@@ -146,6 +148,7 @@ def test_whole_spaces_round_trip(param_space: dict[str, Any], seed: int) -> None
         assert space.complete(config) == config
 
 
+@quick
 @given(spaces())
 def test_the_corners_of_the_cube_are_members(param_space: dict[str, Any]) -> None:
     space = compiled(param_space)
@@ -163,6 +166,29 @@ def test_discrete_values_have_equal_cells_encoded_by_their_middles(size: int, ki
         assert space.decode([(value + 1 - 1e-9) / size]) == {"x": value}
     assert space.decode([0.0]) == {"x": 0}
     assert space.decode([1.0]) == {"x": size - 1}
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        tune.lograndint(1, 2**40),
+        tune.lograndint(2**40 - 9, 2**40),
+        tune.qlograndint(3, 3 * 2**40, 3),
+        tune.randint(-(2**47), 2**47),
+        tune.randint(2**62, 2**62 + 5),
+        quantized(-1.0, 1.0, 2.0**-46, log=False),
+        quantized(2.0**-40, 1.0, 2.0**-40, log=True),
+        tune.qrandn(0.0, 1.0, 1.1e-7),
+        tune.qrandn(-100.3, 0.001, 1.0),
+    ],
+)
+def test_the_finest_grids_survive_the_round_trip(domain: Any) -> None:
+    space = Space({"x": domain})
+    for unit in [0.0, 1e-16, 1e-9, *np.random.default_rng(0).random(200).tolist(), 1 - 1e-9, math.nextafter(1, 0), 1.0]:
+        config = space.decode([unit])
+        vector = space.encode(config)
+        assert space.decode(vector) == config
+        assert space.encode(space.decode(vector)) == vector
 
 
 def test_log_integers_have_ray_s_cells() -> None:
@@ -209,8 +235,8 @@ def test_continuous_draws_have_ray_s_distribution(domain: Any) -> None:
     assert stats.ks_2samp(ours, domain.sample(size=5000, random_state=1)).pvalue > 0.001
 
 
+@settings(max_examples=15, deadline=None)
 @given(spaces(), st.integers(0, 2**32 - 1))
-@settings(max_examples=15)
 def test_configspace_gives_members(param_space: dict[str, Any], seed: int) -> None:
     pytest.importorskip("ConfigSpace")
     space = compiled(param_space)

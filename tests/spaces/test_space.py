@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from ray import tune
 from ray.tune.search.sample import Domain, Float, Integer, Quantized, Uniform
+from ray.tune.search.variant_generator import generate_variants
 
 from raytune_suite.errors import ArgumentError, SpaceError
 from raytune_suite.spaces import FEATURES, Condition, Space
@@ -139,6 +140,14 @@ def test_parameters_are_named_in_the_order_of_the_dict_depth_first() -> None:
     assert space.parameters[4].condition is None
     assert space.constants == {"epochs": 3}
     assert repr(space).startswith("Space(optimizer, ")
+
+
+def test_ray_s_own_random_search_makes_members() -> None:
+    param_space = {**OPTIMIZERS, "width": tune.grid_search([1, 2]), "n": tune.qlograndint(8, 64, 8)}
+    space = Space(param_space)
+    for seed in range(20):
+        for _, config in generate_variants(param_space, random_state=seed):
+            space.check(config)
 
 
 def test_inactive_parameters_are_nan_and_ignored() -> None:
