@@ -1,0 +1,164 @@
+"""The table of methods, and how a name becomes a wired pair of searcher and scheduler.
+
+A method is a pair: the searcher proposes configs, the scheduler decides which trials go on. The names of the table
+are the field's; any searcher and any scheduler can be composed as "searcher+scheduler", for example "tpe+asha".
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from raytune_suite.errors import ArgumentError, UnknownNameError
+from raytune_suite.schedulers import SCHEDULERS, StudyScheduler, StudySearcher
+from raytune_suite.searchers import SEARCHERS, AskTellSearcher
+
+if TYPE_CHECKING:
+    from ray import tune
+    from ray.tune.search import Searcher
+
+
+class Recipe(NamedTuple):
+    """The names of a method's searcher and scheduler, and what it is in a line."""
+
+    searcher: str
+    scheduler: str
+    summary: str
+
+
+METHODS: dict[str, Recipe] = {
+    "random": Recipe("random", "fifo", "independent random configs, each trained to its end"),
+    "sobol": Recipe("sobol", "fifo", "a scrambled Sobol sequence: more even than random"),
+    "grid": Recipe("grid", "fifo", "every config of a finite space once"),
+    "tpe": Recipe("tpe", "fifo", "tree-structured Parzen estimator, from hyperopt"),
+    "gp": Recipe("gp", "fifo", "Bayesian optimization with a Gaussian process"),
+    "median": Recipe("random", "median", "random configs; those below the median of the others are stopped"),
+    "asha": Recipe("random", "asha", "random configs; asynchronous halving stops all but the best 1/eta at each rung"),
+    "hyperband": Recipe("random", "hyperband", "random configs; synchronous brackets pause, promote and resume"),
+    "pbt": Recipe("random", "pbt", "population based training: bad members copy good ones and perturb their config"),
+    "pb2": Recipe("random", "pb2", "as pbt, with a Gaussian process that chooses the new config"),
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A searcher and a scheduler that belong together, ready for Ray.
+
+    Attributes:
+        name: What it is called.
+        searcher: Any Ray Tune searcher that can be saved.
+        scheduler: One of this package's schedulers, or any other of Ray's in `StockScheduler`.
+
+    Example:
+        >>> from ray import tune
+        >>> space = {"lr": tune.loguniform(1e-4, 1.0)}
+        >>> method = make_method("asha", space, metric="loss", mode="min", max_t=27)
+        >>> config = method.tune_config(num_samples=10)
+        >>> # tune.Tuner(train, param_space=space, tune_config=config).fit()
+    """
+
+    name: str
+    searcher: Searcher
+    scheduler: StudyScheduler
+
+    def tune_config(self, **options: Any) -> tune.TuneConfig:
+        """A `tune.TuneConfig` with this method in it; `options` are its other fields, such as `num_samples`.
+
+        Raises:
+            ArgumentError: If an option would undo the wiring.
+        """
+        from ray import tune
+
+        if "max_concurrent_trials" in options:
+            raise ArgumentError(
+                "`max_concurrent_trials` counts paused trials, so that a rung may never fill: "
+                "give `max_concurrent` to `make_method` instead"
+            )
+        for name in ("search_alg", "scheduler"):
+            if name in options:
+                raise ArgumentError(f"`{name}` is what this method brings: leave it out")
+        searcher = StudySearcher(self.searcher, self.scheduler)
+        return tune.TuneConfig(search_alg=searcher, scheduler=self.scheduler, **options)
+
+
+def parts(name: str) -> tuple[str, str]:
+    """The names of the searcher and the scheduler of a method.
+
+    Raises:
+        UnknownNameError: If there is no such method, searcher or scheduler; the message suggests a near one.
+
+    Example:
+        >>> parts("asha"), parts("tpe+asha")
+        (('random', 'asha'), ('tpe', 'asha'))
+    """
+    if not isinstance(name, str):
+        raise ArgumentError(f"`method` is {name!r}, but must be a name such as 'asha' or 'tpe+asha', or a Method")
+    if name in METHODS:
+        return METHODS[name].searcher, METHODS[name].scheduler
+    searcher, plus, scheduler = name.partition("+")
+    if not plus:
+        raise UnknownNameError("method", name, METHODS)
+    SEARCHERS.place(searcher)
+    SCHEDULERS.place(scheduler)
+    return searcher, scheduler
+
+
+def make_method(
+    name: str,
+    space: dict[str, Any] | None = None,
+    *,
+    metric: str | None = None,
+    mode: str | None = None,
+    max_t: int | None = None,
+    time_attr: str = "training_iteration",
+    max_concurrent: int | None = None,
+    seed: int = 0,
+    **arguments: Any,
+) -> Method:
+    """Make the method called `name`.
+
+    Args:
+        name: A method ("asha") or a pair ("tpe+asha"); `raytune-suite list methods` shows them.
+        space: The search space in Ray Tune's own objects. Left out, it is the one given to `tune.Tuner`; then it is
+            checked only there. The population methods need it here.
+        metric: The name of the reported value to optimize; left out, `tune.TuneConfig(metric=...)` gives it.
+        mode: "min" or "max", as for the metric.
+        max_t: The most resource of a trial, in units of `time_attr`.
+        time_attr: The reported value that counts how much a trial has been trained.
+        max_concurrent: The most trials that run at once; None for as many as the cluster can place.
+        seed: Drives all draws of the method.
+        arguments: The arguments of the searcher and the scheduler, such as `eta=4`.
+
+    Raises:
+        UnknownNameError: If the name or an argument is unknown.
+        ArgumentError: If an argument cannot be used.
+        SpaceError: If the space is malformed, or has a part that the method cannot serve.
+        MissingPackageError: If the method needs a package that is not installed.
+    """
+    searcher_name, scheduler_name = parts(name)
+    searcher_class, scheduler_class = SEARCHERS[searcher_name], SCHEDULERS[scheduler_name]
+    known = {side: options(side) for side in (searcher_class, scheduler_class)}
+    for argument in arguments:
+        if not any(argument in names for names in known.values()):
+            everything = sorted(set().union(*known.values()))
+            raise UnknownNameError(f"argument of method {name!r}:", argument, everything)
+    if max_t is None and scheduler_class.ladder:
+        raise ArgumentError(f"method {name!r} needs `max_t`: the most {time_attr} that a trial may have")
+    common: dict[str, Any] = {"space": space, "metric": metric, "mode": mode, "time_attr": time_attr, "seed": seed}
+    own = {side: {key: value for key, value in arguments.items() if key in known[side]} for side in known}
+    scheduler = scheduler_class(max_t=max_t, max_concurrent=max_concurrent, **common, **own[scheduler_class])
+    return Method(name, searcher_class(**common, **own[searcher_class]), scheduler)
+
+
+def options(side: type[Any]) -> tuple[str, ...]:
+    """The names of the arguments that a searcher or scheduler class adds to the common ones.
+
+    Example:
+        >>> options(SCHEDULERS["asha"])
+        ('min_t', 'eta', 'brackets')
+    """
+    common = {"self", "space", "metric", "mode", "max_t", "time_attr", "seed", "max_concurrent"}
+    own = inspect.signature(side.__init__).parameters.values()
+    names = [p.name for p in own if p.kind is p.KEYWORD_ONLY and p.name not in common]
+    return (*names, *(("points_to_evaluate",) if issubclass(side, AskTellSearcher) else ()))

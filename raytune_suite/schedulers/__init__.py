@@ -1,0 +1,20 @@
+"""Schedulers: each decides which trials go on, is an ordinary Ray Tune `TrialScheduler`, and can be taken alone.
+
+One file per scheduler. To add one: a file with a final subclass of `StudyScheduler` (or of `StockScheduler`, if Ray
+has it and it works), and a line below; the conformance suite then covers it.
+"""
+
+from __future__ import annotations
+
+from raytune_suite.registry import Registry
+from raytune_suite.schedulers.base import StudyScheduler, StudySearcher
+
+__all__ = ["SCHEDULERS", "StudyScheduler", "StudySearcher"]
+
+SCHEDULERS: Registry[type[StudyScheduler]] = Registry("scheduler")
+SCHEDULERS.add("fifo", "raytune_suite.schedulers.fifo:FIFO")
+SCHEDULERS.add("asha", "raytune_suite.schedulers.asha:ASHA")
+SCHEDULERS.add("hyperband", "raytune_suite.schedulers.hyperband:Hyperband")
+SCHEDULERS.add("median", "raytune_suite.schedulers.median:MedianStopping")
+SCHEDULERS.add("pbt", "raytune_suite.schedulers.pbt:PBT")
+SCHEDULERS.add("pb2", "raytune_suite.schedulers.pb2:PB2")

@@ -1,0 +1,398 @@
+"""`StudyScheduler`, the base of all schedulers, and `StudySearcher`, which saves a scheduler with its study.
+
+The base owns what is the same for all of them: the direction of the metric, missing and failed metrics, reports that
+come twice after a fault, the most resource that a trial may have, the number of trials at once, and the state.
+
+**State.** Ray saves a searcher with each snapshot of a study and never saves a scheduler (ray#30838): after a restore
+its ASHA has forgotten its rungs and its HyperBand hangs. Here the scheduler's state travels in the searcher's:
+`StudySearcher` wraps any searcher, as Ray's own `ConcurrencyLimiter` does, and its state is the scheduler's. On a
+restore Ray hands back the state first and then adds every trial again, as a new object; the scheduler waits for the
+first call of another kind and then loads its state with the new trial objects in place of the old.
+"""
+
+from __future__ import annotations
+
+import abc
+import io
+import pickle
+import warnings
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, Unpack, final
+
+import cloudpickle
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from raytune_suite import seeding
+from raytune_suite.errors import ArgumentError
+from raytune_suite.spaces import FEATURES, Space
+from raytune_suite.types import FAILED, Mode, as_loss, as_number, check_mode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SchedulerArgs(TypedDict, total=False):
+    """The arguments that every scheduler takes, all by keyword.
+
+    Attributes:
+        space: The search space; only the schedulers that change a config need it.
+        metric: The name of the reported value to optimize. Without it `tune.TuneConfig` gives it.
+        mode: "min" or "max", as for the metric.
+        time_attr: The reported value that counts how much a trial has been trained.
+        max_t: The most resource of a trial, in units of `time_attr`; it ends there. None: it ends by itself.
+        max_concurrent: The most trials that may run at once. None: as many as the cluster can place.
+        seed: Drives all draws of this scheduler.
+    """
+
+    space: dict[str, Any] | None
+    metric: str | None
+    mode: str | None
+    time_attr: str
+    max_t: int | None
+    max_concurrent: int | None
+    seed: int
+
+
+class Seen(NamedTuple):
+    """The last report that a trial made, and what was decided on it."""
+
+    resource: float
+    decision: str
+
+
+class StudyScheduler(TrialScheduler, abc.ABC):
+    """A Ray Tune scheduler that remembers.
+
+    Attributes:
+        features: The features of a space (`Space.features`) that this scheduler serves; others are refused by name.
+        instead: What to take for a space that it cannot serve.
+        extra: The extra of this package that it needs, or None.
+        ladder: Whether it decides by resource, so that `max_t` must be given.
+        pauses: Whether it pauses trials or clones them, so that a trainable without checkpoints starts again.
+        stops_failed: Whether a trial is stopped that reports no finite number.
+        rewinds: Whether a trial's resource may go back (by cloning); else a report at a resource that was seen before
+            is a replay after a fault, and gets the same decision again without a second look.
+        stopped_early: The ids of the trials that it stopped before `max_t`.
+    """
+
+    features: ClassVar[frozenset[str]] = frozenset(FEATURES)
+    instead: ClassVar[str] = "use another scheduler"
+    extra: ClassVar[str | None] = None
+    ladder: ClassVar[bool] = True
+    pauses: ClassVar[bool] = False
+    stops_failed: ClassVar[bool] = True
+    rewinds: ClassVar[bool] = False
+    _supports_buffered_results = False
+
+    def __init__(self, **args: Unpack[SchedulerArgs]) -> None:
+        """See `SchedulerArgs`. Leaves add arguments of their own.
+
+        Raises:
+            ArgumentError: If an argument cannot be used.
+            SpaceError: If the space has a feature that this scheduler cannot serve.
+        """
+        super().__init__()
+        mode = args.get("mode")
+        self._metric = args.get("metric")
+        self._mode: Mode | None = None if mode is None else check_mode(mode)
+        self.time_attr = args.get("time_attr", "training_iteration")
+        self.seed = seeding.check_seed(args.get("seed", 0))
+        self.max_t = args.get("max_t")
+        if self.max_t is None and self.ladder:
+            raise ArgumentError(f"{type(self).__name__} needs `max_t`: the most {self.time_attr} that a trial may have")
+        self.max_concurrent = args.get("max_concurrent")
+        for name, value in (("max_t", self.max_t), ("max_concurrent", self.max_concurrent)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise ArgumentError(f"`{name}` is {value!r}, but must be an integer of 1 or more")
+        space = args.get("space")
+        self.space = None if space is None else Space(space)
+        if self.space is not None:
+            self.space.refuse(f"scheduler {type(self).__name__}", supported=self.features, remedy=self.instead)
+        self.stopped_early: set[str] = set()
+        self._trials: dict[str, Trial] = {}
+        self._known: set[str] = set()
+        self._seen: dict[str, Seen] = {}
+        self._saved: bytes | None = None
+        self._saved_paused: frozenset[str] = frozenset()
+        self._readded: dict[str, Trial] = {}
+
+    # ---- what a leaf writes -----------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def added(self, controller: Any, trial: Trial) -> None:
+        """A trial is new."""
+
+    @abc.abstractmethod
+    def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:
+        """CONTINUE, PAUSE or STOP (or NOOP, if the trial was paused here) after a report below `max_t`.
+
+        After a PAUSE this may be asked again for the same report. `result` holds the metric and `time_attr`; `loss` is the metric turned so that less is better.
+        """
+
+    @abc.abstractmethod
+    def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:
+        """A trial has ended; `result` is its last, or None where no decision was made on it or the metric failed."""
+
+    @abc.abstractmethod
+    def choose(self, controller: Any) -> Trial | None:
+        """The trial to run next, or None where any pending one will do."""
+
+    def errored(self, controller: Any, trial: Trial) -> None:
+        """A trial has crashed; if Ray tries it again, its status is PENDING thereafter, else ERROR."""
+
+    def before_save(self) -> None:
+        """Make the state picklable."""
+
+    def waiting(self) -> bool:
+        """Whether paused trials are due to go on, so that no new trial should come before them."""
+        return False
+
+    # ---- Ray's interface --------------------------------------------------------------------------------------
+
+    def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:  # noqa: ARG002 - Ray's
+        """Take what `tune.TuneConfig` says; False where it contradicts the constructor's arguments."""
+        if (metric and self._metric not in (None, metric)) or (mode and self._mode not in (None, mode)):
+            return False
+        self._metric = metric or self._metric
+        self._mode = check_mode(mode) if mode else self._mode
+        return True
+
+    @final
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Take a new trial, or an old one again after a fault.
+
+        Raises:
+            ArgumentError: If nobody has given the metric or the mode.
+        """
+        for name, value in (("metric", self._metric), ("mode", self._mode)):
+            if value is None:
+                raise ArgumentError(
+                    f"{type(self).__name__} has no `{name}`: give it to the scheduler or to `tune.TuneConfig({name}=...)`"
+                )
+        if self._saved is not None:
+            self._readded[trial.trial_id] = trial
+            if trial.trial_id in self._saved_paused and trial.status == Trial.PENDING:
+                trial.set_status(Trial.PAUSED)  # Ray would start it at once, before its promotion
+        elif trial.trial_id in self._known:
+            self._trials.pop(trial.trial_id, None)
+            self._trials[trial.trial_id] = trial
+        elif trial.is_finished():
+            warnings.warn(
+                f"{type(self).__name__} was restored without its state and starts again with empty rungs: "
+                "let `make_method(...).tune_config()` or `rts.tune` wire it, so that its state is saved",
+                stacklevel=2,
+            )
+        else:
+            self._take(tune_controller, trial)
+
+    @final
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Decide after a report. One without the metric or the resource decides nothing."""
+        self._finish_restore(tune_controller)
+        resource = as_number(result.get(self.time_attr))
+        if resource is None or self._metric not in result:
+            return str(TrialScheduler.CONTINUE)
+        seen = self._seen.get(trial.trial_id)
+        if seen is not None and not self.rewinds and resource <= seen.resource:
+            if seen.decision != TrialScheduler.PAUSE:
+                return seen.decision if resource == seen.resource else str(TrialScheduler.CONTINUE)
+            if resource < seen.resource:
+                warnings.warn(
+                    f"a trial that was paused at {self.time_attr} = {seen.resource:g} went on from {resource:g}: its "
+                    "trainable saves no checkpoint at each report, so that what lies between is trained again",
+                    stacklevel=2,
+                )
+                return str(TrialScheduler.CONTINUE)
+        loss = as_loss(result[self._metric], check_mode(self._mode))
+        at_end = self.max_t is not None and resource >= self.max_t
+        if at_end or (loss == FAILED and self.stops_failed):
+            decision = str(TrialScheduler.STOP)
+        else:
+            decision = self.decide(tune_controller, trial, result, loss)
+            self._seen[trial.trial_id] = Seen(resource, decision)
+        if decision == TrialScheduler.STOP and not at_end:
+            self.stopped_early.add(trial.trial_id)
+        return decision
+
+    @final
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """A running trial has ended."""
+        self._finish_restore(tune_controller)
+        seen = self._seen.pop(trial.trial_id, None)
+        self._trials.pop(trial.trial_id, None)
+        resource = as_number(result.get(self.time_attr))
+        fresh = resource is not None and (seen is None or self.rewinds or resource > seen.resource)
+        good = as_loss(result.get(self._metric), check_mode(self._mode)) != FAILED
+        self.ended(tune_controller, trial, result if fresh and good else None)
+
+    @final
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """A pending or paused trial has ended."""
+        self._finish_restore(tune_controller)
+        self._seen.pop(trial.trial_id, None)
+        self._trials.pop(trial.trial_id, None)
+        self.ended(tune_controller, trial, None)
+
+    @final
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """A trial has crashed; Ray adds it again if it will be tried again."""
+        self._finish_restore(tune_controller)
+        self.errored(tune_controller, trial)
+
+    @final
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """The trial to run next, if it matters which."""
+        self._finish_restore(tune_controller)
+        trial = self.choose(tune_controller)
+        if trial is not None and trial.status == Trial.PAUSED and self.full():
+            return None
+        return trial
+
+    def debug_string(self) -> str:
+        """One line about the state."""
+        return f"{type(self).__name__}: {len(self._known)} trials, {len(self.stopped_early)} stopped early"
+
+    @final
+    def save(self, checkpoint_path: str) -> None:
+        """Write the state to a file."""
+        with open(checkpoint_path, "wb") as file:  # noqa: PTH123 - Ray hands a str
+            pickle.dump(self.get_state(), file)
+
+    @final
+    def restore(self, checkpoint_path: str) -> None:
+        """Read the state from a file; to be called before Ray adds the trials again."""
+        with open(checkpoint_path, "rb") as file:  # noqa: PTH123 - Ray hands a str
+            self.set_state(pickle.load(file))  # noqa: S301 - our own file
+
+    # ---- state and counts -------------------------------------------------------------------------------------
+
+    @final
+    def get_state(self) -> dict[str, Any]:
+        """The state, with the ids of the trials in place of Ray's objects."""
+        if self._saved is not None:  # restored and saved again before anything happened
+            return {"paused": self._saved_paused, "state": self._saved}
+        self.before_save()
+        buffer = io.BytesIO()
+        _Pickler(buffer).dump(self.__dict__)
+        paused = frozenset(name for name, trial in self._trials.items() if trial.status == Trial.PAUSED)
+        return {"paused": paused, "state": buffer.getvalue()}
+
+    @final
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Become what was saved, as soon as Ray has added all trials again."""
+        self._saved, self._saved_paused, self._readded = state["state"], state["paused"], {}
+
+    @final
+    def live(self) -> list[Trial]:
+        """The trials that have not ended, oldest first."""
+        return [trial for trial in self._trials.values() if not trial.is_finished()]
+
+    @final
+    def full(self) -> bool:
+        """Whether as many trials run or are about to run as `max_concurrent` allows."""
+        if self.max_concurrent is None:
+            return False
+        active = sum(trial.status in (Trial.RUNNING, Trial.PENDING) for trial in self.live())
+        return active >= self.max_concurrent
+
+    def _take(self, controller: Any, trial: Trial) -> None:
+        self._trials[trial.trial_id] = trial
+        self._known.add(trial.trial_id)
+        self.added(controller, trial)
+
+    def _finish_restore(self, controller: Any) -> None:
+        if self._saved is None:
+            return
+        saved, readded = self._saved, self._readded
+        self.__dict__.update(_Unpickler(io.BytesIO(saved), readded).load())
+        self._saved, self._saved_paused, self._readded = None, frozenset(), {}
+        for name, trial in readded.items():
+            if name not in self._known and not trial.is_finished():
+                self._take(controller, trial)
+
+
+class StudySearcher(Searcher):
+    """A searcher and the scheduler that shall be saved with it, as one Ray Tune searcher.
+
+    It also keeps to `max_concurrent`. Ray's `ConcurrencyLimiter` counts paused trials, so that a scheduler which
+    waits for a full rung waits for ever; this one counts those that run or are about to.
+    """
+
+    def __init__(self, searcher: Searcher, scheduler: StudyScheduler) -> None:
+        """Wrap `searcher`.
+
+        Raises:
+            ArgumentError: If the searcher cannot be saved: on a restore Ray would start the study again, silently.
+        """
+        if type(searcher).save is Searcher.save or type(searcher).restore is Searcher.restore:
+            raise ArgumentError(
+                f"searcher {type(searcher).__name__} has no `save` and `restore`, so that no study with it could be "
+                "resumed: write both, or derive it from `AskTellSearcher`, which has them"
+            )
+        self.searcher = searcher
+        self.scheduler = scheduler
+        super().__init__(metric=searcher.metric, mode=searcher.mode)
+
+    @property
+    def metric(self) -> Any:
+        """The searcher's."""
+        return self.searcher.metric
+
+    @property
+    def mode(self) -> Any:
+        """The searcher's."""
+        return self.searcher.mode
+
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+        """Pass on."""
+        return bool(self.searcher.set_search_properties(metric, mode, config, **spec))
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """A new config, unless paused trials come first or enough trials are there."""
+        if self.scheduler.waiting() or self.scheduler.full():
+            return None
+        suggestion: dict[str, Any] | str | None = self.searcher.suggest(trial_id)
+        return suggestion
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Pass on."""
+        self.searcher.on_trial_result(trial_id, result)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Pass on."""
+        self.searcher.on_trial_complete(trial_id, result, error)
+
+    def get_state(self) -> dict[str, Any]:
+        """The scheduler's; Ray saves the wrapped searcher's own beside it."""
+        return self.scheduler.get_state()
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Hand the scheduler its state."""
+        self.scheduler.set_state(state)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Save the searcher."""
+        self.searcher.save(checkpoint_path)
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restore the searcher."""
+        self.searcher.restore(checkpoint_path)
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle's has no type that mypy can subclass
+    """Writes a trial as its id."""
+
+    def persistent_id(self, obj: Any) -> str | None:
+        return str(obj.trial_id) if isinstance(obj, Trial) else None
+
+
+class _Unpickler(pickle.Unpickler):
+    """Puts the trials that Ray has added again in place of the ids."""
+
+    def __init__(self, file: io.BytesIO, trials: dict[str, Trial]) -> None:
+        super().__init__(file)
+        self._trials = trials
+
+    def persistent_load(self, pid: Any) -> Trial:
+        return self._trials[pid]

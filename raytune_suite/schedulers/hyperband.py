@@ -1,0 +1,156 @@
+"""Hyperband with synchronous brackets (Li et al. 2018, "Hyperband", JMLR 18:185, Algorithm 1).
+
+A trial that reaches its rung is paused. When all of the rung have reached it, the best 1/eta are resumed from their
+checkpoints towards the next rung and the others are stopped. The next bracket opens as soon as the one before has
+all its configs, so that a worker never idles. Ray's own leaves bracket s = 0 only if many trials are live at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+
+from raytune_suite.schedulers import rungs
+from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
+from raytune_suite.types import FAILED, as_loss, check_mode
+
+if TYPE_CHECKING:
+    from raytune_suite.schedulers.rungs import Rung
+
+
+@dataclass
+class Bracket:
+    """One ladder of rungs and the trials on it.
+
+    Attributes:
+        plan: Its rungs, the lowest first.
+        rung: The index of the rung that its trials are heading for.
+        members: The ids of the trials of this rung.
+        losses: The losses of those that have reached it or have ended; a crash is `FAILED`.
+    """
+
+    plan: list[Rung]
+    rung: int = 0
+    members: list[str] = field(default_factory=list)
+    losses: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def level(self) -> int:
+        """The resource of the current rung."""
+        return self.plan[self.rung].resource
+
+    @property
+    def open(self) -> bool:
+        """Whether it still takes new trials."""
+        return self.rung == 0 and len(self.members) < self.plan[0].configs
+
+    @property
+    def settled(self) -> bool:
+        """Whether all of this rung have reached it or ended."""
+        return len(self.losses) == len(self.members)
+
+    def promote(self) -> tuple[list[str], list[str]]:
+        """Go to the next rung; returns the ids that go on, best first, and those that do not.
+
+        A bracket that was left half full keeps the ratio: 1/eta of those that it has, one at least.
+        """
+        planned, following = self.plan[self.rung].configs, self.plan[self.rung + 1].configs
+        places = max(1, len(self.members) * following // planned)
+        kept = rungs.survivors(self.losses, places)
+        dropped = [name for name in self.members if name not in kept]
+        self.rung, self.members, self.losses = self.rung + 1, kept, {}
+        return kept, dropped
+
+
+@final
+class Hyperband(StudyScheduler):
+    """Synchronous Hyperband; promotion by pause and resume."""
+
+    pauses: ClassVar[bool] = True
+
+    def __init__(
+        self, *, max_t: int | None = None, min_t: int = 1, eta: float = 3, **args: Unpack[SchedulerArgs]
+    ) -> None:
+        """`min_t` and `max_t` are the least and most resource, `eta` is the reduction factor.
+
+        Raises:
+            ArgumentError: If these make no ladder.
+        """
+        super().__init__(max_t=max_t, **args)
+        self.plans = rungs.hyperband(min_t, max_t or min_t, eta)
+        self.brackets: list[Bracket] = []
+        self._bracket_of: dict[str, Bracket] = {}
+        self._opened = 0
+        self._ready: list[str] = []
+
+    def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
+        """Give the trial a place in the open bracket, or in the next one."""
+        if not self.brackets or not self.brackets[-1].open:
+            self.brackets.append(Bracket(self.plans[self._opened % len(self.plans)]))
+            self._opened += 1
+        bracket = self.brackets[-1]
+        bracket.members.append(trial.trial_id)
+        self._bracket_of[trial.trial_id] = bracket
+
+    def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
+        """Pause at the rung."""
+        bracket = self._bracket_of[trial.trial_id]
+        if result[self.time_attr] < bracket.level:
+            return str(TrialScheduler.CONTINUE)
+        bracket.losses[trial.trial_id] = loss
+        return str(TrialScheduler.PAUSE)
+
+    def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:  # noqa: ARG002
+        """Count a trial that ended on its way to a rung there, with its last loss or as failed."""
+        bracket = self._bracket_of.pop(trial.trial_id, None)
+        if bracket is None or trial.trial_id not in bracket.members:
+            return
+        loss = FAILED if result is None else as_loss(result[str(self._metric)], check_mode(self._mode))
+        bracket.losses.setdefault(trial.trial_id, loss)
+
+    def choose(self, controller: Any) -> Trial | None:
+        """Settle the rungs that are complete, then the first promoted trial that is still paused."""
+        no_more = controller.search_alg is not None and controller.search_alg.is_finished()
+        for bracket in list(self.brackets):
+            self._settle(controller, bracket, no_more=no_more)
+        self._ready = [name for name in self._ready if self._is_paused(name)]
+        return self._trials[self._ready[0]] if self._ready else None
+
+    def waiting(self) -> bool:
+        """Whether promoted trials are still paused."""
+        return any(self._is_paused(name) for name in self._ready)
+
+    def debug_string(self) -> str:
+        """How many brackets are open, and where."""
+        rows = [f"{len(b.losses)}/{len(b.members)} at {b.level}" for b in self.brackets]
+        return f"Hyperband: {self._opened} brackets opened, running: {', '.join(rows) or 'none'}"
+
+    def _settle(self, controller: Any, bracket: Bracket, *, no_more: bool) -> None:
+        if bracket.open and not no_more:
+            return
+        for name in bracket.members:
+            trial = self._trials.get(name)
+            if trial is not None and trial.status == Trial.ERROR:  # it crashed, and Ray did not try it again
+                bracket.losses[name] = FAILED
+        if not bracket.settled:
+            return
+        if bracket.rung + 1 == len(bracket.plan):
+            self.brackets.remove(bracket)
+            return
+        kept, dropped = bracket.promote()
+        for name in dropped:
+            if self._is_paused(name):
+                self.stopped_early.add(name)
+                controller.stop_trial(self._trials[name])
+        for name in kept:
+            if name not in self._trials:  # it ended by itself, so there is nothing to resume
+                bracket.losses[name] = FAILED
+        self._ready.extend(name for name in kept if name in self._trials)
+        if not bracket.members:
+            self.brackets.remove(bracket)
+
+    def _is_paused(self, name: str) -> bool:
+        return name in self._trials and self._trials[name].status == Trial.PAUSED

@@ -1,0 +1,100 @@
+"""Population based bandits (Parker-Holder et al. 2020, "Provably Efficient Online Hyperparameter Optimization with
+Population-Based Bandits", NeurIPS).
+
+As PBT, but a Gaussian process of the change in the metric, varying with time, chooses the new config (Algorithm 1).
+"""  # noqa: D205 - the title does not fit into one line
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
+
+import numpy as np
+import pandas as pd
+from ray.tune.schedulers import PopulationBasedTraining, pb2
+
+from raytune_suite.optional import require
+from raytune_suite.schedulers.population import Lineages, PopulationScheduler, population
+from raytune_suite.spaces import FEATURES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from ray.tune.experiment import Trial
+
+    from raytune_suite.schedulers.base import SchedulerArgs
+    from raytune_suite.spaces import Space
+    from raytune_suite.types import Config
+
+
+@final
+class PB2(PopulationScheduler):
+    """Ray's `PB2`, whose Gaussian process sees the unit cube, so that log scales and integers are served too."""
+
+    features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"conditional", "grid", "categorical"}
+    instead: ClassVar[str] = "use pbt"
+    extra: ClassVar[str] = "pb2"
+
+    def __init__(
+        self,
+        *,
+        interval: int | None = None,
+        quantile: float = 0.25,
+        mutable: Sequence[str] | None = None,
+        **args: Unpack[SchedulerArgs],
+    ) -> None:
+        """See `population`.
+
+        Raises:
+            ArgumentError: If an argument cannot be used.
+            SpaceError: If the space has choices: the kernel knows numbers only.
+            MissingPackageError: If scikit-learn is not installed.
+        """
+        require("sklearn", extra="pb2")
+        checked = population(args, interval=interval, quantile=quantile, mutable=mutable)
+        checked.space.refuse("scheduler PB2", supported=self.features, remedy=self.instead)
+        super().__init__(_PB2(checked.space, checked.names, **checked.stock), **args)
+
+
+class _PB2(Lineages, pb2.PB2):  # type: ignore[misc] # Ray is untyped
+    """Ray's, seeing the unit cube."""
+
+    def __init__(self, space: Space, names: Collection[str], **stock: Any) -> None:
+        bounds = {name: [0.0, 1.0] for name in names}
+        super().__init__(hyperparam_bounds=bounds, **stock)
+        self._hyperparam_mutations = {name.split("/")[0]: [None] for name in names}  # Ray logs those, no more
+        self._hyperparam_bounds = {}  # else Ray would add them to configs
+        self._unit_bounds, self._space = bounds, space
+
+    def _save_trial_state(self, state: Any, time: int, result: dict[str, Any], trial: Trial) -> float:
+        score = float(PopulationBasedTraining._save_trial_state(self, state, time, result, trial))  # noqa: SLF001
+        if math.isfinite(score):
+            row = {"Trial": str(trial), "Time": time, **self._units(trial.config), "Reward": score}
+            self.data = pd.concat([self.data, pd.DataFrame([row])], ignore_index=True)
+        return score
+
+    def _get_new_config(self, trial: Trial, trial_to_clone: Trial) -> tuple[Config, dict[str, Any]]:
+        """As Ray's, with unit values; `current` holds the choices made since the last report (the paper's batch)."""
+        if self.data["Time"].max() > self.last_exploration_time:
+            self.current = None
+        units = self._units(trial_to_clone.config)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-learn's: a bound of the kernel was reached
+            units, data = pb2._explore(  # noqa: SLF001 - the algorithm itself
+                self.data, self._unit_bounds, self.current, trial_to_clone, trial, units
+            )
+        self.data = data.copy()
+        chosen = np.array([[units[name] for name in self._unit_bounds]])
+        self.current = chosen if self.current is None else np.concatenate([self.current, chosen])
+        self.last_exploration_time = self.data["Time"].max()
+        vector = self._space.encode(trial_to_clone.config)
+        for index, parameter in enumerate(self._space.parameters):
+            if parameter.name in units:
+                vector[index] = min(max(units[parameter.name], 0.0), 1.0)
+        return self._space.decode(vector), {}
+
+    def _units(self, config: Config) -> dict[str, float]:
+        vector = self._space.encode(config)
+        by_name = {parameter.name: float(u) for parameter, u in zip(self._space.parameters, vector, strict=True)}
+        return {name: by_name[name] for name in self._unit_bounds}

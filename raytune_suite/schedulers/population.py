@@ -1,0 +1,174 @@
+"""What PBT and PB2 share: arguments, lineages, and the replay of a lineage.
+
+The result of a population method is a schedule of configs, the *lineage* of the best member, and not one config
+(Jaderberg et al. 2017, section 4.4). To judge it, the schedule must be trained again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Unpack, final
+
+from ray.tune.schedulers import TrialScheduler
+
+from raytune_suite.errors import ArgumentError
+from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
+from raytune_suite.schedulers.stock import StockScheduler
+from raytune_suite.spaces import FEATURES, Space
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from ray.tune.experiment import Trial
+
+    from raytune_suite.types import Config
+
+
+class Stage(NamedTuple):
+    """One step of a lineage: from this resource on, this config."""
+
+    start: float
+    config: Config
+
+
+class Population(NamedTuple):
+    """The checked arguments of a population method.
+
+    Attributes:
+        space: The compiled space.
+        names: The names of the parameters that may change.
+        stock: The arguments for Ray's class.
+    """
+
+    space: Space
+    names: tuple[str, ...]
+    stock: dict[str, Any]
+
+
+class Lineages:
+    """Mixed into Ray's PBT and PB2: keeps the lineage of every member as they clone each other.
+
+    Attributes:
+        lineages: By trial id, the stages that made what the trial is now.
+    """
+
+    lineages: dict[str, list[Stage]]
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Start a lineage."""
+        super().on_trial_add(tune_controller, trial)  # type: ignore[misc] # Ray's class comes next
+        self.lineages[trial.trial_id] = [Stage(0, trial.config)]
+
+    def _exploit(self, tune_controller: Any, trial: Trial, trial_to_clone: Trial) -> None:
+        """Continue the lineage of the member that is cloned."""
+        super()._exploit(tune_controller, trial, trial_to_clone)  # type: ignore[misc] # Ray's class comes next
+        cloned_at = self._trial_state[trial_to_clone].last_train_time  # type: ignore[attr-defined] # as above
+        before = [stage for stage in self.lineages[trial_to_clone.trial_id] if stage.start < cloned_at or not stage.start]
+        self.lineages[trial.trial_id] = [*before, Stage(cloned_at, trial.config)]
+
+
+class PopulationScheduler(StockScheduler):
+    """What PBT and PB2 have in common. A config's values change while it trains, so that the space must be known."""
+
+    features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"conditional", "grid"}
+    instead: ClassVar[str] = "use asha, hyperband or median"
+    draws: ClassVar[bool] = True
+    pauses: ClassVar[bool] = True
+    rewinds: ClassVar[bool] = True
+    stops_failed: ClassVar[bool] = False  # a member that failed is the worst, and so is replaced
+    takes_searcher: ClassVar[bool] = False  # Ray's refuses one, though the first configs may well come from it
+
+    def __init__(self, stock: TrialScheduler, **args: Unpack[SchedulerArgs]) -> None:
+        """Take one of Ray's with `Lineages` mixed in."""
+        super().__init__(stock, **args)
+        stock.lineages = {}
+
+    def before_save(self) -> None:
+        """Wait for the checkpoints that are being written, as an exploit would."""
+        for state in self.stock._trial_state.values():  # noqa: SLF001 - Ray has no public way to it
+            if hasattr(state.last_checkpoint, "resolve"):
+                result = state.last_checkpoint.resolve()
+                state.last_checkpoint = result.checkpoint if result else None
+                state.last_result = result.metrics if result else state.last_result
+
+    def lineage(self, trial_id: str) -> list[Stage]:
+        """The stages that made what this trial is now, the first from 0."""
+        stages: list[Stage] = self.stock.lineages[trial_id]
+        return stages
+
+
+def population(
+    args: SchedulerArgs, *, interval: int | None, quantile: float, mutable: Sequence[str] | None
+) -> Population:
+    """Check the arguments that the population methods share.
+
+    Args:
+        args: Those of every scheduler.
+        interval: The resource between two decisions about a member; None: a tenth of `max_t`, at least 1.
+        quantile: The fraction of the population that is copied, and the fraction that is replaced.
+        mutable: The names of the parameters that may change during a training; None: all of them.
+
+    Raises:
+        ArgumentError: If the space is missing or an argument cannot be used.
+        SpaceError: If the space is malformed or has a feature that a population cannot serve.
+    """
+    space = args.get("space")
+    if space is None:
+        raise ArgumentError("a population method needs `space`: it changes the configs of running trials")
+    compiled = Space(space)
+    compiled.refuse("a population method", supported=PopulationScheduler.features, remedy=PopulationScheduler.instead)
+    names = tuple(compiled.names if mutable is None else mutable)
+    for name in names:
+        if name not in compiled.names:
+            raise ArgumentError(f"`mutable` has {name!r}, which is no parameter; known: {', '.join(compiled.names)}")
+    if not names:
+        raise ArgumentError("`mutable` is empty: a population method must be free to change something")
+    if interval is None:
+        interval = max(1, (args.get("max_t") or 10) // 10)
+    if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
+        raise ArgumentError(f"`interval` is {interval!r}, but must be an integer of 1 or more")
+    if not 0 < quantile <= 0.5:  # noqa: PLR2004 - half of the population
+        raise ArgumentError(f"`quantile` is {quantile!r}, but must be above 0 and at most 0.5")
+    stock = {
+        "time_attr": args.get("time_attr", "training_iteration"),
+        "perturbation_interval": interval,
+        "quantile_fraction": quantile,
+        "log_config": False,  # Ray would write files as it goes; the lineages are kept in the state
+    }
+    return Population(compiled, names, stock)
+
+
+@final
+class ReplayScheduler(StudyScheduler):
+    """Trains every trial with the configs of a lineage, each from its resource on; other values of its config stay."""
+
+    pauses: ClassVar[bool] = True
+    stops_failed: ClassVar[bool] = False
+
+    def __init__(self, stages: Sequence[Stage], *, keep: Collection[str], **args: Unpack[SchedulerArgs]) -> None:
+        """`stages` as `PopulationScheduler.lineage` gives them; the values named in `keep` stay a trial's own."""
+        super().__init__(**args)
+        self.stages = [{k: v for k, v in stage.config.items() if k not in keep} for stage in stages]
+        self.starts = [stage.start for stage in stages]
+        self._stage: dict[str, int] = {}
+
+    def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
+        """The trial starts with the first stage; the caller gave it that config."""
+        self._stage[trial.trial_id] = 0
+
+    def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
+        """Pause where the next stage begins."""
+        following = self._stage[trial.trial_id] + 1
+        due = following < len(self.stages) and result[self.time_attr] >= self.starts[following]
+        return str(TrialScheduler.PAUSE if due else TrialScheduler.CONTINUE)
+
+    def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:
+        """Nothing to do."""
+
+    def choose(self, controller: Any) -> Trial | None:  # noqa: ARG002 - the base's signature
+        """Resume a paused trial with its next stage."""
+        for trial in self.live():
+            if trial.status == trial.PAUSED:
+                stage = self._stage[trial.trial_id] = self._stage[trial.trial_id] + 1
+                trial.set_config({**trial.config, **self.stages[stage]})
+                return trial
+        return None

@@ -1,0 +1,94 @@
+"""The arithmetic of rungs and brackets as pure functions (Li et al. 2018, "Hyperband", JMLR 18:185).
+
+Everything is exact: logarithms are replaced by comparisons of fractions, since `log(243) / log(3)` is a little less
+than 5 and an implementation that truncates it loses a rung.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from raytune_suite.errors import ArgumentError
+from raytune_suite.types import FAILED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Rung(NamedTuple):
+    """One promotion level of a bracket: so many configs, each trained to this resource."""
+
+    configs: int
+    resource: int
+
+
+def check_ladder(min_t: int, max_t: int, eta: float) -> None:
+    """Refuse a ladder that cannot be.
+
+    Raises:
+        ArgumentError: If `min_t` or `max_t` is no integer of 1 or more, `max_t < min_t`, or `eta <= 1`.
+    """
+    for name, value in (("min_t", min_t), ("max_t", max_t)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ArgumentError(f"`{name}` is {value!r}, but must be an integer of 1 or more")
+    if max_t < min_t:
+        raise ArgumentError(f"`max_t` is {max_t}, but must be at least `min_t`, which is {min_t}")
+    if isinstance(eta, bool) or not isinstance(eta, (int, float)) or not 1 < eta < math.inf:
+        raise ArgumentError(f"`eta` is {eta!r}, but must be a number greater than 1")
+
+
+def max_bracket(min_t: int, max_t: int, eta: float) -> int:
+    """`s_max = floor(log_eta(R / r))`, exactly.
+
+    Example:
+        >>> max_bracket(1, 81, 3), max_bracket(1, 243, 3), max_bracket(1, 1000, 10), max_bracket(1, 80, 3)
+        (4, 5, 3, 3)
+    """
+    check_ladder(min_t, max_t, eta)
+    factor, level, s = Fraction(eta), Fraction(min_t), 0
+    while level * factor <= max_t:
+        level, s = level * factor, s + 1
+    return s
+
+
+def hyperband(min_t: int, max_t: int, eta: float) -> list[list[Rung]]:
+    """The brackets of one iteration of Hyperband, the one with the most configs first (Algorithm 1, lines 1-7).
+
+    Bracket `s` starts `ceil((s_max + 1) * eta**s / (s + 1))` configs at a resource of `max_t * eta**-s`; rung `i` has
+    `floor(n * eta**-i)` of them at `max_t * eta**(i - s)`. A resource that is no integer is rounded.
+
+    Example:
+        >>> hyperband(1, 9, 3)[0]
+        [Rung(configs=9, resource=1), Rung(configs=3, resource=3), Rung(configs=1, resource=9)]
+    """
+    s_max = max_bracket(min_t, max_t, eta)
+    factor = Fraction(eta)
+    brackets = []
+    for s in range(s_max, -1, -1):
+        first = math.ceil((s_max + 1) * factor**s / (s + 1))
+        levels = increasing([max(min_t, round(max_t * factor ** (i - s))) for i in range(s + 1)])
+        brackets.append([Rung(math.floor(first / factor**i), level) for i, level in enumerate(levels)])
+    return brackets
+
+
+def increasing(levels: list[int]) -> list[int]:
+    """`levels`, each raised where needed to be above the one before (an `eta` below 2 may round two to the same).
+
+    The last is kept: it is the most resource that there is.
+    """
+    raised = levels[:1]
+    for level in levels[1:]:
+        raised.append(max(level, raised[-1] + 1))
+    top = levels[-1]
+    return [*(level for level in raised if level < top), top] if raised[-1] > top else raised
+
+
+def survivors(losses: Mapping[str, float], places: int) -> list[str]:
+    """The ids of the `places` lowest losses, best first; ties go to the one that stands first in `losses`.
+
+    A failed observation is never promoted, even where a place stays empty.
+    """
+    ranked = sorted((loss, order, name) for order, (name, loss) in enumerate(losses.items()) if loss != FAILED)
+    return [name for _, _, name in ranked[:places]]

@@ -1,0 +1,19 @@
+"""Searchers: each proposes configs, is an ordinary Ray Tune `Searcher`, and can be taken alone.
+
+One file per searcher. To add one: a file with a final subclass of `AskTellSearcher`, and a line below; the
+conformance suite then covers it.
+"""
+
+from __future__ import annotations
+
+from raytune_suite.registry import Registry
+from raytune_suite.searchers.base import AskTellSearcher
+
+__all__ = ["SEARCHERS", "AskTellSearcher"]
+
+SEARCHERS: Registry[type[AskTellSearcher]] = Registry("searcher")
+SEARCHERS.add("random", "raytune_suite.searchers.random:RandomSearcher")
+SEARCHERS.add("sobol", "raytune_suite.searchers.sobol:SobolSearcher")
+SEARCHERS.add("grid", "raytune_suite.searchers.grid:GridSearcher")
+SEARCHERS.add("tpe", "raytune_suite.searchers.tpe:TPESearcher")
+SEARCHERS.add("gp", "raytune_suite.searchers.gp:GPSearcher")

@@ -1,0 +1,110 @@
+"""Bayesian optimization with a Gaussian process (Snoek et al. 2012, "Practical Bayesian Optimization").
+
+The algorithm is that of the package bayesian-optimization 3 (Matern 5/2 kernel, upper confidence bound). Ray's own
+adapter needs a class that the package no longer has.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
+
+import numpy as np
+
+from raytune_suite.errors import ArgumentError
+from raytune_suite.optional import require
+from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
+from raytune_suite.spaces import FEATURES
+from raytune_suite.types import FAILED
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from raytune_suite.spaces import Parameter, Space
+    from raytune_suite.types import Config, Observation
+
+
+@final
+class GPSearcher(AskTellSearcher):
+    """A Gaussian process over the unit cube.
+
+    The process is fitted anew for each config, from all observations: those that failed count as the worst finite
+    one, and those still being trained as the mean ("constant liar", Ginsbourger et al. 2010), so that parallel
+    trials differ. Its cost grows with the cube of the observations: take `tpe` for more than a few hundred.
+    """
+
+    features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid", "conditional"}
+    instead: ClassVar[str] = "use the searcher tpe (or grid, for a tune.grid_search)"
+    extra: ClassVar[str] = "bayesopt"
+
+    def __init__(self, *, n_initial: int = 10, kappa: float = 2.576, **args: Unpack[SearcherArgs]) -> None:
+        """The first `n_initial` configs are random; `kappa` weighs exploration, in standard deviations.
+
+        Raises:
+            ArgumentError: If an argument cannot be used.
+            MissingPackageError: If bayesian-optimization is not installed.
+        """
+        if isinstance(n_initial, bool) or not isinstance(n_initial, int) or n_initial < 1:
+            raise ArgumentError(f"`n_initial` is {n_initial!r}, but must be an integer of 1 or more")
+        if not kappa > 0:
+            raise ArgumentError(f"`kappa` is {kappa!r}, but must be greater than 0")
+        require("bayes_opt", extra="bayesopt")
+        self._n_initial, self._kappa = n_initial, kappa
+        super().__init__(**args)
+
+    def setup(self, space: Space) -> None:
+        """Start without observations."""
+        self._cube = space
+        self._asked = 0
+        self._units: list[NDArray[np.float64]] = []
+        self._losses: list[float] = []
+
+    def ask(self) -> Config:
+        """A random config at first, then the one with the best upper confidence bound."""
+        self._asked += 1
+        if self._asked <= self._n_initial or all(loss == FAILED for loss in self._losses):
+            return self._cube.sample(self.rng)
+        from bayes_opt import BayesianOptimization
+        from bayes_opt.acquisition import UpperConfidenceBound
+
+        model = BayesianOptimization(
+            None,
+            {parameter.name: _bounds(parameter) for parameter in self._cube.parameters},
+            acquisition_function=UpperConfidenceBound(kappa=self._kappa),
+            random_state=int(self.rng.integers(2**31)),
+            verbose=0,
+            allow_duplicate_points=True,
+        )
+        losses = np.array(self._losses)
+        known = losses[losses != FAILED]
+        losses[losses == FAILED] = known.max()
+        running = [self._cube.encode(config) for config in self._live.values()]
+        targets = [*losses, *[known.mean()] * len(running)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-learn's: a bound of the kernel was reached
+            for units, loss in zip([*self._units, *running], targets, strict=True):
+                model.register(self._names(units), -loss)  # the package maximizes
+            point = model.suggest()
+        return self._cube.decode(np.array([_unit(p, point[p.name]) for p in self._cube.parameters]))
+
+    def tell(self, observation: Observation) -> None:
+        """Keep the observation."""
+        self._units.append(self._cube.encode(observation.config))
+        self._losses.append(observation.loss)
+
+    def _names(self, units: NDArray[np.float64]) -> dict[str, Any]:
+        named = zip(self._cube.parameters, units, strict=True)
+        return {p.name: str(p.value(unit)) if _is_choice(p) else float(unit) for p, unit in named}
+
+
+def _is_choice(parameter: Parameter) -> bool:
+    return parameter.kind == "categorical" and parameter.size != 1  # the package refuses a choice of one
+
+
+def _bounds(parameter: Parameter) -> tuple[float, float] | tuple[str, ...]:
+    """A number lies in the unit interval; a category is one of its positions, as a word, which becomes one-hot."""
+    return tuple(map(str, range(int(parameter.upper) + 1))) if _is_choice(parameter) else (0.0, 1.0)
+
+
+def _unit(parameter: Parameter, value: Any) -> float:
+    return parameter.unit(int(value)) if _is_choice(parameter) else min(max(float(value), 0.0), 1.0)

@@ -1,0 +1,42 @@
+"""Grid search: the full product of the values of all parameters, each config once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, final
+
+from raytune_suite.errors import SpaceError
+from raytune_suite.searchers.base import AskTellSearcher, Exhausted
+from raytune_suite.spaces import FEATURES
+
+if TYPE_CHECKING:
+    from raytune_suite.spaces import Space
+    from raytune_suite.types import Config, Observation
+
+LARGEST = 100_000
+"""The most configs of a grid; nobody trains more of them."""
+
+
+@final
+class GridSearcher(AskTellSearcher):
+    """Every config of a finite space once, the last parameter varying fastest."""
+
+    features: ClassVar[frozenset[str]] = frozenset(FEATURES)
+
+    def setup(self, space: Space) -> None:
+        """List the grid.
+
+        Raises:
+            SpaceError: If a parameter is continuous, or the grid too large.
+        """
+        if space.grid_size > LARGEST:
+            raise SpaceError(f"the grid has {space.grid_size} configs, but at most {LARGEST} are allowed: use sobol")
+        self._rest = list(space.grid())
+
+    def ask(self) -> Config:
+        """The next config of the grid."""
+        if not self._rest:
+            raise Exhausted
+        return self._rest.pop(0)
+
+    def tell(self, observation: Observation) -> None:
+        """Nothing to learn."""
