@@ -131,10 +131,11 @@ class Hyperband(StudyScheduler):
     def _settle(self, controller: Any, bracket: Bracket, *, no_more: bool) -> None:
         if bracket.open and not no_more:
             return
-        for name in bracket.members:
-            trial = self._trials.get(name)
-            if trial is not None and trial.status == Trial.ERROR:  # it crashed, and Ray did not try it again
-                bracket.losses[name] = FAILED
+        for trial in [self._trials[name] for name in bracket.members if name in self._trials]:
+            if trial.status == Trial.ERROR:  # it crashed, and Ray did not try it again
+                bracket.losses[trial.trial_id] = FAILED
+            elif trial.status != Trial.PAUSED:  # on its way, or still being saved
+                return
         if not bracket.settled:
             return
         if bracket.rung + 1 == len(bracket.plan):

@@ -6,6 +6,7 @@ the same resource.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Unpack, final
 
 from ray.tune.schedulers import MedianStoppingRule
@@ -28,6 +29,6 @@ class MedianStopping(StockScheduler):
             min_samples_required=min_trials,
             # Ray pauses a trial that it cannot judge yet while others wait, if its last pause is longer ago than
             # this: with a searcher one always waits, and the trial would be saved and moved at each report.
-            min_time_slice=2**62,
+            min_time_slice=math.inf,
         )
         super().__init__(stock, **args)

@@ -129,7 +129,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         if not config:
             return self.space is not None
         if self.space is not None:
-            return Space(config) == self.space
+            return Space(config).describe() == self.space.describe()
         self._set_space(config)
         return True
 

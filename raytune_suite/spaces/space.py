@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from raytune_suite.types import Config
 
 _SEPARATOR = "/"
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # in the repr of an object without one of its own
 
 
 class Space:
@@ -145,6 +147,17 @@ class Space:
         flat = [p.accept(values[p.name]) if p.name in values else None for p in self.parameters]
         config: Config = self._root.build(flat)
         return config
+
+    def describe(self) -> dict[str, str]:
+        """The parameters and constants by name, each in words that are the same in every process.
+
+        Two spaces with the same description have the same configs and the same encoding.
+        """
+        words = {}
+        for parameter in self.parameters:
+            scale = ", log" if parameter.log else f", normal {parameter.normal}" if parameter.normal else ""
+            words[parameter.name] = _ADDRESS.sub("", parameter.allowed + scale)
+        return words | {path: _ADDRESS.sub("", repr(value)) for path, value in self.constants.items()}
 
     @property
     def grid_size(self) -> int:

@@ -1,0 +1,1 @@
+"""Engines: they run any pair of Ray searcher and scheduler, and know no method by name."""

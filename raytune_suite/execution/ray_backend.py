@@ -1,0 +1,271 @@
+"""The engine that runs a study on Ray: the wiring of Ray's `Tuner`, with its fastest settings.
+
+With Ray's defaults a trial costs more than a second of overhead: each starts a process that imports ray anew, and
+three loggers write each result. Here an actor is used again for the next trial where the trainable allows it, and
+the loggers are off unless asked for. `benchmarks/perf/ray_overhead.py` measures what that brings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import os
+import signal
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray import tune
+from ray.train._internal.storage import get_fs_and_path
+from ray.tune import Callback
+
+from raytune_suite.errors import ArgumentError, StudyError
+from raytune_suite.schedulers import StudySearcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from raytune_suite.execution.budget import Budget
+    from raytune_suite.schedulers import StudyScheduler
+
+    Trainable = Callable[[dict[str, Any]], Any] | type[tune.Trainable] | str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How Ray shall run a study. The defaults are the fastest that we measured.
+
+    Attributes:
+        reuse_actors: Whether a trial takes over the process of one that has ended. None: where the trainable allows
+            it, which is every function, and every class with a `reset_config` of its own.
+        loggers: Whether Ray's CSV, JSON and TensorBoard loggers write each result.
+        snapshot_s: Seconds between two snapshots of the study's state, from which a killed study is resumed. At least
+            this, and never more than a twentieth of the time is spent on them.
+        max_failures: How often a trial that crashes is tried again from its last checkpoint; -1 for ever.
+        keep_checkpoints: How many checkpoints of a trial are kept; None for all.
+    """
+
+    reuse_actors: bool | None = None
+    loggers: bool = False
+    snapshot_s: float = 5.0
+    max_failures: int = 0
+    keep_checkpoints: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the engine left.
+
+    Attributes:
+        grid: Ray's result grid.
+        path: Where the study lies.
+        interrupted: Whether Ctrl-C ended it.
+        callbacks: The callbacks as they are now; after a resume they are others than those handed in.
+        scheduler: The scheduler, likewise.
+        budget: The budget, likewise.
+    """
+
+    grid: tune.ResultGrid
+    path: str
+    interrupted: bool
+    callbacks: list[Callback]
+    scheduler: StudyScheduler
+
+
+def connect() -> None:
+    """Connect to the cluster that `RAY_ADDRESS` names or that this node belongs to, else start Ray on this machine."""
+    if ray.is_initialized():
+        return
+    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if "RAY_ADDRESS" in os.environ:
+        ray.init(**options)
+    else:
+        ray.init(include_dashboard=False, **options)
+
+
+def allows_reuse(trainable: Trainable) -> bool:
+    """Whether an actor of this trainable can train another config after the first."""
+    if inspect.isclass(trainable) and issubclass(trainable, tune.Trainable):
+        return trainable.reset_config is not tune.Trainable.reset_config
+    return not isinstance(trainable, str)
+
+
+def exists(storage_path: str, name: str) -> bool:
+    """Whether a study lies there that can be resumed."""
+    return tune.Tuner.can_restore(_join(storage_path, name))
+
+
+def run(
+    trainable: Trainable,
+    *,
+    searcher: Any,
+    scheduler: StudyScheduler,
+    constants: Mapping[str, Any],
+    metric: str,
+    mode: str,
+    num_samples: int,
+    time_limit: float | None,
+    budget: Budget,
+    resources: Mapping[str, float] | None,
+    storage_path: str,
+    name: str,
+    callbacks: Sequence[Callback],
+    resume: bool,
+    settings: Settings,
+) -> Outcome:
+    """Run a study, or go on with it, until it ends or is interrupted.
+
+    Args:
+        trainable: Any trainable of Ray's.
+        searcher: A Ray searcher that has its space.
+        scheduler: A scheduler of this package.
+        constants: Values added to every config.
+        metric: The metric's name.
+        mode: "min" or "max".
+        num_samples: The most trials; -1 for no limit.
+        time_limit: Seconds; None for no limit.
+        budget: Counts the resource, and ends the study.
+        resources: What a trial occupies, such as `{"cpu": 1, "gpu": 0.5}`; None for one CPU.
+        storage_path: The folder of the study's folder.
+        name: The study's folder.
+        callbacks: Ray callbacks.
+        resume: Whether to go on with what lies there.
+        settings: How Ray shall do it.
+
+    Raises:
+        StudyError: If Ray gave up; the study can be resumed.
+    """
+    connect()
+    placed = tune.with_resources(trainable, dict(resources)) if resources else trainable
+    path = _join(storage_path, name)
+    interrupt = _Interrupt()
+    with _environment(settings, scheduler.max_concurrent), _quiet():
+        if resume:
+            tuner = tune.Tuner.restore(path, trainable=placed)
+        else:
+            tuner = tune.Tuner(
+                placed,
+                param_space=dict(constants),
+                tune_config=tune.TuneConfig(
+                    metric=metric,
+                    mode=mode,
+                    search_alg=StudySearcher(searcher, scheduler),
+                    scheduler=scheduler,
+                    num_samples=num_samples,
+                    time_budget_s=time_limit,
+                    reuse_actors=allows_reuse(trainable) if settings.reuse_actors is None else settings.reuse_actors,
+                ),
+                run_config=tune.RunConfig(
+                    name=name,
+                    storage_path=storage_path,
+                    stop=budget,
+                    verbose=0,
+                    callbacks=[*callbacks],
+                    failure_config=tune.FailureConfig(max_failures=settings.max_failures),
+                    checkpoint_config=tune.CheckpointConfig(num_to_keep=settings.keep_checkpoints),
+                ),
+            )
+        inner = tuner._local_tuner  # noqa: SLF001 - the only way to the objects that a restore has made
+        restored: list[Callback] = list(inner._run_config.callbacks)  # noqa: SLF001 - as above
+        inner._run_config.callbacks = [*restored, interrupt]  # noqa: SLF001 - it holds a signal handler: not for pickle
+        try:
+            grid = tuner.fit()
+        except Exception as error:
+            raise StudyError(f"Ray gave up the study {path!r}: {error}") from error
+    return Outcome(grid, path, interrupt.happened, restored, inner._tune_config.scheduler)  # noqa: SLF001 - as above
+
+
+class _Interrupt(Callback):
+    """Notes that Ctrl-C came. Ray ends the study in good order on the first, and tells nobody."""
+
+    def __init__(self) -> None:
+        self.happened = False
+        self._installed = False
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        if self._installed or threading.current_thread() is not threading.main_thread():
+            return
+        self._installed = True
+        rays = signal.getsignal(signal.SIGINT)
+
+        def note(number: int, frame: Any) -> None:
+            self.happened = True
+            if callable(rays):
+                rays(number, frame)
+
+        signal.signal(signal.SIGINT, note)
+
+
+@contextlib.contextmanager
+def _environment(settings: Settings, max_concurrent: int | None) -> Iterator[None]:
+    """Ray reads these settings from the environment, and only there."""
+    values = {
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "0" if settings.loggers else "1",
+        "TUNE_GLOBAL_CHECKPOINT_S": str(settings.snapshot_s),
+        "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # ours is kinder: a metric may come at every tenth report only
+        "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # they are in the study's folder, and the first is told at the end
+        "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints a box even where it shall be silent
+        "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    }
+    if max_concurrent is not None:
+        values["TUNE_MAX_PENDING_TRIALS_PG"] = str(max_concurrent)
+    before = {name: os.environ.get(name) for name in values}
+    handler = signal.getsignal(signal.SIGINT)
+    os.environ.update({name: value for name, value in values.items() if name not in os.environ})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+        if threading.current_thread() is threading.main_thread() and handler is not None:
+            signal.signal(signal.SIGINT, handler)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Ray's log to its errors; we say ourselves what happened."""
+    loggers = [logging.getLogger(name) for name in ("ray.tune", "ray.train", "ray.air")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _join(storage_path: str, name: str) -> str:
+    return f"{storage_path.rstrip('/')}/{name}"
+
+
+def local_folder(path: str) -> Path | None:
+    """The folder `path` if it lies in a local file system, else None."""
+    filesystem, place = get_fs_and_path(path)
+    return Path(place) if filesystem.type_name == "local" else None
+
+
+def check_trainable(trainable: Any) -> Trainable:
+    """Return `trainable` if Ray can train it.
+
+    Raises:
+        ArgumentError: If it is neither a function of one config, nor a class of `tune.Trainable`, nor a registered name.
+    """
+    if isinstance(trainable, str):
+        return trainable
+    if inspect.isclass(trainable):
+        if issubclass(trainable, tune.Trainable):
+            return trainable
+        raise ArgumentError(f"the class {trainable.__name__} is no trainable: derive it from ray.tune.Trainable")
+    if not callable(trainable):
+        raise ArgumentError(f"`trainable` is {trainable!r}, but must be a function of a config or a tune.Trainable class")
+    try:
+        inspect.signature(trainable).bind({})
+    except (TypeError, ValueError):
+        name = getattr(trainable, "__name__", repr(trainable))
+        raise ArgumentError(f"the function {name} must take one argument, the config") from None
+    return trainable
