@@ -1,1 +1,55 @@
-"""x"""
+"""Tune models on Ray with any multi-fidelity method by changing one word.
+
+The public names are loaded when they are first used, so that importing this package is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
+    from raytune_suite.execution.ray_backend import Settings
+    from raytune_suite.methods import METHODS, Method, make_method
+    from raytune_suite.report import plot_study
+    from raytune_suite.schedulers import SCHEDULERS
+    from raytune_suite.searchers import SEARCHERS, AskTellSearcher
+    from raytune_suite.spaces import Space
+    from raytune_suite.tuning import StudyResult, tune
+    from raytune_suite.workloads import WORKLOADS, Workload, workload
+
+_PLACES = {
+    "tune": "tuning",
+    "StudyResult": "tuning",
+    "make_method": "methods",
+    "Method": "methods",
+    "METHODS": "methods",
+    "SEARCHERS": "searchers",
+    "SCHEDULERS": "schedulers",
+    "AskTellSearcher": "searchers",
+    "Space": "spaces",
+    "Settings": "execution.ray_backend",
+    "workload": "workloads",
+    "Workload": "workloads",
+    "WORKLOADS": "workloads",
+    "plot_study": "report",
+    "RaytuneSuiteError": "errors",
+    "StudyError": "errors",
+    "StudyInterrupted": "errors",
+}
+
+__all__ = [  # noqa: PLE0604 - the same names as above, which a test compares
+    *_PLACES
+]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

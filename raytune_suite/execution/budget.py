@@ -1,50 +1,84 @@
-"""The budget of a study: the total resource that all its trials together may spend."""
+"""When a study ends: its budget, the total resource that all its trials together may spend."""
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from ray.tune import Stopper
 
 from raytune_suite.types import as_number
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 @final
-class Budget(Stopper):
-    """Ends a study when its trials have spent `total` units of `time_attr`; Ray saves it with the study.
+class Cost:
+    """Counts the resource that the trials of a study spend.
 
     A report of `training_iteration` costs 1. For another resource it costs the increase since the trial's last
     report; where the resource went back (a restart, a clone) it costs as much as the trial's report before.
 
     Attributes:
         spent: What was spent so far.
+
+    Example:
+        >>> cost = Cost("epoch")
+        >>> cost.add("a", {"epoch": 3}), cost.add("a", {"epoch": 4}), cost.spent
+        (None, None, 4.0)
     """
 
-    def __init__(self, total: float | None, time_attr: str) -> None:
-        """`total` None sets no limit; the cost is counted all the same."""
-        self.total = total
+    def __init__(self, time_attr: str) -> None:
+        """`time_attr` is the reported value that counts the resource."""
         self.time_attr = time_attr
         self.spent = 0.0
         self._last: dict[str, float] = {}
         self._step: dict[str, float] = {}
 
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Count a report. No trial is stopped by itself."""
-        self.spent += self.cost(trial_id, result)
-        return False
-
-    def cost(self, trial_id: str, result: dict[str, Any]) -> float:
-        """What this report adds."""
-        resource = as_number(result.get(self.time_attr))
+    def add(self, trial_id: str, result: Mapping[str, Any]) -> None:
+        """Count a report."""
         if self.time_attr == "training_iteration":
-            return 1.0
+            self.spent += 1
+            return
+        resource = as_number(result.get(self.time_attr))
         if resource is None:
-            return 0.0
+            return
         last = self._last.get(trial_id, 0.0)
         step = resource - last if resource > last else self._step.get(trial_id, 0.0)
         self._last[trial_id], self._step[trial_id] = resource, step
-        return step
+        self.spent += step
+
+
+@final
+class StudyStopper(Stopper):
+    """Ends a study when its budget is spent, or when a trial has ended and nobody has ever reported the metric.
+
+    Ray saves it with the study.
+    """
+
+    def __init__(self, budget: float | None, *, metric: str, time_attr: str) -> None:
+        """`budget` is in units of `time_attr`; None sets no limit."""
+        self.budget = budget
+        self.metric = metric
+        self.cost = Cost(time_attr)
+        self._metric_seen = False
+        self._fault = False
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Count a report. No trial is stopped by itself."""
+        self.cost.add(trial_id, result)
+        self._metric_seen |= _holds(result, self.metric)
+        self._fault |= bool(result.get("done")) and not self._metric_seen
+        return False
 
     def stop_all(self) -> bool:
-        """Whether the budget is spent."""
-        return self.total is not None and self.spent >= self.total
+        """Whether the study shall end."""
+        return self._fault or (self.budget is not None and self.cost.spent >= self.budget)
+
+
+def _holds(result: Any, path: str) -> bool:
+    """Whether a nested result has the value that Ray calls `path` ("outer/inner") when it flattens it."""
+    if not isinstance(result, dict):
+        return False
+    head, _, rest = path.partition("/")
+    return path in result or (bool(rest) and _holds(result.get(head), rest))

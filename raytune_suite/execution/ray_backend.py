@@ -28,7 +28,7 @@ from raytune_suite.schedulers import StudySearcher
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from raytune_suite.execution.budget import Budget
+    from raytune_suite.execution.budget import StudyStopper
     from raytune_suite.schedulers import StudyScheduler
 
     Trainable = Callable[[dict[str, Any]], Any] | type[tune.Trainable] | str
@@ -65,7 +65,6 @@ class Outcome:
         interrupted: Whether Ctrl-C ended it.
         callbacks: The callbacks as they are now; after a resume they are others than those handed in.
         scheduler: The scheduler, likewise.
-        budget: The budget, likewise.
     """
 
     grid: tune.ResultGrid
@@ -103,12 +102,11 @@ def run(
     *,
     searcher: Any,
     scheduler: StudyScheduler,
-    constants: Mapping[str, Any],
     metric: str,
     mode: str,
     num_samples: int,
     time_limit: float | None,
-    budget: Budget,
+    stopper: StudyStopper,
     resources: Mapping[str, float] | None,
     storage_path: str,
     name: str,
@@ -122,12 +120,11 @@ def run(
         trainable: Any trainable of Ray's.
         searcher: A Ray searcher that has its space.
         scheduler: A scheduler of this package.
-        constants: Values added to every config.
         metric: The metric's name.
         mode: "min" or "max".
         num_samples: The most trials; -1 for no limit.
         time_limit: Seconds; None for no limit.
-        budget: Counts the resource, and ends the study.
+        stopper: Ends the study.
         resources: What a trial occupies, such as `{"cpu": 1, "gpu": 0.5}`; None for one CPU.
         storage_path: The folder of the study's folder.
         name: The study's folder.
@@ -148,7 +145,6 @@ def run(
         else:
             tuner = tune.Tuner(
                 placed,
-                param_space=dict(constants),
                 tune_config=tune.TuneConfig(
                     metric=metric,
                     mode=mode,
@@ -161,7 +157,7 @@ def run(
                 run_config=tune.RunConfig(
                     name=name,
                     storage_path=storage_path,
-                    stop=budget,
+                    stop=stopper,
                     verbose=0,
                     callbacks=[*callbacks],
                     failure_config=tune.FailureConfig(max_failures=settings.max_failures),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
-from raytune_suite.execution.budget import Budget
+from raytune_suite.execution.budget import Cost
 from raytune_suite.types import as_loss, as_number
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
     from raytune_suite.schedulers import StudyScheduler
     from raytune_suite.types import Config, Mode
+
+
+_logger = logging.getLogger("raytune_suite")
+
+TOLD_FAILURES = 3
+"""So many failures are told as they happen; the study's end tells how many there were."""
 
 
 class Report(NamedTuple):
@@ -78,7 +85,7 @@ class StudyLog(Callback):
         """`scheduler` tells which trials it stopped early."""
         self.metric, self.mode, self.time_attr, self.max_t = metric, mode, time_attr, max_t
         self._scheduler = scheduler
-        self._cost = Budget(None, time_attr)
+        self._cost = Cost(time_attr)
         self._numbers: dict[str, int] = {}
         self._last_report: dict[int, int] = {}
         self._before = 0.0
@@ -113,7 +120,7 @@ class StudyLog(Callback):
     ) -> None:
         """Note a report."""
         self._number(trials)
-        self._cost(trial.trial_id, result)
+        self._cost.add(trial.trial_id, result)
         number = self._numbers[trial.trial_id]
         flat = flatten_dict(result)
         resource = as_number(flat.get(self.time_attr))
@@ -147,6 +154,9 @@ class StudyLog(Callback):
         self._number(trials)
         record = self.trials[self._update(trial, Trial.ERROR)]
         record.error = last_line(trial.get_pickled_error() or trial.get_error())
+        failures = sum(other.status == Trial.ERROR for other in self.trials)
+        if failures <= TOLD_FAILURES:
+            _logger.warning("trial %d failed: %s", self._numbers[trial.trial_id], record.error)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Take the last statuses."""

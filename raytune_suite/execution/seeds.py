@@ -1,0 +1,82 @@
+"""Training one config on several seeds at once, so that a trial's metric is their mean."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ray import tune
+
+from raytune_suite.types import as_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SEED = "seed"
+"""The entry of a config that holds the training seed."""
+
+
+def on_seeds(trainable: type[tune.Trainable], seeds: Sequence[int]) -> type[tune.Trainable]:
+    """A class trainable that trains a copy of `trainable` for each seed in lockstep and reports the means.
+
+    Each copy finds its seed in `config["seed"]`. Every reported number becomes its mean over the seeds, and
+    "NAME_std" its standard deviation (with n in the denominator); other values are those of the first copy. The
+    trial is done when all copies are.
+    """
+
+    class OnSeeds(tune.Trainable):  # the name is set below
+        def setup(self, config: dict[str, Any]) -> None:
+            self._copies = [trainable({**config, SEED: seed}) for seed in seeds]
+
+        def step(self) -> dict[str, Any]:
+            results = [copy.step() for copy in self._copies]
+            return {**mean(results), "done": all(result.get("done", False) for result in results)}
+
+        def save_checkpoint(self, checkpoint_dir: str) -> None:
+            for folder, copy in self._folders(checkpoint_dir):
+                folder.mkdir()
+                state = copy.save_checkpoint(str(folder))
+                if isinstance(state, dict):
+                    (folder / "state.pkl").write_bytes(pickle.dumps(state))
+
+        def load_checkpoint(self, checkpoint: Any) -> None:
+            for folder, copy in self._folders(checkpoint):
+                state = folder / "state.pkl"
+                copy.load_checkpoint(pickle.loads(state.read_bytes()) if state.exists() else str(folder))  # noqa: S301
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            pairs = zip(self._copies, seeds, strict=True)
+            return all(copy.reset_config({**new_config, SEED: seed}) for copy, seed in pairs)
+
+        def cleanup(self) -> None:
+            for copy in self._copies:
+                copy.cleanup()
+
+        def _folders(self, checkpoint_dir: str) -> list[tuple[Path, tune.Trainable]]:
+            return [(Path(checkpoint_dir) / f"seed_{seed}", c) for seed, c in zip(seeds, self._copies, strict=True)]
+
+    if trainable.reset_config is tune.Trainable.reset_config:
+        OnSeeds.reset_config = tune.Trainable.reset_config  # type: ignore[method-assign] # so that no actor is reused
+    OnSeeds.__name__ = OnSeeds.__qualname__ = f"{trainable.__name__}OnSeeds"
+    return OnSeeds
+
+
+def mean(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The means and standard deviations of the numbers in `results`, which have the same keys.
+
+    Example:
+        >>> mean([{"loss": 1.0, "note": "a"}, {"loss": 3.0, "note": "b"}])
+        {'loss': 2.0, 'loss_std': 1.0, 'note': 'a'}
+    """
+    combined: dict[str, Any] = {}
+    for name, first in results[0].items():
+        numbers = [as_number(result.get(name)) for result in results]
+        known = [number for number in numbers if number is not None]
+        if len(known) < len(results):
+            combined[name] = first
+            continue
+        combined[name] = math.fsum(known) / len(known)
+        combined[f"{name}_std"] = math.sqrt(math.fsum((x - combined[name]) ** 2 for x in known) / len(known))
+    return combined
