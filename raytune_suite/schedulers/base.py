@@ -61,6 +61,20 @@ class Seen(NamedTuple):
     decision: str
 
 
+class Saved(NamedTuple):
+    """A scheduler's state.
+
+    Attributes:
+        paused: The ids of the trials that were paused.
+        ended: The ids of those that had ended.
+        state: All fields, pickled, with ids in place of the trials.
+    """
+
+    paused: frozenset[str]
+    ended: frozenset[str]
+    state: bytes
+
+
 class StudyScheduler(TrialScheduler, abc.ABC):
     """A Ray Tune scheduler that remembers.
 
@@ -113,8 +127,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self._trials: dict[str, Trial] = {}
         self._known: set[str] = set()
         self._seen: dict[str, Seen] = {}
-        self._saved: bytes | None = None
-        self._saved_paused: frozenset[str] = frozenset()
+        self._saved: Saved | None = None
         self._readded: dict[str, Trial] = {}
 
     # ---- what a leaf writes -----------------------------------------------------------------------------------
@@ -172,8 +185,10 @@ class StudyScheduler(TrialScheduler, abc.ABC):
                 )
         if self._saved is not None:
             self._readded[trial.trial_id] = trial
-            if trial.trial_id in self._saved_paused and trial.status == Trial.PENDING:
+            if trial.status == Trial.PENDING and trial.trial_id in self._saved.paused:
                 trial.set_status(Trial.PAUSED)  # Ray would start it at once, before its promotion
+            elif trial.status == Trial.PENDING and trial.trial_id in self._saved.ended:
+                trial.set_status(Trial.TERMINATED)  # Ray does not save that a paused trial was stopped
         elif trial.trial_id in self._known:
             self._trials.pop(trial.trial_id, None)
             self._trials[trial.trial_id] = trial
@@ -271,17 +286,17 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def get_state(self) -> dict[str, Any]:
         """The state, with the ids of the trials in place of Ray's objects."""
         if self._saved is not None:  # restored and saved again before anything happened
-            return {"paused": self._saved_paused, "state": self._saved}
+            return self._saved._asdict()
         self.before_save()
         buffer = io.BytesIO()
         _Pickler(buffer).dump(self.__dict__)
         paused = frozenset(name for name, trial in self._trials.items() if trial.status == Trial.PAUSED)
-        return {"paused": paused, "state": buffer.getvalue()}
+        return Saved(paused, frozenset(self._known - self._trials.keys()), buffer.getvalue())._asdict()
 
     @final
     def set_state(self, state: dict[str, Any]) -> None:
         """Become what was saved, as soon as Ray has added all trials again."""
-        self._saved, self._saved_paused, self._readded = state["state"], state["paused"], {}
+        self._saved, self._readded = Saved(**state), {}
 
     @final
     def live(self) -> list[Trial]:
@@ -305,8 +320,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         if self._saved is None:
             return
         saved, readded = self._saved, self._readded
-        self.__dict__.update(_Unpickler(io.BytesIO(saved), readded).load())
-        self._saved, self._saved_paused, self._readded = None, frozenset(), {}
+        self.__dict__.update(_Unpickler(io.BytesIO(saved.state), readded).load())
+        self._saved, self._readded = None, {}
         for name, trial in readded.items():
             if name not in self._known and not trial.is_finished():
                 self._take(controller, trial)
