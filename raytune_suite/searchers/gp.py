@@ -67,21 +67,21 @@ class GPSearcher(AskTellSearcher):
         from bayes_opt import BayesianOptimization
         from bayes_opt.acquisition import UpperConfidenceBound
 
-        model = BayesianOptimization(
-            None,
-            {parameter.name: _bounds(parameter) for parameter in self._cube.parameters},
-            acquisition_function=UpperConfidenceBound(kappa=self._kappa),
-            random_state=int(self.rng.integers(2**31)),
-            verbose=0,
-            allow_duplicate_points=True,
-        )
         losses = np.array(self._losses)
         known = losses[losses != FAILED]
         losses[losses == FAILED] = known.max()
         running = [self._cube.encode(config) for config in self._live.values()]
         targets = [*losses, *[known.mean()] * len(running)]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # scikit-learn's: a bound of the kernel was reached
+            warnings.simplefilter("ignore")  # a bound of the kernel was reached; a choice is "experimental"
+            model = BayesianOptimization(
+                None,
+                {parameter.name: _bounds(parameter) for parameter in self._cube.parameters},
+                acquisition_function=UpperConfidenceBound(kappa=self._kappa),
+                random_state=int(self.rng.integers(2**31)),
+                verbose=0,
+                allow_duplicate_points=True,
+            )
             for units, loss in zip([*self._units, *running], targets, strict=True):
                 model.register(self._names(units), -loss)  # the package maximizes
             point = model.suggest()
