@@ -20,13 +20,16 @@ LARGEST = 100_000
 class GridSearcher(AskTellSearcher):
     """Every config of a finite space once, the last parameter varying fastest."""
 
-    features: ClassVar[frozenset[str]] = frozenset(FEATURES)
+    features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"continuous", "unbounded"}
+    instead: ClassVar[str] = (
+        "quantize it between bounds (e.g. tune.quniform), or list its values in tune.grid_search([...])"
+    )
 
     def setup(self, space: Space) -> None:
         """List the grid.
 
         Raises:
-            SpaceError: If a parameter is continuous, or the grid too large.
+            SpaceError: If the grid is too large.
         """
         if space.grid_size > LARGEST:
             raise SpaceError(f"the grid has {space.grid_size} configs, but at most {LARGEST} are allowed: use sobol")
