@@ -1,0 +1,30 @@
+"""What all tests share: one thread per process, and one Ray for the session, started by the first that asks for it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# On small matrices more threads only wait for each other; numpy reads this when it is first imported.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """A Ray on this machine, as `rts.tune` starts it."""
+    import ray
+
+    from raytune_suite.execution.ray_backend import connect
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray's own, about its future
+        connect()
+    yield
+    ray.shutdown()
