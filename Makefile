@@ -1,0 +1,52 @@
+# Everything runs in .venv, which is made when it is first needed: `make demo` is enough on a fresh clone.
+# Needed: python3 (3.11 to 3.13) and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help venv demo test check e2e bench constraints clean
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST)
+
+venv: $(INSTALLED)  ## a virtual environment with everything, in .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(INSTALLED)  ## tune a real network for a minute, and draw what happened into demo/
+	$(BIN)/raytune-suite run live/digits-mlp --method asha --budget 20 --storage-path demo/studies \
+		--plot demo/digits-asha.png
+
+test: $(INSTALLED)  ## the quick tests
+	$(BIN)/python -m pytest -q
+
+check: $(INSTALLED)  ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+e2e: $(INSTALLED)  ## the long tests
+	$(BIN)/python -m pytest -q -m e2e
+
+bench: $(INSTALLED)  ## our overhead per trial against bare Ray Tune's
+	$(BIN)/python benchmarks/perf/ray_overhead.py --trials 32
+
+constraints:  ## pin anew what the dev extra installs, in a fresh environment
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	sed '/^[^#]/d' constraints.txt > build/constraints.txt
+	build/constraints/bin/python -m pip freeze --exclude raytune-suite | sed 's/+.*$$//' | grep -Ev '^(nvidia|cuda|triton)' \
+		| LC_ALL=C sort -f >> build/constraints.txt
+	mv build/constraints.txt constraints.txt
+	rm -rf build/constraints
+
+clean:  ## remove everything that make has made
+	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
