@@ -7,6 +7,7 @@ import datetime
 import inspect
 import json
 import logging
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from raytune_suite.execution.progress import Progress
 from raytune_suite.execution.ray_backend import Settings
 from raytune_suite.execution.seeds import SEED, on_seeds
 from raytune_suite.execution.study_log import Report, StudyLog, incumbents
-from raytune_suite.methods import Method, make_method, options
+from raytune_suite.methods import Method, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS, StudyScheduler
 from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.schedulers.population import PopulationScheduler, ReplayScheduler, Stage
@@ -187,6 +188,7 @@ def tune(
     full_space = {**problem.space, SEED: problem.tuning_seeds[0]} if problem.tuning_seeds else problem.space
     wired = _wire(method, full_space, problem, dict(method_args or {}), max_concurrent=max_concurrent, seed=seed)
     num_samples = _check_limits(wired, problem, num_samples, budget, time_limit)
+    _check_resources(resources)
     storage = str(storage_path) if "://" in str(storage_path) else str(Path(storage_path).expanduser().resolve())
     name = _check_name(problem, wired, storage, name, resume=resume)
     manifest = {
@@ -351,9 +353,7 @@ def _wire(
     Raises:
         ArgumentError: If a method made by hand contradicts the arguments.
     """
-    if isinstance(method, str):
-        from raytune_suite.methods import parts
-
+    if not isinstance(method, Method):
         searcher, scheduler = parts(method)
         takes = {*options(SEARCHERS[searcher]), *options(SCHEDULERS[scheduler])}
         defaults = {key: value for key, value in problem.defaults.items() if key in takes}
@@ -399,6 +399,18 @@ def _check_limits(
     if budget is None and time_limit is None and not isinstance(method.searcher, GridSearcher):
         raise ArgumentError("nothing would end the study: give `num_samples`, `budget` or `time_limit`")
     return -1
+
+
+def _check_resources(resources: Mapping[str, float] | None) -> None:
+    """Refuse what Ray would refuse only when the first trial starts.
+
+    Raises:
+        ArgumentError: If an amount is no number of 0 or more, or a trial would occupy no CPU.
+    """
+    for name, amount in (resources or {}).items():
+        number = as_number(amount)
+        if number is None or not 0 <= number < math.inf or (name.lower() == "cpu" and number == 0):
+            raise ArgumentError(f"`resources` has {name}={amount!r}, but must have a positive number there")
 
 
 def _check_seeds(name: str, seeds: Sequence[int]) -> tuple[int, ...]:

@@ -49,6 +49,7 @@ class Progress(Callback):
         if self._live is not None:
             self._live.update(Text(line(self._log, self._title)), refresh=True)
             self._live.stop()
+            self._live.console.line()
             self._live = None
 
     def __getstate__(self) -> dict[str, Any]:

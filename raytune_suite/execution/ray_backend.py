@@ -174,6 +174,8 @@ def run(
         try:
             grid = tuner.fit()
         except Exception as error:
+            if inner._tune_config.scheduler.fault is not None:  # noqa: SLF001 - as above
+                raise StudyError(inner._tune_config.scheduler.fault) from None  # noqa: SLF001 - as above
             raise StudyError(f"Ray gave up the study {path!r}: {error}") from error
     return Outcome(grid, path, interrupt.happened, restored, inner._tune_config.scheduler)  # noqa: SLF001 - as above
 

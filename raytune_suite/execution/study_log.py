@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import pandas as pd
@@ -78,7 +79,7 @@ class StudyLog(Callback):
         reports: All reports with the metric, in the order in which they came.
         trials: All trials, by their number.
         unmetered: The keys of the last report without the metric, if there was one.
-        wrong: The last value of the metric that was no number, with its trial's number.
+        wrong: The first value of the metric that was no number, with its trial's number.
     """
 
     def __init__(self, *, metric: str, mode: Mode, time_attr: str, max_t: int | None, scheduler: StudyScheduler) -> None:
@@ -130,7 +131,7 @@ class StudyLog(Callback):
             self.unmetered = sorted(set(flat) - _ADDED_BY_RAY)
             return
         value = as_number(flat[self.metric])
-        if value is None:
+        if value is None and self.wrong is None:
             self.wrong = (number, flat[self.metric])
         if resource is None:
             return
@@ -153,7 +154,7 @@ class StudyLog(Callback):
         """Note that a trial has crashed for good."""
         self._number(trials)
         record = self.trials[self._update(trial, Trial.ERROR)]
-        record.error = last_line(trial.get_pickled_error() or trial.get_error())
+        record.error = last_line(Path(trial.error_file).read_text() if trial.error_file else "")
         failures = sum(other.status == Trial.ERROR for other in self.trials)
         if failures <= TOLD_FAILURES:
             _logger.warning("trial %d failed: %s", self._numbers[trial.trial_id], record.error)
@@ -233,10 +234,15 @@ _ADDED_BY_RAY = frozenset(
 """What Ray adds to each result."""
 
 
-def last_line(error: Any) -> str:
-    """The last line of an error or a traceback, which names it."""
-    lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+def last_line(traceback: str) -> str:
+    """The last line of a traceback, which names the error.
+
+    Example:
+        >>> last_line("Traceback:\\n  File ...\\nValueError: x is 3\\n")
+        'ValueError: x is 3'
+    """
+    lines = [line.strip() for line in traceback.splitlines() if line.strip()]
+    return lines[-1] if lines else "an error without a message"
 
 
 def incumbents(reports: Iterable[Report], mode: Mode) -> list[Report]:

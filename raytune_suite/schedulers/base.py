@@ -24,7 +24,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from raytune_suite import seeding
-from raytune_suite.errors import ArgumentError
+from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.spaces import FEATURES, Space
 from raytune_suite.types import FAILED, Mode, as_loss, as_number, check_mode
 
@@ -83,11 +83,13 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         instead: What to take for a space that it cannot serve.
         extra: The extra of this package that it needs, or None.
         ladder: Whether it decides by resource, so that `max_t` must be given.
-        pauses: Whether it pauses trials or clones them, so that a trainable without checkpoints starts again.
+        pauses: Whether it pauses trials; a trainable without checkpoints then starts again.
+        needs_state: Whether it copies trainings from one trial to another, which needs checkpoints.
         stops_failed: Whether a trial is stopped that reports no finite number.
         rewinds: Whether a trial's resource may go back (by cloning); else a report at a resource that was seen before
             is a replay after a fault, and gets the same decision again without a second look.
         stopped_early: The ids of the trials that it stopped before `max_t`.
+        fault: Why the study cannot go on, if it cannot.
     """
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES)
@@ -95,6 +97,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     extra: ClassVar[str | None] = None
     ladder: ClassVar[bool] = True
     pauses: ClassVar[bool] = False
+    needs_state: ClassVar[bool] = False
     stops_failed: ClassVar[bool] = True
     rewinds: ClassVar[bool] = False
     _supports_buffered_results = False
@@ -124,6 +127,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         if self.space is not None:
             self.space.refuse(f"scheduler {type(self).__name__}", supported=self.features, remedy=self.instead)
         self.stopped_early: set[str] = set()
+        self.fault: str | None = None
         self._trials: dict[str, Trial] = {}
         self._known: set[str] = set()
         self._seen: dict[str, Seen] = {}
@@ -260,8 +264,9 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         """The trial to run next, if it matters which."""
         self._finish_restore(tune_controller)
         trial = self.choose(tune_controller)
-        if trial is not None and trial.status == Trial.PAUSED and self.full():
-            return None
+        if trial is not None and trial.status == Trial.PAUSED:
+            self.check_state(trial)
+            return None if self.full() else trial
         return trial
 
     def debug_string(self) -> str:
@@ -297,6 +302,20 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def set_state(self, state: dict[str, Any]) -> None:
         """Become what was saved, as soon as Ray has added all trials again."""
         self._saved, self._readded = Saved(**state), {}
+
+    @final
+    def check_state(self, trial: Trial) -> None:
+        """Check that a trial that was to save a checkpoint has one, where that matters.
+
+        Raises:
+            StudyError: If not. It is kept in `fault`, since Ray turns errors of a scheduler into its own.
+        """
+        if self.needs_state and trial.checkpoint is None:
+            self.fault = (
+                f"{type(self).__name__} copies trainings, but the trainable saves no checkpoint: "
+                "report with `tune.report(..., checkpoint=...)` or write `save_checkpoint`, or use asha"
+            )
+            raise StudyError(self.fault)
 
     @final
     def live(self) -> list[Trial]:

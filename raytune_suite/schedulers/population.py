@@ -73,14 +73,34 @@ class PopulationScheduler(StockScheduler):
     instead: ClassVar[str] = "use asha, hyperband or median"
     draws: ClassVar[bool] = True
     pauses: ClassVar[bool] = True
+    needs_state: ClassVar[bool] = True
     rewinds: ClassVar[bool] = True
     stops_failed: ClassVar[bool] = False  # a member that failed is the worst, and so is replaced
     takes_searcher: ClassVar[bool] = False  # Ray's refuses one, though the first configs may well come from it
 
     def __init__(self, stock: TrialScheduler, **args: Unpack[SchedulerArgs]) -> None:
-        """Take one of Ray's with `Lineages` mixed in."""
+        """Take one of Ray's with `Lineages` mixed in.
+
+        Raises:
+            ArgumentError: If an argument cannot be used.
+        """
+        if args.get("max_concurrent") is not None:
+            raise ArgumentError(
+                "a population takes turns on what the cluster can place, so `max_concurrent` would starve its members: "
+                "leave it out, and give `resources` that say how many fit"
+            )
         super().__init__(stock, **args)
         stock.lineages = {}
+        self._asked_to_save: set[str] = set()
+
+    def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:
+        """Pass on, after a check that what was to be saved is there."""
+        if trial.trial_id in self._asked_to_save:
+            self.check_state(trial)
+        decision = super().decide(controller, trial, result, loss)
+        if self.stock._trial_state[trial].last_checkpoint is not None:  # noqa: SLF001 - Ray has no public way to it
+            self._asked_to_save.add(trial.trial_id)
+        return decision
 
     def before_save(self) -> None:
         """Wait for the checkpoints that are being written, as an exploit would."""

@@ -49,7 +49,6 @@ class StockScheduler(StudyScheduler):
         with self._global_streams():
             self.stock.on_trial_add(self._view(controller), trial)
 
-    @final
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:
         """Pass on, with the metric as a plain float."""
         value = loss if self._mode == "min" else -loss

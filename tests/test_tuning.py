@@ -1,0 +1,296 @@
+"""`rts.tune` as its users meet it, on a real Ray."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from ray import tune
+
+import raytune_suite as rts
+from raytune_suite.errors import ArgumentError, SpaceError, StudyError, UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SPACE = {"x": tune.uniform(0, 1), "y": tune.choice([1, 2, 4])}
+FAST: dict[str, Any] = {"metric": "loss", "mode": "min", "num_samples": 4, "max_t": 4, "progress": False}
+
+
+def bowl(config: dict[str, Any]) -> None:
+    """Four reports that fall towards a bowl."""
+    for step in range(4):
+        tune.report({"loss": (config["x"] - 0.3) ** 2 + 1 / (step + 1), "extra": config["y"]})
+
+
+class Seeded(tune.Trainable):
+    """A class whose metric depends on its seed, with checkpoints."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.value = config["x"]
+        self.seed = config["seed"]
+
+    def step(self) -> dict[str, Any]:
+        self.value *= 0.5
+        return {"loss": self.value + self.seed}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # noqa: ARG002 - Ray's signature
+        return {"value": self.value}
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        self.value = checkpoint["value"]
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.setup(new_config)
+        return True
+
+
+@pytest.mark.usefixtures("ray_session")
+class TestResult:
+    def test_holds_every_trial_every_report_and_the_incumbent(self, tmp_path: Path) -> None:
+        result = rts.tune(bowl, SPACE, method="random", storage_path=tmp_path, name="bowl", **FAST)
+        assert len(result.trials) == 4
+        assert set(result.trials["status"]) == {"TERMINATED"}
+        assert {"config/x", "config/y", "extra", "loss", "value", "resource"} <= set(result.trials.columns)
+        assert len(result.reports) == 16
+        assert result.best_value == result.trials["value"].min()
+        assert result.best_config == {
+            "x": result.trials.loc[result.best_trial, "config/x"],
+            "y": result.trials.loc[result.best_trial, "config/y"],
+        }
+        assert result.incumbent["value"].iloc[-1] == result.best_value
+        assert result.reports["cost"].tolist() == list(range(1, 17))
+        assert len(result.result_grid) == 4
+        assert result.test_scores is None
+        assert pd.read_parquet(tmp_path / "bowl" / "reports.parquet").equals(result.reports)
+
+    def test_same_seed_same_configs_and_no_global_generator_is_touched(self, tmp_path: Path) -> None:
+        states = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index] # noqa: NPY002
+        first, again = (
+            rts.tune(bowl, SPACE, method="asha", seed=5, storage_path=tmp_path, max_concurrent=1, **FAST) for _ in "ab"
+        )
+        assert first.trials["config/x"].tolist() == again.trials["config/x"].tolist()
+        assert first.reports["value"].tolist() == again.reports["value"].tolist()
+        assert (random.getstate(), np.random.get_state()[1].tolist()) == states  # type: ignore[index] # noqa: NPY002
+
+    def test_a_budget_counts_full_trainings(self, tmp_path: Path) -> None:
+        limits = {**FAST, "num_samples": None, "budget": 3}
+        result = rts.tune(bowl, SPACE, method="random", storage_path=tmp_path, max_concurrent=1, **limits)
+        assert len(result.reports) == 12
+
+    def test_constants_and_conditional_parts_reach_the_trainable(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            assert config["data"] == {"name": "toy"}
+            optimizer = config["optimizer"]
+            assert ("momentum" in optimizer) == (optimizer["name"] == "sgd")
+            tune.report({"loss": optimizer.get("momentum", 0.5)})
+
+        options = [{"name": "sgd", "momentum": tune.uniform(0, 1)}, {"name": "adam"}]
+        space = {"optimizer": tune.choice(options), "data": {"name": "toy"}}
+        result = rts.tune(train, space, method="tpe", storage_path=tmp_path, **{**FAST, "num_samples": 6})
+        assert set(result.trials["config/optimizer/name"]) == {"sgd", "adam"}
+
+    def test_max_concurrent_holds(self, tmp_path: Path) -> None:
+        seen: list[int] = []
+
+        class Count(tune.Callback):
+            def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002
+                seen.append(sum(trial.status == "RUNNING" for trial in trials))
+
+        rts.tune(bowl, SPACE, method="random", storage_path=tmp_path, max_concurrent=1, callbacks=[Count()], **FAST)
+        assert max(seen) == 1
+
+
+@pytest.mark.usefixtures("ray_session")
+class TestSeeds:
+    def test_the_choice_is_trained_anew_on_each_test_seed(self, tmp_path: Path) -> None:
+        result = rts.tune(Seeded, {"x": tune.uniform(0, 1)}, method="random", test_seeds=[7, 8], storage_path=tmp_path, **FAST)
+        assert result.test_scores is not None
+        trained = result.best_config["x"] * 0.5**4
+        assert result.test_scores["seed"].tolist() == [7, 8]
+        assert result.test_scores["value"].tolist() == pytest.approx([trained + 7, trained + 8])
+        assert result.test_value == pytest.approx(trained + 7.5)
+        assert "seed" not in result.best_config
+
+    def test_several_tuning_seeds_give_the_mean(self, tmp_path: Path) -> None:
+        space = {"x": tune.uniform(0, 1)}
+        result = rts.tune(Seeded, space, method="hyperband", tuning_seeds=[1, 2, 6], storage_path=tmp_path, **FAST)
+        best = result.trials.loc[result.best_trial]
+        assert best["value"] == pytest.approx(best["config/x"] * 0.5 ** best["resource"] + 3)
+        assert best["loss_std"] == pytest.approx(math.sqrt(14 / 3))
+
+    def test_a_population_is_judged_by_its_lineage(self, tmp_path: Path) -> None:
+        space = {"x": tune.uniform(0.1, 1)}
+        result = rts.tune(
+            Seeded, space, method="pbt", method_args={"interval": 1, "quantile": 0.5}, test_seeds=[9],
+            storage_path=tmp_path, **{**FAST, "num_samples": 3},
+        )  # fmt: skip
+        assert result.test_scores is not None
+        assert result.lineage[0].start == 0
+        value = result.lineage[0].config["x"] * 0.5**4
+        assert result.test_scores["value"].tolist() == pytest.approx([value + 9])
+
+
+@pytest.mark.usefixtures("ray_session")
+class TestFaults:
+    def test_one_failing_trial_stops_no_other(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        def train(config: dict[str, Any]) -> None:
+            if config["x"] < 0.25:
+                raise ValueError("x is too small")
+            tune.report({"loss": config["x"]})
+
+        grid = {"x": tune.grid_search([0.1, 0.4, 0.9])}
+        with caplog.at_level(logging.WARNING, "raytune_suite"):
+            result = rts.tune(train, grid, method="grid", storage_path=tmp_path, **{**FAST, "num_samples": None})
+        assert result.best_config == {"x": 0.4}
+        assert result.trials["status"].tolist() == ["ERROR", "TERMINATED", "TERMINATED"]
+        assert "x is too small" in result.trials.loc[0, "error"]
+        assert "1 of 3 trials failed" in caplog.text
+        assert "trial 0 failed: " in caplog.text
+
+    def test_a_trial_that_diverges_is_never_the_best(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            tune.report({"loss": math.nan if config["x"] < 0.5 else config["x"]})
+
+        grid = {"x": tune.grid_search([0.1, 0.8, 0.6])}
+        for method in ("grid", "grid+asha", "grid+hyperband", "grid+median"):
+            result = rts.tune(train, grid, method=method, storage_path=tmp_path, **{**FAST, "num_samples": 3})
+            assert result.best_config == {"x": 0.6}
+
+    @pytest.mark.parametrize(
+        ("report", "message"),
+        [
+            ({"los": 1.0}, r"no trial has reported the metric 'loss': did you mean 'los'\?"),
+            ({"loss": "low"}, "trial 0 reported 'loss' as 'low', but a metric must be a number"),
+            ({"loss": math.nan}, "no trial has reported a finite 'loss'"),
+        ],
+    )
+    def test_unusable_reports_are_named(self, report: dict[str, Any], message: str, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - the config does not matter
+            tune.report(report)
+
+        with pytest.raises(StudyError, match=message):
+            rts.tune(train, SPACE, method="asha", storage_path=tmp_path, **FAST)
+
+    def test_a_missing_metric_is_noticed_when_the_first_trial_has_ended(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - the config does not matter
+            tune.report({"accuracy": 1.0})
+
+        with pytest.raises(StudyError, match="accuracy"):
+            rts.tune(train, SPACE, method="random", storage_path=tmp_path, name="long", **{**FAST, "num_samples": 10_000})
+
+    def test_when_all_fail_the_first_error_is_told(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            raise RuntimeError(f"no data for {config['y']}")
+
+        with pytest.raises(StudyError, match="all 2 trials that ended have failed, the first with .*no data for"):
+            rts.tune(train, SPACE, method="random", storage_path=tmp_path, **{**FAST, "num_samples": 2})
+
+    def test_a_metric_may_come_at_some_reports_only(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            for step in range(4):
+                tune.report({"loss": config["x"]} if step % 2 else {"speed": 1.0})
+
+        result = rts.tune(train, SPACE, method="asha", storage_path=tmp_path, **FAST)
+        assert set(result.reports["resource"]) <= {2.0, 4.0}
+
+    def test_a_population_without_checkpoints_is_told_so(self, tmp_path: Path) -> None:
+        with pytest.raises(StudyError, match="PBT copies trainings, but the trainable saves no checkpoint"):
+            rts.tune(bowl, SPACE, method="pbt", storage_path=tmp_path, **FAST)
+
+
+@pytest.mark.usefixtures("ray_session")
+class TestResume:
+    def test_a_finished_study_gives_its_result_again(self, tmp_path: Path) -> None:
+        first = rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
+        again = rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", resume=True, **FAST)
+        assert again.reports.equals(first.reports)
+        assert again.best_config == first.best_config
+
+    def test_other_arguments_are_refused(self, tmp_path: Path) -> None:
+        rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
+        with pytest.raises(ArgumentError, match="`seed` was 0 when this study began and is 1 now"):
+            rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", resume=True, seed=1, **FAST)
+        with pytest.raises(ArgumentError, match="go on with it by `resume=True`, or choose another name"):
+            rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
+
+    def test_the_manifest_says_what_ran(self, tmp_path: Path) -> None:
+        rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", method_args={"eta": 2}, **FAST)
+        manifest = json.loads((tmp_path / "a" / "study.json").read_text())
+        assert manifest["method"] == "asha"
+        assert manifest["method_args"] == {"eta": 2}
+        assert list(manifest["space"]) == ["x", "y"]
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_method_serves_rays_own_tuner(tmp_path: Path) -> None:
+    method = rts.make_method("tpe+asha", max_t=4, seed=1)
+    tuner = tune.Tuner(
+        bowl,
+        param_space=SPACE,
+        tune_config=method.tune_config(metric="loss", mode="min", num_samples=5, reuse_actors=True),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), verbose=0),
+    )
+    grid = tuner.fit()
+    assert len(grid) == 5
+    assert grid.get_best_result().config["x"] == pytest.approx(0.3, abs=0.7)
+
+
+def refused(**changes: Any) -> Callable[[], object]:
+    arguments: dict[str, Any] = {"trainable": bowl, "space": SPACE, **FAST, **changes}
+    return lambda: rts.tune(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "message"),
+    [
+        ({"trainable": None}, ArgumentError, "`trainable` is missing"),
+        ({"trainable": 3}, ArgumentError, "`trainable` is 3"),
+        ({"trainable": dict}, ArgumentError, "the class dict is no trainable"),
+        ({"trainable": lambda: None}, ArgumentError, "must take one argument, the config"),
+        ({"space": None}, ArgumentError, "`space` is missing"),
+        ({"space": {}}, SpaceError, "no parameter"),
+        ({"space": [1]}, ArgumentError, "`space` is"),
+        ({"metric": None}, ArgumentError, "`metric` is missing"),
+        ({"mode": "minimum"}, ArgumentError, "`mode` is 'minimum', but must be 'min' or 'max'"),
+        ({"mode": None}, ArgumentError, "`mode` is None"),
+        ({"method": "ahsa"}, UnknownNameError, "did you mean 'asha'"),
+        ({"method": 3}, ArgumentError, "`method` is 3"),
+        ({"method_args": {"etta": 3}}, UnknownNameError, "did you mean 'eta'"),
+        ({"method_args": {"eta": 1}}, ArgumentError, "`eta` is 1, but must be"),
+        ({"max_t": None}, ArgumentError, "needs `max_t`"),
+        ({"max_t": 0}, ArgumentError, "`max_t` is 0"),
+        ({"max_t": 2.5}, ArgumentError, "`max_t` is 2.5"),
+        ({"num_samples": 0}, ArgumentError, "`num_samples` is 0"),
+        ({"num_samples": None}, ArgumentError, "nothing would end the study"),
+        ({"budget": -1}, ArgumentError, "`budget` is -1"),
+        ({"time_limit": "1h"}, ArgumentError, "`time_limit` is '1h'"),
+        ({"max_concurrent": 2, "method": "pbt"}, ArgumentError, "a population takes turns"),
+        ({"max_concurrent": 0}, ArgumentError, "`max_concurrent` is 0"),
+        ({"seed": -1}, ArgumentError, "`seed` is -1"),
+        ({"tuning_seeds": [1, 1]}, ArgumentError, "`tuning_seeds` is"),
+        ({"tuning_seeds": [1, 2]}, ArgumentError, "a function can be trained on one at a time"),
+        ({"tuning_seeds": [1], "test_seeds": [1]}, ArgumentError, "the method has seen them"),
+        ({"tuning_seeds": [1], "space": {"seed": tune.randint(0, 9)}}, ArgumentError, "an entry 'seed'"),
+        ({"name": "a/b"}, ArgumentError, "`name` is 'a/b'"),
+        ({"resume": True}, ArgumentError, "`resume` needs `name`"),
+        ({"resume": True, "name": "nowhere"}, ArgumentError, "no study named 'nowhere'"),
+        ({"workload": "live/digits-mlp"}, ArgumentError, "`trainable` and `workload` are both given"),
+        ({"method": "gp", "space": {"o": tune.choice([{"a": tune.uniform(0, 1)}, {"b": 1}])}}, SpaceError, "cannot serve"),
+        ({"resources": {"cpu": -1}}, ArgumentError, "`resources`"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_bad_input_is_refused_before_anything_starts(
+    changes: dict[str, Any], kind: type[Exception], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(kind, match=message):
+        refused(storage_path=tmp_path, **changes)()
+    assert list(tmp_path.iterdir()) == []
