@@ -39,8 +39,24 @@ _PLACES = {
     "StudyInterrupted": "errors",
 }
 
-__all__ = [  # noqa: PLE0604 - the same names as above, which a test compares
-    *_PLACES
+__all__ = [
+    "METHODS",
+    "SCHEDULERS",
+    "SEARCHERS",
+    "WORKLOADS",
+    "AskTellSearcher",
+    "Method",
+    "RaytuneSuiteError",
+    "Settings",
+    "Space",
+    "StudyError",
+    "StudyInterrupted",
+    "StudyResult",
+    "Workload",
+    "make_method",
+    "plot_study",
+    "tune",
+    "workload",
 ]
 __version__ = "0.1.0"
 

@@ -32,14 +32,14 @@ def require(module: str, extra: str) -> ModuleType:
         >>> require("json", "torch").dumps([1])
         '[1]'
     """
+    package = module.partition(".")[0]
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is not None and error.name.split(".")[0] != module.split(".")[0]:
+        if error.name is not None and error.name.partition(".")[0] != package:
             raise  # the package is there, but one that it needs itself is not
         raise MissingPackageError(
-            f"this needs the package {module.split('.')[0]!r}, which is not installed: "
-            f"pip install 'raytune-suite[{extra}]'"
+            f"this needs the package {package!r}, which is not installed: pip install 'raytune-suite[{extra}]'"
         ) from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import inspect
 import json
 import logging
@@ -32,7 +32,8 @@ from raytune_suite.searchers import SEARCHERS
 from raytune_suite.searchers.grid import GridSearcher
 from raytune_suite.spaces import Space
 from raytune_suite.types import Config, Mode, as_number, check_mode
-from raytune_suite.workloads import Workload, workload as find_workload
+from raytune_suite.workloads import Workload
+from raytune_suite.workloads import workload as find_workload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -184,7 +185,9 @@ def tune(
         >>> result.best_config  # doctest: +SKIP
     """
     arguments = {"metric": metric, "mode": mode, "max_t": max_t, "time_attr": time_attr}
-    problem = _problem(trainable, space, workload, arguments, tuning_seeds, test_seeds)
+    problem = _problem(
+        trainable, space, workload, arguments=arguments, tuning_seeds=tuning_seeds, test_seeds=test_seeds
+    )
     full_space = {**problem.space, SEED: problem.tuning_seeds[0]} if problem.tuning_seeds else problem.space
     wired = _wire(method, full_space, problem, dict(method_args or {}), max_concurrent=max_concurrent, seed=seed)
     num_samples = _check_limits(wired, problem, num_samples, budget, time_limit)
@@ -271,6 +274,7 @@ def _problem(
     trainable: Any,
     space: dict[str, Any] | None,
     workload: str | Workload | None,
+    *,
     arguments: dict[str, Any],
     tuning_seeds: Sequence[int] | None,
     test_seeds: Sequence[int] | None,
@@ -281,7 +285,9 @@ def _problem(
         ArgumentError: If something is missing, given twice, or cannot be used.
     """
     if workload is not None:
-        return _workload_problem(workload, trainable, space, arguments, tuning_seeds, test_seeds)
+        return _workload_problem(
+            workload, trainable, space, arguments=arguments, tuning_seeds=tuning_seeds, test_seeds=test_seeds
+        )
     for key, value in (("trainable", trainable), ("space", space), ("metric", arguments["metric"])):
         if value is None:
             raise ArgumentError(f"`{key}` is missing: give `trainable`, `space`, `metric` and `mode`, or a `workload`")
@@ -318,6 +324,7 @@ def _workload_problem(
     workload: str | Workload,
     trainable: Any,
     space: dict[str, Any] | None,
+    *,
     arguments: dict[str, Any],
     tuning_seeds: Sequence[int] | None,
     test_seeds: Sequence[int] | None,
@@ -331,9 +338,9 @@ def _workload_problem(
         found.trainable,
         found.space,
         None,
-        {"metric": found.metric, "mode": found.mode, "max_t": found.max_t, "time_attr": found.time_attr},
-        found.tuning_seeds if tuning_seeds is None else tuning_seeds,
-        found.test_seeds if test_seeds is None else test_seeds,
+        arguments={"metric": found.metric, "mode": found.mode, "max_t": found.max_t, "time_attr": found.time_attr},
+        tuning_seeds=found.tuning_seeds if tuning_seeds is None else tuning_seeds,
+        test_seeds=found.test_seeds if test_seeds is None else test_seeds,
     )
     defaults = {"min_t": found.min_t, "eta": found.eta, "mutable": found.mutable or None}
     return dataclasses.replace(problem, defaults=defaults)
@@ -384,7 +391,9 @@ def _check_limits(
     Raises:
         ArgumentError: If nothing would end the study, or a limit cannot be used.
     """
-    if num_samples is not None and (isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1):
+    if num_samples is not None and (
+        isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1
+    ):
         raise ArgumentError(f"`num_samples` is {num_samples!r}, but must be an integer of 1 or more")
     for name, limit in (("budget", budget), ("time_limit", time_limit)):
         number = as_number(limit)
@@ -430,7 +439,7 @@ def _check_name(problem: _Problem, method: Method, storage: str, name: str | Non
         if resume:
             raise ArgumentError("`resume` needs `name`: which study shall go on")
         what = problem.trainable if isinstance(problem.trainable, str) else problem.trainable.__name__
-        now = datetime.datetime.now().astimezone()
+        now = dt.datetime.now().astimezone()
         return f"{what.strip('<>')}-{method.name}-{now:%Y%m%d-%H%M%S-%f}"
     if not name or "/" in name:
         raise ArgumentError(f"`name` is {name!r}, but must be the name of a folder")
@@ -492,8 +501,8 @@ def _check_outcome(log: StudyLog, found: list[Report], path: str) -> None:
         return
     if failed:
         raise StudyError(
-            f"all {len(failed)} trials that ended have failed, the first with {failed[0].error!r}; the tracebacks are in "
-            f"{path}/*/error.txt"
+            f"all {len(failed)} trials that ended have failed, the first with {failed[0].error!r}; "
+            f"the tracebacks are in {path}/*/error.txt"
         )
     if log.unmetered and not log.reports:
         raise StudyError(
@@ -504,7 +513,9 @@ def _check_outcome(log: StudyLog, found: list[Report], path: str) -> None:
         number, value = log.wrong
         raise StudyError(f"trial {number} reported {log.metric!r} as {value!r}, but a metric must be a number")
     if log.reports:
-        raise StudyError(f"no trial has reported a finite {log.metric!r}: all {len(log.reports)} reports are NaN or infinite")
+        raise StudyError(
+            f"no trial has reported a finite {log.metric!r}: all {len(log.reports)} reports are NaN or infinite"
+        )
     raise StudyError(f"no trial has reported anything before the study ended; its folder is {path}")
 
 

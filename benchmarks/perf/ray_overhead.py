@@ -16,8 +16,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import tune
@@ -26,6 +25,9 @@ from rich.table import Table
 
 import raytune_suite as rts
 from raytune_suite.execution.ray_backend import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SETTLE_S = 5.0
 """Seconds that Ray is left alone after its start, so that neither side pays for processes that still start."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import time
 from typing import TYPE_CHECKING, Any, final
 
@@ -72,5 +72,7 @@ def line(log: StudyLog, title: str) -> str:
         last = found[-1]
         best = f"best {log.metric} {last.value:.4g} (trial {last.trial} at {last.resource:g})"
     unit = "iterations" if log.time_attr == "training_iteration" else log.time_attr
-    elapsed = datetime.timedelta(seconds=round(log.elapsed))
-    return f"{title}: {len(log.trials)} trials{f' ({shown})' if shown else ''} · {best} · {log.spent:g} {unit} · {elapsed}"
+    elapsed = dt.timedelta(seconds=round(log.elapsed))
+    return (
+        f"{title}: {len(log.trials)} trials{f' ({shown})' if shown else ''} · {best} · {log.spent:g} {unit} · {elapsed}"
+    )

@@ -140,7 +140,7 @@ def run(
         StudyError: If Ray gave up; the study can be resumed.
     """
     connect()
-    placed = tune.with_resources(trainable, dict(resources)) if resources else trainable
+    placed: Any = tune.with_resources(trainable, dict(resources)) if resources else trainable  # type: ignore[arg-type] # a registered name will do
     path = _join(storage_path, name)
     interrupt = _Interrupt()
     with _environment(settings, scheduler.max_concurrent), _quiet():
@@ -168,7 +168,7 @@ def run(
                     checkpoint_config=tune.CheckpointConfig(num_to_keep=settings.keep_checkpoints),
                 ),
             )
-        inner = tuner._local_tuner  # noqa: SLF001 - the only way to the objects that a restore has made
+        inner: Any = tuner._local_tuner  # noqa: SLF001 - the only way to the objects that a restore has made
         restored: list[Callback] = list(inner._run_config.callbacks)  # noqa: SLF001 - as above
         inner._run_config.callbacks = [*restored, interrupt]  # noqa: SLF001 - it holds a signal handler: not for pickle
         try:
@@ -255,19 +255,22 @@ def check_trainable(trainable: Any) -> Trainable:
     """Return `trainable` if Ray can train it.
 
     Raises:
-        ArgumentError: If it is neither a function of one config, nor a class of `tune.Trainable`, nor a registered name.
+        ArgumentError: If it is no function of one config, no class of `tune.Trainable` and no registered name.
     """
+    checked: Trainable = trainable
     if isinstance(trainable, str):
-        return trainable
+        return checked
     if inspect.isclass(trainable):
         if issubclass(trainable, tune.Trainable):
-            return trainable
+            return checked
         raise ArgumentError(f"the class {trainable.__name__} is no trainable: derive it from ray.tune.Trainable")
     if not callable(trainable):
-        raise ArgumentError(f"`trainable` is {trainable!r}, but must be a function of a config or a tune.Trainable class")
+        raise ArgumentError(
+            f"`trainable` is {trainable!r}, but must be a function of a config or a tune.Trainable class"
+        )
     try:
         inspect.signature(trainable).bind({})
     except (TypeError, ValueError):
         name = getattr(trainable, "__name__", repr(trainable))
         raise ArgumentError(f"the function {name} must take one argument, the config") from None
-    return trainable
+    return checked

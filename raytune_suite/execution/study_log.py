@@ -82,7 +82,9 @@ class StudyLog(Callback):
         wrong: The first value of the metric that was no number, with its trial's number.
     """
 
-    def __init__(self, *, metric: str, mode: Mode, time_attr: str, max_t: int | None, scheduler: StudyScheduler) -> None:
+    def __init__(
+        self, *, metric: str, mode: Mode, time_attr: str, max_t: int | None, scheduler: StudyScheduler
+    ) -> None:
         """`scheduler` tells which trials it stopped early."""
         self.metric, self.mode, self.time_attr, self.max_t = metric, mode, time_attr, max_t
         self._scheduler = scheduler
@@ -227,20 +229,32 @@ class StudyLog(Callback):
 
 
 _ADDED_BY_RAY = frozenset(
-    "checkpoint_dir_name config date done experiment_tag hostname iterations_since_restore node_ip pid "
-    "should_checkpoint time_since_restore time_this_iter_s time_total_s timestamp training_iteration trial_id "
-    "timesteps_total episodes_total".split()
+    {
+        "checkpoint_dir_name",
+        "config",
+        "date",
+        "done",
+        "episodes_total",
+        "experiment_tag",
+        "hostname",
+        "iterations_since_restore",
+        "node_ip",
+        "pid",
+        "should_checkpoint",
+        "time_since_restore",
+        "time_this_iter_s",
+        "time_total_s",
+        "timestamp",
+        "timesteps_total",
+        "training_iteration",
+        "trial_id",
+    }
 )
 """What Ray adds to each result."""
 
 
 def last_line(traceback: str) -> str:
-    """The last line of a traceback, which names the error.
-
-    Example:
-        >>> last_line("Traceback:\\n  File ...\\nValueError: x is 3\\n")
-        'ValueError: x is 3'
-    """
+    """The last line of a traceback, which names the error."""
     lines = [line.strip() for line in traceback.splitlines() if line.strip()]
     return lines[-1] if lines else "an error without a message"
 

@@ -7,14 +7,16 @@ if it is not. Nothing is ever paused, so that a trainable needs no checkpoints.
 
 from __future__ import annotations
 
-from typing import ClassVar, Unpack, final
+from typing import TYPE_CHECKING, ClassVar, Unpack, final
 
 from ray.tune.schedulers import ASHAScheduler
 
 from raytune_suite.errors import ArgumentError
 from raytune_suite.schedulers import rungs
-from raytune_suite.schedulers.base import SchedulerArgs
 from raytune_suite.schedulers.stock import StockScheduler
+
+if TYPE_CHECKING:
+    from raytune_suite.schedulers.base import SchedulerArgs
 
 
 @final
@@ -23,17 +25,15 @@ class ASHA(StockScheduler):
 
     draws: ClassVar[bool] = True
 
-    def __init__(
-        self, *, max_t: int | None = None, min_t: int = 1, eta: float = 3, brackets: int = 1, **args: Unpack[SchedulerArgs]
-    ) -> None:
-        """`min_t` and `max_t` are the least and most resource, `eta` is the reduction factor.
+    def __init__(self, *, min_t: int = 1, eta: float = 3, brackets: int = 1, **args: Unpack[SchedulerArgs]) -> None:
+        """`min_t` is the least resource at which a trial is judged, `eta` is the reduction factor.
 
         With several `brackets`, bracket s starts its rungs at `min_t * eta**s`.
 
         Raises:
             ArgumentError: If these make no ladder, or there are more brackets than rungs.
         """
-        top = min_t if max_t is None else max_t  # without max_t the base refuses, and says so
+        top = args.get("max_t") or min_t  # without max_t the base refuses, and says so
         most = rungs.max_bracket(min_t, top, eta) + 1
         if isinstance(brackets, bool) or not isinstance(brackets, int) or not (brackets == 1 or 1 < brackets <= most):
             raise ArgumentError(f"`brackets` is {brackets!r}, but must be an integer from 1 to {most}")
@@ -44,4 +44,4 @@ class ASHA(StockScheduler):
             reduction_factor=eta,
             brackets=brackets,
         )
-        super().__init__(stock, max_t=max_t, **args)
+        super().__init__(stock, **args)

@@ -16,7 +16,7 @@ import abc
 import io
 import pickle
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, Unpack, final
+from typing import Any, ClassVar, NamedTuple, TypedDict, Unpack, final
 
 import cloudpickle
 from ray.tune.experiment import Trial
@@ -27,9 +27,6 @@ from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.spaces import FEATURES, Space
 from raytune_suite.types import FAILED, Mode, as_loss, as_number, check_mode
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class SchedulerArgs(TypedDict, total=False):
@@ -109,7 +106,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             ArgumentError: If an argument cannot be used.
             SpaceError: If the space has a feature that this scheduler cannot serve.
         """
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # of Ray, inherited
         mode = args.get("mode")
         self._metric = args.get("metric")
         self._mode: Mode | None = None if mode is None else check_mode(mode)
@@ -144,7 +141,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:
         """CONTINUE, PAUSE or STOP (or NOOP, if the trial was paused here) after a report below `max_t`.
 
-        After a PAUSE this may be asked again for the same report. `result` holds the metric and `time_attr`; `loss` is the metric turned so that less is better.
+        After a PAUSE this may be asked again for the same report. `result` holds the metric and `time_attr`; `loss` is
+        the metric turned so that less is better.
         """
 
     @abc.abstractmethod
@@ -185,7 +183,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         for name, value in (("metric", self._metric), ("mode", self._mode)):
             if value is None:
                 raise ArgumentError(
-                    f"{type(self).__name__} has no `{name}`: give it to the scheduler or to `tune.TuneConfig({name}=...)`"
+                    f"{type(self).__name__} has no `{name}`: "
+                    f"give it to the scheduler or to `tune.TuneConfig({name}=...)`"
                 )
         if self._saved is not None:
             self._readded[trial.trial_id] = trial
@@ -242,7 +241,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self._trials.pop(trial.trial_id, None)
         resource = as_number(result.get(self.time_attr))
         fresh = resource is not None and (seen is None or self.rewinds or resource > seen.resource)
-        good = as_loss(result.get(self._metric), check_mode(self._mode)) != FAILED
+        good = as_loss(result.get(str(self._metric)), check_mode(self._mode)) != FAILED
         self.ended(tune_controller, trial, result if fresh and good else None)
 
     @final
@@ -382,12 +381,11 @@ class StudySearcher(Searcher):
         """Pass on."""
         return bool(self.searcher.set_search_properties(metric, mode, config, **spec))
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> Any:
         """A new config, unless paused trials come first or enough trials are there."""
         if self.scheduler.waiting() or self.scheduler.full():
             return None
-        suggestion: dict[str, Any] | str | None = self.searcher.suggest(trial_id)
-        return suggestion
+        return self.searcher.suggest(trial_id)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Pass on."""
@@ -414,7 +412,7 @@ class StudySearcher(Searcher):
         self.searcher.restore(checkpoint_path)
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle's has no type that mypy can subclass
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no types
     """Writes a trial as its id."""
 
     def persistent_id(self, obj: Any) -> str | None:

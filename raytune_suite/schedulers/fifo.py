@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Unpack, final
+from typing import TYPE_CHECKING, ClassVar, Unpack, final
 
 from ray.tune.schedulers import FIFOScheduler
 
-from raytune_suite.schedulers.base import SchedulerArgs
 from raytune_suite.schedulers.stock import StockScheduler
+
+if TYPE_CHECKING:
+    from raytune_suite.schedulers.base import SchedulerArgs
 
 
 @final

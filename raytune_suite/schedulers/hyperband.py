@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from raytune_suite.schedulers.rungs import Rung
 
 
-@dataclass
+@dataclass(eq=False)
 class Bracket:
     """One ladder of rungs and the trials on it.
 
@@ -47,11 +47,6 @@ class Bracket:
         """Whether it still takes new trials."""
         return self.rung == 0 and len(self.members) < self.plan[0].configs
 
-    @property
-    def settled(self) -> bool:
-        """Whether all of this rung have reached it or ended."""
-        return len(self.losses) == len(self.members)
-
     def promote(self) -> tuple[list[str], list[str]]:
         """Go to the next rung; returns the ids that go on, best first, and those that do not.
 
@@ -71,16 +66,14 @@ class Hyperband(StudyScheduler):
 
     pauses: ClassVar[bool] = True
 
-    def __init__(
-        self, *, max_t: int | None = None, min_t: int = 1, eta: float = 3, **args: Unpack[SchedulerArgs]
-    ) -> None:
-        """`min_t` and `max_t` are the least and most resource, `eta` is the reduction factor.
+    def __init__(self, *, min_t: int = 1, eta: float = 3, **args: Unpack[SchedulerArgs]) -> None:
+        """`min_t` is the least resource of a rung, `eta` is the reduction factor.
 
         Raises:
             ArgumentError: If these make no ladder.
         """
-        super().__init__(max_t=max_t, **args)
-        self.plans = rungs.hyperband(min_t, max_t or min_t, eta)
+        super().__init__(**args)
+        self.plans = rungs.hyperband(min_t, self.max_t or min_t, eta)
         self.brackets: list[Bracket] = []
         self._bracket_of: dict[str, Bracket] = {}
         self._opened = 0
@@ -129,14 +122,7 @@ class Hyperband(StudyScheduler):
         return f"Hyperband: {self._opened} brackets opened, running: {', '.join(rows) or 'none'}"
 
     def _settle(self, controller: Any, bracket: Bracket, *, no_more: bool) -> None:
-        if bracket.open and not no_more:
-            return
-        for trial in [self._trials[name] for name in bracket.members if name in self._trials]:
-            if trial.status == Trial.ERROR:  # it crashed, and Ray did not try it again
-                bracket.losses[trial.trial_id] = FAILED
-            elif trial.status != Trial.PAUSED:  # on its way, or still being saved
-                return
-        if not bracket.settled:
+        if (bracket.open and not no_more) or not self._complete(bracket):
             return
         if bracket.rung + 1 == len(bracket.plan):
             self.brackets.remove(bracket)
@@ -146,12 +132,19 @@ class Hyperband(StudyScheduler):
             if self._is_paused(name):
                 self.stopped_early.add(name)
                 controller.stop_trial(self._trials[name])
-        for name in kept:
-            if name not in self._trials:  # it ended by itself, so there is nothing to resume
-                bracket.losses[name] = FAILED
+        bracket.losses.update({name: FAILED for name in kept if name not in self._trials})  # ended by themselves
         self._ready.extend(name for name in kept if name in self._trials)
-        if not bracket.members:
+        if not kept:
             self.brackets.remove(bracket)
+
+    def _complete(self, bracket: Bracket) -> bool:
+        """Whether all trials of the rung are paused there, or have ended or crashed."""
+        for trial in [self._trials[name] for name in bracket.members if name in self._trials]:
+            if trial.status == Trial.ERROR:  # it crashed, and Ray did not try it again
+                bracket.losses[trial.trial_id] = FAILED
+            elif trial.status != Trial.PAUSED:  # on its way, or still being saved
+                return False
+        return len(bracket.losses) == len(bracket.members)
 
     def _is_paused(self, name: str) -> bool:
         return name in self._trials and self._trials[name].status == Trial.PAUSED

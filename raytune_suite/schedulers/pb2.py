@@ -57,11 +57,12 @@ class PB2(PopulationScheduler):
         super().__init__(_PB2(checked.space, checked.names, **checked.stock), **args)
 
 
-class _PB2(Lineages, pb2.PB2):  # type: ignore[misc] # Ray is untyped
+class _PB2(Lineages, pb2.PB2):
     """Ray's, seeing the unit cube."""
 
     def __init__(self, space: Space, names: Collection[str], **stock: Any) -> None:
-        bounds = {name: [0.0, 1.0] for name in names}
+        bounds: Any = {name: [0.0, 1.0] for name in names}
+        self.current: Any
         super().__init__(hyperparam_bounds=bounds, **stock)
         self._hyperparam_mutations = {name.split("/")[0]: [None] for name in names}  # Ray logs those, no more
         self._hyperparam_bounds = {}  # else Ray would add them to configs
@@ -78,7 +79,7 @@ class _PB2(Lineages, pb2.PB2):  # type: ignore[misc] # Ray is untyped
         """As Ray's, with unit values; `current` holds the choices made since the last report (the paper's batch)."""
         if self.data["Time"].max() > self.last_exploration_time:
             self.current = None
-        units = self._units(trial_to_clone.config)
+        units: Any = self._units(trial_to_clone.config)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # scikit-learn's: a bound of the kernel was reached
             units, data = pb2._explore(  # noqa: SLF001 - the algorithm itself

@@ -54,7 +54,7 @@ class PBT(PopulationScheduler):
         super().__init__(_PBT(checked.space, checked.names, rng, **stock), **args)
 
 
-class _PBT(Lineages, PopulationBasedTraining):  # type: ignore[misc] # Ray is untyped
+class _PBT(Lineages, PopulationBasedTraining):
     """Ray's, exploring within the space."""
 
     def __init__(self, space: Space, names: Collection[str], rng: np.random.Generator, **stock: Any) -> None:

@@ -62,7 +62,9 @@ class Lineages:
         """Continue the lineage of the member that is cloned."""
         super()._exploit(tune_controller, trial, trial_to_clone)  # type: ignore[misc] # Ray's class comes next
         cloned_at = self._trial_state[trial_to_clone].last_train_time  # type: ignore[attr-defined] # as above
-        before = [stage for stage in self.lineages[trial_to_clone.trial_id] if stage.start < cloned_at or not stage.start]
+        before = [
+            stage for stage in self.lineages[trial_to_clone.trial_id] if stage.start < cloned_at or not stage.start
+        ]
         self.lineages[trial.trial_id] = [*before, Stage(cloned_at, trial.config)]
 
 
@@ -90,7 +92,7 @@ class PopulationScheduler(StockScheduler):
                 "leave it out, and give `resources` that say how many fit"
             )
         super().__init__(stock, **args)
-        stock.lineages = {}
+        self.stock.lineages = {}
         self._asked_to_save: set[str] = set()
 
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:
@@ -189,6 +191,7 @@ class ReplayScheduler(StudyScheduler):
         for trial in self.live():
             if trial.status == trial.PAUSED:
                 stage = self._stage[trial.trial_id] = self._stage[trial.trial_id] + 1
-                trial.set_config({**trial.config, **self.stages[stage]})
+                resumed: Any = trial  # Ray's method is untyped
+                resumed.set_config({**trial.config, **self.stages[stage]})
                 return trial
         return None

@@ -29,7 +29,7 @@ class StockScheduler(StudyScheduler):
     def __init__(self, stock: TrialScheduler, **args: Unpack[SchedulerArgs]) -> None:
         """`stock` is made without metric and mode; it gets them from here."""
         super().__init__(**args)
-        self.stock = stock
+        self.stock: Any = stock  # Ray's is untyped, and sees a view in place of its controller
         self._streams = seeding.GlobalStreams(self.seed, "scheduler", type(self).__name__)
         stock.set_search_properties(self._metric, self._mode)
 
@@ -71,7 +71,8 @@ class StockScheduler(StudyScheduler):
     @final
     def choose(self, controller: Any) -> Trial | None:
         """Pass on."""
-        return self.stock.choose_trial_to_run(self._view(controller))
+        chosen: Trial | None = self.stock.choose_trial_to_run(self._view(controller))
+        return chosen
 
     def debug_string(self) -> str:
         """The stock scheduler's."""

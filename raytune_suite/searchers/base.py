@@ -134,7 +134,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         return True
 
     @final
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> Any:
         """Propose a config for the trial; None for "not now", `Searcher.FINISHED` for "never again".
 
         Raises:
@@ -216,7 +216,7 @@ class AskTellSearcher(Searcher, abc.ABC):
     def _read(self, result: Mapping[str, Any]) -> tuple[float, float] | None:
         """(resource, loss) of a result; None where the metric or the resource is not in it."""
         resource = as_number(result.get(self.time_attr))
-        if self._metric not in result or resource is None:
+        if self._metric is None or self._metric not in result or resource is None:
             return None
         mode: Mode = check_mode(self._mode)
         return resource, as_loss(result[self._metric], mode)

@@ -9,25 +9,26 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from raytune_suite import METHODS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 SCRIPT = Path(__file__).with_name("study_script.py")
-PAUSING = [name for name, recipe in METHODS.items() if recipe.scheduler != "fifo" and name != "pb2"]  # pb2 is pbt's twin
+PAUSING = [
+    name for name, recipe in METHODS.items() if recipe.scheduler != "fifo" and name != "pb2"
+]  # pb2 is pbt's twin
 
 
 def start(method: str, folder: Path, *extra: str) -> subprocess.Popen[str]:
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(SCRIPT), method, str(folder), *extra]
-    return subprocess.Popen(command, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(  # noqa: S603 - our own script
+        command, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
 
 
 def finish(process: subprocess.Popen[str]) -> None:
@@ -51,7 +52,7 @@ def wait_for_reports(folder: Path, count: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Any]]]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The record of each method's study that nobody disturbed, made when it is first asked for."""
 
     class Records(dict[str, dict[str, Any]]):
@@ -61,7 +62,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
             self[method] = record(folder)
             return self[method]
 
-    yield Records()
+    return Records()
 
 
 @pytest.mark.parametrize("method", PAUSING)
@@ -77,9 +78,7 @@ def test_a_killed_study_goes_on_as_if_nothing_had_happened(
     assert record(tmp_path) == expected
 
 
-def test_ctrl_c_says_how_to_go_on_and_loses_nothing(
-    undisturbed: dict[str, dict[str, Any]], tmp_path: Path
-) -> None:
+def test_ctrl_c_says_how_to_go_on_and_loses_nothing(undisturbed: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     expected = undisturbed["hyperband"]
     process = start("hyperband", tmp_path)
     wait_for_reports(tmp_path, len(expected["reports"]) // 2)
