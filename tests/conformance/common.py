@@ -1,0 +1,107 @@
+"""What the conformance tests share: spaces for what a class declares to serve, and studies from names."""
+
+from __future__ import annotations
+
+import random
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ray import tune
+
+from raytune_suite.methods import options
+from raytune_suite.schedulers import SCHEDULERS, StudySearcher
+from raytune_suite.searchers import SEARCHERS
+from raytune_suite.spaces import FEATURES, Space
+from tests.conformance.driver import METRIC, Controller, Setup, start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from raytune_suite.schedulers import StudyScheduler
+    from raytune_suite.searchers import AskTellSearcher
+
+PARTS: dict[str, Any] = {
+    "continuous": tune.uniform(-1, 1),
+    "integer": tune.randint(1, 5),
+    "categorical": tune.choice(["a", "b", "c"]),
+    "log": tune.lograndint(1, 5),
+    "quantized": tune.quniform(0, 0.4, 0.2),
+    "unbounded": tune.randn(0, 1),
+    "conditional": tune.choice([{"name": "sgd", "steps": tune.randint(1, 4)}, {"name": "adam"}]),
+    "grid": tune.grid_search([1, 2]),
+}
+"""For each feature of a space a parameter that has it and as few others as may be."""
+
+MAX_T = 9
+COMMON: dict[str, Any] = {"metric": METRIC, "mode": "min"}
+
+
+def space_for(features: Collection[str]) -> dict[str, Any]:
+    """A space with all of these features, and a constant."""
+    parts = {name: part for name, part in PARTS.items() if Space({name: part}).features <= set(features)}
+    assert set(parts) == set(features) & set(FEATURES)
+    return {**parts, "fixed": "x"}
+
+
+def searcher(name: str, **arguments: Any) -> AskTellSearcher:
+    """A searcher that has learnt after four trials, if it learns; its space has all that it serves."""
+    known = options(SEARCHERS[name])
+    soon = {"n_initial": 4} if "n_initial" in known else {}
+    return SEARCHERS[name](**{"space": space_for(SEARCHERS[name].features), "seed": 3, **COMMON, **soon, **arguments})
+
+
+def scheduler(name: str, **arguments: Any) -> StudyScheduler:
+    """A scheduler; its space has all that it serves and a grid searcher would not."""
+    return SCHEDULERS[name](**{"space": served(name), "seed": 3, "max_t": MAX_T, **COMMON, **arguments})
+
+
+def served(name: str, by: str = "random") -> dict[str, Any]:
+    """The space that a scheduler and a searcher both serve."""
+    return space_for(SCHEDULERS[name].features & SEARCHERS[by].features)
+
+
+def study(name: str, setup: Setup | None = None, by: str = "random", **arguments: Any) -> Controller:
+    """A study of the scheduler called `name`."""
+    setup = setup or Setup(served(name, by))
+    wired = scheduler(name, **{"space": setup.space, "mode": setup.mode, **arguments})
+    return start(StudySearcher(searcher(by, space=setup.space, mode=setup.mode), wired), wired, setup)
+
+
+def loss_of(config: dict[str, Any]) -> float:
+    """A loss for any config, the same in every process."""
+    return sum(len(str(key)) * (len(repr(value)) % 7) + (hash(value) % 5 if type(value) is int else 0.0) for key, value in config.items())
+
+
+def rounds(found: AskTellSearcher, first: int, last: int, *, sign: float = 1) -> list[dict[str, Any] | str | None]:
+    """The suggestions of trials `first` to `last`, each of which makes two reports and ends before the next."""
+    proposed = []
+    for number in range(first, last):
+        config = found.suggest(f"t{number}")
+        proposed.append(config)
+        if isinstance(config, dict):
+            result = {"training_iteration": 1, METRIC: sign * loss_of(config)}
+            found.on_trial_result(f"t{number}", result)
+            found.on_trial_complete(f"t{number}", {**result, "training_iteration": 2})
+    return proposed
+
+
+def global_streams() -> tuple[Any, ...]:
+    """The state of every global generator that can be seen."""
+    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - to see that nobody draws from it
+    states: list[Any] = [random.getstate(), repr(numpy_state), numpy_state["state"]["key"].tobytes()]  # type: ignore[call-overload, index] # numpy's types know the legacy form only
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        states.append(torch.random.get_rng_state().numpy().tobytes())
+    return tuple(states)
+
+
+def cheapen(patch: Callable[[Any, str, Any], Any]) -> None:
+    """Let PB2's acquisition function be maximized over twenty draws: Ray's ten line searches take seconds."""
+    from ray.tune.schedulers import pb2
+
+    def maximize(function: Any, model: Any, padded: Any, fixed: Any, count: int) -> Any:
+        points = np.random.uniform(0, 1, (20, model.X_train_.shape[1] - count))  # noqa: NPY002 - as Ray's own draws
+        return points[int(np.argmax([function(model, padded, point, fixed) for point in points]))]
+
+    patch(pb2, "optimize_acq", maximize)

@@ -1,0 +1,48 @@
+"""Fixtures of the conformance suite."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conformance import common, probe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders of the driver vanish with the test, and costly numerics are made cheap."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    common.cheapen(monkeypatch.setattr)
+
+
+@pytest.fixture(autouse=True)
+def _global_streams() -> Iterator[None]:
+    """Nothing in this package may touch a global generator."""
+    before = common.global_streams()
+    yield
+    assert common.global_streams() == before, "a global random generator was drawn from or seeded"
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `probe` finds in a fresh process that hashes strings otherwise and continues from our snapshots."""
+    folder = tmp_path_factory.mktemp("snapshots")
+    probe.leave_snapshots(folder)
+    environment = {**os.environ, "PYTHONHASHSEED": "271828", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", "-m", "tests.conformance.probe", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found

@@ -1,0 +1,56 @@
+"""What a fresh process proposes and decides; `python -m tests.conformance.probe FOLDER` prints it as JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from raytune_suite.schedulers import SCHEDULERS
+from raytune_suite.searchers import SEARCHERS
+from tests.conformance import common
+from tests.conformance.driver import Setup
+
+BEFORE, AFTER = 7, 11
+
+
+def whole(name: str) -> list[Any]:
+    """All suggestions of an undisturbed run."""
+    return common.rounds(common.searcher(name), 0, AFTER)
+
+
+def leave_snapshots(folder: Path) -> None:
+    """Save every searcher in the middle of a run."""
+    for name in SEARCHERS:
+        found = common.searcher(name)
+        common.rounds(found, 0, BEFORE)
+        found.save(str(folder / name))
+
+
+def continued(name: str, folder: Path) -> list[Any]:
+    """The suggestions after a snapshot."""
+    found = common.searcher(name)
+    found.restore(str(folder / name))
+    return common.rounds(found, BEFORE, AFTER)
+
+
+def decisions(name: str, workers: int) -> list[Any]:
+    """The log of decisions of a study."""
+    return common.study(name, Setup(common.served(name), workers=workers)).run().log
+
+
+def main(folder: Path) -> dict[str, Any]:
+    """Everything, by kind and name."""
+    return {
+        "whole": {name: whole(name) for name in SEARCHERS},
+        "continued": {name: continued(name, folder) for name in SEARCHERS},
+        "decisions": {f"{name} {workers}": decisions(name, workers) for name in SCHEDULERS for workers in (1, 4)},
+    }
+
+
+if __name__ == "__main__":
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    common.cheapen(setattr)
+    print(json.dumps(main(Path(sys.argv[1]))))  # noqa: T201 - this is its output

@@ -1,0 +1,223 @@
+"""What every scheduler must do; parametrized from the registry, so that a new one is covered without another word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cloudpickle
+import numpy as np
+import pytest
+from ray import tune
+from ray.tune.experiment import Trial
+
+from raytune_suite.errors import ArgumentError, SpaceError
+from raytune_suite.schedulers import SCHEDULERS, StudySearcher
+from raytune_suite.spaces import FEATURES, Space
+from tests.conformance import common, probe
+from tests.conformance.driver import LONGEST, METRIC, Controller, Report, Setup, revive, start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.parametrize("name", list(SCHEDULERS))
+WORKERS = pytest.mark.parametrize("workers", [1, 4])
+
+
+def setup(name: str, **changes: Any) -> Setup:
+    return Setup(common.served(name), **{"samples": 12, **changes})
+
+
+def check_ended(controller: Controller, *, errors: bool = False) -> None:
+    """That every trial was proposed and has ended, none later than it may."""
+    assert len(controller.trials) == controller.setup.samples
+    ends = (Trial.TERMINATED, Trial.ERROR) if errors else (Trial.TERMINATED,)
+    assert all(trial.status in ends for trial in controller.trials)
+    assert max((report.iteration for report in controller.log), default=0) <= common.MAX_T
+    assert not controller.scheduler.live()
+
+
+@WORKERS
+def test_same_seed_same_decisions_in_a_fresh_process(name: str, workers: int, elsewhere: dict[str, Any]) -> None:
+    here, again = (probe.decisions(name, workers) for _ in range(2))
+    assert here == again
+    assert here == [Report(*report) for report in elsewhere["decisions"][f"{name} {workers}"]]
+
+
+@WORKERS
+def test_every_trial_ends_at_max_t_or_before(name: str, workers: int) -> None:
+    controller = common.study(name, setup(name, workers=workers)).run()
+    check_ended(controller)
+    assert max(report.iteration for report in controller.log) == common.MAX_T
+    assert controller.most_running == workers
+
+
+@WORKERS
+def test_max_is_min_mirrored(name: str, workers: int) -> None:
+    least, most = (
+        common.study(name, setup(name, workers=workers, mode=mode, samples=15)).run().log for mode in ("min", "max")
+    )
+    assert least == most
+
+
+FAULTS: dict[str, Callable[[int, int], str | None]] = {
+    "nan at once": lambda number, iteration: "nan" if number % 3 == 0 else None,
+    "nan later": lambda number, iteration: "nan" if number % 3 == 0 and iteration == 3 else None,
+    "infinite": lambda number, iteration: "inf" if number % 2 else None,
+    "no metric": lambda number, iteration: "missing" if number % 3 == 0 else None,
+    "no metric now and then": lambda number, iteration: "missing" if iteration % 3 != number % 3 else None,
+    "no metric at max_t": lambda number, iteration: "missing" if iteration == common.MAX_T else None,
+    "a word": lambda number, iteration: "string" if number % 3 == 0 else None,
+    "a crash": lambda number, iteration: "crash" if number % 3 == 0 and iteration == 2 else None,
+    "a crash at a rung": lambda number, iteration: "crash" if number % 2 and iteration == 3 else None,
+    "a crash at max_t": lambda number, iteration: "crash" if iteration == common.MAX_T else None,
+    "done with the last report": lambda number, iteration: "end" if number % 2 and iteration == 2 else None,
+    "a function that returns": lambda number, iteration: "return" if number % 2 and iteration == 3 else None,
+    "returns at once": lambda number, iteration: "return" if number % 3 == 0 else None,
+    "all nan": lambda number, iteration: "nan",
+    "all crash at once": lambda number, iteration: "crash",
+    "all crash later": lambda number, iteration: "crash" if iteration == 2 else None,
+    "all without metric": lambda number, iteration: "missing",
+    "all end early": lambda number, iteration: "end" if iteration == 2 else None,
+    "all return": lambda number, iteration: "return" if iteration == 3 else None,
+}
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+@pytest.mark.parametrize("fault", list(FAULTS))
+@WORKERS
+def test_no_fault_hangs_or_crashes_a_study(name: str, workers: int, fault: str, retries: int) -> None:
+    controller = common.study(
+        name, setup(name, workers=workers, fault=FAULTS[fault], max_failures=retries, save_each=workers == 1)
+    ).run()
+    check_ended(controller, errors=retries == 0)
+
+
+def test_a_trial_may_end_by_itself_before_max_t(name: str) -> None:
+    controller = common.study(name, setup(name, end=4)).run()
+    check_ended(controller)
+    assert max(report.iteration for report in controller.log) == 4
+
+
+@pytest.mark.parametrize("save_each", [True, False])
+@pytest.mark.parametrize("part", [0.25, 0.5, 0.75])
+def test_a_killed_study_goes_on_as_if_nothing_had_been(name: str, part: float, save_each: bool) -> None:
+    plan = setup(name, samples=20, save_each=save_each, snapshots=True)
+    calm = common.study(name, plan).run()
+    first = common.study(name, plan).run(round(part * len(calm.log)))
+    again = revive(first.kill()).run()
+    check_ended(again)
+    if save_each or not SCHEDULERS[name].rewinds:
+        assert unrepeated(first.log + again.log) == unrepeated(calm.log)
+        assert again.scheduler.stopped_early == {
+            trial.trial_id for trial in again.trials if again.numbers[trial.trial_id] in stopped_early(calm)
+        }
+
+
+def unrepeated(log: list[Report]) -> list[Report]:
+    """Without the reports that are made again after a restart from an older checkpoint."""
+    return [report for index, report in enumerate(log) if report not in log[:index]]
+
+
+def stopped_early(controller: Controller) -> set[int]:
+    return {controller.numbers[trial_id] for trial_id in controller.scheduler.stopped_early}
+
+
+@WORKERS
+def test_a_study_killed_again_and_again_ends(name: str, workers: int) -> None:
+    controller = common.study(name, setup(name, workers=workers, samples=12, snapshots=True))
+    for _ in range(60):
+        controller.run(11)
+        if controller.finished:
+            break
+        controller = revive(controller.kill())
+    check_ended(controller)
+
+
+def test_a_study_killed_twice_before_its_first_event_loses_nothing(name: str) -> None:
+    calm = common.study(name, setup(name)).run()
+    first = common.study(name, setup(name)).run(15)
+    again = revive(revive(first.kill()).kill()).run()
+    assert unrepeated(first.log + again.log) == calm.log
+
+
+@WORKERS
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_max_concurrent_is_kept_and_never_blocks(name: str, workers: int, limit: int) -> None:
+    controller = common.study(name, setup(name, workers=workers, max_pending=limit), max_concurrent=limit).run()
+    check_ended(controller)
+    assert controller.most_running <= min(workers, limit)
+
+
+def test_searcher_and_scheduler_are_pickled_as_one(name: str) -> None:
+    wired = common.scheduler(name)
+    pair = StudySearcher(common.searcher("random", space=common.served(name)), wired)
+    searcher, scheduler = cloudpickle.loads(cloudpickle.dumps((pair, wired)))
+    assert searcher.scheduler is scheduler
+    plan = setup(name)
+    assert start(searcher, scheduler, plan).run().log == common.study(name, plan).run().log
+
+
+def test_numbers_of_other_packages_are_numbers(name: str) -> None:
+    logs = []
+    for convert in (float, np.float64, np.asarray):
+        controller = common.study(name, setup(name, convert=convert)).run()
+        check_ended(controller)
+        logs.append(controller.log)
+    assert logs[0] == logs[1] == logs[2]
+
+
+def test_any_report_may_count_the_resource(name: str) -> None:
+    controller = common.study(name, setup(name), time_attr="epoch").run()
+    check_ended(controller)
+    assert controller.log == common.study(name, setup(name)).run().log
+
+
+def test_ray_may_bring_the_properties(name: str) -> None:
+    late = common.study(name, setup(name), metric=None).run()
+    assert late.log == common.study(name, setup(name)).run().log
+
+
+def test_ray_may_repeat_the_properties_but_not_contradict(name: str) -> None:
+    found = common.scheduler(name)
+    assert found.set_search_properties(METRIC, "min")
+    assert found.set_search_properties(None, None)
+    assert not found.set_search_properties("accuracy", "min")
+    assert not found.set_search_properties(METRIC, "max")
+    assert found.set_search_properties(METRIC, "min")
+
+
+@pytest.mark.parametrize("missing", ["metric", "mode"])
+def test_what_is_missing_is_said(name: str, missing: str) -> None:
+    trial = common.study(name, setup(name)).search_alg.next_trial()
+    with pytest.raises(ArgumentError, match=rf"`{missing}`.*TuneConfig\("):
+        common.scheduler(name, **{missing: None}).on_trial_add(None, trial)
+
+
+def test_a_ladder_needs_max_t(name: str) -> None:
+    if SCHEDULERS[name].ladder:
+        with pytest.raises(ArgumentError, match="needs `max_t`"):
+            common.scheduler(name, max_t=None)
+        return
+    controller = common.study(name, setup(name, end=common.MAX_T + 2), max_t=None).run()
+    assert max(report.iteration for report in controller.log) == common.MAX_T + 2 < LONGEST
+
+
+@pytest.mark.parametrize("feature", list(FEATURES))
+def test_features_are_served_or_refused_by_name(name: str, feature: str) -> None:
+    space = {"culprit": common.PARTS[feature], "steps": tune.randint(1, 4)}
+    if Space(space).features <= SCHEDULERS[name].features:
+        common.scheduler(name, space=space)
+        return
+    with pytest.raises(SpaceError, match="culprit.*: ") as caught:
+        common.scheduler(name, space=space)
+    assert SCHEDULERS[name].instead.split(",")[0] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"seed": -1}, {"mode": "least"}, {"max_t": 0}, {"max_t": 2.5}, {"max_concurrent": 0}, {"max_concurrent": True}],
+    ids=str,
+)
+def test_bad_arguments_are_refused_by_name(name: str, arguments: dict[str, Any]) -> None:
+    with pytest.raises(ArgumentError, match=f"`{next(iter(arguments))}` is "):
+        common.scheduler(name, **arguments)
