@@ -1,0 +1,56 @@
+"""Every file in examples/ runs; a new one is found by itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from raytune_suite.methods import METHODS
+
+FOLDER = Path(__file__).parents[2] / "examples"
+LINES = 30
+"""The most lines of the quickstart."""
+
+
+def python(home: Path, *arguments: str) -> str:
+    """What a fresh process prints that has this home, where studies are kept by default."""
+    command = [sys.executable, *arguments]
+    environment = {**os.environ, "HOME": str(home)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("example", sorted(path.name for path in FOLDER.glob("*.py")))
+def test_runs_without_arguments_and_tells_the_best(example: str, tmp_path: Path) -> None:
+    printed = python(tmp_path, str(FOLDER / example))
+    assert "best" in printed or "loss" in printed
+    assert list((tmp_path / "ray_results").iterdir())
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("method", METHODS)
+def test_quickstart_with_every_method(method: str, tmp_path: Path) -> None:
+    assert python(tmp_path, str(FOLDER / "quickstart.py"), method).startswith(f"{method}: loss ")
+
+
+@pytest.mark.e2e
+def test_tune_digits_resumes(tmp_path: Path) -> None:
+    command = [str(FOLDER / "tune_digits.py"), "--budget", "2", "--name", "mine", "--storage-path", str(tmp_path)]
+    assert python(tmp_path, *command) == python(tmp_path, *command, "--resume")
+
+
+def test_quickstart_is_short_and_has_the_method_as_one_word() -> None:
+    text = (FOLDER / "quickstart.py").read_text()
+    assert len(text.splitlines()) <= LINES
+    assert text.count("METHOD =") == 1
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in FOLDER.glob("*.py")))
+def test_says_what_it_shows(example: str) -> None:
+    assert (FOLDER / example).read_text().startswith('"""')
