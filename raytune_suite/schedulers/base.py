@@ -206,11 +206,12 @@ class StudyScheduler(TrialScheduler, abc.ABC):
 
     @final
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Decide after a report. One without the metric or the resource decides nothing."""
+        """Decide after a report. One without the metric or the resource decides nothing, unless `max_t` is reached."""
         self._finish_restore(tune_controller)
         resource = as_number(result.get(self.time_attr))
+        at_end = self.max_t is not None and resource is not None and resource >= self.max_t
         if resource is None or self._metric not in result:
-            return str(TrialScheduler.CONTINUE)
+            return str(TrialScheduler.STOP if at_end else TrialScheduler.CONTINUE)
         seen = self._seen.get(trial.trial_id)
         if seen is not None and not self.rewinds and resource <= seen.resource:
             if seen.decision != TrialScheduler.PAUSE:
@@ -223,7 +224,6 @@ class StudyScheduler(TrialScheduler, abc.ABC):
                 )
                 return str(TrialScheduler.CONTINUE)
         loss = as_loss(result[self._metric], check_mode(self._mode))
-        at_end = self.max_t is not None and resource >= self.max_t
         if at_end or (loss == FAILED and self.stops_failed):
             decision = str(TrialScheduler.STOP)
         else:
