@@ -14,6 +14,7 @@ help:  ## what can be made
 venv: $(INSTALLED)  ## a virtual environment with everything, in .venv
 
 $(INSTALLED): pyproject.toml constraints.txt
+	@echo "making $(VENV): this takes a few minutes, once"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
