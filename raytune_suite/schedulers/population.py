@@ -6,6 +6,7 @@ The result of a population method is a schedule of configs, the *lineage* of the
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Unpack, final
 
 from ray.tune.schedulers import TrialScheduler
@@ -57,6 +58,25 @@ class Lineages:
         """Start a lineage."""
         super().on_trial_add(tune_controller, trial)  # type: ignore[misc] # Ray's class comes next
         self.lineages[trial.trial_id] = [Stage(0, trial.config)]
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """The member that was trained least; of several, one that was cloned less often.
+
+        Ray takes the first of several. A member that fails again and again goes back to where the member that it
+        clones stands each time, and would be taken each time: no other would ever be trained.
+        """
+        waiting = [trial for trial in tune_controller.get_trials() if trial.status in (trial.PENDING, trial.PAUSED)]
+        return min(waiting, key=self._turn, default=None)
+
+    def _turn(self, trial: Trial) -> tuple[float, int]:
+        trained: float = self._trial_state[trial].last_train_time  # type: ignore[attr-defined] # Ray's class has it
+        return trained, len(self.lineages[trial.trial_id])
+
+    def _quantiles(self) -> tuple[list[Trial], list[Trial]]:
+        """As Ray's, but nobody clones a member that failed itself: where all did, that would go on for ever."""
+        lower, upper = super()._quantiles()  # type: ignore[misc] # Ray's class comes next
+        upper = [trial for trial in upper if math.isfinite(self._trial_state[trial].last_score)]  # type: ignore[attr-defined] # as above
+        return (lower if upper else []), upper
 
     def _exploit(self, tune_controller: Any, trial: Trial, trial_to_clone: Trial) -> None:
         """Continue the lineage of the member that is cloned."""
