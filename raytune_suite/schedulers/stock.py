@@ -31,16 +31,15 @@ class StockScheduler(StudyScheduler):
         super().__init__(**args)
         self.stock: Any = stock  # Ray's is untyped, and sees a view in place of its controller
         self._streams = seeding.GlobalStreams(self.seed, "scheduler", type(self).__name__)
-        stock.set_search_properties(self._metric, self._mode)
+        self._told = False
+        self._tell_stock()
 
     @final
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """Take what `tune.TuneConfig` says, and hand on what is new."""
-        before = (self._metric, self._mode)
         if not super().set_search_properties(metric, mode, **spec):
             return False
-        new = [now if now != then else None for now, then in zip((self._metric, self._mode), before, strict=True)]
-        self.stock.set_search_properties(*new)
+        self._tell_stock()
         return True
 
     @final
@@ -77,6 +76,12 @@ class StockScheduler(StudyScheduler):
     def debug_string(self) -> str:
         """The stock scheduler's."""
         return str(self.stock.debug_string())
+
+    def _tell_stock(self) -> None:
+        """Hand on metric and mode, both at once and once only: given a mode alone, Ray's take an anonymous metric."""
+        if not self._told and self._metric is not None and self._mode is not None:
+            self._told = True
+            self.stock.set_search_properties(self._metric, self._mode)
 
     def _view(self, controller: Any) -> _View:
         return _View(controller, self)
