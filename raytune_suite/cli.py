@@ -468,19 +468,10 @@ def show(result: StudyResult, console: Any) -> None:
 
 def trials_table(result: StudyResult) -> Table:
     """The best trials: those that were trained furthest first, and among equals the best value first."""
-    import numpy as np
     from rich.table import Table
 
-    from raytune_suite.report.figures import outcome
-
-    longest = float(result.trials["resource"].max()) if result.max_t is None else result.max_t
-    ranked = result.trials.assign(
-        loss=result.trials["value"] if result.mode == "min" else -result.trials["value"],
-        outcome=[
-            outcome(str(status), np.array([resource]), np.array([value]), longest)
-            for status, resource, value in result.trials[["status", "resource", "value"]].itertuples(index=False)
-        ],
-    )
+    loss = result.trials["value"] if result.mode == "min" else -result.trials["value"]
+    ranked = result.trials.assign(loss=loss)
     ranked = ranked.sort_values(["resource", "loss"], ascending=[False, True], kind="stable")
     ranked = ranked.loc[[result.best_trial, *(trial for trial in ranked.index if trial != result.best_trial)]]
     configs = [name for name in ranked.columns if name.startswith("config/") and name != "config/seed"]

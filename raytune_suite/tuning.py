@@ -25,6 +25,7 @@ from raytune_suite.execution.ray_backend import Settings
 from raytune_suite.execution.seeds import SEED, on_seeds
 from raytune_suite.execution.study_log import Report, StudyLog, incumbents
 from raytune_suite.methods import Method, make_method, options, parts
+from raytune_suite.optional import EXTRAS, require
 from raytune_suite.schedulers import SCHEDULERS, StudyScheduler
 from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.schedulers.population import PopulationScheduler, ReplayScheduler, Stage
@@ -60,8 +61,8 @@ class StudyResult:
         mode: "min" or "max".
         time_attr: The reported value that counts the resource.
         max_t: The most resource of a trial, or None.
-        trials: One row per trial, indexed by its number: status, stopped_early, resource, value (the last one), error,
-            config/..., and the other values of the last report.
+        trials: One row per trial, indexed by its number: status (Ray's word), outcome (ours), stopped_early, resource,
+            value (the last one), error, config/..., and the other values of the last report.
         reports: One row per report: trial, resource, value, elapsed (seconds), cost (the study's so far), complete.
         incumbent: The rows of `reports` at which the incumbent changed; the last one is the result.
         best_config: The incumbent's config; of a population method, what it ended with.
@@ -176,6 +177,7 @@ def tune(
         ArgumentError: If an argument cannot be used; nothing was started.
         UnknownNameError: If the method, an argument of it or the workload is unknown; nothing was started.
         SpaceError: If the space is malformed or the method cannot serve it; nothing was started.
+        MissingPackageError: If the method or the workload needs a package that is missing; nothing was started.
         StudyError: If no trial has a usable result; the message says why.
         StudyInterrupted: After Ctrl-C; the message says how to go on.
 
@@ -334,6 +336,8 @@ def _workload_problem(
     if given:
         raise ArgumentError(f"`{given[0]}` and `workload` are both given, but the workload brings its own")
     found = find_workload(workload) if isinstance(workload, str) else workload
+    for module in EXTRAS[found.extra] if found.extra else ():
+        require(module, extra=str(found.extra))
     problem = _problem(
         found.trainable,
         found.space,

@@ -153,6 +153,7 @@ class TestFaults:
             result = rts.tune(train, grid, method="grid", storage_path=tmp_path, **{**FAST, "num_samples": None})
         assert result.best_config == {"x": 0.4}
         assert result.trials["status"].tolist() == ["ERROR", "TERMINATED", "TERMINATED"]
+        assert result.trials["outcome"].tolist() == ["failed", "trained in full", "trained in full"]
         assert "x is too small" in result.trials["error"].iloc[0]
         assert "1 of 3 trials failed" in caplog.text
         assert "trial 0 failed: " in caplog.text
@@ -196,6 +197,14 @@ class TestFaults:
 
         with pytest.raises(StudyError, match=r"all 2 trials that ended have failed, the first with .*no data for"):
             rts.tune(train, SPACE, method="random", storage_path=tmp_path, **{**FAST, "num_samples": 2})
+
+    def test_a_study_in_which_every_trial_crashes_ends_though_nothing_is_spent(self, tmp_path: Path) -> None:
+        def train(config: dict[str, Any]) -> None:
+            raise RuntimeError(f"no data for {config['y']}")
+
+        limits = {**FAST, "num_samples": None, "budget": 100}
+        with pytest.raises(StudyError, match="trials that ended have failed"):
+            rts.tune(train, SPACE, method="asha", storage_path=tmp_path, **limits)
 
     def test_a_metric_may_come_at_some_reports_only(self, tmp_path: Path) -> None:
         def train(config: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ import ray
 from ray import tune
 from ray.train._internal.storage import get_fs_and_path
 from ray.tune import Callback
+from ray.tune.execution import class_cache
 
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers import StudySearcher
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
     from raytune_suite.schedulers import StudyScheduler
 
     Trainable = Callable[[dict[str, Any]], Any] | type[tune.Trainable] | str
+
+
+_logger = logging.getLogger("raytune_suite")
+
+TRIAL_ENVIRONMENT = dict(class_cache.DEFAULT_ENV_VARS)
+"""The variables that Ray Tune sets for the process of each trial."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +84,8 @@ class Outcome:
 def connect() -> None:
     """Connect to the cluster that `RAY_ADDRESS` names, else start Ray on this machine.
 
-    The Ray that is started here has no dashboard, and its idle processes import ray.tune beforehand, which is most of
-    the second that a trial's process takes to start.
+    The Ray that is started here has no dashboard, and its idle processes have the environment of a trial's and have
+    imported ray.tune already: that is most of the second which a trial waits for its process.
     """
     if ray.is_initialized():
         return
@@ -86,6 +93,7 @@ def connect() -> None:
     if "RAY_ADDRESS" in os.environ:
         ray.init(**options)
     else:
+        os.environ |= {name: value for name, value in TRIAL_ENVIRONMENT.items() if name not in os.environ}
         ray.init(include_dashboard=False, _system_config={"preload_python_modules": ["ray.tune"]}, **options)
 
 
@@ -140,10 +148,17 @@ def run(
         StudyError: If Ray gave up; the study can be resumed.
     """
     connect()
-    placed: Any = tune.with_resources(trainable, dict(resources)) if resources else trainable  # type: ignore[arg-type] # a registered name will do
+    given: Any = trainable  # a registered name will do, though the type of Ray says otherwise
+    placed = tune.with_resources(given, dict(resources)) if resources else given
     path = _join(storage_path, name)
+    reuse = allows_reuse(trainable) if settings.reuse_actors is None else settings.reuse_actors
+    if not reuse and settings.reuse_actors is None:
+        _logger.warning(
+            "each trial starts a process of its own, which takes seconds: give %s a `reset_config` to save them",
+            getattr(trainable, "__name__", trainable),
+        )
     interrupt = _Interrupt()
-    with _environment(settings, scheduler.max_concurrent), _quiet():
+    with _environment(settings, scheduler.max_concurrent), _idle_processes(), _quiet():
         if resume:
             tuner = tune.Tuner.restore(path, trainable=placed)
         else:
@@ -156,7 +171,7 @@ def run(
                     scheduler=scheduler,
                     num_samples=num_samples,
                     time_budget_s=time_limit,
-                    reuse_actors=allows_reuse(trainable) if settings.reuse_actors is None else settings.reuse_actors,
+                    reuse_actors=reuse,
                 ),
                 run_config=tune.RunConfig(
                     name=name,
@@ -225,6 +240,23 @@ def _environment(settings: Settings, max_concurrent: int | None) -> Iterator[Non
                 os.environ.pop(name, None)
         if threading.current_thread() is threading.main_thread() and handler is not None:
             signal.signal(signal.SIGINT, handler)
+
+
+@contextlib.contextmanager
+def _idle_processes() -> Iterator[None]:
+    """Let trials have Ray's idle processes where those have the environment of a trial's anyway.
+
+    Ray Tune asks for processes with `TRIAL_ENVIRONMENT`, and Ray never gives an idle one to whoever asks for an
+    environment, whatever it is. A Ray that this process has started has inherited its variables.
+    """
+    node: Any = ray._private.worker._global_node  # noqa: SLF001 - nothing else tells who started Ray
+    inherited = node is not None and node.head and TRIAL_ENVIRONMENT.items() <= os.environ.items()
+    before = class_cache.DEFAULT_ENV_VARS
+    class_cache.DEFAULT_ENV_VARS = {} if inherited else before
+    try:
+        yield
+    finally:
+        class_cache.DEFAULT_ENV_VARS = before
 
 
 @contextlib.contextmanager

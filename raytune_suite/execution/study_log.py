@@ -203,6 +203,7 @@ class StudyLog(Callback):
                     "trial": number,
                     "trial_id": record.trial_id,
                     "status": record.status,
+                    "outcome": outcome(record, report),
                     "stopped_early": record.stopped_early,
                     "resource": report.resource if report else 0.0,
                     "value": report.value if report else math.nan,
@@ -211,7 +212,7 @@ class StudyLog(Callback):
                     **{name: value for name, value in record.last.items() if name not in _ADDED_BY_RAY},
                 }
             )
-        return pd.DataFrame(rows, columns=None if rows else ["trial", "status"]).set_index("trial")
+        return pd.DataFrame(rows, columns=None if rows else ["trial", "status", "outcome"]).set_index("trial")
 
     # ---- within -----------------------------------------------------------------------------------------------
 
@@ -251,6 +252,18 @@ _ADDED_BY_RAY = frozenset(
     }
 )
 """What Ray adds to each result."""
+
+
+def outcome(record: TrialRecord, last: Report | None) -> str:
+    """What became of a trial, in words: "trained in full", "stopped early", "failed" or "unfinished".
+
+    One whose last metric is no finite number has failed too, whatever Ray says of it.
+    """
+    if record.status == Trial.ERROR or (last is not None and not math.isfinite(last.value)):
+        return "failed"
+    if record.stopped_early:
+        return "stopped early"
+    return "trained in full" if last is not None and last.complete else "unfinished"
 
 
 def last_line(traceback: str) -> str:

@@ -107,14 +107,9 @@ def draw_curves(axes: Axes, result: StudyResult) -> None:
     curves: dict[Any, tuple[Floats, Floats]] = {
         trial: (numbers(rows["resource"]), numbers(rows["value"])) for trial, rows in result.reports.groupby("trial")
     }
-    longest = result.reports["resource"].max() if result.max_t is None else result.max_t
-    outcomes = {
-        trial: outcome(str(status), *curves.get(trial, (EMPTY, EMPTY)), longest)
-        for trial, status in result.trials["status"].items()
-    }
     for name, look in OUTCOMES.items():
-        trials = [trial for trial, its_outcome in outcomes.items() if its_outcome == name]
-        if not trials:
+        trials = result.trials.index[result.trials["outcome"] == name]
+        if trials.empty:
             continue
         drawn = [curves[trial] for trial in trials if trial in curves]
         x, y = (np.concatenate([EMPTY, *(np.append(curve[axis], np.nan) for curve in drawn)]) for axis in (0, 1))
@@ -154,18 +149,6 @@ def draw_incumbent(axes: Axes, result: StudyResult) -> None:
             axes.plot([1.02 * end, 1.1 * end], [scores.mean()] * 2, color=TEST, linewidth=1.5)
     axes.set_title("Best so far", loc="left", fontsize=9)
     axes.set_xlabel(f"resource spent by the whole study ({result.time_attr})", fontsize=8, parse_math=False)
-
-
-def outcome(status: str, resource: Floats, value: Floats, longest: float) -> str:
-    """The key of `OUTCOMES` for a trial: its status is Ray's word, and `longest` is the resource of a full training.
-
-    A trial whose metric ended as no finite number has failed too, whatever Ray says.
-    """
-    if status == "ERROR" or (len(value) and np.isnan(value[-1])):
-        return "failed"
-    if status == "TERMINATED" and len(resource) and resource[-1] >= longest:
-        return "trained in full"
-    return "stopped early" if status in {"TERMINATED", "PAUSED"} else "unfinished"
 
 
 def last_point(resource: Floats, value: Floats) -> list[tuple[float, float]]:

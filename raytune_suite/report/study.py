@@ -47,7 +47,7 @@ class StudyResult(Protocol):
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row per trial, its number as index: status (Ray's word), resource, value, config/<name>."""
+        """One row per trial, its number as index: outcome (in words), resource, value, config/<name>."""
 
     @property
     def best_trial(self) -> int | None:

@@ -18,7 +18,7 @@ import pickle
 import warnings
 from typing import Any, ClassVar, NamedTuple, TypedDict, Unpack, final
 
-import cloudpickle
+from ray import cloudpickle
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
@@ -27,6 +27,9 @@ from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.spaces import FEATURES, Space
 from raytune_suite.types import FAILED, Mode, as_loss, as_number, check_mode
+
+HOPELESS = 10
+"""So many crashes before the first report of any trial end a study: a crash costs no budget, so nothing else might."""
 
 
 class SchedulerArgs(TypedDict, total=False):
@@ -125,6 +128,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             self.space.refuse(f"scheduler {type(self).__name__}", supported=self.features, remedy=self.instead)
         self.stopped_early: set[str] = set()
         self.fault: str | None = None
+        self._crashes = 0
+        self._ever_reported = False
         self._trials: dict[str, Trial] = {}
         self._known: set[str] = set()
         self._seen: dict[str, Seen] = {}
@@ -210,6 +215,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self._finish_restore(tune_controller)
         resource = as_number(result.get(self.time_attr))
         at_end = self.max_t is not None and resource is not None and resource >= self.max_t
+        self._ever_reported |= self._metric in result
         if resource is None or self._metric not in result:
             return str(TrialScheduler.STOP if at_end else TrialScheduler.CONTINUE)
         seen = self._seen.get(trial.trial_id)
@@ -256,6 +262,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """A trial has crashed; Ray adds it again if it will be tried again."""
         self._finish_restore(tune_controller)
+        self._crashes += 1
         self.errored(tune_controller, trial)
 
     @final
@@ -293,7 +300,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             return self._saved._asdict()
         self.before_save()
         buffer = io.BytesIO()
-        _Pickler(buffer).dump(self.__dict__)
+        pickler: Any = _Pickler(buffer)  # type: ignore[no-untyped-call] # of Ray, inherited
+        pickler.dump(self.__dict__)
         paused = frozenset(name for name, trial in self._trials.items() if trial.status == Trial.PAUSED)
         return Saved(paused, frozenset(self._known - self._trials.keys()), buffer.getvalue())._asdict()
 
@@ -320,6 +328,11 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def live(self) -> list[Trial]:
         """The trials that have not ended, oldest first."""
         return [trial for trial in self._trials.values() if not trial.is_finished()]
+
+    @final
+    def hopeless(self) -> bool:
+        """Whether trials crash again and again and none has ever reported the metric."""
+        return self._crashes >= HOPELESS and not self._ever_reported
 
     @final
     def full(self) -> bool:
@@ -382,7 +395,9 @@ class StudySearcher(Searcher):
         return bool(self.searcher.set_search_properties(metric, mode, config, **spec))
 
     def suggest(self, trial_id: str) -> Any:
-        """A new config, unless paused trials come first or enough trials are there."""
+        """A new config, unless paused trials come first or enough trials are there; none where all crash."""
+        if self.scheduler.hopeless():
+            return Searcher.FINISHED
         if self.scheduler.waiting() or self.scheduler.full():
             return None
         return self.searcher.suggest(trial_id)
@@ -412,7 +427,7 @@ class StudySearcher(Searcher):
         self.searcher.restore(checkpoint_path)
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no types
+class _Pickler(cloudpickle.Pickler):
     """Writes a trial as its id."""
 
     def persistent_id(self, obj: Any) -> str | None:

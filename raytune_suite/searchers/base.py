@@ -12,7 +12,7 @@ import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack, final
 
-import cloudpickle
+from ray import cloudpickle
 from ray.tune.search import Searcher
 
 from raytune_suite import seeding

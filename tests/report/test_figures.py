@@ -18,7 +18,7 @@ from matplotlib.image import imread
 
 from raytune_suite.errors import ArgumentError
 from raytune_suite.report import plot_study
-from raytune_suite.report.figures import draw_curves, draw_incumbent, limits, outcome, spans_decades
+from raytune_suite.report.figures import draw_curves, draw_incumbent, limits, spans_decades
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,11 @@ class Study:
     )
     trials: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(
-            {"status": ["TERMINATED", "TERMINATED", "ERROR"], "resource": [1, 4, 1], "value": [2.0, 0.4, np.nan]}
+            {
+                "outcome": ["stopped early", "trained in full", "failed"],
+                "resource": [1, 4, 1],
+                "value": [2.0, 0.4, np.nan],
+            }
         )
     )
     best_trial: int | None = 1
@@ -88,7 +92,7 @@ def without_trials(study: Study) -> Study:
 
 
 def without_starting(study: Study) -> Study:
-    return replace(without_trials(study), trials=study.trials.assign(status="PENDING"))
+    return replace(without_trials(study), trials=study.trials.assign(outcome="unfinished"))
 
 
 def with_one_report(study: Study) -> Study:
@@ -189,22 +193,6 @@ def test_the_test_scores_are_marked_with_their_mean_beyond_the_end(axes: Axes) -
     assert min(places) > 6
 
 
-@pytest.mark.parametrize(
-    ("status", "resource", "value", "expected"),
-    [
-        ("TERMINATED", [1.0, 4.0], [1.0, 1.0], "trained in full"),
-        ("TERMINATED", [1.0], [1.0], "stopped early"),
-        ("PAUSED", [1.0], [1.0], "stopped early"),
-        ("TERMINATED", [1.0, 4.0], [1.0, np.nan], "failed"),
-        ("ERROR", [], [], "failed"),
-        ("RUNNING", [4.0], [1.0], "unfinished"),
-        ("PENDING", [], [], "unfinished"),
-    ],
-)
-def test_outcomes(status: str, resource: list[float], value: list[float], expected: str) -> None:
-    assert outcome(status, np.array(resource), np.array(value), 4) == expected
-
-
 def test_the_axis_is_logarithmic_where_positive_values_span_decades() -> None:
     assert spans_decades(np.array([0.05, np.nan, 2.0]))
     assert not spans_decades(np.array([0.5, 2.0]))
@@ -228,7 +216,7 @@ def test_drawing_needs_no_pyplot_and_importing_needs_neither_matplotlib_nor_ray(
     program = (
         "import sys, raytune_suite.report as report, pandas as pd; from types import SimpleNamespace as N\n"
         "print(sorted({'matplotlib', 'ray'} & set(sys.modules)))\n"
-        "e = pd.DataFrame(columns=['elapsed', 'cost', 'trial', 'resource', 'value', 'status'], dtype=float)\n"
+        "e = pd.DataFrame(columns=['elapsed', 'cost', 'trial', 'resource', 'value', 'outcome'], dtype=float)\n"
         "s = N(name='', method='', metric='', mode='min', time_attr='', max_t=1, reports=e, incumbent=e, trials=e,"
         " best_trial=None, test_scores=None)\n"
         "report.plot_study(s, sys.argv[1])\n"

@@ -30,7 +30,7 @@ class Thing:
 
 def bad_sampler() -> Domain:
     domain = Float(0, 1)
-    domain.set_sampler(object())  # type: ignore[no-untyped-call]
+    domain.set_sampler(object())
     return domain
 
 
@@ -42,15 +42,15 @@ def rounded(lower: float, upper: float, q: float) -> Any:
 
 
 def bounded_normal() -> Any:
-    return Float(0, 1).normal()  # type: ignore[no-untyped-call]
+    return Float(0, 1).normal()
 
 
 def integers(lower: int, upper: int) -> Any:
-    return Integer(lower, upper)  # type: ignore[no-untyped-call]
+    return Integer(lower, upper)
 
 
 def with_sampler(domain: Domain) -> Domain:
-    domain.set_sampler(Uniform())  # type: ignore[no-untyped-call]
+    domain.set_sampler(Uniform())
     return domain
 
 
