@@ -52,8 +52,9 @@ def searcher(name: str, **arguments: Any) -> AskTellSearcher:
 
 
 def scheduler(name: str, **arguments: Any) -> StudyScheduler:
-    """A scheduler; its space has all that it serves and a grid searcher would not."""
-    return SCHEDULERS[name](**{"space": served(name), "seed": 3, "max_t": MAX_T, **COMMON, **arguments})
+    """A scheduler that decides a few times only, if it can be told so; its space has all that it serves."""
+    few = {"interval": 3} if "interval" in options(SCHEDULERS[name]) else {}
+    return SCHEDULERS[name](**{"space": served(name), "seed": 3, "max_t": MAX_T, **COMMON, **few, **arguments})
 
 
 def served(name: str, by: str = "random") -> dict[str, Any]:
@@ -70,7 +71,9 @@ def study(name: str, setup: Setup | None = None, by: str = "random", **arguments
 
 def loss_of(config: dict[str, Any]) -> float:
     """A loss for any config, the same in every process."""
-    return sum(len(str(key)) * (len(repr(value)) % 7) + (hash(value) % 5 if type(value) is int else 0.0) for key, value in config.items())
+    return sum(
+        len(key) * (len(repr(value)) % 7) + (value % 5 if type(value) is int else 0) for key, value in config.items()
+    )
 
 
 def rounds(found: AskTellSearcher, first: int, last: int, *, sign: float = 1) -> list[dict[str, Any] | str | None]:
@@ -89,7 +92,7 @@ def rounds(found: AskTellSearcher, first: int, last: int, *, sign: float = 1) ->
 def global_streams() -> tuple[Any, ...]:
     """The state of every global generator that can be seen."""
     numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - to see that nobody draws from it
-    states: list[Any] = [random.getstate(), repr(numpy_state), numpy_state["state"]["key"].tobytes()]  # type: ignore[call-overload, index] # numpy's types know the legacy form only
+    states: list[Any] = [random.getstate(), repr(numpy_state), numpy_state["state"]["key"].tobytes()]
     torch = sys.modules.get("torch")
     if torch is not None:
         states.append(torch.random.get_rng_state().numpy().tobytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ def _private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Folders of the driver vanish with the test, and costly numerics are made cheap."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     common.cheapen(monkeypatch.setattr)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +44,9 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     probe.leave_snapshots(folder)
     environment = {**os.environ, "PYTHONHASHSEED": "271828", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", "-m", "tests.conformance.probe", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240)
+    done = subprocess.run(  # noqa: S603 - our own program
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240
+    )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

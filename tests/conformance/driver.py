@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import cloudpickle
+from ray import cloudpickle
 from ray.train._internal.session import _FutureTrainingResult, _TrainingResult
 from ray.tune.experiment import Experiment, Trial
 from ray.tune.schedulers import TrialScheduler
@@ -71,7 +71,7 @@ class Report(NamedTuple):
     decision: str
 
 
-class Hang(AssertionError):
+class HangError(AssertionError):
     """Nothing runs, nothing can start, and the study has not ended."""
 
 
@@ -109,6 +109,8 @@ class Setup:
         max_failures: How often a crashed trial is tried again.
         convert: Turns the loss into what is reported.
         save_each: Whether a trial saves a checkpoint at each report, or only when it is paused.
+        forgets: Whether a training starts again from nothing each time that it is resumed.
+        stride: How many "steps" a report counts.
         snapshots: Whether the state of the trials is kept after each event, as Ray does now and then. It keeps anew
             only what it marked, and forgets to mark a trial that is stopped while it is paused.
     """
@@ -120,10 +122,12 @@ class Setup:
     workers: int = 1
     max_pending: int = 1
     end: int = LONGEST
-    fault: Callable[[int, int], str | None] = lambda number, iteration: None
+    fault: Callable[[int, int], str | None] = lambda _number, _iteration: None
     max_failures: int = 0
     convert: Callable[[float], Any] = float
     save_each: bool = True
+    forgets: bool = False
+    stride: int = 1
     snapshots: bool = False
 
 
@@ -152,7 +156,7 @@ class Controller:
     numbers: dict[str, int] = field(default_factory=dict)
     log: list[Report] = field(default_factory=list)
     most_running: int = 0
-    peak_configs: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    configs: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     _pending: list[Trial] = field(default_factory=list)
     _workers: dict[str, Worker] = field(default_factory=dict)
     _events: list[Any] = field(default_factory=list)
@@ -191,7 +195,8 @@ class Controller:
             return None
         worker = copy.deepcopy(self._workers[trial.trial_id])
         saved = _TrainingResult(worker, dict(result or trial.last_result))  # type: ignore[arg-type] # a double's checkpoint
-        trial.run_metadata.checkpoint_manager._latest_checkpoint_result = saved
+        manager: Any = trial.run_metadata.checkpoint_manager
+        manager._latest_checkpoint_result = saved
         trial.run_metadata.invalidate_cache()
         return _Saved(saved)
 
@@ -207,6 +212,12 @@ class Controller:
             self.step()
         return self
 
+    def settle(self) -> Controller:
+        """Run until no checkpoint is being written."""
+        while any(event[2] == "saved" for event in self._events):
+            self.step()
+        return self
+
     def step(self) -> None:
         """Ask for trials, start trials, and handle one event."""
         for _ in range(3):
@@ -215,8 +226,10 @@ class Controller:
             if self._events or self.finished:
                 break
         else:
-            raise Hang(f"{[(self.numbers[t.trial_id], t.status) for t in self.trials if not t.is_finished()]}")
+            raise HangError(f"{[(self.numbers[t.trial_id], t.status) for t in self.trials if not t.is_finished()]}")
         if self._events:
+            kind: str
+            worker: Worker
             self.clock, _, kind, trial, worker = heapq.heappop(self._events)
             if self._workers.get(trial.trial_id) is worker:
                 self._saved(trial) if kind == "saved" else self._trained(trial, worker)
@@ -266,7 +279,7 @@ class Controller:
     def _start(self, trial: Trial) -> None:
         self._pending.remove(trial)
         saved: Any = trial.latest_checkpoint_result
-        if saved:
+        if saved and not self.setup.forgets:
             worker = copy.deepcopy(saved.checkpoint)
             trial.run_metadata.last_result = dict(saved.metrics)
         else:
@@ -309,12 +322,12 @@ class Controller:
         if not isinstance(value, str):
             value = self.setup.convert(-value if self.setup.mode == "max" else value)
         result = {"training_iteration": worker.iteration, "epoch": worker.iteration, "done": False, METRIC: value}
-        result["trial_id"] = trial.trial_id
+        result |= {"trial_id": trial.trial_id, "steps": self.setup.stride * worker.iteration}
         if fault == "missing":
             del result[METRIC]
         if fault == "end" or worker.iteration >= self.setup.end:
             result["done"] = True
-        self.peak_configs.append((self.numbers[trial.trial_id], trial.config))
+        self.configs.append((self.numbers[trial.trial_id], trial.config))
         if trial.should_stop(result):
             decision = TrialScheduler.STOP
         else:

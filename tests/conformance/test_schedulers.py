@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
 import numpy as np
 import pytest
-from ray import tune
+from ray import cloudpickle, tune
 from ray.tune.experiment import Trial
 
 from raytune_suite.errors import ArgumentError, SpaceError
@@ -27,11 +26,11 @@ def setup(name: str, **changes: Any) -> Setup:
     return Setup(common.served(name), **{"samples": 12, **changes})
 
 
-def check_ended(controller: Controller, *, errors: bool = False) -> None:
+def check_ended(controller: Controller) -> None:
     """That every trial was proposed and has ended, none later than it may."""
     assert len(controller.trials) == controller.setup.samples
-    ends = (Trial.TERMINATED, Trial.ERROR) if errors else (Trial.TERMINATED,)
-    assert all(trial.status in ends for trial in controller.trials)
+    for trial in controller.trials:
+        assert trial.status == (Trial.ERROR if trial.num_failures > controller.setup.max_failures else Trial.TERMINATED)
     assert max((report.iteration for report in controller.log), default=0) <= common.MAX_T
     assert not controller.scheduler.live()
 
@@ -60,36 +59,37 @@ def test_max_is_min_mirrored(name: str, workers: int) -> None:
 
 
 FAULTS: dict[str, Callable[[int, int], str | None]] = {
-    "nan at once": lambda number, iteration: "nan" if number % 3 == 0 else None,
+    "nan at once": lambda number, _iteration: "nan" if number % 3 == 0 else None,
     "nan later": lambda number, iteration: "nan" if number % 3 == 0 and iteration == 3 else None,
-    "infinite": lambda number, iteration: "inf" if number % 2 else None,
-    "no metric": lambda number, iteration: "missing" if number % 3 == 0 else None,
+    "infinite": lambda number, _iteration: "inf" if number % 2 else None,
+    "no metric": lambda number, _iteration: "missing" if number % 3 == 0 else None,
     "no metric now and then": lambda number, iteration: "missing" if iteration % 3 != number % 3 else None,
-    "no metric at max_t": lambda number, iteration: "missing" if iteration == common.MAX_T else None,
-    "a word": lambda number, iteration: "string" if number % 3 == 0 else None,
+    "no metric at max_t": lambda _number, iteration: "missing" if iteration == common.MAX_T else None,
+    "a word": lambda number, _iteration: "string" if number % 3 == 0 else None,
     "a crash": lambda number, iteration: "crash" if number % 3 == 0 and iteration == 2 else None,
     "a crash at a rung": lambda number, iteration: "crash" if number % 2 and iteration == 3 else None,
-    "a crash at max_t": lambda number, iteration: "crash" if iteration == common.MAX_T else None,
+    "a crash at max_t": lambda _number, iteration: "crash" if iteration == common.MAX_T else None,
     "done with the last report": lambda number, iteration: "end" if number % 2 and iteration == 2 else None,
     "a function that returns": lambda number, iteration: "return" if number % 2 and iteration == 3 else None,
-    "returns at once": lambda number, iteration: "return" if number % 3 == 0 else None,
-    "all nan": lambda number, iteration: "nan",
-    "all crash at once": lambda number, iteration: "crash",
-    "all crash later": lambda number, iteration: "crash" if iteration == 2 else None,
-    "all without metric": lambda number, iteration: "missing",
-    "all end early": lambda number, iteration: "end" if iteration == 2 else None,
-    "all return": lambda number, iteration: "return" if iteration == 3 else None,
+    "returns at once": lambda number, _iteration: "return" if number % 3 == 0 else None,
+    "all nan": lambda _number, _iteration: "nan",
+    "all crash at once": lambda _number, _iteration: "crash",
+    "all crash later": lambda _number, iteration: "crash" if iteration == 2 else None,
+    "all without metric": lambda _number, _iteration: "missing",
+    "all end early": lambda _number, iteration: "end" if iteration == 2 else None,
+    "all return": lambda _number, iteration: "return" if iteration == 3 else None,
 }
 
 
-@pytest.mark.parametrize("retries", [0, 2])
-@pytest.mark.parametrize("fault", list(FAULTS))
+@pytest.mark.parametrize(
+    ("fault", "retries"), [(fault, retries) for fault in FAULTS for retries in ((0, 2) if "crash" in fault else (0,))]
+)
 @WORKERS
 def test_no_fault_hangs_or_crashes_a_study(name: str, workers: int, fault: str, retries: int) -> None:
     controller = common.study(
         name, setup(name, workers=workers, fault=FAULTS[fault], max_failures=retries, save_each=workers == 1)
     ).run()
-    check_ended(controller, errors=retries == 0)
+    check_ended(controller)
 
 
 def test_a_trial_may_end_by_itself_before_max_t(name: str) -> None:
@@ -104,6 +104,8 @@ def test_a_killed_study_goes_on_as_if_nothing_had_been(name: str, part: float, s
     plan = setup(name, samples=20, save_each=save_each, snapshots=True)
     calm = common.study(name, plan).run()
     first = common.study(name, plan).run(round(part * len(calm.log)))
+    if SCHEDULERS[name].rewinds:
+        first.settle()  # a report that is made again is a new one there
     again = revive(first.kill()).run()
     check_ended(again)
     if save_each or not SCHEDULERS[name].rewinds:
@@ -135,7 +137,7 @@ def test_a_study_killed_again_and_again_ends(name: str, workers: int) -> None:
 
 def test_a_study_killed_twice_before_its_first_event_loses_nothing(name: str) -> None:
     calm = common.study(name, setup(name)).run()
-    first = common.study(name, setup(name)).run(15)
+    first = common.study(name, setup(name)).run(15).settle()
     again = revive(revive(first.kill()).kill()).run()
     assert unrepeated(first.log + again.log) == calm.log
 
@@ -143,6 +145,10 @@ def test_a_study_killed_twice_before_its_first_event_loses_nothing(name: str) ->
 @WORKERS
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_max_concurrent_is_kept_and_never_blocks(name: str, workers: int, limit: int) -> None:
+    if SCHEDULERS[name].needs_state:  # its members wait for each other, and so must all be there
+        with pytest.raises(ArgumentError, match=r"`max_concurrent`.*: leave it out"):
+            common.scheduler(name, max_concurrent=limit)
+        return
     controller = common.study(name, setup(name, workers=workers, max_pending=limit), max_concurrent=limit).run()
     check_ended(controller)
     assert controller.most_running <= min(workers, limit)
@@ -208,9 +214,8 @@ def test_features_are_served_or_refused_by_name(name: str, feature: str) -> None
     if Space(space).features <= SCHEDULERS[name].features:
         common.scheduler(name, space=space)
         return
-    with pytest.raises(SpaceError, match="culprit.*: ") as caught:
+    with pytest.raises(SpaceError, match=r"culprit.*: use "):
         common.scheduler(name, space=space)
-    assert SCHEDULERS[name].instead.split(",")[0] in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -219,5 +224,5 @@ def test_features_are_served_or_refused_by_name(name: str, feature: str) -> None
     ids=str,
 )
 def test_bad_arguments_are_refused_by_name(name: str, arguments: dict[str, Any]) -> None:
-    with pytest.raises(ArgumentError, match=f"`{next(iter(arguments))}` is "):
+    with pytest.raises(ArgumentError, match=f"`{next(iter(arguments))}`"):
         common.scheduler(name, **arguments)

@@ -173,7 +173,9 @@ def test_repeated_reports_are_ignored(name: str) -> None:
             config = searcher.suggest(f"t{number}")
             assert isinstance(config, dict)
             for iteration in (1, 2, 3):
-                searcher.on_trial_result(f"t{number}", {"training_iteration": iteration, METRIC: common.loss_of(config)})
+                searcher.on_trial_result(
+                    f"t{number}", {"training_iteration": iteration, METRIC: common.loss_of(config)}
+                )
             if searcher is found:  # after a restore the trial goes on from an older checkpoint
                 for iteration in (2, 3):
                     searcher.on_trial_result(f"t{number}", {"training_iteration": iteration, METRIC: -1e9})
@@ -219,7 +221,7 @@ def test_features_are_served_or_refused_by_name(name: str, feature: str) -> None
     if Space(space).features <= SEARCHERS[name].features:
         check_more(common.searcher(name, space=space), 6)
         return
-    with pytest.raises(SpaceError, match="culprit.*: ") as caught:
+    with pytest.raises(SpaceError, match=r"culprit.*: ") as caught:
         common.searcher(name, space=space)
     assert SEARCHERS[name].instead in str(caught.value)
 
@@ -237,7 +239,7 @@ def test_points_come_first_and_in_order(name: str) -> None:
 def test_points_outside_of_the_space_are_refused(name: str) -> None:
     (good,) = common.rounds(common.searcher(name), 0, 1)
     assert isinstance(good, dict)
-    with pytest.raises(SpaceError, match="points_to_evaluate.*integer.*99"):
+    with pytest.raises(SpaceError, match=r"points_to_evaluate.*integer.*99"):
         common.searcher(name, points_to_evaluate=[good, {**good, "integer": 99}])
     late = common.searcher(name, space=None, points_to_evaluate=[{**good, "integer": 99}])
     with pytest.raises(SpaceError, match="points_to_evaluate"):

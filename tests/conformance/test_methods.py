@@ -1,0 +1,121 @@
+"""What every method, and every pair of a searcher and a scheduler, must do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ray import tune
+from ray.tune.experiment import Trial
+
+from raytune_suite.errors import ArgumentError, SpaceError, UnknownNameError
+from raytune_suite.methods import METHODS, Method, make_method, options, parts
+from raytune_suite.schedulers import SCHEDULERS, StudySearcher
+from raytune_suite.searchers import SEARCHERS
+from raytune_suite.spaces import Space
+from tests.conformance import common
+from tests.conformance.driver import METRIC, Controller, Curve, Setup, start
+
+EVERY_METHOD = pytest.mark.parametrize("name", list(METHODS))
+EVERY_PAIR = pytest.mark.parametrize("name", [f"{one}+{other}" for one in SEARCHERS for other in SCHEDULERS])
+
+
+def make(name: str, **arguments: Any) -> tuple[Method, dict[str, Any]]:
+    """A method, and a space that it serves."""
+    searcher, scheduler = parts(name)
+    space = common.served(scheduler, by=searcher)
+    known = {*options(SEARCHERS[searcher]), *options(SCHEDULERS[scheduler])}
+    soon = {key: value for key, value in {"n_initial": 4, "interval": 3}.items() if key in known}
+    chosen = {"space": space, "metric": METRIC, "mode": "min", "max_t": common.MAX_T, "seed": 2, **soon, **arguments}
+    return make_method(name, chosen.pop("space"), **chosen), space
+
+
+def run(method: Method, space: dict[str, Any], samples: int) -> Controller:
+    """A study wired by `tune_config`."""
+    config = method.tune_config(num_samples=samples)
+    return start(config.search_alg, config.scheduler, Setup(space, samples=samples, workers=2)).run()
+
+
+@EVERY_METHOD
+def test_a_method_is_wired(name: str) -> None:
+    method, _ = make(name)
+    config = method.tune_config(num_samples=7, reuse_actors=True)
+    assert (config.num_samples, config.reuse_actors, method.name) == (7, True, name)
+    assert config.scheduler is method.scheduler
+    assert isinstance(config.search_alg, StudySearcher)
+    assert config.search_alg.searcher is method.searcher
+    assert config.search_alg.scheduler is method.scheduler
+    assert METHODS[name].summary
+    assert METHODS[name][:2] == parts(name)
+
+
+@EVERY_METHOD
+def test_a_method_improves_on_its_first_config(name: str) -> None:
+    _, space = make(name)
+    poor = Space(space).decode([0.95] * len(Space(space)))
+    controller = run(*make(name, points_to_evaluate=[poor]), samples=16)
+    assert all(trial.status == Trial.TERMINATED for trial in controller.trials)
+    assert controller.configs[0] == (0, poor)
+    curve = Curve(space)
+    untuned = min(curve.step(poor) for _ in range(common.MAX_T))
+    assert min(report.loss for report in controller.log if report.loss is not None) < untuned
+
+
+@EVERY_PAIR
+def test_any_pair_runs_to_its_end(name: str) -> None:
+    controller = run(*make(name), samples=7)
+    assert len(controller.trials) == 7
+    assert all(trial.status == Trial.TERMINATED for trial in controller.trials)
+    assert max(report.iteration for report in controller.log) <= common.MAX_T
+
+
+@EVERY_METHOD
+def test_the_wiring_cannot_be_undone(name: str) -> None:
+    method, _ = make(name)
+    for option in ("search_alg", "scheduler"):
+        with pytest.raises(ArgumentError, match=f"`{option}`.*leave it out"):
+            method.tune_config(**{option: None})
+    with pytest.raises(ArgumentError, match="give `max_concurrent` to `make_method`"):
+        method.tune_config(max_concurrent_trials=4)
+
+
+@EVERY_METHOD
+def test_an_unknown_argument_is_refused_with_a_near_name(name: str) -> None:
+    searcher, scheduler = parts(name)
+    for known in {*options(SEARCHERS[searcher]), *options(SCHEDULERS[scheduler])}:
+        with pytest.raises(UnknownNameError, match=f"argument of method '{name}': '{known}x': did you mean '{known}'"):
+            make(name, **{f"{known}x": 1})
+
+
+@EVERY_METHOD
+def test_an_unknown_name_is_refused_with_a_near_name(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown method 'x.*'.*known|did you mean"):
+        make_method(f"{name}{name[-1]}")
+
+
+@EVERY_METHOD
+def test_a_space_that_a_part_cannot_serve_is_refused(name: str) -> None:
+    searcher, scheduler = parts(name)
+    served = SEARCHERS[searcher].features & SCHEDULERS[scheduler].features
+    for feature in set(common.PARTS) - served:
+        with pytest.raises(SpaceError, match="culprit"):
+            make(name, space={"culprit": common.PARTS[feature], "steps": tune.randint(1, 4)})
+
+
+@EVERY_METHOD
+def test_the_arguments_reach_their_part(name: str) -> None:
+    searcher, scheduler = parts(name)
+    shared = set(options(SEARCHERS[searcher])) & set(options(SCHEDULERS[scheduler]))
+    assert not shared, "an argument that both parts take could not be told apart"
+    method, _ = make(name, seed=5, time_attr="epoch")
+    for part in (method.searcher, method.scheduler):
+        assert (getattr(part, "seed", None), getattr(part, "time_attr", None)) == (5, "epoch")
+
+
+@EVERY_METHOD
+def test_no_max_t_is_refused_where_the_scheduler_needs_it(name: str) -> None:
+    if SCHEDULERS[parts(name)[1]].ladder:
+        with pytest.raises(ArgumentError, match=f"method '{name}' needs `max_t`"):
+            make(name, max_t=None)
+    else:
+        make(name, max_t=None)

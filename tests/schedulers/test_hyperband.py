@@ -1,0 +1,142 @@
+"""Hyperband on the fake controller, against the published table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from ray import tune
+
+from raytune_suite.methods import make_method
+from raytune_suite.schedulers import rungs
+from raytune_suite.schedulers.hyperband import Hyperband
+from tests.conformance.driver import METRIC, Controller, Report, Setup, revive, start
+
+SPACE = {"lr": tune.loguniform(1e-4, 1.0), "momentum": tune.uniform(0, 1)}
+
+
+def study(samples: int, *, max_t: int = 81, setup: dict[str, Any] | None = None, **arguments: Any) -> Controller:
+    method = make_method("hyperband", SPACE, metric=METRIC, mode="min", max_t=max_t, **arguments)
+    config = method.tune_config(num_samples=samples)
+    return start(config.search_alg, config.scheduler, Setup(SPACE, samples=samples, **(setup or {})))
+
+
+def reached(controller: Controller) -> dict[int, int]:
+    """How far each trial was trained."""
+    return reached_in(controller.log)
+
+
+def reached_in(log: list[Report]) -> dict[int, int]:
+    far: dict[int, int] = {}
+    for report in log:
+        far[report.number] = max(far.get(report.number, 0), report.iteration)
+    return far
+
+
+@pytest.mark.parametrize("workers", [1, 4, 100])
+def test_one_iteration_trains_exactly_the_published_table(workers: int) -> None:
+    plan = rungs.hyperband(1, 81, 3)
+    starts = [bracket[0].configs for bracket in plan]
+    controller = study(sum(starts), setup={"workers": workers}).run()
+    far = reached(controller)
+    first = 0
+    for bracket, count in zip(plan, starts, strict=True):
+        numbers = range(first, first + count)
+        for rung in bracket:
+            assert sum(far[number] >= rung.resource for number in numbers) == rung.configs, (bracket, rung)
+        first += count
+    epochs = sum(
+        (rung.configs - following) * rung.resource
+        for bracket in plan
+        for rung, following in zip(bracket, [*(r.configs for r in bracket[1:]), 0], strict=True)
+    )
+    assert len(controller.log) == epochs, "nothing is trained twice"
+
+
+def test_the_best_of_a_rung_are_promoted() -> None:
+    controller = study(9, max_t=9).run()
+    at = {(report.number, report.iteration): report.loss for report in controller.log}
+    for low, high, places in ((1, 3, 3), (3, 9, 1)):
+        here = {number: loss for (number, iteration), loss in at.items() if iteration == low and loss is not None}
+        best = sorted(here, key=here.__getitem__)[:places]
+        assert sorted(best) == sorted(number for number in here if (number, high) in at)
+    assert controller.scheduler.stopped_early == {
+        trial.trial_id for trial in controller.trials if (controller.numbers[trial.trial_id], 9) not in at
+    }
+
+
+@pytest.mark.parametrize("samples", [1, 2, 5, 8, 10, 13])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_bracket_that_is_left_half_full_ends(samples: int, workers: int) -> None:
+    controller = study(samples, max_t=9, setup={"workers": workers}).run()
+    far = reached(controller)
+    assert len(far) == samples
+    assert max(far.values()) == 9
+    assert all(trial.is_finished() for trial in controller.trials)
+
+
+def test_brackets_come_in_turn_with_one_worker() -> None:
+    controller = study(9 + 5 + 3 + 9, max_t=9).run()
+    first: dict[int, int] = {}
+    for report in controller.log:
+        if report.decision in ("PAUSE", "STOP"):
+            first.setdefault(report.number, report.iteration)
+    assert [first[number] for number in range(26)] == [1] * 9 + [3] * 5 + [9] * 3 + [1] * 9
+
+
+def test_a_worker_never_idles_while_trials_are_left() -> None:
+    controller = study(17, max_t=9, setup={"workers": 4})
+    while not controller.search_alg.is_finished():
+        controller.step()
+        assert len(controller._workers) + sum(e[2] == "saved" for e in controller._events) >= 3
+    controller.run()
+    assert controller.most_running == 4
+
+
+def test_a_failed_trial_gives_its_place_to_the_next() -> None:
+    nan_at_first = {"fault": lambda number, _iteration: "nan" if number < 7 else None}
+    controller = study(9, max_t=9, setup=nan_at_first).run()
+    assert Counter(reached(controller).values()) == {1: 7, 3: 1, 9: 1}
+
+
+def test_where_all_fail_nobody_is_promoted() -> None:
+    controller = study(9, max_t=9, setup={"fault": lambda _number, _iteration: "nan"}).run()
+    assert set(reached(controller).values()) == {1}
+
+
+def test_reports_that_skip_the_rungs_pause_at_the_next() -> None:
+    method = make_method("hyperband", SPACE, metric=METRIC, mode="min", max_t=90, min_t=10, time_attr="steps")
+    config = method.tune_config(num_samples=9)
+    assert isinstance(config.scheduler, Hyperband)
+    controller = start(config.search_alg, config.scheduler, Setup(SPACE, samples=9, stride=7)).run()
+    assert all(trial.is_finished() for trial in controller.trials)
+    assert max(reached(controller).values()) == -(-90 // 7)
+
+
+@pytest.mark.filterwarnings("ignore:a trial that was paused:UserWarning")  # it is trained again, rightly
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_kill_while_a_checkpoint_is_written_loses_nothing(workers: int) -> None:
+    calm = study(26, max_t=9, setup={"workers": workers}).run()
+    for moment in range(5, len(calm.log), 9):
+        first = study(26, max_t=9, setup={"workers": workers, "save_each": False, "snapshots": True})
+        while len(first.log) < moment or not any(event[2] == "saved" for event in first._events):
+            if first.finished:
+                break
+            first.step()
+        again = revive(first.kill()).run()
+        if workers == 1:
+            assert reached_in([*first.log, *again.log]) == reached(calm)
+        assert all(trial.is_finished() for trial in again.trials)
+
+
+def test_a_trainable_that_loses_its_state_is_told_of() -> None:
+    """A rung is reached again from the start: it is said, and nothing hangs."""
+    with pytest.warns(UserWarning, match=r"paused at training_iteration = 3 went on from .: .* no checkpoint"):
+        controller = study(9, max_t=27, min_t=3, setup={"forgets": True}).run()
+    assert all(trial.is_finished() for trial in controller.trials)
+
+
+def test_the_state_is_told_in_a_line() -> None:
+    controller = study(9, max_t=9).run(3)
+    assert controller.scheduler.debug_string() == "Hyperband: 1 brackets opened, running: 3/4 at 1"

@@ -1,0 +1,119 @@
+"""The arithmetic of rungs and brackets."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from raytune_suite.errors import ArgumentError
+from raytune_suite.schedulers import rungs
+from raytune_suite.types import FAILED
+
+quick = settings(max_examples=100, deadline=None)
+
+
+@st.composite
+def ladders(draw: st.DrawFn) -> tuple[int, int, float]:
+    min_t = draw(st.integers(1, 50))
+    eta = draw(st.one_of(st.integers(2, 10), st.floats(1.1, 6)))
+    return min_t, min_t + draw(st.integers(0, 2000)), eta
+
+
+def test_the_published_table() -> None:
+    """Li et al. 2018, table 1, for R = 81 and eta = 3; the first numbers as in Algorithm 1."""
+    assert rungs.hyperband(1, 81, 3) == [
+        [(81, 1), (27, 3), (9, 9), (3, 27), (1, 81)],
+        [(34, 3), (11, 9), (3, 27), (1, 81)],
+        [(15, 9), (5, 27), (1, 81)],
+        [(8, 27), (2, 81)],
+        [(5, 81)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("min_t", "max_t", "eta", "levels"),
+    [
+        (1, 243, 3, [1, 3, 9, 27, 81, 243]),
+        (1, 1000, 10, [1, 10, 100, 1000]),
+        (1, 3**12, 3, [3**k for k in range(13)]),
+        (2, 162, 3, [2, 6, 18, 54, 162]),
+        (1, 100, 3, [1, 4, 11, 33, 100]),
+        (5, 5, 3, [5]),
+        (1, 10, 2.5, [2, 4, 10]),
+    ],
+)
+def test_no_rung_is_lost_to_rounding(min_t: int, max_t: int, eta: float, levels: list[int]) -> None:
+    assert [rung.resource for rung in rungs.hyperband(min_t, max_t, eta)[0]] == levels
+    assert rungs.max_bracket(min_t, max_t, eta) == len(levels) - 1
+
+
+@quick
+@given(ladders())
+def test_levels_rise_from_min_t_to_max_t(ladder: tuple[int, int, float]) -> None:
+    min_t, max_t, eta = ladder
+    for bracket in rungs.hyperband(min_t, max_t, eta):
+        levels = [rung.resource for rung in bracket]
+        assert levels == sorted(set(levels))
+        assert levels[0] >= min_t
+        assert levels[-1] == max_t
+
+
+@quick
+@given(ladders())
+def test_fewer_configs_at_each_rung_and_one_at_least(ladder: tuple[int, int, float]) -> None:
+    for bracket in rungs.hyperband(*ladder):
+        configs = [rung.configs for rung in bracket]
+        assert configs == sorted(configs, reverse=True)
+        assert configs[-1] >= 1
+
+
+@quick
+@given(ladders())
+def test_the_first_bracket_is_the_longest_and_the_last_is_random_search(ladder: tuple[int, int, float]) -> None:
+    brackets = rungs.hyperband(*ladder)
+    s_max = rungs.max_bracket(*ladder)
+    assert len(brackets) == s_max + 1
+    assert brackets[-1] == [(s_max + 1, ladder[1])]
+    assert [bracket[0].configs for bracket in brackets[:-1]] == sorted(
+        (bracket[0].configs for bracket in brackets[:-1]), reverse=True
+    ) or ladder[2] < 2
+    assert ladder[0] * Fraction(ladder[2]) ** s_max <= ladder[1] < ladder[0] * Fraction(ladder[2]) ** (s_max + 1)
+
+
+@quick
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=8).map(sorted))
+def test_levels_that_round_to_the_same_are_parted(levels: list[int]) -> None:
+    parted = rungs.increasing(levels)
+    assert parted == sorted(set(parted))
+    assert parted[-1] == levels[-1]
+
+
+@quick
+@given(
+    st.dictionaries(st.text("abc", min_size=1), st.one_of(st.floats(-9, 9), st.just(FAILED)), max_size=9),
+    st.integers(0, 9),
+)
+def test_survivors_are_the_best_that_did_not_fail(losses: dict[str, float], places: int) -> None:
+    kept = rungs.survivors(losses, places)
+    good = [name for name, loss in losses.items() if loss != FAILED]
+    assert len(kept) == min(places, len(good))
+    assert [losses[name] for name in kept] == sorted(losses[name] for name in good)[:places]
+
+
+def test_ties_go_to_the_first() -> None:
+    assert rungs.survivors({"b": 1.0, "a": 1.0, "c": 0.5, "d": FAILED}, 2) == ["c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [((0, 9, 3), "min_t"), ((1.5, 9, 3), "min_t"), ((True, 9, 3), "min_t"), ((1, 0, 3), "max_t"), ((4, 3, 3), "max_t")]
+    + [((1, 9, eta), "eta") for eta in (1, 0.5, float("nan"), float("inf"), True, "3", None)],
+    ids=str,
+)
+def test_what_is_no_ladder_is_refused_by_name(arguments: Any, name: str) -> None:
+    with pytest.raises(ArgumentError, match=f"`{name}` is "):
+        rungs.check_ladder(*arguments)
