@@ -63,7 +63,8 @@ class _PB2(Lineages, pb2.PB2):
     def __init__(self, space: Space, names: Collection[str], **stock: Any) -> None:
         bounds: Any = {name: [0.0, 1.0] for name in names}
         self.current: Any
-        super().__init__(hyperparam_bounds=bounds, **stock)
+        # Ray takes no "/" in a name, as those of nested parameters have, and uses these bounds nowhere below.
+        super().__init__(hyperparam_bounds={name.replace("/", "."): limits for name, limits in bounds.items()}, **stock)
         self._hyperparam_mutations = {name.split("/")[0]: [None] for name in names}  # Ray logs those, no more
         self._hyperparam_bounds = {}  # else Ray would add them to configs
         self._unit_bounds, self._space = bounds, space
@@ -89,11 +90,11 @@ class _PB2(Lineages, pb2.PB2):
         chosen = np.array([[units[name] for name in self._unit_bounds]])
         self.current = chosen if self.current is None else np.concatenate([self.current, chosen])
         self.last_exploration_time = self.data["Time"].max()
-        vector = self._space.encode(trial_to_clone.config)
-        for index, parameter in enumerate(self._space.parameters):
+        values = self._space.flatten(trial_to_clone.config)
+        for parameter in self._space.parameters:
             if parameter.name in units:
-                vector[index] = min(max(units[parameter.name], 0.0), 1.0)
-        return self._space.decode(vector), {}
+                values[parameter.name] = parameter.value(min(max(units[parameter.name], 0.0), 1.0))
+        return self._space.unflatten(values), {}
 
     def _units(self, config: Config) -> dict[str, float]:
         vector = self._space.encode(config)

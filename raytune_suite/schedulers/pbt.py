@@ -72,15 +72,17 @@ def explore(
     """Perturb a config: each parameter of `names` is drawn anew with this probability, else moved up or down.
 
     A number is multiplied by one of `FACTORS` and brought back into its bounds; one of few values and a category
-    move by one where that would change nothing.
+    move by one where that would change nothing. Other parameters keep their values to the last digit.
     """
-    vector = space.encode(config)
-    for index, parameter in enumerate(space.parameters):
+    values = space.flatten(config)
+    for parameter in space.parameters:
         if parameter.name in names:
             up, fresh = rng.random() < 0.5, rng.random()  # noqa: PLR2004 - a fair coin
             resampled = rng.random() < resample_probability
-            vector[index] = fresh if resampled else parameter.unit(perturb(parameter, vector[index], up=up))
-    return space.decode(vector)
+            unit = parameter.unit(values[parameter.name])
+            moved = fresh if resampled else parameter.unit(perturb(parameter, unit, up=up))
+            values[parameter.name] = parameter.value(moved)
+    return space.unflatten(values)
 
 
 def perturb(parameter: Parameter, unit: float, *, up: bool) -> float:
