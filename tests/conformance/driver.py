@@ -156,6 +156,7 @@ class Controller:
     numbers: dict[str, int] = field(default_factory=dict)
     log: list[Report] = field(default_factory=list)
     most_running: int = 0
+    ended: dict[int, Worker] = field(default_factory=dict)
     configs: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     _pending: list[Trial] = field(default_factory=list)
     _workers: dict[str, Worker] = field(default_factory=dict)
@@ -297,8 +298,10 @@ class Controller:
         heapq.heappush(self._events, event)
 
     def _leave(self, trial: Trial, status: str) -> None:
-        if self._workers.pop(trial.trial_id, None) is not None:
+        worker = self._workers.pop(trial.trial_id, None)
+        if worker is not None:
             self._marked.add(trial)
+            self.ended[self.numbers[trial.trial_id]] = worker
         if trial in self._pending:
             self._pending.remove(trial)
         trial.set_status(status)

@@ -132,7 +132,7 @@ def test_a_kill_while_a_checkpoint_is_written_loses_nothing(workers: int) -> Non
 
 def test_a_trainable_that_loses_its_state_is_told_of() -> None:
     """A rung is reached again from the start: it is said, and nothing hangs."""
-    with pytest.warns(UserWarning, match=r"paused at training_iteration = 3 went on from .: .* no checkpoint"):
+    with pytest.warns(UserWarning, match=r"paused at training_iteration = . went on from .: .* no checkpoint"):
         controller = study(9, max_t=27, min_t=3, setup={"forgets": True}).run()
     assert all(trial.is_finished() for trial in controller.trials)
 

@@ -1,0 +1,52 @@
+"""The median stopping rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ray import tune
+
+from raytune_suite.methods import make_method
+from tests.conformance.driver import METRIC, Controller, Setup, start
+
+SPACE = {"lr": tune.loguniform(1e-4, 1.0), "momentum": tune.uniform(0, 1)}
+
+
+def study(samples: int, *, workers: int = 1, **arguments: Any) -> Controller:
+    chosen = {"max_t": 9, **arguments}
+    config = make_method("median", SPACE, metric=METRIC, mode="min", **chosen).tune_config(num_samples=samples)
+    return start(config.search_alg, config.scheduler, Setup(SPACE, samples=samples, workers=workers)).run()
+
+
+def test_a_trial_is_stopped_if_its_best_is_worse_than_the_median_of_the_averages() -> None:
+    controller = study(20)
+    losses: dict[int, dict[int, float]] = {}
+    for report in controller.log:
+        assert report.loss is not None
+        own = losses.setdefault(report.number, {})
+        own[report.iteration] = report.loss
+        far = [n for n in losses if n != report.number and max(losses[n]) >= report.iteration]
+        averages = [np.mean([loss for i, loss in losses[n].items() if i <= report.iteration]) for n in far]
+        worse = len(averages) >= 3 and min(own.values()) > np.median(averages)
+        assert report.decision == ("STOP" if worse or report.iteration == 9 else "CONTINUE"), report
+
+
+def test_no_trial_is_stopped_below_min_t() -> None:
+    assert min(r.iteration for r in study(20, min_t=4).log if r.decision == "STOP") == 4
+
+
+def test_no_trial_is_stopped_before_min_trials_others() -> None:
+    stopped = [r.number for r in study(20, min_trials=6).log if r.decision == "STOP" and r.iteration < 9]
+    assert stopped
+    assert min(stopped) >= 6
+
+
+def test_nothing_is_ever_paused() -> None:
+    assert {report.decision for report in study(20, workers=4).log} == {"CONTINUE", "STOP"}
+
+
+def test_without_max_t_a_trial_ends_by_itself() -> None:
+    config = make_method("median", SPACE, metric=METRIC, mode="min").tune_config(num_samples=5)
+    controller = start(config.search_alg, config.scheduler, Setup(SPACE, samples=5, end=6)).run()
+    assert max(report.iteration for report in controller.log) == 6

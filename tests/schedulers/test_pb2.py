@@ -1,0 +1,49 @@
+"""Population based bandits, with Ray's own Gaussian process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ray import tune
+
+from raytune_suite.errors import SpaceError
+from raytune_suite.methods import make_method
+from raytune_suite.schedulers.pb2 import PB2
+from raytune_suite.spaces import Space
+from tests.conformance.driver import METRIC, Controller, Setup, start
+
+SPACE = {
+    "rate": tune.loguniform(1e-4, 1.0),
+    "width": tune.randint(1, 9),
+    "batch": tune.qrandint(8, 64, 8),
+    "inner": {"momentum": tune.uniform(0, 1)},
+}
+
+
+def study(**arguments: Any) -> Controller:
+    chosen = {"interval": 4, **arguments}
+    config = make_method("pb2", SPACE, metric=METRIC, mode="min", max_t=9, **chosen).tune_config()
+    return start(config.search_alg, config.scheduler, Setup(SPACE, samples=4, workers=2)).run()
+
+
+def test_chosen_configs_stay_in_the_space() -> None:
+    controller = study()
+    space = Space(SPACE)
+    for _, config in controller.configs:
+        space.check(config)
+    assert any(len(controller.scheduler.lineage(trial.trial_id)) > 1 for trial in controller.trials)
+    assert all(trial.is_finished() for trial in controller.trials)
+
+
+def test_what_is_not_mutable_is_copied_and_never_chosen() -> None:
+    controller = study(mutable=["inner/momentum"])
+    firsts = dict(reversed(controller.configs))
+    kept = [{key: config[key] for key in ("rate", "width", "batch")} for config in firsts.values()]
+    assert all({key: config[key] for key in ("rate", "width", "batch")} in kept for _, config in controller.configs)
+    assert len({config["inner"]["momentum"] for _, config in controller.configs}) > len(firsts)
+
+
+def test_choices_are_refused_with_the_remedy() -> None:
+    with pytest.raises(SpaceError, match=r"cannot serve 'kind', which is a choice: use pbt"):
+        PB2(space={"kind": tune.choice(["a", "b"]), **SPACE}, max_t=9)
