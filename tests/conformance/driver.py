@@ -92,6 +92,10 @@ class Worker:
     training: Training
     iteration: int = 0
 
+    def twin(self) -> Worker:
+        """A copy, as a checkpoint is; trainings change no object that they hold."""
+        return Worker(copy.copy(self.training), self.iteration)
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -194,7 +198,7 @@ class Controller:
     def _schedule_trial_save(self, trial: Trial, result: dict[str, Any] | None = None) -> _Saved | None:
         if trial.trial_id not in self._workers:
             return None
-        worker = copy.deepcopy(self._workers[trial.trial_id])
+        worker = self._workers[trial.trial_id].twin()
         saved = _TrainingResult(worker, dict(result or trial.last_result))  # type: ignore[arg-type] # a double's checkpoint
         manager: Any = trial.run_metadata.checkpoint_manager
         manager._latest_checkpoint_result = saved
@@ -281,7 +285,7 @@ class Controller:
         self._pending.remove(trial)
         saved: Any = trial.latest_checkpoint_result
         if saved and not self.setup.forgets:
-            worker = copy.deepcopy(saved.checkpoint)
+            worker = saved.checkpoint.twin()
             trial.run_metadata.last_result = dict(saved.metrics)
         else:
             worker = Worker(self.setup.training(self.setup.space))

@@ -11,6 +11,7 @@ from raytune_suite.errors import SpaceError
 from raytune_suite.methods import make_method
 from raytune_suite.schedulers.pb2 import PB2
 from raytune_suite.spaces import Space
+from tests.conformance.common import cheapen
 from tests.conformance.driver import METRIC, Controller, Setup, start
 
 SPACE = {
@@ -21,10 +22,10 @@ SPACE = {
 }
 
 
-def study(**arguments: Any) -> Controller:
+def study(samples: int = 4, **arguments: Any) -> Controller:
     chosen = {"interval": 4, **arguments}
     config = make_method("pb2", SPACE, metric=METRIC, mode="min", max_t=9, **chosen).tune_config()
-    return start(config.search_alg, config.scheduler, Setup(SPACE, samples=4, workers=2)).run()
+    return start(config.search_alg, config.scheduler, Setup(SPACE, samples=samples, workers=2)).run()
 
 
 def test_chosen_configs_stay_in_the_space() -> None:
@@ -36,8 +37,9 @@ def test_chosen_configs_stay_in_the_space() -> None:
     assert all(trial.is_finished() for trial in controller.trials)
 
 
-def test_what_is_not_mutable_is_copied_and_never_chosen() -> None:
-    controller = study(mutable=["inner/momentum"])
+def test_what_is_not_mutable_is_copied_and_never_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    cheapen(monkeypatch.setattr)
+    controller = study(mutable=["inner/momentum"], interval=1, samples=8)
     firsts = dict(reversed(controller.configs))
     kept = [{key: config[key] for key in ("rate", "width", "batch")} for config in firsts.values()]
     assert all({key: config[key] for key in ("rate", "width", "batch")} in kept for _, config in controller.configs)

@@ -34,11 +34,12 @@ class Quadratic:
         self.theta: list[float] = [0.9, 0.9]
 
     def step(self, config: dict[str, Any]) -> float:
-        self.theta = [t - 0.05 * 2 * config[h] * t for t, h in zip(self.theta, ("h0", "h1"), strict=True)]
-        return float(sum(t * t for t in self.theta))
+        self.theta = [t - 0.05 * 2 * float(config[h]) * t for t, h in zip(self.theta, ("h0", "h1"), strict=True)]
+        loss: float = sum(t * t for t in self.theta)
+        return loss
 
     def cost(self, config: dict[str, Any]) -> float:
-        return 1.0 + config["h0"] / 7
+        return 1.0 + float(config["h0"]) / 7
 
 
 def study(*, workers: int = 4, max_t: int = 40, samples: int = 8, **arguments: Any) -> Controller:
