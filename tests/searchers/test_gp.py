@@ -1,0 +1,74 @@
+"""Bayesian optimization with a Gaussian process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from ray import tune
+
+from raytune_suite.errors import ArgumentError
+from raytune_suite.searchers.gp import GPSearcher
+from raytune_suite.searchers.random import RandomSearcher
+from tests.searchers.common import best, minimize
+
+COMMON: Any = {"metric": "loss", "mode": "min"}
+PLANE = {"lr": tune.loguniform(1e-4, 1.0), "x": tune.uniform(-5, 5)}
+
+
+def bowl(config: dict[str, Any]) -> float:
+    return float((np.log10(config["lr"]) + 1.5) ** 2 + (config["x"] - 1) ** 2 / 4)
+
+
+def test_it_finds_the_optimum_in_25_evaluations() -> None:
+    ours, random = (
+        [best(minimize(cls(space=PLANE, seed=seed, **COMMON), bowl, 25)) for seed in range(2)]
+        for cls in (GPSearcher, RandomSearcher)
+    )
+    assert max(ours) < 0.02
+    assert np.mean(ours) < np.mean(random) / 5
+
+
+def test_parallel_suggestions_differ() -> None:
+    searcher = GPSearcher(space=PLANE, n_initial=5, **COMMON)
+    minimize(searcher, bowl, 6)
+    waiting = [searcher.suggest(f"w{number}") for number in range(4)]
+    units = [(np.log10(config["lr"]) / 4, config["x"] / 10) for config in waiting if isinstance(config, dict)]
+    assert min(np.hypot(a[0] - b[0], a[1] - b[1]) for i, a in enumerate(units) for b in units[:i]) > 0.02
+
+
+def test_failed_observations_are_avoided() -> None:
+    def half(config: dict[str, Any]) -> float | None:
+        return None if config["x"] > 1.5 else bowl(config)
+
+    ours, random = (
+        [minimize(cls(space=PLANE, seed=seed, **COMMON), half, 22) for seed in range(3)]
+        for cls in (GPSearcher, RandomSearcher)
+    )
+    crashes, chance = (sum(value is None for done in runs for _, value in done[10:]) for runs in (ours, random))
+    assert crashes < 0.6 * chance
+    assert np.mean([best(done) for done in ours]) < 0.4
+
+
+def test_where_all_failed_it_goes_on_at_random() -> None:
+    searcher = GPSearcher(space=PLANE, n_initial=2, **COMMON)
+    done = minimize(searcher, lambda _config: None, 6)
+    assert len({config["x"] for config, _ in done}) == 6
+
+
+def test_integers_and_choices_are_learnt_too() -> None:
+    space = {"n": tune.randint(0, 20), "kind": tune.choice(["a", "b", "c"]), "only": tune.choice(["one"])}
+
+    def loss(config: dict[str, Any]) -> float:
+        return float(abs(config["n"] - 13) / 10 + "bca".index(config["kind"]) / 2)
+
+    done = minimize(GPSearcher(space=space, n_initial=8, **COMMON), loss, 22)
+    assert best(done) < 0.2
+    assert {type(config["n"]) for config, _ in done} == {int}
+
+
+@pytest.mark.parametrize(("name", "value"), [("n_initial", 0), ("n_initial", True), ("kappa", 0), ("kappa", -1)])
+def test_bad_arguments_are_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(ArgumentError, match=f"`{name}` is {value}"):
+        GPSearcher(space=PLANE, **{**COMMON, name: value})
