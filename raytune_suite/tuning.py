@@ -98,8 +98,8 @@ class StudyResult:
 
     @property
     def test_value(self) -> float | None:
-        """The mean of the metric over the test seeds; None if there were none."""
-        return None if self.test_scores is None else float(self.test_scores["value"].mean())
+        """The mean of the metric over the test seeds, NaN if a training failed; None if there were no test seeds."""
+        return None if self.test_scores is None else float(self.test_scores["value"].mean(skipna=False))
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def tune(
         test_seeds: Training seeds on which the chosen config is trained anew at the end, to be judged.
         storage_path: The folder or URI that holds studies.
         name: The study's name; by default made of the trainable, the method and the time.
-        resume: Go on with the study called `name`.
+        resume: Go on with the study called `name`, with the arguments and callbacks that it began with.
         callbacks: Ray callbacks.
         settings: How Ray shall run it; the defaults are the fastest.
         progress: Whether to show a line about the study as it runs; by default on a terminal only.
@@ -207,6 +207,10 @@ def tune(
         "time_attr": problem.time_attr,
         "num_samples": num_samples,
         "budget": budget,
+        "time_limit": time_limit,
+        "max_concurrent": max_concurrent,
+        "resources": dict(resources or {}),
+        "settings": dataclasses.asdict(settings or Settings()),
         "seed": seed,
         "tuning_seeds": list(problem.tuning_seeds),
         "test_seeds": list(problem.test_seeds),
@@ -250,7 +254,7 @@ def tune(
     best = log.trials[found[-1].trial]
     lineage = [Stage(0, best.config)]
     if isinstance(outcome.scheduler, PopulationScheduler):
-        lineage = outcome.scheduler.lineage(best.trial_id)
+        lineage = outcome.scheduler.lineage(best.trial_id, found[-1].resource)
     test_scores = _judge(problem, lineage, outcome.path, resources, settings) if problem.test_seeds else None
     result = StudyResult(
         name=name,
@@ -263,7 +267,9 @@ def tune(
         trials=log.trials_frame(),
         reports=log.reports_frame(),
         incumbent=pd.DataFrame(found, columns=list(Report._fields)),
-        best_config={key: value for key, value in best.config.items() if key != SEED or not problem.tuning_seeds},
+        best_config={
+            key: value for key, value in lineage[-1].config.items() if key != SEED or not problem.tuning_seeds
+        },
         lineage=lineage,
         test_scores=test_scores,
         result_grid=outcome.grid,
@@ -384,6 +390,12 @@ def _wire(
     ok = method.searcher.set_search_properties(problem.metric, problem.mode, space)
     if not ok or not method.scheduler.set_search_properties(problem.metric, problem.mode):
         raise ArgumentError(f"method {method.name!r} was made with another space, metric or mode: leave them out there")
+    for name in ("max_t", "time_attr"):
+        theirs, ours = getattr(method.scheduler, name), getattr(problem, name)
+        if theirs != ours:
+            raise ArgumentError(f"method {method.name!r} was made with {name}={theirs!r}, but the study has {ours!r}")
+    if method.scheduler.used():
+        raise ArgumentError(f"method {method.name!r} has been used in a study: make a new one for each")
     return method
 
 
@@ -532,8 +544,11 @@ def _judge(
 ) -> pd.DataFrame:
     """Train the chosen schedule anew on each test seed; a study within the study's folder, resumed if it is there.
 
+    A training that fails has a score of NaN, and is told.
+
     Raises:
-        StudyError: If it fails.
+        StudyError: If Ray gave up.
+        StudyInterrupted: After Ctrl-C.
     """
     space = {**lineage[0].config, SEED: ray_tune.grid_search(list(problem.test_seeds))}
     common: dict[str, Any] = {"metric": problem.metric, "mode": problem.mode, "time_attr": problem.time_attr}
@@ -563,7 +578,10 @@ def _judge(
         folder, _, name = path.rpartition("/")
         raise StudyInterrupted(f"interrupted while judging on the test seeds; {_how_to_resume(folder, name)}")
     trials = log.trials_frame()
-    scores = pd.DataFrame({"seed": trials[f"config/{SEED}"].astype(int), "value": trials["value"]})
+    good = trials["outcome"] == "trained in full"
+    scores = pd.DataFrame({"seed": trials[f"config/{SEED}"].astype(int), "value": trials["value"].where(good)})
+    if not good.all():
+        _logger.warning("training failed on the test seeds %s", sorted(scores["seed"][~good]))
     return scores.sort_values("seed").reset_index(drop=True)
 
 

@@ -258,6 +258,42 @@ def test_a_method_serves_rays_own_tuner(tmp_path: Path) -> None:
     assert best.metrics["loss"] == grid.get_dataframe()["loss"].min()
 
 
+def test_a_method_made_by_hand_must_fit_and_be_new(tmp_path: Path) -> None:
+    other = rts.make_method("asha", max_t=9)
+    with pytest.raises(ArgumentError, match="was made with max_t=9, but the study has 4"):
+        refused(storage_path=tmp_path, method=other)()
+    used = rts.make_method("asha", max_t=4)
+    used.scheduler._known.add("a")
+    with pytest.raises(ArgumentError, match="make a new one for each"):
+        refused(storage_path=tmp_path, method=used)()
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_snapshot_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
+    for snapshot in (tmp_path / "a").glob("experiment_state-*.json"):
+        snapshot.write_text(snapshot.read_text()[:100])
+    with pytest.raises(StudyError, match="cannot be read"):
+        rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", resume=True, **FAST)
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_failed_test_training_is_told_and_not_averaged_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def train(config: dict[str, Any]) -> None:
+        tune.report({"loss": config["x"]})
+        if config["seed"] == 8:
+            raise RuntimeError("unlucky seed")
+        for _ in range(3):
+            tune.report({"loss": config["x"]})
+
+    result = rts.tune(train, SPACE, method="random", test_seeds=[7, 8], storage_path=tmp_path, **FAST)
+    assert result.test_scores is not None
+    assert result.test_scores["value"].isna().tolist() == [False, True]
+    assert result.test_value is not None
+    assert math.isnan(result.test_value)
+    assert "training failed on the test seeds [8]" in caplog.text
+
+
 def refused(**changes: Any) -> Callable[[], object]:
     arguments: dict[str, Any] = {"trainable": bowl, "space": SPACE, **FAST, **changes}
     return lambda: rts.tune(**arguments)

@@ -17,7 +17,7 @@ class Cost:
     """Counts the resource that the trials of a study spend.
 
     A report of `training_iteration` costs 1. For another resource it costs the increase since the trial's last
-    report; where the resource went back (a restart, a clone) it costs as much as the trial's report before.
+    report; where the resource went back, or the trial was restored (a restart, a clone), as much as the one before.
 
     Attributes:
         spent: What was spent so far.
@@ -44,7 +44,8 @@ class Cost:
         if resource is None:
             return
         last = self._last.get(trial_id, 0.0)
-        step = resource - last if resource > last else self._step.get(trial_id, 0.0)
+        moved = resource <= last or (trial_id in self._step and result.get("iterations_since_restore") == 1)
+        step = self._step.get(trial_id, 0.0) if moved else resource - last
         self._last[trial_id], self._step[trial_id] = resource, step
         self.spent += step
 
@@ -63,10 +64,17 @@ class StudyStopper(Stopper):
         self.cost = Cost(time_attr)
         self._metric_seen = False
         self._fault = False
+        self._counted: dict[str, tuple[Any, Any]] = {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Count a report. No trial is stopped by itself."""
-        self.cost.add(trial_id, result)
+        """Count a report. No trial is stopped by itself.
+
+        When a function has returned, Ray hands its last report again; it is not counted twice.
+        """
+        mark = (result.get("training_iteration"), result.get("time_total_s"))
+        if self._counted.get(trial_id) != mark:
+            self.cost.add(trial_id, result)
+        self._counted[trial_id] = mark
         self._metric_seen |= _holds(result, self.metric)
         self._fault |= bool(result.get("done")) and not self._metric_seen
         return False

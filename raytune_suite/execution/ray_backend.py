@@ -157,7 +157,7 @@ def run(
             "each trial starts a process of its own, which takes seconds: give %s a `reset_config` to save them",
             getattr(trainable, "__name__", trainable),
         )
-    interrupt = _Interrupt()
+    interrupt = _Interrupt(path if resume else None)
     with _environment(settings, scheduler.max_concurrent), _idle_processes(), _quiet():
         if resume:
             tuner = tune.Tuner.restore(path, trainable=placed)
@@ -188,6 +188,8 @@ def run(
         inner._run_config.callbacks = [*restored, interrupt]  # noqa: SLF001 - it holds a signal handler: not for pickle
         try:
             grid = tuner.fit()
+        except StudyError:
+            raise
         except Exception as error:
             if inner._tune_config.scheduler.fault is not None:  # noqa: SLF001 - as above
                 raise StudyError(inner._tune_config.scheduler.fault) from None  # noqa: SLF001 - as above
@@ -196,13 +198,23 @@ def run(
 
 
 class _Interrupt(Callback):
-    """Notes that Ctrl-C came. Ray ends the study in good order on the first, and tells nobody."""
+    """Notes that Ctrl-C came. Ray ends the study in good order on the first, and tells nobody.
 
-    def __init__(self) -> None:
+    It also notices that a study which should have been restored was not: Ray then starts it again, silently.
+    """
+
+    def __init__(self, restored_from: str | None) -> None:
+        self._restored_from = restored_from
         self.happened = False
         self._installed = False
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        if self._restored_from is not None and not trials:
+            raise StudyError(
+                f"the last snapshot of the study {self._restored_from!r} cannot be read, so that it cannot go on: "
+                "what it had reported is in its folder; start it again under another name"
+            )
+        self._restored_from = None
         if self._installed or threading.current_thread() is not threading.main_thread():
             return
         self._installed = True

@@ -31,10 +31,14 @@ def on_seeds(  # noqa: C901 - a class of seven short methods
     class OnSeeds(tune.Trainable):  # the name is set below
         def setup(self, config: dict[str, Any]) -> None:
             self._copies = [trainable({**config, SEED: seed}) for seed in seeds]
+            self._results: list[dict[str, Any]] = [{} for _ in seeds]
 
         def step(self) -> dict[str, Any]:
-            results = [copy.step() for copy in self._copies]
-            return {**mean(results), "done": all(result.get("done", False) for result in results)}
+            for index, copy in enumerate(self._copies):
+                if not self._results[index].get("done", False):  # one that is done keeps its last result
+                    copy._iteration = self._iteration  # noqa: SLF001 - what Ray's `train` counts around `step`
+                    self._results[index] = copy.step()
+            return {**mean(self._results), "done": all(result.get("done", False) for result in self._results)}
 
         def save_checkpoint(self, checkpoint_dir: str) -> None:
             for folder, copy in self._folders(checkpoint_dir):
@@ -50,8 +54,10 @@ def on_seeds(  # noqa: C901 - a class of seven short methods
                 copy.load_checkpoint(saved)
 
         def reset_config(self, new_config: dict[str, Any]) -> bool:
-            pairs = zip(self._copies, seeds, strict=True)
-            return all(copy.reset_config({**new_config, SEED: seed}) for copy, seed in pairs)
+            self._results = [{} for _ in seeds]
+            for copy, seed in zip(self._copies, seeds, strict=True):
+                copy.config = {**new_config, SEED: seed}  # as Ray does before it calls `reset_config`
+            return all(copy.reset_config(copy.config) for copy in self._copies)
 
         def cleanup(self) -> None:
             for copy in self._copies:
@@ -67,18 +73,18 @@ def on_seeds(  # noqa: C901 - a class of seven short methods
 
 
 def mean(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The means and standard deviations of the numbers in `results`, which have the same keys.
+    """The means and standard deviations of the numbers in `results`; NaN where one has a number and another has none.
 
     Example:
         >>> mean([{"loss": 1.0, "note": "a"}, {"loss": 3.0, "note": "b"}])
         {'loss': 2.0, 'loss_std': 1.0, 'note': 'a'}
     """
     combined: dict[str, Any] = {}
-    for name, first in results[0].items():
+    for name in dict.fromkeys(key for result in results for key in result):
         numbers = [as_number(result.get(name)) for result in results]
         known = [number for number in numbers if number is not None]
         if len(known) < len(results):
-            combined[name] = first
+            combined[name] = math.nan if known else results[0].get(name)
             continue
         combined[name] = math.fsum(known) / len(known)
         combined[f"{name}_std"] = math.sqrt(math.fsum((x - combined[name]) ** 2 for x in known) / len(known))

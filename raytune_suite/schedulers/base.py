@@ -225,7 +225,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             if resource < seen.resource:
                 warnings.warn(
                     f"a trial that was paused at {self.time_attr} = {seen.resource:g} went on from {resource:g}: its "
-                    "trainable saves no checkpoint at each report, so that what lies between is trained again",
+                    "trainable saves no checkpoint at each report (or it crashed while saving one), so that what lies "
+                    "between is trained again",
                     stacklevel=2,
                 )
                 return str(TrialScheduler.CONTINUE)
@@ -243,6 +244,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """A running trial has ended."""
         self._finish_restore(tune_controller)
+        self._ever_reported |= self._metric in result
         seen = self._seen.pop(trial.trial_id, None)
         self._trials.pop(trial.trial_id, None)
         resource = as_number(result.get(self.time_attr))
@@ -328,6 +330,11 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def live(self) -> list[Trial]:
         """The trials that have not ended, oldest first."""
         return [trial for trial in self._trials.values() if not trial.is_finished()]
+
+    @final
+    def used(self) -> bool:
+        """Whether it has had trials: it cannot serve another study."""
+        return bool(self._known) or self._saved is not None
 
     @final
     def hopeless(self) -> bool:

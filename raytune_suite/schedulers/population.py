@@ -114,11 +114,13 @@ class PopulationScheduler(StockScheduler):
         super().__init__(stock, **args)
         self.stock.lineages = {}
         self._asked_to_save: set[str] = set()
+        self._at_report: dict[tuple[str, float], list[Stage]] = {}
 
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:
         """Pass on, after a check that what was to be saved is there."""
         if trial.trial_id in self._asked_to_save:
             self.check_state(trial)
+        self._at_report[trial.trial_id, result[self.time_attr]] = self.stock.lineages[trial.trial_id]
         decision = super().decide(controller, trial, result, loss)
         if self.stock._trial_state[trial].last_checkpoint is not None:  # noqa: SLF001 - Ray has no public way to it
             self._asked_to_save.add(trial.trial_id)
@@ -132,10 +134,10 @@ class PopulationScheduler(StockScheduler):
                 state.last_checkpoint = result.checkpoint if result else None
                 state.last_result = result.metrics if result else state.last_result
 
-    def lineage(self, trial_id: str) -> list[Stage]:
-        """The stages that made what this trial is now, the first from 0."""
-        stages: list[Stage] = self.stock.lineages[trial_id]
-        return stages
+    def lineage(self, trial_id: str, resource: float | None = None) -> list[Stage]:
+        """The stages that made what this trial is now, or was when it reported at `resource`; the first from 0."""
+        now: list[Stage] = self.stock.lineages[trial_id]
+        return now if resource is None else self._at_report.get((trial_id, resource), now)
 
 
 def population(

@@ -110,5 +110,9 @@ class _View:
     def get_live_trials(self) -> list[Trial]:
         return self._scheduler.live()
 
+    def stop_trial(self, trial: Trial) -> None:
+        self._scheduler.stopped_early.add(trial.trial_id)
+        self._controller.stop_trial(trial)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._controller, name)

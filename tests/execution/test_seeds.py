@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -83,4 +84,29 @@ def test_an_actor_is_used_again_only_where_the_trainable_allows_it() -> None:
 
 
 def test_a_number_that_one_copy_lacks_is_no_mean() -> None:
-    assert mean([{"loss": 1.0}, {"loss": "?"}]) == {"loss": 1.0}
+    assert math.isnan(mean([{"loss": 1.0}, {"loss": "?"}])["loss"])
+    assert math.isnan(mean([{}, {"loss": 1.0}])["loss"])
+
+
+def test_a_copy_sees_its_config_and_its_iteration_as_it_would_alone() -> None:
+    class Schedule(tune.Trainable):
+        def step(self) -> dict[str, Any]:
+            return {"loss": self.config["x"] * 0.5**self.iteration, "done": self.iteration == 2}
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray's signature
+            return True
+
+    alone: Any = Schedule({"x": 8.0, "seed": 0})
+    together: Any = on_seeds(Schedule, [0, 1])({"x": 8.0})
+    for _ in range(3):
+        expected, found = alone.train(), together.train()
+        assert (found["loss"], found["done"]) == (expected["loss"], expected["done"])
+    together.reset_config({"x": 2.0})
+    together._iteration = 0
+    assert together.train()["loss"] == 2.0
+
+
+def test_a_copy_that_is_done_is_trained_no_further() -> None:
+    trainable = on_seeds(Counter, [0, 7])({"x": 2})
+    losses = [trainable.step()["loss"] for _ in range(3)]
+    assert losses == [(2 + 9) / 2, (4 + 9) / 2, (6 + 9) / 2]

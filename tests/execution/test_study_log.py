@@ -87,6 +87,19 @@ def test_the_budget_ends_the_study_and_no_trial() -> None:
     assert stopper.stop_all()
 
 
+def test_the_last_report_that_ray_hands_twice_is_counted_once() -> None:
+    stopper = StudyStopper(9, metric="loss", time_attr="training_iteration")
+    last = {"loss": 1, "training_iteration": 1, "time_total_s": 0.5}
+    stopper("a", last)
+    stopper("a", {**last, "done": True})
+    assert stopper.cost.spent == 1
+
+
+def test_a_clone_pays_for_what_it_trains_and_not_for_what_it_copies() -> None:
+    reports = [("a", {"steps": 10}), ("a", {"steps": 20}), ("a", {"steps": 70, "iterations_since_restore": 1})]
+    assert spent("steps", *reports) == 30
+
+
 def test_a_trial_that_ends_without_the_metric_ends_the_study_unless_another_had_it() -> None:
     stopper = StudyStopper(None, metric="eval/loss", time_attr="training_iteration")
     stopper("a", {"eval": {"loss": 1}})
