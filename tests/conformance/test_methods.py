@@ -53,7 +53,7 @@ def test_a_method_is_wired(name: str) -> None:
 def test_a_method_improves_on_its_first_config(name: str) -> None:
     _, space = make(name)
     poor = Space(space).decode([0.95] * len(Space(space)))
-    controller = run(*make(name, points_to_evaluate=[poor]), samples=16)
+    controller = run(*make(name, points_to_evaluate=[poor]), samples=12)
     assert all(trial.status == Trial.TERMINATED for trial in controller.trials)
     assert controller.configs[0] == (0, poor)
     curve = Curve(space)

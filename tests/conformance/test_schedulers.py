@@ -87,7 +87,7 @@ FAULTS: dict[str, Callable[[int, int], str | None]] = {
 @WORKERS
 def test_no_fault_hangs_or_crashes_a_study(name: str, workers: int, fault: str, retries: int) -> None:
     controller = common.study(
-        name, setup(name, workers=workers, fault=FAULTS[fault], max_failures=retries, save_each=workers == 1)
+        name, setup(name, samples=9, workers=workers, fault=FAULTS[fault], max_failures=retries, save_each=workers == 1)
     ).run()
     check_ended(controller)
 
@@ -101,7 +101,7 @@ def test_a_trial_may_end_by_itself_before_max_t(name: str) -> None:
 @pytest.mark.parametrize("save_each", [True, False])
 @pytest.mark.parametrize("part", [0.25, 0.5, 0.75])
 def test_a_killed_study_goes_on_as_if_nothing_had_been(name: str, part: float, save_each: bool) -> None:
-    plan = setup(name, samples=20, save_each=save_each, snapshots=True)
+    plan = setup(name, samples=14, save_each=save_each, snapshots=True)
     calm = common.study(name, plan).run()
     first = common.study(name, plan).run(round(part * len(calm.log)))
     if SCHEDULERS[name].rewinds:
@@ -109,15 +109,20 @@ def test_a_killed_study_goes_on_as_if_nothing_had_been(name: str, part: float, s
     again = revive(first.kill()).run()
     check_ended(again)
     if save_each or not SCHEDULERS[name].rewinds:
-        assert unrepeated(first.log + again.log) == unrepeated(calm.log)
+        assert in_order(name, first.log + again.log) == in_order(name, calm.log)
         assert again.scheduler.stopped_early == {
             trial.trial_id for trial in again.trials if again.numbers[trial.trial_id] in stopped_early(calm)
         }
 
 
-def unrepeated(log: list[Report]) -> list[Report]:
-    """Without the reports that are made again after a restart from an older checkpoint."""
-    return [report for index, report in enumerate(log) if report not in log[:index]]
+def in_order(name: str, log: list[Report]) -> list[Report]:
+    """Without the reports that are made again after a restart from an older checkpoint.
+
+    Ray starts the trials that wait in another order after a restore (those with reports first). Where a scheduler
+    pauses and lets Ray choose who runs next, the same is decided then, though not at the same time.
+    """
+    once = list(dict.fromkeys(log))
+    return sorted(once, key=repr) if SCHEDULERS[name].pauses and not SCHEDULERS[name].rewinds else once
 
 
 def stopped_early(controller: Controller) -> set[int]:
@@ -139,7 +144,7 @@ def test_a_study_killed_twice_before_its_first_event_loses_nothing(name: str) ->
     calm = common.study(name, setup(name)).run()
     first = common.study(name, setup(name)).run(15).settle()
     again = revive(revive(first.kill()).kill()).run()
-    assert unrepeated(first.log + again.log) == calm.log
+    assert in_order(name, first.log + again.log) == in_order(name, calm.log)
 
 
 @WORKERS
