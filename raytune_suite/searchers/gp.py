@@ -6,6 +6,8 @@ adapter needs a class that the package no longer has.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import warnings
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
@@ -72,7 +74,7 @@ class GPSearcher(AskTellSearcher):
         losses[losses == FAILED] = known.max()
         running = [self._cube.encode(config) for config in self._live.values()]
         targets = [*losses, *[known.mean()] * len(running)]
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # it prints each duplicate
             warnings.simplefilter("ignore")  # a bound of the kernel was reached; a choice is "experimental"
             model = BayesianOptimization(
                 None,
