@@ -20,7 +20,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(INSTALLED)  ## tune a real network for a minute, and draw what happened into demo/
-	$(BIN)/raytune-suite run live/digits-mlp --method asha --budget 20 --storage-path demo/studies \
+	$(BIN)/raytune-suite run live/digits-mlp --method asha --budget 40 --storage-path demo/studies \
 		--plot demo/digits-asha.png
 
 test: $(INSTALLED)  ## the quick tests
