@@ -32,7 +32,7 @@ from raytune_suite.schedulers.population import PopulationScheduler, ReplaySched
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.searchers.grid import GridSearcher
 from raytune_suite.spaces import Space
-from raytune_suite.types import Config, Mode, as_number, check_mode
+from raytune_suite.types import Config, Mode, as_number, check_count, check_mode
 from raytune_suite.workloads import Workload
 from raytune_suite.workloads import workload as find_workload
 
@@ -407,10 +407,8 @@ def _check_limits(
     Raises:
         ArgumentError: If nothing would end the study, or a limit cannot be used.
     """
-    if num_samples is not None and (
-        isinstance(num_samples, bool) or not isinstance(num_samples, int) or num_samples < 1
-    ):
-        raise ArgumentError(f"`num_samples` is {num_samples!r}, but must be an integer of 1 or more")
+    if num_samples is not None:
+        check_count("num_samples", num_samples)
     for name, limit in (("budget", budget), ("time_limit", time_limit)):
         number = as_number(limit)
         if limit is not None and (number is None or not number > 0):

@@ -55,6 +55,17 @@ def check_mode(mode: str | None) -> Mode:
     raise ArgumentError(f"`mode` is {mode!r}, but must be 'min' or 'max'")
 
 
+def check_count(name: str, value: Any) -> int:
+    """Return `value` if it is an integer of 1 or more.
+
+    Raises:
+        ArgumentError: If it is anything else; `name` is what the message calls it.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ArgumentError(f"`{name}` is {value!r}, but must be an integer of 1 or more")
+    return value
+
+
 def as_number(value: Any) -> float | None:
     """`value` as a float where it is a real number (numpy and torch scalars included), else None.
 

@@ -26,7 +26,7 @@ from ray.tune.search import Searcher
 from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.spaces import FEATURES, Space
-from raytune_suite.types import FAILED, Mode, as_loss, as_number, check_mode
+from raytune_suite.types import FAILED, Mode, as_loss, as_number, check_count, check_mode
 
 HOPELESS = 10
 """So many crashes before the first report of any trial end a study: a crash costs no budget, so nothing else might."""
@@ -120,8 +120,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             raise ArgumentError(f"{type(self).__name__} needs `max_t`: the most {self.time_attr} that a trial may have")
         self.max_concurrent = args.get("max_concurrent")
         for name, value in (("max_t", self.max_t), ("max_concurrent", self.max_concurrent)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise ArgumentError(f"`{name}` is {value!r}, but must be an integer of 1 or more")
+            if value is not None:
+                check_count(name, value)
         space = args.get("space")
         self.space = None if space is None else Space(space)
         if self.space is not None:

@@ -15,6 +15,7 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
 from raytune_suite.schedulers.stock import StockScheduler
 from raytune_suite.spaces import FEATURES, Space
+from raytune_suite.types import check_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -168,8 +169,7 @@ def population(
         raise ArgumentError("`mutable` is empty: a population method must be free to change something")
     if interval is None:
         interval = max(1, (args.get("max_t") or 10) // 10)
-    if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
-        raise ArgumentError(f"`interval` is {interval!r}, but must be an integer of 1 or more")
+    check_count("interval", interval)
     if not 0 < quantile <= 0.5:  # noqa: PLR2004 - half of the population
         raise ArgumentError(f"`quantile` is {quantile!r}, but must be above 0 and at most 0.5")
     stock = {

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from raytune_suite.errors import ArgumentError
-from raytune_suite.types import FAILED
+from raytune_suite.types import FAILED, check_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +31,7 @@ def check_ladder(min_t: int, max_t: int, eta: float) -> None:
         ArgumentError: If `min_t` or `max_t` is no integer of 1 or more, `max_t < min_t`, or `eta <= 1`.
     """
     for name, value in (("min_t", min_t), ("max_t", max_t)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ArgumentError(f"`{name}` is {value!r}, but must be an integer of 1 or more")
+        check_count(name, value)
     if max_t < min_t:
         raise ArgumentError(f"`max_t` is {max_t}, but must be at least `min_t`, which is {min_t}")
     if isinstance(eta, bool) or not isinstance(eta, (int, float)) or not 1 < eta < math.inf:

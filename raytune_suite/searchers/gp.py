@@ -17,7 +17,7 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
-from raytune_suite.types import FAILED
+from raytune_suite.types import FAILED, check_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,8 +46,7 @@ class GPSearcher(AskTellSearcher):
             ArgumentError: If an argument cannot be used.
             MissingPackageError: If bayesian-optimization is not installed.
         """
-        if isinstance(n_initial, bool) or not isinstance(n_initial, int) or n_initial < 1:
-            raise ArgumentError(f"`n_initial` is {n_initial!r}, but must be an integer of 1 or more")
+        check_count("n_initial", n_initial)
         if not kappa > 0:
             raise ArgumentError(f"`kappa` is {kappa!r}, but must be greater than 0")
         require("bayes_opt", extra="bayesopt")

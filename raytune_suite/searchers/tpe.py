@@ -15,6 +15,7 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
+from raytune_suite.types import check_count
 
 if TYPE_CHECKING:
     from raytune_suite.spaces import Space
@@ -35,8 +36,7 @@ class TPESearcher(AskTellSearcher):
             ArgumentError: If an argument cannot be used.
             MissingPackageError: If hyperopt is not installed.
         """
-        if isinstance(n_initial, bool) or not isinstance(n_initial, int) or n_initial < 1:
-            raise ArgumentError(f"`n_initial` is {n_initial!r}, but must be an integer of 1 or more")
+        check_count("n_initial", n_initial)
         if not 0 < gamma < 1:
             raise ArgumentError(f"`gamma` is {gamma!r}, but must be between 0 and 1")
         require("hyperopt", extra="hyperopt")
