@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from raytune_suite.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 Config: TypeAlias = dict[str, Any]
 """One hyperparameter assignment: a (nested) dict of native Python values."""
@@ -16,6 +22,26 @@ Mode: TypeAlias = Literal["min", "max"]
 
 FAILED = math.inf
 """The loss of an observation that failed: crashed, NaN, infinite or no number. It is worse than any other."""
+
+
+FIDELITY = "fidelity"
+"""The reserved key of a config under which a searcher that assigns fidelities (DEHB) writes how far, in units of
+`time_attr`, the trial is trained. A scheduler ends the trial there; a trainable may read it, too."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """What a training would report, all at once: looked up in a table or predicted by a surrogate.
+
+    Attributes:
+        resource: The value of the study's `time_attr` at each report, of shape (reports,), rising.
+        metrics: By name, the reported values, each of shape (reports,).
+        seconds: How long the training takes from the report before to this one, of shape (reports,).
+    """
+
+    resource: NDArray[np.float64]
+    metrics: Mapping[str, NDArray[np.float64]]
+    seconds: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +101,7 @@ def as_number(value: Any) -> float | None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Unpack, final
 
 from ray.tune.schedulers import ASHAScheduler
 
+from raytune_suite import rungs
 from raytune_suite.errors import ArgumentError
-from raytune_suite.schedulers import rungs
 from raytune_suite.schedulers.stock import StockScheduler
 
 if TYPE_CHECKING:

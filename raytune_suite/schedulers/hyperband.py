@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
-from raytune_suite.schedulers import rungs
+from raytune_suite import rungs
 from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
 from raytune_suite.types import FAILED, as_loss, check_mode
 
 if TYPE_CHECKING:
-    from raytune_suite.schedulers.rungs import Rung
+    from raytune_suite.rungs import Rung
 
 
 @dataclass(eq=False)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from ray import tune
 
+from raytune_suite import rungs
 from raytune_suite.methods import make_method
-from raytune_suite.schedulers import rungs
 from raytune_suite.schedulers.hyperband import Hyperband
 from tests.conformance.driver import METRIC, Controller, Report, Setup, revive, start
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from raytune_suite import rungs
 from raytune_suite.errors import ArgumentError
-from raytune_suite.schedulers import rungs
 from raytune_suite.types import FAILED
 
 quick = settings(max_examples=100, deadline=None)
