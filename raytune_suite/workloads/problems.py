@@ -118,7 +118,7 @@ class Problem(abc.ABC):
                     f"`{name}` is {config.get(name)!r}, but must be a number in [{parameter.low}, {parameter.high}]"
                 )
             x[index] = value
-        return x
+        return x + 0.0  # no -0.0, whose name in the noise's stream would be another
 
     def values(self, config: Config, seed: int) -> Floats:
         """What a training with this seed reports at each resource, of shape (max_t,)."""
@@ -134,8 +134,12 @@ class Problem(abc.ABC):
         sign = 1 if self.mode == "min" else -1
         return max(0.0, sign * (self.exact(config) - self.bounds[0]))
 
+    def seconds_per_unit(self, config: Config) -> float:  # noqa: ARG002 - a workload's cost is a function of a config
+        """The declared seconds of one unit of resource, on average over a training; alike for all configs."""
+        return float(self.total_seconds()[-1]) / self.max_t
+
     def curve(self, config: Config, seed: int) -> Curve:
-        """The whole training."""
+        """The whole training, as a workload gives it: its only metric is called "value"."""
         seconds = np.diff(self.total_seconds(), prepend=0.0)
         return Curve(resource=self.resource(), metrics={"value": self.values(config, seed)}, seconds=seconds)
 
@@ -292,6 +296,10 @@ class _Plane(Problem):
         if number is None or not 0 <= number < float("inf"):
             raise ArgumentError(f"`noise` is {self.noise!r}, but must be a number of 0 or more")
 
+    def suffix(self) -> str:
+        """What the noise adds to the name."""
+        return f"-noise-{self.noise:g}" if self.noise else ""
+
     def z(self) -> Floats:
         """The fidelity at each resource, of shape (max_t,)."""
         return self.resource() / self.max_t
@@ -308,8 +316,8 @@ class Branin(_Plane):
 
     @property
     def name(self) -> str:
-        """Always branin."""
-        return "branin"
+        """Such as branin, or branin-noise-0.5."""
+        return "branin" + self.suffix()
 
     @property
     def parameters(self) -> dict[str, Range | Choice]:
@@ -344,8 +352,8 @@ class Currin(_Plane):
 
     @property
     def name(self) -> str:
-        """Always currin."""
-        return "currin"
+        """Such as currin, or currin-noise-0.5."""
+        return "currin" + self.suffix()
 
     @property
     def parameters(self) -> dict[str, Range | Choice]:
