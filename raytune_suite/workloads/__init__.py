@@ -16,9 +16,18 @@ if TYPE_CHECKING:
 __all__ = ["WORKLOADS", "Workload", "workload"]
 
 WORKLOADS: Registry[Callable[[], Workload]] = Registry("workload")
-"""The function that makes each workload; "live/" trains a model, and later kinds look their curves up."""
+"""The function that makes each workload: "live/" trains a model, "synthetic/" evaluates a function."""
 
 WORKLOADS.add("live/digits-mlp", "raytune_suite.workloads.digits_mlp:digits_mlp")
+WORKLOADS.add("synthetic/mfh3", "raytune_suite.workloads.synthetic:mf_hartmann")
+WORKLOADS.add("synthetic/mfh3-good", "raytune_suite.workloads.synthetic:mfh3_good")
+WORKLOADS.add("synthetic/mfh3-terrible", "raytune_suite.workloads.synthetic:mfh3_terrible")
+WORKLOADS.add("synthetic/mfh6", "raytune_suite.workloads.synthetic:mfh6")
+WORKLOADS.add("synthetic/mfh6-moderate", "raytune_suite.workloads.synthetic:mfh6_moderate")
+WORKLOADS.add("synthetic/counting-ones", "raytune_suite.workloads.synthetic:counting_ones")
+WORKLOADS.add("synthetic/branin", "raytune_suite.workloads.synthetic:branin")
+WORKLOADS.add("synthetic/currin", "raytune_suite.workloads.synthetic:currin")
+WORKLOADS.add("synthetic/pbt-quadratic", "raytune_suite.workloads.pbt_quadratic:pbt_quadratic")
 
 
 def workload(name: str) -> Workload:
