@@ -18,7 +18,7 @@ from raytune_suite.execution.budget import Cost
 from raytune_suite.types import as_loss, as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from raytune_suite.schedulers import StudyScheduler
     from raytune_suite.types import Config, Mode
@@ -93,6 +93,7 @@ class StudyLog(Callback):
         self._last_report: dict[int, int] = {}
         self._before = 0.0
         self._start: float | None = None
+        self._clock: Callable[[], float] = time.monotonic
         self.reports: list[Report] = []
         self.trials: list[TrialRecord] = []
         self.unmetered: list[str] = []
@@ -101,8 +102,9 @@ class StudyLog(Callback):
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
     def setup(self, *args: Any, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
-        """Start the clock."""
-        self._start = time.monotonic()
+        """Start the clock; a simulated study brings its own."""
+        self._clock = info.get("clock", time.monotonic)
+        self._start = self._clock()
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Number the trials that are new."""
@@ -169,7 +171,7 @@ class StudyLog(Callback):
 
     def get_state(self) -> dict[str, Any]:
         """Everything but the scheduler, which saves itself."""
-        state = {name: value for name, value in self.__dict__.items() if name not in ("_scheduler", "_start")}
+        state = {name: value for name, value in self.__dict__.items() if name not in ("_scheduler", "_start", "_clock")}
         return {**state, "_before": self.elapsed}
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -181,7 +183,7 @@ class StudyLog(Callback):
     @property
     def elapsed(self) -> float:
         """Seconds of the study so far, interruptions left out."""
-        return self._before + (0.0 if self._start is None else time.monotonic() - self._start)
+        return self._before + (0.0 if self._start is None else self._clock() - self._start)
 
     @property
     def spent(self) -> float:
