@@ -3,8 +3,8 @@
 A training climbs a surrogate, `1.2 - (h0 t0^2 + h1 t1^2)`, by gradient ascent, and reports the true objective,
 `1.2 - (t0^2 + t1^2)`. With h0 = 0 it never learns about t0. The paper has two members, at h = (1, 0) and (0, 1).
 
-Source: Jaderberg et al. 2017, "Population Based Training of Neural Networks", figure 2. The rate and the number of steps
-are ours, such that no training quite arrives at 1.2.
+Source: Jaderberg et al. 2017, "Population Based Training of Neural Networks", figure 2. The rate and the number of
+steps are ours, such that no training quite arrives at 1.2.
 """
 
 from __future__ import annotations

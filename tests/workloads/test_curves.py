@@ -1,0 +1,162 @@
+"""Ray walks along a curve: the same numbers, wherever it was saved, restored, reset or sent."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from ray import cloudpickle
+from ray.tune.trainable import trainable as ray_trainable
+
+import raytune_suite as rts
+from raytune_suite.errors import ArgumentError
+from raytune_suite.types import Curve
+from raytune_suite.workloads import WORKLOADS, workload
+from raytune_suite.workloads.curves import CurveTrainable, curve_trainable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BY_CURVE = [name for name in WORKLOADS if name.startswith("synthetic/") and workload(name).curve is not None]
+
+
+@pytest.fixture(autouse=True)
+def _keep_ray_results_out_of_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ray_trainable, "DEFAULT_STORAGE_PATH", str(tmp_path / "ray_results"))
+
+
+def three(config: dict[str, Any], seed: int) -> Curve:
+    """Three reports at 10, 20, 50."""
+    loss = config["x"] + seed + np.array([0.5, 0.25, 0.125])
+    return Curve(np.array([10.0, 20, 50]), {"loss": loss, "error": 2 * loss}, np.ones(3))
+
+
+def sampled(name: str, seed: int) -> dict[str, Any]:
+    return {key: domain.sample(random_state=seed) for key, domain in workload(name).space.items()}
+
+
+def steps(trainable: Any, count: int) -> list[dict[str, Any]]:
+    return [trainable.step() for _ in range(count)]
+
+
+def saved(trainable: Any, folder: Path) -> str:
+    folder.mkdir()
+    trainable.save_checkpoint(str(folder))
+    return str(folder)
+
+
+@pytest.mark.parametrize("name", BY_CURVE)
+def test_a_trainable_walks_the_numbers_of_the_curve_and_is_done_at_its_end(name: str) -> None:
+    found, config = workload(name), sampled(name, 0)
+    assert found.curve is not None
+    walk = steps(found.trainable({**config, "seed": 3}), found.max_t)
+    assert [report[found.metric] for report in walk] == found.curve(config, 3).metrics[found.metric].tolist()
+    assert [report["done"] for report in walk] == [False] * (found.max_t - 1) + [True]
+
+
+@pytest.mark.parametrize("name", BY_CURVE)
+def test_no_seed_means_seed_zero(name: str) -> None:
+    found, config = workload(name), sampled(name, 0)
+    assert steps(found.trainable(config), 5) == steps(found.trainable({**config, "seed": 0}), 5)
+
+
+def test_another_seed_walks_another_curve() -> None:
+    made, config = workload("synthetic/mfh3-good").trainable, sampled("synthetic/mfh3-good", 0)
+    assert made({**config, "seed": 1}).step() != made({**config, "seed": 2}).step()
+
+
+@pytest.mark.parametrize("done", [0, 1, 40])
+def test_a_restored_walk_goes_on_where_it_was(done: int, tmp_path: Path) -> None:
+    made, config = workload("synthetic/mfh3-good").trainable, sampled("synthetic/mfh3-good", 0)
+    whole = steps(made(config), 81)
+    first, second = made(config), made(config)
+    steps(first, done)
+    checkpoint = saved(first, tmp_path / "checkpoint")
+    steps(first, 1)
+    second.load_checkpoint(checkpoint)  # type: ignore[arg-type]  # Ray declares another checkpoint
+    assert steps(second, 81 - done) == whole[done:]
+
+
+def test_rays_own_save_and_restore_keep_the_iteration_too(tmp_path: Path) -> None:
+    made, config = workload("synthetic/counting-ones").trainable, sampled("synthetic/counting-ones", 0)
+    first, second = made(config), made(config)
+    first.train()
+    second.restore(first.save(str(tmp_path / "checkpoint")))
+    restored, uninterrupted = second.train(), first.train()
+    assert restored["training_iteration"] == uninterrupted["training_iteration"] == 2
+    assert restored["value"] == uninterrupted["value"]
+
+
+def test_a_reset_trainable_is_as_good_as_a_new_one() -> None:
+    made = workload("synthetic/mfh3-good").trainable
+    used = made(sampled("synthetic/mfh3-good", 1))
+    steps(used, 7)
+    config = {**sampled("synthetic/mfh3-good", 0), "seed": 2}
+    assert used.reset_config(config) is True
+    assert steps(used, 81) == steps(made(config), 81)
+
+
+def test_a_resource_of_its_own_is_reported_with_all_metrics() -> None:
+    walker = curve_trainable("three", three, "steps")({"x": 1.0, "seed": 1})
+    assert steps(walker, 3) == [
+        {"loss": 2.5, "error": 5.0, "steps": 10.0, "done": False},
+        {"loss": 2.25, "error": 4.5, "steps": 20.0, "done": False},
+        {"loss": 2.125, "error": 4.25, "steps": 50.0, "done": True},
+    ]
+    with pytest.raises(ArgumentError, match="the curve has 3 reports"):
+        walker.step()
+
+
+def test_a_resource_that_ray_cannot_count_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"reports at \[10.0, 20.0, 50.0\], but Ray's 'training_iteration' counts"):
+        curve_trainable("three", three, "training_iteration")({"x": 1.0})
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "one"])
+def test_a_seed_that_is_none_is_refused(seed: Any) -> None:
+    with pytest.raises(ArgumentError, match="`seed` is"):
+        curve_trainable("three", three, "steps")({"x": 1.0, "seed": seed})
+
+
+def test_the_class_bears_the_workloads_name_and_is_sent_to_another_process(tmp_path: Path) -> None:
+    made, config = workload("synthetic/mfh6-moderate").trainable, sampled("synthetic/mfh6-moderate", 0)
+    assert issubclass(made, CurveTrainable)
+    assert made.__name__ == "synthetic-mfh6-moderate"
+    (tmp_path / "class.pkl").write_bytes(cloudpickle.dumps(made))
+    program = (
+        "import json, pickle, sys; from ray.tune.trainable import trainable\n"
+        "trainable.DEFAULT_STORAGE_PATH = sys.argv[3]\n"
+        "walker = pickle.load(open(sys.argv[1], 'rb'))(json.loads(sys.argv[2]))\n"
+        "print(json.dumps([walker.step() for _ in range(5)]))"
+    )
+    arguments = [str(tmp_path / "class.pkl"), json.dumps(config), str(tmp_path)]
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    assert json.loads(done.stdout) == steps(made(config), 5)
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_study_on_ray_sees_the_numbers_of_the_curves(tmp_path: Path) -> None:
+    found = workload("synthetic/mfh3-good")
+    assert found.curve is not None
+    result = rts.tune(
+        workload=found,
+        method="asha",
+        num_samples=6,
+        tuning_seeds=[0, 1],
+        test_seeds=[5],
+        storage_path=tmp_path,
+        name="walk",
+        progress=False,
+    )
+    best = {name: result.best_config[name] for name in found.space}
+    last = result.incumbent.iloc[-1]
+    at = int(last["resource"]) - 1
+    curves = [found.curve(best, seed).metrics["value"][at] for seed in (0, 1)]
+    assert last["value"] == pytest.approx(float(np.mean(curves)), abs=1e-12)
+    assert result.test_value == found.exact(best) if found.exact else False
+    assert set(result.trials["outcome"]) <= {"trained in full", "stopped early"}
