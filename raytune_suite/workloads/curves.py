@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from ray import tune
@@ -48,7 +48,7 @@ class CurveTrainable(tune.Trainable):
         self.walked = found
         self.position = 0
 
-    def step(self) -> dict[str, float]:
+    def step(self) -> dict[str, Any]:
         """The next report.
 
         Raises:
@@ -58,9 +58,10 @@ class CurveTrainable(tune.Trainable):
         if here >= reports:
             raise ArgumentError(f"the curve has {reports} reports, and this training has made them all: stop it there")
         self.position += 1
-        report: dict[str, float] = {name: float(values[here]) for name, values in self.walked.metrics.items()}
+        report: dict[str, Any] = {name: float(values[here]) for name, values in self.walked.metrics.items()}
         if self.time_attr != "training_iteration":
-            report[self.time_attr] = float(self.walked.resource[here])
+            resource = float(self.walked.resource[here])
+            report[self.time_attr] = int(resource) if resource.is_integer() else resource
         return {**report, "done": self.position == reports}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:

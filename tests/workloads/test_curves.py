@@ -103,10 +103,11 @@ def test_a_reset_trainable_is_as_good_as_a_new_one() -> None:
 def test_a_resource_of_its_own_is_reported_with_all_metrics() -> None:
     walker = curve_trainable("three", three, "steps")({"x": 1.0, "seed": 1})
     assert steps(walker, 3) == [
-        {"loss": 2.5, "error": 5.0, "steps": 10.0, "done": False},
-        {"loss": 2.25, "error": 4.5, "steps": 20.0, "done": False},
-        {"loss": 2.125, "error": 4.25, "steps": 50.0, "done": True},
+        {"loss": 2.5, "error": 5.0, "steps": 10, "done": False},
+        {"loss": 2.25, "error": 4.5, "steps": 20, "done": False},
+        {"loss": 2.125, "error": 4.25, "steps": 50, "done": True},
     ]
+    assert isinstance(curve_trainable("three", three, "steps")({"x": 1.0}).step()["steps"], int), "as a counter is"
     with pytest.raises(ArgumentError, match="the curve has 3 reports"):
         walker.step()
 
