@@ -36,6 +36,13 @@ METHODS: dict[str, Recipe] = {
     "median": Recipe("random", "median", "random configs; those below the median of the others are stopped"),
     "asha": Recipe("random", "asha", "random configs; asynchronous halving stops all but the best 1/eta at each rung"),
     "hyperband": Recipe("random", "hyperband", "random configs; synchronous brackets pause, promote and resume"),
+    "async-hyperband": Recipe(
+        "random", "async-hyperband", "as hyperband; rungs promote as results come in, as ASHA's do"
+    ),
+    "bohb": Recipe(
+        "kde", "hyperband", "Hyperband with configs from a kernel density model of the good and the bad ones"
+    ),
+    "dehb": Recipe("dehb", "assigned", "Hyperband with configs from differential evolution at each fidelity"),
     "pbt": Recipe("random", "pbt", "population based training: bad members copy good ones and perturb their config"),
     "pb2": Recipe("random", "pb2", "as pbt, with a Gaussian process that chooses the new config"),
 }
@@ -132,7 +139,7 @@ def make_method(
 
     Raises:
         UnknownNameError: If the name or an argument is unknown.
-        ArgumentError: If an argument cannot be used.
+        ArgumentError: If an argument cannot be used, or the pair cannot work together.
         SpaceError: If the space is malformed, or has a part that the method cannot serve.
         MissingPackageError: If the method needs a package that is not installed.
     """
@@ -145,10 +152,19 @@ def make_method(
             raise UnknownNameError(f"argument of method {name!r}:", argument, everything)
     if max_t is None and scheduler_class.ladder:
         raise ArgumentError(f"method {name!r} needs `max_t`: the most {time_attr} that a trial may have")
+    if searcher_class.assigns != scheduler_class.enforces:
+        assigns, enforces = (
+            ("does not assign", "enforces") if scheduler_class.enforces else ("assigns", "does not enforce")
+        )
+        raise ArgumentError(
+            f"method {name!r}: searcher {searcher_name!r} {assigns} fidelities, which scheduler {scheduler_name!r} "
+            f"{enforces}: use 'dehb', or another pair"
+        )
     common: dict[str, Any] = {"space": space, "metric": metric, "mode": mode, "time_attr": time_attr, "seed": seed}
     own = {side: {key: value for key, value in arguments.items() if key in known[side]} for side in known}
     scheduler = scheduler_class(max_t=max_t, max_concurrent=max_concurrent, **common, **own[scheduler_class])
-    return Method(name, searcher_class(**common, **own[searcher_class]), scheduler)
+    searcher = searcher_class(max_t=max_t, levels=scheduler.levels, **common, **own[searcher_class])
+    return Method(name, searcher, scheduler)
 
 
 def options(side: type[Any]) -> tuple[str, ...]:
@@ -158,7 +174,7 @@ def options(side: type[Any]) -> tuple[str, ...]:
         >>> options(SCHEDULERS["asha"])
         ('min_t', 'eta', 'brackets')
     """
-    common = {"self", "space", "metric", "mode", "max_t", "time_attr", "seed", "max_concurrent"}
+    common = {"self", "space", "metric", "mode", "max_t", "levels", "time_attr", "seed", "max_concurrent"}
     own = inspect.signature(side.__init__).parameters.values()
     names = [p.name for p in own if p.kind is p.KEYWORD_ONLY and p.name not in common]
     return (*names, *(("points_to_evaluate",) if issubclass(side, AskTellSearcher) else ()))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import FAILED, check_count
@@ -52,24 +52,49 @@ def max_bracket(min_t: int, max_t: int, eta: float) -> int:
     return s
 
 
-def hyperband(min_t: int, max_t: int, eta: float) -> list[list[Rung]]:
+Sizes = Literal["paper", "hpbandster"]
+"""Whose first-rung sizes: for 1..81 and eta = 3 the paper's are 81, 34, 15, 8, 5; those of hpbandster and of the
+package dehb are 81, 27, 9, 6, 5."""
+
+
+def hyperband(min_t: int, max_t: int, eta: float, sizes: Sizes = "paper") -> list[list[Rung]]:
     """The brackets of one iteration of Hyperband, the one with the most configs first (Algorithm 1, lines 1-7).
 
-    Bracket `s` starts `ceil((s_max + 1) * eta**s / (s + 1))` configs at a resource of `max_t * eta**-s`; rung `i` has
-    `floor(n * eta**-i)` of them at `max_t * eta**(i - s)`. A resource that is no integer is rounded.
+    Bracket `s` starts `ceil((s_max + 1) * eta**s / (s + 1))` configs (hpbandster: `floor((s_max + 1) / (s + 1)) *
+    eta**s`) at a resource of `max_t * eta**-s`; rung `i` has `floor(n * eta**-i)` of them at `max_t * eta**(i - s)`. A
+    resource that is no integer is rounded.
+
+    Raises:
+        ArgumentError: If these make no ladder, or `sizes` is unknown.
 
     Example:
         >>> hyperband(1, 9, 3)[0]
         [Rung(configs=9, resource=1), Rung(configs=3, resource=3), Rung(configs=1, resource=9)]
     """
+    if sizes not in get_args(Sizes):
+        raise ArgumentError(f"`sizes` is {sizes!r}, but must be 'paper' or 'hpbandster'")
     s_max = max_bracket(min_t, max_t, eta)
     factor = Fraction(eta)
     brackets = []
     for s in range(s_max, -1, -1):
-        first = math.ceil((s_max + 1) * factor**s / (s + 1))
+        if sizes == "paper":
+            first = math.ceil((s_max + 1) * factor**s / (s + 1))
+        else:
+            first = math.floor((s_max + 1) // (s + 1) * factor**s)
         levels = increasing([max(min_t, round(max_t * factor ** (i - s))) for i in range(s + 1)])
-        brackets.append([Rung(math.floor(first / factor**i), level) for i, level in enumerate(levels)])
+        brackets.append([Rung(max(1, math.floor(first / factor**i)), level) for i, level in enumerate(levels)])
     return brackets
+
+
+def geometric(min_t: int, max_t: int, eta: float) -> tuple[float, ...]:
+    """The rungs of asynchronous halving, `min_t * eta**k`, and `max_t`.
+
+    Example:
+        >>> geometric(1, 50, 3)
+        (1.0, 3.0, 9.0, 27.0, 50.0)
+    """
+    levels = [float(min_t * Fraction(eta) ** k) for k in range(max_bracket(min_t, max_t, eta) + 1)]
+    return tuple(levels if levels[-1] == max_t else [*levels, float(max_t)])
 
 
 def increasing(levels: list[int]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from raytune_suite.errors import ArgumentError
 
@@ -29,6 +29,18 @@ FIDELITY = "fidelity"
 `time_attr`, the trial is trained. A scheduler ends the trial there; a trainable may read it, too."""
 
 
+class Verdict(NamedTuple):
+    """What a searcher that assigns fidelities wants of a paused trial: its next fidelity, or None for its end."""
+
+    trial_id: str
+    fidelity: int | None
+
+
+def hyperparameters(config: Config) -> Config:
+    """`config` without the fidelity that a searcher may have assigned."""
+    return {key: value for key, value in config.items() if key != FIDELITY}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
     """What a training would report, all at once: looked up in a table or predicted by a surrogate.
@@ -51,7 +63,9 @@ class Observation:
     Attributes:
         trial_id: Ray's id of the trial.
         config: The config as the searcher proposed it.
-        resource: How much the trial had been trained, in units of the study's `time_attr`.
+        resource: How much the trial had been trained, in units of the study's `time_attr`. For a multi-fidelity
+            searcher it is the level that the observation counts for: the highest that the trial has reached, or the one
+            that it was heading for when it ended or crashed.
         loss: The metric, turned so that less is better; `FAILED` where the trial crashed or reported no finite number.
         final: Whether the trial has ended, so that no further observation of it follows.
     """

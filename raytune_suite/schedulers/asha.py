@@ -45,3 +45,9 @@ class ASHA(StockScheduler):
             brackets=brackets,
         )
         super().__init__(stock, **args)
+        self._levels = rungs.geometric(min_t, top, eta)
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The resources of the rungs, and `max_t`."""
+        return self._levels

@@ -66,11 +66,13 @@ class Saved(NamedTuple):
 
     Attributes:
         paused: The ids of the trials that were paused.
+        begun: The ids of those that ran, then of those that were about to, in the order in which they were due.
         ended: The ids of those that had ended.
         state: All fields, pickled, with ids in place of the trials.
     """
 
     paused: frozenset[str]
+    begun: tuple[str, ...]
     ended: frozenset[str]
     state: bytes
 
@@ -86,6 +88,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         pauses: Whether it pauses trials; a trainable without checkpoints then starts again.
         needs_state: Whether it copies trainings from one trial to another, which needs checkpoints.
         stops_failed: Whether a trial is stopped that reports no finite number.
+        enforces: Whether it ends trials at the fidelity that their searcher assigned, and needs such a searcher.
         rewinds: Whether a trial's resource may go back (by cloning); else a report at a resource that was seen before
             is a replay after a fault, and gets the same decision again without a second look.
         stopped_early: The ids of the trials that it stopped before `max_t`.
@@ -99,6 +102,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     pauses: ClassVar[bool] = False
     needs_state: ClassVar[bool] = False
     stops_failed: ClassVar[bool] = True
+    enforces: ClassVar[bool] = False
     rewinds: ClassVar[bool] = False
     _supports_buffered_results = False
 
@@ -135,6 +139,9 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self._seen: dict[str, Seen] = {}
         self._saved: Saved | None = None
         self._readded: dict[str, Trial] = {}
+        self._queue: dict[str, None] = {}
+        self._first: list[str] = []
+        self._rerun: frozenset[str] = frozenset()
 
     # ---- what a leaf writes -----------------------------------------------------------------------------------
 
@@ -163,6 +170,14 @@ class StudyScheduler(TrialScheduler, abc.ABC):
 
     def before_save(self) -> None:
         """Make the state picklable."""
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The resources at which it compares trials, rising; a multi-fidelity searcher learns there."""
+        return () if self.max_t is None else (self.max_t,)
+
+    def hear(self, searcher: Searcher) -> None:
+        """The searcher has learnt something; it may have said what shall become of a trial."""
 
     def waiting(self) -> bool:
         """Whether paused trials are due to go on, so that no new trial should come before them."""
@@ -222,6 +237,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         if seen is not None and not self.rewinds and resource <= seen.resource:
             if seen.decision != TrialScheduler.PAUSE:
                 return seen.decision if resource == seen.resource else str(TrialScheduler.CONTINUE)
+            if resource < seen.resource and trial.trial_id in self._rerun:
+                return str(TrialScheduler.CONTINUE)  # it was being saved when the study was killed
             if resource < seen.resource:
                 warnings.warn(
                     f"a trial that was paused at {self.time_attr} = {seen.resource:g} went on from {resource:g}: its "
@@ -247,6 +264,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self._ever_reported |= self._metric in result
         seen = self._seen.pop(trial.trial_id, None)
         self._trials.pop(trial.trial_id, None)
+        self._queue.pop(trial.trial_id, None)
         resource = as_number(result.get(self.time_attr))
         fresh = resource is not None and (seen is None or self.rewinds or resource > seen.resource)
         good = as_loss(result.get(str(self._metric)), check_mode(self._mode)) != FAILED
@@ -258,6 +276,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self._finish_restore(tune_controller)
         self._seen.pop(trial.trial_id, None)
         self._trials.pop(trial.trial_id, None)
+        self._queue.pop(trial.trial_id, None)
         self.ended(tune_controller, trial, None)
 
     @final
@@ -271,10 +290,16 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """The trial to run next, if it matters which."""
         self._finish_restore(tune_controller)
+        self._first = [name for name in self._first if self._is(name, Trial.PENDING)]
+        if self._first:  # after a restore Ray would start those first that have reported
+            return self._trials[self._first[0]]
         trial = self.choose(tune_controller)
         if trial is not None and trial.status == Trial.PAUSED:
             self.check_state(trial)
-            return None if self.full() else trial
+            if self.full():
+                return None
+            self._queue.pop(trial.trial_id, None)
+            self._queue[trial.trial_id] = None
         return trial
 
     def debug_string(self) -> str:
@@ -305,7 +330,9 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         pickler: Any = _Pickler(buffer)  # type: ignore[no-untyped-call] # of Ray, inherited
         pickler.dump(self.__dict__)
         paused = frozenset(name for name, trial in self._trials.items() if trial.status == Trial.PAUSED)
-        return Saved(paused, frozenset(self._known - self._trials.keys()), buffer.getvalue())._asdict()
+        begun = [name for status in (Trial.RUNNING, Trial.PENDING) for name in self._queue if self._is(name, status)]
+        ended = frozenset(self._known - self._trials.keys())
+        return Saved(paused, tuple(begun), ended, buffer.getvalue())._asdict()
 
     @final
     def set_state(self, state: dict[str, Any]) -> None:
@@ -349,9 +376,13 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         active = sum(trial.status in (Trial.RUNNING, Trial.PENDING) for trial in self.live())
         return active >= self.max_concurrent
 
+    def _is(self, name: str, status: str) -> bool:
+        return name in self._trials and self._trials[name].status == status
+
     def _take(self, controller: Any, trial: Trial) -> None:
         self._trials[trial.trial_id] = trial
         self._known.add(trial.trial_id)
+        self._queue[trial.trial_id] = None
         self.added(controller, trial)
 
     def _finish_restore(self, controller: Any) -> None:
@@ -360,6 +391,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         saved, readded = self._saved, self._readded
         self.__dict__.update(_Unpickler(io.BytesIO(saved.state), readded).load())
         self._saved, self._readded = None, {}
+        self._first, self._rerun = list(saved.begun), frozenset(saved.begun)
         for name, trial in readded.items():
             if name not in self._known and not trial.is_finished():
                 self._take(controller, trial)
@@ -407,15 +439,19 @@ class StudySearcher(Searcher):
             return Searcher.FINISHED
         if self.scheduler.waiting() or self.scheduler.full():
             return None
-        return self.searcher.suggest(trial_id)
+        config = self.searcher.suggest(trial_id)
+        self.scheduler.hear(self.searcher)
+        return config
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Pass on."""
         self.searcher.on_trial_result(trial_id, result)
+        self.scheduler.hear(self.searcher)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Pass on."""
         self.searcher.on_trial_complete(trial_id, result, error)
+        self.scheduler.hear(self.searcher)
 
     def get_state(self) -> dict[str, Any]:
         """The scheduler's; Ray saves the wrapped searcher's own beside it."""

@@ -18,7 +18,7 @@ from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
 from raytune_suite.types import FAILED, as_loss, check_mode
 
 if TYPE_CHECKING:
-    from raytune_suite.rungs import Rung
+    from raytune_suite.rungs import Rung, Sizes
 
 
 @dataclass(eq=False)
@@ -66,18 +66,25 @@ class Hyperband(StudyScheduler):
 
     pauses: ClassVar[bool] = True
 
-    def __init__(self, *, min_t: int = 1, eta: float = 3, **args: Unpack[SchedulerArgs]) -> None:
-        """`min_t` is the least resource of a rung, `eta` is the reduction factor.
+    def __init__(
+        self, *, min_t: int = 1, eta: float = 3, sizes: Sizes = "paper", **args: Unpack[SchedulerArgs]
+    ) -> None:
+        """`min_t` is the least resource of a rung, `eta` is the reduction factor; `sizes` see `rungs.hyperband`.
 
         Raises:
             ArgumentError: If these make no ladder.
         """
         super().__init__(**args)
-        self.plans = rungs.hyperband(min_t, self.max_t or min_t, eta)
+        self.plans = rungs.hyperband(min_t, self.max_t or min_t, eta, sizes)
         self.brackets: list[Bracket] = []
         self._bracket_of: dict[str, Bracket] = {}
         self._opened = 0
         self._ready: list[str] = []
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The resources of the rungs."""
+        return tuple(rung.resource for rung in self.plans[0])
 
     def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
         """Give the trial a place in the open bracket, or in the next one."""
@@ -109,12 +116,12 @@ class Hyperband(StudyScheduler):
         no_more = controller.search_alg is not None and controller.search_alg.is_finished()
         for bracket in list(self.brackets):
             self._settle(controller, bracket, no_more=no_more)
-        self._ready = [name for name in self._ready if self._is_paused(name)]
+        self._ready = [name for name in self._ready if self._is(name, Trial.PAUSED)]
         return self._trials[self._ready[0]] if self._ready else None
 
     def waiting(self) -> bool:
         """Whether promoted trials are still paused."""
-        return any(self._is_paused(name) for name in self._ready)
+        return any(self._is(name, Trial.PAUSED) for name in self._ready)
 
     def debug_string(self) -> str:
         """How many brackets are open, and where."""
@@ -129,7 +136,7 @@ class Hyperband(StudyScheduler):
             return
         kept, dropped = bracket.promote()
         for name in dropped:
-            if self._is_paused(name):
+            if self._is(name, Trial.PAUSED):
                 self.stopped_early.add(name)
                 controller.stop_trial(self._trials[name])
         bracket.losses.update({name: FAILED for name in kept if name not in self._trials})  # ended by themselves
@@ -145,6 +152,3 @@ class Hyperband(StudyScheduler):
             elif trial.status != Trial.PAUSED:  # on its way, or still being saved
                 return False
         return len(bracket.losses) == len(bracket.members)
-
-    def _is_paused(self, name: str) -> bool:
-        return name in self._trials and self._trials[name].status == Trial.PAUSED

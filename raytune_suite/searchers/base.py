@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+_NOTHING = (0.0, 0.0)
+"""The level and the resource of a trial that has reached none yet."""
+
+
 class Exhausted(Exception):  # noqa: N818 - it is a signal, as StopIteration is
     """What `ask` raises when there is no config left to propose, now or later."""
 
@@ -38,6 +42,9 @@ class SearcherArgs(TypedDict, total=False):
         metric: The name of the reported value to optimize. Without it `tune.TuneConfig` gives it.
         mode: "min" or "max", as for the metric.
         time_attr: The reported value that counts how much a trial has been trained.
+        max_t: The most resource of a trial, in units of `time_attr`. Only those that assign fidelities need it.
+        levels: The resources at which trials are judged (`StudyScheduler.levels`), rising; a multi-fidelity searcher
+            learns there. None: at each report.
         seed: Drives all draws of this searcher.
         points_to_evaluate: Configs to propose first, in this order.
     """
@@ -46,6 +53,8 @@ class SearcherArgs(TypedDict, total=False):
     metric: str | None
     mode: str | None
     time_attr: str
+    max_t: int | None
+    levels: Sequence[float] | None
     seed: int
     points_to_evaluate: Sequence[Config]
 
@@ -57,15 +66,18 @@ class AskTellSearcher(Searcher, abc.ABC):
         features: The features of a space (`Space.features`) that this searcher serves; others are refused by name.
         instead: What to take for a space that it cannot serve.
         extra: The extra of this package that it needs, or None.
-        every_report: Whether `tell` is called at each report of a trial or only when the trial has ended.
+        multi_fidelity: Whether `tell` is called at each level that a trial reaches, too, or only at its end.
+        assigns: Whether its configs say, under the key `FIDELITY`, how far they are to be trained.
         space: The compiled space, or None until Ray has given it.
         rng: This searcher's own random stream.
+        asking: The id of the trial that `ask` proposes a config for.
     """
 
     features: ClassVar[frozenset[str]]
     instead: ClassVar[str] = "use the searcher grid, or tune.choice in place of tune.grid_search"
     extra: ClassVar[str | None] = None
-    every_report: ClassVar[bool] = False
+    multi_fidelity: ClassVar[bool] = False
+    assigns: ClassVar[bool] = False
 
     def __init__(self, **args: Unpack[SearcherArgs]) -> None:
         """See `SearcherArgs`. Leaves add arguments of their own.
@@ -79,12 +91,17 @@ class AskTellSearcher(Searcher, abc.ABC):
         super().__init__(metric=args.get("metric"), mode=None if mode is None else check_mode(mode))
         self._mode = mode
         self.time_attr = args.get("time_attr", "training_iteration")
+        self.max_t = args.get("max_t")
+        levels = args.get("levels")
+        self.levels = None if levels is None else tuple(levels)
         self.seed = seeding.check_seed(args.get("seed", 0))
         self.rng: np.random.Generator = seeding.stream(self.seed, "searcher", type(self).__name__)
         self.space: Space | None = None
+        self.asking = ""
         self._first = [copy.deepcopy(config) for config in args.get("points_to_evaluate", ())]
         self._live: dict[str, Config] = {}
         self._seen: dict[str, tuple[float, float]] = {}
+        self._told: dict[str, tuple[float, float]] = {}
         space = args.get("space")
         if space is not None:
             self._set_space(space)
@@ -106,6 +123,9 @@ class AskTellSearcher(Searcher, abc.ABC):
     @abc.abstractmethod
     def tell(self, observation: Observation) -> None:
         """Learn from an observation."""
+
+    def dropped(self, trial_id: str) -> None:
+        """A trial has ended before it reported or crashed: there is nothing to learn, and nothing to wait for."""
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
@@ -141,6 +161,7 @@ class AskTellSearcher(Searcher, abc.ABC):
             ArgumentError: If nobody has given the space, the metric or the mode yet.
         """
         self._require_complete()
+        self.asking = trial_id
         try:
             config = self._first.pop(0) if self._first else self.ask()
         except Exhausted:
@@ -159,8 +180,12 @@ class AskTellSearcher(Searcher, abc.ABC):
         if trial_id in self._seen and report[0] <= self._seen[trial_id][0]:
             return
         self._seen[trial_id] = report
-        if self.every_report:
-            self.tell(Observation(trial_id, self._live[trial_id], *report, final=False))
+        if self.multi_fidelity:
+            resource, loss = report
+            level = reached(self.levels, self._told.get(trial_id, _NOTHING)[0], resource)
+            if level is not None:
+                self._told[trial_id] = (level, resource)
+                self.tell(Observation(trial_id, self._live[trial_id], level, loss, final=False))
 
     @final
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -172,14 +197,17 @@ class AskTellSearcher(Searcher, abc.ABC):
         if trial_id not in self._live:
             return
         config, seen = self._live.pop(trial_id), self._seen.pop(trial_id, None)
+        told = self._told.pop(trial_id, _NOTHING)
+        last = self._read(result) if result else None
         if error:
             report = (seen[0] if seen else 0.0, FAILED)
-        elif result:
-            report = self._read(result) or seen or (0.0, FAILED)
-        elif seen:
-            report = seen
+        elif last or seen or result:
+            report = last or seen or (0.0, FAILED)
         else:
-            return  # it never ran: there is nothing to learn
+            self.dropped(trial_id)
+            return
+        if self.multi_fidelity:
+            report = (self._final_level(told, report[0], error=error), report[1])
         self.tell(Observation(trial_id, config, *report, final=True))
 
     @final
@@ -193,6 +221,14 @@ class AskTellSearcher(Searcher, abc.ABC):
         self.__dict__.update(cloudpickle.loads(Path(checkpoint_path).read_bytes()))
 
     # ---- within -----------------------------------------------------------------------------------------------
+
+    def _final_level(self, told: tuple[float, float], resource: float, *, error: bool) -> float:
+        """The level for which the end of a trial counts; `told` is the last that it reached, and where."""
+        level, at = told
+        if not error and resource <= at:
+            return level  # paused or stopped there
+        found = None if error else reached(self.levels, level, resource)
+        return found or heading(self.levels, level) or level
 
     def _set_space(self, param_space: dict[str, Any]) -> None:
         space = Space(param_space)
@@ -220,3 +256,22 @@ class AskTellSearcher(Searcher, abc.ABC):
             return None
         mode: Mode = check_mode(self._mode)
         return resource, as_loss(result[self._metric], mode)
+
+
+def reached(levels: Sequence[float] | None, before: float, resource: float) -> float | None:
+    """The highest of the levels above `before` that a trial has reached at `resource`; None if there is none.
+
+    Where no levels are known, each resource is one.
+
+    Example:
+        >>> reached((1, 3, 9), 1, 4), reached((1, 3, 9), 3, 4), reached(None, 3, 4)
+        (3, None, 4)
+    """
+    if levels is None:
+        return resource if resource > before else None
+    return max((level for level in levels if before < level <= resource), default=None)
+
+
+def heading(levels: Sequence[float] | None, before: float) -> float | None:
+    """The lowest level above `before`: the one that a trial is on its way to."""
+    return min((level for level in levels or () if level > before), default=None)

@@ -34,6 +34,8 @@ PARTS: dict[str, Any] = {
 """For each feature of a space a parameter that has it and as few others as may be."""
 
 MAX_T = 9
+SOON = {"n_initial": 4, "min_points": 2, "random_fraction": 0.2}
+"""Arguments with which a searcher has learnt after few trials."""
 COMMON: dict[str, Any] = {"metric": METRIC, "mode": "min"}
 
 
@@ -47,8 +49,9 @@ def space_for(features: Collection[str]) -> dict[str, Any]:
 def searcher(name: str, **arguments: Any) -> AskTellSearcher:
     """A searcher that has learnt after four trials, if it learns; its space has all that it serves."""
     known = options(SEARCHERS[name])
-    soon = {"n_initial": 4} if "n_initial" in known else {}
-    return SEARCHERS[name](**{"space": space_for(SEARCHERS[name].features), "seed": 3, **COMMON, **soon, **arguments})
+    soon = {key: value for key, value in SOON.items() if key in known}
+    usual = {"space": space_for(SEARCHERS[name].features), "seed": 3, "max_t": MAX_T, **COMMON}
+    return SEARCHERS[name](**{**usual, **soon, **arguments})
 
 
 def scheduler(name: str, **arguments: Any) -> StudyScheduler:
@@ -57,16 +60,24 @@ def scheduler(name: str, **arguments: Any) -> StudyScheduler:
     return SCHEDULERS[name](**{"space": served(name), "seed": 3, "max_t": MAX_T, **COMMON, **few, **arguments})
 
 
-def served(name: str, by: str = "random") -> dict[str, Any]:
+def partner(name: str) -> str:
+    """The first searcher that can work with a scheduler."""
+    return next(one for one in SEARCHERS if SEARCHERS[one].assigns == SCHEDULERS[name].enforces)
+
+
+def served(name: str, by: str | None = None) -> dict[str, Any]:
     """The space that a scheduler and a searcher both serve."""
-    return space_for(SCHEDULERS[name].features & SEARCHERS[by].features)
+    return space_for(SCHEDULERS[name].features & SEARCHERS[by or partner(name)].features)
 
 
-def study(name: str, setup: Setup | None = None, by: str = "random", **arguments: Any) -> Controller:
+def study(name: str, setup: Setup | None = None, by: str | None = None, **arguments: Any) -> Controller:
     """A study of the scheduler called `name`."""
+    by = by or partner(name)
     setup = setup or Setup(served(name, by))
     wired = scheduler(name, **{"space": setup.space, "mode": setup.mode, **arguments})
-    return start(StudySearcher(searcher(by, space=setup.space, mode=setup.mode), wired), wired, setup)
+    both = {key: value for key, value in arguments.items() if key in options(SEARCHERS[by]) or key == "time_attr"}
+    proposing = searcher(by, space=setup.space, mode=setup.mode, levels=wired.levels, **both)
+    return start(StudySearcher(proposing, wired), wired, setup)
 
 
 def loss_of(config: dict[str, Any]) -> float:

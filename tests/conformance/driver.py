@@ -23,6 +23,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import SearchGenerator
 
 from raytune_suite.spaces import Space
+from raytune_suite.types import hyperparameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ class Curve:
 
     def rate(self, config: dict[str, Any]) -> float:
         """How fast it learns, from 0 to 1."""
-        off = [abs(unit - 0.37) for unit in self.space.encode(config) if not math.isnan(unit)]
+        off = [abs(unit - 0.37) for unit in self.space.encode(hyperparameters(config)) if not math.isnan(unit)]
         return math.exp(-3 * sum(off) / len(off))
 
 

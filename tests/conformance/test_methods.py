@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -13,11 +14,18 @@ from raytune_suite.methods import METHODS, Method, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS, StudySearcher
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import Space
+from raytune_suite.types import hyperparameters
 from tests.conformance import common
 from tests.conformance.driver import METRIC, Controller, Curve, Setup, start
 
 EVERY_METHOD = pytest.mark.parametrize("name", list(METHODS))
-EVERY_PAIR = pytest.mark.parametrize("name", [f"{one}+{other}" for one in SEARCHERS for other in SCHEDULERS])
+PAIRS = [
+    f"{one}+{other}"
+    for one in SEARCHERS
+    for other in SCHEDULERS
+    if SEARCHERS[one].assigns == SCHEDULERS[other].enforces
+]
+EVERY_PAIR = pytest.mark.parametrize("name", PAIRS)
 
 
 def make(name: str, **arguments: Any) -> tuple[Method, dict[str, Any]]:
@@ -25,7 +33,7 @@ def make(name: str, **arguments: Any) -> tuple[Method, dict[str, Any]]:
     searcher, scheduler = parts(name)
     space = common.served(scheduler, by=searcher)
     known = {*options(SEARCHERS[searcher]), *options(SCHEDULERS[scheduler])}
-    soon = {key: value for key, value in {"n_initial": 4, "interval": 3}.items() if key in known}
+    soon = {key: value for key, value in {**common.SOON, "interval": 3}.items() if key in known}
     chosen = {"space": space, "metric": METRIC, "mode": "min", "max_t": common.MAX_T, "seed": 2, **soon, **arguments}
     return make_method(name, chosen.pop("space"), **chosen), space
 
@@ -55,7 +63,8 @@ def test_a_method_improves_on_its_first_config(name: str) -> None:
     poor = Space(space).decode([0.95] * len(Space(space)))
     controller = run(*make(name, points_to_evaluate=[poor]), samples=12)
     assert all(trial.status == Trial.TERMINATED for trial in controller.trials)
-    assert controller.configs[0] == (0, poor)
+    number, first = controller.configs[0]
+    assert (number, hyperparameters(first)) == (0, poor)
     curve = Curve(space)
     untuned = min(curve.step(poor) for _ in range(common.MAX_T))
     assert min(report.loss for report in controller.log if report.loss is not None) < untuned
@@ -67,6 +76,12 @@ def test_any_pair_runs_to_its_end(name: str) -> None:
     assert len(controller.trials) == 7
     assert all(trial.status == Trial.TERMINATED for trial in controller.trials)
     assert max(report.iteration for report in controller.log) <= common.MAX_T
+
+
+@pytest.mark.parametrize("name", ["dehb+asha", "dehb+fifo", "random+assigned", "kde+assigned"])
+def test_who_assigns_fidelities_needs_who_enforces_them(name: str) -> None:
+    with pytest.raises(ArgumentError, match=f"method '{re.escape(name)}'.*use 'dehb'"):
+        make(name)
 
 
 @EVERY_METHOD

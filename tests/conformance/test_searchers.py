@@ -15,6 +15,7 @@ from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, SpaceError
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import FEATURES, Space
+from raytune_suite.types import hyperparameters
 from tests.conformance import common, probe
 from tests.conformance.driver import METRIC
 
@@ -57,8 +58,13 @@ def check_more(found: AskTellSearcher, count: int = 3) -> list[Any]:
     proposed = common.rounds(found, 1000, 1000 + count)
     for config in proposed:
         assert isinstance(config, dict)
-        space_of(found).check(config)
+        space_of(found).check(hyperparameters(config))
     return proposed
+
+
+def bare(proposed: list[dict[str, Any] | str | None]) -> list[dict[str, Any]]:
+    """Configs without assigned fidelities."""
+    return [hyperparameters(config) for config in proposed if isinstance(config, dict)]
 
 
 def test_values_are_native_and_in_bounds(name: str) -> None:
@@ -66,7 +72,7 @@ def test_values_are_native_and_in_bounds(name: str) -> None:
     for config in common.rounds(found, 0, 12):
         assert isinstance(config, dict)
         assert all(type(leaf) in NATIVE for leaf in leaves(config)), config
-        space_of(found).check(config)
+        space_of(found).check(hyperparameters(config))
         assert config["fixed"] == "x"
 
 
@@ -227,18 +233,16 @@ def test_features_are_served_or_refused_by_name(name: str, feature: str) -> None
 
 
 def test_points_come_first_and_in_order(name: str) -> None:
-    points = list(common.rounds(common.searcher(name, seed=11), 0, 3))[::-1]
+    points = bare(common.rounds(common.searcher(name, seed=11), 0, 3))[::-1]
     found = common.searcher(name, points_to_evaluate=points)
-    proposed = common.rounds(found, 0, 7)
+    proposed = bare(common.rounds(found, 0, 7))
     assert proposed[:3] == points
     for config in proposed:
-        assert isinstance(config, dict)
-        space_of(found).check(config)
+        space_of(found).check(hyperparameters(config))
 
 
 def test_points_outside_of_the_space_are_refused(name: str) -> None:
-    (good,) = common.rounds(common.searcher(name), 0, 1)
-    assert isinstance(good, dict)
+    (good,) = bare(common.rounds(common.searcher(name), 0, 1))
     with pytest.raises(SpaceError, match=r"points_to_evaluate.*integer.*99"):
         common.searcher(name, points_to_evaluate=[good, {**good, "integer": 99}])
     late = common.searcher(name, space=None, points_to_evaluate=[{**good, "integer": 99}])

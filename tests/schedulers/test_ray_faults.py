@@ -109,7 +109,7 @@ def test_rays_interface_brings_the_last_report_at_completion_only() -> None:
 @pytest.mark.parametrize("name", list(SEARCHERS))
 def test_ours_learn_from_the_report_at_max_t(name: str) -> None:
     finite = {"lr": tune.quniform(0.1, 0.5, 0.1), "momentum": tune.choice([0.5, 0.9])}
-    searcher = SEARCHERS[name](space=finite, **COMMON)
+    searcher = SEARCHERS[name](space=finite, max_t=9, **COMMON)
     told: list[Any] = []
     searcher.tell = told.append  # type: ignore[method-assign, assignment] # to listen
     config = searcher.suggest("a")

@@ -1,0 +1,178 @@
+"""Hyperband with asynchronous promotion (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning",
+MLSys, Algorithm 2 and section 3.2; each bracket of Hyperband is one of its ladders). With `brackets=1` it is ASHA as
+published, which promotes, where Ray's stops.
+
+A trial that reaches a rung is paused, unless it is the one to go on. Whenever a worker is free, the best trial that
+belongs to the best 1/eta of a rung and has not gone on does so, higher rungs first; only if there is none, a new config
+begins. Nobody waits for a rung to fill, so that a slow trial holds up nobody; in exchange some promotions are wrong.
+"""  # noqa: D205 - the title does not fit into one line
+
+from __future__ import annotations
+
+import bisect
+import heapq
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, Unpack, final
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+
+from raytune_suite import rungs
+from raytune_suite.errors import ArgumentError
+from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
+from raytune_suite.types import FAILED, as_loss, check_mode
+
+if TYPE_CHECKING:
+    from raytune_suite.rungs import Sizes
+
+Entry: TypeAlias = tuple[float, int, str]
+"""A trial on a rung: its loss, its place in the order of arrival, its id."""
+
+
+@dataclass(eq=False)
+class OpenRung:
+    """A rung that never closes.
+
+    Attributes:
+        resource: Where it is.
+        arrived: All trials that have reached it, the best first.
+        waiting: A heap of those that have not gone on.
+    """
+
+    resource: float
+    arrived: list[Entry] = field(default_factory=list)
+    waiting: list[Entry] = field(default_factory=list)
+
+    def arrive(self, trial_id: str, loss: float) -> Entry:
+        """Add a trial."""
+        entry = (loss, len(self.arrived), trial_id)
+        bisect.insort(self.arrived, entry)
+        heapq.heappush(self.waiting, entry)
+        return entry
+
+    def candidate(self, eta: Fraction) -> Entry | None:
+        """The best that waits, if it is among the best 1/eta of all; if it is not, then nobody is."""
+        if not self.waiting or self.waiting[0][0] == FAILED:
+            return None
+        best = self.waiting[0]
+        return best if bisect.bisect_left(self.arrived, best) < int(len(self.arrived) / eta) else None
+
+
+@final
+class AsyncHyperband(StudyScheduler):
+    """Asynchronous Hyperband; promotion by pause and resume."""
+
+    pauses: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        min_t: int = 1,
+        eta: float = 3,
+        sizes: Sizes = "paper",
+        brackets: int | None = None,
+        **args: Unpack[SchedulerArgs],
+    ) -> None:
+        """`min_t` is the least resource of a rung, `eta` is the reduction factor; `sizes` see `rungs.hyperband`.
+
+        `brackets` is how many of Hyperband's there are, beginning with the one of the most configs; None: all.
+
+        Raises:
+            ArgumentError: If these make no ladder, or there are more brackets than rungs.
+        """
+        super().__init__(**args)
+        plans = rungs.hyperband(min_t, self.max_t or min_t, eta, sizes)
+        if brackets is not None and (isinstance(brackets, bool) or brackets not in range(1, len(plans) + 1)):
+            raise ArgumentError(f"`brackets` is {brackets!r}, but must be an integer from 1 to {len(plans)}")
+        self.plans = plans[:brackets]
+        self.eta = Fraction(eta)
+        self.rungs = [[OpenRung(rung.resource) for rung in plan[:-1]] for plan in self.plans]
+        self._bracket = 0
+        self._opened = 0
+        self._place: dict[str, tuple[int, int, float]] = {}
+        self._offered: set[str] = set()
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The resources of the rungs."""
+        return tuple(rung.resource for rung in self.plans[0])
+
+    def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
+        """Give the trial a place in the current bracket; each takes as many in turn as Hyperband gives it."""
+        if self._opened == self.plans[self._bracket][0].configs:
+            self._bracket, self._opened = (self._bracket + 1) % len(self.plans), 0
+        self._opened += 1
+        self._place[trial.trial_id] = (self._bracket, 0, 0.0)
+
+    def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
+        """Pause at the rung, unless this is the trial that goes on."""
+        bracket, height, paused_at = self._place[trial.trial_id]
+        ladder, resource = self.rungs[bracket], result[self.time_attr]
+        if resource <= paused_at and trial.trial_id not in self._offered:
+            return str(TrialScheduler.PAUSE)  # the study was killed while the trial was being saved
+        if height == len(ladder) or resource < ladder[height].resource:
+            return str(TrialScheduler.CONTINUE)
+        entry = ladder[height].arrive(trial.trial_id, loss)
+        self._place[trial.trial_id] = (bracket, height + 1, resource)
+        self._offered.discard(trial.trial_id)
+        if self._next() is not entry:
+            return str(TrialScheduler.PAUSE)
+        heapq.heappop(ladder[height].waiting)
+        return str(TrialScheduler.CONTINUE)
+
+    def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:  # noqa: ARG002
+        """Count a trial that ended on its way to a rung there, with its last loss or as failed."""
+        bracket, height, _ = self._place.pop(trial.trial_id)
+        self._offered.discard(trial.trial_id)
+        if height < len(self.rungs[bracket]):
+            loss = FAILED if result is None else as_loss(result[str(self._metric)], check_mode(self._mode))
+            self.rungs[bracket][height].arrive(trial.trial_id, loss)
+
+    def choose(self, controller: Any) -> Trial | None:
+        """The paused trial that goes on, if there is one."""
+        entry = self._next()
+        if entry is None:
+            self._end(controller)
+            return None
+        trial = self._trials[entry[2]]
+        if trial.status != Trial.PAUSED:
+            return None  # still being saved
+        self._offered.add(trial.trial_id)
+        return trial
+
+    def waiting(self) -> bool:
+        """Whether a trial is to go on."""
+        return self._next() is not None
+
+    def debug_string(self) -> str:
+        """How many trials have reached each rung."""
+        rows = ["/".join(str(len(rung.arrived)) for rung in ladder) for ladder in self.rungs if ladder]
+        return f"Asynchronous Hyperband: trials on the rungs of each bracket: {', '.join(rows)}"
+
+    def _next(self) -> Entry | None:
+        """The trial to go on: of the highest rung that has one."""
+        heights = [(rung, height) for ladder in self.rungs for height, rung in enumerate(ladder)]
+        for rung, height in sorted(heights, key=lambda pair: -pair[0].resource):
+            while rung.waiting and self._gone(rung.waiting[0][2], height):
+                heapq.heappop(rung.waiting)
+            entry = rung.candidate(self.eta)
+            if entry is not None:
+                return entry
+        return None
+
+    def _gone(self, name: str, height: int) -> bool:
+        """Whether a trial that waited at this height has ended, or has been resumed since it was offered to Ray."""
+        if name not in self._trials or self._place[name][1] != height + 1:
+            return True
+        return name in self._offered and self._trials[name].status != Trial.PAUSED
+
+    def _end(self, controller: Any) -> None:
+        """Stop what is paused when nothing can change any more."""
+        if controller.search_alg is None or not controller.search_alg.is_finished():
+            return
+        live = self.live()
+        if live and all(trial.status == Trial.PAUSED for trial in live):
+            for trial in live:
+                self.stopped_early.add(trial.trial_id)
+                controller.stop_trial(trial)

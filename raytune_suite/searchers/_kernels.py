@@ -1,0 +1,135 @@
+"""A kernel density estimate over numbers of the unit interval and categories, for many points at once.
+
+The kernel is a product: Gaussian in each number, Aitchison and Aitken's in each category (1976, "Multivariate binary
+discrimination by the kernel method", Biometrika 63:413).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import special
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    Counts = NDArray[np.int64]
+
+
+def spread(points: Array, options: Counts) -> Array:
+    """The spread of each column, of shape (dimensions,).
+
+    For a number it is the standard deviation. For a category it is `sqrt((1 - sum p_i^2) / 2)`, which is the standard
+    deviation of the codes 0 and 1 where there are two options and, unlike that of the codes of more, does not depend on
+    the order in which options are written.
+
+    Args:
+        points: Numbers, and for a category the position of its option; of shape (points, dimensions).
+        options: How many options each column has; 0 for a number.
+    """
+    deviation: Array = points.std(axis=0)
+    for column in np.flatnonzero(options):
+        shares = np.bincount(points[:, column].astype(np.intp)) / len(points)
+        deviation[column] = np.sqrt((1 - np.sum(shares**2)) / 2)
+    return deviation
+
+
+def bandwidths(points: Array, options: Counts, least: float) -> Array:
+    """The normal reference rule per column, `1.06 sigma n^(-1/(4+d))`, at least `least`.
+
+    The bandwidth of a category is the probability of another option, so that (k - 1) / k, where the kernel is uniform,
+    is the most.
+    """
+    count, dimensions = points.shape
+    rule = 1.06 * spread(points, options) * count ** (-1 / (4 + dimensions))
+    most = np.where(options > 0, (options - 1) / np.maximum(options, 1), np.inf)
+    widths: Array = np.minimum(np.maximum(rule, least), most)
+    return widths
+
+
+@dataclass(frozen=True, eq=False)
+class Density:
+    """The estimate.
+
+    Attributes:
+        points: Of shape (points, dimensions), as in `spread`; nothing is NaN.
+        options: Of shape (dimensions,), as in `spread`.
+        widths: The bandwidths, of shape (dimensions,).
+    """
+
+    points: Array
+    options: Counts
+    widths: Array
+
+    def log(self, at: Array) -> Array:
+        """The logarithm of the density at each row of `at`, of shape (rows,).
+
+        The log kernel of a pair is bilinear in features of its two points: scaled numbers, whose squared distance is
+        |a|^2 + |b|^2 - 2ab, and one-hot categories. So all pairs are one matrix product.
+        """
+        numbers = self.options == 0
+        widths = self.widths[numbers]
+        here, there = self.points[:, numbers] / widths, at[:, numbers] / widths
+        pairs: Array = there @ here.T
+        pairs -= 0.5 * np.sum(here**2, axis=1)
+        pairs -= 0.5 * np.sum(there**2, axis=1)[:, None]
+        constant = -np.sum(np.log(widths)) - 0.5 * len(widths) * np.log(2 * np.pi)
+        columns = np.flatnonzero(self.options > 1)
+        if len(columns):
+            same = np.log1p(-self.widths[columns])
+            other = np.log(self.widths[columns] / (self.options[columns] - 1))
+            constant += np.sum(other)
+            pairs += (
+                self._one_hot(at, columns, np.ones(len(columns))) @ self._one_hot(self.points, columns, same - other).T
+            )
+        largest = pairs.max(axis=1)  # taken out, so that the exponentials neither overflow nor all vanish
+        pairs -= largest[:, None]
+        np.exp(pairs, out=pairs)
+        logs: Array = np.log(pairs.sum(axis=1)) + largest + constant - np.log(len(self.points))
+        return logs
+
+    def sample(self, count: int, factor: float, rng: np.random.Generator) -> Array:
+        """`count` draws around points of the estimate, of shape (count, dimensions).
+
+        A number comes from the Gaussian of `factor` times its bandwidth, truncated to the unit interval; a category
+        from its kernel.
+        """
+        centers = self.points[rng.integers(len(self.points), size=count)]
+        uniform = rng.random(centers.shape)
+        drawn = np.empty_like(centers)
+        numbers = self.options == 0
+        center, scale = centers[:, numbers], factor * self.widths[numbers]
+        low, high = special.ndtr(-center / scale), special.ndtr((1 - center) / scale)
+        normal = special.ndtri(low + uniform[:, numbers] * (high - low))
+        drawn[:, numbers] = np.clip(center + scale * normal, 0, 1)
+        for column in np.flatnonzero(self.options):
+            others, width = self.options[column] - 1, self.widths[column]
+            steps = np.where(uniform[:, column] < width, 1 + uniform[:, column] / max(width, 1e-300) * others // 1, 0)
+            drawn[:, column] = (centers[:, column] + np.minimum(steps, others)) % (others + 1)
+        return drawn
+
+    def _one_hot(self, rows: Array, columns: NDArray[np.intp], weights: Array) -> Array:
+        """For each of the columns as many entries as it has options: its weight at the row's option, else 0."""
+        starts = np.concatenate([[0], np.cumsum(self.options[columns])])
+        features = np.zeros((len(rows), starts[-1]))
+        places = starts[:-1] + rows[:, columns].astype(np.intp)
+        features[np.arange(len(rows))[:, None], places] = weights
+        return features
+
+
+def impute(points: Array, options: Counts, rng: np.random.Generator) -> Array:
+    """`points` with a random one of the column's other values in place of each NaN; uniform where there is none."""
+    full = points.copy()
+    for column in np.flatnonzero(np.isnan(points).any(axis=0)):
+        missing = np.isnan(points[:, column])
+        known = points[~missing, column]
+        if len(known):
+            full[missing, column] = rng.choice(known, size=missing.sum())
+        elif options[column]:
+            full[missing, column] = rng.integers(options[column], size=missing.sum())
+        else:
+            full[missing, column] = rng.random(missing.sum())
+    return full
