@@ -1,0 +1,179 @@
+"""What all packages are compared on: the problems, and one rule for budgets, costs and incumbents.
+
+Runs wherever numpy does, so that the same lines count the evaluations of every package, ours included.
+
+An evaluation at resource t is a training from scratch to t and costs t ("restart", as hpbandster and dehb train), or
+only what lies above the resource that its trial had reached before ("resume", which they cannot). A run may spend
+100 x R. The incumbent is the config with the best observed value *at R*; its regret is without noise, at R.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from raytune_suite.workloads.problems import Choice, CountingOnes, MFHartmann, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from raytune_suite.types import Config
+
+ETA = 3
+TIMES = 100
+"""A run spends this many times R."""
+
+MARKS = (10, 30, 100)
+"""Where the regret is read, as multiples of R."""
+
+COUNTS = (60, 120, 180, 240, 300)
+"""After so many evaluations dehb's authors publish the best value."""
+
+Accounting = Literal["restart", "resume"]
+
+
+class Setup(NamedTuple):
+    """A problem, its least resource r, and how many evaluations a run makes (None: until the budget is spent)."""
+
+    problem: Problem
+    min_t: int = 1
+    evaluations: int | None = None
+
+
+SETUPS: dict[str, Setup] = {
+    "mfh3": Setup(MFHartmann(dimensions=3)),
+    "mfh3-terrible": Setup(MFHartmann(dimensions=3, variant="terrible")),
+    "mfh6-moderate": Setup(MFHartmann(dimensions=6, variant="moderate")),
+    "counting-ones": Setup(CountingOnes(categorical=8, continuous=8)),
+    "published/mfh3": Setup(MFHartmann(dimensions=3, max_t=100), 1, 300),
+    "published/mfh6": Setup(MFHartmann(dimensions=6, max_t=100), 1, 300),
+    "published/counting-ones": Setup(CountingOnes(categorical=50, continuous=50), 1, 300),
+}
+"""Those under `published/` are what dehb's authors ran for the trajectories in its repository: z from 1 to 100, and
+50 + 50 dimensions with 576/d to 93312/d draws, of which its brackets use 1152/d and up. (With the least z at 3, as in
+mf-prior-bench today, the package reaches -3.1 on mfh3 after 60 evaluations, and goes on to improve from 240 to 300.)"""
+
+
+class Evaluation(NamedTuple):
+    """A result: which trial, its config, the resource up to which it was trained, and the observed value."""
+
+    trial: str
+    config: Config
+    resource: int
+    value: float
+
+
+class Spent(Exception):  # noqa: N818 - it is a signal, as StopIteration is
+    """The budget is spent; the method is to be stopped."""
+
+
+class Recorder:
+    """Evaluates configs of a setup and keeps what was evaluated."""
+
+    def __init__(self, setup: Setup, seed: int) -> None:
+        self.setup, self.seed = setup, seed
+        self.evaluations: list[Evaluation] = []
+        self._cost = 0
+
+    def __call__(self, config: Config, fidelity: float) -> float:
+        """The observed value at a fidelity, which is cut to an integer resource.
+
+        Raises:
+            Spent: If this evaluation is no longer within the budget.
+        """
+        problem = self.setup.problem
+        resource = int(fidelity + 1e-6)
+        self._cost += resource
+        if self.setup.evaluations is None:
+            spent = self._cost > TIMES * problem.max_t
+        else:
+            spent = len(self.evaluations) >= self.setup.evaluations
+        if spent:
+            raise Spent
+        value = float(problem.values(config, self.seed)[resource - 1])
+        self.evaluations.append(Evaluation(str(len(self.evaluations)), config, resource, value))
+        return value
+
+
+def trajectory(
+    problem: Problem, evaluations: Sequence[Evaluation], accounting: Accounting = "restart"
+) -> list[tuple[int, float]]:
+    """The steps of the incumbent's regret: (cost so far, regret), for as long as the budget lasts."""
+    steps: list[tuple[int, float]] = []
+    reached: dict[str, int] = {}
+    cost, best = 0, float("inf")
+    for trial, config, resource, value in evaluations:
+        cost += resource - (reached.get(trial, 0) if accounting == "resume" else 0)
+        reached[trial] = resource
+        if cost > TIMES * problem.max_t:
+            break
+        if resource == problem.max_t and value < best:
+            best = value
+            steps.append((cost, problem.regret(config)))
+    return steps
+
+
+def at(steps: Sequence[tuple[int, float]], cost: float) -> float | None:
+    """The regret once `cost` is spent, or None before the first evaluation at R."""
+    before = [regret for spent, regret in steps if spent <= cost]
+    return before[-1] if before else None
+
+
+def summary(problem: Problem, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    """What is kept of a run: regrets at the marks and trajectories in both accountings, and counts."""
+    restart, resume = (trajectory(problem, evaluations, how) for how in ("restart", "resume"))
+    counts: dict[int, int] = {}
+    for evaluation in evaluations:
+        counts[evaluation.resource] = counts.get(evaluation.resource, 0) + 1
+    kept = {"best_seen": best_seen(evaluations)} if len(evaluations) >= COUNTS[-1] else {}
+    return {
+        **kept,
+        "regret": {str(mark): at(restart, mark * problem.max_t) for mark in MARKS},
+        "regret_resume": {str(mark): at(resume, mark * problem.max_t) for mark in MARKS},
+        "trajectory": restart,
+        "trajectory_resume": resume,
+        "evaluations": {str(resource): counts[resource] for resource in sorted(counts)},
+    }
+
+
+def best_seen(evaluations: Sequence[Evaluation]) -> dict[str, float]:
+    """The best value at *any* fidelity after so many evaluations: what dehb's published trajectories show."""
+    return {str(count): min(evaluation.value for evaluation in evaluations[:count]) for count in COUNTS}
+
+
+def fingerprint(problem: Problem) -> str:
+    """What changes when the problem does, so that runs on an older one are not taken for runs on this one."""
+    config = {
+        name: kind.values[0] if isinstance(kind, Choice) else (kind.low + kind.high) / 2
+        for name, kind in problem.parameters.items()
+    }
+    return repr([round(float(value), 9) for value in problem.values(config, 0)[[0, 1, 2, -1]]])
+
+
+def main(run: Callable[[Recorder], None], package: str, about: str | None) -> None:
+    """The command line of a script that runs one package once: problem, seed, and the file for the result."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("problem", choices=SETUPS, help="one of: " + ", ".join(SETUPS), metavar="PROBLEM")
+    parser.add_argument("seed", type=int, help="seed of the method and of the problem's noise")
+    parser.add_argument("out", type=Path, help="JSON file for the result")
+    arguments = parser.parse_args()
+    recorder = Recorder(SETUPS[arguments.problem], arguments.seed)
+    start = time.process_time()
+    run(recorder)
+    result = {
+        "problem": arguments.problem,
+        "seed": arguments.seed,
+        "fingerprint": fingerprint(recorder.setup.problem),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in (package, "numpy")}},
+        "cpu_seconds": round(time.process_time() - start, 2),
+        **summary(recorder.setup.problem, recorder.evaluations),
+    }
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    part = arguments.out.with_suffix(".part")
+    part.write_text(json.dumps(result))
+    part.replace(arguments.out)
