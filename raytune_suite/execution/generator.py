@@ -8,6 +8,7 @@ others are copies of it with what is their own.
 from __future__ import annotations
 
 import copy
+import sys
 from pathlib import Path
 from typing import Any, final
 
@@ -74,7 +75,7 @@ def make_search(
         "simulated",
         Simulated,
         config=space,
-        num_samples=num_samples,
+        num_samples=sys.maxsize if num_samples == -1 else num_samples,  # as `tune.run` does
         max_failures=max_failures,
         checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=checkpoint_every),
         storage_path=folder,

@@ -140,6 +140,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self._saved: Saved | None = None
         self._readded: dict[str, Trial] = {}
         self._queue: dict[str, None] = {}
+        self._pending: dict[str, None] = {}
         self._first: list[str] = []
         self._rerun: frozenset[str] = frozenset()
 
@@ -215,6 +216,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         elif trial.trial_id in self._known:
             self._trials.pop(trial.trial_id, None)
             self._trials[trial.trial_id] = trial
+            self._pending[trial.trial_id] = None
         elif trial.is_finished():
             warnings.warn(
                 f"{type(self).__name__} was restored without its state and starts again with empty rungs: "
@@ -296,11 +298,13 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         trial = self.choose(tune_controller)
         if trial is not None and trial.status == Trial.PAUSED:
             self.check_state(trial)
-            if self.full():
-                return None
-            self._queue.pop(trial.trial_id, None)
-            self._queue[trial.trial_id] = None
-        return trial
+            if not self.full():
+                self._pending[trial.trial_id] = None
+                self._queue.pop(trial.trial_id, None)
+                self._queue[trial.trial_id] = None
+                return trial
+            trial = None
+        return trial or self._longest_pending()
 
     def debug_string(self) -> str:
         """One line about the state."""
@@ -379,9 +383,19 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def _is(self, name: str, status: str) -> bool:
         return name in self._trials and self._trials[name].status == status
 
+    def _longest_pending(self) -> Trial | None:
+        """The trial that waits longest for a worker; of several, Ray would take one by the hash of its address."""
+        while self._pending:
+            name = next(iter(self._pending))
+            if self._is(name, Trial.PENDING):
+                return self._trials[name]
+            del self._pending[name]
+        return None
+
     def _take(self, controller: Any, trial: Trial) -> None:
         self._trials[trial.trial_id] = trial
         self._known.add(trial.trial_id)
+        self._pending[trial.trial_id] = None
         self._queue[trial.trial_id] = None
         self.added(controller, trial)
 
