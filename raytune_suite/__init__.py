@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from raytune_suite.engines import Simulation
     from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
     from raytune_suite.execution.ray_backend import Settings
     from raytune_suite.methods import METHODS, Method, make_method
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
     from raytune_suite.schedulers import SCHEDULERS
     from raytune_suite.searchers import SEARCHERS, AskTellSearcher
     from raytune_suite.spaces import Space
-    from raytune_suite.tuning import StudyResult, tune
+    from raytune_suite.study import StudyResult
+    from raytune_suite.tuning import tune
     from raytune_suite.workloads import WORKLOADS, Workload, workload
 
 _PLACES = {
     "tune": "tuning",
-    "StudyResult": "tuning",
+    "StudyResult": "study",
+    "Simulation": "engines",
     "make_method": "methods",
     "Method": "methods",
     "METHODS": "methods",
@@ -48,6 +51,7 @@ __all__ = [
     "Method",
     "RaytuneSuiteError",
     "Settings",
+    "Simulation",
     "Space",
     "StudyError",
     "StudyInterrupted",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from raytune_suite.report import StudyResult as Drawable
-    from raytune_suite.tuning import StudyResult
+    from raytune_suite.study import StudyResult
 
 DEFAULT_BUDGET = 20.0
 """Full trainings that `run` spends where nobody sets a limit."""

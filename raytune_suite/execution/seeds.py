@@ -7,12 +7,15 @@ import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from ray import tune
 
-from raytune_suite.types import as_number
+from raytune_suite.types import Curve, as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from raytune_suite.types import Config
 
 SEED = "seed"
 """The entry of a config that holds the training seed."""
@@ -70,6 +73,24 @@ def on_seeds(  # noqa: C901 - a class of seven short methods
         OnSeeds.reset_config = tune.Trainable.reset_config  # type: ignore[method-assign] # so that no actor is reused
     OnSeeds.__name__ = OnSeeds.__qualname__ = f"{trainable.__name__}OnSeeds"
     return OnSeeds
+
+
+def mean_curve(curve: Callable[[Config, int], Curve], seeds: Sequence[int]) -> Callable[[Config, int], Curve]:
+    """The twin of `on_seeds` for curves: the mean of every metric over the seeds, and the sum of the seconds.
+
+    The means are those of `on_seeds` to the last bit. The seed that the new function is given does not matter.
+    """
+
+    def averaged(config: Config, _seed: int) -> Curve:
+        curves = [curve(config, seed) for seed in seeds]
+        metrics = {
+            name: np.array([math.fsum(values) / len(values) for values in zip(*columns, strict=True)])
+            for name in curves[0].metrics
+            for columns in [[one.metrics[name].tolist() for one in curves]]
+        }
+        return Curve(curves[0].resource, metrics, np.sum([one.seconds for one in curves], axis=0))
+
+    return averaged
 
 
 def mean(results: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,179 @@
+"""The two engines behind one call: Ray's runtime, and the simulated clock."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ray import tune
+
+from raytune_suite.errors import ArgumentError
+from raytune_suite.execution import ray_backend, simulated_backend
+from raytune_suite.execution.evaluation import Curves, InProcess
+from raytune_suite.execution.seeds import SEED, mean_curve, on_seeds
+from raytune_suite.types import FIDELITY, check_count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ray.tune import Callback, ResultGrid
+
+    from raytune_suite.execution.budget import StudyStopper
+    from raytune_suite.execution.decision_log import DecisionLog
+    from raytune_suite.execution.evaluation import Evaluation
+    from raytune_suite.execution.ray_backend import Settings
+    from raytune_suite.execution.simulated_backend import Fault
+    from raytune_suite.problem import Problem
+    from raytune_suite.schedulers import StudyScheduler
+    from raytune_suite.types import Config, Curve
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """The simulated clock: the same searcher and scheduler objects without Ray's runtime, in virtual time.
+
+    Attributes:
+        workers: How many trials run at once, in virtual time.
+        cost: The virtual seconds of one unit of resource for a config. None: as the workload declares, else 1.
+        faults: Workers that are lost, and when.
+        max_failures: How often a trial that crashes, or whose worker is lost, is tried again from its last checkpoint.
+        checkpoint_every: After how many reports a trial saves a checkpoint; 0: only when it is paused.
+
+    Raises:
+        ArgumentError: If a value cannot be used.
+    """
+
+    workers: int = 4
+    cost: Callable[[Config], float] | None = None
+    faults: Sequence[Fault] = ()
+    max_failures: int = 0
+    checkpoint_every: int = 0
+
+    def __post_init__(self) -> None:
+        check_count("workers", self.workers)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What an engine left.
+
+    Attributes:
+        path: Where the study lies.
+        interrupted: Whether Ctrl-C ended it.
+        callbacks: The callbacks; after a resume they are others than those handed in.
+        scheduler: The scheduler, likewise.
+        grid: Ray's result grid, where Ray ran it.
+        decisions: The decision log, where it was simulated.
+    """
+
+    path: str
+    interrupted: bool
+    callbacks: list[Callback]
+    scheduler: StudyScheduler
+    grid: ResultGrid | None = None
+    decisions: DecisionLog | None = None
+
+
+def check_engine(engine: Any) -> Simulation | None:
+    """The simulation to run, or None for Ray.
+
+    Raises:
+        ArgumentError: If `engine` is neither "ray" nor "simulated" nor a `Simulation`.
+    """
+    if isinstance(engine, Simulation):
+        return engine
+    if engine not in ("ray", "simulated"):
+        raise ArgumentError(f"`engine` is {engine!r}, but must be 'ray', 'simulated' or a Simulation(...)")
+    return Simulation() if engine == "simulated" else None
+
+
+def run(
+    problem: Problem,
+    simulation: Simulation | None,
+    *,
+    seeds: Sequence[int],
+    searcher: Any,
+    scheduler: StudyScheduler,
+    num_samples: int,
+    time_limit: float | None,
+    stopper: StudyStopper,
+    resources: Mapping[str, float] | None,
+    storage_path: str,
+    name: str,
+    callbacks: Sequence[Callback],
+    resume: bool,
+    settings: Settings,
+) -> Ran:
+    """Run a study on the engine that was chosen; the arguments are those of `ray_backend.run`.
+
+    With several `seeds` each trial trains on all of them. Without, or with one, a config holds its seed.
+
+    Raises:
+        ArgumentError: If the simulated clock cannot run this.
+        StudyError: If the engine gave up.
+    """
+    common: dict[str, Any] = {
+        "searcher": searcher,
+        "scheduler": scheduler,
+        "metric": problem.metric,
+        "mode": problem.mode,
+        "num_samples": num_samples,
+        "time_limit": time_limit,
+        "stopper": stopper,
+        "callbacks": callbacks,
+    }
+    path = f"{storage_path}/{name}"
+    if simulation is None:
+        trained = problem.trainable
+        if len(seeds) > 1:
+            trained = on_seeds(trained, seeds)  # type: ignore[arg-type] # make_problem has checked that it is a class
+        outcome = ray_backend.run(
+            trained,
+            resources=resources,
+            storage_path=storage_path,
+            name=name,
+            resume=resume,
+            settings=settings,
+            **common,
+        )
+        return Ran(outcome.path, outcome.interrupted, outcome.callbacks, outcome.scheduler, grid=outcome.grid)
+    try:
+        simulated = simulated_backend.run(
+            evaluation(problem, simulation, seeds),
+            time_attr=problem.time_attr,
+            workers=simulation.workers,
+            max_failures=simulation.max_failures,
+            checkpoint_every=simulation.checkpoint_every,
+            faults=simulation.faults,
+            **common,
+        )
+    except KeyboardInterrupt:
+        return Ran(path, interrupted=True, callbacks=[*callbacks], scheduler=scheduler)
+    return Ran(path, False, simulated.callbacks, scheduler, decisions=simulated.decisions)
+
+
+def evaluation(problem: Problem, simulation: Simulation, seeds: Sequence[int]) -> Evaluation:
+    """What a worker of the simulated clock does for this problem.
+
+    Raises:
+        ArgumentError: If the trainable is a function: those run in processes of Ray's only.
+    """
+    if problem.curve is not None:
+        curve = mean_curve(problem.curve, seeds) if len(seeds) > 1 else problem.curve
+
+        def seeded(config: Config) -> Curve:
+            bare = {key: value for key, value in config.items() if key not in (SEED, FIDELITY)}
+            return curve(bare, config.get(SEED, 0))
+
+        return Curves(seeded, problem.time_attr)
+    trainable: Any = problem.trainable
+    if not (inspect.isclass(trainable) and issubclass(trainable, tune.Trainable)):
+        raise ArgumentError(
+            f"the simulated clock cannot train {getattr(trainable, '__name__', trainable)!r}: write a "
+            "ray.tune.Trainable class, or take the engine 'ray'"
+        )
+    cost = simulation.cost or problem.cost or (lambda _config: 1.0)
+    if len(seeds) > 1:
+        return InProcess(on_seeds(trainable, seeds), lambda config: len(seeds) * cost(config))
+    return InProcess(trainable, cost)
