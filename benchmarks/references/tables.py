@@ -1,0 +1,143 @@
+"""The table of `reference_parity.py`: means, intervals, verdicts, and the page that shows them."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any
+
+from scipy.stats import t as student
+
+from benchmarks.references.recorder import COUNTS, MARKS, TIMES
+
+WORSE = "worse"
+KEYS = ("against_package", "against_published")
+
+PUBLISHED: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "published/counting-ones": (
+        (-0.5756, -0.5850, -0.5981, -0.6158, -0.6165),
+        (0.01409, 0.01115, 0.00309, 0.01976, 0.01900),
+    ),
+    "published/mfh3": ((-2.861, -3.506, -3.722, -3.741, -3.741), (0.0688, 0.0763, 0.0869, 0.0985, 0.0985)),
+    "published/mfh6": ((-1.494, -1.869, -2.175, -2.314, -2.314), (0.2482, 0.2609, 0.2059, 0.2622, 0.2622)),
+}
+"""Mean and standard deviation over 5 seeds at `COUNTS` (automl/DEHB, benchmarking/results/benchmark_results.md)."""
+
+PUBLISHED_SEEDS = 5
+
+
+def mean_and_half(values: list[float]) -> tuple[float, float]:
+    """The mean and the half width of its 95 % interval."""
+    return statistics.fmean(values), half_width(statistics.stdev(values), len(values))
+
+
+def half_width(deviation: float, count: int) -> float:
+    """The half width of the 95 % interval of a mean, from the standard deviation of so many values."""
+    return float(student.ppf(0.975, count - 1)) * deviation / math.sqrt(count)
+
+
+def verdict(mean: float, theirs: tuple[float, float]) -> str:
+    """How a mean compares with the mean and half width of the reference; less is better."""
+    center, half = theirs
+    if mean < center - half:
+        return "better"
+    return "within" if mean <= center + half else WORSE
+
+
+def at_marks(runs: list[dict[str, Any]], field: str, mark: str) -> tuple[float, float] | None:
+    """Mean and half width of a field of the runs, or None where a run has nothing there yet."""
+    values = [run[field][mark] for run in runs]
+    return None if None in values else mean_and_half(values)
+
+
+def row(problem: str, method: str, side: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row of the table: what one side ("ours" or a package) does on one problem."""
+    published = problem in PUBLISHED
+    field, marks = ("best_seen", COUNTS) if published else ("regret", MARKS)
+    made: dict[str, Any] = {"problem": problem, "method": method, "side": side, "seeds": len(runs)}
+    made |= {field: {str(mark): at_marks(runs, field, str(mark)) for mark in marks}}
+    if side == "ours" and not published:
+        made["regret_resume"] = {str(mark): at_marks(runs, "regret_resume", str(mark)) for mark in marks}
+    evaluations: dict[str, list[int]] = {}
+    for run in runs:
+        for resource, count in run["evaluations"].items():
+            evaluations.setdefault(resource, []).append(count)
+    made["evaluations"] = {resource: sum(counts) / len(runs) for resource, counts in evaluations.items()}
+    return made
+
+
+def judge(rows: list[dict[str, Any]]) -> None:
+    """Write the verdicts into our rows, for each mark; the last is the one that counts."""
+    for ours in (made for made in rows if made["side"] == "ours"):
+        field = "best_seen" if "best_seen" in ours else "regret"
+        for theirs in rows:
+            same = (theirs["problem"], theirs["method"]) == (ours["problem"], ours["method"])
+            if same and theirs["side"] != "ours":
+                key = "against_published" if theirs["side"] == "published" else "against_package"
+                ours[key] = {
+                    mark: verdict(value[0], theirs[field][mark])
+                    for mark, value in ours[field].items()
+                    if value is not None and theirs[field][mark] is not None
+                }
+
+
+def bad(rows: list[dict[str, Any]]) -> bool:
+    """Whether ours is worse than a reference in the end."""
+    return any(list(made[key].values())[-1] == WORSE for made in rows for key in KEYS if key in made)
+
+
+def words(verdicts: dict[str, str]) -> str:
+    """The last verdict, and where an earlier one is worse."""
+    *earlier, last = verdicts
+    worse = [mark for mark in earlier if verdicts[mark] == WORSE]
+    return verdicts[last] + (f" ({WORSE} at {', '.join(worse)})" if worse else "")
+
+
+def published_row(problem: str) -> dict[str, Any]:
+    """What dehb's authors publish."""
+    means, deviations = PUBLISHED[problem]
+    values = [(mean, half_width(sd, PUBLISHED_SEEDS)) for mean, sd in zip(means, deviations, strict=True)]
+    seen = dict(zip(map(str, COUNTS), values, strict=True))
+    return {"problem": problem, "method": "dehb", "side": "published", "seeds": PUBLISHED_SEEDS, "best_seen": seen}
+
+
+def table(rows: list[dict[str, Any]], field: str, marks: tuple[int, ...], unit: str) -> list[str]:
+    """A Markdown table of the rows that have this field."""
+    heads = ["problem", "method", "by", "seeds", *(f"{mark}{unit}" for mark in marks), "verdict"]
+    lines = ["| " + " | ".join(heads) + " |", "|---|---|---|--:|" + "--:|" * len(marks) + "---|"]
+    for made in rows:
+        if field not in made:
+            continue
+        values = [made[field][str(mark)] for mark in marks]
+        cells = ["-" if value is None else f"{value[0]:.3f} ± {value[1]:.3f}" for value in values]
+        resumed = field == "regret_resume"
+        said = "" if resumed else "; ".join(words(made[key]) for key in KEYS if key in made)
+        side = made["side"] + (", resuming" if resumed else "")
+        lines.append(
+            "| " + " | ".join([made["problem"], made["method"], side, str(made["seeds"]), *cells, said]) + " |"
+        )
+    return lines
+
+
+def report(rows: list[dict[str, Any]], versions: dict[str, Any], seeds: int) -> str:
+    """The page."""
+    packages = ", ".join(f"{name} {number}" for name, number in versions.items())
+    lines = [
+        "# BOHB and DEHB against their reference packages",
+        "",
+        f"Seeds 0 to {seeds - 1}, r = 1, R = 81, eta = 3, one worker, a budget of {TIMES} x R. Mean regret without",
+        "noise of the incumbent (the best observed at R) at multiples of R, ± the half width of the 95 % interval. An",
+        "evaluation costs its full resource, as the references train; `resuming` counts only what is trained anew.",
+        "",
+        *table(rows, "regret", MARKS, " x R"),
+        *table(rows, "regret_resume", MARKS, " x R")[2:],
+        "",
+        "The best value at any fidelity after so many evaluations, as dehb's authors publish it (5 seeds). The first",
+        "verdict is against the package as it runs here, the second against what they publish.",
+        "",
+        *table(rows, "best_seen", COUNTS, ""),
+        "",
+        f"Made by `python benchmarks/reference_parity.py --seeds {seeds}` with {packages}.",
+        "",
+    ]
+    return "\n".join(lines)
