@@ -321,8 +321,8 @@ class Controller:
         for hook in self._hooks["on_trial_result"]:
             hook(iteration=self._iteration, trials=self.trials, trial=trial, result=result)
         result["experiment_tag"] = trial.experiment_tag
-        trial.run_metadata.last_result = result
-        trial.run_metadata.last_result_time = self.clock.now
+        news = {"last_result": result, "last_result_time": self.clock.now, "_cached_json": None}
+        trial.run_metadata.__dict__.update(news)  # past its slow `__setattr__`, which only drops the cache
         if decision != TrialScheduler.PAUSE and trial.should_checkpoint():
             self._schedule_trial_save(trial)
         if trial.is_saving:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import io
+import shutil
 import tarfile
 import tempfile
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, final
@@ -192,13 +193,13 @@ def _own_folder(trainable: Any) -> None:
 
 class _Local:
     def __init__(self, trainable: Any, config: Config, seconds: float) -> None:
-        self._folder, self._seconds = tempfile.TemporaryDirectory(prefix="training-"), seconds
+        self._folder, self._seconds = tempfile.mkdtemp(prefix="training-"), seconds
         self._trainable = trainable.__new__(trainable)
-        self._trainable.own_folder = self._folder.name
+        self._trainable.own_folder = self._folder
         try:
             self._trainable.__init__(config)
         except BaseException:
-            self._folder.cleanup()
+            shutil.rmtree(self._folder, ignore_errors=True)
             raise
 
     def begin(self) -> float:
@@ -225,7 +226,7 @@ class _Local:
         try:
             self._trainable.stop()
         finally:
-            self._folder.cleanup()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _pack(folder: str) -> bytes:

@@ -93,7 +93,8 @@ def run(
         max_failures: How often a trial that crashes, or whose worker is lost, is tried again from its last checkpoint.
         checkpoint_every: After how many reports of a trial it saves a checkpoint, as Ray's `checkpoint_frequency` does;
             with 1 it is as a function that reports a checkpoint each time. With 0 a trial saves one only when it is
-            paused, or a scheduler asks for it: that is how Ray treats a class trainable by default.
+            paused, or a scheduler asks for it: that is how Ray treats a class trainable by default, but for the one
+            that it saves at the very end.
         faults: The workers that are lost.
 
     Raises:
