@@ -33,6 +33,7 @@ class AssignedFidelity(StudyScheduler):
         super().__init__(**args)
         self._resume = False
         self._due: dict[str, int] = {}
+        self._granted: dict[str, int] = {}
         self._over: list[str] = []
 
     def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
@@ -48,14 +49,18 @@ class AssignedFidelity(StudyScheduler):
 
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
         """Stop or pause at the fidelity."""
-        if result[self.time_attr] < trial.config[FIDELITY]:
+        name = trial.trial_id
+        target = self._granted.get(name, trial.config[FIDELITY])  # Ray may have lost the config of a killed study
+        if result[self.time_attr] < target:
             return str(TrialScheduler.CONTINUE)
-        self._due.pop(trial.trial_id, None)
+        if self._due.get(name) == target:  # else it is asked again, and due at the next fidelity already
+            del self._due[name]
         return str(TrialScheduler.PAUSE if self._resume else TrialScheduler.STOP)
 
     def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:  # noqa: ARG002
         """Forget it."""
         self._due.pop(trial.trial_id, None)
+        self._granted.pop(trial.trial_id, None)
 
     def hear(self, searcher: Searcher) -> None:
         """Take the searcher's verdicts on paused trials."""
@@ -70,16 +75,20 @@ class AssignedFidelity(StudyScheduler):
 
     def choose(self, controller: Any) -> Trial | None:
         """End the paused trials that are over, then resume the first that was promoted."""
-        for name in [name for name in self._over if name not in self._trials or self._is(name, Trial.PAUSED)]:
-            self._over.remove(name)
-            if name in self._trials:
-                self.stopped_early.add(name)
-                controller.stop_trial(self._trials[name])
+        live = {trial.trial_id: trial for trial in self.live()}
+        over = [live[name] for name in self._over if name in live]
+        self._over = [trial.trial_id for trial in over if trial.status != Trial.PAUSED]  # still being saved
+        for done in over:
+            if done.status == Trial.PAUSED:
+                self.stopped_early.add(done.trial_id)
+                controller.stop_trial(done)
         for name, fidelity in self._due.items():
             if self._is(name, Trial.PAUSED):
                 trial: Any = self._trials[name]  # Ray's method is untyped
                 trial.set_config({**trial.config, FIDELITY: fidelity})
+                self._granted[name] = fidelity
                 return self._trials[name]
+        self.end_paused(controller)
         return None
 
     def waiting(self) -> bool:

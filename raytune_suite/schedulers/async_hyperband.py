@@ -133,7 +133,7 @@ class AsyncHyperband(StudyScheduler):
         """The paused trial that goes on, if there is one."""
         entry = self._next()
         if entry is None:
-            self._end(controller)
+            self.end_paused(controller)
             return None
         trial = self._trials[entry[2]]
         if trial.status != Trial.PAUSED:
@@ -163,16 +163,6 @@ class AsyncHyperband(StudyScheduler):
 
     def _gone(self, name: str, height: int) -> bool:
         """Whether a trial that waited at this height has ended, or has been resumed since it was offered to Ray."""
-        if name not in self._trials or self._place[name][1] != height + 1:
+        if name not in self._trials or self._trials[name].is_finished() or self._place[name][1] != height + 1:
             return True
         return name in self._offered and self._trials[name].status != Trial.PAUSED
-
-    def _end(self, controller: Any) -> None:
-        """Stop what is paused when nothing can change any more."""
-        if controller.search_alg is None or not controller.search_alg.is_finished():
-            return
-        live = self.live()
-        if live and all(trial.status == Trial.PAUSED for trial in live):
-            for trial in live:
-                self.stopped_early.add(trial.trial_id)
-                controller.stop_trial(trial)

@@ -66,7 +66,7 @@ class Saved(NamedTuple):
 
     Attributes:
         paused: The ids of the trials that were paused.
-        begun: The ids of those that ran, then of those that were about to, in the order in which they were due.
+        begun: The ids of those that ran, in the order in which they were due.
         ended: The ids of those that had ended.
         state: All fields, pickled, with ids in place of the trials.
     """
@@ -139,6 +139,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self._seen: dict[str, Seen] = {}
         self._saved: Saved | None = None
         self._readded: dict[str, Trial] = {}
+        self._host: Any = None
         self._queue: dict[str, None] = {}
         self._pending: dict[str, None] = {}
         self._first: list[str] = []
@@ -209,6 +210,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
                 )
         if self._saved is not None:
             self._readded[trial.trial_id] = trial
+            self._host = tune_controller
             if trial.status == Trial.PENDING and trial.trial_id in self._saved.paused:
                 trial.set_status(Trial.PAUSED)  # Ray would start it at once, before its promotion
             elif trial.status == Trial.PENDING and trial.trial_id in self._saved.ended:
@@ -334,7 +336,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         pickler: Any = _Pickler(buffer)  # type: ignore[no-untyped-call] # of Ray, inherited
         pickler.dump(self.__dict__)
         paused = frozenset(name for name, trial in self._trials.items() if trial.status == Trial.PAUSED)
-        begun = [name for status in (Trial.RUNNING, Trial.PENDING) for name in self._queue if self._is(name, status)]
+        begun = [name for name in self._queue if self._is(name, Trial.RUNNING)]
         ended = frozenset(self._known - self._trials.keys())
         return Saved(paused, tuple(begun), ended, buffer.getvalue())._asdict()
 
@@ -356,6 +358,24 @@ class StudyScheduler(TrialScheduler, abc.ABC):
                 "report with `tune.report(..., checkpoint=...)` or write `save_checkpoint`, or use asha"
             )
             raise StudyError(self.fault)
+
+    @final
+    def wake(self) -> None:
+        """Load what was restored. Ray has added all trials again when it first asks for a new one."""
+        self._finish_restore(self._host)
+
+    @final
+    def end_paused(self, controller: Any) -> None:
+        """Stop what is paused if nothing can change any more: no trial runs, and no other will come."""
+        live = self.live()
+        if (
+            controller.search_alg is not None
+            and controller.search_alg.is_finished()
+            and all(trial.status == Trial.PAUSED for trial in live)
+        ):
+            for trial in live:
+                self.stopped_early.add(trial.trial_id)
+                controller.stop_trial(trial)
 
     @final
     def live(self) -> list[Trial]:
@@ -449,6 +469,7 @@ class StudySearcher(Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         """A new config, unless paused trials come first or enough trials are there; none where all crash."""
+        self.scheduler.wake()
         if self.scheduler.hopeless():
             return Searcher.FINISHED
         if self.scheduler.waiting() or self.scheduler.full():
