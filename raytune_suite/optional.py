@@ -46,3 +46,13 @@ def require(module: str, extra: str) -> ModuleType:
 def available(extra: str) -> bool:
     """Whether every module of an extra is installed (they are not imported)."""
     return all(importlib.util.find_spec(module) is not None for module in EXTRAS[extra])
+
+
+def require_extra(extra: str, what: str) -> None:
+    """Refuse `what` if it needs the packages of an extra that is not installed, before any trial fails for want of it.
+
+    Raises:
+        MissingPackageError: Saying what to install.
+    """
+    if not available(extra):
+        raise MissingPackageError(f"{what} needs more packages: pip install 'raytune-suite[{extra}]'")

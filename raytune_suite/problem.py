@@ -11,7 +11,7 @@ from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError
 from raytune_suite.execution.ray_backend import check_trainable
 from raytune_suite.execution.seeds import SEED
-from raytune_suite.optional import EXTRAS, require
+from raytune_suite.optional import require_extra
 from raytune_suite.types import check_mode
 from raytune_suite.workloads import Workload
 from raytune_suite.workloads import workload as find_workload
@@ -124,8 +124,8 @@ def of_workload(
     if given:
         raise ArgumentError(f"`{given[0]}` and `workload` are both given, but the workload brings its own")
     found = find_workload(workload) if isinstance(workload, str) else workload
-    for module in EXTRAS[found.extra] if found.extra else ():
-        require(module, extra=str(found.extra))
+    if found.extra is not None:
+        require_extra(found.extra, f"workload {found.name!r}")
     problem = make_problem(
         found.trainable,
         found.space,

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shlex
 import signal
 import subprocess
@@ -11,23 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from raytune_suite import cli, tuning
-from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
-from raytune_suite.methods import METHODS
-from raytune_suite.schedulers import SCHEDULERS
-from raytune_suite.searchers import SEARCHERS
-from raytune_suite.workloads import WORKLOADS
+from raytune_suite.cli import running
+from raytune_suite.errors import StudyError, StudyInterrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
 RUN = ["run", "live/digits-mlp", "--tuning-seeds", "0", "--test-seeds", "5,6", "--budget", "2"]
-REGISTERED: dict[str, Iterable[str]] = {
-    "methods": METHODS,
-    "searchers": SEARCHERS,
-    "schedulers": SCHEDULERS,
-    "workloads": WORKLOADS,
-}
+SIMULATED = ["--engine", "simulated"]
 
 
 def python(*arguments: str) -> str:
@@ -36,65 +26,6 @@ def python(*arguments: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@pytest.mark.parametrize("what", REGISTERED)
-def test_list_has_one_line_for_each_that_starts_with_its_name(what: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["list", what]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(REGISTERED[what])
-    assert all(len(line.split("  ", 1)[1].strip()) > 1 for line in lines)
-
-
-def test_every_cluster_file_is_listed_with_its_first_comment(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["list", "clusters"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == sorted(path.stem for path in cli.clusters_folder().glob("*.yaml"))
-    assert lines
-    for line in lines:
-        name, summary = line.split(maxsplit=1)
-        assert (cli.clusters_folder() / f"{name}.yaml").read_text().startswith(f"# {summary}\n")
-
-
-@pytest.mark.parametrize("what", cli.LISTS)
-def test_list_as_json(what: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["list", what, "--format", "json"]) == 0
-    entries = json.loads(capsys.readouterr().out)
-    assert all(entry["name"] and entry["summary"] for entry in entries)
-
-
-def test_list_tells_what_the_classes_declare() -> None:
-    entries = {entry["name"]: entry for entry in cli.list_methods()}
-    for name, recipe in METHODS.items():
-        searcher, scheduler = SEARCHERS[recipe.searcher], SCHEDULERS[recipe.scheduler]
-        needs = " ".join(entries[name]["needs"])
-        assert ("max_t" in needs) == scheduler.ladder
-        assert ("checkpoints" in needs) == scheduler.pauses
-        for extra in (searcher.extra, scheduler.extra):
-            assert extra is None or f"raytune-suite[{extra}] (installed)" in needs
-        assert set(entries[name]["serves"]) == searcher.features & scheduler.features
-
-
-def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("raytune_suite.optional.available", lambda _extra: False)
-    assert cli.needed_extra("torch") == "raytune-suite[torch] (not installed)"
-    with pytest.raises(RaytuneSuiteError, match=r"pip install 'raytune-suite\[torch\]'"):
-        cli.require_extra("live/digits-mlp", "torch")
-
-
-def test_help_is_quick_since_it_imports_neither_ray_nor_numpy() -> None:
-    program = """
-import sys
-from raytune_suite.cli import main
-try:
-    main(["run", "--help"])
-except SystemExit as ended:
-    assert ended.code == 0
-print({"ray", "torch", "numpy", "pandas", "rich"} & set(sys.modules))
-"""
-    printed = python("-c", program)
-    assert printed.splitlines()[-1] == "set()"
-    assert "examples:" in printed
 
 
 @pytest.mark.parametrize(
@@ -111,6 +42,11 @@ print({"ray", "torch", "numpy", "pandas", "rich"} & set(sys.modules))
         (["run", "live/digits-mlp", "--plot", "study.txt"], ".png, .svg, .pdf"),
         (["run", "live/digits-mlp", "--resume"], "`resume` needs `name`"),
         (["run", "live/digits-mlp", "--resume", "--name", "never-begun"], "no study named 'never-begun'"),
+        (["run", "live/digits-mlp", "--workers", "2"], "`--workers` has no meaning for the engine 'ray'"),
+        (["run", "synthetic/mfh3", *SIMULATED, "--gpus", "1"], "`--gpus` has no meaning for the engine 'simulated'"),
+        (["run", "synthetic/mfh3", *SIMULATED, "--workers", "0"], "`workers` is 0"),
+        (["run", "synthetic/mfh3", *SIMULATED, "--method", "pbt"], "copies and changes trainings"),
+        (["run", "synthetic/mfh3", *SIMULATED, "--resume", "--name", "a"], "a simulated study is not resumed"),
     ],
 )
 def test_an_error_is_one_message_and_status_2(
@@ -160,18 +96,47 @@ def test_a_study_that_ended_early_tells_the_whole_command_that_goes_on(
     assert first == second
 
 
+@pytest.mark.parametrize("error", [StudyInterrupted("interrupted"), StudyError("all 3 trials have failed")])
+def test_a_simulated_study_does_not_go_on(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(**_arguments: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(tuning, "tune", ended)
+    assert cli.main(["run", "synthetic/branin", *SIMULATED]) != 0
+    message = capsys.readouterr().err
+    assert str(error) in message
+    assert "To go on" not in message
+
+
+def test_a_missing_extra_is_told_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("raytune_suite.optional.available", lambda _extra: False)
+    assert cli.main([*RUN, "--storage-path", str(tmp_path)]) == 2
+    message = "workload 'live/digits-mlp' needs more packages: pip install 'raytune-suite[torch]'"
+    assert capsys.readouterr().err == f"raytune-suite: {message}\n"
+
+
 def test_values_and_seeds() -> None:
-    assert cli.assignment("eta=4") == ("eta", 4)
-    assert cli.assignment("kind=fast") == ("kind", "fast")
-    assert cli.assignment("quote=a=b") == ("quote", "a=b")
-    assert cli.seeds("0-2, 7") == [0, 1, 2, 7]
-    assert cli.seeds("none") == []
+    assert running.assignment("eta=4") == ("eta", 4)
+    assert running.assignment("kind=fast") == ("kind", "fast")
+    assert running.assignment("quote=a=b") == ("quote", "a=b")
+    assert running.seeds("0-2, 7") == [0, 1, 2, 7]
+    assert running.seeds("none") == []
 
 
-def test_a_table_has_straight_columns() -> None:
-    assert cli.aligned([["a", "1", ""], ["long", "20", "x"]]) == "a     1\nlong  20  x"
-    assert cli.aligned([]) == ""
-    assert [cli.cell(value) for value in (0.123456, 3, "relu", float("nan"), None)] == ["0.1235", "3", "relu", "", ""]
+def test_a_simulated_run_tells_the_best_config_in_virtual_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["run", "synthetic/branin", *SIMULATED, "--workers", "2", "--budget", "2", "--test-seeds", "5"]
+    assert cli.main([*command, "--storage-path", str(tmp_path), "--name", "study"]) == 0
+    printed = capsys.readouterr().out
+    for words in ("asha tried", "s of simulated time", "best config", "gap ", str(tmp_path / "study")):
+        assert words in printed
+    assert (tmp_path / "study" / "decisions.parquet").exists()
+    assert "Simulation(workers=2" in (tmp_path / "study" / "study.json").read_text()
 
 
 def test_run_tells_the_best_config_and_its_test_scores_and_draws(tmp_path: Path) -> None:

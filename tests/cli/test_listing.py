@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from raytune_suite import cli
+from raytune_suite.cli import listing
+from raytune_suite.methods import METHODS
+from raytune_suite.schedulers import SCHEDULERS
+from raytune_suite.searchers import SEARCHERS
+from raytune_suite.workloads import WORKLOADS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+REGISTERED: dict[str, Iterable[str]] = {
+    "methods": METHODS,
+    "searchers": SEARCHERS,
+    "schedulers": SCHEDULERS,
+    "workloads": WORKLOADS,
+}
+
+
+@pytest.mark.parametrize("what", REGISTERED)
+def test_list_has_one_line_for_each_that_starts_with_its_name(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list", what]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(REGISTERED[what])
+    assert all(len(line.split("  ", 1)[1].strip()) > 1 for line in lines)
+
+
+def test_every_cluster_file_is_listed_with_its_first_comment(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list", "clusters"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(path.stem for path in listing.clusters_folder().glob("*.yaml"))
+    assert lines
+    for line in lines:
+        name, summary = line.split(maxsplit=1)
+        assert (listing.clusters_folder() / f"{name}.yaml").read_text().startswith(f"# {summary}\n")
+
+
+@pytest.mark.parametrize("what", listing.LISTS)
+def test_list_as_json(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list", what, "--format", "json"]) == 0
+    entries = json.loads(capsys.readouterr().out)
+    assert all(entry["name"] and entry["summary"] for entry in entries)
+
+
+def test_list_tells_what_the_classes_declare() -> None:
+    entries = {entry["name"]: entry for entry in listing.methods()}
+    for name, recipe in METHODS.items():
+        searcher, scheduler = SEARCHERS[recipe.searcher], SCHEDULERS[recipe.scheduler]
+        needs = " ".join(entries[name]["needs"])
+        assert ("max_t" in needs) == scheduler.ladder
+        assert ("checkpoints" in needs) == scheduler.pauses
+        for extra in (searcher.extra, scheduler.extra):
+            assert extra is None or f"raytune-suite[{extra}] (installed)" in needs
+        assert set(entries[name]["serves"]) == searcher.features & scheduler.features
+
+
+def test_whether_an_extra_is_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert listing.needed_extra("torch") == "raytune-suite[torch] (installed)"
+    monkeypatch.setattr("raytune_suite.optional.available", lambda _extra: False)
+    assert listing.needed_extra("torch") == "raytune-suite[torch] (not installed)"
+
+
+def test_a_table_has_straight_columns() -> None:
+    assert listing.aligned([["a", "1", ""], ["long", "20", "x"]]) == "a     1\nlong  20  x"
+    assert listing.aligned([]) == ""
