@@ -34,6 +34,49 @@ def test_the_published_table() -> None:
     ]
 
 
+def test_the_first_rungs_of_hpbandster() -> None:
+    """floor(5 / (s + 1)) * 3^s for s = 4..0: 1 * 81, 1 * 27, 1 * 9, 2 * 3, 5 * 1."""
+    assert rungs.hyperband(1, 81, 3, "hpbandster") == [
+        [(81, 1), (27, 3), (9, 9), (3, 27), (1, 81)],
+        [(27, 3), (9, 9), (3, 27), (1, 81)],
+        [(9, 9), (3, 27), (1, 81)],
+        [(6, 27), (2, 81)],
+        [(5, 81)],
+    ]
+
+
+def test_the_table_of_five_powers_of_three() -> None:
+    """n = ceil(6 * 3^s / (s + 1)) for s = 5..0: 243, 97.2 -> 98, 40.5 -> 41, 18, 9, 6."""
+    assert rungs.hyperband(1, 243, 3) == [
+        [(243, 1), (81, 3), (27, 9), (9, 27), (3, 81), (1, 243)],
+        [(98, 3), (32, 9), (10, 27), (3, 81), (1, 243)],
+        [(41, 9), (13, 27), (4, 81), (1, 243)],
+        [(18, 27), (6, 81), (2, 243)],
+        [(9, 81), (3, 243)],
+        [(6, 243)],
+    ]
+
+
+def test_the_table_of_three_powers_of_ten() -> None:
+    """n = ceil(4 * 10^s / (s + 1)) for s = 3..0: 1000, 133.3 -> 134, 20, 4."""
+    assert rungs.hyperband(1, 1000, 10) == [
+        [(1000, 1), (100, 10), (10, 100), (1, 1000)],
+        [(134, 10), (13, 100), (1, 1000)],
+        [(20, 100), (2, 1000)],
+        [(4, 1000)],
+    ]
+
+
+def test_one_level_is_one_config_at_it() -> None:
+    assert rungs.hyperband(7, 7, 3) == [[(1, 7)]]
+    assert rungs.geometric(7, 7, 3) == (7.0,)
+
+
+def test_unknown_sizes_are_refused_by_name() -> None:
+    with pytest.raises(ArgumentError, match="`sizes` is 'large'"):
+        rungs.hyperband(1, 9, 3, "large")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("min_t", "max_t", "eta", "levels"),
     [

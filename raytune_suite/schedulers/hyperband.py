@@ -120,8 +120,9 @@ class Hyperband(StudyScheduler):
         return self._trials[self._ready[0]] if self._ready else None
 
     def waiting(self) -> bool:
-        """Whether promoted trials are still paused."""
-        return any(self._is(name, Trial.PAUSED) for name in self._ready)
+        """Whether promoted trials are still paused, or a rung has just been completed and is to be settled first."""
+        complete = [bracket.members for bracket in self.brackets if not bracket.open and self._complete(bracket)]
+        return any(self._is(name, Trial.PAUSED) for names in (self._ready, *complete) for name in names)
 
     def debug_string(self) -> str:
         """How many brackets are open, and where."""

@@ -140,3 +140,77 @@ def test_a_trainable_that_loses_its_state_is_told_of() -> None:
 def test_the_state_is_told_in_a_line() -> None:
     controller = study(9, max_t=9).run(3)
     assert controller.scheduler.debug_string() == "Hyperband: 1 brackets opened, running: 3/4 at 1"
+
+
+@pytest.mark.parametrize(
+    ("max_t", "eta", "sizes"), [(81, 3, "hpbandster"), (243, 3, "paper"), (100, 10, "paper"), (10, 2.5, "paper")]
+)
+def test_other_ladders_are_trained_exactly_too(max_t: int, eta: float, sizes: Any) -> None:
+    """In the order of the table; what is trained further counts on each rung below."""
+    plan = rungs.hyperband(1, max_t, eta, sizes)[-3:]
+    controller = study(sum(bracket[0].configs for bracket in plan), max_t=max_t, eta=eta, sizes=sizes)
+    controller.scheduler.plans = plan  # the last three brackets
+    far = reached(controller.run())
+    first = 0
+    for bracket in plan:
+        numbers = range(first, first + bracket[0].configs)
+        assert [sum(far[n] >= rung.resource for n in numbers) for rung in bracket] == [r.configs for r in bracket]
+        first += bracket[0].configs
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_checkpoint_that_cannot_be_written_holds_nobody_up(workers: int) -> None:
+    controller = study(17, max_t=9, setup={"workers": workers})
+    failed = 0
+    while not controller.finished:
+        controller.step()
+        saving = [event[3] for event in controller._events if event[2] == "saved"]
+        if saving and failed < 4:
+            failed += 1
+            controller._fail(saving[0])
+    assert all(trial.is_finished() for trial in controller.trials)
+
+
+@pytest.mark.parametrize("save_each", [True, False])
+@pytest.mark.parametrize("name", ["hyperband", "bohb", "kde+asha", "async-hyperband", "kde+async-hyperband"])
+def test_a_study_killed_anywhere_decides_the_same(name: str, save_each: bool) -> None:
+    """After any event, checkpoints half written and promotions not yet begun among them."""
+
+    def fresh() -> Controller:
+        soon: dict[str, Any] = {"min_points": 3} if "kde" in name or name == "bohb" else {}
+        method = make_method(name, SPACE, metric=METRIC, mode="min", max_t=9, **soon)
+        config = method.tune_config(num_samples=20)
+        setup = Setup(SPACE, samples=20, snapshots=True, save_each=save_each)
+        return start(config.search_alg, config.scheduler, setup)
+
+    calm = fresh().run()
+    for steps in range(5, len(calm.log), 13):
+        first = fresh()
+        for _ in range(steps):
+            first.step()
+        again = revive(first.kill()).run()
+        assert list(dict.fromkeys(first.log + again.log)) == list(dict.fromkeys(calm.log)), steps
+        assert all(trial.is_finished() for trial in again.trials)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_max_concurrent_is_kept_after_a_restore_too(workers: int) -> None:
+    first = study(17, max_t=9, max_concurrent=2, setup={"workers": workers, "snapshots": True}).run(25)
+    again = revive(first.kill()).run()
+    assert max(first.most_running, again.most_running) <= 2
+
+
+def test_a_restored_study_asks_for_nothing_before_what_was_promoted() -> None:
+    """Ray asks for a trial before it asks the scheduler anything."""
+    calm = study(17, max_t=9, max_concurrent=1, setup={"snapshots": True}).run()
+    first = study(17, max_t=9, max_concurrent=1, setup={"snapshots": True}).run(9).settle()
+    again = revive(first.kill())
+    assert again.search_alg.next_trial() is None
+    assert first.log + again.run().log == calm.log
+
+
+def test_with_one_worker_promotions_come_before_the_next_bracket() -> None:
+    controller = study(12, max_t=9, max_concurrent=1).run()
+    order = list(dict.fromkeys(report.number for report in controller.log if report.iteration in (3, 9)))
+    assert order.index(9) == 3, "the first of the second bracket, after the three that were promoted"
+    assert [report.iteration for report in controller.log].index(9) < [r.number for r in controller.log].index(9)

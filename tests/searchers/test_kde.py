@@ -267,20 +267,17 @@ def test_with_hyperband_it_sees_results_at_the_full_fidelity() -> None:
     assert 9 in searcher._levels
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("min_points", 0),
-        ("min_points", 1.5),
-        ("candidates", 0),
-        ("top_fraction", -0.1),
-        ("top_fraction", 1.1),
-        ("random_fraction", 2),
-        ("bandwidth_factor", 0),
-        ("min_bandwidth", -1),
-        ("min_bandwidth", math.inf),
-    ],
-)
+BAD: dict[str, list[Any]] = {
+    "min_points": [0, 1.5],
+    "candidates": [0],
+    "top_fraction": [-0.1, 1.1],
+    "random_fraction": [2],
+    "bandwidth_factor": [0],
+    "min_bandwidth": [-1, math.inf],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
 def test_bad_arguments_are_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(ArgumentError, match=f"`{name}` is {value}"):
         KDESearcher(space=SMOOTH, **{**COMMON, name: value})
