@@ -6,15 +6,15 @@ there. The very first bracket is plain successive halving from random configs. E
 of DE/rand/1/bin: its parents are the best of the fidelity below in its bracket, and it takes its target's place unless
 it is worse. A free worker gets the next config of the oldest bracket that has one, or opens a bracket; it never waits.
 
-Where the package dehb 0.1.2 differs: there all brackets of the first iteration promote, by a global counter that
-parallel runs advance early; the first population is not evaluated as it is; evaluations in flight are lost on a
-restore. `sizes="hpbandster"` gives its numbers of configs.
+Where the package dehb 0.1.2 differs: there the whole first iteration promotes, until a global counter, which parallel
+runs advance early, says that it is over; the first population is not evaluated as it is; evaluations in flight are lost
+on a restore. `promotions="first-iteration"` and `sizes="hpbandster"` are its ways, without these faults.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Unpack, final
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Unpack, final, get_args
 
 import numpy as np
 
@@ -26,10 +26,16 @@ from raytune_suite.spaces import FEATURES
 from raytune_suite.types import FIDELITY, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from raytune_suite.rungs import Rung, Sizes
     from raytune_suite.searchers._evolution import Vector
     from raytune_suite.spaces import Space
     from raytune_suite.types import Config, Observation
+
+
+Promotions = Literal["first-bracket", "first-iteration"]
+"""Which brackets promote their best unchanged."""
 
 
 class Member(NamedTuple):
@@ -39,20 +45,21 @@ class Member(NamedTuple):
         vector: Its point in the unit cube.
         slot: Its place in the subpopulation, where its target is.
         donor: The paused trial that trains it further, or None for a new one.
+        config: What it decodes to, where the user gave it.
     """
 
     vector: Vector
     slot: int
     donor: str | None = None
+    config: Config | None = None
 
 
 class Trained(NamedTuple):
-    """A member that has reached its rung: its loss, its trial, and whether that is paused and could go on."""
+    """A member that has reached its rung: its loss and its trial."""
 
     member: Member
     loss: float
     trial_id: str
-    paused: bool
 
 
 @dataclass(eq=False)
@@ -61,9 +68,8 @@ class Bracket:
 
     Attributes:
         plan: Its rungs, the lowest first.
-        plain: Whether it is plain successive halving; else its configs are evolved.
-        waiting: The members of the current rung that are yet to be handed out; of an evolving bracket only those that
-            were handed out in vain.
+        promotes: Whether it takes its best along unchanged, as plain successive halving does.
+        waiting: The members of the current rung that are made and yet to be handed out.
         unmade: How many members of the current rung are yet to be evolved.
         size: How many members the current rung has.
         rung: The index of the current rung.
@@ -71,7 +77,7 @@ class Bracket:
     """
 
     plan: list[Rung]
-    plain: bool
+    promotes: bool
     waiting: list[Member]
     unmade: int
     size: int
@@ -83,20 +89,20 @@ class Bracket:
         """The resource of the current rung."""
         return self.plan[self.rung].resource
 
-    def advance(self, *, resume: bool) -> bool:
+    def advance(self, donors: Collection[str]) -> bool:
         """Go to the next rung; False if there is none.
 
-        A plain bracket takes its best along, ties in the order of their slots.
+        If it promotes, then of ties the one of the lower slot; those among the `donors` go on as they are.
         """
         if self.rung + 1 == len(self.plan):
             return False
         self.rung += 1
         self.size = self.unmade = self.plan[self.rung].configs
-        if self.plain:
+        if self.promotes:
             by_trial = {done.trial_id: done for done in sorted(self.trained, key=lambda done: done.member.slot)}
             best = rungs.survivors({name: done.loss for name, done in by_trial.items()}, self.size)
             self.waiting = [
-                Member(by_trial[name].member.vector, slot, name if resume and by_trial[name].paused else None)
+                by_trial[name].member._replace(slot=slot, donor=name if name in donors else None)
                 for slot, name in enumerate(best)
             ]
             self.size, self.unmade = len(best), 0
@@ -122,6 +128,7 @@ class DEHBSearcher(AskTellSearcher):
         min_t: int = 1,
         eta: float = 3,
         sizes: Sizes = "paper",
+        promotions: Promotions = "first-bracket",
         mutation_factor: float = 0.5,
         crossover_probability: float = 0.5,
         resume: bool = False,
@@ -129,7 +136,9 @@ class DEHBSearcher(AskTellSearcher):
     ) -> None:
         """`min_t` is the least resource of a rung, `eta` the reduction factor; `sizes` see `rungs.hyperband`.
 
-        With `resume`, a config that the first bracket promotes goes on from its checkpoint; the paper trains it anew.
+        `promotions` says which brackets promote their best unchanged, before evolution takes over: only the very first
+        one, or all of the first iteration. With `resume`, a promoted config goes on from its checkpoint; the paper
+        trains it anew.
 
         Raises:
             ArgumentError: If an argument cannot be used, or `max_t` is missing.
@@ -141,50 +150,50 @@ class DEHBSearcher(AskTellSearcher):
             raise ArgumentError(f"`mutation_factor` is {mutation_factor!r}, but must be above 0 and at most 2")
         if not 0 <= crossover_probability <= 1:
             raise ArgumentError(f"`crossover_probability` is {crossover_probability!r}, but must be from 0 to 1")
+        if promotions not in get_args(Promotions):
+            raise ArgumentError(f"`promotions` is {promotions!r}, but must be one of {', '.join(get_args(Promotions))}")
         self.plans = rungs.hyperband(min_t, max_t, eta, sizes)
+        self._promoting = 1 if promotions == "first-bracket" else len(self.plans)
         self.mutation_factor, self.crossover_probability = mutation_factor, crossover_probability
         self.resume = resume
         self.verdicts: list[Verdict] = []
         self._brackets: list[Bracket] = []
         self._opened = 0
         self._jobs: dict[str, tuple[Bracket, Member]] = {}
-        args["levels"] = [rung.resource for rung in self.plans[0]]
+        args["levels"] = None  # one report may pass several
         super().__init__(**args)
 
     def setup(self, space: Space) -> None:
         """Draw the populations; the configs to evaluate first take the first places of the lowest one."""
-        if FIDELITY in space.names or FIDELITY in space.constants:
+        if FIDELITY in {path.split("/")[0] for path in (*space.names, *space.constants)}:
             raise SpaceError(f"the space has an entry {FIDELITY!r}, where the searcher writes the fidelity: rename it")
         sizes: dict[int, int] = {}
         for rung in (rung for plan in self.plans for rung in plan):
             sizes[rung.resource] = max(rung.configs, sizes.get(rung.resource, 0))
         self._cube = space
         self._populations = {level: de.Population.random(size, len(space), self.rng) for level, size in sizes.items()}
-        lowest = self._populations[self.plans[0][0].resource].vectors
-        self._given, self._first = dict(enumerate(self._first)), []
-        if len(self._given) > len(lowest):
+        first = self.plans[0][0]  # where `eta` is small, a later bracket may have more configs there
+        lowest = self._populations[first.resource].vectors[: first.configs]
+        if len(self._first) > len(lowest):
             raise ArgumentError(
-                f"`points_to_evaluate` has {len(self._given)} configs, but the first rung {len(lowest)}"
+                f"`points_to_evaluate` has {len(self._first)} configs, but the first rung {len(lowest)}"
             )
-        for slot, config in self._given.items():
+        for slot, config in enumerate(self._first):
             units = space.encode(config)
             lowest[slot] = np.where(np.isnan(units), lowest[slot], units)
+        given, self._first = dict(enumerate(self._first)), []
+        self._initial = [Member(vector, slot, config=given.get(slot)) for slot, vector in enumerate(lowest.copy())]
 
-    def ask(self) -> Config | None:
-        """The next config and its fidelity; None where a paused trial is to go on instead."""
+    def ask(self) -> Config:
+        """The next config and its fidelity."""
         bracket = next((one for one in self._brackets if one.waiting or one.unmade), None) or self._open()
         if bracket.waiting:
             member = bracket.waiting.pop(0)
         else:
             bracket.unmade -= 1
             member = self._evolve(bracket)
-        self._jobs[member.donor or self.asking] = (bracket, member)
-        if member.donor is not None:
-            self.verdicts.append(Verdict(member.donor, bracket.fidelity))
-            return None
-        first = bracket.plain and bracket.rung == 0
-        config = self._given.get(member.slot) if first else None
-        return {**(config or self._cube.decode(member.vector)), FIDELITY: bracket.fidelity}
+        self._jobs[self.asking] = (bracket, member)
+        return {**(member.config or self._cube.decode(member.vector)), FIDELITY: bracket.fidelity}
 
     def tell(self, observation: Observation) -> None:
         """Take the loss of a config that has reached its fidelity, or has ended before."""
@@ -193,8 +202,8 @@ class DEHBSearcher(AskTellSearcher):
             return
         bracket, member = self._jobs.pop(name)
         self._populations[bracket.fidelity].select(member.slot, member.vector, observation.loss)
-        bracket.trained.append(Trained(member, observation.loss, name, paused))
-        if paused and not bracket.plain:
+        bracket.trained.append(Trained(member, observation.loss, name))
+        if paused and not bracket.promotes:
             self.verdicts.append(Verdict(name, None))
         if len(bracket.trained) == bracket.size:
             self._finish_rung(bracket)
@@ -207,26 +216,22 @@ class DEHBSearcher(AskTellSearcher):
 
     def _open(self) -> Bracket:
         plan = self.plans[self._opened % len(self.plans)]
-        plain, size = self._opened == 0, plan[0].configs
-        waiting = [
-            Member(vector, slot)
-            for slot, vector in enumerate(self._populations[plan[0].resource].vectors[:size])
-            if plain
-        ]
-        self._brackets.append(Bracket(plan, plain, waiting, unmade=size - len(waiting), size=size))
+        size, promotes = plan[0].configs, self._opened < self._promoting
+        waiting, self._initial = self._initial, []
+        self._brackets.append(Bracket(plan, promotes, waiting, unmade=size - len(waiting), size=size))
         self._opened += 1
         return self._brackets[-1]
 
     def _finish_rung(self, bracket: Bracket) -> None:
-        """Take the bracket to its next rung; what it does not take along ends."""
-        trained = bracket.trained
-        if not bracket.advance(resume=self.resume):
+        """Take the bracket to its next rung; what is paused goes on there or ends."""
+        paused = [one.trial_id for one in bracket.trained if bracket.promotes and one.trial_id in self._live]
+        if not bracket.advance(paused if self.resume else ()):
             self._brackets.remove(bracket)
-        if bracket.plain:
-            donors = {member.donor for member in bracket.waiting}
-            self.verdicts += [
-                Verdict(one.trial_id, None) for one in trained if one.paused and one.trial_id not in donors
-            ]
+        going = {member.donor: member for member in bracket.waiting if member.donor is not None}
+        bracket.waiting = [member for member in bracket.waiting if member.donor is None]
+        self._jobs |= {name: (bracket, member) for name, member in going.items()}
+        self.verdicts += [Verdict(name, None) for name in paused if name not in going]
+        self.verdicts += [Verdict(name, bracket.fidelity) for name in going]
 
     def _evolve(self, bracket: Bracket) -> Member:
         """A trial vector for the next target of the rung's fidelity.
