@@ -84,7 +84,7 @@ def figures(ms: dict[str, dict[int, float]], methods: list[str], sizes: list[int
 
 def show(ms: dict[str, dict[int, float]], versions: dict[str, str], sizes: list[int]) -> None:
     """Print the table."""
-    table = Table(title=f"CPU milliseconds per ask and tell, by observations (Python {platform.python_version()})")
+    table = Table(title=f"CPU ms per ask and tell, by observations; Python {platform.python_version()}")
     for column in ("", "version", *map(str, sizes)):
         table.add_column(column, justify="left" if column in {"", "version"} else "right")
     for name, took in ms.items():
