@@ -111,6 +111,8 @@ def as_number(value: Any) -> float | None:
 
     NaN and infinities are numbers here. Booleans are not: a metric of True is nearly always a mistake.
     """
+    if type(value) is float:  # nearly always
+        return value
     if isinstance(value, bool) or value is None or isinstance(value, (str, bytes)):
         return None
     try:

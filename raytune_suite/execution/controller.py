@@ -11,19 +11,17 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, final
 
 from ray.exceptions import RayActorError
 from ray.train._internal.session import _FutureTrainingResult, _TrainingResult
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
-from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter
-from ray.tune.utils import flatten_dict
 
 from raytune_suite.errors import StudyError
 from raytune_suite.execution.clock import Clock
+from raytune_suite.execution.stint import Checkpoint, Fault, Stint, flat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, KeysView, Sequence
@@ -48,50 +46,6 @@ _CRASHED: Any = object()
 """What a training answers that has raised."""
 
 
-class Fault(NamedTuple):
-    """A worker is lost.
-
-    What is due at that very time is lost with it. As on Ray the trial on it goes on from its last checkpoint, if
-    `max_failures` allows that; a preempted worker is no failure.
-
-    Attributes:
-        time: When, in virtual seconds.
-        worker: Which, from 0. A trial starts on the free worker with the lowest number.
-        back: After how many seconds it is there again; infinity for never.
-        preempted: Whether the cluster took it away on purpose.
-    """
-
-    time: float
-    worker: int
-    back: float = 0.0
-    preempted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What a trial goes on from."""
-
-    state: Any
-    iteration: int
-    seconds: float
-
-
-@dataclass(slots=True, eq=False)
-class Stint:
-    """A trial on a worker, from its start there until it leaves."""
-
-    trial: Trial
-    worker: int
-    training: Any = None
-    iteration: int = 0
-    seconds: float = 0.0
-    since_restore: int = 0
-    seconds_since_restore: float = 0.0
-    due: float = 0.0
-    last: dict[str, Any] = field(default_factory=dict)
-    decision: str | None = None
-
-
 class _Saved(_FutureTrainingResult):
     """A checkpoint that is there already, in place of Ray's future; None where nothing could be saved."""
 
@@ -100,18 +54,6 @@ class _Saved(_FutureTrainingResult):
 
     def resolve(self, block: bool = True) -> _TrainingResult | None:  # noqa: ARG002 - Ray's signature
         return self.result
-
-
-def pending_depth(search_alg: Any, workers: int) -> int:
-    """How many trials Ray asks for in advance (TC `_get_max_pending_trials`), its environment variable left out."""
-    if isinstance(search_alg, BasicVariantGenerator):
-        return max(200, int(workers * 1.1))
-    searcher = getattr(search_alg, "searcher", None)
-    while searcher is not None:
-        if isinstance(searcher, ConcurrencyLimiter):
-            return int(searcher.max_concurrent)
-        searcher = getattr(searcher, "searcher", None)
-    return 1
 
 
 @final
@@ -134,6 +76,7 @@ class Controller:
         workers: int,
         max_pending: int,
         clock: Clock[tuple[Callable[..., None], Any]] | None = None,
+        checkpoint_every: int = 0,
         stopper: Any = None,
         time_limit: float | None = None,
         callbacks: Sequence[Callback] = (),
@@ -144,7 +87,7 @@ class Controller:
         self.clock: Clock[tuple[Callable[..., None], Any]] = Clock() if clock is None else clock
         self.trials: list[Trial] = []
         self.training_s = 0.0
-        self._max_pending = max_pending
+        self._max_pending, self._checkpoint_every = max_pending, checkpoint_every
         self._stopper, self._time_limit = stopper, math.inf if time_limit is None else time_limit
         self._hooks = {name: _overridden(name, callbacks) for name in _HOOKS}
         self._live: dict[Trial, None] = {}
@@ -234,7 +177,8 @@ class Controller:
 
     def step(self) -> None:
         """Ask for trials, start trials, and handle one event."""
-        self._call("on_step_begin")
+        if self._hooks["on_step_begin"]:
+            self._call("on_step_begin")
         self._fill()
         if not self.clock:
             self._fill()  # the first time may have stopped trials, so that there is room for others
@@ -249,7 +193,8 @@ class Controller:
         if self._stopper is not None and self._stopper.stop_all():
             self._stop_all()
         self._iteration += 1
-        self._call("on_step_end")
+        if self._hooks["on_step_end"]:
+            self._call("on_step_end")
 
     def _fill(self) -> None:
         """Start what can be started (TC `_maybe_update_trial_queue` and `_maybe_add_actors`, once per start)."""
@@ -308,7 +253,7 @@ class Controller:
         result = self._try(stint, stint.training.result)
         if result is _CRASHED:
             return
-        self._complete(stint, result)
+        stint.complete(result)
         flat_result = flat(result)
         if (self._stopper is not None and self._stopper(trial.trial_id, result)) or trial.should_stop(flat_result):
             decision = str(TrialScheduler.STOP)
@@ -323,26 +268,13 @@ class Controller:
         result["experiment_tag"] = trial.experiment_tag
         news = {"last_result": result, "last_result_time": self.clock.now, "_cached_json": None}
         trial.run_metadata.__dict__.update(news)  # past its slow `__setattr__`, which only drops the cache
-        if decision != TrialScheduler.PAUSE and trial.should_checkpoint():
+        due = self._checkpoint_every and stint.iteration % self._checkpoint_every == 0
+        if due and decision != TrialScheduler.PAUSE:
             self._schedule_trial_save(trial)
-        if trial.is_saving:
+        if trial.temporary_state.saving_to is not None:
             stint.decision = decision
         else:
             self._execute(stint, decision)
-
-    def _complete(self, stint: Stint, result: dict[str, Any]) -> None:
-        """Add what Ray adds, in virtual seconds."""
-        stint.iteration = result.setdefault("training_iteration", stint.iteration + 1)
-        stint.seconds += stint.due
-        stint.since_restore += 1
-        stint.seconds_since_restore += stint.due
-        result.setdefault("done", False)
-        result["time_this_iter_s"] = stint.due
-        result["time_total_s"] = stint.seconds
-        result["iterations_since_restore"] = stint.since_restore
-        result["time_since_restore"] = stint.seconds_since_restore
-        result["trial_id"] = stint.trial.trial_id
-        stint.last = result
 
     def _execute(self, stint: Stint, decision: str, *, after_save: bool = False) -> None:
         if decision == TrialScheduler.CONTINUE:
@@ -461,15 +393,6 @@ class Controller:
             counts[trial.status] = counts.get(trial.status, 0) + 1
         words = [f"{count} {status.lower()}" for status, count in counts.items()]
         return f"{', '.join(words) or 'no'} trials, {len(self._free)} idle workers, {len(self._lost)} lost ones"
-
-
-def flat(result: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a result that is flattened as Ray does it."""
-    for value in result.values():
-        if isinstance(value, dict):
-            flattened: dict[str, Any] = flatten_dict(result)
-            return flattened
-    return dict(result)
 
 
 def _overridden(name: str, callbacks: Sequence[Callback]) -> list[Any]:

@@ -78,6 +78,7 @@ class Curves:
         that is only paused and resumed. `time_attr` is the name under which the resource is reported.
         """  # noqa: D205 - the sentence does not fit into one line
         self._curve, self._time_attr = curve, time_attr
+        self._resource: tuple[Any, list[Any]] = (None, [])
 
     def start(self, config: Config) -> Training:
         """The training of a config."""
@@ -90,9 +91,13 @@ class Curves:
             StudyError: If its arrays do not have the same length.
         """
         curve = self._curve(config)
-        whole = bool((curve.resource == curve.resource.round()).all())
-        resource: list[Any] = curve.resource.astype(int).tolist() if whole else curve.resource.tolist()
-        columns = [(self._time_attr, resource), *((name, values.tolist()) for name, values in curve.metrics.items())]
+        if self._resource[0] is not curve.resource:  # all curves of a table have the same
+            whole = bool((curve.resource == curve.resource.round()).all())
+            self._resource = curve.resource, (curve.resource.astype(int) if whole else curve.resource).tolist()
+        columns = [
+            (self._time_attr, self._resource[1]),
+            *((name, values.tolist()) for name, values in curve.metrics.items()),
+        ]
         rows = _Rows(config, columns, curve.seconds.tolist())
         for name, values in columns:
             if len(values) != len(rows.seconds):

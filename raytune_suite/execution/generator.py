@@ -14,7 +14,7 @@ from typing import Any, final
 
 from ray import tune
 from ray.tune.experiment import Experiment, Trial
-from ray.tune.search import BasicVariantGenerator, Searcher, SearchGenerator
+from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher, SearchGenerator
 from ray.tune.utils import flatten_dict, merge_dicts
 
 from raytune_suite.errors import ArgumentError
@@ -90,6 +90,18 @@ def make_search(
     return search_alg
 
 
+def pending_depth(search_alg: Any, workers: int) -> int:
+    """How many trials Ray asks for in advance (its `_get_max_pending_trials`), its environment variable left out."""
+    if isinstance(search_alg, BasicVariantGenerator):
+        return max(200, int(workers * 1.1))
+    searcher = getattr(search_alg, "searcher", None)
+    while searcher is not None:
+        if isinstance(searcher, ConcurrencyLimiter):
+            return int(searcher.max_concurrent)
+        searcher = getattr(searcher, "searcher", None)
+    return 1
+
+
 class _Blank(Searcher):
     """Proposes the empty config."""
 
@@ -120,12 +132,15 @@ class TrialGenerator(SearchGenerator):
             self._finished = True
             return None
         config, given = own(suggested), experiment_spec["config"]
+        evaluated = (
+            flatten_dict(suggested) if any(isinstance(value, dict) for value in suggested.values()) else suggested
+        )
         if given:
             config = merge_dicts(given, config)
         self._counter += 1
         if self._template is None:
             self._template = self._make_template()
-        return derive(self._template, trial_id, config, flatten_dict(suggested), str(self._counter))
+        return derive(self._template, trial_id, config, dict(evaluated), str(self._counter))
 
     def _make_template(self) -> Trial:
         generator: Any = SearchGenerator(_Blank())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
+from ray.tune.schedulers import FIFOScheduler
+
 from raytune_suite import seeding
 from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
 
@@ -32,6 +34,7 @@ class StockScheduler(StudyScheduler):
         self.stock: Any = stock  # Ray's is untyped, and sees a view in place of its controller
         self._streams = seeding.GlobalStreams(self.seed, "scheduler", type(self).__name__)
         self._told = False
+        self._fifo = type(stock).choose_trial_to_run is FIFOScheduler.choose_trial_to_run
         self._tell_stock()
 
     @final
@@ -50,9 +53,11 @@ class StockScheduler(StudyScheduler):
 
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:
         """Pass on, with the metric as a plain float."""
-        value = loss if self._mode == "min" else -loss
-        with self._global_streams():
-            return str(self.stock.on_trial_result(self._view(controller), trial, {**result, str(self._metric): value}))
+        news = {**result, str(self._metric): loss if self._mode == "min" else -loss}
+        if not self.draws:
+            return str(self.stock.on_trial_result(self._view(controller), trial, news))
+        with self._streams.active():
+            return str(self.stock.on_trial_result(self._view(controller), trial, news))
 
     @final
     def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:
@@ -69,9 +74,9 @@ class StockScheduler(StudyScheduler):
 
     @final
     def choose(self, controller: Any) -> Trial | None:
-        """Pass on."""
-        chosen: Trial | None = self.stock.choose_trial_to_run(self._view(controller))
-        return chosen
+        """Pass on; Ray's first in, first out needs no scan."""
+        first = self._longest_pending() if self._fifo else None
+        return first or self.stock.choose_trial_to_run(self._view(controller))
 
     def debug_string(self) -> str:
         """The stock scheduler's."""

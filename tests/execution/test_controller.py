@@ -15,10 +15,9 @@ from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher,
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.execution import ray_backend, simulated_backend
 from raytune_suite.execution.budget import StudyStopper
-from raytune_suite.execution.controller import pending_depth
 from raytune_suite.execution.decision_log import DecisionLog, _Watched, difference
 from raytune_suite.execution.evaluation import InProcess
-from raytune_suite.execution.generator import TrialGenerator, derive, make_search, own
+from raytune_suite.execution.generator import TrialGenerator, derive, make_search, own, pending_depth
 from raytune_suite.schedulers import StudySearcher
 from tests.execution import studies
 from tests.execution.studies import CURVES, METRIC, SPACE, Learner, cost, method, simulate
