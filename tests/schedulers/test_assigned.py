@@ -71,7 +71,7 @@ def test_the_trainable_is_told_its_new_fidelity() -> None:
 
 
 def test_what_is_evolved_is_never_resumed() -> None:
-    controller = study(40, resume=True).run()
+    controller = study(40, resume=True, promotions="first-bracket").run()
     for number in range(9, 40):
         mine = [report for report in controller.log if report.number == number]
         assert [report.decision for report in mine[:-1]] == ["CONTINUE"] * (len(mine) - 1)

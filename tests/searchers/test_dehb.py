@@ -34,7 +34,7 @@ MIXED = {
 
 
 def dehb(space: dict[str, Any] = SPACE, **arguments: Any) -> DEHBSearcher:
-    return DEHBSearcher(space=space, **{**COMMON, "max_t": 81, **arguments})
+    return DEHBSearcher(space=space, **{**COMMON, "max_t": 81, "promotions": "first-bracket", **arguments})
 
 
 def loss_of(config: dict[str, Any]) -> float:
@@ -348,7 +348,7 @@ def test_end_integers_are_as_probable_as_the_middle() -> None:
 @settings(max_examples=15, deadline=None)
 @given(
     st.integers(0, 999),
-    st.sampled_from([(1, 9, 3), (4, 4, 3), (1, 1, 3), (1, 20, 1.5), (1, 2, 1.1), (2, 30, 2.5)]),
+    st.sampled_from([(1, 9, 3), (1, 3, 3), (1, 20, 1.5), (1, 2, 1.1), (2, 30, 2.5)]),
     st.lists(st.none() | st.floats(-9, 9) | st.just(math.nan), min_size=40, max_size=60),
     st.booleans(),
 )
@@ -462,6 +462,14 @@ def test_bad_arguments_are_refused_by_name(name: str, value: Any) -> None:
 def test_max_t_is_needed() -> None:
     with pytest.raises(ArgumentError, match="needs `max_t`"):
         dehb(max_t=None)
+
+
+@pytest.mark.parametrize("ladder", [(1, 1, 3), (4, 4, 3), (1, 2, 3)])
+def test_one_fidelity_is_refused(ladder: tuple[int, int, float]) -> None:
+    with pytest.raises(
+        ArgumentError, match=f"`max_t` is {ladder[1]}, but must be at least .* {3 * ladder[0]}: .* use tpe"
+    ):
+        dehb(min_t=ladder[0], max_t=ladder[1], eta=ladder[2])
 
 
 @pytest.mark.parametrize(
