@@ -157,8 +157,8 @@ class DEHBSearcher(AskTellSearcher):
         self.plans = rungs.hyperband(min_t, max_t, eta, sizes)
         if len(self.plans) == 1:
             raise ArgumentError(
-                f"`max_t` is {max_t}, but must be at least `min_t` * `eta`, which is {min_t * eta:g}: with one fidelity "
-                "there is one config to evolve; use tpe or random"
+                f"`max_t` is {max_t}, but must be at least `min_t` * `eta`, which is {min_t * eta:g}: "
+                "with one fidelity there is one config to evolve; use tpe or random"
             )
         self._promoting = 1 if promotions == "first-bracket" else len(self.plans)
         self.mutation_factor, self.crossover_probability = mutation_factor, crossover_probability
