@@ -1,7 +1,8 @@
 """The decision log: one row per report, alike from both engines, so that two runs can be compared.
 
 A scheduler is watched from outside: what Ray's controller, or ours, tells it and what it answers is all there is to
-know. So the same few lines record a simulated study and one on a cluster.
+know. So the same few lines record a simulated study and one on a cluster. There the log is a Ray callback, too, so that
+it is saved with each snapshot of the study, and a study that is resumed goes on with it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from ray.tune import Callback
 from ray.tune.schedulers import TrialScheduler
+from ray.tune.utils import flatten_dict
 
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import as_number
@@ -62,8 +65,8 @@ _SCHEMA = pa.schema(
 
 
 @final
-class DecisionLog:
-    """Keeps the rows of one study.
+class DecisionLog(Callback):
+    """Keeps the rows of one study. On Ray it is one of the study's callbacks, to be saved with it.
 
     Attributes:
         rows: The rows so far, in the order of the reports.
@@ -85,6 +88,28 @@ class DecisionLog:
     def write(self, path: str | Path) -> None:
         """Write the rows as Parquet: the same rows give the same bytes."""
         write(path, self.rows)
+
+    # ---- Ray's interface --------------------------------------------------------------------------------------
+
+    def on_trial_result(  # as `completed`, of which Ray says nothing where the same report ends the study
+        self,
+        iteration: int,  # noqa: ARG002 - Ray's signature
+        trials: list[Trial],  # noqa: ARG002
+        trial: Trial,
+        result: dict[str, Any],
+        **info: Any,  # noqa: ARG002
+    ) -> None:
+        """Note a report on which the trial ends by itself."""
+        if result.get("done"):
+            self.completed(trial, flatten_dict(result))
+
+    def get_state(self) -> dict[str, Any]:
+        """What Ray saves."""
+        return {"rows": self.rows, "numbers": self._numbers, "last": self._last}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.rows, self._numbers, self._last = state["rows"], state["numbers"], state["last"]
 
     # ---- what a watched scheduler tells -----------------------------------------------------------------------
 
@@ -110,7 +135,7 @@ class DecisionLog:
 
     def completed(self, trial: Trial, result: dict[str, Any]) -> None:
         """A running trial has ended: on a decision that is known, or by itself on a report that nobody decided on."""
-        decision, iteration = self._last.pop(trial.trial_id, ("", None))
+        decision, iteration = self._last.get(trial.trial_id, ("", None))
         known = decision == TrialScheduler.CONTINUE and iteration == result.get("training_iteration")
         if decision != TrialScheduler.STOP and not known:
             self.decided(trial, trial.config, result, str(TrialScheduler.STOP))

@@ -24,6 +24,7 @@ from ray.tune import Callback
 from ray.tune.execution import class_cache
 
 from raytune_suite.errors import ArgumentError, StudyError
+from raytune_suite.execution.decision_log import DecisionLog
 from raytune_suite.schedulers import StudySearcher
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Outcome:
         interrupted: Whether Ctrl-C ended it.
         callbacks: The callbacks as they are now; after a resume they are others than those handed in.
         scheduler: The scheduler, likewise.
+        decisions: The decision log, without times; None where the study began without one.
     """
 
     grid: tune.ResultGrid
@@ -79,6 +81,7 @@ class Outcome:
     interrupted: bool
     callbacks: list[Callback]
     scheduler: StudyScheduler
+    decisions: DecisionLog | None
 
 
 def connect() -> None:
@@ -162,13 +165,14 @@ def run(
         if resume:
             tuner = tune.Tuner.restore(path, trainable=placed)
         else:
+            log = DecisionLog(metric, scheduler.time_attr)
             tuner = tune.Tuner(
                 placed,
                 tune_config=tune.TuneConfig(
                     metric=metric,
                     mode=mode,
                     search_alg=StudySearcher(searcher, scheduler),
-                    scheduler=scheduler,
+                    scheduler=log.watch(scheduler),
                     num_samples=num_samples,
                     time_budget_s=time_limit,
                     reuse_actors=reuse,
@@ -178,7 +182,7 @@ def run(
                     storage_path=storage_path,
                     stop=stopper,
                     verbose=0,
-                    callbacks=[*callbacks],
+                    callbacks=[*callbacks, log],
                     failure_config=tune.FailureConfig(max_failures=settings.max_failures),
                     checkpoint_config=tune.CheckpointConfig(num_to_keep=settings.keep_checkpoints),
                 ),
@@ -194,7 +198,9 @@ def run(
             if inner._tune_config.scheduler.fault is not None:  # noqa: SLF001 - as above
                 raise StudyError(inner._tune_config.scheduler.fault) from None  # noqa: SLF001 - as above
             raise StudyError(f"Ray gave up the study {path!r}: {error}") from error
-    return Outcome(grid, path, interrupt.happened, restored, inner._tune_config.scheduler)  # noqa: SLF001 - as above
+    decisions = next((callback for callback in restored if isinstance(callback, DecisionLog)), None)
+    studied = inner._tune_config.search_alg.scheduler  # noqa: SLF001 - as above; the one in the config is watched
+    return Outcome(grid, path, interrupt.happened, restored, studied, decisions)
 
 
 class _Interrupt(Callback):
