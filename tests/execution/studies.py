@@ -13,7 +13,9 @@ from raytune_suite.execution import simulated_backend
 from raytune_suite.execution.evaluation import Curves, InProcess
 from raytune_suite.methods import METHODS, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS
+from raytune_suite.searchers import SEARCHERS
 from raytune_suite.types import Curve
+from tests.conformance.common import SOON
 
 SPACE: dict[str, Any] = {"x": tune.uniform(0, 1), "y": tune.loguniform(1e-3, 1)}
 FINITE: dict[str, Any] = {"x": tune.choice([0.1, 0.5, 0.9]), "y": tune.choice([0.01, 0.1, 1.0])}
@@ -67,6 +69,21 @@ def method(name: str, **arguments: Any) -> Any:
     few = {"interval": 3} if "interval" in known else {}
     space = FINITE if name == "grid" else SPACE
     return make_method(name, space, max_t=MAX_T, seed=3, **{**METRIC, **few, **arguments})
+
+
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in METHODS} | {
+    f"{name}-resume": (name, {"resume": True})
+    for name, recipe in METHODS.items()
+    if "resume" in options(SEARCHERS[recipe.searcher])
+}
+"""Every method, and again those that can resume what others train anew: its name and its arguments."""
+
+
+def variant(key: str) -> Any:
+    """The method of a variant; it has learnt after few trials, if it learns."""
+    name, arguments = VARIANTS[key]
+    known = options(SEARCHERS[METHODS[name].searcher])
+    return method(name, **{key: value for key, value in SOON.items() if key in known}, **arguments)
 
 
 def samples(name: str) -> int:

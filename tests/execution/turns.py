@@ -1,0 +1,130 @@
+"""Forces the order of the results on real Ray: each step of a trial waits for its turn in virtual time.
+
+A gate, which is a small Ray actor, holds all steps that were begun. A callback in the driver opens it for one step at
+a time, and only when Ray has come to rest: every running trial waits at the gate, and nothing more can start. It is
+the turn of the step that ends first, where one takes as long as its config is declared to cost, from the virtual time
+at which the step before it, or whatever freed its worker, was let through. So no process is faster than another, and
+the order is that of the simulated clock if, and only if, all that Ray decides in between is as there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+
+from raytune_suite.execution import ray_backend
+from raytune_suite.execution.budget import StudyStopper
+from raytune_suite.execution.decision_log import DecisionLog
+from tests.execution.studies import METRIC, Learner, cost
+
+GATE = "gate"
+
+
+@ray.remote(num_cpus=0)
+class Gate:
+    """Where steps wait."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, tuple[float, asyncio.Event]] = {}
+
+    async def enter(self, trial_id: str, seconds: float) -> None:
+        """Wait until it is the trial's turn; `seconds` is what its step costs."""
+        event = asyncio.Event()
+        self._steps[trial_id] = seconds, event
+        await event.wait()
+
+    async def waiting(self) -> dict[str, float]:
+        """What the steps that wait cost, by trial."""
+        return {trial_id: seconds for trial_id, (seconds, _) in self._steps.items()}
+
+    async def open(self, trial_id: str) -> None:
+        """Let a step through."""
+        self._steps.pop(trial_id)[1].set()
+
+
+class Gated(Learner):
+    """A learner whose steps wait for their turn."""
+
+    def step(self) -> dict[str, Any]:
+        gate: Any = ray.get_actor(GATE)
+        ray.get(gate.enter.remote(self.trial_id, cost(self.config)))
+        return super().step()
+
+
+class Turns(tune.Callback):
+    """Opens the gate, and keeps the virtual time."""
+
+    def __init__(self, gate: Any, workers: int) -> None:
+        self._gate, self._workers = gate, workers
+        self._due: dict[str, float] = {}
+        self._before: Any = None
+        self.now = 0.0
+
+    def clock(self) -> float:
+        """The virtual time."""
+        return self.now
+
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        self._before = [trial.status for trial in trials]
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        states = [trial.status for trial in trials]
+        running = {trial.trial_id for trial in trials if trial.status == Trial.RUNNING}
+        full = len(running) == self._workers
+        at_rest = full or (states == self._before and Trial.PENDING not in states)
+        waiting = self._arrived(running)
+        if not running or not at_rest or not running <= waiting.keys():
+            return
+        for trial_id in running - self._due.keys():
+            self._due[trial_id] = self.now + waiting[trial_id]
+        first = min(running, key=self._due.__getitem__)
+        self.now = self._due.pop(first)
+        ray.get(self._gate.open.remote(first))
+
+    def _arrived(self, running: set[str]) -> dict[str, float]:
+        """What waits at the gate. A step comes in milliseconds, and Ray waits a tenth of a second for an event."""
+        deadline = time.monotonic() + 0.02
+        while True:
+            waiting: dict[str, float] = ray.get(self._gate.waiting.remote())
+            for trial_id in waiting.keys() - running:  # it was stopped from outside: nobody waits for its report
+                self._due.pop(trial_id, None)
+                ray.get(self._gate.open.remote(trial_id))
+            if running <= waiting.keys() or time.monotonic() > deadline:
+                return waiting
+
+
+def on_ray(made: Any, folder: str, trainable: Any = Learner, *, workers: int = 1, **settings: Any) -> DecisionLog:
+    """The decision log of a study on real Ray, without times; `settings` are those of `ray_backend.run`."""
+    log = DecisionLog("loss", "training_iteration")
+    _run(made, folder, trainable, log, workers=workers, **settings)
+    return log
+
+
+def on_ray_in_turns(made: Any, folder: str, *, workers: int, **settings: Any) -> DecisionLog:
+    """The decision log of a study on real Ray where each step waits for its turn; with virtual times."""
+    gate: Any = Gate.options(name=GATE).remote()  # type: ignore[attr-defined] # Ray's decorator hides it
+    turns = Turns(gate, workers)
+    log = DecisionLog("loss", "training_iteration", turns.clock)
+    try:
+        _run(made, folder, Gated, log, workers=workers, callbacks=[turns], **settings)
+    finally:
+        ray.kill(gate)
+    return log
+
+
+def _run(made: Any, folder: str, trainable: Any, log: DecisionLog, *, workers: int, **settings: Any) -> None:
+    usual: dict[str, Any] = {"time_limit": None, "callbacks": [], "resume": False, "name": "study", **METRIC}
+    ray_backend.run(
+        trainable,
+        searcher=made.searcher,
+        scheduler=log.watch(made.scheduler),
+        stopper=StudyStopper(None, metric="loss", time_attr="training_iteration"),
+        resources={"cpu": ray.cluster_resources()["CPU"] / workers},
+        storage_path=folder,
+        **{**usual, "settings": ray_backend.Settings(snapshot_s=1000), **settings},
+    )
