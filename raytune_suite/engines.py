@@ -64,7 +64,7 @@ class Ran:
         callbacks: The callbacks; after a resume they are others than those handed in.
         scheduler: The scheduler, likewise.
         grid: Ray's result grid, where Ray ran it.
-        decisions: The decision log, where it was simulated.
+        decisions: The decision log; None for a study that began without one, or was interrupted in virtual time.
     """
 
     path: str
@@ -137,7 +137,14 @@ def run(
             settings=settings,
             **common,
         )
-        return Ran(outcome.path, outcome.interrupted, outcome.callbacks, outcome.scheduler, grid=outcome.grid)
+        return Ran(
+            outcome.path,
+            outcome.interrupted,
+            outcome.callbacks,
+            outcome.scheduler,
+            grid=outcome.grid,
+            decisions=outcome.decisions,
+        )
     try:
         simulated = simulated_backend.run(
             evaluation(problem, simulation, seeds),
