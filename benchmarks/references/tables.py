@@ -119,15 +119,16 @@ def table(rows: list[dict[str, Any]], field: str, marks: tuple[int, ...], unit: 
     return lines
 
 
-def report(rows: list[dict[str, Any]], versions: dict[str, Any], seeds: int) -> str:
+def report(rows: list[dict[str, Any]], versions: dict[str, Any], seeds: int, own_seeds: int) -> str:
     """The page."""
     packages = ", ".join(f"{name} {number}" for name, number in versions.items())
     lines = [
         "# BOHB and DEHB against their reference packages",
         "",
-        f"Seeds 0 to {seeds - 1}, r = 1, R = 81, eta = 3, one worker, a budget of {TIMES} x R. Mean regret without",
-        "noise of the incumbent (the best observed at R) at multiples of R, ± the half width of the 95 % interval. An",
-        "evaluation costs its full resource, as the references train; `resuming` counts only what is trained anew.",
+        f"Seeds 0 to {seeds - 1} of the references and 0 to {own_seeds - 1} of ours; r = 1, R = 81, eta = 3; one",
+        f"worker, a budget of {TIMES} x R. Mean regret without noise of the incumbent (the best observed at R) at",
+        "multiples of R, ± the half width of the 95 % interval. An evaluation costs its full resource, as the references",
+        "train; `resuming` counts only what is trained anew.",
         "",
         *table(rows, "regret", MARKS, " x R"),
         *table(rows, "regret_resume", MARKS, " x R")[2:],
@@ -137,7 +138,7 @@ def report(rows: list[dict[str, Any]], versions: dict[str, Any], seeds: int) -> 
         "",
         *table(rows, "best_seen", COUNTS, ""),
         "",
-        f"Made by `python benchmarks/reference_parity.py --seeds {seeds}` with {packages}.",
+        f"Made by `python benchmarks/reference_parity.py --seeds {seeds} --own-seeds {own_seeds}` with {packages}.",
         "",
     ]
     return "\n".join(lines)
