@@ -12,6 +12,9 @@ from typing import Any
 
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
 
+SIMULATED = ("workers", "compute")
+"""The options that only the simulated clock knows; they are fields of `Simulation`."""
+
 DEFAULT_BUDGET = 20.0
 """Full trainings that `run` spends where nobody sets a limit."""
 
@@ -79,7 +82,16 @@ def add(commands: Any) -> None:
         help="ray trains on this machine or the cluster; simulated has a virtual clock, in this process: the same "
         "decisions, as fast as they can be made, and the same in each run (default: ray)",
     )
-    group.add_argument("--workers", type=int, metavar="N", help="trials at once in virtual time (default: 4)")
+    group.add_argument(
+        "--workers", type=int, metavar="N", help="simulated: trials at once in virtual time (default: 4)"
+    )
+    group.add_argument(
+        "--compute",
+        type=int,
+        metavar="N",
+        help="simulated: let N Ray workers train in parallel; it is faster, and decides the same for every N "
+        "(default: this process trains)",
+    )
 
     group = command.add_argument_group("resources")
     group.add_argument("--max-concurrent", type=int, metavar="N", help="trials at once (default: what Ray can place)")
@@ -153,8 +165,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     parts(arguments.method)
     engine: str | Simulation = arguments.engine
-    if arguments.workers is not None:
-        engine = Simulation(workers=arguments.workers)
+    settings = {name: getattr(arguments, name) for name in SIMULATED if getattr(arguments, name) is not None}
+    if settings:
+        engine = Simulation(**settings)
     messages = Console(stderr=True, highlight=False, soft_wrap=True)
     if name is not None:
         place = Path(arguments.storage_path, name) if "://" not in arguments.storage_path else name
@@ -195,10 +208,10 @@ def check(arguments: argparse.Namespace) -> None:
         MissingPackageError: If matplotlib is missing.
     """
     simulated = arguments.engine == "simulated"
-    for option in ("cpus", "gpus") if simulated else ("workers",):
+    for option in SIMULATED if not simulated else () if arguments.compute else ("cpus", "gpus"):
         if getattr(arguments, option) is not None:
-            other = "ray" if simulated else "simulated"
-            raise ArgumentError(f"`--{option}` has no meaning for the engine {arguments.engine!r}, but for {other!r}")
+            remedy = "train on Ray, or give `--compute`" if simulated else "add `--engine simulated`"
+            raise ArgumentError(f"`--{option}` has no meaning for the engine {arguments.engine!r}: {remedy}")
     if arguments.plot is None:
         return
 
