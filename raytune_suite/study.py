@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("raytune_suite")
 
+DECISIONS = "decisions.parquet"
+"""The file of a study's decision log; it is written when the study has ended."""
+
 
 @dataclass(frozen=True)
 class StudyResult:
@@ -98,6 +101,9 @@ def check_name(problem: Problem, method: str, storage: str, name: str | None, *,
         raise ArgumentError(
             f"a study named {name!r} is in {storage} already: go on with it by `resume=True`, or choose another name"
         )
+    folder = ray_backend.local_folder(f"{storage}/{name}")
+    if not resume and folder is not None and (folder / DECISIONS).exists():
+        raise ArgumentError(f"a finished study named {name!r} is in {storage} already: choose another name")
     return name
 
 
@@ -178,4 +184,4 @@ def write(result: StudyResult, decisions: DecisionLog | None) -> None:
     if result.test_scores is not None:
         result.test_scores.to_parquet(folder / "test_scores.parquet")
     if decisions is not None:
-        decisions.write(folder / "decisions.parquet")
+        decisions.write(folder / DECISIONS)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 class AssignedFidelity(StudyScheduler):
     """Stops each trial at its fidelity, or pauses it there where the searcher wants to resume some."""
 
-    pauses: ClassVar[bool] = True
     enforces: ClassVar[bool] = True
 
     def __init__(self, **args: Unpack[SchedulerArgs]) -> None:
