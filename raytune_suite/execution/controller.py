@@ -17,6 +17,7 @@ from ray.exceptions import RayActorError
 from ray.train._internal.session import _FutureTrainingResult, _TrainingResult
 from ray.tune import Callback
 from ray.tune.experiment import Trial
+from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite.errors import StudyError
@@ -269,7 +270,7 @@ class Controller:
         news = {"last_result": result, "last_result_time": self.clock.now, "_cached_json": None}
         trial.run_metadata.__dict__.update(news)  # past its slow `__setattr__`, which only drops the cache
         due = self._checkpoint_every and stint.iteration % self._checkpoint_every == 0
-        if due and decision != TrialScheduler.PAUSE:
+        if (due or result.get(SHOULD_CHECKPOINT)) and decision != TrialScheduler.PAUSE:
             self._schedule_trial_save(trial)
         if trial.temporary_state.saving_to is not None:
             stint.decision = decision

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from ray import tune
 from ray.tune.experiment import Trial
+from ray.tune.result import SHOULD_CHECKPOINT
 from ray.tune.schedulers import (
     ASHAScheduler,
     FIFOScheduler,
@@ -251,6 +252,15 @@ def test_a_crashed_trial_is_tried_again_from_its_last_checkpoint() -> None:
     kept = simulate(method("random"), FRAGILE, num_samples=2, max_failures=1, checkpoint_every=1)
     assert [trial.status for trial in kept.trials] == [Trial.TERMINATED] * 2
     assert [row.resource for row in kept.decisions.rows if row.trial == 0] == [1, 2, 2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_a_trainable_may_ask_for_a_checkpoint() -> None:
+    class Asking(Fragile):
+        def step(self) -> dict[str, Any]:
+            return {**super().step(), SHOULD_CHECKPOINT: True}
+
+    outcome = simulate(method("random"), InProcess(Asking, cost), num_samples=2, max_failures=1)
+    assert [row.resource for row in outcome.decisions.rows if row.trial == 0] == [1, 2, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
 def test_a_crash_before_the_first_step_takes_no_time() -> None:
