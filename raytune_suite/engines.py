@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from ray import tune
 from raytune_suite.errors import ArgumentError
 from raytune_suite.execution import ray_backend, simulated_backend
 from raytune_suite.execution.evaluation import Curves, InProcess
+from raytune_suite.execution.parallel import Parallel
 from raytune_suite.execution.seeds import SEED, mean_curve, on_seeds
 from raytune_suite.types import FIDELITY, check_count
 
@@ -39,6 +41,8 @@ class Simulation:
         faults: Workers that are lost, and when.
         max_failures: How often a trial that crashes, or whose worker is lost, is tried again from its last checkpoint.
         checkpoint_every: After how many reports a trial saves a checkpoint; 0: only when it is paused.
+        compute: How many Ray workers train class trainables, each with `tune`'s `resources`. None or 0: this process
+            trains. It changes how long a study takes, never its decisions.
 
     Raises:
         ArgumentError: If a value cannot be used.
@@ -49,9 +53,12 @@ class Simulation:
     faults: Sequence[Fault] = ()
     max_failures: int = 0
     checkpoint_every: int = 0
+    compute: int | None = None
 
     def __post_init__(self) -> None:
         check_count("workers", self.workers)
+        if self.compute is not None and self.compute != 0:
+            check_count("compute", self.compute)
 
 
 @dataclass(frozen=True)
@@ -146,34 +153,43 @@ def run(
             decisions=outcome.decisions,
         )
     try:
-        simulated = simulated_backend.run(
-            evaluation(problem, simulation, seeds),
-            time_attr=problem.time_attr,
-            workers=simulation.workers,
-            max_failures=simulation.max_failures,
-            checkpoint_every=simulation.checkpoint_every,
-            faults=simulation.faults,
-            **common,
-        )
+        with evaluation(problem, simulation, seeds, resources) as trainings:
+            simulated = simulated_backend.run(
+                trainings,
+                time_attr=problem.time_attr,
+                workers=simulation.workers,
+                max_failures=simulation.max_failures,
+                checkpoint_every=simulation.checkpoint_every,
+                faults=simulation.faults,
+                **common,
+            )
     except KeyboardInterrupt:
         return Ran(path, interrupted=True, callbacks=[*callbacks], scheduler=scheduler)
     return Ran(path, False, simulated.callbacks, scheduler, decisions=simulated.decisions)
 
 
-def evaluation(problem: Problem, simulation: Simulation, seeds: Sequence[int]) -> Evaluation:
-    """What a worker of the simulated clock does for this problem.
+def evaluation(
+    problem: Problem, simulation: Simulation, seeds: Sequence[int], resources: Mapping[str, float] | None = None
+) -> AbstractContextManager[Evaluation]:
+    """What a worker of the simulated clock does for this problem, within the context.
 
     Raises:
-        ArgumentError: If the trainable is a function: those run in processes of Ray's only.
+        ArgumentError: If the trainable is a function: those run in processes of Ray's only. If Ray workers shall
+            compute curves.
     """
     if problem.curve is not None:
+        if simulation.compute:
+            raise ArgumentError(
+                f"`compute` is {simulation.compute}, but the curves of this workload are looked up, and nothing is "
+                "trained: leave `compute` out"
+            )
         curve = mean_curve(problem.curve, seeds) if len(seeds) > 1 else problem.curve
 
         def seeded(config: Config) -> Curve:
             bare = {key: value for key, value in config.items() if key not in (SEED, FIDELITY)}
             return curve(bare, config.get(SEED, 0))
 
-        return Curves(seeded, problem.time_attr)
+        return nullcontext(Curves(seeded, problem.time_attr))
     trainable: Any = problem.trainable
     if not (inspect.isclass(trainable) and issubclass(trainable, tune.Trainable)):
         raise ArgumentError(
@@ -181,6 +197,9 @@ def evaluation(problem: Problem, simulation: Simulation, seeds: Sequence[int]) -
             "ray.tune.Trainable class, or take the engine 'ray'"
         )
     cost = simulation.cost or problem.cost or (lambda _config: 1.0)
+    seconds = cost
     if len(seeds) > 1:
-        return InProcess(on_seeds(trainable, seeds), lambda config: len(seeds) * cost(config))
-    return InProcess(trainable, cost)
+        trainable, seconds = on_seeds(trainable, seeds), lambda config: len(seeds) * cost(config)
+    if simulation.compute:
+        return Parallel(trainable, seconds, compute=simulation.compute, resources=resources)
+    return nullcontext(InProcess(trainable, seconds))
