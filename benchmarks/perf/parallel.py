@@ -1,0 +1,149 @@
+"""How much faster two Ray workers of compute are than one, in the deterministic parallel mode of the simulated clock.
+
+    python benchmarks/perf/parallel.py [--method asha] [--budget 12] [--repeats 3] [--compute 0 1 2]
+
+Each study tunes live/digits-mlp with 4 virtual workers. Only the number of Ray workers that train differs (0: this
+process trains), so that all decision logs must be equal: whether they are is told. The wall time is that of the study:
+it has the import of torch in it, but not the start of Ray and of its workers. The repeats take turns, and their medians
+are compared.
+
+On a machine that others use too, look at the CPU seconds: the driver is this process, the workers those of Ray that
+train (Linux only), and `busy` is all of them per wall second. `speedup_by_cpu` is what they would make of two idle
+cores. And `--sleep` replaces each epoch by a sleep of its declared cost, so that a busy machine can show how long
+workers wait for each other and for decisions, which is what the virtual order costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+from ray import tune
+from rich.console import Console
+from rich.table import Table
+
+import raytune_suite as rts
+from raytune_suite.workloads import workload
+from raytune_suite.workloads.digits_mlp import seconds_per_epoch
+
+
+class Times(NamedTuple):
+    """What a study took, in seconds: by the wall clock, of the driver's CPU and of the workers' CPU."""
+
+    wall: float
+    driver: float
+    workers: float
+
+
+class Watch(tune.Callback):
+    """Measures from the first decision to the last."""
+
+    def setup(self, *_: Any, **__: Any) -> None:
+        """Begin."""
+        self.times = Times(-time.perf_counter(), -time.process_time(), -workers_cpu())
+
+    def on_experiment_end(self, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        """End."""
+        wall, driver, workers = self.times
+        self.times = Times(wall + time.perf_counter(), driver + time.process_time(), workers + workers_cpu())
+
+
+def workers_cpu() -> float:
+    """The CPU seconds so far of all Ray actors on this machine that train for us; 0 where nothing tells it."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if stat.with_name("cmdline").read_bytes().startswith(b"ray::_Host"):
+                fields = stat.read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        except OSError:  # it has ended
+            continue
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+class Sleeper(tune.Trainable):
+    """Sleeps as long as an epoch should take, and reports a loss that falls at a rate of the config."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Begin."""
+        self.seconds, self.rate = seconds_per_epoch(config), 10 * config["lr"] * config["momentum"]
+
+    def step(self) -> dict[str, Any]:
+        """Sleep for one epoch."""
+        time.sleep(self.seconds)
+        return {"val_loss": 1 / (1 + self.rate * (self.iteration + 1))}
+
+
+def study(method: str, budget: float, seed: int, compute: int, *, sleep: bool) -> tuple[Times, list[Any]]:
+    """Tune once; returns what it took, and its decision log."""
+    digits = workload("live/digits-mlp")
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as folder:
+        rts.tune(
+            workload=dataclasses.replace(digits, trainable=Sleeper, has_state=False, mutable=()) if sleep else digits,
+            method=method,
+            budget=budget,
+            seed=seed,
+            engine=rts.Simulation(workers=4, compute=compute),
+            test_seeds=[],
+            storage_path=folder,
+            name="study",
+            callbacks=[watch],
+            progress=False,
+        )
+        log = pd.read_parquet(Path(folder) / "study" / "decisions.parquet")
+    return watch.times, log.to_numpy().tolist()
+
+
+def main() -> None:
+    """Measure, and print a table and a line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--method", default="asha", help="the method of the study (asha)")
+    parser.add_argument("--budget", type=float, default=12, help="full trainings of each study (12)")
+    parser.add_argument("--seed", type=int, default=0, help="the seed of the method (0)")
+    parser.add_argument("--repeats", type=int, default=3, help="studies of each number of workers (3)")
+    parser.add_argument("--compute", type=int, nargs="+", default=[0, 1, 2], help="numbers of Ray workers (0 1 2)")
+    parser.add_argument("--sleep", action="store_true", help="sleep in place of training")
+    arguments = parser.parse_args()
+    found: dict[int, list[Times]] = {compute: [] for compute in arguments.compute}
+    logs = []
+    for _ in range(arguments.repeats):
+        for compute in arguments.compute:
+            times, log = study(arguments.method, arguments.budget, arguments.seed, compute, sleep=arguments.sleep)
+            found[compute].append(times)
+            logs.append(repr(log))
+    medians = {
+        n: Times(*(statistics.median(column) for column in zip(*runs, strict=True))) for n, runs in found.items()
+    }
+    table = Table(title=f"live/digits-mlp, {arguments.method}, budget {arguments.budget:g}, {os.cpu_count()} cores")
+    for column in ("Ray workers", "wall s", "driver CPU s", "workers CPU s", "busy"):
+        table.add_column(column, justify="right")
+    for n, (wall, driver, workers) in medians.items():
+        busy = (driver + workers) / wall
+        table.add_row(str(n), f"{wall:.2f}", f"{driver:.2f}", f"{workers:.2f}", f"{busy:.2f}")
+    Console().print(table)
+    equal = len(set(logs)) == 1
+    figures: dict[str, Any] = {"logs_equal": equal, "decisions": len(log)}
+    if {1, 2} <= medians.keys():
+        one, two = medians[1], medians[2]
+        figures["speedup_2_over_1"] = round(one.wall / two.wall, 3)
+        figures["speedup_2_over_1_best"] = round(min(t.wall for t in found[1]) / min(t.wall for t in found[2]), 3)
+        if two.workers and not arguments.sleep:
+            alone = max(one.workers, (one.workers + one.driver) / 2)
+            figures["speedup_by_cpu"] = round(alone / ((two.workers + two.driver) / 2), 3)
+        print(f"Two Ray workers are {one.wall / two.wall:.2f} times as fast as one.")
+    print("All decision logs are equal." if equal else "THE DECISION LOGS DIFFER.")
+    runs = [{"compute": n, **times._asdict()} for n, all_of_it in found.items() for times in all_of_it]
+    print(json.dumps({**figures, "runs": runs}))
+
+
+if __name__ == "__main__":
+    main()
