@@ -251,6 +251,10 @@ class StudyScheduler(TrialScheduler, abc.ABC):
                     stacklevel=2,
                 )
                 return str(TrialScheduler.CONTINUE)
+        again = seen is not None and resource <= seen.resource and trial.trial_id in self._rerun
+        if seen is not None and again and self.rewinds and seen.decision == TrialScheduler.PAUSE:
+            # as above; a clone would not have been told to pause
+            return seen.decision if resource == seen.resource else str(TrialScheduler.CONTINUE)
         loss = as_loss(result[self._metric], check_mode(self._mode))
         if at_end or (loss == FAILED and self.stops_failed):
             decision = str(TrialScheduler.STOP)

@@ -87,6 +87,18 @@ def test_lineages_survive_a_kill() -> None:
     check_lineages(again, {**first.ended, **again.ended})
 
 
+@pytest.mark.parametrize("reports", [41, 47, 49, 55])
+def test_a_member_that_was_being_saved_when_the_study_was_killed_is_paused_again(reports: int) -> None:
+    """After so many reports the member is none of the best, which the double has saved in no time."""
+
+    def rows(*controllers: Controller) -> list[Any]:
+        return list(dict.fromkeys(report[:3] for controller in controllers for report in controller.log))
+
+    calm = study(workers=1, interval=1, max_t=20).run()
+    first = study(workers=1, interval=1, max_t=20).run(reports)
+    assert rows(first, revive(first.kill()).run()) == rows(calm)
+
+
 def test_a_population_beats_its_best_member_without_copies() -> None:
     controller = study().run()
     alone = []
