@@ -57,12 +57,14 @@ def main() -> None:
     parser.add_argument("folder")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--trials", type=int, default=14)
+    parser.add_argument("--arguments", type=json.loads, default={}, help="of the method, as JSON")
     arguments = parser.parse_args()
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     result = rts.tune(
         Slow,
         SPACE,
         method=arguments.method,
+        method_args=arguments.arguments,
         metric="loss",
         mode="min",
         max_t=MAX_T,
