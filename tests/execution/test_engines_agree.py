@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from raytune_suite.execution.decision_log import difference
+from raytune_suite.execution.decision_log import ERROR, difference
+from raytune_suite.execution.evaluation import InProcess
+from raytune_suite.execution.ray_backend import Settings
+from raytune_suite.execution.simulated_backend import Fault
+from raytune_suite.methods import METHODS
 from tests.conformance import common
 from tests.execution import studies
-from tests.execution.turns import on_ray, on_ray_in_turns
+from tests.execution.turns import Gated, GatedSaving, Saving, end, on_ray, on_ray_in_turns
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,5 +47,28 @@ def test_four_workers_decide_as_in_virtual_time(key: str, tmp_path: Path) -> Non
     """No two configs cost the same, so that the order is forced. Even the times are the same, to the last bit."""
     samples = studies.samples(studies.VARIANTS[key][0])
     simulated = studies.simulate(studies.variant(key), studies.LEARNER, num_samples=samples, workers=4)
-    real = on_ray_in_turns(studies.variant(key), str(tmp_path), workers=4, num_samples=samples)
+    real, _ = on_ray_in_turns(studies.variant(key), str(tmp_path), workers=4, num_samples=samples)
     assert_alike(simulated.decisions, real, times=True)
+
+
+FAULTS = [Fault(3.3, 0), Fault(7.1, 1), Fault(7.2, 2), Fault(9.9, 1)]
+ONE_OF_EACH = {METHODS[name].scheduler: key for key, (name, _) in reversed(studies.VARIANTS.items())}
+"""The first method of each scheduler."""
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("saves", [False, True])
+@pytest.mark.parametrize("key", ONE_OF_EACH.values())
+def test_a_trial_on_a_lost_worker_ends_as_in_virtual_time(key: str, saves: bool, tmp_path: Path) -> None:
+    """On Ray the process of the trial dies in its step; it may fail once."""
+    settings: dict[str, Any] = {"num_samples": studies.samples(studies.VARIANTS[key][0]), "workers": 4}
+    evaluation = InProcess(Saving, studies.cost) if saves else studies.LEARNER
+    simulated = studies.simulate(studies.variant(key), evaluation, max_failures=1, faults=FAULTS, **settings)
+    deaths = [(row.time, row.trial) for row in simulated.decisions.rows if row.decision == ERROR]
+    assert deaths
+    settings |= {"settings": Settings(snapshot_s=1000, max_failures=1), "deaths": deaths}
+    trainable = GatedSaving if saves else Gated
+    real, turns = on_ray_in_turns(studies.variant(key), str(tmp_path), trainable, **settings)
+    assert_alike(simulated.decisions, real, times=True)
+    numbers = simulated.decisions._numbers
+    assert turns.ends == {numbers[trial.trial_id]: end(trial) for trial in simulated.trials}
