@@ -48,25 +48,27 @@ class Watch(tune.Callback):
 
     def setup(self, *_: Any, **__: Any) -> None:
         """Begin."""
-        self.times = Times(-time.perf_counter(), -time.process_time(), -workers_cpu())
+        self.began = workers_cpu()
+        self.times = Times(-time.perf_counter(), -time.process_time(), 0.0)
 
     def on_experiment_end(self, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """End."""
-        wall, driver, workers = self.times
-        self.times = Times(wall + time.perf_counter(), driver + time.process_time(), workers + workers_cpu())
+        wall, driver, _ = self.times
+        workers = sum(seconds - self.began.get(process, 0.0) for process, seconds in workers_cpu().items())
+        self.times = Times(wall + time.perf_counter(), driver + time.process_time(), workers)
 
 
-def workers_cpu() -> float:
-    """The CPU seconds so far of all Ray actors on this machine that train for us; 0 where nothing tells it."""
-    ticks = 0
+def workers_cpu() -> dict[str, float]:
+    """The CPU seconds so far of each Ray actor on this machine that trains for us; empty where nothing tells it."""
+    found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             if stat.with_name("cmdline").read_bytes().startswith(b"ray::_Host"):
                 fields = stat.read_text().rpartition(")")[2].split()
-                ticks += int(fields[11]) + int(fields[12])
+                found[stat.parent.name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         except OSError:  # it has ended
             continue
-    return ticks / os.sysconf("SC_CLK_TCK")
+    return found
 
 
 class Sleeper(tune.Trainable):
