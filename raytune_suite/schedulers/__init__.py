@@ -7,7 +7,8 @@ has it and it works), and a line below; the conformance suite then covers it.
 from __future__ import annotations
 
 from raytune_suite.registry import Registry
-from raytune_suite.schedulers.base import StudyScheduler, StudySearcher
+from raytune_suite.schedulers.base import StudyScheduler
+from raytune_suite.schedulers.study_searcher import StudySearcher
 
 __all__ = ["SCHEDULERS", "StudyScheduler", "StudySearcher"]
 

@@ -1,4 +1,4 @@
-"""`StudyScheduler`, the base of all schedulers, and `StudySearcher`, which saves a scheduler with its study.
+"""`StudyScheduler`, the base of all schedulers.
 
 The base owns what is the same for all of them: the direction of the metric, missing and failed metrics, reports that
 come twice after a fault, the most resource that a trial may have, the number of trials at once, and the state.
@@ -16,17 +16,19 @@ import abc
 import io
 import pickle
 import warnings
-from typing import Any, ClassVar, NamedTuple, TypedDict, Unpack, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypedDict, Unpack, final
 
-from ray import cloudpickle
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
-from ray.tune.search import Searcher
 
 from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, StudyError
+from raytune_suite.schedulers._state import Pickler, Saved, Unpickler
 from raytune_suite.spaces import FEATURES, Space
 from raytune_suite.types import FAILED, Mode, as_loss, as_number, check_count, check_mode
+
+if TYPE_CHECKING:
+    from ray.tune.search import Searcher
 
 HOPELESS = 10
 """So many crashes before the first report of any trial end a study: a crash costs no budget, so nothing else might."""
@@ -59,22 +61,6 @@ class Seen(NamedTuple):
 
     resource: float
     decision: str
-
-
-class Saved(NamedTuple):
-    """A scheduler's state.
-
-    Attributes:
-        paused: The ids of the trials that were paused.
-        begun: The ids of those that ran, in the order in which they were due.
-        ended: The ids of those that had ended.
-        state: All fields, pickled, with ids in place of the trials.
-    """
-
-    paused: frozenset[str]
-    begun: tuple[str, ...]
-    ended: frozenset[str]
-    state: bytes
 
 
 class StudyScheduler(TrialScheduler, abc.ABC):
@@ -337,7 +323,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             return self._saved._asdict()
         self.before_save()
         buffer = io.BytesIO()
-        pickler: Any = _Pickler(buffer)  # type: ignore[no-untyped-call] # of Ray, inherited
+        pickler: Any = Pickler(buffer)  # type: ignore[no-untyped-call] # of Ray, inherited
         pickler.dump(self.__dict__)
         paused = frozenset(name for name, trial in self._trials.items() if trial.status == Trial.PAUSED)
         begun = [name for name in self._queue if self._is(name, Trial.RUNNING)]
@@ -427,101 +413,9 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         if self._saved is None:
             return
         saved, readded = self._saved, self._readded
-        self.__dict__.update(_Unpickler(io.BytesIO(saved.state), readded).load())
+        self.__dict__.update(Unpickler(io.BytesIO(saved.state), readded).load())
         self._saved, self._readded = None, {}
         self._first, self._rerun = list(saved.begun), frozenset(saved.begun)
         for name, trial in readded.items():
             if name not in self._known and not trial.is_finished():
                 self._take(controller, trial)
-
-
-class StudySearcher(Searcher):
-    """A searcher and the scheduler that shall be saved with it, as one Ray Tune searcher.
-
-    It also keeps to `max_concurrent`. Ray's `ConcurrencyLimiter` counts paused trials, so that a scheduler which
-    waits for a full rung waits for ever; this one counts those that run or are about to.
-    """
-
-    def __init__(self, searcher: Searcher, scheduler: StudyScheduler) -> None:
-        """Wrap `searcher`.
-
-        Raises:
-            ArgumentError: If the searcher cannot be saved: on a restore Ray would start the study again, silently.
-        """
-        if type(searcher).save is Searcher.save or type(searcher).restore is Searcher.restore:
-            raise ArgumentError(
-                f"searcher {type(searcher).__name__} has no `save` and `restore`, so that no study with it could be "
-                "resumed: write both, or derive it from `AskTellSearcher`, which has them"
-            )
-        self.searcher = searcher
-        self.scheduler = scheduler
-        super().__init__(metric=searcher.metric, mode=searcher.mode)
-
-    @property
-    def metric(self) -> Any:
-        """The searcher's."""
-        return self.searcher.metric
-
-    @property
-    def mode(self) -> Any:
-        """The searcher's."""
-        return self.searcher.mode
-
-    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
-        """Pass on."""
-        return bool(self.searcher.set_search_properties(metric, mode, config, **spec))
-
-    def suggest(self, trial_id: str) -> Any:
-        """A new config, unless paused trials come first or enough trials are there; none where all crash."""
-        self.scheduler.wake()
-        if self.scheduler.hopeless():
-            return Searcher.FINISHED
-        if self.scheduler.waiting() or self.scheduler.full():
-            return None
-        config = self.searcher.suggest(trial_id)
-        self.scheduler.hear(self.searcher)
-        return config
-
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Pass on."""
-        self.searcher.on_trial_result(trial_id, result)
-        self.scheduler.hear(self.searcher)
-
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Pass on."""
-        self.searcher.on_trial_complete(trial_id, result, error)
-        self.scheduler.hear(self.searcher)
-
-    def get_state(self) -> dict[str, Any]:
-        """The scheduler's; Ray saves the wrapped searcher's own beside it."""
-        return self.scheduler.get_state()
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Hand the scheduler its state."""
-        self.scheduler.set_state(state)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Save the searcher."""
-        self.searcher.save(checkpoint_path)
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Restore the searcher."""
-        self.searcher.restore(checkpoint_path)
-
-
-class _Pickler(cloudpickle.Pickler):
-    """Writes a trial as its id."""
-
-    def persistent_id(self, obj: Any) -> str | None:
-        return str(obj.trial_id) if isinstance(obj, Trial) else None
-
-
-class _Unpickler(pickle.Unpickler):
-    """Puts the trials that Ray has added again in place of the ids."""
-
-    def __init__(self, file: io.BytesIO, trials: dict[str, Trial]) -> None:
-        super().__init__(file)
-        self._trials = trials
-
-    def persistent_load(self, pid: Any) -> Trial:
-        return self._trials[pid]
