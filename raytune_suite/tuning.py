@@ -123,8 +123,10 @@ def tune(
     num_samples = _check_limits(wired, problem, num_samples, budget, time_limit)
     _check_resources(resources)
     storage = str(storage_path) if "://" in str(storage_path) else str(Path(storage_path).expanduser().resolve())
-    if simulation is not None and resume:
-        raise ArgumentError("a simulated study is not resumed: run it again, the same seeds give the same study")
+    if simulation is not None:
+        engines.evaluation(problem, simulation, problem.tuning_seeds, resources)  # refuses what it cannot run
+        if resume:
+            raise ArgumentError("a simulated study is not resumed: run it again, the same seeds give the same study")
     name = check_name(problem, wired.name, storage, name, resume=resume)
     path = f"{storage}/{name}"
     settings = settings or Settings()

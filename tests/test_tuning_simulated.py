@@ -198,6 +198,7 @@ def test_a_function_is_refused_with_the_remedy(tmp_path: Path) -> None:
 
     with pytest.raises(ArgumentError, match=r"cannot train 'train': write a ray\.tune\.Trainable class, or"):
         of_class(train, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_resuming_is_refused(tmp_path: Path) -> None:
