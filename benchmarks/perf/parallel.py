@@ -1,6 +1,6 @@
 """How much faster two Ray workers of compute are than one, in the deterministic parallel mode of the simulated clock.
 
-    python benchmarks/perf/parallel.py [--method asha] [--budget 12] [--repeats 3] [--compute 0 1 2]
+    python benchmarks/perf/parallel.py [--method asha] [--budget 30] [--repeats 3] [--compute 0 1 2]
 
 Each study tunes live/digits-mlp with 4 virtual workers. Only the number of Ray workers that train differs (0: this
 process trains), so that all decision logs must be equal: whether they are is told. The wall time is that of the study:
@@ -109,7 +109,7 @@ def main() -> None:
     """Measure, and print a table and a line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", default="asha", help="the method of the study (asha)")
-    parser.add_argument("--budget", type=float, default=12, help="full trainings of each study (12)")
+    parser.add_argument("--budget", type=float, default=30, help="full trainings of each study (30)")
     parser.add_argument("--seed", type=int, default=0, help="the seed of the method (0)")
     parser.add_argument("--repeats", type=int, default=3, help="studies of each number of workers (3)")
     parser.add_argument("--compute", type=int, nargs="+", default=[0, 1, 2], help="numbers of Ray workers (0 1 2)")
