@@ -91,6 +91,8 @@ def sources() -> str:
 def run_ours(method: str, setup: Setup, seed: int) -> list[Evaluation]:
     """Our method on a problem in virtual time with one worker; what was evaluated, in order.
 
+    The brackets have the references' sizes, so that all have the same rungs for their budget.
+
     The budget is what the trainings really take, with promotions resumed. That is never more than if each evaluation
     were from scratch, so that both accountings find their 100 x R in it.
     """
@@ -102,7 +104,7 @@ def run_ours(method: str, setup: Setup, seed: int) -> list[Evaluation]:
 
     problem = setup.problem
     workload = synthetic(problem, "a problem of the comparison")
-    arguments: dict[str, Any] = {"resume": True} if method == "dehb" else {}
+    arguments: dict[str, Any] = {"sizes": "hpbandster"} | ({"resume": True} if method == "dehb" else {})
     pair = make_method(
         method,
         workload.space,

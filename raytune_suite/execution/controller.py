@@ -97,6 +97,7 @@ class Controller:
         self._stints: dict[Trial, Stint] = {}
         self._free = list(range(workers))
         self._lost: set[int] = set()
+        self._fresh: set[int] = set()
         self._iteration = 0
         for fault in faults:
             self.clock.schedule(fault.time, (self._lose, fault))
@@ -210,7 +211,8 @@ class Controller:
                 self._set_trial_status(chosen, Trial.PENDING)
             if not self._free or not self._pending:
                 return
-            self._start(chosen if chosen in self._pending else next(iter(self._pending)))
+            first = next(iter(self._pending))  # its process was asked for, and is there before any that is used again
+            self._start(chosen if chosen in self._pending and self._free[0] not in self._fresh else first)
 
     def add(self, trial: Trial) -> None:
         """Add a trial (TC `add_trial`)."""
@@ -225,7 +227,9 @@ class Controller:
     def _start(self, trial: Trial) -> None:
         self._call("on_trial_start", trial=trial)
         self._set_trial_status(trial, Trial.RUNNING)
-        stint = self._stints[trial] = Stint(trial, heapq.heappop(self._free))
+        worker = heapq.heappop(self._free)
+        self._fresh.discard(worker)
+        stint = self._stints[trial] = Stint(trial, worker)
         saved: Any = trial.latest_checkpoint_result
         training = self._try(stint, self._evaluation.start, trial.config)
         if training is _CRASHED:
@@ -319,6 +323,7 @@ class Controller:
 
     def _regain(self, worker: int) -> None:
         self._lost.discard(worker)
+        self._fresh.add(worker)
         heapq.heappush(self._free, worker)
 
     def _failed(self, what: tuple[Stint, Exception]) -> None:

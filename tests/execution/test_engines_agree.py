@@ -11,7 +11,6 @@ from raytune_suite.execution.evaluation import InProcess
 from raytune_suite.execution.ray_backend import Settings
 from raytune_suite.execution.simulated_backend import Fault
 from raytune_suite.methods import METHODS
-from raytune_suite.schedulers import SCHEDULERS
 from tests.conformance import common
 from tests.execution import studies
 from tests.execution.turns import Gated, GatedSaving, Saving, end, on_ray, on_ray_in_turns
@@ -54,19 +53,12 @@ def test_four_workers_decide_as_in_virtual_time(key: str, tmp_path: Path) -> Non
 
 FAULTS = [Fault(3.3, 0), Fault(7.1, 1), Fault(7.2, 2), Fault(9.9, 1)]
 FIRST = {METHODS[name].scheduler: key for key, (name, _) in reversed(studies.VARIANTS.items())}
-OTHER = "which waiting member starts in place of a dead process differs: Ray has nothing to use again, and starts anew"
-ONE_OF_EACH = [
-    pytest.param(
-        key, marks=[pytest.mark.xfail(reason=OTHER, strict=False)] if SCHEDULERS[scheduler].needs_state else []
-    )
-    for scheduler, key in FIRST.items()
-]
-"""The first method of each scheduler. Why a population differs is read in Ray's code, and not yet proven."""
+LOSING = [(key, True) for key in FIRST.values() if key in ("asha", "hyperband", "dehb", "pbt")] + [("pbt", False)]
+"""Methods, and whether their trials save a checkpoint at each report. The others take as long, and share these ways."""
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("saves", [False, True])
-@pytest.mark.parametrize("key", ONE_OF_EACH)
+@pytest.mark.parametrize(("key", "saves"), LOSING)
 def test_a_trial_on_a_lost_worker_ends_as_in_virtual_time(key: str, saves: bool, tmp_path: Path) -> None:
     """On Ray the process of the trial dies in its step; it may fail once."""
     settings: dict[str, Any] = {"num_samples": studies.samples(studies.VARIANTS[key][0]), "workers": 4}
