@@ -84,7 +84,8 @@ def sources() -> str:
     for folder in ("searchers", "schedulers", "execution", "spaces", "workloads"):
         for path in sorted((package / folder).glob("*.py")):
             digest.update(path.read_bytes())
-    digest.update((package / "rungs.py").read_bytes() + (package / "methods.py").read_bytes())
+    for path in (package / "rungs.py", package / "methods.py", Path(__file__)):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
