@@ -67,6 +67,7 @@ class TestResult:
         }
         assert result.incumbent["value"].iloc[-1] == result.best_value
         assert result.reports["cost"].tolist() == list(range(1, 17))
+        assert result.result_grid is not None
         assert len(result.result_grid) == 4
         assert result.test_scores is None
         assert pd.read_parquet(tmp_path / "bowl" / "reports.parquet").equals(result.reports)
