@@ -66,6 +66,10 @@ def row(problem: str, method: str, side: str, runs: list[dict[str, Any]]) -> dic
     return made
 
 
+RESUMED = "resuming_against_package"
+"""The verdicts on what ours really spends, since promotions resume."""
+
+
 def judge(rows: list[dict[str, Any]]) -> None:
     """Write the verdicts into our rows, for each mark; the last is the one that counts."""
     for ours in (made for made in rows if made["side"] == "ours"):
@@ -74,11 +78,18 @@ def judge(rows: list[dict[str, Any]]) -> None:
             same = (theirs["problem"], theirs["method"]) == (ours["problem"], ours["method"])
             if same and theirs["side"] != "ours":
                 key = "against_published" if theirs["side"] == "published" else "against_package"
-                ours[key] = {
-                    mark: verdict(value[0], theirs[field][mark])
-                    for mark, value in ours[field].items()
-                    if value is not None and theirs[field][mark] is not None
-                }
+                ours[key] = verdicts(ours[field], theirs[field])
+                if field == "regret":
+                    ours[RESUMED] = verdicts(ours["regret_resume"], theirs["regret"])
+
+
+def verdicts(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, str]:
+    """The verdict at each mark that both have reached."""
+    return {
+        mark: verdict(value[0], theirs[mark])
+        for mark, value in ours.items()
+        if value is not None and theirs[mark] is not None
+    }
 
 
 def bad(rows: list[dict[str, Any]]) -> bool:
@@ -111,7 +122,7 @@ def table(rows: list[dict[str, Any]], field: str, marks: tuple[int, ...], unit: 
         values = [made[field][str(mark)] for mark in marks]
         cells = ["-" if value is None else f"{value[0]:.3f} ± {value[1]:.3f}" for value in values]
         resumed = field == "regret_resume"
-        said = "" if resumed else "; ".join(words(made[key]) for key in KEYS if key in made)
+        said = "; ".join(words(made[key]) for key in ((RESUMED,) if resumed else KEYS) if key in made)
         side = made["side"] + (", resuming" if resumed else "")
         lines.append(
             "| " + " | ".join([made["problem"], made["method"], side, str(made["seeds"]), *cells, said]) + " |"
