@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from raytune_suite import METHODS
 from raytune_suite.execution.decision_log import Decision, difference, read
 from tests.execution.studies import VARIANTS, samples
 
@@ -24,9 +23,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 SCRIPT = Path(__file__).with_name("study_script.py")
-PAUSING = [
-    key for key, (name, _) in VARIANTS.items() if METHODS[name].scheduler not in ("fifo", "pb2")
-]  # pb2 is pbt's twin
+KILLED = ("asha", "hyperband", "bohb", "dehb", "dehb-resume", "pbt")
+"""Methods that keep their state in different ways. tests/conformance kills all of them, without Ray."""
 
 
 def start(key: str, folder: Path, *extra: str) -> subprocess.Popen[str]:
@@ -87,7 +85,7 @@ def assert_alike(found: Path, expected: Path) -> None:
     assert record(found) == record(expected)
 
 
-@pytest.mark.parametrize("key", PAUSING)
+@pytest.mark.parametrize("key", KILLED)
 def test_a_killed_study_goes_on_as_if_nothing_had_happened(
     key: str, undisturbed: Callable[[str], Path], tmp_path: Path
 ) -> None:
