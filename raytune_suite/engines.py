@@ -13,16 +13,16 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.execution import ray_backend, simulated_backend
 from raytune_suite.execution.evaluation import Curves, InProcess
 from raytune_suite.execution.parallel import Parallel
+from raytune_suite.execution.ray_backend import Outcome
 from raytune_suite.execution.seeds import SEED, mean_curve, on_seeds
 from raytune_suite.types import FIDELITY, check_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ray.tune import Callback, ResultGrid
+    from ray.tune import Callback
 
     from raytune_suite.execution.budget import StudyStopper
-    from raytune_suite.execution.decision_log import DecisionLog
     from raytune_suite.execution.evaluation import Evaluation
     from raytune_suite.execution.ray_backend import Settings
     from raytune_suite.execution.simulated_backend import Fault
@@ -61,27 +61,6 @@ class Simulation:
             check_count("compute", self.compute)
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What an engine left.
-
-    Attributes:
-        path: Where the study lies.
-        interrupted: Whether Ctrl-C ended it.
-        callbacks: The callbacks; after a resume they are others than those handed in.
-        scheduler: The scheduler, likewise.
-        grid: Ray's result grid, where Ray ran it.
-        decisions: The decision log; None for a study that began without one, or was interrupted in virtual time.
-    """
-
-    path: str
-    interrupted: bool
-    callbacks: list[Callback]
-    scheduler: StudyScheduler
-    grid: ResultGrid | None = None
-    decisions: DecisionLog | None = None
-
-
 def check_engine(engine: Any) -> Simulation | None:
     """The simulation to run, or None for Ray.
 
@@ -111,7 +90,7 @@ def run(
     callbacks: Sequence[Callback],
     resume: bool,
     settings: Settings,
-) -> Ran:
+) -> Outcome:
     """Run a study on the engine that was chosen; the arguments are those of `ray_backend.run`.
 
     With several `seeds` each trial trains on all of them. Without, or with one, a config holds its seed.
@@ -130,12 +109,11 @@ def run(
         "stopper": stopper,
         "callbacks": callbacks,
     }
-    path = f"{storage_path}/{name}"
     if simulation is None:
         trained = problem.trainable
         if len(seeds) > 1:
             trained = on_seeds(trained, seeds)  # type: ignore[arg-type] # make_problem has checked that it is a class
-        outcome = ray_backend.run(
+        return ray_backend.run(
             trained,
             resources=resources,
             storage_path=storage_path,
@@ -144,14 +122,7 @@ def run(
             settings=settings,
             **common,
         )
-        return Ran(
-            outcome.path,
-            outcome.interrupted,
-            outcome.callbacks,
-            outcome.scheduler,
-            grid=outcome.grid,
-            decisions=outcome.decisions,
-        )
+    path = f"{storage_path}/{name}"
     try:
         with evaluation(problem, simulation, seeds, resources) as trainings:
             simulated = simulated_backend.run(
@@ -164,8 +135,8 @@ def run(
                 **common,
             )
     except KeyboardInterrupt:
-        return Ran(path, interrupted=True, callbacks=[*callbacks], scheduler=scheduler)
-    return Ran(path, False, simulated.callbacks, scheduler, decisions=simulated.decisions)
+        return Outcome(None, path, True, [*callbacks], scheduler, None)
+    return Outcome(None, path, False, simulated.callbacks, scheduler, simulated.decisions)
 
 
 def evaluation(

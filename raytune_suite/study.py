@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.errors import ArgumentError, StudyError, near
 from raytune_suite.execution import ray_backend
+from raytune_suite.types import DECISIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from raytune_suite.types import Config, Mode
 
 _logger = logging.getLogger("raytune_suite")
-
-DECISIONS = "decisions.parquet"
-"""The file of a study's decision log; it is written when the study has ended."""
 
 
 @dataclass(frozen=True)

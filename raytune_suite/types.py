@@ -24,6 +24,9 @@ FAILED = math.inf
 """The loss of an observation that failed: crashed, NaN, infinite or no number. It is worse than any other."""
 
 
+DECISIONS = "decisions.parquet"
+"""The file of the decision log in a study's folder; it is written when the study has ended."""
+
 FIDELITY = "fidelity"
 """The reserved key of a config under which a searcher that assigns fidelities (DEHB) writes how far, in units of
 `time_attr`, the trial is trained. A scheduler ends the trial there; a trainable may read it, too."""

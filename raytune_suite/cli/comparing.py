@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.errors import ArgumentError, RaytuneSuiteError
+from raytune_suite.types import DECISIONS
 
 if TYPE_CHECKING:
     from raytune_suite.execution.decision_log import Decision
 
 EQUAL, DIFFERENT = 0, 1
 """Exit codes, those of diff(1)."""
-
-FILE = "decisions.parquet"
-"""The decision log in a study's folder."""
 
 ABOUT = """\
 Compare the decision logs of two runs row by row: which trial reported what, with which config, and what the scheduler
@@ -41,7 +39,7 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for name in ("A", "B"):
-        command.add_argument(name, type=Path, help=f"a study's folder, or the file {FILE} out of one")
+        command.add_argument(name, type=Path, help=f"a study's folder, or the file {DECISIONS} out of one")
     command.add_argument(
         "--ignore-time", action="store_true", help="compare all but the times, which differ between engines"
     )
@@ -70,9 +68,11 @@ def read(place: Path) -> list[Decision]:
         ArgumentError: If there is none, or it cannot be read.
     """
     path = place.expanduser()
-    path = path / FILE if path.is_dir() else path
+    path = path / DECISIONS if path.is_dir() else path
     if not path.is_file():
-        raise ArgumentError(f"there is no decision log {str(path)!r}: give a study's folder, or the {FILE} out of one")
+        raise ArgumentError(
+            f"there is no decision log {str(path)!r}: give a study's folder, or the {DECISIONS} out of one"
+        )
 
     from raytune_suite.execution import decision_log  # after the check: this imports Ray
 

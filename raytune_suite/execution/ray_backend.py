@@ -68,15 +68,16 @@ class Outcome:
     """What a run of the engine left.
 
     Attributes:
-        grid: Ray's result grid.
+        grid: Ray's result grid; None where the study was simulated.
         path: Where the study lies.
         interrupted: Whether Ctrl-C ended it.
         callbacks: The callbacks as they are now; after a resume they are others than those handed in.
         scheduler: The scheduler, likewise.
-        decisions: The decision log, without times; None where the study began without one.
+        decisions: The decision log, on Ray without times; None where the study began without one, or was interrupted
+            in virtual time.
     """
 
-    grid: tune.ResultGrid
+    grid: tune.ResultGrid | None
     path: str
     interrupted: bool
     callbacks: list[Callback]

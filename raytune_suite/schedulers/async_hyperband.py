@@ -88,6 +88,8 @@ class AsyncHyperband(StudyScheduler):
         self.plans = plans[:brackets]
         self.eta = Fraction(eta)
         self.rungs = [[OpenRung(rung.resource) for rung in plan[:-1]] for plan in self.plans]
+        heights = [(rung, height) for ladder in self.rungs for height, rung in enumerate(ladder)]
+        self._highest_first = sorted(heights, key=lambda pair: -pair[0].resource)
         self._bracket = 0
         self._opened = 0
         self._place: dict[str, tuple[int, int, float]] = {}
@@ -152,8 +154,7 @@ class AsyncHyperband(StudyScheduler):
 
     def _next(self) -> Entry | None:
         """The trial to go on: of the highest rung that has one."""
-        heights = [(rung, height) for ladder in self.rungs for height, rung in enumerate(ladder)]
-        for rung, height in sorted(heights, key=lambda pair: -pair[0].resource):
+        for rung, height in self._highest_first:
             while rung.waiting and self._gone(rung.waiting[0][2], height):
                 heapq.heappop(rung.waiting)
             entry = rung.candidate(self.eta)

@@ -218,6 +218,16 @@ class Controller:
             self.step()
         return self
 
+    def run_failing_saves(self, times: int) -> Controller:
+        """Run to the end; so many times a trial crashes while its checkpoint is being written."""
+        while not self.finished:
+            self.step()
+            saving = [event[3] for event in self._events if event[2] == "saved"]
+            if saving and times:
+                times -= 1
+                self._fail(saving[0])
+        return self
+
     def settle(self) -> Controller:
         """Run until no checkpoint is being written."""
         while any(event[2] == "saved" for event in self._events):

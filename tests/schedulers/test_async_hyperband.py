@@ -130,14 +130,7 @@ def test_a_worker_never_idles_while_samples_are_left(workers: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_checkpoint_that_cannot_be_written_holds_nobody_up(workers: int) -> None:
-    controller = study(12, max_t=9, brackets=1, setup={"workers": workers})
-    failed = 0
-    while not controller.finished:
-        controller.step()
-        saving = [event[3] for event in controller._events if event[2] == "saved"]
-        if saving and failed < 4:
-            failed += 1
-            controller._fail(saving[0])
+    controller = study(12, max_t=9, brackets=1, setup={"workers": workers}).run_failing_saves(4)
     assert sum(trial.status == Trial.ERROR for trial in controller.trials) == 4
     assert all(trial.is_finished() for trial in controller.trials)
 

@@ -17,26 +17,15 @@ from raytune_suite.methods import make_method
 from raytune_suite.searchers.kde import KDESearcher, Level
 from raytune_suite.searchers.random import RandomSearcher
 from raytune_suite.types import FAILED
-from tests.searchers.common import best, minimize
+from tests.searchers.common import SMOOTH, best, minimize, smooth
 
 COMMON: Any = {"metric": "loss", "mode": "min"}
-SMOOTH = {
-    "lr": tune.loguniform(1e-5, 1.0),
-    "x": tune.uniform(-5, 5),
-    "layers": tune.randint(1, 10),
-    "kind": tune.choice(["good", "bad", "ugly"]),
-}
 CONDITIONAL = {
     "optimizer": tune.choice(
         [{"name": "sgd", "momentum": tune.uniform(0, 1)}, {"name": "adam", "beta": tune.uniform(0, 1)}]
     )
 }
 LINE = {"x": tune.uniform(0, 1)}
-
-
-def smooth(config: dict[str, Any]) -> float:
-    off = (np.log10(config["lr"]) + 2) ** 2 + (config["x"] - 1) ** 2 + (config["layers"] - 4) ** 2 / 4
-    return float(off + ("good", "bad", "ugly").index(config["kind"]))
 
 
 def always(space: dict[str, Any], **arguments: Any) -> KDESearcher:

@@ -11,15 +11,9 @@ from ray import tune
 from raytune_suite.errors import ArgumentError
 from raytune_suite.searchers.random import RandomSearcher
 from raytune_suite.searchers.tpe import TPESearcher
-from tests.searchers.common import best, minimize
+from tests.searchers.common import SMOOTH, best, minimize, smooth
 
 COMMON: Any = {"metric": "loss", "mode": "min"}
-SMOOTH = {
-    "lr": tune.loguniform(1e-5, 1.0),
-    "x": tune.uniform(-5, 5),
-    "layers": tune.randint(1, 10),
-    "kind": tune.choice(["good", "bad", "ugly"]),
-}
 CONDITIONAL = {
     "optimizer": tune.choice(
         [
@@ -29,11 +23,6 @@ CONDITIONAL = {
         ]
     )
 }
-
-
-def smooth(config: dict[str, Any]) -> float:
-    off = (np.log10(config["lr"]) + 2) ** 2 + (config["x"] - 1) ** 2 + (config["layers"] - 4) ** 2 / 4
-    return float(off + ("good", "bad", "ugly").index(config["kind"]))
 
 
 def conditional(config: dict[str, Any]) -> float:
