@@ -17,7 +17,9 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "bayesopt": ("bayes_opt",),
     "pb2": ("sklearn",),
     "configspace": ("ConfigSpace",),
-    "report": ("matplotlib",),
+    "report": ("matplotlib", "jinja2"),
+    "surrogates": ("onnxruntime",),
+    "rl": ("torch", "gymnasium"),
 }
 """The modules that each extra of pyproject.toml brings."""
 

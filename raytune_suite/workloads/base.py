@@ -40,7 +40,8 @@ class Workload:
         max_t: The most resource that a config is trained for (R).
         eta: The reduction factor that methods should use unless told otherwise.
         tuning_seeds: The training seeds that a method may see.
-        test_seeds: The training seeds that judge its choice afterwards, disjoint from `tuning_seeds`.
+        test_seeds: The training seeds that judge its choice afterwards, disjoint from `tuning_seeds`. Empty where the
+            data hold one training of each config only: then nothing can judge the choice but the metric itself.
         has_state: Whether a training can be saved and continued by another trial, as PBT needs.
         mutable: The parameters of `space` that may change during a training. PBT may perturb these alone: a clone
             takes all others over from its donor together with the checkpoint.
@@ -157,8 +158,10 @@ class Workload:
         """Refuse seeds by which a method could be judged on what it has seen."""
         for field in ("tuning_seeds", "test_seeds"):
             seeds = getattr(self, field)
-            if not seeds or len({check_seed(seed) for seed in seeds}) < len(seeds):
-                raise ArgumentError(f"`{field}` is {seeds}, but must hold one seed or more, none of them twice")
+            if len({check_seed(seed) for seed in seeds}) < len(seeds):
+                raise ArgumentError(f"`{field}` is {seeds}, but must not hold a seed twice")
+        if not self.tuning_seeds:
+            raise ArgumentError("`tuning_seeds` is empty, but must hold one seed or more")
         shared = sorted(set(self.tuning_seeds) & set(self.test_seeds))
         if shared:
             raise ArgumentError(f"the seeds {shared} are in both `tuning_seeds` and `test_seeds`, which must differ")
