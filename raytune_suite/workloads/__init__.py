@@ -5,15 +5,17 @@ Importing this package loads neither Ray nor torch; `workload(name)` loads what 
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
+from raytune_suite.errors import UnknownNameError
 from raytune_suite.registry import Registry
 from raytune_suite.workloads.base import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["WORKLOADS", "Workload", "workload"]
+__all__ = ["FAMILIES", "WORKLOADS", "Workload", "family_names", "workload"]
 
 WORKLOADS: Registry[Callable[[], Workload]] = Registry("workload")
 """The function that makes each workload: "live/" trains a model, "synthetic/" evaluates a function."""
@@ -29,15 +31,40 @@ WORKLOADS.add("synthetic/branin", "raytune_suite.workloads.synthetic:branin")
 WORKLOADS.add("synthetic/currin", "raytune_suite.workloads.synthetic:currin")
 WORKLOADS.add("synthetic/pbt-quadratic", "raytune_suite.workloads.pbt_quadratic:pbt_quadratic")
 
+FAMILIES: Registry[Callable[[str], Workload]] = Registry("family of workloads")
+"""Workloads on data of others: the function that makes one from what follows the family's name and a "/".
+
+Its module also has `names()`: the rest of the name of every workload that it knows, without needing the data.
+"""
+
+FAMILIES.add("yahpo", "raytune_suite.workloads.yahpo:yahpo")
+
 
 def workload(name: str) -> Workload:
     """Make the workload of this name, with a space of its own that the caller may change.
 
     Raises:
         UnknownNameError: If there is none; the message has the nearest name.
+        DataError: If it needs data that are missing, truncated or altered; the message says what to fetch.
 
     Example:
         >>> workload("live/digits-mlp").metric
         'val_loss'
     """
-    return WORKLOADS[name]()
+    if name in WORKLOADS:
+        return WORKLOADS[name]()
+    family, _, rest = name.partition("/")
+    if family in FAMILIES:
+        return FAMILIES[family](rest)
+    of_families = (known for family in FAMILIES for known in family_names(family))
+    raise UnknownNameError("workload", name, [*WORKLOADS, *of_families])
+
+
+def family_names(family: str) -> tuple[str, ...]:
+    """The whole names of the workloads that a family knows, without needing its data.
+
+    Raises:
+        UnknownNameError: If there is no such family.
+    """
+    module = importlib.import_module(FAMILIES.place(family).partition(":")[0])
+    return tuple(f"{family}/{rest}" for rest in module.names())
