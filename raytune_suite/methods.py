@@ -29,6 +29,9 @@ class Recipe(NamedTuple):
 
 METHODS: dict[str, Recipe] = {
     "random": Recipe("random", "fifo", "independent random configs, each trained to its end"),
+    "random-fidelity": Recipe(
+        "random-fidelity", "assigned", "independent random configs, each trained to a rung drawn at random"
+    ),
     "sobol": Recipe("sobol", "fifo", "a scrambled Sobol sequence: more even than random"),
     "grid": Recipe("grid", "fifo", "every config of a finite space once"),
     "tpe": Recipe("tpe", "fifo", "tree-structured Parzen estimator, from hyperopt"),

@@ -1,1 +1,1 @@
-"""The benchmark harness: methods on workloads, tuned on tuning seeds and judged on test seeds, so that others can repeat it."""
+"""The benchmark harness: methods on workloads, tuned on tuning seeds, judged on test seeds, for others to repeat."""

@@ -18,7 +18,7 @@ from ray.tune.search import Searcher
 from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, SpaceError
 from raytune_suite.spaces import Space
-from raytune_suite.types import FAILED, Config, Mode, Observation, as_loss, as_number, check_mode
+from raytune_suite.types import FAILED, FIDELITY, Config, Mode, Observation, as_loss, as_number, check_mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -233,6 +233,8 @@ class AskTellSearcher(Searcher, abc.ABC):
     def _set_space(self, param_space: dict[str, Any]) -> None:
         space = Space(param_space)
         space.refuse(f"searcher {type(self).__name__}", supported=self.features, remedy=self.instead)
+        if self.assigns and FIDELITY in {path.split("/")[0] for path in (*space.names, *space.constants)}:
+            raise SpaceError(f"the space has an entry {FIDELITY!r}, where the searcher writes the fidelity: rename it")
         for config in self._first:
             try:
                 space.check(config)

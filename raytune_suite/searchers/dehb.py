@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Unpack, final, 
 import numpy as np
 
 from raytune_suite import rungs
-from raytune_suite.errors import ArgumentError, SpaceError
+from raytune_suite.errors import ArgumentError
 from raytune_suite.searchers import _evolution as de
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
@@ -172,8 +172,6 @@ class DEHBSearcher(AskTellSearcher):
 
     def setup(self, space: Space) -> None:
         """Draw the populations; the configs to evaluate first take the first places of the lowest one."""
-        if FIDELITY in {path.split("/")[0] for path in (*space.names, *space.constants)}:
-            raise SpaceError(f"the space has an entry {FIDELITY!r}, where the searcher writes the fidelity: rename it")
         sizes: dict[int, int] = {}
         for rung in (rung for plan in self.plans for rung in plan):
             sizes[rung.resource] = max(rung.configs, sizes.get(rung.resource, 0))
