@@ -37,6 +37,10 @@ class MissingPackageError(RaytuneSuiteError, ImportError):
     """An optional package is not installed; the message says which extra brings it."""
 
 
+class DataError(RaytuneSuiteError, RuntimeError):
+    """Data that others made are missing, truncated, altered or cannot be fetched; the message says what to do."""
+
+
 class StudyError(RaytuneSuiteError, RuntimeError):
     """A study that could not run to its end; what it had done is on disk, and the message says how to go on."""
 
