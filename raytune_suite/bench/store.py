@@ -1,0 +1,204 @@
+"""Where a comparison lies: one folder per run, and the tables and the manifest that are assembled from them.
+
+    OUT/protocol.toml                   what was asked for
+    OUT/manifest.json                   with what it was done
+    OUT/{results,trajectories,runs,timings}.parquet
+    OUT/runs/RUN/                       the same four tables of one run, its decision log, its key and its log
+
+A run's folder is written under another name and renamed when all of it is there, so that it is there whole or not at
+all. The tables of the comparison are those of its runs one after the other, in the order of (workload, method, method
+seed): the same runs give the same bytes. Seconds of a real clock are in the timings alone.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from raytune_suite.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pandas as pd
+
+SCHEMA = 1
+"""The version of all that is described here; another one cannot be read."""
+
+PROTOCOL, MANIFEST, RUNS, KEY, LOG = "protocol.toml", "manifest.json", "runs", "key.json", "log.txt"
+
+EXACT, TEST_SEEDS, TUNING_METRIC = "exact", "test seeds", "tuning metric"
+"""By what an incumbent is judged (`judged_by`)."""
+
+DONE, FAILED, REFUSED = "done", "failed", "refused"
+"""What became of a run (`status`). A method that needs a state is refused on a workload that has none."""
+
+_RUN = [("workload", pa.string()), ("method", pa.string()), ("method_seed", pa.int64())]
+
+TABLES: dict[str, Any] = {
+    "results": pa.schema(
+        [
+            *_RUN,
+            ("fraction", pa.float64()),
+            ("cost", pa.float64()),
+            ("resource", pa.float64()),
+            ("config", pa.string()),
+            ("tuning_score", pa.float64()),
+            ("test_score", pa.float64()),
+            ("test_seeds", pa.list_(pa.int64())),
+            ("test_scores", pa.list_(pa.float64())),
+            ("gap", pa.float64()),
+            ("tuning_regret", pa.float64()),
+            ("test_regret", pa.float64()),
+            ("exact_regret", pa.float64()),
+            ("regret", pa.float64()),
+            ("judged_by", pa.string()),
+        ]
+    ),
+    "trajectories": pa.schema(
+        [
+            *_RUN,
+            ("cost", pa.float64()),
+            ("time", pa.float64()),
+            ("resource", pa.float64()),
+            ("tuning_score", pa.float64()),
+            ("tuning_regret", pa.float64()),
+            ("exact_regret", pa.float64()),
+        ]
+    ),
+    "runs": pa.schema(
+        [
+            *_RUN,
+            ("status", pa.string()),
+            ("error", pa.string()),
+            ("trials", pa.int64()),
+            ("reports", pa.int64()),
+            ("spent", pa.float64()),
+            ("simulated_seconds", pa.float64()),
+        ]
+    ),
+    "timings": pa.schema(
+        [*_RUN, ("wall_seconds", pa.float64()), ("cpu_seconds", pa.float64()), ("overhead_seconds", pa.float64())]
+    ),
+}
+"""The columns of each table; `Results` says what they mean."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a comparison has found. Every table has workload, method (its label in the protocol) and method_seed.
+
+    Attributes:
+        manifest: Schema, versions, machine, protocol, and what each workload and each method is.
+        results: One row per judged incumbent: fraction (of the budget: 1/3, 2/3, 1), cost (spent when the incumbent was
+            found, in full trainings), resource (how far it had been trained then), config (JSON), tuning_score,
+            test_score (the mean; NaN without test seeds, or where a training failed), test_seeds, test_scores, gap
+            (test less tuning score, turned so that more is worse on the test seeds), tuning_regret and test_regret
+            (normalized by the workload's bounds; NaN where it has none; 1 or more where a test training failed),
+            exact_regret (normalized, without noise; NaN where no optimum is known), regret (the one by which it is
+            judged) and judged_by: "exact", "test seeds" or "tuning metric", alike for all methods of a workload. A
+            fraction at which nothing had been found yet has no row.
+        trajectories: One row per change of the incumbent: cost (in full trainings), time (simulated seconds; real
+            ones with the engine "ray"), resource, tuning_score, tuning_regret, exact_regret.
+        runs: One row per run: status ("done", "failed" or "refused"), error, trials, reports, spent (in full
+            trainings), simulated_seconds.
+        timings: One row per finished run: wall_seconds, cpu_seconds, and overhead_seconds, those of decisions.
+    """
+
+    manifest: dict[str, Any]
+    results: pd.DataFrame
+    trajectories: pd.DataFrame
+    runs: pd.DataFrame
+    timings: pd.DataFrame
+
+
+def read(folder: str | Path) -> Results:
+    """Read a comparison.
+
+    Raises:
+        ArgumentError: If none is there, or it was written by a version with another schema.
+    """
+    place = Path(folder).expanduser()
+    missing = [name for name in (MANIFEST, *map(_file, TABLES)) if not (place / name).is_file()]
+    if missing:
+        raise ArgumentError(
+            f"there is no comparison in {str(place)!r}: {missing[0]} is missing; `raytune-suite bench run` writes one"
+        )
+    manifest: dict[str, Any] = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+    if manifest.get("schema") != SCHEMA:
+        raise ArgumentError(
+            f"the comparison in {str(place)!r} has schema {manifest.get('schema')!r}, but this version reads "
+            f"{SCHEMA}: run it again into another folder"
+        )
+    return Results(manifest, **{name: read_table(place, name).to_pandas() for name in TABLES})
+
+
+def read_table(folder: Path, name: str) -> Any:
+    """One table of a comparison or of a run, as Arrow has it.
+
+    Raises:
+        ArgumentError: If its columns are not those of `TABLES`.
+    """
+    table = pq.read_table(folder / _file(name), partitioning=None)
+    if table.schema != TABLES[name]:
+        raise ArgumentError(
+            f"{str(folder / _file(name))!r} has the columns {table.column_names}, but {name} have {TABLES[name].names}"
+        )
+    return table
+
+
+def write_table(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the rows of one table into a folder. A row must have all columns."""
+    columns = {field.name: pa.array([row[field.name] for row in rows], field.type) for field in TABLES[name]}
+    _replace(folder / _file(name), pa.table(columns, TABLES[name]))
+
+
+def run_folder(out: Path, run_id: str) -> Path:
+    """Where a run lies."""
+    return out / RUNS / run_id
+
+
+def status(out: Path, run_id: str) -> str | None:
+    """What became of a run; None if it has not ended, or never began."""
+    folder = run_folder(out, run_id)
+    return str(read_table(folder, "runs")["status"][0].as_py()) if folder.is_dir() else None
+
+
+def keep(temporary: Path, out: Path, run_id: str) -> None:
+    """Let the whole folder of a run count from now on, in place of one that failed before."""
+    place = run_folder(out, run_id)
+    if place.exists():
+        shutil.rmtree(place)
+    temporary.rename(place)
+
+
+def assemble(out: Path, run_ids: Iterable[str], manifest: dict[str, Any]) -> None:
+    """Write the comparison's tables from those of its runs, in this order, and the manifest."""
+    folders = [run_folder(out, run_id) for run_id in run_ids]
+    for name, schema in TABLES.items():
+        tables = [read_table(folder, name) for folder in folders]
+        _replace(out / _file(name), pa.concat_tables([schema.empty_table(), *tables]).combine_chunks())
+    write_text(out / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+
+
+def write_text(place: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    partial = place.with_name(f"{place.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(place)
+
+
+def _file(name: str) -> str:
+    return f"{name}.parquet"
+
+
+def _replace(place: Path, table: Any) -> None:
+    partial = place.with_name(f"{place.name}.partial")
+    pq.write_table(table, partial)
+    partial.replace(place)
