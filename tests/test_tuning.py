@@ -15,6 +15,7 @@ from ray import tune
 
 import raytune_suite as rts
 from raytune_suite.errors import ArgumentError, SpaceError, StudyError, UnknownNameError
+from tests.ids import ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -338,7 +339,7 @@ def refused(**changes: Any) -> Callable[[], object]:
         ({"method": "gp", "space": {"o": tune.choice([{"a": tune.uniform(0, 1)}, 1])}}, SpaceError, "cannot serve"),
         ({"resources": {"cpu": -1}}, ArgumentError, "`resources`"),
     ],
-    ids=str,
+    ids=ids,
 )  # fmt: skip
 def test_bad_input_is_refused_before_anything_starts(
     changes: dict[str, Any], kind: type[Exception], message: str, tmp_path: Path

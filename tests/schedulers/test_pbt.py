@@ -19,6 +19,7 @@ from raytune_suite.searchers.random import RandomSearcher
 from raytune_suite.spaces import Space
 from tests.conformance import common
 from tests.conformance.driver import METRIC, Controller, Setup, Worker, revive, start
+from tests.ids import ids
 
 quick = settings(max_examples=60, deadline=None)
 
@@ -164,7 +165,7 @@ def test_only_the_named_parameters_are_explored(seed: int) -> None:
         (tune.choice(["a", "b", "c"]), 1, 0, 2),
         (tune.choice(["a", "b", "c"]), 2, 1, 2),
     ],
-    ids=str,
+    ids=ids,
 )
 def test_a_number_is_multiplied_and_few_values_move_by_one(domain: Any, value: Any, down: Any, up: Any) -> None:
     (parameter,) = Space({"x": domain}).parameters
@@ -209,7 +210,7 @@ def test_a_member_that_always_fails_does_not_starve_the_others() -> None:
         ({"resample_probability": 1.1}, "`resample_probability` is 1.1"),
         ({"space": None}, "needs `space`"),
     ],
-    ids=str,
+    ids=ids,
 )
 def test_bad_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):

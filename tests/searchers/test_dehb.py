@@ -20,6 +20,7 @@ from raytune_suite.searchers import _evolution as de
 from raytune_suite.searchers.dehb import DEHBSearcher
 from raytune_suite.searchers.random import RandomSearcher
 from raytune_suite.types import FIDELITY, Verdict, hyperparameters
+from tests.ids import ids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -473,7 +474,7 @@ def test_one_fidelity_is_refused(ladder: tuple[int, int, float]) -> None:
 
 
 @pytest.mark.parametrize(
-    "entry", [tune.uniform(0, 1), 3, {"low": tune.uniform(0, 1)}, {"low": 1}, tune.choice([1, 2])], ids=str
+    "entry", [tune.uniform(0, 1), 3, {"low": tune.uniform(0, 1)}, {"low": 1}, tune.choice([1, 2])], ids=ids
 )
 def test_a_space_must_leave_the_fidelity_alone(entry: Any) -> None:
     with pytest.raises(SpaceError, match=r"the space has an entry 'fidelity'.*rename it"):
