@@ -136,7 +136,7 @@ def run(
             )
     except KeyboardInterrupt:
         return Outcome(None, path, True, [*callbacks], scheduler, None)
-    return Outcome(None, path, False, simulated.callbacks, scheduler, simulated.decisions)
+    return Outcome(None, path, False, simulated.callbacks, scheduler, simulated.decisions, simulated.overhead)
 
 
 def evaluation(

@@ -40,11 +40,12 @@ def judge(
     simulation: Simulation | None,
     resources: Mapping[str, float] | None,
     settings: Settings,
+    name: str = "test",
 ) -> pd.DataFrame:
     """Train the chosen schedule anew on each test seed, to the end, and return the scores: one row (seed, value) each.
 
-    On Ray it is a study within the study's folder, resumed if it is there. A training that fails has a score of NaN,
-    and is told.
+    On Ray it is a study called `name` within the study's folder, resumed if it is there. A training that fails has a
+    score of NaN, and is told.
 
     Raises:
         StudyError: If the engine gave up.
@@ -69,14 +70,14 @@ def judge(
         stopper=StudyStopper(None, metric=problem.metric, time_attr=problem.time_attr),
         resources=resources,
         storage_path=path,
-        name="test",
+        name=name,
         callbacks=[StudyLog(max_t=problem.max_t, scheduler=scheduler, **common)],
-        resume=simulation is None and ray_backend.exists(path, "test"),
+        resume=simulation is None and ray_backend.exists(path, name),
         settings=settings,
     )
     if ran.interrupted:
-        folder, _, name = path.rpartition("/")
-        again = "run it again" if simulation else how_to_resume(folder, name)
+        folder, _, study = path.rpartition("/")
+        again = "run it again" if simulation else how_to_resume(folder, study)
         raise StudyInterrupted(f"interrupted while judging on the test seeds; {again}")
     log = next(callback for callback in ran.callbacks if isinstance(callback, StudyLog))
     trials = log.trials_frame()

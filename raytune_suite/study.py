@@ -42,9 +42,11 @@ class StudyResult:
         reports: One row per report: trial, resource, value, elapsed (seconds), cost (the study's so far), complete.
         incumbent: The rows of `reports` at which the incumbent changed; the last one is the result.
         best_config: The incumbent's config; of a population method, what it ended with.
-        lineage: The schedule behind the incumbent: one stage, or several of a population method.
+        lineages: The schedule behind each incumbent, one for each row of `incumbent`: one stage, or several of a
+            population method.
         test_scores: One row per test seed (seed, value): the chosen config trained anew; None if no seeds were given.
         result_grid: Ray's own result; None for a simulated study.
+        overhead: The real seconds of decisions in a simulated study; None on Ray.
     """
 
     name: str
@@ -58,9 +60,15 @@ class StudyResult:
     reports: pd.DataFrame
     incumbent: pd.DataFrame
     best_config: Config
-    lineage: list[Stage]
+    lineages: list[list[Stage]]
     test_scores: pd.DataFrame | None
     result_grid: ResultGrid | None
+    overhead: float | None = None
+
+    @property
+    def lineage(self) -> list[Stage]:
+        """The schedule behind the incumbent: one stage, or several of a population method."""
+        return self.lineages[-1]
 
     @property
     def best_trial(self) -> int:

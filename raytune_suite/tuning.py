@@ -22,7 +22,7 @@ from raytune_suite.judging import judge
 from raytune_suite.methods import Method, make_method, options, parts
 from raytune_suite.problem import Problem, make_problem
 from raytune_suite.schedulers import SCHEDULERS
-from raytune_suite.schedulers.population import PopulationScheduler, Stage
+from raytune_suite.schedulers.population import PopulationScheduler
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.searchers.grid import GridSearcher
 from raytune_suite.spaces import Space
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from ray.tune import Callback
 
+    from raytune_suite.schedulers import StudyScheduler
     from raytune_suite.workloads import Workload
 
 __all__ = ["Simulation", "StudyResult", "tune"]
@@ -119,7 +120,7 @@ def tune(
     problem = make_problem(
         trainable, space, workload, arguments=arguments, tuning_seeds=tuning_seeds, test_seeds=test_seeds
     )
-    wired = _wire(method, problem, dict(method_args or {}), max_concurrent=max_concurrent, seed=seed)
+    wired = wire(method, problem, dict(method_args or {}), max_concurrent=max_concurrent, seed=seed)
     num_samples = _check_limits(wired, problem, num_samples, budget, time_limit)
     _check_resources(resources)
     storage = str(storage_path) if "://" in str(storage_path) else str(Path(storage_path).expanduser().resolve())
@@ -184,13 +185,10 @@ def tune(
         again = "a simulated study starts anew" if simulation else how_to_resume(storage, name)
         raise StudyInterrupted(f"interrupted after {len(log.trials)} trials; {again}")
     check_outcome(log, found, path)
-    best = log.trials[found[-1].trial]
-    lineage = [Stage(0, best.config)]
-    if isinstance(ran.scheduler, PopulationScheduler):
-        lineage = ran.scheduler.lineage(best.trial_id, found[-1].resource)
+    lineages = [log.lineage(report) for report in found]
     test_scores = None
     if problem.test_seeds:
-        test_scores = judge(problem, lineage, path, simulation=simulation, resources=resources, settings=settings)
+        test_scores = judge(problem, lineages[-1], path, simulation=simulation, resources=resources, settings=settings)
     result = StudyResult(
         name=name,
         path=ran.path,
@@ -204,18 +202,19 @@ def tune(
         incumbent=pd.DataFrame(found, columns=list(Report._fields)),
         best_config={
             key: value
-            for key, value in hyperparameters(lineage[-1].config).items()
+            for key, value in hyperparameters(lineages[-1][-1].config).items()
             if key != SEED or not problem.tuning_seeds
         },
-        lineage=lineage,
+        lineages=lineages,
         test_scores=test_scores,
         result_grid=ran.grid,
+        overhead=ran.overhead,
     )
     write(result, ran.decisions)
     return result
 
 
-def _wire(
+def wire(
     method: str | Method,
     problem: Problem,
     method_args: dict[str, Any],
@@ -230,11 +229,9 @@ def _wire(
     """
     if not isinstance(method, Method):
         searcher, scheduler = parts(method)
-        if problem.stateless and SCHEDULERS[scheduler].needs_state:
-            raise ArgumentError(
-                f"method {method!r} copies and changes trainings, but {problem.stateless}: "
-                "use asha, hyperband or bohb, or a workload that is trained live"
-            )
+        reason = refusal(method, SCHEDULERS[scheduler], problem)
+        if reason:
+            raise ArgumentError(reason)
         takes = {*options(SEARCHERS[searcher]), *options(SCHEDULERS[scheduler])}
         defaults = {key: value for key, value in problem.defaults.items() if key in takes}
         return make_method(
@@ -260,6 +257,16 @@ def _wire(
     if method.scheduler.used():
         raise ArgumentError(f"method {method.name!r} has been used in a study: make a new one for each")
     return method
+
+
+def refusal(name: str, scheduler: type[StudyScheduler] | StudyScheduler, problem: Problem) -> str:
+    """Why a method with this scheduler cannot serve a problem whose trainings have no state; "" if it can."""
+    if not problem.stateless or not scheduler.needs_state:
+        return ""
+    return (
+        f"method {name!r} copies and changes trainings, but {problem.stateless}: "
+        "use asha, hyperband or bohb, or a workload that is trained live"
+    )
 
 
 def _check_limits(

@@ -75,6 +75,7 @@ class Outcome:
         scheduler: The scheduler, likewise.
         decisions: The decision log, on Ray without times; None where the study began without one, or was interrupted
             in virtual time.
+        overhead: The real seconds that all but the trainings took; None where trainings run beside it.
     """
 
     grid: tune.ResultGrid | None
@@ -83,6 +84,7 @@ class Outcome:
     callbacks: list[Callback]
     scheduler: StudyScheduler
     decisions: DecisionLog | None
+    overhead: float | None = None
 
 
 def connect() -> None:

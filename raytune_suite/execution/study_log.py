@@ -15,6 +15,7 @@ from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from raytune_suite.execution.budget import Cost
+from raytune_suite.schedulers.population import PopulationScheduler, Stage
 from raytune_suite.types import as_loss, as_number
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class StudyLog(Callback):
         self._cost = Cost(time_attr)
         self._numbers: dict[str, int] = {}
         self._last_report: dict[int, int] = {}
+        self._lineages: dict[tuple[int, float], list[Stage]] = {}
         self._before = 0.0
         self._start: float | None = None
         self._clock: Callable[[], float] = time.monotonic
@@ -143,6 +145,9 @@ class StudyLog(Callback):
         shown = math.nan if value is None else value
         self._last_report[number] = len(self.reports)
         self.reports.append(Report(number, resource, shown, self.elapsed, self._cost.spent, complete))
+        if isinstance(self._scheduler, PopulationScheduler):  # a member that is cloned over loses its own
+            lineage = self._scheduler.lineage(trial.trial_id, result[self.time_attr])
+            self._lineages[number, self._cost.spent] = lineage
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Note that a trial has ended, by itself or not."""
@@ -189,6 +194,10 @@ class StudyLog(Callback):
     def spent(self) -> float:
         """The resource spent so far."""
         return self._cost.spent
+
+    def lineage(self, report: Report) -> list[Stage]:
+        """The configs behind a report: the schedule of a population's member as it was then, else the trial's one."""
+        return self._lineages.get((report.trial, report.cost)) or [Stage(0, self.trials[report.trial].config)]
 
     def reports_frame(self) -> pd.DataFrame:
         """All reports, one per row, with the fields of `Report` as columns."""
