@@ -259,7 +259,7 @@ def wire(
     return method
 
 
-def refusal(name: str, scheduler: type[StudyScheduler] | StudyScheduler, problem: Problem) -> str:
+def refusal(name: str, scheduler: type[StudyScheduler], problem: Problem) -> str:
     """Why a method with this scheduler cannot serve a problem whose trainings have no state; "" if it can."""
     if not problem.stateless or not scheduler.needs_state:
         return ""
