@@ -23,8 +23,8 @@ demo: $(INSTALLED)  ## tune a real network for a minute, and draw what happened 
 	$(BIN)/raytune-suite run live/digits-mlp --method asha --budget 40 --storage-path demo/studies \
 		--plot demo/digits-asha.png
 
-test: $(INSTALLED)  ## the quick tests
-	$(BIN)/python -m pytest -q
+test: $(INSTALLED)  ## the quick tests, on all cores
+	$(BIN)/python -m pytest -q -n auto --dist worksteal
 
 check: $(INSTALLED)  ## lint, format, types, layers
 	$(BIN)/ruff check .

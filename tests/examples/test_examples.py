@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -34,9 +35,16 @@ def test_runs_without_arguments_and_tells_the_best(example: str, tmp_path: Path)
 
 
 @pytest.mark.e2e
+@pytest.mark.usefixtures("ray_session")
 @pytest.mark.parametrize("method", METHODS)
-def test_quickstart_with_every_method(method: str, tmp_path: Path) -> None:
-    assert python(tmp_path, str(FOLDER / "quickstart.py"), method).startswith(f"{method}: loss ")
+def test_quickstart_with_every_method(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process, on the Ray of the session: one start of Ray for all."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["quickstart.py", method])
+    runpy.run_path(str(FOLDER / "quickstart.py"), run_name="__main__")
+    assert capsys.readouterr().out.startswith(f"{method}: loss ")
 
 
 @pytest.mark.e2e
