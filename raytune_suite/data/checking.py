@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from raytune_suite.data.catalogue import File, find
+from raytune_suite.data.catalogue import File, find, parts
 from raytune_suite.errors import DataError
 
 ENVIRONMENT = "RAYTUNE_SUITE_DATA"
@@ -65,6 +65,12 @@ def path(name: str) -> Path:
             f"the data file {str(place)!r} is missing: {fetch} gets it, or name its folder in {ENVIRONMENT}"
         )
     raise DataError(f"the data file {str(place)!r} is {state}, not what its authors published: {fetch} gets it anew")
+
+
+def check(where: Path | None = None) -> dict[str, State]:
+    """What is to be said of each file of the catalogue, by its path; the folder is `folder()` unless given."""
+    where = folder() if where is None else where
+    return {file.path: check_file(file, where) for part in parts().values() for file in part.files}
 
 
 def check_file(file: File, where: Path) -> State:
