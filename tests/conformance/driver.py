@@ -12,7 +12,9 @@ import copy
 import heapq
 import itertools
 import math
+import shutil
 import tempfile
+import weakref
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -257,7 +259,10 @@ class Controller:
         folder = tempfile.mkdtemp(prefix="snapshot-")
         self._keep()
         self.search_alg.save_to_dir(folder, session_str="double")
-        return Snapshot(folder, list(self._kept.values()), dict(self.numbers), self.clock, self.pristine, self.setup)
+        kept = list(self._kept.values())
+        snapshot = Snapshot(folder, kept, dict(self.numbers), self.clock, self.pristine, self.setup)
+        weakref.finalize(snapshot, shutil.rmtree, folder, ignore_errors=True)
+        return snapshot
 
     def _keep(self) -> None:
         self._kept |= {trial.trial_id: trial.get_json_state() for trial in self._marked}
@@ -403,7 +408,9 @@ def start(searcher: Any, scheduler: Any, setup: Setup) -> Controller:
     folder = tempfile.mkdtemp(prefix="study-")
     experiment = Experiment("double", _train, config=wired, num_samples=setup.samples, storage_path=folder)
     search_alg.add_configurations([experiment])
-    return Controller(search_alg, scheduler, setup, pristine)
+    controller = Controller(search_alg, scheduler, setup, pristine)
+    weakref.finalize(controller, shutil.rmtree, folder, ignore_errors=True)
+    return controller
 
 
 def revive(snapshot: Snapshot, **changes: Any) -> Controller:
