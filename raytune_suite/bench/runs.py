@@ -9,9 +9,9 @@ import shutil
 import time
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite import __version__
 from raytune_suite.bench import store
 from raytune_suite.bench.guests import invite
 from raytune_suite.engines import Simulation
@@ -87,7 +87,8 @@ class Run:
         """What decides the outcome, as JSON."""
         left_out = ("compute", "factory", "made")
         own = {name: value for name, value in vars(self).items() if name not in left_out}
-        return dict(json.loads(json.dumps({"schema": store.SCHEMA, "version": __version__, **own}, default=repr)))
+        ours = {"schema": store.SCHEMA, "version": version("raytune-suite")}
+        return dict(json.loads(json.dumps({**ours, **own}, default=repr)))
 
     @property
     def id(self) -> str:

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from raytune_suite import __version__
-from raytune_suite.cli import comparing, data, listing, running
+from raytune_suite.cli import bench, comparing, data, listing, running
 from raytune_suite.errors import RaytuneSuiteError, StudyInterrupted
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ examples:
   raytune-suite run live/digits-mlp --method pbt  the same with another method
   raytune-suite run synthetic/mfh3 --engine simulated  a test function in virtual time, a second
   raytune-suite diff A B                          where two runs part
+  raytune-suite bench run benchmarks/quick.toml --out results  compare methods
   raytune-suite run --help                        everything that a run can be told
 
 In Python: rts.tune(train, space, method="asha", metric="loss", mode="min", max_t=27, budget=20); see README.md
@@ -71,6 +72,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (listing, running, comparing, data):
+    for module in (listing, running, bench, comparing, data):
         module.add(commands)
     return top
