@@ -1,0 +1,316 @@
+"""The kinds of drawing that a comparison needs: step curves, intervals, pairs of points, a critical-difference diagram.
+
+Each function draws into an empty figure what it is given; none computes a statistic. All are laid out for the width of
+a phone, 4.6 inches of 72 units, so that a page can show one below or beside the other at their own size.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from raytune_suite.report.figures import set_logarithmic, spans_decades
+from raytune_suite.report.svg import GRID, INK, MUTED, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from raytune_suite.report.looks import Look
+
+WIDTH = 4.6
+FONT = 9.5
+LETTER = 0.083
+"""The width in inches of a letter of that size, generously."""
+
+NAME_LENGTH = 20
+FLOOR = 1e-4
+"""On a logarithmic axis of regret what is less, zero included, is drawn here."""
+
+LABEL_GAP = 12 / 72
+"""The least distance in inches between two labels at the ends of curves."""
+
+BAND = 0.16
+"""How opaque a band is."""
+
+
+class Curve(NamedTuple):
+    """A step function of x, and the band around it where there is one."""
+
+    x: NDArray[np.float64]
+    middle: NDArray[np.float64]
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
+
+
+class Interval(NamedTuple):
+    """A value and its interval."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+def short(name: str) -> str:
+    """A name as it stands in a figure.
+
+    Example:
+        >>> short("a method with a very long name")
+        'a method with a ver…'
+    """
+    clean = printable(name)
+    return clean if len(clean) <= NAME_LENGTH else f"{clean[: NAME_LENGTH - 1]}…"
+
+
+def draw_curves(
+    figure: Figure,
+    curves: Mapping[str, Curve],
+    looks: Mapping[str, Look],
+    *,
+    labels: tuple[str, str],
+    focus: str | None = None,
+    bands: bool = True,
+    log_y: bool = False,
+    limits: tuple[float, float] | None = None,
+) -> None:
+    """Draw step curves with their bands, each with its name where it ends.
+
+    Args:
+        figure: An empty one.
+        curves: By method.
+        looks: By method.
+        labels: Of the x and the y axis.
+        focus: The method that is shown; the others are thin lines without a name behind it. None shows all.
+        bands: Whether the bands of those that are shown are drawn.
+        log_y: Whether y may be logarithmic, if its values span more than a decade; `FLOOR` then is the least.
+        limits: Of the y axis; None takes what the middles of all curves need.
+    """
+    room = 0.1 if focus else max((len(short(name)) for name in curves), default=0) * LETTER + 0.25
+    axes = add_axes(figure, labels, right=room)
+    known = np.concatenate([np.empty(0), *(np.asarray(curve.middle, dtype=float) for curve in curves.values())])
+    log_y = log_y and spans_decades(np.maximum(known, FLOOR))
+    ends = {}
+    for name, curve in curves.items():
+        look = looks[name]
+        floor = FLOOR if log_y else -np.inf
+        if focus not in (None, name):
+            axes.step(curve.x, np.maximum(curve.middle, floor), where="post", color=GRID, linewidth=0.9)
+            continue
+        if bands and curve.low is not None and curve.high is not None:
+            edges = np.maximum(curve.low, floor), np.maximum(curve.high, floor)
+            axes.fill_between(curve.x, *edges, step="post", color=look.color, alpha=BAND, linewidth=0, zorder=1.5)
+        middle = np.maximum(curve.middle, floor)
+        axes.step(curve.x, middle, where="post", **look.line(), zorder=3)
+        finite = np.flatnonzero(np.isfinite(middle))
+        if len(finite):
+            last = finite[-1]
+            axes.plot(curve.x[last], middle[last], **look.dot(), clip_on=False, zorder=4)
+            ends[name] = float(middle[last])
+    if log_y:
+        set_logarithmic(axes.yaxis, axes.set_yscale)
+    xs = np.concatenate([np.empty(0), *(curve.x for curve in curves.values())])
+    if len(xs) and xs.min() < xs.max():
+        axes.set_xlim(xs.min(), xs.max())
+    if limits is not None:
+        axes.set_ylim(*limits)
+    elif np.isfinite(known).any():
+        frame(axes, np.maximum(known, FLOOR) if log_y else known, log=log_y)
+    else:
+        axes.text(0.5, 0.5, "nothing finite to show", transform=axes.transAxes, ha="center", fontsize=FONT, color=INK)
+    if focus is None:
+        name_ends(figure, axes, ends, looks)
+
+
+def name_ends(figure: Figure, axes: Axes, ends: Mapping[str, float], looks: Mapping[str, Look]) -> None:
+    """Write the names beside the ends of the curves, pushed apart where they would lie upon each other."""
+    height = axes.get_position().height * figure.get_figheight()
+    places = {
+        name: float(axes.transAxes.inverted().transform(axes.transData.transform((0, y)))[1])
+        for name, y in ends.items()
+    }
+    for name, place in zip(places, apart(np.array(list(places.values())), LABEL_GAP / height), strict=True):
+        width = axes.get_position().width * figure.get_figwidth()
+        near, far = 1 + 0.06 / width, 1 + 0.17 / width
+        shown = min(max(places[name], 0.0), 1.0)
+        axes.plot(
+            [near, far], [shown, place], transform=axes.transAxes, clip_on=False, color=looks[name].color, linewidth=0.8
+        )
+        write(axes, far + 0.03 / width, place, short(name), transform=axes.transAxes, va="center_baseline")
+
+
+def apart(places: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
+    """Move labels apart, as little as it takes, keeping their order and the room from 0 to 1 if they fit there.
+
+    Example:
+        >>> apart(np.array([0.5, 0.5, 0.0]), 0.2).round(2).tolist()
+        [0.4, 0.6, 0.0]
+    """
+    order = np.argsort(places, kind="stable")
+    wanted = np.clip(places[order], 0.0, 1.0)
+    groups: list[tuple[float, int]] = []  # the centre of each group of labels that touch, and how many these are
+    for place in wanted:
+        groups.append((float(place), 1))
+        while len(groups) > 1 and groups[-1][0] - groups[-2][0] < gap * (groups[-1][1] + groups[-2][1]) / 2:
+            (centre, many), (before, more) = groups.pop(), groups.pop()
+            merged = (centre * many + before * more) / (many + more)
+            half = gap * (many + more - 1) / 2
+            groups.append((min(max(merged, half), max(1 - half, half)), many + more))
+    moved = np.concatenate(
+        [np.empty(0), *(centre + gap * (np.arange(many) - (many - 1) / 2) for centre, many in groups)]
+    )
+    result = np.empty_like(wanted)
+    result[order] = moved
+    return result
+
+
+def draw_intervals(
+    figure: Figure,
+    intervals: Sequence[Interval],
+    looks: Mapping[str, Look],
+    *,
+    label: str,
+    log: bool = False,
+    reference: float | None = None,
+) -> None:
+    """Draw one row per method, in the order given: its value as a dot, its interval as a bar, and a reference line."""
+    axes = add_rows(figure, [row.name for row in intervals], label)
+    values = np.array([[row.value, row.low, row.high] for row in intervals], dtype=float).reshape(-1, 3)
+    shown = values[np.isfinite(values)]
+    shown = np.append(shown, [] if reference is None else [reference])
+    log = log and bool(np.all(shown > 0)) and spans_decades(shown)
+    if log:
+        set_logarithmic(axes.xaxis, axes.set_xscale)
+    if len(shown):
+        low, high = (np.log10(shown) if log else shown).min(), (np.log10(shown) if log else shown).max()
+        margin = 0.06 * (high - low) or 0.06 * abs(high) or 0.06
+        axes.set_xlim(*((10.0 ** (low - margin), 10.0 ** (high + margin)) if log else (low - margin, high + margin)))
+    if reference is not None:
+        axes.axvline(reference, color=MUTED, linewidth=0.9, linestyle=(0, (3, 2)))
+    for row, interval in enumerate(intervals):
+        look = looks[interval.name]
+        left, right = axes.get_xlim()
+        edges = np.nan_to_num([interval.low, interval.high], nan=np.nan, posinf=right, neginf=left)
+        axes.plot(edges, [row, row], color=look.color, linewidth=2, solid_capstyle="butt")
+        if np.isfinite(interval.value):
+            axes.plot(interval.value, row, **look.dot(6))
+        else:
+            write(axes, 0.99, row, "never", transform=axes.get_yaxis_transform(), ha="right", va="center_baseline")
+
+
+def draw_pairs(
+    figure: Figure, pairs: Mapping[str, tuple[float, float]], looks: Mapping[str, Look], *, label: str
+) -> None:
+    """Draw one row per method: its score while tuning as an open dot, and an arrow to that on the test seeds."""
+    axes = add_rows(figure, list(pairs), label)
+    values = np.array(list(pairs.values()), dtype=float).reshape(-1, 2)
+    shown = values[np.isfinite(values)]
+    if len(shown):
+        frame(axes, shown, log=False, along="x")
+    for row, (name, (tuning, test)) in enumerate(pairs.items()):
+        look = looks[name]
+        axes.plot([tuning, test], [row, row], color=look.color, linewidth=1.4)
+        axes.plot(tuning, row, **look._replace(filled=False, marker="o").dot(5.5))
+        axes.plot(test, row, **look._replace(filled=True, marker="o").dot(6.5))
+
+
+def draw_critical_difference(
+    figure: Figure,
+    ranks: Mapping[str, float],
+    cliques: Sequence[Sequence[str]],
+    difference: float,
+    looks: Mapping[str, Look],
+) -> None:
+    """Draw mean ranks on a line, best to the left, names below, and a bar over all that do not differ significantly.
+
+    Demsar, "Statistical Comparisons of Classifiers over Multiple Data Sets" (JMLR 2006), figure 1; the names stand in
+    one column to the right, so that they fit a phone.
+    """
+    figure_height = figure.get_figheight()
+    names = sorted(ranks, key=lambda name: (ranks[name], name))
+    bars = [clique for clique in cliques if len(clique) > 1]
+    room = max((len(short(name)) for name in names), default=0) * LETTER + 0.55
+    axes = figure.add_axes((0.15 / WIDTH, 0.02, 1 - (room + 0.2) / WIDTH, 0.96))
+    low, high = 1, max(len(names), 2)
+    axes.set(xlim=(low - 0.15, high + 0.15), ylim=(figure_height * 0.96, 0))
+    axes.set_axis_off()
+    line = 0.55
+    axes.plot([low, high], [line, line], color=INK, linewidth=1)
+    for rank in range(low, high + 1):
+        axes.plot([rank, rank], [line - 0.06, line], color=INK, linewidth=1)
+        write(axes, rank, line - 0.1, str(rank), ha="center")
+    width = min(difference, high - low)
+    axes.plot([low, low + width], [0.2, 0.2], color=INK, linewidth=1)
+    axes.plot([[low, low + width]] * 2, [[0.16] * 2, [0.24] * 2], color=INK, linewidth=1)
+    write(axes, low + width + 0.25, 0.2, f"critical difference {difference:.2f}", va="center_baseline")
+    for row, clique in enumerate(bars):
+        edges = [min(ranks[name] for name in clique), max(ranks[name] for name in clique)]
+        axes.plot([edges[0] - 0.05, edges[1] + 0.05], [line + 0.14 + 0.09 * row] * 2, color=INK, linewidth=3.2)
+    top = line + 0.22 + 0.09 * len(bars)
+    for row, name in enumerate(names):
+        y, look = top + 0.21 * row, looks[name]
+        axes.plot([ranks[name], ranks[name], high + 0.15], [line, y, y], color=MUTED, linewidth=0.7, clip_on=False)
+        axes.plot(ranks[name], line, **look.dot(5.5), zorder=4)
+        text = f"{short(name)}  {ranks[name]:.2f}"
+        write(axes, 1.02, y, text, transform=axes.get_yaxis_transform(), va="center_baseline")
+
+
+def critical_difference_height(methods: int, cliques: int) -> float:
+    """How many inches high that diagram has to be."""
+    return 0.85 + 0.09 * cliques + 0.21 * methods
+
+
+def rows_height(rows: int) -> float:
+    """How many inches high a figure of so many rows has to be."""
+    return 0.62 + 0.24 * max(rows, 1)
+
+
+def add_axes(figure: Figure, labels: tuple[str, str], *, right: float, left: float = 0.5) -> Axes:
+    """Axes that leave `left` and `right` inches for numbers and names beside them, and the labels of both.
+
+    That of y stands above them, to be read without turning one's head.
+    """
+    height = figure.get_figheight()
+    top = 0.3 if labels[1] else 0.1
+    box = (left / WIDTH, 0.5 / height, 1 - (left + right) / WIDTH, 1 - (0.5 + top) / height)
+    axes: Axes = figure.add_axes(box)
+    axes.set_xlabel(labels[0], fontsize=FONT, color=INK, parse_math=False)
+    figure.text(0.05 / WIDTH, 1 - 0.05 / height, labels[1], fontsize=FONT, color=INK, va="top", parse_math=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(MUTED)
+    axes.tick_params(which="both", labelsize=FONT, color=MUTED, labelcolor=INK)
+    axes.grid(color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    return axes
+
+
+def add_rows(figure: Figure, names: Sequence[str], label: str) -> Axes:
+    """Axes with one named row per method, the first on top."""
+    axes = add_axes(
+        figure, (label, ""), left=max((len(short(name)) for name in names), default=0) * LETTER + 0.2, right=0.15
+    )
+    axes.set_ylim(max(len(names), 1) - 0.4, -0.6)
+    axes.set_yticks(range(len(names)), [""] * len(names))
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    for row, name in enumerate(names):
+        write(axes, -0.02, row, short(name), transform=axes.get_yaxis_transform(), ha="right", va="center_baseline")
+    return axes
+
+
+def frame(axes: Axes, values: NDArray[np.float64], *, log: bool, along: str = "y") -> None:
+    """Set the limits of an axis to all finite values and a little more."""
+    values = values[np.isfinite(values)]
+    values = np.log10(values) if log else values
+    margin = 0.05 * (values.max() - values.min()) or 0.05 * abs(values.max()) or 0.05
+    limits = values.min() - margin, values.max() + margin
+    (axes.set_ylim if along == "y" else axes.set_xlim)(*((10 ** limits[0], 10 ** limits[1]) if log else limits))
+
+
+def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
+    """Write a text as it is: no mathematics in it."""
+    axes.text(x, y, text, fontsize=FONT, color=INK, parse_math=False, clip_on=False, **how)
