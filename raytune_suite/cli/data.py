@@ -81,6 +81,7 @@ def get(arguments: argparse.Namespace) -> int:
 
     from raytune_suite import data
 
+    data.select(arguments.names)  # refuse an unknown name before a bar is drawn
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
 

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from raytune_suite import cli, data
+from raytune_suite.data import File, fetching
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_list_has_a_line_for_each_part(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "arlbench").mkdir()
+    (tmp_path / "arlbench/cc_cartpole_ppo.csv").touch()
+    assert cli.main(["data", "list", "--folder", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == f"folder: {tmp_path}"
+    rows = {line.split()[0]: line.split()[1:] for line in lines[:-2]}
+    assert set(rows) == set(data.parts())
+    assert rows["arlbench/cc_cartpole_ppo"] == ["4.2", "MB", "BSD-3-Clause", "present"]
+    assert rows["yahpo/rbv2_svm"] == ["?", "Apache-2.0", "-"]
+
+
+def test_check_is_1_only_where_something_is_damaged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    command = ["data", "check", "--folder", str(tmp_path)]
+    assert cli.main(command) == 0
+    assert f"0 files are in {tmp_path}" in capsys.readouterr().out
+    (tmp_path / "arlbench").mkdir()
+    (tmp_path / "arlbench/cc_cartpole_ppo.csv").touch()
+    assert cli.main(command) == 1
+    assert "arlbench/cc_cartpole_ppo.csv  truncated" in capsys.readouterr().out
+
+
+def test_fetch_says_what_it_got_and_then_that_nothing_is_left_to_do(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pretend(file: File, where: Path, progress: fetching.Progress) -> Path:
+        place = where / file.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"x")
+        progress(1, 1)
+        return place
+
+    monkeypatch.setattr(fetching, "fetch_file", pretend)
+    command = ["data", "fetch", "yahpo/rbv2_svm", "--folder", str(tmp_path)]
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out.split() == [
+        str(tmp_path / "yahpo/rbv2_svm" / name) for name in ("config_space.json", "encoding.json", "model.onnx")
+    ]
+    assert cli.main(command) == 0
+    assert capsys.readouterr().out == f"nothing to do: all of it is in {tmp_path}\n"
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["data", "fetch", "arlbnch"]) == 2
+    assert capsys.readouterr().err == "raytune-suite: unknown data 'arlbnch': did you mean 'arlbench'?\n"
+
+
+def test_help_teaches_and_is_free_of_heavy_imports(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["data", "--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert "examples:" in told
+    assert "RAYTUNE_SUITE_DATA" in told

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import errno
+import io
+import json
+import subprocess
+import sys
+import time
+import zipfile
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from raytune_suite import data
+from raytune_suite.data import File, fetching
+from raytune_suite.errors import DataError, UnknownNameError
+from tests.data.server import BODY, known
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.data.server import Site
+
+HALF = len(BODY) // 2
+
+
+def download(file: File, where: Path) -> Path:
+    return fetching.fetch_file(file, where, lambda _have, _total: None)
+
+
+def files(where: Path) -> set[str]:
+    return {path.relative_to(where).as_posix() for path in where.rglob("*") if path.is_file()}
+
+
+def test_a_file_comes_whole_with_its_progress(site: Site, where: Path) -> None:
+    told: list[tuple[int, int | None]] = []
+    place = fetching.fetch_file(known("x/a.csv", f"{site.url}/a.csv", BODY), where, lambda *seen: told.append(seen))
+    assert place.read_bytes() == BODY
+    assert told[0] == (0, len(BODY))
+    assert told[-1] == (len(BODY), len(BODY))
+    assert files(where) == {"x/a.csv"}
+
+
+def test_a_cut_connection_is_told_and_the_next_fetch_asks_for_the_rest_alone(site: Site, where: Path) -> None:
+    file = known("x/a.csv", f"{site.url}/a.csv", BODY)
+    site.cut = HALF
+    with pytest.raises(DataError, match=r"connection to http://.*failed.*goes on where it stopped"):
+        download(file, where)
+    assert not (where / "x/a.csv").exists()
+    assert (where / "x/a.csv.part").read_bytes() == BODY[:HALF]
+    site.cut = None
+    assert download(file, where).read_bytes() == BODY
+    assert site.asked == [None, f"bytes={HALF}-"]
+    assert files(where) == {"x/a.csv"}
+
+
+def test_a_server_that_cannot_send_the_rest_sends_all_again(site: Site, where: Path) -> None:
+    file = known("x/a.csv", f"{site.url}/a.csv", BODY)
+    site.cut, site.ranges = HALF, False
+    with pytest.raises(DataError):
+        download(file, where)
+    site.cut = None
+    assert download(file, where).read_bytes() == BODY
+
+
+def test_what_has_changed_on_the_server_meanwhile_starts_anew(site: Site, where: Path) -> None:
+    """The half of the old version must not be joined to the half of the new one, which no checksum would notice."""
+    file = File(path="x/a.csv", url=f"{site.url}/a.csv")
+    site.cut = HALF
+    with pytest.raises(DataError):
+        download(file, where)
+    site.cut, site.content["/a.csv"] = None, BODY[::-1]
+    assert download(file, where).read_bytes() == BODY[::-1]
+    assert site.asked[-1] == f"bytes={HALF}-"
+
+
+def test_a_part_that_is_whole_already_needs_no_byte_more(site: Site, where: Path) -> None:
+    file = known("x/a.csv", f"{site.url}/a.csv", BODY)
+    site.cut = HALF
+    with pytest.raises(DataError):
+        download(file, where)
+    (where / "x/a.csv.part").write_bytes(BODY)
+    assert download(file, where).read_bytes() == BODY
+
+
+def test_a_wrong_checksum_is_told_and_nothing_is_left(site: Site, where: Path) -> None:
+    file = known("x/a.csv", f"{site.url}/b.csv", BODY)
+    with pytest.raises(DataError, match=r"gave 6 bytes with the SHA-256 .* they are removed"):
+        download(file, where)
+    assert [name for name in files(where) if not name.endswith(".etag")] == []
+    site.content["/b.csv"] = BODY
+    assert download(file, where).read_bytes() == BODY
+
+
+def test_a_wrong_download_leaves_the_file_that_was_there(site: Site, where: Path) -> None:
+    place = where / "x/a.csv"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"old")
+    with pytest.raises(DataError):
+        download(known("x/a.csv", f"{site.url}/b.csv", BODY), where)
+    assert place.read_bytes() == b"old"
+
+
+def test_a_moved_file_and_a_server_that_is_away_are_told(site: Site, where: Path) -> None:
+    with pytest.raises(DataError, match="answers 404 Not Found: its authors may have moved it"):
+        download(File(path="x", url=f"{site.url}/gone"), where)
+    with pytest.raises(DataError, match=r"connection to http://127\.0\.0\.1:9/x failed"):
+        download(File(path="x", url="http://127.0.0.1:9/x"), where)
+
+
+def test_a_full_disk_is_told(site: Site, where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(fetching, "_copy", full)
+    with pytest.raises(DataError, match=r"cannot be written.*No space left on device.*free space"):
+        download(known("x/a.csv", f"{site.url}/a.csv", BODY), where)
+    assert not (where / "x/a.csv").exists()
+
+
+def test_a_killed_fetch_leaves_no_file_under_the_final_name(site: Site, where: Path) -> None:
+    site.cut, site.hang = HALF, True
+    program = """
+import sys
+from pathlib import Path
+from raytune_suite.data import File
+from raytune_suite.data.fetching import fetch_file
+fetch_file(File(path="x/a.csv", url=sys.argv[1]), Path(sys.argv[2]), lambda *_: None)
+"""
+    fetcher = subprocess.Popen([sys.executable, "-c", program, f"{site.url}/a.csv", str(where)])  # noqa: S603 - ours
+    partial, deadline = where / "x/a.csv.part", time.monotonic() + 60
+    while not (partial.exists() and partial.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    fetcher.kill()
+    fetcher.wait()
+    had = partial.stat().st_size
+    assert 0 < had <= HALF
+    assert not (where / "x/a.csv").exists()
+    site.cut = None
+    assert download(known("x/a.csv", f"{site.url}/a.csv", BODY), where).read_bytes() == BODY
+    assert site.asked[-1] == f"bytes={had}-"
+
+
+def test_a_member_of_an_archive_is_unpacked(site: Site, where: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("inner.json", b"[1]")
+    site.content["/some.zip"] = packed.getvalue()
+    file = File(path="x/inner.json", url=f"{site.url}/some.zip", member="inner.json")
+    assert download(file, where).read_bytes() == b"[1]"
+    assert json.loads((where / "checksums.json").read_text())["x/inner.json"][0] == 3
+    with pytest.raises(DataError, match=r"no zip archive with 'inner\.json' in it"):
+        download(File(path="x/b.json", url=f"{site.url}/b.csv", member="inner.json"), where)
+    assert files(where) == {"x/inner.json", "checksums.json"}
+
+
+def test_only_what_is_missing_or_damaged_is_fetched(small: Site, where: Path) -> None:
+    assert data.fetch(["toy"]) == [where / "toy/a.csv", where / "toy/b.csv"]
+    assert data.fetch(["toy", "toy/a"]) == []
+    (where / "toy/b.csv").write_bytes(b"sec")
+    assert data.fetch(["toy"]) == [where / "toy/b.csv"]
+    assert len(small.asked) == 3
+
+
+def test_all_means_what_can_be_verified(small: Site, where: Path) -> None:
+    assert data.fetch(["all"]) == [where / "toy/a.csv", where / "toy/b.csv"]
+    assert not any(path.endswith("unknown.csv") for path in map(str, small.asked))
+
+
+def test_what_nobody_has_held_is_trusted_at_first_and_held_to_that_afterwards(small: Site, where: Path) -> None:
+    place = where / "new/part.csv"
+    assert data.fetch(["new"]) == [place]
+    assert data.path("new/part.csv").read_bytes() == b"first version"
+    place.write_bytes(b"other version")
+    assert data.check()["new/part.csv"] is data.State.ALTERED
+    place.write_bytes(b"first")
+    assert data.check()["new/part.csv"] is data.State.TRUNCATED
+    small.content["/unknown.csv"] = b"second version"
+    assert data.fetch(["new"]) == [place]
+    assert data.path("new/part.csv").read_bytes() == b"second version"
+
+
+@pytest.mark.usefixtures("small")
+def test_an_unknown_name_has_its_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="unknown data 'toi': did you mean 'toy'"):
+        data.fetch(["toi"])
