@@ -81,7 +81,9 @@ class _PB2(Lineages, pb2.PB2):
         if self.data["Time"].max() > self.last_exploration_time:
             self.current = None
         units: Any = self._units(trial_to_clone.config)
-        with warnings.catch_warnings():
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1), warnings.catch_warnings():  # on small matrices more threads only wait for each other
             warnings.simplefilter("ignore")  # scikit-learn's: a bound of the kernel was reached
             units, data = pb2._explore(  # noqa: SLF001 - the algorithm itself
                 self.data, self._unit_bounds, self.current, trial_to_clone, trial, units

@@ -67,13 +67,15 @@ class GPSearcher(AskTellSearcher):
             return self._cube.sample(self.rng)
         from bayes_opt import BayesianOptimization
         from bayes_opt.acquisition import UpperConfidenceBound
+        from threadpoolctl import threadpool_limits
 
         losses = np.array(self._losses)
         known = losses[losses != FAILED]
         losses[losses == FAILED] = known.max()
         running = [self._cube.encode(config) for config in self._live.values()]
         targets = [*losses, *[known.mean()] * len(running)]
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # it prints each duplicate
+        # One thread: on matrices as small as these more only wait for each other. The package prints each duplicate.
+        with threadpool_limits(1), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")  # a bound of the kernel was reached; a choice is "experimental"
             model = BayesianOptimization(
                 None,
