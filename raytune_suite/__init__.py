@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from raytune_suite.comparison import compare
     from raytune_suite.engines import Simulation
     from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
     from raytune_suite.execution.ray_backend import Settings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "tune": "tuning",
+    "compare": "comparison",
     "StudyResult": "study",
     "Simulation": "engines",
     "make_method": "methods",
@@ -57,6 +59,7 @@ __all__ = [
     "StudyInterrupted",
     "StudyResult",
     "Workload",
+    "compare",
     "make_method",
     "plot_study",
     "tune",
