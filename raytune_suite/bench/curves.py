@@ -1,0 +1,108 @@
+"""Anytime curves: step functions of cost or simulated time, never interpolated linearly; less is better.
+
+The curves of one method have the shape (grid, runs, tasks), as `raytune_suite.bench.statistics` reduces them. NaN is
+where a run has nothing yet; a run that is NaN to the end is not there. A run keeps its last value when its budget ends.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from raytune_suite.bench import statistics
+from raytune_suite.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from raytune_suite.bench.statistics import Array, Statistic
+
+Spacing = Literal["log", "linear"]
+
+
+class Band(NamedTuple):
+    """A curve with its bootstrap interval, each of shape (grid,); NaN where a run has nothing yet."""
+
+    middle: Array
+    low: Array
+    high: Array
+
+
+def grid(start: float, end: float, points: int, spacing: Spacing = "log") -> Array:
+    """Points in cost or simulated time, from `start` to `end` inclusive, equally spaced in its logarithm or in itself.
+
+    Raises:
+        ArgumentError: If it would not rise, or is logarithmic and does not start above 0.
+    """
+    if not start < end or points < 2:  # noqa: PLR2004 - the two ends
+        raise ArgumentError(f"a grid from {start} to {end} with {points} points does not rise")
+    if spacing == "linear":
+        return np.linspace(start, end, points)
+    if start <= 0:
+        raise ArgumentError(f"`start` is {start}, but must be greater than 0 for a logarithmic grid")
+    return np.geomspace(start, end, points)
+
+
+def at(costs: ArrayLike, values: ArrayLike, grid: ArrayLike) -> Array:
+    """The value of a step function at each point of the grid: that of the last change at or before it.
+
+    Args:
+        costs: Where the value changes, of shape (changes,), not falling. Of changes at one cost the last one counts.
+        values: The value from there on, of shape (changes,).
+        grid: Where to look, of shape (grid,).
+
+    Returns:
+        Shape (grid,); NaN before the first change, and the last value after the last.
+
+    Example:
+        >>> at([1, 3], [0.5, 0.2], [0, 1, 2.9, 3, 10]).tolist()
+        [nan, 0.5, 0.5, 0.2, 0.2]
+    """
+    steps = np.asarray(costs, dtype=float)
+    if np.any(np.diff(steps) < 0):
+        raise ArgumentError("`costs` fall, but must be in the order of the changes")
+    reached = np.searchsorted(steps, np.asarray(grid, dtype=float), side="right")
+    return np.concatenate([[np.nan], np.asarray(values, dtype=float)])[reached]
+
+
+def mean_ranks(curves: ArrayLike) -> Array:
+    """Each method's mean rank over tasks at each point, of shape (methods, grid, runs, tasks) to (methods, grid).
+
+    On a task, methods are ranked by the interquartile mean of their runs; a method of which a run has nothing yet comes
+    last, and shares that place with others like it. Runs that are not there must be so for all methods alike.
+    """
+    values = np.asarray(curves, dtype=float)
+    started = _started(values)
+    by_task = statistics.iqm(np.moveaxis(values, -1, -2)[..., np.newaxis])  # (methods, grid, tasks)
+    by_task = np.where(started, by_task, np.inf)
+    ranked = statistics.ranks(np.moveaxis(by_task, 0, -1))  # (grid, tasks, methods)
+    return np.asarray(ranked.mean(axis=1).T)
+
+
+def band(
+    curves: ArrayLike,
+    rng: np.random.Generator,
+    repetitions: int,
+    statistic: Statistic = statistics.iqm,
+    level: float = 0.95,
+) -> Band:
+    """A statistic of one method's curves (grid, runs, tasks) with its stratified bootstrap interval at each point.
+
+    Whole curves are drawn: the same runs at all points.
+    """
+    values = np.asarray(curves, dtype=float)
+    chosen = statistics.draws(~np.isnan(values[-1]), rng, repetitions)
+    rows = [(np.nan, np.nan, np.nan)] * len(values)
+    for point in np.flatnonzero(_started(values).all(axis=-1)):
+        here = values[point]
+        samples = statistic(np.take_along_axis(here[np.newaxis], chosen, axis=1))
+        low, high = statistics.interval(samples, level)
+        rows[point] = (float(statistic(here)), float(low), float(high))
+    return Band(*np.array(rows).T)
+
+
+def _started(values: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Whether all runs of a task that are there have a value, (..., grid, runs, tasks) to (..., grid, tasks)."""
+    there = ~np.isnan(values[..., -1:, :, :])
+    return np.all(~np.isnan(values) | ~there, axis=-2)
