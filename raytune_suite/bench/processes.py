@@ -9,7 +9,7 @@ from multiprocessing import connection, forkserver
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raytune_suite.bench import worker
-from raytune_suite.optional import EXTRAS, available
+from raytune_suite.optional import EXTRAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -47,7 +47,7 @@ def locally(runs: Sequence[Run], processes: int, begin: Callable[[Run], Path]) -
     """
     context = multiprocessing.get_context("forkserver")
     with _environment():
-        context.set_forkserver_preload([worker.__name__, *_packages()])
+        context.set_forkserver_preload([worker.__name__, *_packages(runs)])
         forkserver.ensure_running()
     waiting = [*reversed(runs)]
     active: dict[Any, tuple[Any, Run, Path]] = {}
@@ -103,9 +103,10 @@ def on_ray(runs: Sequence[Run], address: str, begin: Callable[[Run], Path]) -> G
             ray.shutdown()
 
 
-def _packages() -> list[str]:
-    """The optional packages that are installed and slow to import."""
-    return [module for extra in ("hyperopt", "bayesopt", "rl") if available(extra) for module in EXTRAS[extra]]
+def _packages(runs: Sequence[Run]) -> list[str]:
+    """The optional packages that these runs need; some are slow to import."""
+    extras = {extra for run in {(run.workload, run.label): run for run in runs}.values() for extra in run.extras()}
+    return sorted({module for extra in extras for module in EXTRAS[extra]})
 
 
 @contextmanager

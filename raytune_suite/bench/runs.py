@@ -22,6 +22,7 @@ from raytune_suite.methods import parts
 from raytune_suite.problem import of_workload
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.schedulers.population import PopulationScheduler
+from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import Space
 from raytune_suite.tuning import refusal, tune, wire
 from raytune_suite.types import DECISIONS, FIDELITY, as_loss
@@ -107,6 +108,14 @@ class Run:
     def find_workload(self) -> Workload:
         """The workload itself."""
         return self.made or find_workload(self.workload)
+
+    def extras(self) -> set[str]:
+        """The extras of this package that the run needs."""
+        sides: list[Any] = [self.find_workload()]
+        if self.factory is None:
+            searcher, scheduler = parts(self.method)
+            sides += [SEARCHERS[searcher], SCHEDULERS[scheduler]]
+        return {side.extra for side in sides if side.extra is not None}
 
     def problem(self) -> Problem:
         """What is tuned and judged.

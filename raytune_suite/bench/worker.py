@@ -1,6 +1,6 @@
 """What the process of one run does: it runs, writes its folder, and ends when the runner has ended.
 
-Importing this module imports all that a run needs, so that a fork server can do it once for all of them.
+Importing this module imports what every run needs, so that a fork server can do it once for all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from raytune_suite.bench import store
 from raytune_suite.bench.runs import Run, execute, write_ended
 from raytune_suite.errors import RaytuneSuiteError
 from raytune_suite.execution.study_log import last_line
-from raytune_suite.optional import available
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,10 +41,8 @@ def pickled(run: Run) -> bytes:
 def work(payload: bytes, folder: Path) -> None:
     """Do a run in this process, and write what came of it into an existing folder, failures included."""
     run: Run = cloudpickle.loads(payload)
-    if available("torch"):
-        import torch
-
-        torch.set_num_threads(THREADS)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(THREADS)
     try:
         execute(run, folder)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and the other runs go on
@@ -85,7 +82,3 @@ def _end_with(runner: Any) -> None:
     """End this process at once when the runner has ended, however that came about."""
     runner.join()
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-if available("torch"):
-    import torch  # noqa: F401 - see above
