@@ -70,12 +70,12 @@ def mean_ranks(curves: ArrayLike) -> Array:
     """Each method's mean rank over tasks at each point, of shape (methods, grid, runs, tasks) to (methods, grid).
 
     On a task, methods are ranked by the interquartile mean of their runs; a method of which a run has nothing yet comes
-    last, and shares that place with others like it. Runs that are not there must be so for all methods alike.
+    last, and shares that place with others like it.
     """
     values = np.asarray(curves, dtype=float)
     started = _started(values)
     by_task = statistics.iqm(np.moveaxis(values, -1, -2)[..., np.newaxis])  # (methods, grid, tasks)
-    by_task = np.where(started, by_task, np.inf)
+    by_task = np.where(started & ~np.isnan(by_task), by_task, np.inf)
     ranked = statistics.ranks(np.moveaxis(by_task, 0, -1))  # (grid, tasks, methods)
     return np.asarray(ranked.mean(axis=1).T)
 
@@ -105,4 +105,4 @@ def band(
 def _started(values: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Whether all runs of a task that are there have a value, (..., grid, runs, tasks) to (..., grid, tasks)."""
     there = ~np.isnan(values[..., -1:, :, :])
-    return np.all(~np.isnan(values) | ~there, axis=-2)
+    return np.asarray(np.all(~np.isnan(values) | ~there, axis=-2))

@@ -184,7 +184,7 @@ def complete(scores: ArrayLike) -> Array:
             f"{len(kept)} of {len(blocks)} blocks have all {blocks.shape[1]} methods, but a comparison needs a block "
             "and two methods: leave out the method that is missing"
         )
-    return kept
+    return np.asarray(kept)
 
 
 def friedman(scores: ArrayLike) -> Friedman:
@@ -286,19 +286,19 @@ def speedup(times: ArrayLike, baseline_times: ArrayLike) -> float:
 
 def tuning_test_gap(tuning: ArrayLike, test: ArrayLike) -> Array:
     """How much worse each choice is on the test seeds than on the tuning seeds, elementwise; positive: flattered."""
-    return np.asarray(test, dtype=float) - np.asarray(tuning, dtype=float)
+    return np.asarray(np.asarray(test, dtype=float) - np.asarray(tuning, dtype=float))
 
 
 def _mean(values: Array, kept: NDArray[np.bool_], axis: int) -> Array:
     """The mean of the kept values along an axis; NaN where none is kept."""
     count = kept.sum(axis=axis)
     total = np.where(kept, values, 0).sum(axis=axis)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 def _wins(ours: Array, theirs: Array) -> Array:
     """In how many pairs one run of each task is better than the other method's runs of it."""
-    return np.sum(ours < theirs, axis=-2) + np.sum(ours == theirs, axis=-2) / 2
+    return np.asarray(np.sum(ours < theirs, axis=-2) + np.sum(ours == theirs, axis=-2) / 2)
 
 
 def _standard_error(methods: int, blocks: int) -> float:
