@@ -78,9 +78,9 @@ def test_the_wheel_works_outside_the_checkout_without_the_extras(tmp_path: Path)
     listed = run(str(tmp_path / "fresh" / "bin" / "raytune-suite"), "list", "methods", folder=tmp_path)
     assert "raytune-suite[hyperopt] (not installed)" in listed
     clusters = run(str(tmp_path / "fresh" / "bin" / "raytune-suite"), "list", "clusters", folder=tmp_path)
-    assert [line.split()[0] for line in clusters.splitlines()] == [
+    assert [line.split()[0] for line in clusters.splitlines()] == sorted(
         path.stem for path in (ROOT / "clusters").glob("*.yaml")
-    ]
+    )
     (tmp_path / "program.py").write_text(RANDOM_SEARCH)
     best, refusal = run(python, "program.py", folder=tmp_path).splitlines()
     assert best.startswith("{'x': ")

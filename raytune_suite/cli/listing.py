@@ -83,7 +83,7 @@ def workloads() -> list[dict[str, Any]]:
 def clusters() -> list[dict[str, Any]]:
     """Every YAML of the clusters folder, with its first comment."""
     entries = []
-    for path in sorted(clusters_folder().glob("*.yaml")):
+    for path in sorted(clusters_folder().glob("*.yaml"), key=lambda path: path.stem):
         first = path.read_text(encoding="utf-8").partition("\n")[0]
         entries.append({"name": path.stem, "summary": first.removeprefix("#").strip(), "path": str(path)})
     return entries

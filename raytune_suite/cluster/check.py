@@ -1,0 +1,81 @@
+"""All checks of a cluster file, and of a study on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raytune_suite.cluster import command_checks, kuberay_checks, launcher_checks, load, node_checks
+from raytune_suite.cluster.capacity import Capacity, Trial, capacity, check_study
+from raytune_suite.cluster.nodes import as_count, cluster_of, is_kuberay, pools, provider
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from raytune_suite.cluster.findings import Finding
+    from raytune_suite.cluster.load import Document
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the check of a file found.
+
+    Attributes:
+        document: The file; of several documents the cluster's.
+        findings: By line.
+        capacity: What the cluster does for the study, None if none was given or the file is too wrong to say.
+    """
+
+    document: Document
+    findings: list[Finding]
+    capacity: Capacity | None
+
+    @property
+    def errors(self) -> int:
+        """How many findings are errors."""
+        return sum(found.severity == "error" for found in self.findings)
+
+    @property
+    def missing(self) -> list[Finding]:
+        """The values of the reader's own that are still missing."""
+        return [found for found in self.findings if found.code == "RTS106"]
+
+
+def check(path: Path, trial: Trial | None = None) -> Report:
+    """Check a file for `ray up`, or a manifest of KubeRay's, and if `trial` is given a study on it.
+
+    Raises:
+        ArgumentError: If the file cannot be read as YAML.
+    """
+    return check_document(cluster_of(load.read(path)), trial)
+
+
+def check_document(document: Document, trial: Trial | None = None) -> Report:
+    """Check what has been read already."""
+    found = list(one_by_one(document, trial))
+    size = None
+    unsound = any(one.code == "RTS101" for one in found)
+    if trial is not None and not unsound:
+        limit = document.get("max_workers")
+        bound = None if is_kuberay(document) else as_count(limit, 2) if limit or provider(document) != "local" else None
+        here = pools(document)
+        size = capacity(here, trial, bound)
+        found += check_study(document, here, size, trial)
+    if not is_kuberay(document) and not any(one.severity == "error" for one in found):
+        found += launcher_checks.validation(document)
+    return Report(document, sorted(set(found)), size)
+
+
+def one_by_one(document: Document, trial: Trial | None) -> list[Finding]:
+    """The findings of each check; where the schema refuses the form, the others could only stumble."""
+    storage = None if trial is None else trial.storage_path
+    if is_kuberay(document):
+        return list(kuberay_checks.check(document, pools(document), storage))
+    found = list(launcher_checks.schema(document))
+    if any(one.code == "RTS101" for one in found):
+        return [*found, *launcher_checks.repeated_keys(document), *launcher_checks.missing_values(document)]
+    here = pools(document)
+    found += launcher_checks.check(document)
+    found += node_checks.check(document, here)
+    found += command_checks.check(document, here, storage)
+    return found

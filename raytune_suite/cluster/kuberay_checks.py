@@ -1,0 +1,173 @@
+"""KubeRay's manifests: the operator's own schema where it is at hand, then what no schema sees."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml  # type: ignore[import-untyped] # it has no types of its own
+
+from raytune_suite.cluster.command_checks import image
+from raytune_suite.cluster.findings import finding
+from raytune_suite.cluster.launcher_checks import missing_values, repeated_keys, schema_error
+from raytune_suite.cluster.nodes import cluster_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.findings import Finding
+    from raytune_suite.cluster.load import Document, Where
+    from raytune_suite.cluster.nodes import Pool
+
+DATA = "RAYTUNE_SUITE_DATA"
+"""The variable that names the folder of others' data; its kuberay/ holds the operator's resource definitions."""
+
+KEPT = ("additionalProperties", "allOf", "anyOf", "items", "not", "oneOf")
+"""Words of a schema under which schemas stand."""
+
+POD: Where = ("template", "spec")
+
+
+def check(document: Document, pools: list[Pool], storage_path: str | None) -> Iterator[Finding]:
+    """What is wrong with a manifest."""
+    yield from definitions(document)
+    yield from repeated_keys(document)
+    yield from missing_values(document)
+    yield from whole(document, pools)
+    for pool in pools:
+        yield from group(document, pool, storage_path)
+
+
+def strict(schema: Any) -> Any:
+    """A resource definition's OpenAPI schema as a JSON schema that refuses unknown keys."""
+    if isinstance(schema, list):
+        return [strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("x-kubernetes-int-or-string"):
+        return {"anyOf": [{"type": "integer"}, {"type": "string"}]}
+    closed = {key: strict(value) if key in KEPT else value for key, value in schema.items() if key[:2] != "x-"}
+    if "properties" in schema:
+        closed["properties"] = {name: strict(part) for name, part in schema["properties"].items()}
+        open_ended = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema
+        if schema.get("type") == "object" and not open_ended:
+            closed["additionalProperties"] = False
+    if "required" in closed:  # the server fills defaults in before it looks
+        filled = {name for name, part in schema.get("properties", {}).items() if "default" in part}
+        closed["required"] = [name for name in closed["required"] if name not in filled]
+    if closed.pop("nullable", False) and "type" in closed:
+        closed["type"] = [closed["type"], "null"]
+    closed.pop("format", None)
+    return closed
+
+
+def definitions(document: Document) -> Iterator[Finding]:
+    """The operator's own schema, where the folder of data has it."""
+    kind = str(document.get("kind")).lower()
+    place = Path(os.environ.get(DATA, ""), "kuberay", f"ray.io_{kind}s.yaml")
+    if not os.environ.get(DATA) or not place.is_file():
+        return
+    definition = yaml.load(place.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    served = {one["name"]: one["schema"]["openAPIV3Schema"] for one in definition["spec"]["versions"]}
+    wanted = str(document.get("apiVersion")).partition("/")[2]
+    if wanted not in served:
+        reason = f"the operator has no {kind} of version {wanted!r}"
+        yield finding(document, "RTS101", ("apiVersion",), reason, f"write ray.io/{next(iter(served))}")
+        return
+    rules = strict(served[wanted])
+    rules["properties"]["metadata"] = {"type": "object"}  # Kubernetes' own
+    for error in import_module("jsonschema").Draft202012Validator(rules).iter_errors(document.data):
+        yield from schema_error(document, (), error)
+
+
+def whole(document: Document, pools: list[Pool]) -> Iterator[Finding]:
+    """The cluster as a whole."""
+    top = cluster_spec(document)
+    said, here = str(document.get(*top, "rayVersion", default="")), version("ray")
+    if said and said != here:
+        remedy = f"write rayVersion: {here!r} and images of that version, or install {said} here"
+        yield finding(document, "RTS301", (*top, "rayVersion"), f"rayVersion is {said}, here is {here}", remedy)
+    if all(pool.head for pool in pools):
+        reason = "no workerGroupSpecs: nothing can train"
+        yield finding(document, "RTS806", top, reason, "add a group of pods with GPUs")
+    if not document.get(*top, "enableInTreeAutoscaling"):
+        reason = "without `enableInTreeAutoscaling: true` the groups keep their size"
+        yield finding(document, "RTS803", top, reason, "add it, with `autoscalerOptions: {version: v2}`")
+    if not document.get(*top, "gcsFaultToleranceOptions"):
+        reason = "the head keeps the cluster's state in memory: if it restarts, all workers restart too"
+        remedy = "add gcsFaultToleranceOptions with a Redis; a study itself goes on from its storage by --resume"
+        yield finding(document, "RTS804", top, reason, remedy)
+    idle = document.get(*top, "autoscalerOptions", "idleTimeoutSeconds")
+    if isinstance(idle, int) and idle <= 0:
+        remedy = "300 to 600 outlast the pauses between a study's brackets"
+        where = (*top, "autoscalerOptions", "idleTimeoutSeconds")
+        yield finding(document, "RTS212", where, f"idle pods go after {idle} seconds", remedy)
+    if not any(pool.gpus for pool in pools if not pool.head) and len(pools) > 1:
+        first = next(pool for pool in pools if not pool.head)
+        reason = "no group's first container has a limit of nvidia.com/gpu"
+        remedy = "write `nvidia.com/gpu: 1` into its resources' limits; ignore this if the study needs no GPU"
+        yield finding(document, "RTS211", first.where, reason, remedy)
+
+
+def group(document: Document, pool: Pool, storage_path: str | None) -> Iterator[Finding]:
+    """One group of pods."""
+    container: Where = (*pool.where, *POD, "containers", 0)
+    if document.get(*container, "image"):
+        yield from image(document, (*container, "image"), gpus=bool(pool.gpus))
+    given = document.get(*pool.where, "rayStartParams", default={}) or {}
+    if pool.head:
+        if str(given.get("num-cpus", "")) != "0":
+            reason = "the head takes trials, which compete with the process that steers them all"
+            where = (*pool.where, "rayStartParams")
+            yield finding(document, "RTS204", where, reason, 'write `num-cpus: "0"` into its rayStartParams')
+        if pool.spot:
+            reason = "the head runs on a node that may be reclaimed, which ends the study"
+            yield finding(document, "RTS205", (*pool.where, *POD, "nodeSelector"), reason, "select nodes on demand")
+    else:
+        yield from workers(document, pool)
+    claims = document.get(*pool.where, *POD, "volumes", default=[]) or []
+    kinds = ("persistentVolumeClaim", "nfs", "csi", "cephfs")
+    shared = [one["name"] for one in claims if isinstance(one, dict) and any(kind in one for kind in kinds)]
+    mounted = document.get(*container, "volumeMounts", default=[]) or []
+    folders = [str(one.get("mountPath")) for one in mounted if isinstance(one, dict) and one.get("name") in shared]
+    where = (*pool.where, *POD, "volumes")
+    if storage_path is None and not folders:
+        reason = f"{pool.name} mounts no volume that all pods share"
+        remedy = "mount a claim with ReadWriteMany in each group, or give studies a URI such as s3://bucket/studies"
+        yield finding(document, "RTS501", where, reason, remedy)
+    if storage_path is not None and "://" not in storage_path:
+        inside = any(storage_path == folder or storage_path.startswith(f"{folder}/") for folder in folders)
+        if not inside:
+            reason = f"{pool.name} does not mount the study's storage_path {storage_path!r}"
+            yield finding(document, "RTS502", where, reason, "mount the same claim there in each group")
+
+
+def workers(document: Document, pool: Pool) -> Iterator[Finding]:
+    """One group of workers."""
+    where, name = pool.where, pool.name
+    if pool.least > pool.most:
+        reason = f"{name}: at least {pool.least} pods, but at most {pool.most}"
+        yield finding(document, "RTS201", (*where, "minReplicas"), reason, "lower minReplicas or raise maxReplicas")
+    if pool.most <= 0:
+        yield finding(document, "RTS202", (*where, "maxReplicas"), f"{name} may have no pod", "raise maxReplicas")
+    looks = re.search(r"-(gpu|cu\d+)", str(document.get(*where, *POD, "containers", 0, "image", default="")))
+    tolerations = document.get(*where, *POD, "tolerations", default=[]) or []
+    tolerates = any(isinstance(one, dict) and "gpu" in str(one.get("key", "gpu")) for one in tolerations)
+    if not pool.gpus and (looks or tolerates):
+        place = (*where, *POD, "containers", 0, "resources")
+        reason = f"{name} has {'an image with CUDA' if looks else 'a toleration for GPU nodes'}, but no nvidia.com/gpu"
+        yield finding(document, "RTS801", place, reason, "write `nvidia.com/gpu: 1` into its resources' limits")
+    if pool.gpus and not tolerates:
+        remedy = "add `{key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}`"
+        reason = f"{name} tolerates no taint of GPU nodes, which most clouds set"
+        yield finding(document, "RTS805", (*where, *POD), reason, remedy)
+    policy = document.get(*where, *POD, "restartPolicy")
+    top = cluster_spec(document)
+    second = str(document.get(*top, "autoscalerOptions", "version", default="")) == "v2"
+    if second and policy not in (None, "Never"):
+        reason = f"{name}: restartPolicy {policy!r} restarts pods that autoscaler v2 has given up"
+        yield finding(document, "RTS802", (*where, *POD, "restartPolicy"), reason, "write `restartPolicy: Never`")

@@ -1,0 +1,154 @@
+"""`raytune-suite cluster`: what it prints, and its exit status."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from raytune_suite import cli
+
+ROOT = Path(__file__).parents[2]
+FILE = "clusters/aws-gpu.yaml"
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("RAYTUNE_SUITE_DATA", raising=False)
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> str:
+    """A file in which nothing is missing."""
+    path = tmp_path / "whole.yaml"
+    ours = {"ADDRESS": "10.1.2.3", "IMAGE": "0123456789abcdef0", "FILE-SYSTEM": "fs-01"}
+    text = Path(FILE).read_text()
+    for name, value in ours.items():
+        text = text.replace(f"YOUR-{name}", value)
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.fixture
+def broken(whole: str) -> str:
+    """A file with an error on its line 16."""
+    path = Path(whole)
+    path.write_text(path.read_text().replace("idle_timeout_minutes", "idle_timeout_minuts"))
+    return whole
+
+
+def test_warnings_do_not_fail_unless_strict(whole: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "check", whole]) == 0
+    assert cli.main(["cluster", "check", whole, "--strict"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{whole}:42: warning RTS604 without `IamInstanceProfile`")
+    assert lines[2] == "no errors, 1 warning"
+
+
+def test_an_error_has_its_line_its_reason_and_its_remedy(broken: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "check", broken]) == 1
+    line = (
+        Path(broken)
+        .read_text()
+        .splitlines()
+        .index(
+            "idle_timeout_minuts: 8               # longer than the pauses "
+            "between brackets, shorter than a coffee break costs"
+        )
+        + 1
+    )
+    out = capsys.readouterr().out
+    reason = "nobody reads `idle_timeout_minuts`: did you mean 'idle_timeout_minutes'?"
+    assert f"{broken}:{line}: error RTS103 {reason}\n    idle_timeout_minuts: correct the name" in out
+
+
+def test_a_study_gets_its_trials_at_once_and_its_costs(whole: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "check", whole, "--gpus-per-trial", "0.5", "--cpus-per-trial", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "trials at once: 48" in out
+    assert "gpu_8: 16 trials on each, 2 of 2 machines (on demand), an hour of each $13.35" in out
+    assert "an hour of all that, head included: $33.33" in out
+    assert "prices are indicative: 2026-06, us-east-1" in out
+
+
+def test_json_has_everything(broken: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = tmp_path / "study.toml"
+    study.write_text("resources = {gpu = 1, cpu = 4}\nmax_concurrent = 30\n")
+    assert cli.main(["cluster", "check", broken, "--study", str(study), "--format", "json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["file"], said["errors"]) == (broken, 1)
+    assert {one["code"]: one["severity"] for one in said["findings"]} == {
+        "RTS103": "error",
+        "RTS604": "warning",
+        "RTS703": "warning",
+    }
+    assert all(one["title"] and one["line"] and one["reason"] and one["remedy"] for one in said["findings"])
+    assert said["capacity"]["trials_at_once"] == 24
+    assert said["capacity"]["dollars_per_hour"] == pytest.approx(33.3312)
+
+
+def test_what_cannot_be_read_has_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "check", "no.yaml"]) == 2
+    assert cli.main(["cluster", "check", FILE, "--gpus-per-trial", "-1"]) == 2
+    assert "must not be negative" in capsys.readouterr().err
+
+
+def test_render_prints_the_file_and_tells_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "render", FILE, "--set", "gpu_1.max_workers=9"]) == 0
+    said = capsys.readouterr()
+    assert said.out == Path(FILE).read_text().replace("    max_workers: 8\n", "    max_workers: 9\n")
+    assert "YOUR-IMAGE stands for a value of yours" in said.err
+
+
+def test_render_refuses_a_result_that_would_be_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "mine.yaml"
+    assert cli.main(["cluster", "render", FILE, "--set", "region=us-west-2", "--output", str(output)]) == 2
+    assert "RTS606 zone 'us-east-1a' is not in region 'us-west-2'" in capsys.readouterr().err
+    assert not output.exists()
+
+
+def test_up_refuses_errors_and_missing_values(broken: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "up", broken, "--dry-run"]) == 2
+    assert "RTS103" in capsys.readouterr().err
+    assert cli.main(["cluster", "up", FILE, "--dry-run"]) == 2
+    assert "YOUR-IMAGE" in capsys.readouterr().err
+
+
+def test_a_dry_run_shows_the_commands_and_runs_none(
+    whole: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("subprocess.run", fail)
+    assert cli.main(["cluster", "up", whole, "--yes", "--dry-run"]) == 0
+    assert cli.main(["cluster", "submit", "--dry-run", whole, "study.py", "--", "--method", "bohb"]) == 0
+    assert cli.main(["cluster", "submit", "--dry-run", "--job", whole, "study.py", "--method", "bohb"]) == 0
+    assert cli.main(["cluster", "status", whole, "--dry-run"]) == 0
+    assert cli.main(["cluster", "down", whole, "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"$ ray up --yes {whole}",
+        f"$ ray submit {whole} study.py -- --method bohb",
+        "$ ray job submit --address http://127.0.0.1:8265 --working-dir . -- python study.py --method bohb",
+        f"$ ray exec {whole} 'ray status'",
+        f"$ ray down {whole}",
+    ]
+
+
+def test_the_first_command_that_fails_ends_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def run(command: object) -> int:
+        ran.append(str(command))
+        return 3
+
+    monkeypatch.setattr("raytune_suite.cluster.commands.run", run)
+    assert cli.main(["cluster", "down", "clusters/local.yaml"]) == 3
+    assert ran == ["ray down clusters/local.yaml"]
+    said = capsys.readouterr().err
+    assert "$ ray down clusters/local.yaml" in said
+    assert "it ended with status 3" in said

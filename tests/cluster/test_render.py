@@ -1,0 +1,134 @@
+"""A template filled in: other values, the same comments."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml  # type: ignore[import-untyped] # it has no types of its own
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raytune_suite.cluster.check import check_document
+from raytune_suite.cluster.load import parse, read
+from raytune_suite.cluster.nodes import cluster_of
+from raytune_suite.cluster.render import assignments, render
+from raytune_suite.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from raytune_suite.cluster.load import Document
+
+ROOT = Path(__file__).parents[2]
+CLUSTERS = ROOT / "clusters"
+COMMENT = re.compile(r"(?:^| )#.*$", re.MULTILINE)
+
+
+def template(name: str) -> Document:
+    return cluster_of(read(CLUSTERS / f"{name}.yaml"))
+
+
+def filled(name: str, **settings: Any) -> Any:
+    return yaml.safe_load(render(template(name), {key.replace("__", "."): value for key, value in settings.items()}))
+
+
+AWS = {
+    "region": "us-west-2",
+    "zone": "us-west-2a",
+    "image": "registry.example.com/mine:1-gpu",
+    "storage": "fs-01.efs.us-west-2.amazonaws.com:/",
+    "gpu_1.instance_type": "g5.xlarge",
+    "gpu_1.max_workers": "16",
+    "max_workers": "18",
+    "available_node_types.head.node_config.ImageId": "ami-0123456789abcdef0",
+    "provider.security_group.IpPermissions.0.IpRanges.0.CidrIp": "10.1.2.3/32",
+}
+
+
+def test_all_settings_of_a_cloud_and_no_other_line_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    before = template("aws-gpu")
+    text = render(before, AWS)
+    assert COMMENT.findall(text) == COMMENT.findall(before.text)
+    after = yaml.safe_load(text)
+    pool = after["available_node_types"]["gpu_1"]
+    assert (after["provider"]["region"], after["provider"]["availability_zone"]) == ("us-west-2", "us-west-2a")
+    assert after["docker"]["image"] == "registry.example.com/mine:1-gpu"
+    assert (pool["node_config"]["InstanceType"], pool["max_workers"], after["max_workers"]) == ("g5.xlarge", 16, 18)
+    assert {one["node_config"]["ImageId"] for one in after["available_node_types"].values()} == {
+        "ami-0123456789abcdef0"
+    }
+    assert "STORAGE=fs-01.efs.us-west-2.amazonaws.com:/;" in after["initialization_commands"][0]
+    changed = [old for old, new in zip(before.text.splitlines(), text.splitlines(), strict=True) if old != new]
+    assert len(changed) == len(AWS)
+    report = check_document(parse(text, before.path)[0])
+    assert (report.errors, report.missing) == (0, [])
+
+
+def test_gpus_follow_the_machine_where_ray_cannot_ask_the_cloud() -> None:
+    pool = filled("gcp-gpu", gpu_8__instance_type="a2-highgpu-8g")["available_node_types"]["gpu_8"]
+    assert (pool["node_config"]["machineType"], pool["resources"]) == ("a2-highgpu-8g", {"CPU": 96, "GPU": 8})
+    pool = filled("azure-gpu", gpu_1__instance_type="Standard_NC24ads_A100_v4")["available_node_types"]["gpu_1"]
+    assert pool["resources"] == {"CPU": 24, "GPU": 1}
+    assert filled("azure-gpu", region="westeurope")["provider"]["location"] == "westeurope"
+
+
+def test_a_text_stays_a_text() -> None:
+    config = filled("azure-gpu", available_node_types__head__node_config__azure_arm_parameters__imageSku="2404")
+    assert config["available_node_types"]["head"]["node_config"]["azure_arm_parameters"]["imageSku"] == "2404"
+
+
+def test_hosts_of_your_own() -> None:
+    config = filled("local", provider__head_ip="10.77.0.1", provider__worker_ips="[10.77.0.2, 10.77.0.3]")
+    assert config["provider"] == {"type": "local", "head_ip": "10.77.0.1", "worker_ips": ["10.77.0.2", "10.77.0.3"]}
+    assert filled("local", workers__max_workers=1)["max_workers"] == 1
+
+
+@pytest.mark.parametrize("name", ["kuberay/raycluster", "kuberay/rayjob"])
+def test_a_manifest(name: str) -> None:
+    settings = {"image": "registry.example.com/mine:1-gpu", "storage": "my-claim", "gpu-8.max_workers": 5}
+    text = render(template(name), settings)
+    assert COMMENT.findall(text) == COMMENT.findall(template(name).text)
+    spec = yaml.safe_load(text)["spec"]
+    spec = spec.get("rayClusterSpec", spec)
+    pods = [one["template"]["spec"] for one in (spec["headGroupSpec"], *spec["workerGroupSpecs"])]
+    assert {pod["containers"][0]["image"] for pod in pods} == {"registry.example.com/mine:1-gpu"}
+    assert {pod["volumes"][0]["persistentVolumeClaim"]["claimName"] for pod in pods} == {"my-claim"}
+    assert spec["workerGroupSpecs"][1]["maxReplicas"] == 5
+
+
+@given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=30))
+def test_any_text_is_read_back_as_it_was_given(value: str) -> None:
+    document = parse("cluster_name: &name old  # yours\nother: *name\n", Path("small.yaml"))[0]
+    text = render(document, {"cluster_name": value})
+    assert yaml.safe_load(text) == {"cluster_name": value, "other": value}
+    assert text.endswith("  # yours\nother: *name\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [
+        ("aws-gpu", {"provider.regoin": "x"}, "did you mean 'region'"),
+        ("aws-gpu", {"gpu_2.max_workers": 1}, "has no 'gpu_2.max_workers'"),
+        ("aws-gpu", {"available_node_types": 1}, "is no single value"),
+        ("local", {"storage": "x"}, "mounts nothing"),
+        ("local", {"workers.instance_type": "x"}, "has no meaning"),
+    ],
+)
+def test_what_a_template_does_not_have_is_refused(name: str, settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ArgumentError, match=words):
+        render(template(name), settings)
+
+
+def test_settings_from_toml_and_from_the_command_line_which_goes_first(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('region = "us-west-2"\n[gpu_1]\nmax_workers = 4\nmin_workers = 1\n')
+    assert assignments(["gpu_1.max_workers=6"], tmp_path / "mine.toml") == {
+        "region": "us-west-2",
+        "gpu_1.max_workers": "6",
+        "gpu_1.min_workers": 1,
+    }
+    with pytest.raises(ArgumentError, match="NAME=VALUE"):
+        assignments(["region"], None)
+    with pytest.raises(ArgumentError, match="cannot be read as TOML"):
+        assignments([], tmp_path / "no.toml")
