@@ -157,7 +157,9 @@ class Surrogate:
         """
         described = {entry["name"]: entry for entry in document["hyperparameters"]}
         unknown = {*scenario.continuous, *scenario.categorical} ^ described.keys()
-        unencoded = [name for name in scenario.categorical if name not in encoding]
+        choices = {name: described.get(name, {}).get("choices", ()) for name in scenario.categorical}
+        choices[scenario.instance] = [instance] if instance in choices[scenario.instance] else []
+        unencoded = [name for name in choices if not {"#na#", *choices[name]} <= encoding.get(name, {}).keys()]
         if unknown or unencoded:
             raise DataError(f"the files of {scenario.name} do not fit it: {sorted(unknown) or unencoded}")
         instances = described[scenario.instance]["choices"]
