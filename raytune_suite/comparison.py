@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -35,7 +36,6 @@ class Comparison(store.Results):
     """
 
     folder: Path
-    _kept: Any = field(default=None, repr=False, compare=False)
 
     @property
     def regret(self) -> pd.DataFrame:
@@ -128,13 +128,15 @@ def compare(
         for one in workloads
     )
     planned = plan(Protocol(name="comparison", entrants=entrants, tasks=tasks, engine=engine))
-    kept = tempfile.TemporaryDirectory(prefix="comparison-") if out is None else None
-    folder = Path(kept.name if kept is not None else str(out)).expanduser()
+    folder = Path(tempfile.mkdtemp(prefix="comparison-") if out is None else out).expanduser()
     summary = carry_out(planned, folder, processes=processes, ray=ray, watcher=_Silent())
     if summary.failed and summary.done + summary.found == 0:
         run, error = summary.failed[0]
         raise StudyError(f"all {len(summary.failed)} runs have failed; the first one, {run}: {error}")
-    return Comparison(**vars(store.read(folder)), folder=folder, _kept=kept)
+    found = Comparison(**vars(store.read(folder)), folder=folder)
+    if out is None:
+        weakref.finalize(found, shutil.rmtree, folder, ignore_errors=True)
+    return found
 
 
 def _entrant(label: str, method: Any, args: dict[str, Any]) -> Entrant:

@@ -65,11 +65,14 @@ def invite(label: str, factory: Callable[..., Any], args: Mapping[str, Any], pro
     name. It returns a `Method`, or a Ray searcher, whose configs are then trained to their end.
 
     Raises:
-        ArgumentError: If it returns anything else.
+        ArgumentError: If it returns anything else, or Python cannot tell what it takes.
     """
     offered = {"space": dict(problem.space), "metric": problem.metric, "mode": problem.mode, "max_t": problem.max_t}
     offered |= {"time_attr": problem.time_attr, "seed": seed}
-    parameters = inspect.signature(factory).parameters.values()
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except ValueError as error:
+        raise ArgumentError(f"method {label!r} is {factory!r}, but must make a Ray searcher or a Method") from error
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     taken = {parameter.name for parameter in parameters}
     made = factory(**{**{key: value for key, value in offered.items() if takes_all or key in taken}, **args})

@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -106,8 +107,8 @@ class Run:
         return f"{self.label} on {self.workload}, seed {self.seed}"
 
     def find_workload(self) -> Workload:
-        """The workload itself."""
-        return self.made or find_workload(self.workload)
+        """The workload itself, the same one each time."""
+        return self.made or _registered(self.workload)
 
     def extras(self) -> set[str]:
         """The extras of this package that the run needs."""
@@ -172,6 +173,11 @@ class Run:
     def _population(self, method: str | Method) -> int | None:
         """The members of a population: as many as can be trained to their end; None for a method that has none."""
         return max(1, math.floor(self.budget)) if issubclass(_scheduler(method), PopulationScheduler) else None
+
+
+@cache
+def _registered(name: str) -> Workload:
+    return find_workload(name)
 
 
 def _scheduler(method: str | Method) -> type[StudyScheduler]:

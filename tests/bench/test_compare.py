@@ -1,0 +1,130 @@
+"""`rts.compare`: names, a user's own methods, and what comes back."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+from ray.tune.search import Searcher
+
+import raytune_suite as rts
+from raytune_suite.bench.guests import identity, invite
+from raytune_suite.errors import ArgumentError, StudyError, UnknownNameError
+from raytune_suite.methods import Method
+from raytune_suite.problem import of_workload
+from raytune_suite.schedulers.asha import ASHA
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIZE: dict[str, Any] = {"budget": 2, "method_seeds": "0-1", "processes": 2}
+BRANIN = "synthetic/branin"
+
+
+class Middle(Searcher):
+    """Proposes the middle of a space of intervals again and again."""
+
+    def __init__(self, space: dict[str, Any], metric: str, mode: str) -> None:
+        super().__init__(metric, mode)
+        self.space = space
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002 - Ray's signature
+        return {name: (domain.lower + domain.upper) / 2 for name, domain in self.space.items()}
+
+
+def halving(space: dict[str, Any], metric: str, mode: str, max_t: int, eta: int = 3) -> Method:
+    """The same, stopped by ASHA."""
+    return Method("halving", Middle(space, metric, mode), ASHA(max_t=max_t, eta=eta))
+
+
+class Raising(Middle):
+    """Fails whenever it is asked."""
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        raise ZeroDivisionError(trial_id)
+
+
+def test_a_users_searcher_is_compared_with_a_method(tmp_path: Path) -> None:
+    found = rts.compare({"middle": Middle, "stopped": halving, "random": "random"}, [BRANIN], **SIZE, out=tmp_path)
+    assert found.folder == tmp_path
+    assert found.runs["status"].tolist() == ["done"] * 6
+    assert set(found.results["method"]) == {"middle", "stopped", "random"}
+    middle = found.results[found.results["method"] == "middle"]
+    workload = rts.workload(BRANIN)
+    centre = {name: (domain.lower + domain.upper) / 2 for name, domain in workload.space.items()}
+    assert workload.bounds is not None
+    best, worst = workload.bounds
+    expected = workload.regret(centre) / (worst - best)
+    assert middle["regret"].tolist() == pytest.approx([expected] * 6)
+    assert found.regret.loc[BRANIN, "middle"] == pytest.approx(expected)
+
+
+def test_the_same_call_finds_the_same_and_does_nothing_twice(tmp_path: Path) -> None:
+    first = rts.compare(["random"], [BRANIN], **SIZE, out=tmp_path / "a")
+    stamps = {file: file.stat().st_mtime_ns for file in tmp_path.glob("a/runs/*/*")}
+    second = rts.compare(["random"], [BRANIN], **SIZE, out=tmp_path / "a")
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("a/runs/*/*")} == stamps
+    elsewhere = rts.compare(["random"], [BRANIN], **SIZE)
+    for other in (second, elsewhere):
+        pd.testing.assert_frame_equal(first.results, other.results)
+        pd.testing.assert_frame_equal(first.trajectories, other.trajectories)
+    folder = elsewhere.folder
+    assert folder.exists()
+    del other, elsewhere
+    assert not folder.exists()
+
+
+def test_a_workload_made_by_hand_can_be_compared_on() -> None:
+    mine = dataclasses.replace(rts.workload(BRANIN), name="mine", max_t=9)
+    found = rts.compare({"asha": "asha"}, [mine], method_args={"asha": {"eta": 2}}, **SIZE)
+    assert found.results["workload"].unique().tolist() == ["mine"]
+    assert found.results["resource"].max() == 9
+    assert found.manifest["methods"] == {"asha": {"method": "asha", "args": {"eta": 2}}}
+
+
+def test_if_all_fails_it_says_why() -> None:
+    with pytest.raises(StudyError, match=r"all 2 runs have failed; the first one, bad on .*: .*ZeroDivisionError"):
+        rts.compare({"bad": Raising}, [BRANIN], **SIZE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        ({"methods": []}, ArgumentError, "`methods` or `workloads` is empty"),
+        ({"methods": {"x": 3}}, ArgumentError, "`methods` has 'x': 3"),
+        ({"methods": {"x": dict}}, ArgumentError, "must make a Ray searcher or a Method"),
+        ({"methods": ["ashaa"]}, ArgumentError, "unknown method 'ashaa': did you mean 'asha'"),
+        ({"workloads": ["synthetic/brannin"]}, ArgumentError, "did you mean 'synthetic/branin'"),
+        ({"method_args": {"bohb": {}}}, ArgumentError, "`method_args` has 'bohb', which is none of the methods"),
+        ({"method_args": {"asha": {"et": 3}}}, ArgumentError, "did you mean 'eta'"),
+        ({"budget": 0}, ArgumentError, "`budget` is 0"),
+        ({"engine": "fast"}, ArgumentError, "`engine` is 'fast'"),
+        ({"workloads": [BRANIN, BRANIN]}, ArgumentError, "is asked for twice"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_anything_runs(
+    arguments: dict[str, Any], error: type[Exception], words: str, tmp_path: Path
+) -> None:
+    given = {"methods": ["asha"], "workloads": [BRANIN], **SIZE, "out": tmp_path / "out", **arguments}
+    with pytest.raises(error, match=words):
+        rts.compare(given.pop("methods"), given.pop("workloads"), **given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_searcher_that_knows_no_seeds_trains_on_the_tuning_seed() -> None:
+    problem = of_workload(BRANIN, None, None, arguments={}, tuning_seeds=[3], test_seeds=[4])
+    method = invite("middle", Middle, {}, problem, 0)
+    assert (method.searcher.suggest("a") or {})["seed"] == 3
+
+
+def test_runs_of_a_factory_are_known_by_its_file() -> None:
+    assert identity(Middle) != identity(halving)
+    assert identity(Middle).partition("#")[2] == identity(halving).partition("#")[2]
+    assert identity(eval("lambda space: None")) != identity(eval("lambda space: 1"))  # noqa: S307 - as if typed in
+
+
+def test_unknown_names_stay_the_packages_own_errors() -> None:
+    with pytest.raises(UnknownNameError):
+        rts.workload("synthetic/brannin")
