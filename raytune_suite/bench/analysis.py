@@ -118,3 +118,50 @@ def headline(results: Results, group: Group, baseline: str | None, seed: int, re
         row |= {"workloads": mine["workload"].nunique(), "failures": int((mine["status"] != DONE).sum())}
         rows[method] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method").sort_values("iqm", kind="stable")
+
+
+def gaps(results: Results) -> pd.DataFrame:
+    """How much the choice of each method owes to the tuning seeds, over the workloads that have test seeds.
+
+    Returns:
+        Indexed by method: tuning and test (the mean normalized regret of the last incumbents of all finished runs on
+        either seeds), gap (the second less the first), and runs. Methods without such a run have no row.
+    """
+    judged = results.results
+    last = judged[
+        np.isclose(judged["fraction"], WHOLE) & judged["tuning_regret"].notna() & judged["test_regret"].notna()
+    ]
+    rows = {}
+    for method in dict.fromkeys(results.runs["method"]):
+        own = last[last["method"] == method]
+        if len(own):
+            tuning, test = (np.minimum(own[name], WORST) for name in ("tuning_regret", "test_regret"))
+            gap = statistics.tuning_test_gap(tuning, test)
+            rows[method] = {"tuning": tuning.mean(), "test": test.mean(), "gap": gap.mean(), "runs": len(own)}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["tuning", "test", "gap", "runs"]).rename_axis("method")
+
+
+def by_method(results: Results, workload: str, seed: int, repetitions: int) -> pd.DataFrame:
+    """One row per method that serves a workload, best first.
+
+    Returns:
+        Indexed by method: iqm, low, high (of the normalized regret at the end, with its 95 % interval; NaN where the
+        workload has no bounds), tuning_score and test_score (means over the runs that have them, in the metric's own
+        unit), runs and failures.
+    """
+    runs = results.runs[(results.runs["workload"] == workload) & (results.runs["status"] != REFUSED)]
+    judged = results.results
+    judged = judged[(judged["workload"] == workload) & np.isclose(judged["fraction"], WHOLE)]
+    rows = {}
+    for method in dict.fromkeys(runs["method"]):
+        own, theirs = judged[judged["method"] == method], runs[runs["method"] == method]
+        row: dict[str, float] = {"iqm": np.nan, "low": np.nan, "high": np.nan}
+        if results.manifest["workloads"][workload]["bounds"] is not None:
+            scores = regrets(results, method, (workload,))
+            samples = statistics.resample(scores, stream(seed, "bootstrap", method, workload), repetitions)
+            low, high = statistics.interval(statistics.iqm(samples))
+            row = {"iqm": float(statistics.iqm(scores)), "low": float(low), "high": float(high)}
+        row |= {"tuning_score": own["tuning_score"].mean(), "test_score": own["test_score"].mean()}
+        rows[method] = row | {"runs": len(theirs), "failures": int((theirs["status"] != DONE).sum())}
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+    return table.sort_values("iqm", kind="stable") if len(table) else table
