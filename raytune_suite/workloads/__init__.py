@@ -21,6 +21,9 @@ WORKLOADS: Registry[Callable[[], Workload]] = Registry("workload")
 """The function that makes each workload: "live/" trains a model, "synthetic/" evaluates a function."""
 
 WORKLOADS.add("live/digits-mlp", "raytune_suite.workloads.digits_mlp:digits_mlp")
+WORKLOADS.add("live/digits-cnn", "raytune_suite.workloads.digits_cnn:digits_cnn")
+WORKLOADS.add("live/digits-gru", "raytune_suite.workloads.digits_gru:digits_gru")
+WORKLOADS.add("live/cartpole-ppo", "raytune_suite.workloads.cartpole_ppo:cartpole_ppo")
 WORKLOADS.add("synthetic/mfh3", "raytune_suite.workloads.synthetic:mf_hartmann")
 WORKLOADS.add("synthetic/mfh3-good", "raytune_suite.workloads.synthetic:mfh3_good")
 WORKLOADS.add("synthetic/mfh3-terrible", "raytune_suite.workloads.synthetic:mfh3_terrible")
@@ -37,6 +40,9 @@ FAMILIES: Registry[Callable[[str], Workload]] = Registry("family of workloads")
 Its module also has `names()`: the rest of the name of every workload that it knows, without needing the data.
 """
 
+FAMILIES.add("arlbench", "raytune_suite.workloads.arlbench:arlbench")
+FAMILIES.add("lcbench", "raytune_suite.workloads.lcbench:lcbench")
+FAMILIES.add("taskset", "raytune_suite.workloads.taskset:taskset")
 FAMILIES.add("yahpo", "raytune_suite.workloads.yahpo:yahpo")
 
 
