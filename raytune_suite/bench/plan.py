@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from raytune_suite.bench.guests import identity
 from raytune_suite.bench.runs import Run, fingerprint
 from raytune_suite.engines import evaluation
-from raytune_suite.errors import ArgumentError, DataError, MissingPackageError, RaytuneSuiteError
+from raytune_suite.errors import ArgumentError, DataError, MissingPackageError, RaytuneSuiteError, SpaceError
 from raytune_suite.methods import parts
 from raytune_suite.workloads import workload as find_workload
 
@@ -29,7 +29,7 @@ class Plan:
         protocol: What was asked for.
         workloads: By name, those that take part.
         runs: All runs in the order of (workload, method, method seed), as the tables have them.
-        refused: By the id of a run, why its method cannot serve its workload for want of a state.
+        refused: By the id of a run, why its method cannot serve its workload: for want of a state, or for its space.
         missing: By name, why a workload was left out.
     """
 
@@ -73,6 +73,11 @@ def plan(protocol: Protocol, *, skip_missing: bool = False) -> Plan:
             reason = _refusal(protocol, those[0], problem)
             refused |= {run.id: reason for run in those if reason}
             runs += those
+    for entrant in protocol.entrants:
+        reasons = [refused.get(run.id) for run in runs if run.label == entrant.label]
+        if reasons and all(reasons):
+            place = protocol.where("methods", entrant.label)
+            raise ArgumentError(f"{place}{entrant.label} can serve none of the workloads: {reasons[0]}")
     if not runs:
         raise ArgumentError(f"{protocol.where()}no workload is left: {'; '.join(missing.values())}")
     ordered = sorted(runs, key=lambda run: tuple(run.names.values()))
@@ -99,9 +104,11 @@ def _check_workload(run: Run) -> Problem:
 
 
 def _refusal(protocol: Protocol, run: Run, problem: Problem) -> str:
-    """Why a run's method is refused for want of a state, or ""; any other reason is an error."""
+    """Why a run's method cannot serve its workload, for want of a state or for its space, or ""."""
     try:
         return run.refusal(problem)
+    except SpaceError as error:
+        return str(error)
     except RaytuneSuiteError as error:
         place = protocol.where("methods", run.label, "args")
         raise ArgumentError(f"{place}{run.label} on {run.workload}: {error}") from error

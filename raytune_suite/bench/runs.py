@@ -137,7 +137,8 @@ class Run:
         """Check that the method can be made for the problem; returns why it is refused for want of a state, or "".
 
         Raises:
-            RaytuneSuiteError: If the method cannot be made, or cannot serve the problem for another reason.
+            SpaceError: If the method cannot serve the space.
+            RaytuneSuiteError: If the method cannot be made.
         """
         method = self._method(problem)
         reason = refusal(self.label, _scheduler(method), problem)

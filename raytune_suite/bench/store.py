@@ -37,7 +37,8 @@ EXACT, TEST_SEEDS, TUNING_METRIC = "exact", "test seeds", "tuning metric"
 """By what an incumbent is judged (`judged_by`)."""
 
 DONE, FAILED, REFUSED = "done", "failed", "refused"
-"""What became of a run (`status`). A method that needs a state is refused on a workload that has none."""
+"""What became of a run (`status`). A method is refused where it needs a state that the workload does not have, or
+cannot serve its space."""
 
 _RUN = [("workload", pa.string()), ("method", pa.string()), ("method_seed", pa.int64())]
 

@@ -150,12 +150,12 @@ def tell_plan(plan: Plan) -> None:
     say(f"{plan.protocol.name}: {len(entrants)} methods on {len(plan.workloads)} workloads, {len(plan.runs)} runs")
     for name, why in plan.missing.items():
         say(f"left out: {name}: {why}")
-    refused: dict[str, set[str]] = {}
+    refused: dict[tuple[str, str], str] = {}
     for one in plan.runs:
         if one.id in plan.refused:
-            refused.setdefault(one.label, set()).add(one.workload)
-    for label, workloads in refused.items():
-        say(f"refused: {label} on {', '.join(sorted(workloads))}: they have no state that it could copy")
+            refused[one.label, one.workload] = plan.refused[one.id]
+    for (label, workload), why in sorted(refused.items()):
+        say(f"refused: {label} on {workload}: {why}")
 
 
 def tell_summary(summary: Summary) -> None:

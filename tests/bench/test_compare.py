@@ -78,7 +78,7 @@ def test_the_same_call_finds_the_same_and_does_nothing_twice(tmp_path: Path) -> 
 
 def test_a_workload_made_by_hand_can_be_compared_on() -> None:
     mine = dataclasses.replace(rts.workload(BRANIN), name="mine", max_t=9)
-    found = rts.compare({"asha": "asha"}, [mine], method_args={"asha": {"eta": 2}}, **SIZE)
+    found = rts.compare({"asha": "asha"}, [mine], method_args={"asha": {"eta": 2}}, **{**SIZE, "budget": 6})
     assert found.results["workload"].unique().tolist() == ["mine"]
     assert found.results["resource"].max() == 9
     assert found.manifest["methods"] == {"asha": {"method": "asha", "args": {"eta": 2}}}

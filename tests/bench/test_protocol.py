@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from pathlib import Path
 
 import pytest
+from ray import tune
 
+import raytune_suite as rts
 from raytune_suite.bench.lines import parse
 from raytune_suite.bench.plan import plan
-from raytune_suite.bench.protocol import Protocol, read, seeds
+from raytune_suite.bench.protocol import Entrant, Protocol, Task, read, seeds
 from raytune_suite.errors import ArgumentError
 
 OURS = Path(__file__).parents[2] / "benchmarks"
@@ -88,7 +91,7 @@ def test_what_cannot_be_used_is_told_with_its_line(old: str, new: str, expected:
             "mine.toml:8: slow on synthetic/branin: unknown argument",
         ),
         ("[methods.asha]", "[methods.asha]\nargs = {eta = 1}", "mine.toml:7: asha on synthetic/branin: `eta` is 1"),
-        ("[methods.asha]", "[methods.grid]", "mine.toml:6: grid on synthetic/branin: "),
+        ("[methods.asha]", "[methods.grid]", "mine.toml:6: grid can serve none of the workloads: "),
         ("synthetic/mfh3", "synthetic/mfh4", "mine.toml:12: unknown workload 'synthetic/mfh4': did you mean "),
         ("test_seeds = []", "test_seeds = [0]", "mine.toml:12: the seeds [0] are among `tuning_seeds` and"),
     ],
@@ -158,3 +161,16 @@ def test_our_own_protocols_can_be_read(path: Path) -> None:
     found = read(path)
     assert found.name == path.stem
     assert {"random"} <= {one.method for one in found.entrants}
+
+
+def test_a_method_is_refused_where_it_cannot_serve_the_space_and_serves_the_others() -> None:
+    branin = rts.workload("synthetic/branin")
+    space = {"kind": tune.choice([{"x1": branin.space["x1"]}, {"x2": branin.space["x2"]}])}
+    conditional = dataclasses.replace(branin, name="conditional", space=space)
+    tasks = tuple(Task(workload=one.name, made=one, budget=1, method_seeds=(0,)) for one in (branin, conditional))
+    entrants = tuple(Entrant(label=name, method=name, args={}) for name in ("gp", "random"))
+    planned = plan(Protocol(name="mine", entrants=entrants, tasks=tasks))
+    (reason,) = planned.refused.values()
+    assert "conditional" in reason
+    (refused,) = (run for run in planned.runs if run.id in planned.refused)
+    assert (refused.label, refused.workload) == ("gp", "conditional")

@@ -18,12 +18,15 @@ budget = 2
 [methods.random]
 [methods.pbt]
 [workloads."synthetic/branin"]
+[workloads."synthetic/pbt-quadratic"]
+tuning_seeds = 0
+test_seeds = 5
 """
 
 
 @pytest.fixture
 def protocol(tmp_path: Path) -> Path:
-    """A protocol of one run."""
+    """A protocol of few runs."""
     place = tmp_path / "one.toml"
     place.write_text(TEXT)
     return place
@@ -35,15 +38,14 @@ def test_run_tells_what_it_does_and_verify_repeats_it(
     out = str(tmp_path / "out")
     command = ["bench", "run", str(protocol), "--out", out]
     assert cli.main(command) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "one: 2 methods on 1 workloads, 2 runs",
-        "refused: pbt on synthetic/branin: they have no state that it could copy",
-        f"1 runs done, 1 refused, 0 failed: {out}",
-    ]
+    first, refused, done = capsys.readouterr().out.splitlines()
+    assert first == "one: 2 methods on 2 workloads, 4 runs"
+    assert refused.startswith("refused: pbt on synthetic/branin: method 'pbt' copies and changes trainings, but ")
+    assert done == f"3 runs done, 1 refused, 0 failed: {out}"
     assert cli.main(command) == 0
-    assert f"0 runs done, 1 were done before, 1 refused, 0 failed: {out}" in capsys.readouterr().out
+    assert f"0 runs done, 3 were done before, 1 refused, 0 failed: {out}" in capsys.readouterr().out
     assert cli.main(["bench", "verify", out]) == 0
-    assert capsys.readouterr().out == "1 of 1 runs repeat to the bit\n"
+    assert capsys.readouterr().out == "3 of 3 runs repeat to the bit\n"
 
 
 def test_what_cannot_be_used_is_told_with_its_line_and_status_2(
