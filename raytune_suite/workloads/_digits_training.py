@@ -1,4 +1,4 @@
-"""The training behind "live/digits-mlp": a small network on scikit-learn's bundled digits, without Ray.
+"""The training behind the "live/digits-" workloads: a small network on scikit-learn's bundled digits, without Ray.
 
 Every random draw comes from a generator that belongs to (seed, what it is for), and the draws of an epoch from one that
 belongs to (seed, epoch). So no generator has to be saved, a restored training goes on to the last bit, and the
@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require
 from raytune_suite.seeding import derive, stream
-from raytune_suite.types import Config, as_number
+from raytune_suite.workloads._digits_networks import NETWORKS
+from raytune_suite.workloads._live import within
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
     from torch.nn import functional
+
+    from raytune_suite.types import Config
 else:
     torch = require("torch", extra="torch")
     functional = require("torch.nn.functional", extra="torch")
-
-STREAM = "digits-mlp"
-PIXELS, CLASSES = 64, 10
 
 RANGES: dict[str, tuple[float, float]] = {
     "lr": (0, math.inf),
@@ -44,7 +44,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
-    """One config of the workload, checked.
+    """One config of a digits workload, checked.
 
     Attributes:
         lr: Learning rate of stochastic gradient descent.
@@ -52,7 +52,7 @@ class Hyperparameters:
         weight_decay: Its L2 penalty.
         dropout: The probability of each hidden unit to be left out of a step.
         batch: Images per step.
-        width: Units of each of the two hidden layers.
+        width: The size of the network: units of a layer or channels of a convolution, see `_digits_networks`.
     """
 
     lr: float
@@ -64,19 +64,12 @@ class Hyperparameters:
 
     @classmethod
     def of(cls, config: Config) -> Hyperparameters:
-        """Take the hyperparameters out of a config, which may hold other things too.
+        """Take the hyperparameters out of a config.
 
         Raises:
-            ArgumentError: If one is missing, is no number, or is outside of `RANGES`. Ray's PBT perturbs without
-                looking at a space's bounds, so this does occur.
+            ArgumentError: If one is missing, is no number, or is outside of `RANGES`.
         """
-        values: dict[str, Any] = {}
-        for name, (low, high) in RANGES.items():
-            value = as_number(config.get(name))
-            if value is None or not low <= value < high:
-                raise ArgumentError(f"`{name}` is {config.get(name)!r}, but must be a number in [{low}, {high})")
-            values[name] = round(value) if name in {"batch", "width"} else value
-        return cls(**values)
+        return cls(**within(config, RANGES, whole={"batch", "width"}))
 
 
 class Part(NamedTuple):
@@ -90,7 +83,7 @@ class Part(NamedTuple):
 def digits() -> dict[str, Part]:
     """The parts "train" (60 %), "validation" and "test" (20 % each); the same for every seed, read once per process."""
     pixels, classes = require("sklearn.datasets", extra="torch").load_digits(return_X_y=True)
-    order = stream(0, STREAM, "split").permutation(len(classes))
+    order = stream(0, "digits-mlp", "split").permutation(len(classes))
     first, second = round(0.6 * len(order)), round(0.8 * len(order))
     rows = {"train": order[:first], "validation": order[first:second], "test": order[second:]}
     return {
@@ -99,42 +92,39 @@ def digits() -> dict[str, Part]:
     }
 
 
-def generator(seed: int, *names: Any) -> torch.Generator:
-    """A torch generator of our own for (seed, names)."""
-    return torch.Generator().manual_seed(derive(seed, STREAM, *names))
-
-
 class Training:
-    """A network of two hidden ReLU layers in training by stochastic gradient descent.
+    """A network in training by stochastic gradient descent.
 
     Attributes:
         epoch: The number of epochs behind it.
+        parameters: The network's weights and biases.
+        velocities: The moving sum of gradients of each, as momentum needs.
     """
 
-    def __init__(self, hyperparameters: Hyperparameters, seed: int) -> None:
-        """Start anew: weights drawn as He et al. (2015) do ("Delving Deep into Rectifiers", eq. 10), biases zero."""
-        self.hyperparameters, self.seed, self.epoch = hyperparameters, seed, 0
-        draws = generator(seed, "weights")
-        width = hyperparameters.width
-        self.parameters: list[Tensor] = []
-        for inputs, outputs in ((PIXELS, width), (width, width), (width, CLASSES)):
-            weight = torch.randn(outputs, inputs, generator=draws) * math.sqrt(2 / inputs)
-            self.parameters += [weight.requires_grad_(), torch.zeros(outputs, requires_grad=True)]
+    def __init__(self, network: str, hyperparameters: Hyperparameters, seed: int) -> None:
+        """Start the network of this name (in `NETWORKS`) anew."""
+        self.network, self.hyperparameters, self.seed, self.epoch = network, hyperparameters, seed, 0
+        self.parameters = NETWORKS[network].start(hyperparameters.width, self.generator("weights"))
         self.velocities = [torch.zeros_like(parameter) for parameter in self.parameters]
+
+    def generator(self, *names: Any) -> torch.Generator:
+        """A torch generator of our own for these names."""
+        return torch.Generator().manual_seed(derive(self.seed, f"digits-{self.network}", *names))
 
     def logits(self, pixels: Tensor, dropout: torch.Generator | None = None) -> Tensor:
         """The scores (n, 10) of the classes; with a generator for dropout in training, without one in judging."""
         keep = 1 - self.hyperparameters.dropout
-        hidden = pixels
-        for weight, bias in zip(self.parameters[:-2:2], self.parameters[1:-2:2], strict=True):
-            hidden = functional.linear(hidden, weight, bias).relu()
-            if dropout is not None:
-                hidden = hidden * torch.empty_like(hidden).bernoulli_(keep, generator=dropout) / keep
-        return functional.linear(hidden, *self.parameters[-2:])
+
+        def drop(hidden: Tensor) -> Tensor:
+            if dropout is None:
+                return hidden
+            return hidden * torch.empty_like(hidden).bernoulli_(keep, generator=dropout) / keep
+
+        return NETWORKS[self.network].logits(self.parameters, pixels, drop)
 
     def run_epoch(self) -> float:
         """Train for one epoch and return the mean training loss over it, dropout included."""
-        draws = generator(self.seed, "epoch", self.epoch)
+        draws = self.generator("epoch", self.epoch)
         pixels, classes = digits()["train"]
         total = torch.zeros(())
         order = torch.randperm(len(classes), generator=draws)

@@ -1,0 +1,162 @@
+"""Every live workload, from the registry: its seed decides all, and its state is exact."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+pytest.importorskip("gymnasium")
+
+from ray.tune.trainable import trainable as ray_trainable  # noqa: E402 - after the skip
+
+import raytune_suite as rts  # noqa: E402
+from raytune_suite.errors import ArgumentError  # noqa: E402
+from raytune_suite.workloads import WORKLOADS, workload  # noqa: E402
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIVE = [name for name in WORKLOADS if name.startswith("live/")]
+
+
+@pytest.fixture(autouse=True)
+def _keep_ray_results_out_of_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ray_trainable, "DEFAULT_STORAGE_PATH", str(tmp_path / "ray_results"))
+
+
+def config_of(name: str, draw: int = 1, **changes: Any) -> dict[str, Any]:
+    """A config of the workload's own space; large batches, so that it is trained fast."""
+    space = workload(name).space
+    config = {key: domain.sample(random_state=draw + number) for number, (key, domain) in enumerate(space.items())}
+    cheap = {"batch": 200, "epochs": 2, "minibatch": 400, "lr": 0.005}
+    return config | {key: value for key, value in cheap.items() if key in config} | {"seed": 3} | changes
+
+
+def make(name: str, config: dict[str, Any] | None = None) -> Any:
+    return workload(name).trainable(config or config_of(name))
+
+
+def curve(trainable: Any, steps: int) -> list[dict[str, float]]:
+    return [trainable.step() for _ in range(steps)]
+
+
+def saved(trainable: Any, folder: Path) -> str:
+    folder.mkdir()
+    trainable.save_checkpoint(str(folder))
+    return str(folder)
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_step_reports_the_metric_and_only_floats(name: str) -> None:
+    result = make(name).step()
+    assert workload(name).metric in result
+    assert all(isinstance(value, float) for value in result.values())
+
+
+def test_the_same_seed_gives_the_same_curves_in_a_fresh_process(tmp_path: Path) -> None:
+    program = (
+        "import json, sys, torch; from ray.tune.trainable import trainable as ray_trainable\n"
+        "from raytune_suite.workloads import workload; ray_trainable.DEFAULT_STORAGE_PATH = sys.argv[2]\n"
+        "torch.manual_seed(1)\n"
+        "made = [workload(name).trainable(config) for name, config in json.loads(sys.argv[1]).items()]\n"
+        "print(json.dumps([[trainable.step() for _ in range(2)] for trainable in made]))"
+    )
+    configs = json.dumps({name: config_of(name) for name in LIVE}, default=float)
+    command = [sys.executable, "-W", "ignore", "-c", program, configs, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    assert json.loads(done.stdout) == [curve(make(name), 2) for name in LIVE]
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_another_seed_gives_another_curve_and_no_seed_means_seed_zero(name: str) -> None:
+    assert make(name, config_of(name, seed=4)).step() != make(name).step()
+    without = {key: value for key, value in config_of(name).items() if key != "seed"}
+    assert make(name, without).step() == make(name, config_of(name, seed=0)).step()
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize("name", LIVE)
+def test_a_restored_training_continues_to_the_last_bit(name: str, steps: int, tmp_path: Path) -> None:
+    whole = curve(make(name), 4)
+    first = make(name)
+    curve(first, steps)
+    kept = first.training.state()
+    checkpoint = saved(first, tmp_path / "checkpoint")
+    curve(first, 1)  # what the saved one does afterwards does not reach into its checkpoint
+    second = make(name)
+    curve(second, 1)
+    second.load_checkpoint(checkpoint)
+    assert curve(second, 4 - steps) == whole[steps:]
+    assert set(kept) == set(second.training.state())
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_reset_trainable_is_as_good_as_a_new_one(name: str) -> None:
+    used = make(name, config_of(name, draw=20, seed=9))
+    curve(used, 1)
+    assert used.reset_config(config_of(name)) is True
+    assert curve(used, 2) == curve(make(name), 2)
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_what_is_mutable_may_change_midway_and_takes_effect(name: str, tmp_path: Path) -> None:
+    donor = make(name)
+    curve(donor, 1)
+    checkpoint = saved(donor, tmp_path / "checkpoint")
+    following = donor.step()
+    other = config_of(name, draw=40, lr=0.01)
+    changed = config_of(name) | {key: other[key] for key in workload(name).mutable}
+    clone = make(name, changed)
+    clone.load_checkpoint(checkpoint)
+    assert clone.step() != following
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_the_global_generators_are_neither_read_nor_moved(name: str, tmp_path: Path) -> None:
+    def states() -> tuple[Any, ...]:
+        numpy_state: Any = np.random.get_state()  # noqa: NPY002 - the global one is what is looked at
+        return random.getstate(), numpy_state[1].tolist(), numpy_state[2], torch.get_rng_state().tolist()
+
+    before = states()
+    trainable = make(name)
+    reference = trainable.step()
+    trainable.load_checkpoint(saved(trainable, tmp_path / "checkpoint"))
+    trainable.reset_config(config_of(name))
+    assert states() == before
+    torch.manual_seed(123)
+    assert trainable.step() == reference
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), -0.1, "much"])
+@pytest.mark.parametrize("name", LIVE)
+def test_each_value_without_a_training_is_refused_by_name(name: str, value: Any) -> None:
+    for parameter in workload(name).space:
+        with pytest.raises(ArgumentError, match=f"`{parameter}` is .*, but must be a number in "):
+            make(name, config_of(name, **{parameter: value}))
+
+
+@pytest.mark.parametrize("method", ["asha", "pbt"])
+@pytest.mark.parametrize("name", LIVE)
+def test_each_is_tuned_on_the_simulated_clock(name: str, method: str, tmp_path: Path) -> None:
+    small = replace(workload(name), max_t=3)
+    limits: dict[str, Any] = {"budget": 2} if method == "asha" else {"num_samples": 2, "method_args": {"interval": 1}}
+    result = rts.tune(
+        workload=small,
+        method=method,
+        engine="simulated",
+        tuning_seeds=[0],
+        test_seeds=[5],
+        storage_path=tmp_path,
+        **limits,
+    )
+    assert set(result.best_config) == set(small.space)
+    assert result.reports["elapsed"].max() > 0
