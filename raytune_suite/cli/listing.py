@@ -30,7 +30,10 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what is registered."""
     entries = LISTS[arguments.what]()
-    text = json.dumps(entries, indent=2) if arguments.format == "json" else aligned(map(line, entries))
+    if arguments.format == "json":
+        text = json.dumps(entries, indent=2)
+    else:
+        text = aligned(map(line, entries if arguments.what != "workloads" else by_family(entries)))
     if text:
         print(text)  # noqa: T201 - this is the command line
     return 0
@@ -65,9 +68,10 @@ def schedulers() -> list[dict[str, Any]]:
 
 
 def workloads() -> list[dict[str, Any]]:
-    """Every workload, as its record says."""
+    """Every single workload, as its record says; then the names of those of the families, whose data may be absent."""
+    from raytune_suite.data import datasets, folder
     from raytune_suite.spaces import Space
-    from raytune_suite.workloads import WORKLOADS, workload
+    from raytune_suite.workloads import FAMILIES, WORKLOADS, family_names, workload
 
     entries = []
     for name in WORKLOADS:
@@ -77,7 +81,33 @@ def workloads() -> list[dict[str, Any]]:
         more = {"has_state": found.has_state, "space": Space(found.space).describe()}
         needs = [] if found.extra is None else [needed_extra(found.extra)]
         entries.append({"name": name, "summary": found.summary, **goal, **seeds, **more, "needs": needs})
+    for family in FAMILIES:
+        present = (folder() / family).is_dir()
+        source = f"raytune-suite data fetch {family}" if family in datasets() else "fetched by hand"
+        needs = [] if present else [f"data: {source}"]
+        about = {"summary": summary(FAMILIES[family]), "family": family, "data": present, "needs": needs}
+        entries += [{"name": name, **about} for name in family_names(family)]
     return entries
+
+
+def by_family(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries, with those of a family as one."""
+    families: dict[str, list[str]] = {}
+    single = []
+    for entry in entries:
+        if "family" not in entry:
+            single.append(entry)
+            continue
+        names = families.setdefault(entry["family"], [])
+        if not names:
+            single.append({**entry, "names": names})
+        names.append(entry["name"])
+    return [
+        {**entry, "name": f"{entry['family']}/...", "about": f"{len(entry['names'])} such as {entry['name']}"}
+        if "names" in entry
+        else entry
+        for entry in single
+    ]
 
 
 def clusters() -> list[dict[str, Any]]:
@@ -124,8 +154,8 @@ def needed_extra(extra: str) -> str:
     return f"raytune-suite[{extra}] ({'installed' if available(extra) else 'not installed'})"
 
 
-def summary(side: type[Any]) -> str:
-    """The first sentence of the module that defines a class, without what stands in parentheses."""
+def summary(side: Any) -> str:
+    """The first sentence of the module that defines a class or a function, without what stands in parentheses."""
     words = " ".join(inspect.cleandoc(sys.modules[side.__module__].__doc__ or "").split())
     return re.sub(r" \([^()]*\)", "", words).replace("*", "").split(". ")[0].removesuffix(".")
 
@@ -133,6 +163,8 @@ def summary(side: type[Any]) -> str:
 def line(entry: dict[str, Any]) -> list[str]:
     """The cells of an entry's line."""
     about = [f"needs {', '.join(entry['needs'])}"] if entry.get("needs") else []
+    if "about" in entry:
+        about = [entry["about"], *(about or ["data present"])]
     if "metric" in entry:
         about.insert(0, f"{entry['mode']} {entry['metric']}, max_t {entry['max_t']}")
     if "serves" in entry:

@@ -39,9 +39,10 @@ SOURCE = "https://figshare.com/ndownloader/files/21188598"
 
 DATASETS = (
     "adult airlines albert Amazon_employee_access APSFailure Australian bank-marketing "
-    "blood-transfusion-service-center car christine cnae-9 connect-4 covertype credit-g dionis fabert Fashion-MNIST helena higgs "
-    "jannis jasmine jungle_chess_2pcs_raw_endgame_complete kc1 KDDCup09_appetency kr-vs-kp mfeat-factors MiniBooNE nomao "
-    "numerai28.6 phoneme segment shuttle sylvine vehicle volkert"
+    "blood-transfusion-service-center car christine cnae-9 connect-4 covertype credit-g dionis fabert "
+    "Fashion-MNIST helena higgs jannis jasmine jungle_chess_2pcs_raw_endgame_complete kc1 "
+    "KDDCup09_appetency kr-vs-kp mfeat-factors MiniBooNE nomao numerai28.6 phoneme segment shuttle "
+    "sylvine vehicle volkert"
 )
 """As OpenML calls them."""
 

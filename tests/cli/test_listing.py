@@ -10,16 +10,17 @@ from raytune_suite.cli import listing
 from raytune_suite.methods import METHODS
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.searchers import SEARCHERS
-from raytune_suite.workloads import WORKLOADS
+from raytune_suite.workloads import FAMILIES, WORKLOADS, family_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 REGISTERED: dict[str, Iterable[str]] = {
     "methods": METHODS,
     "searchers": SEARCHERS,
     "schedulers": SCHEDULERS,
-    "workloads": WORKLOADS,
+    "workloads": [*WORKLOADS, *(f"{family}/..." for family in FAMILIES)],
 }
 
 
@@ -46,6 +47,19 @@ def test_list_as_json(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["list", what, "--format", "json"]) == 0
     entries = json.loads(capsys.readouterr().out)
     assert all(entry["name"] and entry["summary"] for entry in entries)
+
+
+def test_workloads_of_families_are_listed_by_name_and_with_their_data_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAYTUNE_SUITE_DATA", str(tmp_path))
+    (tmp_path / "taskset").mkdir()
+    entries = {entry["name"]: entry for entry in listing.workloads()}
+    assert [*entries] == [*WORKLOADS, *(name for family in FAMILIES for name in family_names(family))]
+    assert entries["arlbench/cc_cartpole_ppo"]["needs"] == ["data: raytune-suite data fetch arlbench"]
+    assert entries["lcbench/adult"]["needs"] == ["data: fetched by hand"]
+    (taskset,) = (entry for entry in listing.by_family([*entries.values()]) if entry["name"] == "taskset/...")
+    assert listing.line(taskset)[2].endswith("data present")
 
 
 def test_list_tells_what_the_classes_declare() -> None:
