@@ -43,7 +43,7 @@ def test_a_killed_run_goes_on_with_what_is_missing_and_writes_the_same_table(tmp
     live, work = short(), tmp_path / "work"
     configs = script.draw(live, 2)
     script.open_work(work, live, configs)
-    script.fill(work, live, configs, workers=2)
+    script.fill(work, live, configs, workers=1)
     table = script.collect(work, live, configs)
     assert np.array_equal(table["val_loss"][1, 1], script.train(configs[1], seed=5)["val_loss"])
     script.kept(work, 1).unlink()
