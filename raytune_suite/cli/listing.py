@@ -69,7 +69,7 @@ def schedulers() -> list[dict[str, Any]]:
 
 def workloads() -> list[dict[str, Any]]:
     """Every single workload, as its record says; then the names of those of the families, whose data may be absent."""
-    from raytune_suite.data import datasets, folder
+    from raytune_suite.data import folder
     from raytune_suite.spaces import Space
     from raytune_suite.workloads import FAMILIES, WORKLOADS, family_names, workload
 
@@ -83,8 +83,7 @@ def workloads() -> list[dict[str, Any]]:
         entries.append({"name": name, "summary": found.summary, **goal, **seeds, **more, "needs": needs})
     for family in FAMILIES:
         present = (folder() / family).is_dir()
-        source = f"raytune-suite data fetch {family}" if family in datasets() else "fetched by hand"
-        needs = [] if present else [f"data: {source}"]
+        needs = [] if present else [f"data: raytune-suite data fetch {family}"]
         about = {"summary": summary(FAMILIES[family]), "family": family, "data": present, "needs": needs}
         entries += [{"name": name, **about} for name in family_names(family)]
     return entries

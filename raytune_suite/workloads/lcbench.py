@@ -1,9 +1,8 @@
 """LCBench's own tables: funnel-shaped networks on 35 data sets, 2,000 configs each, one training per config.
 
-"lcbench/Fashion-MNIST" is read from the authors' file, which must be fetched by hand (`SOURCE`, 340 MB; unzipped 1 GB)
-and lie at `FILE` in the folder of the data, on each machine. The metric is "val_accuracy" in percent; more is better. A
-unit of resource is an epoch: of the 52 reports, the first is made before any training and the last after it, and both
-are left out, as is usual. Seconds are the differences of the recorded times, on one CPU core.
+"lcbench/Fashion-MNIST" is read from the authors' one file of all data sets, of about a gigabyte. The metric is
+"val_accuracy" in percent; more is better. A unit of resource is an epoch: of the 52 reports, the first is made before
+any training and the last after it, and both are left out, as is usual. Seconds are the differences of recorded times.
 
 The file also holds what does not vary, and metrics that are not read. An accuracy that is missing is that of a crashed
 training: it is scored as the worst of the data set. `exact` is a config's only training.
@@ -32,10 +31,8 @@ if TYPE_CHECKING:
     from raytune_suite.types import Mode
     from raytune_suite.workloads.base import Workload
 
-FILE = "lcbench/data_2k_lw.json"
-"""Where the authors' file lies in the folder of the data."""
-
-SOURCE = "https://figshare.com/ndownloader/files/21188598"
+FILE = "lcbench/data_2k.json"
+"""The authors' file, as `raytune_suite.data` calls it."""
 
 DATASETS = (
     "adult airlines albert Amazon_employee_access APSFailure Australian bank-marketing "
@@ -80,12 +77,12 @@ def lcbench(name: str) -> Workload:
 
     Raises:
         UnknownNameError: If there is none.
-        DataError: If the file is missing or is not LCBench's.
+        DataError: If the file is missing or is not LCBench's; the message has the command that fetches it.
     """
     if name not in names():
         raise UnknownNameError("data set of LCBench", name, names())
     return table_workload(
-        read(data.folder() / FILE, name),
+        read(data.path(FILE), name),
         name=f"lcbench/{name}",
         summary=f"LCBench's table of a network of 1 to 5 layers on {name}; 2,000 configs, 50 epochs, one seed",
         metric="val_accuracy",
@@ -100,17 +97,13 @@ def read(path: Path, name: str) -> Table:
     """The table of one data set; the others in the file are not parsed.
 
     Raises:
-        DataError: If there is no such file, or it has not what LCBench's file has.
+        DataError: If it has not what LCBench's file has.
         SpaceError: If one of its configs lies outside the space.
     """
-    if not path.is_file():
-        raise DataError(
-            f"the data file {str(path)!r} is missing: unzip {SOURCE} there, or name its folder in RAYTUNE_SUITE_DATA"
-        )
     text = path.read_text(encoding="utf-8")
     place = re.search(rf'"{re.escape(name)}"\s*:\s*(?=\{{\s*"\d+"\s*:)', text)  # no other key holds numbered configs
     if place is None:
-        raise DataError(f"{str(path)!r} has no data set {name!r}: it is not the file of {SOURCE}")
+        raise DataError(f"{str(path)!r} has no data set {name!r}: it is not LCBench's file")
     try:
         runs = list(json.JSONDecoder().raw_decode(text, place.end())[0].values())
         configs = [{key: run["config"][key] for key in space()} for run in runs]

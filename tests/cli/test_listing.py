@@ -57,7 +57,7 @@ def test_workloads_of_families_are_listed_by_name_and_with_their_data_absent(
     entries = {entry["name"]: entry for entry in listing.workloads()}
     assert [*entries] == [*WORKLOADS, *(name for family in FAMILIES for name in family_names(family))]
     assert entries["arlbench/cc_cartpole_ppo"]["needs"] == ["data: raytune-suite data fetch arlbench"]
-    assert entries["lcbench/adult"]["needs"] == ["data: fetched by hand"]
+    assert entries["lcbench/adult"]["needs"] == ["data: raytune-suite data fetch lcbench"]
     (taskset,) = (entry for entry in listing.by_family([*entries.values()]) if entry["name"] == "taskset/...")
     assert listing.line(taskset)[2].endswith("data present")
 
