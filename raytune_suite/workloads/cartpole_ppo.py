@@ -68,7 +68,7 @@ def cartpole_ppo() -> Workload:
 
     27 units are 50,112 environment steps. The metric is the return of episodes apart from the training, without the
     noise of exploring: those of the training end rarely when the policy is good, and lag behind it. Its bounds are the
-    longest episodes, 500, and those of a policy that always pushes to the same side, 9.
+    longest episodes, 500, and about those of a policy that always pushes to the same side, 9 (9.3 on average).
     """
     space: dict[str, Any] = {
         "lr": tune.loguniform(1e-5, 1e-1),
