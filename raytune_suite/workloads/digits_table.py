@@ -7,6 +7,7 @@ benchmarks/tables/make_digits_table.py has made it; the manifest beside it says 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,11 +30,14 @@ SCHEMA = 1
 def digits_table() -> Workload:
     """Make the workload. Its space, metric and seeds are those of the live one; it has no state.
 
+    The first of its bounds is the best mean that a row has over the test seeds. The second is that of the live one, the
+    loss of guessing: the worst in the table is 1e32 or so, of a training that diverged, beside which all are alike.
+
     Raises:
         DataError: If the table's file is missing, truncated or altered.
     """
     live = digits_mlp()
-    return table_workload(
+    made = table_workload(
         table(),
         name="table/digits-mlp",
         summary="1,024 configs x 27 epochs x 10 seeds of live/digits-mlp, trained by us, looked up by the nearest",
@@ -42,6 +46,7 @@ def digits_table() -> Workload:
         tuning_seeds=live.tuning_seeds,
         test_seeds=live.test_seeds,
     )
+    return replace(made, bounds=(made.bounds[0], live.bounds[1]) if made.bounds and live.bounds else None)
 
 
 @cache
