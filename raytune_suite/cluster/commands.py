@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from raytune_suite.cluster.load import Document
 
+TOKEN = {"RAY_AUTH_MODE": "token"}
+"""Lets nobody without this account's token run code here. It is said to each of Ray's commands, since `ray start` looks
+for a token by itself and `ray status` does not (Ray 2.60)."""
+
 DASHBOARD = "http://127.0.0.1:8265"
 """Where Ray Jobs listens once `ray dashboard FILE` or `kubectl port-forward` has brought it here."""
 
@@ -46,7 +50,8 @@ def up(document: Document, *, yes: bool = False) -> list[Command]:
         return [Command(("kubectl", "apply", "-f", file))]
     if is_pretended(document):
         start = ("ray", "start", "--head", "--num-cpus=0", f"--autoscaling-config={file}")
-        return [Command(start, {"RAY_FAKE_CLUSTER": "1"})]
+        make = Command(("ray", "get-auth-token", "--generate"))  # prints the one that there is, if there is one
+        return [make, Command(start, {"RAY_FAKE_CLUSTER": "1", **TOKEN})]
     # autoscaler v2 counts the head among the workers of one's own hosts, and never starts the last one (ray#59905)
     environment = {"RAY_UP_enable_autoscaler_v2": "0"} if provider(document) == "local" else {}
     return [Command(("ray", "up", *(["--yes"] if yes else []), file), environment)]
@@ -78,7 +83,7 @@ def status(document: Document) -> list[Command]:
             Command(("kubectl", "get", "pods", "--selector", label)),
         ]
     if is_pretended(document):
-        return [Command(("ray", "status"))]
+        return [Command(("ray", "status"), TOKEN)]
     return [Command(("ray", "exec", str(document.path), "ray status"))]
 
 
@@ -111,7 +116,7 @@ def submit(
     if fetch is not None and (is_kuberay(document) or is_pretended(document)):
         raise ArgumentError("`--fetch` copies over ssh: copy from pods by `kubectl cp`, and here by `cp`")
     if is_pretended(document) and not job:
-        commands = [Command((sys.executable, script, *arguments), {"RAY_ADDRESS": "auto"})]
+        commands = [Command((sys.executable, script, *arguments), {"RAY_ADDRESS": "auto", **TOKEN})]
     elif job or is_kuberay(document):
         start = ("ray", "job", "submit", "--address", address, "--working-dir", working_dir, "--", "python", script)
         commands = [Command((*start, *arguments))]

@@ -25,8 +25,10 @@ def shown(wanted: list[commands.Command]) -> list[str]:
 def test_up() -> None:
     assert shown(commands.up(FILES["aws-gpu"], yes=True)) == ["ray up --yes clusters/aws-gpu.yaml"]
     assert shown(commands.up(FILES["local"])) == ["RAY_UP_enable_autoscaler_v2=0 ray up clusters/local.yaml"]
+    head = "ray start --head --num-cpus=0 --autoscaling-config=clusters/laptop.yaml"
     assert shown(commands.up(FILES["laptop"])) == [
-        "RAY_FAKE_CLUSTER=1 ray start --head --num-cpus=0 --autoscaling-config=clusters/laptop.yaml"
+        "ray get-auth-token --generate",
+        f"RAY_FAKE_CLUSTER=1 RAY_AUTH_MODE=token {head}",
     ]
     assert shown(commands.up(FILES["kuberay/rayjob"])) == ["kubectl apply -f clusters/kuberay/rayjob.yaml"]
 
@@ -47,7 +49,7 @@ def test_down_stops_the_workers_of_your_own_hosts_too() -> None:
 
 def test_status() -> None:
     assert shown(commands.status(FILES["aws-gpu"])) == ["ray exec clusters/aws-gpu.yaml 'ray status'"]
-    assert shown(commands.status(FILES["laptop"])) == ["ray status"]
+    assert shown(commands.status(FILES["laptop"])) == ["RAY_AUTH_MODE=token ray status"]
     assert shown(commands.status(FILES["kuberay/rayjob"])) == [
         "kubectl get -f clusters/kuberay/rayjob.yaml",
         "kubectl get pods --selector ray.io/originated-from-cr-name=raytune-digits",
@@ -66,7 +68,9 @@ def test_submit_passes_arguments_and_fetches_results() -> None:
     assert shown(commands.submit(FILES["kuberay/raycluster"], "study.py", ["-x"])) == [
         "ray job submit --address http://127.0.0.1:8265 --working-dir . -- python study.py -x"
     ]
-    assert shown(commands.submit(FILES["laptop"], "study.py", ["-x"])) == ["RAY_ADDRESS=auto python study.py -x"]
+    assert shown(commands.submit(FILES["laptop"], "study.py", ["-x"])) == [
+        "RAY_ADDRESS=auto RAY_AUTH_MODE=token python study.py -x"
+    ]
     with pytest.raises(ArgumentError, match="kubectl cp"):
         commands.submit(FILES["kuberay/raycluster"], "study.py", fetch=("a", "b"))
 
