@@ -16,6 +16,8 @@ from raytune_suite.errors import ArgumentError, MissingPackageError, StudyInterr
 from raytune_suite.execution.decision_log import difference, read
 from raytune_suite.methods import METHODS, parts
 from raytune_suite.schedulers import SCHEDULERS
+from raytune_suite.workloads.functions import QUADRATIC_START, quadratic, quadratic_step
+from raytune_suite.workloads.pbt_quadratic import RATE
 from tests.conformance import common
 
 if TYPE_CHECKING:
@@ -138,6 +140,19 @@ def test_a_population_is_judged_by_its_lineage(tmp_path: Path) -> None:
     result = study("pbt", tmp_path, method_args={"interval": 9}, num_samples=4, budget=None)
     assert len(result.lineage) > 1
     assert result.test_value == pytest.approx(result.best_value)  # the toy has no noise
+
+
+def test_the_lineage_of_each_incumbent_is_what_it_had_been_trained_with(tmp_path: Path) -> None:
+    seeds = {"tuning_seeds": [0], "test_seeds": []}
+    result = study("pbt", tmp_path, method_args={"interval": 3}, num_samples=6, budget=None, seed=1, **seeds)
+    assert len(result.lineages) == len(result.incumbent)
+    assert len({len(lineage) for lineage in result.lineages}) > 1
+    for row, lineage in zip(result.incumbent.to_dict("records"), result.lineages, strict=True):
+        theta = QUADRATIC_START
+        for step in range(int(row["resource"])):
+            config = [config for start, config in lineage if start <= step][-1]
+            theta = quadratic_step(theta, (config["h0"], config["h1"]), RATE)
+        assert quadratic(theta) == row["value"]
 
 
 def test_several_tuning_seeds_give_the_mean_of_trainings_in_lockstep(tmp_path: Path) -> None:

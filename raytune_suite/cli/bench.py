@@ -150,12 +150,14 @@ def tell_plan(plan: Plan) -> None:
     say(f"{plan.protocol.name}: {len(entrants)} methods on {len(plan.workloads)} workloads, {len(plan.runs)} runs")
     for name, why in plan.missing.items():
         say(f"left out: {name}: {why}")
-    refused: dict[tuple[str, str], str] = {}
+    refused: dict[str, dict[str, str]] = {}
     for one in plan.runs:
         if one.id in plan.refused:
-            refused[one.label, one.workload] = plan.refused[one.id]
-    for (label, workload), why in sorted(refused.items()):
-        say(f"refused: {label} on {workload}: {why}")
+            refused.setdefault(one.label, {})[one.workload] = plan.refused[one.id]
+    for label, reasons in refused.items():
+        (workload, why), *others = reasons.items()
+        more = f" and {len(others)} more" if others else ""
+        say(f"refused: {label} on {workload}{more}: {why}")
 
 
 def tell_summary(summary: Summary) -> None:
