@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help venv demo test check e2e bench constraints clean
+.PHONY: help venv demo test check e2e bench overhead constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -35,7 +35,11 @@ check: $(INSTALLED)  ## lint, format, types, layers
 e2e: $(INSTALLED)  ## the long tests
 	$(BIN)/python -m pytest -q -m e2e
 
-bench: $(INSTALLED)  ## our overhead per trial against bare Ray Tune's
+bench: $(INSTALLED)  ## compare six methods in under three minutes, and write the page about it into build/bench/quick
+	$(BIN)/raytune-suite bench run benchmarks/quick.toml --out build/bench/quick
+	$(BIN)/raytune-suite bench report build/bench/quick
+
+overhead: $(INSTALLED)  ## our overhead per trial against bare Ray Tune's
 	$(BIN)/python benchmarks/perf/ray_overhead.py --trials 32
 
 constraints:  ## pin anew what the dev extra installs, in a fresh environment
