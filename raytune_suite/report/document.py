@@ -22,6 +22,13 @@ class Prose:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """The title of a part of a section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Points:
     """A list of sentences."""
 
@@ -87,7 +94,7 @@ class Fold:
     note: str = ""
 
 
-Block: TypeAlias = Prose | Points | Grid | Panels | Code | Fold
+Block: TypeAlias = Prose | Heading | Points | Grid | Panels | Code | Fold
 
 
 @dataclass(frozen=True)

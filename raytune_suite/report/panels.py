@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from raytune_suite.report.figures import set_logarithmic, spans_decades
+from raytune_suite.optional import require
+from raytune_suite.report.figures import spans_decades
 from raytune_suite.report.svg import GRID, INK, MUTED, printable
+from raytune_suite.report.words import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +35,9 @@ FLOOR = 1e-4
 
 LABEL_GAP = 12 / 72
 """The least distance in inches between two labels at the ends of curves."""
+
+DECADES = 1.7
+"""With more than so many powers of ten only these are numbered on an axis."""
 
 BAND = 0.16
 """How opaque a band is."""
@@ -76,9 +81,9 @@ def draw_curves(
     focus: str | None = None,
     bands: bool = True,
     log_y: bool = False,
-    limits: tuple[float, float] | None = None,
+    shares: bool = False,
 ) -> None:
-    """Draw step curves with their bands, each with its name where it ends.
+    """Draw step curves with their bands over a logarithmic axis, each with its name where it ends.
 
     Args:
         figure: An empty one.
@@ -88,9 +93,9 @@ def draw_curves(
         focus: The method that is shown; the others are thin lines without a name behind it. None shows all.
         bands: Whether the bands of those that are shown are drawn.
         log_y: Whether y may be logarithmic, if its values span more than a decade; `FLOOR` then is the least.
-        limits: Of the y axis; None takes what the middles of all curves need.
+        shares: Whether y goes from 0 to 1, where the curves meet in the end: names then stand beside a sample of each.
     """
-    room = 0.1 if focus else max((len(short(name)) for name in curves), default=0) * LETTER + 0.25
+    room = 0.1 if focus else max((len(short(name)) for name in curves), default=0) * LETTER + (0.42 if shares else 0.25)
     axes = add_axes(figure, labels, right=room)
     known = np.concatenate([np.empty(0), *(np.asarray(curve.middle, dtype=float) for curve in curves.values())])
     log_y = log_y and spans_decades(np.maximum(known, FLOOR))
@@ -107,23 +112,34 @@ def draw_curves(
         middle = np.maximum(curve.middle, floor)
         axes.step(curve.x, middle, where="post", **look.line(), zorder=3)
         finite = np.flatnonzero(np.isfinite(middle))
-        if len(finite):
+        if len(finite) and not shares:
             last = finite[-1]
             axes.plot(curve.x[last], middle[last], **look.dot(), clip_on=False, zorder=4)
             ends[name] = float(middle[last])
     if log_y:
-        set_logarithmic(axes.yaxis, axes.set_yscale)
-    xs = np.concatenate([np.empty(0), *(curve.x for curve in curves.values())])
-    if len(xs) and xs.min() < xs.max():
-        axes.set_xlim(xs.min(), xs.max())
-    if limits is not None:
-        axes.set_ylim(*limits)
+        axes.set_yscale("log")
+    place_curves(axes, curves, known, log_y=log_y, shares=shares)
+    if shares:
+        name_samples(figure, axes, sorted(curves, key=lambda name: -float(np.nanmean(curves[name].middle))), looks)
+    elif focus is None:
+        name_ends(figure, axes, ends, looks)
+
+
+def place_curves(
+    axes: Axes, curves: Mapping[str, Curve], known: NDArray[np.float64], *, log_y: bool, shares: bool
+) -> None:
+    """Let x run from where the first curve begins, and y over the known middles of all."""
+    x = np.concatenate([np.empty(0), *(curve.x[np.isfinite(curve.middle)] for curve in curves.values())])
+    if len(x) and x.min() < x.max():
+        axes.set_xscale("log")
+        frame(axes, x, log=True, along="x")
+        axes.set_xlim(x.min(), x.max())
+    if shares:
+        axes.set_ylim(-0.02, 1.02)
     elif np.isfinite(known).any():
-        frame(axes, np.maximum(known, FLOOR) if log_y else known, log=log_y)
+        frame(axes, np.maximum(known, FLOOR) if log_y else known, log=log_y, along="y")
     else:
         axes.text(0.5, 0.5, "nothing finite to show", transform=axes.transAxes, ha="center", fontsize=FONT, color=INK)
-    if focus is None:
-        name_ends(figure, axes, ends, looks)
 
 
 def name_ends(figure: Figure, axes: Axes, ends: Mapping[str, float], looks: Mapping[str, Look]) -> None:
@@ -141,6 +157,20 @@ def name_ends(figure: Figure, axes: Axes, ends: Mapping[str, float], looks: Mapp
             [near, far], [shown, place], transform=axes.transAxes, clip_on=False, color=looks[name].color, linewidth=0.8
         )
         write(axes, far + 0.03 / width, place, short(name), transform=axes.transAxes, va="center_baseline")
+
+
+def name_samples(figure: Figure, axes: Axes, names: Sequence[str], looks: Mapping[str, Look]) -> None:
+    """Write the names beside the axes, from the top, each after a piece of its line."""
+    width, height = (
+        axes.get_position().width * figure.get_figwidth(),
+        axes.get_position().height * figure.get_figheight(),
+    )
+    for row, name in enumerate(names):
+        y, piece = 1 - LABEL_GAP * (row + 0.5) / height, np.array([0.08, 0.2, 0.32]) / width + 1
+        where: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False}
+        axes.plot(piece, [y] * 3, **looks[name].line(), **where)
+        axes.plot(piece[1], y, **looks[name].dot(), **where)
+        write(axes, piece[2] + 0.06 / width, y, short(name), transform=axes.transAxes, va="center_baseline")
 
 
 def apart(places: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
@@ -182,24 +212,23 @@ def draw_intervals(
     values = np.array([[row.value, row.low, row.high] for row in intervals], dtype=float).reshape(-1, 3)
     shown = values[np.isfinite(values)]
     shown = np.append(shown, [] if reference is None else [reference])
-    log = log and bool(np.all(shown > 0)) and spans_decades(shown)
+    log = log and spans_decades(shown[shown > 0])
     if log:
-        set_logarithmic(axes.xaxis, axes.set_xscale)
+        axes.set_xscale("log")
+        shown = shown[shown > 0]
     if len(shown):
-        low, high = (np.log10(shown) if log else shown).min(), (np.log10(shown) if log else shown).max()
-        margin = 0.06 * (high - low) or 0.06 * abs(high) or 0.06
-        axes.set_xlim(*((10.0 ** (low - margin), 10.0 ** (high + margin)) if log else (low - margin, high + margin)))
+        frame(axes, shown, log=log, along="x")
     if reference is not None:
         axes.axvline(reference, color=MUTED, linewidth=0.9, linestyle=(0, (3, 2)))
     for row, interval in enumerate(intervals):
         look = looks[interval.name]
         left, right = axes.get_xlim()
-        edges = np.nan_to_num([interval.low, interval.high], nan=np.nan, posinf=right, neginf=left)
+        edges = np.clip([interval.low, interval.high], left, right)
         axes.plot(edges, [row, row], color=look.color, linewidth=2, solid_capstyle="butt")
-        if np.isfinite(interval.value):
+        if np.isfinite(interval.value) and (interval.value > 0 or not log):
             axes.plot(interval.value, row, **look.dot(6))
         else:
-            write(axes, 0.99, row, "never", transform=axes.get_yaxis_transform(), ha="right", va="center_baseline")
+            write(axes, 0.02, row, number(interval.value), transform=axes.get_yaxis_transform(), va="center_baseline")
 
 
 def draw_pairs(
@@ -210,7 +239,9 @@ def draw_pairs(
     values = np.array(list(pairs.values()), dtype=float).reshape(-1, 2)
     shown = values[np.isfinite(values)]
     if len(shown):
-        frame(axes, shown, log=False, along="x")
+        log = spans_decades(shown)
+        axes.set_xscale("log" if log else "linear")
+        frame(axes, shown, log=log, along="x")
     for row, (name, (tuning, test)) in enumerate(pairs.items()):
         look = looks[name]
         axes.plot([tuning, test], [row, row], color=look.color, linewidth=1.4)
@@ -302,13 +333,21 @@ def add_rows(figure: Figure, names: Sequence[str], label: str) -> Axes:
     return axes
 
 
-def frame(axes: Axes, values: NDArray[np.float64], *, log: bool, along: str = "y") -> None:
-    """Set the limits of an axis to all finite values and a little more."""
+def frame(axes: Axes, values: NDArray[np.float64], *, log: bool, along: str) -> None:
+    """Set the limits of the axis `along` to all finite values and a little more, and number it sparingly."""
+    axis, set_limits = (axes.yaxis, axes.set_ylim) if along == "y" else (axes.xaxis, axes.set_xlim)
     values = values[np.isfinite(values)]
     values = np.log10(values) if log else values
-    margin = 0.05 * (values.max() - values.min()) or 0.05 * abs(values.max()) or 0.05
-    limits = values.min() - margin, values.max() + margin
-    (axes.set_ylim if along == "y" else axes.set_xlim)(*((10 ** limits[0], 10 ** limits[1]) if log else limits))
+    low, high = values.min(), values.max()
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
+    set_limits(*((10 ** (low - margin), 10 ** (high + margin)) if log else (low - margin, high + margin)))
+    ticker = require("matplotlib.ticker", extra="report")
+    if log:
+        axis.set_major_locator(ticker.LogLocator(subs=(1.0,) if high - low > DECADES else (1.0, 2.0, 5.0)))
+        axis.set_major_formatter(ticker.FuncFormatter(lambda value, _position: f"{value:g}"))
+        axis.set_minor_locator(ticker.NullLocator())
+    else:
+        axis.set_major_locator(ticker.MaxNLocator(5))
 
 
 def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:

@@ -1,0 +1,201 @@
+"""The sections of a report that follow the incumbent along a run: curves, ranks, and who reaches a target sooner."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from raytune_suite.bench import analysis, curves, statistics
+from raytune_suite.bench.store import DONE, EXACT, REFUSED
+from raytune_suite.report import comparison_figures as figures
+from raytune_suite.report.document import Cell, Fold, Grid, Heading, Panels, Prose, Section
+from raytune_suite.report.panels import Curve, Interval
+from raytune_suite.report.ranking import title_of
+from raytune_suite.report.words import number
+from raytune_suite.seeding import stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from raytune_suite.bench.analysis import Group
+    from raytune_suite.bench.store import Results
+    from raytune_suite.report.document import Block, Picture
+    from raytune_suite.report.looks import Look
+
+Axis = Literal["cost", "time"]
+
+POINTS = curves.grid(0.02, 1.0, 41)
+"""Where curves are looked at: shares of the budget, or of the longest run's time."""
+
+BAND_REPETITIONS = 300
+"""Bootstrap samples of a band."""
+
+AXES: dict[Axis, str] = {"cost": "share of the budget", "time": "share of the longest run's time"}
+REGRET = "normalized regret of the incumbent"
+TARGET = 0.75
+"""The share of the baseline's runs that reach the target in the end."""
+
+
+class Run(NamedTuple):
+    """The incumbents of a run: where they changed, as shares of the whole, and their regret; nothing if it failed."""
+
+    places: NDArray[np.float64]
+    regrets: NDArray[np.float64]
+
+
+Runs = dict[tuple[str, str], list[Run]]
+"""The runs of each pair of a method and a workload that is not refused, in the order of their method seeds."""
+
+
+def trajectories(results: Results, axis: Axis) -> Runs:
+    """The incumbents of every run along the budget or along the time, by their exact regret where it is known."""
+    known = results.runs[results.runs["status"] != REFUSED]
+    exact = set(results.results.loc[results.results["judged_by"] == EXACT, "workload"])
+    longest = known.groupby("workload")["simulated_seconds"].max()
+    budgets = {name: about["budget"] for name, about in results.manifest["workloads"].items()}
+    changes = dict(iter(results.trajectories.groupby(["workload", "method", "method_seed"])))
+    found: Runs = {}
+    for run in known.sort_values("method_seed", kind="stable").to_dict("records"):
+        workload, method = str(run["workload"]), str(run["method"])
+        rows = changes.get((workload, method, run["method_seed"])) if run["status"] == DONE else None
+        whole = budgets[workload] if axis == "cost" else longest[workload]
+        column = "exact_regret" if workload in exact else "tuning_regret"
+        one = Run(np.empty(0), np.empty(0))
+        if rows is not None:
+            regrets = np.minimum(rows[column].to_numpy(dtype=float), analysis.WORST)
+            one = Run(rows[axis].to_numpy(dtype=float) / (whole or 1.0), regrets)
+        found.setdefault((method, workload), []).append(one)
+    return found
+
+
+def stacked(runs: Runs, method: str, workloads: Sequence[str]) -> NDArray[np.float64]:
+    """The curves of a method at `POINTS`, of shape (points, runs, workloads); a failed run is the worst throughout."""
+    most = max(len(runs[method, workload]) for workload in workloads)
+    values = np.full((len(POINTS), most, len(workloads)), np.nan)
+    for task, workload in enumerate(workloads):
+        for place, run in enumerate(runs[method, workload]):
+            found = len(run.places) > 0
+            values[:, place, task] = curves.at(run.places, run.regrets, POINTS) if found else analysis.WORST
+            if np.isnan(values[-1, place, task]):  # its first incumbent came when the budget was spent
+                values[-1, place, task] = analysis.WORST
+    return values
+
+
+def bands(runs: Runs, methods: Sequence[str], workloads: Sequence[str], seed: int) -> dict[str, Curve]:
+    """The interquartile mean of each method's curves, with its 95 % band."""
+    lines = {}
+    for method in methods:
+        rng = stream(seed, "band", method, *workloads)
+        band = curves.band(stacked(runs, method, workloads), rng, BAND_REPETITIONS)
+        lines[method] = Curve(POINTS, band.middle, band.low, band.high)
+    return lines
+
+
+def progress(
+    along: Mapping[Axis, Runs], groups: Sequence[Group], looks: Mapping[str, Look], seed: int
+) -> list[Section]:
+    """The sections of the anytime curves and of the mean ranks."""
+    intro = Prose(
+        "What a method had found when a part of the budget was spent: the incumbent's regret, exact where the workload "
+        "knows it, else by the tuning metric. Curves are steps: nothing is interpolated. They begin where every run "
+        f"has found something. Bands are 95 % intervals of {BAND_REPETITIONS} stratified bootstrap samples."
+    )
+    curve_blocks: list[Block] = [intro]
+    rank_blocks: list[Block] = [
+        Prose(
+            "The rank of each method among the others, by the interquartile mean of its runs, averaged over workloads."
+        )
+    ]
+    for place, group in enumerate(groups):
+        if len(groups) > 1:
+            curve_blocks.append(Heading(title_of(group, groups)))
+            rank_blocks.append(Heading(title_of(group, groups)))
+        shown: list[Picture] = []
+        ranked: list[Picture] = []
+        single: list[Picture] = []
+        for axis, runs in along.items():
+            lines = bands(runs, group.methods, group.workloads, seed)
+            name, labels = f"{axis}-{place}", (AXES[axis], REGRET)
+            shown.append(
+                figures.curves(f"anytime-{name}", f"Regret over {axis}", lines, looks, labels=labels, log_y=True)
+            )
+            if axis == "cost" and len(lines) > figures.CROWD:
+                single = figures.multiples(f"single-{name}", lines, looks, labels=labels, log_y=True)
+            values = np.stack([stacked(runs, method, group.workloads) for method in group.methods])
+            ranks = curves.mean_ranks(values)
+            steps = {method: Curve(POINTS, line) for method, line in zip(group.methods, ranks, strict=True)}
+            labels = (AXES[axis], "mean rank (1 is best)")
+            ranked.append(figures.curves(f"rank-{name}", f"Mean rank over {axis}", steps, looks, labels=labels))
+        curve_blocks.append(Panels(shown, wide=True))
+        if single:
+            note = "one panel each, the others in grey"
+            curve_blocks.append(Fold(f"bands-{place}", "Every method with its band", [Panels(single)], note))
+        rank_blocks.append(Panels(ranked, wide=True))
+    return [
+        Section("anytime", "Anytime curves", curve_blocks),
+        Section("mean-rank", "Mean rank along the way", rank_blocks),
+    ]
+
+
+def speedups(runs: Runs, group: Group, baseline: str) -> dict[str, list[float]]:
+    """By workload, each method's speed-up over the baseline: see `faster`."""
+    table = {}
+    for workload in group.workloads:
+        ends = [run.regrets[-1] if len(run.regrets) else analysis.WORST for run in runs[baseline, workload]]
+        target = float(np.quantile(ends, TARGET, method="higher"))
+        times = {
+            method: [statistics.time_to_target(run.places, run.regrets, target) for run in runs[method, workload]]
+            for method in group.methods
+        }
+        table[workload] = [statistics.speedup(times[method], times[baseline]) for method in group.methods]
+    return table
+
+
+def faster(runs: Runs, groups: Sequence[Group], baseline: str | None, looks: Mapping[str, Look]) -> Section:
+    """How much sooner the methods reach what the baseline reaches in the end."""
+    blocks: list[Block] = []
+    if baseline is None:
+        words = "Full-fidelity random search is not among the methods: nothing to compare with."
+        return Section("speed-up", "Speed-up over random search", [Prose(words)])
+    blocks.append(
+        Prose(
+            f"The target on each workload is the regret that three quarters of {baseline}'s runs have reached in the "
+            f"end. The speed-up is the cost at which {baseline} reaches it, divided by that of the method (medians of "
+            "runs): 2 means at half of the cost, 0 that it was not reached. The figure has the median over workloads, "
+            "and the quartiles as a bar."
+        )
+    )
+    for place, group in enumerate(groups):
+        if baseline not in group.methods:
+            continue
+        title = title_of(group, groups)
+        table = speedups(runs, group, baseline)
+        values = np.array(list(table.values()))
+        rows = [
+            Interval(method, *quartiles(mine[~np.isnan(mine)]))
+            for method, mine in zip(group.methods, values.T, strict=True)
+            if method != baseline and not np.isnan(mine).all()
+        ]
+        picture = figures.intervals(
+            f"speed-up-{place}", title, rows, looks, label=f"speed-up over {baseline}", log=True, reference=1.0
+        )
+        cells = [(name, [Cell(times_text(value)) for value in row]) for name, row in table.items()]
+        caption = f"Speed-up over {baseline} by workload: {title}"
+        grid = Grid(caption, ["Workload", *group.methods], cells)
+        blocks += [Panels([picture], wide=True), Fold(f"speed-ups-{place}", "By workload", [grid], title)]
+    return Section("speed-up", "Speed-up over random search", blocks)
+
+
+def quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """The median and the quartiles, each one of the values: they may be infinite."""
+    ways: tuple[tuple[float, Any], ...] = ((0.5, "lower"), (0.25, "lower"), (0.75, "higher"))
+    median, low, high = (float(np.quantile(values, share, method=way)) for share, way in ways)
+    return median, low, high
+
+
+def times_text(value: float) -> str:
+    """A speed-up in a table."""
+    return "not reached" if value == 0 else f"{number(value)}x" if np.isfinite(value) else number(value)

@@ -1,0 +1,55 @@
+"""What the report of a comparison says, section by section."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raytune_suite.bench import analysis
+from raytune_suite.report import anytime, judgement, ranking, record
+from raytune_suite.report.document import Document
+from raytune_suite.report.looks import looks
+from raytune_suite.report.words import count
+
+if TYPE_CHECKING:
+    from raytune_suite.bench.store import Results
+
+SEED = 0
+"""That of the bootstrap."""
+
+REPETITIONS = 1000
+"""Its samples."""
+
+
+def contents(results: Results, *, from_file: bool) -> Document:
+    """All that a report says of a comparison.
+
+    Args:
+        results: The comparison.
+        from_file: Whether its protocol lies beside it as a file.
+    """
+    methods, workloads = record.labels(results), record.workloads(results)
+    look = looks(methods)
+    groups = analysis.groups(results)
+    baseline = record.baseline(results)
+    tables = {group: analysis.headline(results, group, baseline, SEED, REPETITIONS) for group in groups}
+    along = {axis: anytime.trajectories(results, axis) for axis in anytime.AXES}
+    sections = [
+        ranking.headline(tables, baseline, look),
+        ranking.significance(results, groups, look),
+        *anytime.progress(along, groups, look, SEED),
+        judgement.profiles(results, groups, look, SEED),
+        judgement.gap(results, groups, look),
+        anytime.faster(along["cost"], groups, baseline, look),
+        judgement.by_workload(results, along["cost"], look, workloads=workloads, seed=SEED),
+        record.missing(results),
+        record.protocol(results),
+        record.repeat(results, from_file=from_file),
+    ]
+    facts = {
+        "methods": str(len(methods)),
+        "workloads": str(len(workloads)),
+        "runs": str(len(results.runs)),
+        "failed": str(int((results.runs["status"] == "failed").sum())),
+    }
+    lead = f"{count(len(methods), 'method')} for hyperparameters, tuned on fixed tuning seeds and judged on others."
+    return Document(f"Comparison “{results.manifest['protocol']['name']}”", lead, facts, sections, look)

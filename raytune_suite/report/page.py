@@ -1,0 +1,55 @@
+"""Write what a comparison has found: one HTML page that loads nothing, and a summary in Markdown."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raytune_suite.bench import store
+from raytune_suite.optional import require, require_extra
+from raytune_suite.report.contents import contents
+from raytune_suite.report.figures import write_whole
+from raytune_suite.report.summary import markdown
+
+if TYPE_CHECKING:
+    from raytune_suite.report.document import Document
+
+PAGE, SUMMARY = "report.html", "report.md"
+TEMPLATES = "templates"
+
+
+def write(folder: Path) -> Path:
+    """Write DIR/report.html and DIR/report.md from the tables in DIR. The same tables give the same bytes.
+
+    Args:
+        folder: Where `raytune-suite bench run` has written a comparison.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        ArgumentError: If no comparison is there.
+        MissingPackageError: If matplotlib or jinja2 is not installed.
+    """
+    require_extra("report", "the page of a comparison")
+    place = Path(folder).expanduser()
+    document = contents(store.read(place), from_file=(place / store.PROTOCOL).is_file())
+    write_whole(place / SUMMARY, markdown(document).encode())
+    write_whole(place / PAGE, html(document).encode())
+    return place / PAGE
+
+
+def html(document: Document) -> str:
+    """A document as one self-contained page."""
+    jinja2 = require("jinja2", extra="report")
+    folder = files("raytune_suite.report") / TEMPLATES
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals["kind"] = lambda block: type(block).__name__
+    style = require("markupsafe", extra="report").Markup((folder / "page.css").read_text(encoding="utf-8"))
+    page: str = environment.get_template("page.html.j2").render(document=document, style=style)
+    return page
