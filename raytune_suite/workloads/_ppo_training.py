@@ -9,7 +9,7 @@ Implementation Details of Proximal Policy Optimization", whose details 2 (orthog
 (generalized advantages), 6 (minibatches), 7 (normalized advantages, here over a whole rollout, so that a minibatch may
 be small), 8 (clipped surrogate), 10 (entropy), 11 (clipped gradient) and 13 (separate networks) are followed. Two are
 not: the rate is not annealed (4), since a training's course must not depend on how far it will be trained, and the
-value's loss is not clipped (9), which is of no use.
+value's loss is not clipped (9).
 """
 
 from __future__ import annotations

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import random
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,37 +66,6 @@ def test_a_step_reports_the_metric_of_the_workload_and_consistent_numbers() -> N
     assert all(isinstance(value, float) for value in result.values())
 
 
-def test_the_same_seed_gives_the_same_curve_in_a_fresh_process() -> None:
-    program = (
-        "import json, sys; from raytune_suite.workloads._digits_training import *\n"
-        "t = Training('mlp', Hyperparameters.of(json.loads(sys.argv[1])), 3)\n"
-        "torch.manual_seed(1); torch.set_num_threads(1)\n"
-        "print(json.dumps([(t.run_epoch(), *t.judge('validation')) for _ in range(2)]))"
-    )
-    command = [sys.executable, "-c", program, json.dumps(GOOD)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
-    here = [[result[name] for name in ("train_loss", "val_loss", "val_error")] for result in curve(make(), 2)]
-    assert json.loads(done.stdout) == here
-
-
-def test_another_seed_gives_another_curve_and_no_seed_means_seed_zero() -> None:
-    assert make(seed=4).step() != make(seed=3).step()
-    without = {name: value for name, value in GOOD.items() if name != "seed"}
-    assert DigitsMLP(without).step() == make(seed=0).step()
-
-
-@pytest.mark.parametrize("epochs", [0, 1, 3])
-def test_a_restored_training_continues_to_the_last_bit(epochs: int, tmp_path: Path) -> None:
-    whole = curve(make(), 5)
-    first = make()
-    curve(first, epochs)
-    checkpoint = saved(first, tmp_path / "checkpoint")
-    curve(first, 1)  # what the saved one does afterwards does not reach into its checkpoint
-    second = make()
-    second.load_checkpoint(checkpoint)
-    assert curve(second, 5 - epochs) == whole[epochs:]
-
-
 def test_rays_own_save_and_restore_keep_the_iteration_too(tmp_path: Path) -> None:
     first, second = make(), make()
     first.train()  # type: ignore[no-untyped-call]  # Ray
@@ -108,13 +73,6 @@ def test_rays_own_save_and_restore_keep_the_iteration_too(tmp_path: Path) -> Non
     restored, uninterrupted = second.train(), first.train()  # type: ignore[no-untyped-call]  # Ray
     assert restored["training_iteration"] == uninterrupted["training_iteration"] == 2
     assert restored["val_loss"] == uninterrupted["val_loss"]
-
-
-def test_a_reset_trainable_is_as_good_as_a_new_one() -> None:
-    used = make(lr=0.01, width=32, batch=100, seed=9)
-    curve(used, 2)
-    assert used.reset_config(dict(GOOD)) is True
-    assert curve(used, 2) == curve(make(), 2)
 
 
 def test_a_clone_keeps_the_donors_weights_and_its_own_hyperparameters(tmp_path: Path) -> None:
@@ -168,21 +126,6 @@ def test_a_diverged_training_reports_its_loss_as_it_is_and_does_not_crash() -> N
     result = curve(make(lr=1e6, momentum=0.99), 2)[-1]
     assert not np.isfinite(result["val_loss"])
     assert result["val_error"] > 0.5
-
-
-def test_the_global_generators_are_neither_read_nor_moved(tmp_path: Path) -> None:
-    def states() -> tuple[Any, ...]:
-        numpy_state: Any = np.random.get_state()  # noqa: NPY002 - the global one is what is looked at
-        return random.getstate(), numpy_state[1].tolist(), numpy_state[2], torch.get_rng_state().tolist()
-
-    before = states()
-    trainable = make()
-    reference = trainable.step()
-    trainable.load_checkpoint(saved(trainable, tmp_path / "checkpoint"))
-    trainable.reset_config(dict(GOOD))
-    assert states() == before
-    torch.manual_seed(123)
-    assert trainable.step() == reference
 
 
 def test_the_parts_are_disjoint_and_of_the_stated_sizes() -> None:

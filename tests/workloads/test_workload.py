@@ -184,6 +184,7 @@ def test_an_unknown_workload_is_answered_with_the_nearest_name() -> None:
         ("import raytune_suite.workloads.problems", ("ray", "torch", "sklearn", "pandas", "scipy", "pyarrow")),
         ("from raytune_suite.workloads import workload; workload('synthetic/mfh3')", ("torch", "sklearn")),
         ("from raytune_suite.workloads import workload; workload('live/digits-mlp')", ("torch", "sklearn")),
+        ("from raytune_suite.workloads import workload; workload('live/cartpole-ppo')", ("torch", "gymnasium")),
     ],
 )
 def test_what_is_not_asked_for_is_not_imported(program: str, absent: tuple[str, ...]) -> None:

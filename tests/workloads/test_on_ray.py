@@ -1,0 +1,40 @@
+"""A workload of each kind is tuned by its name on Ray and on the simulated clock alike."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+import raytune_suite as rts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = ("arlbench/cc_cartpole_ppo", "yahpo/lcbench/167168", "table/digits-mlp", "live/digits-mlp", "live/cartpole-ppo")
+
+
+@pytest.mark.e2e
+@pytest.mark.usefixtures("ray_session")
+@pytest.mark.parametrize("name", NAMES)
+def test_both_engines_tune_it(name: str, tmp_path: Path) -> None:
+    family = name.partition("/")[0]
+    if family in ("arlbench", "yahpo") and "RAYTUNE_SUITE_DATA" not in os.environ:
+        pytest.skip(f"set RAYTUNE_SUITE_DATA, or raytune-suite data fetch {family}")
+    found = {
+        engine: rts.tune(
+            workload=name,
+            method="asha",
+            num_samples=2,
+            max_concurrent=1,
+            tuning_seeds=[0],
+            test_seeds=[],
+            engine=engine,
+            storage_path=tmp_path,
+            name=engine,
+        )
+        for engine in ("ray", "simulated")
+    }
+    assert found["ray"].best_config == found["simulated"].best_config
+    assert found["ray"].best_value == found["simulated"].best_value
