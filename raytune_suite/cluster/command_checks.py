@@ -23,8 +23,8 @@ IMAGES = ("image", "head_image", "worker_image")
 HOSTS = ("aws", "gcp", "azure", "local", "vsphere")
 """Providers whose machines are set up by commands."""
 
-RAY_VERSION = re.compile(r"\bray(?:\[[\w,]+\])?==([0-9][\w.]*)")
-"""A pinned Ray in a pip command."""
+RAY_VERSION = re.compile(r"\bray(?:\[[\w,]+\]|\.__version__)? ?== ?[\"']?([0-9][\w.]*)")
+"""A pinned Ray: in a pip command, or asserted where hosts have it already."""
 
 OLDEST_PYTHON = (3, 11)
 

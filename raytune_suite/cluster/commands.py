@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from raytune_suite.cluster.load import Document
 
+SSH_OPTIONS = ("-o", "ConnectTimeout=10", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new")
+"""Ask nothing, and learn a host's key at the first visit."""
+
 TOKEN = {"RAY_AUTH_MODE": "token"}
 """Lets nobody without this account's token run code here. It is said to each of Ray's commands, since `ray start` looks
 for a token by itself and `ray status` does not (Ray 2.60)."""
@@ -70,7 +73,7 @@ def down(document: Document, *, yes: bool = False) -> list[Command]:
         identity = ("-i", os.path.expanduser(str(key))) if key else ()  # noqa: PTH111 - shown as it is typed
         for host in document.get("provider", "worker_ips", default=[]):  # `ray down` stops the head alone
             target = f"{document.get('auth', 'ssh_user')}@{host}"
-            commands.append(Command(("ssh", *identity, "-o", "ConnectTimeout=10", target, "bash -lc 'ray stop'")))
+            commands.append(Command(("ssh", *identity, *SSH_OPTIONS, target, "bash -lc 'ray stop'")))
     return commands
 
 

@@ -152,3 +152,16 @@ def test_the_first_command_that_fails_ends_it(
     said = capsys.readouterr().err
     assert "$ ray down clusters/local.yaml" in said
     assert "it ended with status 3" in said
+
+
+def test_a_worker_that_is_off_does_not_keep_the_others_from_being_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def run(command: object) -> int:
+        ran.append(str(command))
+        return 255 if "192.168.1.11" in str(command) else 0
+
+    monkeypatch.setattr("raytune_suite.cluster.commands.run", run)
+    assert cli.main(["cluster", "down", "clusters/local.yaml"]) == 255
+    assert [words.split()[0] for words in ran] == ["ray", "ssh", "ssh"]
+    assert "192.168.1.12" in ran[-1]
