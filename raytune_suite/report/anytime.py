@@ -100,8 +100,9 @@ def progress(
     """The sections of the anytime curves and of the mean ranks."""
     intro = Prose(
         "What a method had found when a part of the budget was spent: the incumbent's regret, exact where the workload "
-        "knows it, else by the tuning metric. Curves are steps: nothing is interpolated. They begin where every run "
-        f"has found something. Bands are 95 % intervals of {BAND_REPETITIONS} stratified bootstrap samples."
+        "knows it, else by the tuning metric. An exact regret may rise, since a method chooses by what it has seen. "
+        "Curves are steps: nothing is interpolated. They begin where every run has found something. "
+        f"Bands are 95 % intervals of {BAND_REPETITIONS} stratified bootstrap samples."
     )
     curve_blocks: list[Block] = [intro]
     rank_blocks: list[Block] = [

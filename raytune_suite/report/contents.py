@@ -51,5 +51,8 @@ def contents(results: Results, *, from_file: bool) -> Document:
         "runs": str(len(results.runs)),
         "failed": str(int((results.runs["status"] == "failed").sum())),
     }
-    lead = f"{count(len(methods), 'method')} for hyperparameters, tuned on fixed tuning seeds and judged on others."
+    lead = (
+        f"{count(len(methods), 'way')} to choose hyperparameters on {count(len(workloads), 'workload')}: tuned on "
+        "fixed tuning seeds, judged on test seeds that no method has seen."
+    )
     return Document(f"Comparison “{results.manifest['protocol']['name']}”", lead, facts, sections, look)

@@ -347,7 +347,7 @@ def frame(axes: Axes, values: NDArray[np.float64], *, log: bool, along: str) -> 
         axis.set_major_formatter(ticker.FuncFormatter(lambda value, _position: f"{value:g}"))
         axis.set_minor_locator(ticker.NullLocator())
     else:
-        axis.set_major_locator(ticker.MaxNLocator(5))
+        axis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
 
 
 def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:

@@ -129,7 +129,7 @@ def rank(results: Results, group: Group) -> Ranking | None:
         cliques = [[methods[place] for place in clique] for clique in sets]
     else:
         pairs, cliques = np.ones((len(methods), len(methods))), [sorted(methods, key=lambda name: named[name])]
-    return Ranking(named, pairs, overall, "Friedman's test, then Nemenyi's", cliques, difference)
+    return Ranking(named, pairs, overall, "Friedman's test", cliques, difference)
 
 
 def significance(results: Results, groups: Sequence[Group], looks: Mapping[str, Look]) -> Section:
@@ -148,7 +148,9 @@ def significance(results: Results, groups: Sequence[Group], looks: Mapping[str, 
             words = "Too few to test anything: no difference here may be called significant."
             blocks.append(Prose(words, "warn"))
             continue
-        blocks += [Prose(verdict(ranking, len(group.workloads))), Points(sentences(ranking))]
+        blocks.append(Prose(verdict(ranking, len(group.workloads))))
+        if ranking.overall < ALPHA:
+            blocks.append(Points(sentences(ranking)))
         if not np.isnan(ranking.difference):
             picture = figures.critical_difference(
                 f"ranks-{place}",
@@ -169,8 +171,10 @@ def verdict(ranking: Ranking, workloads: int) -> str:
     if ranking.overall >= ALPHA:
         return f"{first} The ranks do not differ significantly: no order of these methods may be read from them."
     pairs = [(one, two) for one in range(len(ranking.p)) for two in range(one)]
+    if len(pairs) == 1:
+        return f"{first} The two differ significantly."
     lost = sum(ranking.p[pair] >= ALPHA for pair in pairs)
-    return f"{first} The ranks differ; of {count(len(pairs), 'pair')}, {lost} do not differ significantly."
+    return f"{first} The ranks differ; by Nemenyi's test {lost} of {len(pairs)} pairs do not differ significantly."
 
 
 def sentences(ranking: Ranking) -> list[str]:

@@ -32,7 +32,6 @@ def test_what_is_not_significant_is_said_in_words() -> None:
     told, found = section(2, 1)
     assert not found
     assert "do not differ significantly: no order of these methods may be read from them" in words(told)
-    assert re.search(r"dehb \(mean rank [\d.]+\): not significantly different from random or asha\.", words(told))
     assert "significantly better" not in words(told)
 
 
@@ -40,4 +39,5 @@ def test_what_is_significant_is_said_too() -> None:
     told, found = section(8, 8)
     assert found
     assert re.search(r"dehb \(mean rank [\d.]+\): significantly better than [^;]*random", words(told))
+    assert re.search(r"not significantly different from \w+", words(told))
     assert any(isinstance(block, Panels) for block in told.blocks)
