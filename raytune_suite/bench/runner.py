@@ -79,8 +79,7 @@ def carry_out(
     """
     (out / store.RUNS).mkdir(parents=True, exist_ok=True)
     with _lock(out):
-        for stale in (out / store.RUNS).glob(".*"):
-            shutil.rmtree(stale, ignore_errors=True)  # a process of a killed runner may take a moment to end
+        _clean(out)
         if plan.protocol.text:
             store.write_text(out / store.PROTOCOL, plan.protocol.text)
         todo = [run for run in plan.runs if store.status(out, run.id) not in (store.DONE, store.REFUSED)]
@@ -103,6 +102,7 @@ def carry_out(
             ) from None
         finally:
             watcher.end()
+            _clean(out)
         store.assemble(out, [run.id for run in plan.runs], manifest(plan, threads=THREADS))
     failed = tuple((run, _error(out, run)) for run in todo if store.status(out, run.id) == store.FAILED)
     found = len(plan.runs) - len(todo) - len(plan.refused)
@@ -126,6 +126,12 @@ def _do(todo: list[Run], out: Path, processes: int, ray: str | None, watcher: Wa
                 write_ended(run, folder, store.FAILED, fault)
             store.keep(folder, out, run.id)
             watcher.ended(run, str(store.status(out, run.id)))
+
+
+def _clean(out: Path) -> None:
+    """Remove what runs have left that did not end."""
+    for stale in (out / store.RUNS).glob(".*"):
+        shutil.rmtree(stale, ignore_errors=True)  # a process of a killed runner may take a moment to end
 
 
 def _begin(out: Path, run: Run) -> Path:

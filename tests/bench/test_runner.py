@@ -202,6 +202,7 @@ def test_ctrl_c_says_how_to_go_on_and_keeps_what_is_done(comparison: Path, tmp_p
     place.write_text(SMALL)
     with pytest.raises(StudyInterrupted, match=r"3 of 12 runs are kept in .*: the same command goes on"):
         carry_out(plan(read(place)), tmp_path / "out", processes=1, watcher=Impatient())
+    assert [*tmp_path.glob("out/runs/.*")] == []
     assert small(tmp_path).done == 9
     assert contents(tmp_path / "out") == contents(comparison)
 
