@@ -55,9 +55,8 @@ def title_of(group: Group, groups: Sequence[Group]) -> str:
     methods, workloads = len(group.methods), len(group.workloads)
     if len(groups) == 1:
         return f"{count(methods, 'method')} on {count(workloads, 'workload')}"
-    if group is groups[0]:
-        return f"{count(methods, 'method')} that serve all {count(workloads, 'workload')}"
-    return f"All {count(methods, 'method')}, on the {count(workloads, 'workload')} that all of them serve"
+    words = "On every workload" if group is groups[0] else "With every method"
+    return f"{words}: {count(methods, 'method')}, {count(workloads, 'workload')}"
 
 
 def headline(tables: Mapping[Group, pd.DataFrame], baseline: str | None, looks: Mapping[str, Look]) -> Section:
@@ -70,6 +69,9 @@ def headline(tables: Mapping[Group, pd.DataFrame], baseline: str | None, looks: 
         )
     ]
     groups = list(tables)
+    if len(groups) > 1:
+        words = "Not every method serves every workload, so that there are two groups: the methods that serve every "
+        blocks.append(Prose(f"{words}workload, and all methods on those workloads that all of them serve."))
     for place, (group, table) in enumerate(tables.items()):
         caption = title_of(group, groups)
         rows = [

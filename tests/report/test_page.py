@@ -97,7 +97,7 @@ def test_every_section_is_there_and_every_tag_is_closed(page: Reader) -> None:
 def test_the_headline_has_the_numbers_of_the_analysis(results: Results, page: Reader) -> None:
     group, _ = analysis.groups(results)
     expected = analysis.headline(results, group, "random", SEED, REPETITIONS)
-    shown = table(page, "3 methods that serve all 3 workloads")
+    shown = table(page, "On every workload: 3 methods, 3 workloads")
     assert list(shown) == list(expected.index)
     for method, row in expected.to_dict("index").items():
         cells = shown[str(method)]

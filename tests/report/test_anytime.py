@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from raytune_suite.bench.analysis import Group, groups
+from raytune_suite.bench.store import EXACT, FAILED, TUNING_METRIC, Results
+from raytune_suite.report import anytime
+from raytune_suite.report.looks import looks
+from raytune_suite.report.ranking import title_of
+from tests.report.example import BUDGET, comparison
+
+
+def two(judged_by: str = TUNING_METRIC) -> Results:
+    """Two methods with one run each: both find 0.5 and then 0.2, asha at half of the cost at which random does."""
+    results = comparison(["random", "asha"], ["w"], 1, judged_by=[judged_by], refused=(), failed=())
+    rows = [
+        {"method": method, "cost": cost * factor, "time": cost, "tuning_regret": regret, "exact_regret": regret + 0.1}
+        for method, factor in (("random", 1.0), ("asha", 0.5))
+        for cost, regret in ((10.0, 0.5), (20.0, 0.2))
+    ]
+    changes = pd.DataFrame(rows).assign(workload="w", method_seed=0, resource=1.0, tuning_score=0.0)
+    return dataclasses.replace(results, trajectories=changes)
+
+
+def test_curves_run_over_shares_of_the_budget_or_of_the_longest_time() -> None:
+    results = two()
+    (by_cost,) = anytime.trajectories(results, "cost")["random", "w"]
+    (by_time,) = anytime.trajectories(results, "time")["random", "w"]
+    longest = results.runs["simulated_seconds"].max()
+    assert by_cost.places == pytest.approx(np.array([10, 20]) / BUDGET)
+    assert by_time.places == pytest.approx(np.array([10, 20]) / longest)
+    assert by_cost.regrets == pytest.approx([0.5, 0.2])
+
+
+def test_where_the_exact_regret_is_known_it_is_shown() -> None:
+    (run,) = anytime.trajectories(two(EXACT), "cost")["asha", "w"]
+    assert run.regrets == pytest.approx([0.6, 0.3])
+
+
+def test_a_curve_is_nothing_before_the_first_incumbent_and_a_step_function_after() -> None:
+    values = anytime.stacked(anytime.trajectories(two(), "cost"), "random", ["w"])[:, 0, 0]
+    assert np.isnan(values[anytime.POINTS < 10 / BUDGET]).all()
+    assert (values[(anytime.POINTS >= 10 / BUDGET) & (anytime.POINTS < 20 / BUDGET)] == 0.5).all()
+    assert (values[anytime.POINTS >= 20 / BUDGET] == 0.2).all()
+
+
+def test_a_failed_run_is_the_worst_from_beginning_to_end() -> None:
+    results = two()
+    failed = results.runs["status"].mask(results.runs["method"] == "asha", FAILED)
+    runs = anytime.trajectories(dataclasses.replace(results, runs=results.runs.assign(status=failed)), "cost")
+    assert (anytime.stacked(runs, "asha", ["w"]) == 1).all()
+
+
+def test_half_of_the_cost_is_a_speed_up_of_two() -> None:
+    results = two()
+    (group,) = groups(results)
+    table = anytime.speedups(anytime.trajectories(results, "cost"), group, "random")
+    assert dict(zip(group.methods, table["w"], strict=True)) == {"random": 1.0, "asha": 2.0}
+
+
+def test_without_random_search_there_is_no_speed_up() -> None:
+    section = anytime.faster({}, [], None, looks(["asha"]))
+    assert "nothing to compare with" in str(section.blocks)
+
+
+def test_quartiles_may_be_infinite() -> None:
+    assert anytime.quartiles(np.array([1.0, 2.0, np.inf, np.inf])) == (2.0, 1.0, np.inf)
+
+
+def test_a_target_that_was_not_reached_is_called_so() -> None:
+    assert [anytime.times_text(value) for value in (0.0, 2.0, np.nan)] == ["not reached", "2x", "-"]
+
+
+def test_two_groups_are_told_apart_by_their_titles() -> None:
+    wide, whole = Group(("a",), ("v", "w")), Group(("a", "b"), ("w",))
+    titles = [title_of(group, [wide, whole]) for group in (wide, whole)]
+    assert titles == ["On every workload: 1 method, 2 workloads", "With every method: 2 methods, 1 workload"]
