@@ -203,3 +203,14 @@ def test_importing_the_page_loads_neither_ray_nor_what_draws() -> None:
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - ours
     assert told.stdout.strip() == "set()"
+
+
+def test_the_gap_is_that_of_the_analysis_on_workloads_that_all_of_a_group_serve(results: Results, page: Reader) -> None:
+    _, group = analysis.groups(results)
+    kept = results.results[results.results["workload"].isin(group.workloads)]
+    expected = analysis.gaps(dataclasses.replace(results, results=kept)).to_dict("index")
+    shown = table(page, "Tuning seeds against test seeds. With every method")
+    assert list(shown) == list(expected)
+    for method, row in expected.items():
+        assert shown[str(method)][:2] == [number(row["tuning"]), number(row["test"])]
+        assert shown[str(method)][2] == f"{row['gap']:+.3g}"
