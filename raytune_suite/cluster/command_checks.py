@@ -106,13 +106,13 @@ def setup(document: Document) -> Iterator[Finding]:
     if not re.search(r"raytune[-_]suite", text):
         remedy = "copy the checkout by file_mounts, and `pip install` it in setup_commands, as clusters/*.yaml do"
         yield finding(document, "RTS306", ("setup_commands",), "no command installs raytune-suite on the nodes", remedy)
-    for target, source in (document.get("file_mounts", default={}) or {}).items():
+    for target, source in document.mapping("file_mounts").items():
         if not Path(str(source)).expanduser().exists():
             reason = f"{source} does not exist here ({Path.cwd()})"
             yield finding(
                 document, "RTS307", ("file_mounts", target), reason, "correct the path, or call from elsewhere"
             )
-    for name in document.get("available_node_types", default={}) if provider(document) == "aws" else ():
+    for name in document.mapping("available_node_types") if provider(document) == "aws" else ():
         where: Where = ("available_node_types", name, "node_config", "ImageId")
         if str(document.get(*where, default="latest_dlami")).lower() == "latest_dlami":
             reason = f"{name} gets Ray's default image, Ubuntu 18.04 of 2022, whose driver is too old for CUDA 12"
@@ -146,7 +146,7 @@ def mounts(document: Document) -> list[str]:
     They are the last word of the command that mounts: `mount -t nfs4 server:/ /shared` gives /shared.
     """
     commands = [text for key in ("initialization_commands", *SETUP) for text in document.strings(key)]
-    for name in document.get("available_node_types", default={}):
+    for name in document.mapping("available_node_types"):
         commands += document.strings("available_node_types", name, "initialization_commands")
     parts = [part for text in commands for part in re.split(r"&&|;|\|\||\n|[()]", text) if SHARING.search(part)]
     return [part.split()[-1].strip("\"'") for part in parts]

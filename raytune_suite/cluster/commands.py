@@ -71,7 +71,7 @@ def down(document: Document, *, yes: bool = False) -> list[Command]:
     if provider(document) == "local" and not document.get("docker", "image"):
         key = document.get("auth", "ssh_private_key")
         identity = ("-i", os.path.expanduser(str(key))) if key else ()  # noqa: PTH111 - shown as it is typed
-        for host in document.get("provider", "worker_ips", default=[]):  # `ray down` stops the head alone
+        for host in document.entries("provider", "worker_ips"):  # `ray down` stops the head alone
             target = f"{document.get('auth', 'ssh_user')}@{host}"
             commands.append(Command(("ssh", *identity, *SSH_OPTIONS, target, "bash -lc 'ray stop'")))
     return commands

@@ -118,7 +118,7 @@ def group(document: Document, pool: Pool, storage_path: str | None) -> Iterator[
     container: Where = (*pool.where, *POD, "containers", 0)
     if document.get(*container, "image"):
         yield from image(document, (*container, "image"), gpus=bool(pool.gpus))
-    given = document.get(*pool.where, "rayStartParams", default={}) or {}
+    given = document.mapping(*pool.where, "rayStartParams")
     if pool.head:
         if str(given.get("num-cpus", "")) != "0":
             reason = "the head takes trials, which compete with the process that steers them all"
@@ -129,10 +129,10 @@ def group(document: Document, pool: Pool, storage_path: str | None) -> Iterator[
             yield finding(document, "RTS205", (*pool.where, *POD, "nodeSelector"), reason, "select nodes on demand")
     else:
         yield from workers(document, pool)
-    claims = document.get(*pool.where, *POD, "volumes", default=[]) or []
+    claims = document.entries(*pool.where, *POD, "volumes")
     kinds = ("persistentVolumeClaim", "nfs", "csi", "cephfs")
-    shared = [one["name"] for one in claims if isinstance(one, dict) and any(kind in one for kind in kinds)]
-    mounted = document.get(*container, "volumeMounts", default=[]) or []
+    shared = [one.get("name") for one in claims if isinstance(one, dict) and any(kind in one for kind in kinds)]
+    mounted = document.entries(*container, "volumeMounts")
     folders = [str(one.get("mountPath")) for one in mounted if isinstance(one, dict) and one.get("name") in shared]
     where = (*pool.where, *POD, "volumes")
     if storage_path is None and not folders:
@@ -155,7 +155,7 @@ def workers(document: Document, pool: Pool) -> Iterator[Finding]:
     if pool.most <= 0:
         yield finding(document, "RTS202", (*where, "maxReplicas"), f"{name} may have no pod", "raise maxReplicas")
     looks = re.search(r"-(gpu|cu\d+)", str(document.get(*where, *POD, "containers", 0, "image", default="")))
-    tolerations = document.get(*where, *POD, "tolerations", default=[]) or []
+    tolerations = document.entries(*where, *POD, "tolerations")
     tolerates = any(isinstance(one, dict) and "gpu" in str(one.get("key", "gpu")) for one in tolerations)
     if not pool.gpus and (looks or tolerates):
         place = (*where, *POD, "containers", 0, "resources")

@@ -140,7 +140,7 @@ def provider_keys(document: Document) -> Iterator[Finding]:
         yield finding(document, "RTS104", ("provider", "type"), f"unknown provider {name!r}", remedy)
     if name in PROVIDER_KEYS:
         known = (*ALL_PROVIDERS, *PROVIDER_KEYS[name], *CHECKS_OFF)
-        for key in document.get("provider", default={}):
+        for key in document.mapping("provider"):
             if key not in known:
                 yield unknown_key(document, ("provider", key), known)
 
@@ -149,12 +149,12 @@ def node_config_keys(document: Document) -> Iterator[Finding]:
     """The keys of each node type's node_config, which Ray hands to the cloud as they are."""
     cloud = provider(document)
     known = NODE_CONFIG_KEYS.get(cloud)
-    for name in document.get("available_node_types", default={}) if known else ():
+    for name in document.mapping("available_node_types") if known else ():
         where: Where = ("available_node_types", name, "node_config")
-        for key in document.get(*where, default={}) or {}:
+        for key in document.mapping(*where):
             if key not in (known or ()):
                 yield unknown_key(document, (*where, key), known or ())
-        for key in document.get(*where, "azure_arm_parameters", default={}) or {} if cloud == "azure" else ():
+        for key in document.mapping(*where, "azure_arm_parameters") if cloud == "azure" else ():
             if key not in ARM_PARAMETERS:
                 yield unknown_key(document, (*where, "azure_arm_parameters", key), ARM_PARAMETERS)
 
@@ -209,7 +209,7 @@ def amazon(document: Document) -> Iterator[Finding]:
         remedy = "write `IamInstanceProfile: {Arn: ...}` with a role of yours into the head's node_config"
         reason = "without `IamInstanceProfile` Ray makes a role with all rights to EC2 and S3"
         yield finding(document, "RTS604", ("available_node_types",), reason, remedy)
-    for name in document.get("available_node_types", default={}):
+    for name in document.mapping("available_node_types"):
         place: Where = ("available_node_types", name, "node_config", "InstanceMarketOptions", "MarketType")
         market = document.get(*place)
         if market not in (None, "spot", "capacity-block"):
@@ -219,15 +219,15 @@ def amazon(document: Document) -> Iterator[Finding]:
 
 def in_node_configs(document: Document, key: str) -> bool:
     """Whether some node type's node_config has a key."""
-    types = document.get("available_node_types", default={})
-    return any(key in (document.get("available_node_types", name, "node_config", default={}) or {}) for name in types)
+    types = document.mapping("available_node_types")
+    return any(key in document.mapping("available_node_types", name, "node_config") for name in types)
 
 
 def addresses(document: Document) -> Iterator[Finding]:
     """The hosts of one's own cluster."""
     if provider(document) != "local" or document.get("provider", "coordinator_address"):
         return
-    head, workers = document.get("provider", "head_ip"), document.get("provider", "worker_ips", default=[]) or []
+    head, workers = document.get("provider", "head_ip"), document.entries("provider", "worker_ips")
     places: list[tuple[Where, Any]] = [(("provider", "head_ip"), head)]
     places += [(("provider", "worker_ips", index), worker) for index, worker in enumerate(workers)]
     for where, address in places:

@@ -43,10 +43,19 @@ class Document:
                 return default
         return value
 
+    def mapping(self, *where: str | int) -> dict[str, Any]:
+        """The mapping at a place; an empty one where none is."""
+        found = self.get(*where)
+        return found if isinstance(found, dict) else {}
+
+    def entries(self, *where: str | int) -> list[Any]:
+        """The list at a place; an empty one where none is."""
+        found = self.get(*where)
+        return found if isinstance(found, list) else []
+
     def strings(self, *where: str | int) -> list[str]:
         """The list of commands at a place; nothing where no list is."""
-        found = self.get(*where)
-        return [str(entry) for entry in found] if isinstance(found, list) else []
+        return [str(entry) for entry in self.entries(*where)]
 
     def line(self, where: Where) -> int:
         """The line of a key or of an entry, counted from 1; of what surrounds it where it is not there."""

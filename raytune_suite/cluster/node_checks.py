@@ -74,11 +74,11 @@ def head(document: Document, pools: list[Pool]) -> Iterator[Finding]:
     start = document.strings("head_start_ray_commands")
     given = flag([command for command in start if "--head" in command], "--num-cpus")
     where: Where = ("head_start_ray_commands",)
-    if provider(document) != "external" and (given is None or float(given) != 0):
+    if provider(document) != "external" and given != "0":
         reason = "the head takes trials, which compete with the process that steers them all"
         yield finding(document, "RTS204", where, reason, "start it with `ray start --head --num-cpus=0 ...`")
     for pool in pools:
-        offered = document.get(*pool.where, "resources", default={}) or {}
+        offered = document.mapping(*pool.where, "resources")
         if pool.head and isinstance(offered, dict) and (offered.get("CPU") or offered.get("GPU")):
             reason = f"{pool.name} offers {offered}, so that the autoscaler counts on trials there"
             yield finding(document, "RTS204", (*pool.where, "resources"), reason, 'write `resources: {"CPU": 0}`')
@@ -106,9 +106,7 @@ def machine(document: Document, pool: Pool) -> Iterator[Finding]:
 def resources(document: Document, pool: Pool) -> Iterator[Finding]:
     """What Ray is told that a machine has."""
     where: Where = (*pool.where, "resources")
-    offered = document.get(*where, default={})
-    if not isinstance(offered, dict):
-        return
+    offered = document.mapping(*where)
     for key in offered:
         right = {known.lower(): known for known in PREDEFINED}.get(str(key).lower().rstrip("s"))
         if right is not None and right != key:

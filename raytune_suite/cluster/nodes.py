@@ -86,7 +86,7 @@ def pools(document: Document) -> list[Pool]:
         return kuberay_pools(document)
     if provider(document) == "local":
         return local_pools(document)
-    types = document.get("available_node_types", default={})
+    types = document.mapping("available_node_types")
     return [node_type(document, name) for name in types if isinstance(types[name], dict)]
 
 
@@ -106,12 +106,11 @@ def node_type(document: Document, name: str) -> Pool:
     cloud = provider(document)
     head = name == document.get("head_node_type")
     limit = 0 if head else as_count(document.get("max_workers"), 2)  # 2 is Ray's default
-    config = document.get(*where, "node_config", default={}) or {}
     kind = document.get(*where, *INSTANCE_KEY[cloud]) if cloud in INSTANCE_KEY else None
     machine = machines(cloud).get(str(kind).rpartition("/")[2])
     if machine is not None and cloud == "gcp":
-        machine = with_accelerators(machine, config.get("guestAccelerators") or [])
-    offered = document.get(*where, "resources", default={}) or {}
+        machine = with_accelerators(machine, dicts(document.entries(*where, "node_config", "guestAccelerators")))
+    offered = document.mapping(*where, "resources")
     cpus, gpus = as_amount(offered.get("CPU")), as_amount(offered.get("GPU"))
     if machine is not None:
         cpus = float(machine.cpus) if cpus is None else cpus
@@ -122,7 +121,7 @@ def node_type(document: Document, name: str) -> Pool:
         name=name,
         where=where,
         head=head,
-        spot=is_spot(cloud, config),
+        spot=is_spot(document, (*where, "node_config")),
         least=as_count(document.get(*where, "min_workers"), 0),
         most=as_count(document.get(*where, "max_workers"), limit),
         cpus=cpus,
@@ -132,17 +131,21 @@ def node_type(document: Document, name: str) -> Pool:
     )
 
 
-def is_spot(cloud: str, config: dict[str, Any]) -> bool:
-    """Whether machines of this configuration may be reclaimed."""
+def dicts(entries: list[Any]) -> list[dict[str, Any]]:
+    """Those entries of a list that are mappings."""
+    return [entry for entry in entries if isinstance(entry, dict)]
+
+
+def is_spot(document: Document, where: Where) -> bool:
+    """Whether machines of the node_config at a place may be reclaimed."""
+    cloud = provider(document)
     if cloud == "aws":
-        return (config.get("InstanceMarketOptions") or {}).get("MarketType") == "spot"
+        return bool(document.get(*where, "InstanceMarketOptions", "MarketType") == "spot")
     if cloud == "gcp":
-        given = config.get("scheduling") or []
-        settings = given if isinstance(given, list) else [given]
+        given = document.get(*where, "scheduling")
+        settings = dicts(given if isinstance(given, list) else [given])
         return any(one.get("preemptible") or one.get("provisioningModel") == "SPOT" for one in settings)
-    if cloud == "azure":
-        return str((config.get("azure_arm_parameters") or {}).get("priority", "")).lower() == "spot"
-    return False
+    return cloud == "azure" and str(document.get(*where, "azure_arm_parameters", "priority")).lower() == "spot"
 
 
 def flag(commands: list[str], name: str) -> str | None:
@@ -162,9 +165,9 @@ def flag(commands: list[str], name: str) -> str | None:
 def local_pools(document: Document) -> list[Pool]:
     """The head and the workers of machines of one's own; only their start commands say what they offer."""
     start = document.strings("worker_start_ray_commands")
-    addresses = document.get("provider", "worker_ips", default=[]) or []
+    addresses = document.entries("provider", "worker_ips")
     offered = [flag(start, option) for option in ("--num-cpus", "--num-gpus")]
-    cpus, gpus = (None if value is None else float(value) for value in offered)
+    cpus, gpus = (None if value is None or not value.isdecimal() else float(value) for value in offered)
     most = min(as_count(document.get("max_workers"), len(addresses)), len(addresses))
     least = as_count(document.get("min_workers"), most)
     return [
@@ -187,22 +190,22 @@ def kuberay_pools(document: Document) -> list[Pool]:
     """The head's group and the workers' groups of a manifest."""
     top = cluster_spec(document)
     places: list[Where] = [(*top, "headGroupSpec")]
-    groups = document.get(*top, "workerGroupSpecs", default=[]) or []
+    groups = document.entries(*top, "workerGroupSpecs")
     places += [(*top, "workerGroupSpecs", index) for index in range(len(groups))]
     found = []
     for where in places:
         if not isinstance(document.get(*where), dict):
             continue
         head = where[-1] == "headGroupSpec"
-        given = document.get(*where, "rayStartParams", default={}) or {}
+        given = document.mapping(*where, "rayStartParams")
         container = (*where, "template", "spec", "containers", 0, "resources")
         limits = {
-            **(document.get(*container, "requests", default={}) or {}),
-            **(document.get(*container, "limits", default={}) or {}),
+            **document.mapping(*container, "requests"),
+            **document.mapping(*container, "limits"),
         }
         gpus = sum(quantity(value) for name, value in limits.items() if GPU_RESOURCE.fullmatch(name))
         cpus = given.get("num-cpus", limits.get("cpu"))
-        selector = document.get(*where, "template", "spec", "nodeSelector", default={}) or {}
+        selector = document.mapping(*where, "template", "spec", "nodeSelector")
         hosts = as_count(document.get(*where, "numOfHosts"), 1)
         most = as_count(document.get(*where, "maxReplicas"), as_count(document.get(*where, "replicas"), 1)) * hosts
         found.append(

@@ -82,7 +82,7 @@ def places(document: Document, name: str, value: Any) -> Iterator[tuple[Where, A
         return
     if name == "storage" and kuberay:
         for one in pools(document):
-            volumes = document.get(*one.where, "template", "spec", "volumes", default=[]) or []
+            volumes = document.entries(*one.where, "template", "spec", "volumes")
             for index, volume in enumerate(volumes):
                 if "persistentVolumeClaim" in volume:
                     where = (*one.where, "template", "spec", "volumes", index, "persistentVolumeClaim", "claimName")
@@ -125,7 +125,7 @@ def replacement(document: Document, where: Where, value: Any) -> tuple[int, int,
     """
     node = document.node(where)
     if node is None:
-        parent = document.get(*where[:-1], default={})
+        parent = document.mapping(*where[:-1])
         known = sorted(map(str, parent)) if isinstance(parent, dict) else []
         path = ".".join(map(str, where))
         raise ArgumentError(f"{str(document.path)!r} has no {path!r} to set{near(str(where[-1]), known)}")

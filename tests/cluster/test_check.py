@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
+import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +19,8 @@ from raytune_suite.cluster.load import parse
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from raytune_suite.cluster.check import Report
 
 ROOT = Path(__file__).parents[2]
@@ -221,6 +225,26 @@ def test_a_mistake_is_found_where_it_is(mistake: Mistake) -> None:
 
 def test_every_code_has_a_mistake_that_gives_it() -> None:
     assert {mistake.code for mistake in MISTAKES} | FROM_TEXT == set(CODES)
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(CLUSTERS)))
+def test_a_value_of_another_form_is_no_crash(path: Path) -> None:
+    good = yaml.safe_load(yaml.safe_dump(yaml.safe_load(path.read_text())))  # without aliases
+    drawn = random.Random(0)
+    for where in drawn.sample(list(places(good, "")), 12):
+        text = yaml.safe_dump(edited(good, {where: drawn.choice([5, "x", [1], {"a": 1}, {}])}))
+        with contextlib.suppress(ArgumentError):  # a quantity of Kubernetes
+            report = checked(text, Trial(gpus=1, storage_path="/shared/studies"))
+            assert report.capacity is not None or "RTS101" in {one.code for one in report.findings}
+
+
+def places(value: Any, above: str) -> Iterator[str]:
+    """The ways to all values within one; those of keys with dots cannot be written so."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        if "." not in str(key):
+            yield f"{above}{key}"
+            yield from places(part, f"{above}{key}.")
 
 
 def test_a_key_that_is_given_twice_is_found_on_its_second_line() -> None:
