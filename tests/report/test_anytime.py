@@ -62,6 +62,12 @@ def test_half_of_the_cost_is_a_speed_up_of_two() -> None:
     assert dict(zip(group.methods, table["w"], strict=True)) == {"random": 1.0, "asha": 2.0}
 
 
+def test_a_target_that_is_lost_again_is_not_yet_reached() -> None:
+    run = anytime.Run(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.6, 0.2, 0.5, 0.3]))
+    assert anytime.worst_to_come(run).tolist() == [0.6, 0.5, 0.5, 0.3]
+    assert len(anytime.worst_to_come(anytime.Run(np.empty(0), np.empty(0)))) == 0
+
+
 def test_without_random_search_there_is_no_speed_up() -> None:
     section = anytime.faster({}, [], None, looks(["asha"]))
     assert "nothing to compare with" in str(section.blocks)
