@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from raytune_suite.report import panels
+from raytune_suite.report.axes import WIDTH
 from raytune_suite.report.document import Picture
 from raytune_suite.report.svg import to_svg
 
@@ -134,7 +135,7 @@ def picture(
     name: str, title: str, caption: str, draw: Callable[[Figure], None], *, height: float, label: str
 ) -> Picture:
     """A figure of a panel's width."""
-    svg = to_svg(draw, size=(panels.WIDTH, height), name=name, label=label)
+    svg = to_svg(draw, size=(WIDTH, height), name=name, label=label)
     return Picture(name, svg, title, caption)
 
 
