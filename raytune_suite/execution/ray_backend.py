@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import tune
+from ray._private import services
 from ray.train._internal.storage import get_fs_and_path
 from ray.tune import Callback
 from ray.tune.execution import class_cache
@@ -88,15 +89,16 @@ class Outcome:
 
 
 def connect() -> None:
-    """Connect to the cluster that `RAY_ADDRESS` names, else start Ray on this machine.
+    """Connect to the cluster that `RAY_ADDRESS` names or to which this machine belongs, else start Ray on it.
 
-    The Ray that is started here has no dashboard, and its idle processes have the environment of a trial's and have
-    imported ray.tune already: that is most of the second which a trial waits for its process.
+    The machine belongs to one after `ray start`, which `ray up` calls too: so `ray submit` needs no address. The Ray
+    that is started here has no dashboard, and its idle processes have the environment of a trial's and have imported
+    ray.tune already: that is most of the second which a trial waits for its process.
     """
     if ray.is_initialized():
         return
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if "RAY_ADDRESS" in os.environ:
+    if "RAY_ADDRESS" in os.environ or services.find_bootstrap_address(None) is not None:  # as ray.init finds it
         ray.init(**options)
     else:
         os.environ |= {name: value for name, value in TRIAL_ENVIRONMENT.items() if name not in os.environ}
