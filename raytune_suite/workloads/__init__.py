@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["FAMILIES", "WORKLOADS", "Workload", "family_names", "workload"]
 
 WORKLOADS: Registry[Callable[[], Workload]] = Registry("workload")
-"""The function that makes each workload: "live/" trains a model, "synthetic/" evaluates a function."""
+"""The function that makes each workload: "live/" trains a model, "table/" looks trainings up, "synthetic/" evaluates a function."""
 
 WORKLOADS.add("live/digits-mlp", "raytune_suite.workloads.digits_mlp:digits_mlp")
 WORKLOADS.add("live/digits-cnn", "raytune_suite.workloads.digits_cnn:digits_cnn")
 WORKLOADS.add("live/digits-gru", "raytune_suite.workloads.digits_gru:digits_gru")
 WORKLOADS.add("live/cartpole-ppo", "raytune_suite.workloads.cartpole_ppo:cartpole_ppo")
+WORKLOADS.add("table/digits-mlp", "raytune_suite.workloads.digits_table:digits_table")
 WORKLOADS.add("synthetic/mfh3", "raytune_suite.workloads.synthetic:mf_hartmann")
 WORKLOADS.add("synthetic/mfh3-good", "raytune_suite.workloads.synthetic:mfh3_good")
 WORKLOADS.add("synthetic/mfh3-terrible", "raytune_suite.workloads.synthetic:mfh3_terrible")
