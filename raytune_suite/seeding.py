@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import random
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,25 @@ def check_seed(seed: Any) -> int:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ArgumentError(f"`seed` is {seed!r}, but must be an integer of 0 or more")
     return int(seed)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds as a person writes them.
+
+    Raises:
+        ArgumentError: If they are not written so.
+
+    Example:
+        >>> parse_seeds("0-2,7")
+        [0, 1, 2, 7]
+    """
+    found: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        if match is None:
+            raise ArgumentError(f"{text!r} must be seeds such as 0,3 or 0-4")
+        found.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return found
 
 
 def stable_hash(*parts: Any) -> int:

@@ -23,7 +23,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -166,12 +165,7 @@ def seeds(value: Any) -> tuple[int, ...]:
         ((0, 1, 2, 7), (3, 4), (5,), ())
     """
     if isinstance(value, str):
-        found: list[int] = []
-        for part in value.split(","):
-            match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
-            if match is None:
-                raise ArgumentError(f"{value!r} must be seeds such as '0-4', '0,3' or [0, 3]")
-            found.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
+        found = seeding.parse_seeds(value)
     else:
         found = [seeding.check_seed(seed) for seed in (value if isinstance(value, (list, tuple, range)) else [value])]
     if len(set(found)) < len(found):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import re
 import shlex
 from pathlib import Path
 from typing import Any
 
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
+from raytune_suite.seeding import parse_seeds
 
 SIMULATED = ("workers", "compute")
 """The options that only the simulated clock knows; they are fields of `Simulation`."""
@@ -129,14 +129,12 @@ def seeds(text: str) -> list[int]:
         >>> seeds("0-2,7"), seeds("none")
         ([0, 1, 2, 7], [])
     """
-    found: list[int] = []
-    for part in [] if text == "none" else text.split(","):
-        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
-        if match is None:
-            raise argparse.ArgumentTypeError(f"{text!r} must be seeds such as 0,1 or 0-4")
-        first, last = int(match[1]), int(match[2] or match[1])
-        found.extend(range(first, last + 1))
-    return found
+    if text == "none":
+        return []
+    try:
+        return parse_seeds(text)
+    except ArgumentError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(arguments: argparse.Namespace) -> int:
