@@ -1,137 +1,115 @@
-"""What the runs of a comparison had found at which cost: their trajectories as arrays, and who was there first.
+"""What the runs of a comparison had found along the way: their incumbents as curves, and who reaches a target sooner.
 
-The regret of a trajectory is exact where the workload knows its optimum. Elsewhere it is that on the tuning seeds,
-which flatters: what the choice at the end is worth, `analysis` says. A run that failed has the regret 1 from beginning
-to end, and a regret above 1 counts as 1, as there.
+The regret of an incumbent is exact where the workload is judged so. Elsewhere it is that on the tuning seeds, which
+flatters: what the choice at the end is worth, `analysis` says. A run that failed is the worst from beginning to end,
+and no regret counts as worse than that, as there.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from raytune_suite.bench import curves, statistics
-from raytune_suite.bench.analysis import WORST
-from raytune_suite.bench.store import DONE, REFUSED
+from raytune_suite.bench import analysis, curves, statistics
+from raytune_suite.bench.store import DONE, EXACT, REFUSED
 from raytune_suite.seeding import stream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from raytune_suite.bench.analysis import Group
     from raytune_suite.bench.curves import Band
-    from raytune_suite.bench.statistics import Array
     from raytune_suite.bench.store import Results
 
-Axis = Literal["cost", "time", "share"]
-"""Along what: full trainings, simulated seconds, or the share of the workload's budget, which alone can be pooled."""
+Axis = Literal["cost", "time"]
 
-POINTS = 60
+POINTS = curves.grid(0.02, 1.0, 41)
+"""Where curves are looked at: shares of the budget, or of the longest run's time."""
 
-
-def grid(results: Results, workloads: tuple[str, ...], axis: Axis, points: int = POINTS) -> Array:
-    """Points along an axis, equally spaced in its logarithm, from the first incumbent to the last on these workloads.
-
-    Up to the budget where the axis is cost or its share.
-    """
-    places = np.concatenate([_places(results, results.trajectories, name, axis) for name in workloads])
-    places = places[places > 0]
-    ends = {"cost": max(_budget(results, name) for name in workloads), "share": 1.0}
-    end = float(ends.get(axis, places.max(initial=1.0)))
-    return curves.grid(min(float(places.min(initial=end)), end * 0.5), end, points)
+TARGET = 0.75
+"""The share of the baseline's runs that reach the target in the end."""
 
 
-def trajectories(results: Results, method: str, workloads: tuple[str, ...], axis: Axis, at: Array) -> Array:
-    """A method's normalized regret at each point of the grid `at`, of shape (grid, runs, workloads).
+class Run(NamedTuple):
+    """The incumbents of a run: where they changed, as shares of the whole, and their regret; nothing if it failed."""
 
-    NaN where a run has nothing yet. Where a workload has fewer runs than another, the rest is NaN to the end.
-    """
-    tasks = []
-    for workload in workloads:
-        cell = (results.runs["method"] == method) & (results.runs["workload"] == workload)
-        runs = results.runs[cell & (results.runs["status"] != REFUSED)].sort_values("method_seed")
-        changes = results.trajectories
-        changes = changes[(changes["method"] == method) & (changes["workload"] == workload)]
-        columns = []
-        for seed, status in zip(runs["method_seed"], runs["status"], strict=True):
-            own = changes[changes["method_seed"] == seed]
-            if status != DONE or own.empty:
-                columns.append(np.full(len(at), WORST))
-                continue
-            regret = own["exact_regret"].where(own["exact_regret"].notna(), own["tuning_regret"]).fillna(WORST)
-            columns.append(curves.at(_places(results, own, workload, axis), np.minimum(regret, WORST), at))
-        tasks.append(columns)
-    values = np.full((len(at), max(map(len, tasks), default=0), len(tasks)), np.nan)
-    for task, columns in enumerate(tasks):
-        for run, column in enumerate(columns):
-            values[:, run, task] = column
+    places: NDArray[np.float64]
+    regrets: NDArray[np.float64]
+
+
+Runs = dict[tuple[str, str], list[Run]]
+"""The runs of each pair of a method and a workload that is not refused, in the order of their method seeds."""
+
+
+def trajectories(results: Results, axis: Axis) -> Runs:
+    """The incumbents of every run along the budget or along the time, by their exact regret where it is known."""
+    known = results.runs[results.runs["status"] != REFUSED]
+    exact = set(results.results.loc[results.results["judged_by"] == EXACT, "workload"])
+    longest = known.groupby("workload")["simulated_seconds"].max()
+    budgets = {name: about["budget"] for name, about in results.manifest["workloads"].items()}
+    changes = dict(iter(results.trajectories.groupby(["workload", "method", "method_seed"])))
+    found: Runs = {}
+    for run in known.sort_values("method_seed", kind="stable").to_dict("records"):
+        workload, method = str(run["workload"]), str(run["method"])
+        rows = changes.get((workload, method, run["method_seed"])) if run["status"] == DONE else None
+        whole = budgets[workload] if axis == "cost" else longest[workload]
+        column = "exact_regret" if workload in exact else "tuning_regret"
+        one = Run(np.empty(0), np.empty(0))
+        if rows is not None:
+            regrets = np.minimum(rows[column].to_numpy(dtype=float), analysis.WORST)
+            one = Run(rows[axis].to_numpy(dtype=float) / (whole or 1.0), regrets)
+        found.setdefault((method, workload), []).append(one)
+    return found
+
+
+def stacked(runs: Runs, method: str, workloads: Sequence[str]) -> NDArray[np.float64]:
+    """The curves of a method at `POINTS`, of shape (points, runs, workloads); a failed run is the worst throughout."""
+    most = max(len(runs[method, workload]) for workload in workloads)
+    values = np.full((len(POINTS), most, len(workloads)), np.nan)
+    for task, workload in enumerate(workloads):
+        for place, run in enumerate(runs[method, workload]):
+            found = len(run.places) > 0
+            values[:, place, task] = curves.at(run.places, run.regrets, POINTS) if found else analysis.WORST
+            if np.isnan(values[-1, place, task]):  # its first incumbent came when the budget was spent
+                values[-1, place, task] = analysis.WORST
     return values
 
 
-def bands(results: Results, group: Group, axis: Axis, at: Array, *, seed: int, repetitions: int) -> dict[str, Band]:
-    """The interquartile mean of each method's regret over the runs of a group's workloads, with its 95 % interval."""
+def bands(
+    runs: Runs, methods: Sequence[str], workloads: Sequence[str], *, seed: int, repetitions: int
+) -> dict[str, Band]:
+    """The interquartile mean of each method's curves at `POINTS`, with its 95 % interval."""
     return {
-        method: curves.band(
-            trajectories(results, method, group.workloads, axis, at), stream(seed, "band", method), repetitions
-        )
-        for method in group.methods
+        method: curves.band(stacked(runs, method, workloads), stream(seed, "band", method, *workloads), repetitions)
+        for method in methods
     }
 
 
-def mean_ranks(results: Results, group: Group, at: Array) -> dict[str, Array]:
-    """Each method's mean rank over the workloads of a group, at each share of the budget in the grid `at`."""
-    found = [trajectories(results, method, group.workloads, "share", at) for method in group.methods]
-    runs = max(values.shape[1] for values in found)
-    same = [np.pad(v, ((0, 0), (0, runs - v.shape[1]), (0, 0)), constant_values=np.nan) for v in found]
-    return dict(zip(group.methods, curves.mean_ranks(np.stack(same)), strict=True))
+def speedups(runs: Runs, group: Group, baseline: str) -> dict[str, list[float]]:
+    """By workload, the speed-up over the baseline of each method of the group.
 
-
-def speedups(results: Results, baseline: str, axis: Axis = "cost") -> pd.DataFrame:
-    """How much sooner each method is where the baseline ends, on each workload that both serve.
-
-    A method's curve on a workload is the interquartile mean over its runs. The target is the last value of the
-    baseline's curve; the ratio is that of the places where the two curves first are at or below it.
-
-    Returns:
-        One row per (workload, method), the baseline left out: target (regret), baseline (where the baseline arrives),
-        reached (where the method does; infinite if never) and speedup (0 if never).
+    The target is the regret that a share `TARGET` of the baseline's runs have reached in the end. The speed-up is the
+    cost at which the baseline reaches it for good, divided by that of the method, each the median of the runs: 0 where
+    the method does not reach it.
     """
-    rows = []
-    for workload in dict.fromkeys(results.runs["workload"]):
-        served = results.runs[(results.runs["workload"] == workload) & (results.runs["status"] != REFUSED)]
-        methods = list(dict.fromkeys(served["method"]))
-        if baseline not in methods or results.manifest["workloads"][workload]["bounds"] is None:
-            continue
-        changes = results.trajectories[results.trajectories["workload"] == workload]
-        at = np.unique(_places(results, changes, workload, axis))
-        lines = {method: _line(results, method, workload, axis, at) for method in methods}
-        if not len(at) or np.isnan(lines[baseline][-1]):
-            continue
-        target = float(lines[baseline][-1])
-        first = statistics.time_to_target(at, lines[baseline], target)
-        for method in methods:
-            if method != baseline:
-                reached = statistics.time_to_target(at, lines[method], target)
-                ratio = statistics.speedup([reached], [first])
-                row = {"workload": workload, "method": method, "target": target}
-                rows.append({**row, "baseline": first, "reached": reached, "speedup": ratio})
-    columns = ["workload", "method", "target", "baseline", "reached", "speedup"]
-    return pd.DataFrame(rows, columns=columns)
+    table = {}
+    for workload in group.workloads:
+        ends = [run.regrets[-1] if len(run.regrets) else analysis.WORST for run in runs[baseline, workload]]
+        target = float(np.quantile(ends, TARGET, method="higher"))
+        times = {
+            method: [
+                statistics.time_to_target(run.places, worst_to_come(run), target) for run in runs[method, workload]
+            ]
+            for method in group.methods
+        }
+        table[workload] = [statistics.speedup(times[method], times[baseline]) for method in group.methods]
+    return table
 
 
-def _line(results: Results, method: str, workload: str, axis: Axis, at: Array) -> Array:
-    """The interquartile mean over a method's runs on one workload; NaN until all of them have something."""
-    runs = trajectories(results, method, (workload,), axis, at)[..., 0]
-    return np.where(np.isnan(runs).any(axis=1), np.nan, statistics.iqm(runs[..., np.newaxis]))
-
-
-def _places(results: Results, changes: pd.DataFrame, workload: str, axis: Axis) -> Array:
-    """Where the changes of a workload's incumbents lie on an axis."""
-    own = changes[changes["workload"] == workload]
-    places = own["time" if axis == "time" else "cost"].to_numpy(dtype=float)
-    return places / _budget(results, workload) if axis == "share" else places
-
-
-def _budget(results: Results, workload: str) -> float:
-    """In full trainings."""
-    return float(results.manifest["workloads"][workload]["budget"])
+def worst_to_come(run: Run) -> NDArray[np.float64]:
+    """The worst regret from each incumbent on: a target counts as reached when it is not lost again."""
+    worst: NDArray[np.float64] = np.maximum.accumulate(run.regrets[::-1])[::-1]
+    return worst

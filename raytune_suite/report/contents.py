@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raytune_suite.bench import analysis
-from raytune_suite.report import anytime, judgement, ranking, record
+from raytune_suite.bench import analysis, anytime
+from raytune_suite.report import judgement, progress, ranking, record
 from raytune_suite.report.document import Document
 from raytune_suite.report.looks import looks
 from raytune_suite.report.words import count
@@ -32,14 +32,14 @@ def contents(results: Results, *, from_file: bool) -> Document:
     groups = analysis.groups(results)
     baseline = record.baseline(results)
     tables = {group: analysis.headline(results, group, baseline, SEED, REPETITIONS) for group in groups}
-    along = {axis: anytime.trajectories(results, axis) for axis in anytime.AXES}
+    along = {axis: anytime.trajectories(results, axis) for axis in progress.AXES}
     sections = [
         ranking.headline(tables, baseline, look),
         ranking.significance(results, groups, look),
-        *anytime.progress(along, groups, look, SEED),
+        *progress.sections(along, groups, look, SEED),
         judgement.profiles(results, groups, look, SEED),
         judgement.gap(results, groups, look),
-        anytime.faster(along["cost"], groups, baseline, look),
+        progress.faster(along["cost"], groups, baseline, look),
         judgement.by_workload(results, along["cost"], look, workloads=workloads, seed=SEED),
         record.missing(results),
         record.protocol(results),

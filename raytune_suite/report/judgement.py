@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.bench import analysis, curves, statistics
 from raytune_suite.report import comparison_figures as figures
-from raytune_suite.report.anytime import AXES, REGRET, bands
 from raytune_suite.report.document import Cell, Fold, Grid, Panels, Prose, Section
 from raytune_suite.report.panels import FLOOR, Curve
+from raytune_suite.report.progress import AXES, REGRET, curves_of
 from raytune_suite.report.ranking import title_of
 from raytune_suite.report.words import between, number
 from raytune_suite.seeding import stream
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from raytune_suite.bench.analysis import Group
+    from raytune_suite.bench.anytime import Runs
     from raytune_suite.bench.store import Results
-    from raytune_suite.report.anytime import Runs
     from raytune_suite.report.document import Block
     from raytune_suite.report.looks import Look
 
@@ -108,7 +108,7 @@ def by_workload(
         inner: list[Block] = [Prose(str(about["summary"]), "note")]
         served = [method for method in looks if method in table.index]
         if served and about["bounds"] is not None:
-            lines = bands(runs, served, [name], seed)
+            lines = curves_of(runs, served, [name], seed)
             labels = (AXES["cost"], REGRET)
             name_of = f"workload-{place}-curves"
             picture = figures.curves(name_of, "Regret over cost", lines, looks, labels=labels, log_y=True)

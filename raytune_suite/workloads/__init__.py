@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FAMILIES", "WORKLOADS", "Workload", "family_names", "workload"]
 
 WORKLOADS: Registry[Callable[[], Workload]] = Registry("workload")
-"""The function that makes each workload: "live/" trains a model, "table/" looks trainings up, "synthetic/" evaluates a function."""
+"""The function that makes each workload: "live/" trains a model, "table/" looks up, "synthetic/" computes."""
 
 WORKLOADS.add("live/digits-mlp", "raytune_suite.workloads.digits_mlp:digits_mlp")
 WORKLOADS.add("live/digits-cnn", "raytune_suite.workloads.digits_cnn:digits_cnn")

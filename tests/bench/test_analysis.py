@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,3 +64,30 @@ def test_the_headline_by_hand() -> None:
     assert (table["iqm"] <= table["high"]).all()
     again = analysis.headline(results, analysis.groups(results)[0], "random", seed=0, repetitions=100)
     pd.testing.assert_frame_equal(table, again)
+
+
+def judged(method: str, seed: int, regret: float) -> dict[str, Any]:
+    cell = {"workload": "w", "method": method, "method_seed": seed, "fraction": 1.0}
+    scores = {"tuning_score": regret, "test_score": regret + 0.1}
+    return {**cell, **scores, "tuning_regret": regret, "test_regret": regret + 0.1, "regret": regret + 0.1}
+
+
+def one_workload() -> Results:
+    """Two runs each; the second run of "never" failed."""
+    rows = [judged("a", 0, 0.1), judged("a", 1, 0.4), judged("never", 0, 0.9)]
+    ended = [("a", 0, "done"), ("a", 1, "done"), ("never", 0, "done"), ("never", 1, "failed")]
+    runs = [{"workload": "w", "method": name, "method_seed": seed, "status": status} for name, seed, status in ended]
+    manifest = {"workloads": {"w": {"bounds": [0, 1]}}}
+    return Results(manifest, pd.DataFrame(rows), pd.DataFrame(), pd.DataFrame(runs), pd.DataFrame())
+
+
+def test_the_gap_is_what_the_tuning_seeds_flatter() -> None:
+    gap = analysis.gaps(one_workload()).to_dict("index")["a"]
+    assert gap == pytest.approx({"tuning": 0.25, "test": 0.35, "gap": 0.1, "runs": 2})
+
+
+def test_a_workload_has_a_row_per_method_best_first() -> None:
+    table = analysis.by_method(one_workload(), "w", seed=0, repetitions=50).to_dict("index")
+    assert list(table) == ["a", "never"]
+    assert (table["never"]["iqm"], table["never"]["failures"]) == (pytest.approx(1.0), 1)
+    assert table["a"]["test_score"] == pytest.approx(0.35)

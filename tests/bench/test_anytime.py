@@ -2,96 +2,80 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from raytune_suite.bench import analysis, anytime
-from raytune_suite.bench.store import Results
-
-FOUND = {
-    ("random", 0): [(1, 0.8), (10, 0.4)],
-    ("random", 1): [(2, 0.8), (10, 0.4)],
-    ("fast", 0): [(1, 0.4), (4, 0.1)],
-    ("fast", 1): [(2, 0.4)],
-    ("never", 0): [(1, 0.9)],
-    ("never", 1): [],
-}
+from raytune_suite.bench import anytime
+from raytune_suite.bench.analysis import groups
+from raytune_suite.bench.store import EXACT, FAILED, TUNING_METRIC, Results
+from tests.report.example import BUDGET, comparison
 
 
-def comparison() -> Results:
-    """Two runs each; the second run of "never" failed."""
-    runs, changes, judged = [], [], []
-    for (method, seed), steps in FOUND.items():
-        cell: dict[str, Any] = {"workload": "w", "method": method, "method_seed": seed}
-        runs.append({**cell, "status": "done" if steps else "failed"})
-        for cost, regret in steps:
-            changes.append({**cell, "cost": cost, "time": 10 * cost, "tuning_regret": regret, "exact_regret": np.nan})
-        if steps:
-            scores = {
-                "tuning_score": regret,
-                "test_score": regret + 0.1,
-                "tuning_regret": regret,
-                "test_regret": regret + 0.1,
-            }
-            judged.append({**cell, "fraction": 1.0, "regret": regret + 0.1, **scores})
-    manifest = {"workloads": {"w": {"bounds": [0, 1], "budget": 20}}}
-    return Results(manifest, pd.DataFrame(judged), pd.DataFrame(changes), pd.DataFrame(runs), pd.DataFrame())
+def two(judged_by: str = TUNING_METRIC) -> Results:
+    """Two methods with one run each: both find 0.5 and then 0.2, asha at half of the cost at which random does."""
+    results = comparison(["random", "asha"], ["w"], 1, judged_by=[judged_by], refused=(), failed=())
+    rows = [
+        {"method": method, "cost": cost * factor, "time": cost, "tuning_regret": regret, "exact_regret": regret + 0.1}
+        for method, factor in (("random", 1.0), ("asha", 0.5))
+        for cost, regret in ((10.0, 0.5), (20.0, 0.2))
+    ]
+    changes = pd.DataFrame(rows).assign(workload="w", method_seed=0, resource=1.0, tuning_score=0.0)
+    return dataclasses.replace(results, trajectories=changes)
 
 
-def row(table: pd.DataFrame, method: str, *columns: str) -> list[float]:
-    return [float(table[column][method]) for column in columns]
+def test_curves_run_over_shares_of_the_budget_or_of_the_longest_time() -> None:
+    results = two()
+    (by_cost,) = anytime.trajectories(results, "cost")["random", "w"]
+    (by_time,) = anytime.trajectories(results, "time")["random", "w"]
+    longest = results.runs["simulated_seconds"].max()
+    assert by_cost.places == pytest.approx(np.array([10, 20]) / BUDGET)
+    assert by_time.places == pytest.approx(np.array([10, 20]) / longest)
+    assert by_cost.regrets == pytest.approx([0.5, 0.2])
 
 
-def test_a_curve_is_a_step_function_and_a_failed_run_is_the_worst_throughout() -> None:
-    at = np.array([0.5, 1.0, 9.9, 10.0, 20.0])
-    np.testing.assert_allclose(
-        anytime.trajectories(comparison(), "random", ("w",), "cost", at)[..., 0].T,
-        [[np.nan, 0.8, 0.8, 0.4, 0.4], [np.nan, np.nan, 0.8, 0.4, 0.4]],
-    )
-    assert anytime.trajectories(comparison(), "never", ("w",), "cost", at)[:, 1, 0].tolist() == [1.0] * 5
+def test_where_the_exact_regret_is_known_it_is_shown() -> None:
+    (run,) = anytime.trajectories(two(EXACT), "cost")["asha", "w"]
+    assert run.regrets == pytest.approx([0.6, 0.3])
 
 
-@pytest.mark.parametrize(("axis", "scale"), [("cost", 1), ("time", 10), ("share", 1 / 20)])
-def test_the_axes_differ_in_their_scale_alone(axis: anytime.Axis, scale: float) -> None:
-    at = np.array([1.0, 5.0, 12.0])
-    by_cost = anytime.trajectories(comparison(), "fast", ("w",), "cost", at)
-    np.testing.assert_allclose(anytime.trajectories(comparison(), "fast", ("w",), axis, scale * at), by_cost)
+def test_a_curve_is_nothing_before_the_first_incumbent_and_a_step_function_after() -> None:
+    values = anytime.stacked(anytime.trajectories(two(), "cost"), "random", ["w"])[:, 0, 0]
+    assert np.isnan(values[anytime.POINTS < 10 / BUDGET]).all()
+    assert (values[(anytime.POINTS >= 10 / BUDGET) & (anytime.POINTS < 20 / BUDGET)] == 0.5).all()
+    assert (values[anytime.POINTS >= 20 / BUDGET] == 0.2).all()
 
 
-def test_a_grid_goes_from_the_first_incumbent_to_the_budget() -> None:
-    at = anytime.grid(comparison(), ("w",), "cost", 5)
-    assert (at[0], at[-1]) == (pytest.approx(1), pytest.approx(20))
-    assert anytime.grid(comparison(), ("w",), "share", 5)[-1] == pytest.approx(1)
+def test_a_failed_run_is_the_worst_from_beginning_to_end() -> None:
+    results = two()
+    failed = results.runs["status"].mask(results.runs["method"] == "asha", FAILED)
+    runs = anytime.trajectories(dataclasses.replace(results, runs=results.runs.assign(status=failed)), "cost")
+    assert (anytime.stacked(runs, "asha", ["w"]) == 1).all()
 
 
-def test_a_speed_up_is_read_where_the_baseline_ends() -> None:
-    table = anytime.speedups(comparison(), "random").set_index("method")
-    assert row(table, "fast", "target", "baseline", "reached", "speedup") == [0.4, 10, 2, 5]
-    assert row(table, "never", "reached", "speedup") == [np.inf, 0]
-    assert "random" not in table.index
+def test_half_of_the_cost_is_a_speed_up_of_two() -> None:
+    results = two()
+    (group,) = groups(results)
+    table = anytime.speedups(anytime.trajectories(results, "cost"), group, "random")
+    assert dict(zip(group.methods, table["w"], strict=True)) == {"random": 1.0, "asha": 2.0}
 
 
-def test_bands_and_ranks_have_every_method_of_the_group() -> None:
-    results = comparison()
-    (group,) = analysis.groups(results)
-    at = anytime.grid(results, group.workloads, "share", 4)
-    found = anytime.bands(results, group, "share", at, seed=0, repetitions=50)
-    assert list(found) == ["random", "fast", "never"]
-    assert found["fast"].low[-1] <= found["fast"].middle[-1] <= found["fast"].high[-1]
-    ranks = anytime.mean_ranks(results, group, at)
-    assert [ranks[name][-1] for name in ("fast", "random", "never")] == [1, 2, 3]
+def test_a_target_that_is_lost_again_is_not_yet_reached() -> None:
+    run = anytime.Run(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.6, 0.2, 0.5, 0.3]))
+    assert anytime.worst_to_come(run).tolist() == [0.6, 0.5, 0.5, 0.3]
+    assert len(anytime.worst_to_come(anytime.Run(np.empty(0), np.empty(0)))) == 0
 
 
-def test_the_gap_is_what_the_tuning_seeds_flatter() -> None:
-    table = analysis.gaps(comparison())
-    assert row(table, "fast", "tuning", "test", "gap", "runs") == pytest.approx([0.25, 0.35, 0.1, 2])
-
-
-def test_a_workload_has_a_row_per_method_best_first() -> None:
-    table = analysis.by_method(comparison(), "w", seed=0, repetitions=50)
-    assert list(table.index) == ["fast", "random", "never"]
-    assert row(table, "never", "iqm", "failures") == pytest.approx([1.0, 1])  # (1.0 + 1) / 2
-    assert table.loc["fast", "test_score"] == pytest.approx(0.35)
+def test_bands_hold_the_curve_of_every_method_and_repeat_by_their_seed() -> None:
+    results = comparison(["random", "asha"], ["v", "w"], 4, refused=(), failed=())
+    runs = anytime.trajectories(results, "cost")
+    first, again = (anytime.bands(runs, ["random", "asha"], ["v", "w"], seed=3, repetitions=50) for _ in range(2))
+    assert list(first) == ["random", "asha"]
+    for method, band in first.items():
+        known = ~np.isnan(band.middle)
+        assert known[-1]
+        assert (band.low[known] <= band.middle[known]).all()
+        assert (band.middle[known] <= band.high[known]).all()
+        np.testing.assert_array_equal(np.stack(band), np.stack(again[method]))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raytune_suite.bench import analysis, curves, statistics
-from raytune_suite.bench.store import DONE, EXACT, REFUSED
+from raytune_suite.bench import anytime, curves
 from raytune_suite.report import comparison_figures as figures
 from raytune_suite.report.document import Cell, Fold, Grid, Heading, Panels, Prose, Section
 from raytune_suite.report.panels import Curve, Interval
 from raytune_suite.report.ranking import title_of
 from raytune_suite.report.words import number
-from raytune_suite.seeding import stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,80 +19,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raytune_suite.bench.analysis import Group
-    from raytune_suite.bench.store import Results
+    from raytune_suite.bench.anytime import Axis, Runs
     from raytune_suite.report.document import Block, Picture
     from raytune_suite.report.looks import Look
-
-Axis = Literal["cost", "time"]
-
-POINTS = curves.grid(0.02, 1.0, 41)
-"""Where curves are looked at: shares of the budget, or of the longest run's time."""
 
 BAND_REPETITIONS = 300
 """Bootstrap samples of a band."""
 
 AXES: dict[Axis, str] = {"cost": "share of the budget", "time": "share of the longest run's time"}
 REGRET = "normalized regret of the incumbent"
-TARGET = 0.75
-"""The share of the baseline's runs that reach the target in the end."""
 
 
-class Run(NamedTuple):
-    """The incumbents of a run: where they changed, as shares of the whole, and their regret; nothing if it failed."""
-
-    places: NDArray[np.float64]
-    regrets: NDArray[np.float64]
-
-
-Runs = dict[tuple[str, str], list[Run]]
-"""The runs of each pair of a method and a workload that is not refused, in the order of their method seeds."""
+def curves_of(runs: Runs, methods: Sequence[str], workloads: Sequence[str], seed: int) -> dict[str, Curve]:
+    """Each method's curve over these workloads, with its band."""
+    found = anytime.bands(runs, methods, workloads, seed=seed, repetitions=BAND_REPETITIONS)
+    return {method: Curve(anytime.POINTS, *band) for method, band in found.items()}
 
 
-def trajectories(results: Results, axis: Axis) -> Runs:
-    """The incumbents of every run along the budget or along the time, by their exact regret where it is known."""
-    known = results.runs[results.runs["status"] != REFUSED]
-    exact = set(results.results.loc[results.results["judged_by"] == EXACT, "workload"])
-    longest = known.groupby("workload")["simulated_seconds"].max()
-    budgets = {name: about["budget"] for name, about in results.manifest["workloads"].items()}
-    changes = dict(iter(results.trajectories.groupby(["workload", "method", "method_seed"])))
-    found: Runs = {}
-    for run in known.sort_values("method_seed", kind="stable").to_dict("records"):
-        workload, method = str(run["workload"]), str(run["method"])
-        rows = changes.get((workload, method, run["method_seed"])) if run["status"] == DONE else None
-        whole = budgets[workload] if axis == "cost" else longest[workload]
-        column = "exact_regret" if workload in exact else "tuning_regret"
-        one = Run(np.empty(0), np.empty(0))
-        if rows is not None:
-            regrets = np.minimum(rows[column].to_numpy(dtype=float), analysis.WORST)
-            one = Run(rows[axis].to_numpy(dtype=float) / (whole or 1.0), regrets)
-        found.setdefault((method, workload), []).append(one)
-    return found
-
-
-def stacked(runs: Runs, method: str, workloads: Sequence[str]) -> NDArray[np.float64]:
-    """The curves of a method at `POINTS`, of shape (points, runs, workloads); a failed run is the worst throughout."""
-    most = max(len(runs[method, workload]) for workload in workloads)
-    values = np.full((len(POINTS), most, len(workloads)), np.nan)
-    for task, workload in enumerate(workloads):
-        for place, run in enumerate(runs[method, workload]):
-            found = len(run.places) > 0
-            values[:, place, task] = curves.at(run.places, run.regrets, POINTS) if found else analysis.WORST
-            if np.isnan(values[-1, place, task]):  # its first incumbent came when the budget was spent
-                values[-1, place, task] = analysis.WORST
-    return values
-
-
-def bands(runs: Runs, methods: Sequence[str], workloads: Sequence[str], seed: int) -> dict[str, Curve]:
-    """The interquartile mean of each method's curves, with its 95 % band."""
-    lines = {}
-    for method in methods:
-        rng = stream(seed, "band", method, *workloads)
-        band = curves.band(stacked(runs, method, workloads), rng, BAND_REPETITIONS)
-        lines[method] = Curve(POINTS, band.middle, band.low, band.high)
-    return lines
-
-
-def progress(
+def sections(
     along: Mapping[Axis, Runs], groups: Sequence[Group], looks: Mapping[str, Look], seed: int
 ) -> list[Section]:
     """The sections of the anytime curves and of the mean ranks."""
@@ -118,16 +60,16 @@ def progress(
         ranked: list[Picture] = []
         single: list[Picture] = []
         for axis, runs in along.items():
-            lines = bands(runs, group.methods, group.workloads, seed)
+            lines = curves_of(runs, group.methods, group.workloads, seed)
             name, labels = f"{axis}-{place}", (AXES[axis], REGRET)
             shown.append(
                 figures.curves(f"anytime-{name}", f"Regret over {axis}", lines, looks, labels=labels, log_y=True)
             )
             if axis == "cost" and len(lines) > figures.CROWD:
                 single = figures.multiples(f"single-{name}", lines, looks, labels=labels, log_y=True)
-            values = np.stack([stacked(runs, method, group.workloads) for method in group.methods])
+            values = np.stack([anytime.stacked(runs, method, group.workloads) for method in group.methods])
             ranks = curves.mean_ranks(values)
-            steps = {method: Curve(POINTS, line) for method, line in zip(group.methods, ranks, strict=True)}
+            steps = {method: Curve(anytime.POINTS, line) for method, line in zip(group.methods, ranks, strict=True)}
             labels = (AXES[axis], "mean rank (1 is best)")
             ranked.append(figures.curves(f"rank-{name}", f"Mean rank over {axis}", steps, looks, labels=labels))
         curve_blocks.append(Panels(shown, wide=True))
@@ -139,28 +81,6 @@ def progress(
         Section("anytime", "Anytime curves", curve_blocks),
         Section("mean-rank", "Mean rank along the way", rank_blocks),
     ]
-
-
-def speedups(runs: Runs, group: Group, baseline: str) -> dict[str, list[float]]:
-    """By workload, each method's speed-up over the baseline: see `faster`."""
-    table = {}
-    for workload in group.workloads:
-        ends = [run.regrets[-1] if len(run.regrets) else analysis.WORST for run in runs[baseline, workload]]
-        target = float(np.quantile(ends, TARGET, method="higher"))
-        times = {
-            method: [
-                statistics.time_to_target(run.places, worst_to_come(run), target) for run in runs[method, workload]
-            ]
-            for method in group.methods
-        }
-        table[workload] = [statistics.speedup(times[method], times[baseline]) for method in group.methods]
-    return table
-
-
-def worst_to_come(run: Run) -> NDArray[np.float64]:
-    """The worst regret from each incumbent on: a target counts as reached when it is not lost again."""
-    worst: NDArray[np.float64] = np.maximum.accumulate(run.regrets[::-1])[::-1]
-    return worst
 
 
 def faster(runs: Runs, groups: Sequence[Group], baseline: str | None, looks: Mapping[str, Look]) -> Section:
@@ -181,7 +101,7 @@ def faster(runs: Runs, groups: Sequence[Group], baseline: str | None, looks: Map
         if baseline not in group.methods:
             continue
         title = title_of(group, groups)
-        table = speedups(runs, group, baseline)
+        table = anytime.speedups(runs, group, baseline)
         values = np.array(list(table.values()))
         rows = [
             Interval(method, *quartiles(mine[~np.isnan(mine)]))
