@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 WORST = 1.0
 """The normalized regret of a run that gave nothing."""
 
+BOOTSTRAP: dict[str, int] = {"seed": 0, "repetitions": 1000, "curve_repetitions": 300}
+"""Of the intervals: the seed of their samples and how many there are, fewer at each point of a curve."""
+
 WHOLE = 1.0
 """The fraction of the budget at which a comparison is decided."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.bench import store
+from raytune_suite.bench.analysis import BOOTSTRAP
 from raytune_suite.bench.runs import CRASHED, FRACTIONS
 from raytune_suite.data.catalogue import parts
 from raytune_suite.spaces import Space
@@ -54,6 +55,7 @@ def manifest(plan: Plan, *, threads: int) -> dict[str, Any]:
         "budget_unit": "full trainings: max_t units of resource, on all tuning seeds at once",
         "fractions": list(FRACTIONS),
         "crashes": CRASHES,
+        "bootstrap": BOOTSTRAP,
         "methods": {one.label: {"method": one.method, "args": one.args} for one in protocol.entrants},
         "workloads": {name: about(workload, first[name]) for name, workload in plan.workloads.items()},
         "left_out": dict(plan.missing),

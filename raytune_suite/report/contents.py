@@ -13,11 +13,8 @@ from raytune_suite.report.words import count
 if TYPE_CHECKING:
     from raytune_suite.bench.store import Results
 
-SEED = 0
-"""That of the bootstrap."""
-
-REPETITIONS = 1000
-"""Its samples."""
+SEED, REPETITIONS = analysis.BOOTSTRAP["seed"], analysis.BOOTSTRAP["repetitions"]
+"""Of the bootstrap."""
 
 
 def contents(results: Results, *, from_file: bool) -> Document:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 THRESHOLDS = curves.grid(FLOOR, 1.0, 61)
 """The regrets at which profiles are looked at."""
 
-REPETITIONS = 300
+REPETITIONS = analysis.BOOTSTRAP["curve_repetitions"]
 """Bootstrap samples."""
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raytune_suite.bench import anytime, curves
+from raytune_suite.bench import analysis, anytime, curves
 from raytune_suite.report import comparison_figures as figures
 from raytune_suite.report.document import Cell, Fold, Grid, Heading, Panels, Prose, Section
 from raytune_suite.report.panels import Curve, Interval
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from raytune_suite.report.document import Block, Picture
     from raytune_suite.report.looks import Look
 
-BAND_REPETITIONS = 300
+BAND_REPETITIONS = analysis.BOOTSTRAP["curve_repetitions"]
 """Bootstrap samples of a band."""
 
 AXES: dict[Axis, str] = {"cost": "share of the budget", "time": "share of the longest run's time"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.bench.analysis import BOOTSTRAP
 from raytune_suite.bench.store import DONE, FAILED, MANIFEST, PROTOCOL, REFUSED
 from raytune_suite.report.document import Cell, Code, Fold, Grid, Points, Prose, Section
 
@@ -74,6 +75,8 @@ def protocol(results: Results) -> Section:
         if said["commit"]
         else "unknown",
         "Protocol": f"{said['protocol']['name']}, SHA-256 {said['protocol_sha256'][:DIGEST]}…",
+        "Intervals": f"95 % of {BOOTSTRAP['repetitions']} stratified bootstrap samples, of curves and single workloads "
+        f"{BOOTSTRAP['curve_repetitions']}; seed {BOOTSTRAP['seed']}",
         "Engine": f"{said['engine']}, time in {said['time']}",
         "Machine": f"{said['cpu']}, {said['cpus']} CPUs, {said['threads']} thread per run, {said['os']}",
         "Software": f"Python {said['python']}, "
