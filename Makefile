@@ -33,7 +33,7 @@ check: $(INSTALLED)  ## lint, format, types, layers
 	$(BIN)/lint-imports
 
 e2e: $(INSTALLED)  ## the long tests
-	$(BIN)/python -m pytest -q -m e2e
+	$(BIN)/python -m pytest -q -m e2e -n auto --dist worksteal
 
 bench: $(INSTALLED)  ## compare six methods in under three minutes, and write the page about it into build/bench/quick
 	$(BIN)/raytune-suite bench run benchmarks/quick.toml --out build/bench/quick

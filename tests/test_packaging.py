@@ -81,6 +81,8 @@ def test_the_wheel_works_outside_the_checkout_without_the_extras(tmp_path: Path)
     assert [line.split()[0] for line in clusters.splitlines()] == sorted(
         path.stem for path in (ROOT / "clusters").glob("*.yaml")
     )
+    table = "import raytune_suite as rts; print(rts.workload('table/digits-mlp').max_t)"
+    assert run(python, "-c", table, folder=tmp_path).strip() == "27"
     (tmp_path / "program.py").write_text(RANDOM_SEARCH)
     best, refusal = run(python, "program.py", folder=tmp_path).splitlines()
     assert best.startswith("{'x': ")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
-from raytune_suite.seeding import parse_seeds
 
 SIMULATED = ("workers", "compute")
 """The options that only the simulated clock knows; they are fields of `Simulation`."""
@@ -131,6 +130,8 @@ def seeds(text: str) -> list[int]:
     """
     if text == "none":
         return []
+    from raytune_suite.seeding import parse_seeds
+
     try:
         return parse_seeds(text)
     except ArgumentError as error:
