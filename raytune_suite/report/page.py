@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING
 from raytune_suite.bench import store
 from raytune_suite.optional import require, require_extra
 from raytune_suite.report.contents import contents
+from raytune_suite.report.document import Panels
 from raytune_suite.report.figures import write_whole
 from raytune_suite.report.summary import markdown
+from raytune_suite.report.svg import standalone
 
 if TYPE_CHECKING:
-    from raytune_suite.report.document import Document
+    from raytune_suite.report.document import Document, Picture
 
-PAGE, SUMMARY = "report.html", "report.md"
+PAGE, SUMMARY, FIGURE = "report.html", "report.md", "report.svg"
 TEMPLATES = "templates"
 
 
 def write(folder: Path) -> Path:
-    """Write DIR/report.html and DIR/report.md from the tables in DIR. The same tables give the same bytes.
+    """Write DIR/report.html, DIR/report.md and DIR/report.svg from the tables in DIR. The same give the same bytes.
+
+    The picture is the page's first anytime curves, for a README or a talk; there is none where nothing can be drawn.
 
     Args:
         folder: Where `raytune-suite bench run` has written a comparison.
@@ -37,7 +41,16 @@ def write(folder: Path) -> Path:
     document = contents(store.read(place), from_file=(place / store.PROTOCOL).is_file())
     write_whole(place / SUMMARY, markdown(document).encode())
     write_whole(place / PAGE, html(document).encode())
+    (place / FIGURE).unlink(missing_ok=True)
+    if (picture := first_picture(document, "anytime")) is not None:
+        write_whole(place / FIGURE, standalone(picture.svg).encode())
     return place / PAGE
+
+
+def first_picture(document: Document, section: str) -> Picture | None:
+    """The first figure of a section."""
+    blocks = next((one.blocks for one in document.sections if one.name == section), ())
+    return next((block.pictures[0] for block in blocks if isinstance(block, Panels) and block.pictures), None)
 
 
 def html(document: Document) -> str:

@@ -96,6 +96,15 @@ def inline(drawing: str, name: str, label: str) -> Markup:
     return markup
 
 
+def standalone(element: Markup) -> str:
+    """An element of `inline` as a file of its own, dark on white."""
+    text = str(element)
+    for color, variable in COLORS.items():
+        text = text.replace(variable, color)
+    attributes = 'xmlns="http://www.w3.org/2000/svg" style="background: #ffffff; font-family: sans-serif"'
+    return text.replace("<svg ", f"<svg {attributes} ", 1)
+
+
 def drop_styles(root: ET.Element) -> None:
     """Remove the file's own style sheet: inside a page it would rule over all other figures too."""
     for definitions in root.findall("defs"):

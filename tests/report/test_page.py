@@ -5,6 +5,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -139,13 +140,16 @@ def test_the_same_results_give_the_same_bytes(page: Reader) -> None:
     assert html(contents(comparison(), from_file=True)) == page.page
 
 
-def test_both_files_are_written_beside_the_tables_in_one_move(tmp_path: Path) -> None:
+def test_all_files_are_written_beside_the_tables_in_one_move(tmp_path: Path) -> None:
     folder = save(comparison(METHODS[:2], WORKLOADS[:1], refused=(), failed=()), tmp_path / "results")
     before = {path.name for path in folder.iterdir()}
     written = write(folder)
     assert written == folder / "report.html"
-    assert {path.name for path in folder.iterdir()} - before == {"report.html", "report.md"}
+    assert {path.name for path in folder.iterdir()} - before == {"report.html", "report.md", "report.svg"}
     assert (folder / "report.md").read_text().startswith("# Comparison “toy”")
+    drawing = (folder / "report.svg").read_text()
+    assert ET.fromstring(drawing).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - our own
+    assert "var(--" not in drawing
 
 
 def test_hostile_names_and_errors_are_shown_as_they_are() -> None:
