@@ -172,7 +172,10 @@ class Run:
         return self.method if self.factory is None else invite(self.label, self.factory, self.args, problem, self.seed)
 
     def _population(self, method: str | Method) -> int | None:
-        """The members of a population: as many as can be trained to their end; None for a method that has none."""
+        """The members of a population: one per full training of the budget; None for a method that has none.
+
+        A member that copies another goes back to where that one was, so not all of them reach their end.
+        """
         return max(1, math.floor(self.budget)) if issubclass(_scheduler(method), PopulationScheduler) else None
 
 
@@ -304,8 +307,9 @@ def judgement(
 ) -> dict[str, Any]:
     """What is said of an incumbent; see `store.Results`.
 
-    By what it is judged is a property of the workload alone. Where trainings have a state, the exact value of a
-    config is that of a training with this config throughout, which is not what a population has done.
+    By what it is judged is a property of the workload and its test seeds alone. Without test seeds nothing but the
+    tuning metric judges: where there is no noise, `exact` is that very value. Where trainings have a state, the exact
+    value of a config is that of a training with this config throughout, which is not what a population has done.
     """
     test = math.fsum(scores) / len(scores) if scores else math.nan
     gap = as_loss(test, workload.mode) - as_loss(tuning, workload.mode) if math.isfinite(test) else math.nan
@@ -313,12 +317,12 @@ def judgement(
     if scores and not math.isfinite(test) and workload.bounds is not None:
         regret = max([CRASHED, *(normalized(workload, score) for score in scores if math.isfinite(score))])
     exact = exact_regret(workload, lineage)
-    if workload.exact is not None and not workload.has_state:
-        judged_by, decisive = store.EXACT, exact
-    elif scores:
-        judged_by, decisive = store.TEST_SEEDS, regret
-    else:
+    if not scores:
         judged_by, decisive = store.TUNING_METRIC, tuning_regret
+    elif workload.exact is not None and not workload.has_state:
+        judged_by, decisive = store.EXACT, exact
+    else:
+        judged_by, decisive = store.TEST_SEEDS, regret
     return {
         "tuning_score": tuning,
         "test_score": test if math.isfinite(test) else math.nan,

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from raytune_suite.errors import ArgumentError
@@ -34,7 +35,8 @@ SCHEMA = 1
 PROTOCOL, MANIFEST, RUNS, KEY, LOG = "protocol.toml", "manifest.json", "runs", "key.json", "log.txt"
 
 EXACT, TEST_SEEDS, TUNING_METRIC = "exact", "test seeds", "tuning metric"
-"""By what an incumbent is judged (`judged_by`)."""
+"""By what an incumbent is judged (`judged_by`): its value without noise, which no method has seen; fresh trainings; or,
+where the run has no test seeds, the very value that was tuned."""
 
 DONE, FAILED, REFUSED = "done", "failed", "refused"
 """What became of a run (`status`). A method is refused where it needs a state that the workload does not have, or
@@ -103,8 +105,9 @@ class Results:
             (test less tuning score, turned so that more is worse on the test seeds), tuning_regret and test_regret
             (normalized by the workload's bounds; NaN where it has none; 1 or more where a test training failed),
             exact_regret (normalized, without noise; NaN where no optimum is known), regret (the one by which it is
-            judged) and judged_by: "exact", "test seeds" or "tuning metric", alike for all methods of a workload. A
-            fraction at which nothing had been found yet has no row.
+            judged) and judged_by: "tuning metric" without test seeds, else "exact" where a noise-free value is known
+            and trainings have no state, else "test seeds"; alike for all methods of a workload. A fraction at which
+            nothing had been found yet has no row.
         trajectories: One row per change of the incumbent: cost (in full trainings), time (simulated seconds; real
             ones with the engine "ray"), resource, tuning_score, tuning_regret, exact_regret.
         runs: One row per run: status ("done", "failed" or "refused"), error, trials, reports, spent (in full
@@ -151,7 +154,7 @@ def read_table(folder: Path, name: str) -> Any:
         raise ArgumentError(
             f"{str(folder / _file(name))!r} has the columns {table.column_names}, but {name} have {TABLES[name].names}"
         )
-    return table
+    return _relabelled(table) if name == "results" else table
 
 
 def write_table(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -193,6 +196,15 @@ def write_text(place: Path, text: str) -> None:
     partial = place.with_name(f"{place.name}.partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(place)
+
+
+def _relabelled(results: Any) -> Any:
+    """The table "results" with `judged_by` as it is now: runs of before called a tuned value without noise "exact"."""
+    tuned = pc.and_(pc.equal(results["judged_by"], EXACT), pc.equal(pc.list_value_length(results["test_seeds"]), 0))
+    place = results.schema.get_field_index("judged_by")
+    return results.set_column(
+        place, results.schema.field(place), pc.if_else(tuned, TUNING_METRIC, results["judged_by"])
+    )
 
 
 def _file(name: str) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import raytune_suite as rts
+from raytune_suite.bench import store
 from raytune_suite.bench.runs import exact_regret, fingerprint, incumbent_at, judgement, normalized
 from raytune_suite.schedulers.population import Stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BEST = {"x1": 1.0, "x2": 0.5}
 
@@ -56,6 +60,21 @@ def test_without_test_seeds_the_tuning_metric_judges() -> None:
     assert math.isnan(said["test_score"])
     assert math.isnan(said["gap"])
     assert (said["regret"], said["judged_by"]) == (0.5, "tuning metric")
+
+
+def test_without_test_seeds_a_value_without_noise_is_the_tuned_one_and_called_so() -> None:
+    branin = rts.workload("synthetic/branin")
+    said = judged(branin, 5.0, [])
+    assert (said["regret"], said["judged_by"]) == (said["tuning_regret"], "tuning metric")
+    assert said["exact_regret"] != said["tuning_regret"]
+
+
+def test_runs_that_called_the_tuned_value_exact_are_read_as_judged_by_it(tmp_path: Path) -> None:
+    names = {"workload": "w", "method": "m", "method_seed": 0, "fraction": 1.0, "cost": 1.0, "resource": 1.0}
+    branin = rts.workload("synthetic/branin")
+    rows = [{**names, "config": "{}", **judged(branin, 5.0, scores), "judged_by": "exact"} for scores in ([], [1.0])]
+    store.write_table(tmp_path, "results", rows)
+    assert store.read_table(tmp_path, "results")["judged_by"].to_pylist() == ["tuning metric", "exact"]
 
 
 def test_without_bounds_there_is_no_regret() -> None:
