@@ -3,8 +3,7 @@
 Rules, alike for all methods:
 
 - A method is compared on the workloads that it serves. Those of a *group* are served by all methods of the group, so
-  that no method is judged on easier ones: `groups` gives the methods that serve everything, on all workloads, and all
-  methods, on the workloads that all of them serve.
+  that no method is judged on easier ones.
 - A run that failed, found nothing, or whose test trainings failed has the regret 1, the worst of the workload's frozen
   bounds; a regret above 1 counts as 1. None is left out, and failures are counted beside it.
 - On a workload a method's score is the interquartile mean of its runs; workloads are the blocks of the rank tests.
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from raytune_suite.bench import statistics
-from raytune_suite.bench.store import DONE, REFUSED
+from raytune_suite.bench.store import DONE, REFUSED, TEST_SEEDS
 from raytune_suite.errors import ArgumentError
 from raytune_suite.seeding import stream
 
@@ -44,20 +43,25 @@ class Group(NamedTuple):
 
 
 def groups(results: Results) -> list[Group]:
-    """The groups of a comparison: one if every method serves every workload, else two, the widest workloads first.
+    """The groups of a comparison, the widest first: one for each set of workloads that is all that a method serves.
 
-    A workload without frozen bounds has no normalized regret and is in no group.
+    A group holds all methods that serve its workloads, so that a method that serves less is still ranked among all
+    others on what it serves. A workload without frozen bounds has no normalized regret and is in no group.
     """
     runs = results.runs
     normalized = [name for name, about in results.manifest["workloads"].items() if about["bounds"] is not None]
     pairs = runs[(runs["status"] != REFUSED) & runs["workload"].isin(normalized)]
     methods = list(dict.fromkeys(runs["method"]))
     served = {method: set(pairs.loc[pairs["method"] == method, "workload"]) for method in methods}
-    everything = [name for name in normalized if any(name in names for names in served.values())]
-    common = [name for name in everything if all(name in names for names in served.values())]
-    whole = [method for method in methods if served[method] == set(everything)]
-    found = [Group(tuple(whole), tuple(everything)), Group(tuple(methods), tuple(common))]
-    return [group for group in dict.fromkeys(found) if group.methods and group.workloads]
+    found = [
+        Group(
+            tuple(method for method in methods if served[method] >= names),
+            tuple(name for name in normalized if name in names),
+        )
+        for names in served.values()
+        if names
+    ]
+    return sorted(dict.fromkeys(found), key=lambda group: -len(group.workloads))
 
 
 def regrets(results: Results, method: str, workloads: tuple[str, ...], fraction: float = WHOLE) -> Array:
@@ -98,18 +102,20 @@ def headline(results: Results, group: Group, baseline: str | None, seed: int, re
         repetitions: Of the bootstrap.
 
     Returns:
-        Indexed by method: iqm, low, high (95 % interval), mean_rank, improvement with improvement_low and
-        improvement_high (the probability of a lower regret than the baseline's; NaN without one), workloads (how many
-        it serves in the whole comparison) and failures (runs).
+        Indexed by method: mean, low, high (the mean over workloads of the interquartile mean of the runs, with its 95 %
+        interval: no workload can drop out of it), iqm (over all runs of all workloads together, of which the best and
+        the worst quarter do drop out), mean_rank, improvement with improvement_low and improvement_high (the
+        probability of a lower regret than the baseline's; NaN without one) and failures (runs).
     """
     average = statistics.ranks(block_scores(results, group)).mean(axis=0)
-    served = results.runs[results.runs["status"] != REFUSED]
+    ended = results.runs[results.runs["workload"].isin(group.workloads) & (results.runs["status"] != DONE)]
     rows = {}
     for method, rank in zip(group.methods, average, strict=True):
         scores = regrets(results, method, group.workloads)
         samples = statistics.resample(scores, stream(seed, "bootstrap", method), repetitions)
-        low, high = statistics.interval(statistics.iqm(samples))
-        row = {"iqm": float(statistics.iqm(scores)), "low": float(low), "high": float(high), "mean_rank": float(rank)}
+        low, high = statistics.interval(statistics.task_mean(samples))
+        row = {"mean": float(statistics.task_mean(scores)), "low": float(low), "high": float(high)}
+        row |= {"iqm": float(statistics.iqm(scores)), "mean_rank": float(rank)}
         row |= dict.fromkeys(("improvement", "improvement_low", "improvement_high"), np.nan)
         if baseline in group.methods and method != baseline:
             theirs = regrets(results, baseline, group.workloads)
@@ -117,30 +123,35 @@ def headline(results: Results, group: Group, baseline: str | None, seed: int, re
             low, high = statistics.interval(statistics.probability_of_improvement(samples, others))
             row["improvement"] = float(statistics.probability_of_improvement(scores, theirs))
             row |= {"improvement_low": float(low), "improvement_high": float(high)}
-        mine = served[served["method"] == method]
-        row |= {"workloads": mine["workload"].nunique(), "failures": int((mine["status"] != DONE).sum())}
-        rows[method] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method").sort_values("iqm", kind="stable")
+        rows[method] = row | {"failures": int((ended["method"] == method).sum())}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method").sort_values("mean", kind="stable")
 
 
 def gaps(results: Results) -> pd.DataFrame:
-    """How much the choice of each method owes to the tuning seeds, over the workloads that have test seeds.
+    """How much the choice of each method owes to the tuning seeds.
+
+    Only workloads that are judged by test seeds and know no exact value count, since elsewhere the seeds make little or
+    no difference; and of their runs those whose choice had been trained to its end while tuning, since else the two
+    scores would differ in how far they were trained. Workloads weigh alike.
 
     Returns:
-        Indexed by method: tuning and test (the mean normalized regret of the last incumbents of all finished runs on
-        either seeds), gap (the second less the first), and runs. Methods without such a run have no row.
+        Indexed by method: tuning and test (the normalized regret of the last incumbents on either seeds, the mean over
+        workloads of the mean over runs), gap (the second less the first), and runs. Methods without one have no row.
     """
+    about = results.manifest["workloads"]
     judged = results.results
-    last = judged[
-        np.isclose(judged["fraction"], WHOLE) & judged["tuning_regret"].notna() & judged["test_regret"].notna()
-    ]
+    judged = judged[np.isclose(judged["fraction"], WHOLE) & (judged["judged_by"] == TEST_SEEDS)]
+    noisy = np.array([not about[name].get("exact") for name in judged["workload"]], dtype=bool)
+    whole = judged["resource"] >= np.array([about[name]["max_t"] for name in judged["workload"]])
+    last = judged[noisy & whole & judged["tuning_regret"].notna() & judged["test_regret"].notna()]
     rows = {}
     for method in dict.fromkeys(results.runs["method"]):
         own = last[last["method"] == method]
         if len(own):
-            tuning, test = (np.minimum(own[name], WORST) for name in ("tuning_regret", "test_regret"))
-            gap = statistics.tuning_test_gap(tuning, test)
-            rows[method] = {"tuning": tuning.mean(), "test": test.mean(), "gap": gap.mean(), "runs": len(own)}
+            means = own[["tuning_regret", "test_regret"]].clip(upper=WORST).groupby(own["workload"]).mean().mean()
+            tuning, test = float(means["tuning_regret"]), float(means["test_regret"])
+            gap = float(statistics.tuning_test_gap(tuning, test))
+            rows[method] = {"tuning": tuning, "test": test, "gap": gap, "runs": len(own)}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["tuning", "test", "gap", "runs"]).rename_axis("method")
 
 

@@ -81,9 +81,14 @@ def stacked(runs: Runs, method: str, workloads: Sequence[str]) -> NDArray[np.flo
 def bands(
     runs: Runs, methods: Sequence[str], workloads: Sequence[str], *, seed: int, repetitions: int
 ) -> dict[str, Band]:
-    """The interquartile mean of each method's curves at `POINTS`, with its 95 % interval."""
+    """The mean over workloads of the interquartile mean of a method's curves at `POINTS`, with its 95 % interval."""
     return {
-        method: curves.band(stacked(runs, method, workloads), stream(seed, "band", method, *workloads), repetitions)
+        method: curves.band(
+            stacked(runs, method, workloads),
+            stream(seed, "band", method, *workloads),
+            repetitions,
+            statistics.task_mean,
+        )
         for method in methods
     }
 

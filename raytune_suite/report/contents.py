@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raytune_suite.bench import analysis, anytime
+from raytune_suite.bench.store import EXACT, FAILED, REFUSED, TEST_SEEDS, TUNING_METRIC
 from raytune_suite.report import judgement, progress, ranking, record
 from raytune_suite.report.document import Document
 from raytune_suite.report.looks import looks
@@ -45,11 +46,28 @@ def contents(results: Results, *, from_file: bool) -> Document:
     facts = {
         "methods": str(len(methods)),
         "workloads": str(len(workloads)),
-        "runs": str(len(results.runs)),
-        "failed": str(int((results.runs["status"] == "failed").sum())),
+        "runs": str(int((results.runs["status"] != REFUSED).sum())),
+        "failed": str(int((results.runs["status"] == FAILED).sum())),
     }
-    lead = (
-        f"{count(len(methods), 'way')} to choose hyperparameters on {count(len(workloads), 'workload')}: tuned on "
-        "fixed tuning seeds, judged on test seeds that no method has seen."
-    )
+    size = f"{count(len(methods), 'way')} to choose hyperparameters on {count(len(workloads), 'workload')}."
+    lead = f"{size} {judges(results)}"
     return Document(f"Comparison “{results.manifest['protocol']['name']}”", lead, facts, sections, look)
+
+
+def judges(results: Results) -> str:
+    """By what the choices were judged, in a sentence.
+
+    Example:
+        >>> import pandas as pd; from raytune_suite.bench.store import Results
+        >>> judged = pd.DataFrame({"workload": ["a", "a", "b"], "judged_by": ["test seeds", "test seeds", "exact"]})
+        >>> judges(Results({}, judged, *[pd.DataFrame()] * 3))
+        'Choices were judged by trainings on test seeds that no method has seen (1), by their exact value (1).'
+    """
+    words = {
+        TEST_SEEDS: "by trainings on test seeds that no method has seen",
+        EXACT: "by their exact value",
+        TUNING_METRIC: "by nothing but the metric that was tuned",
+    }
+    kinds = results.results.drop_duplicates("workload")["judged_by"].value_counts()
+    said = [f"{text} ({kinds[kind]})" for kind, text in words.items() if kind in kinds]
+    return f"Choices were judged {', '.join(said)}." if said else "No run has found anything."

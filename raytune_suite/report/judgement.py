@@ -77,11 +77,13 @@ def gap(results: Results, groups: Sequence[Group], looks: Mapping[str, Look]) ->
         columns = ["Method", "On tuning seeds", "On test seeds", "Gap", "Runs"]
         blocks += [Panels([picture], wide=True), Grid(f"{title}. {name}", columns, rows)]
     if not blocks:
-        return Section("gap", title, [Prose("No workload has test seeds: of the gap nothing can be said.")])
+        words = "No workload that depends on seeds has test seeds: of the gap nothing can be said."
+        return Section("gap", title, [Prose(words)])
     intro = Prose(
         "A method sees the tuning seeds only, and so its choice flatters itself. Open dot: the regret of the choice on "
-        "the tuning seeds; full dot: that on the test seeds, in trainings that the method has never seen (means over "
-        "finished runs on workloads with test seeds; below 0 is better than the fixed best bound)."
+        "the tuning seeds; full dot: that on the test seeds, in trainings that the method has never seen. Only "
+        "workloads on which seeds make a difference count, and runs whose choice had been trained to its end; means "
+        "over workloads. Below 0 is better than the fixed best bound."
     )
     return Section("gap", title, [intro, *blocks])
 

@@ -49,7 +49,8 @@ def sections(
     curve_blocks: list[Block] = [intro]
     rank_blocks: list[Block] = [
         Prose(
-            "The rank of each method among the others, by the interquartile mean of its runs, averaged over workloads."
+            "The rank of each method among the others, by the interquartile mean of its runs, averaged over workloads. "
+            "It is that of the curves, where the regret may be on tuning seeds: at the end the table above may differ."
         )
     ]
     for place, group in enumerate(groups):
@@ -93,8 +94,9 @@ def faster(runs: Runs, groups: Sequence[Group], baseline: str | None, looks: Map
         Prose(
             f"The target on each workload is the regret that three quarters of {baseline}'s runs have reached in the "
             f"end. The speed-up is the cost at which {baseline} reaches it for good, divided by that of the method "
-            "(medians of runs): 2 means at half of the cost, 0 that it was not reached. The figure has the median over "
-            "workloads, and the quartiles as a bar."
+            "(medians of runs): 2 means at half of the cost, 0 that it was not reached. Regret is exact where the "
+            "workload knows it, else that on the tuning seeds. The figure has the median over workloads (the lower one "
+            "of the two in the middle), and the quartiles as a bar."
         )
     )
     for place, group in enumerate(groups):

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 """The level of significance."""
 
-LEAST_BLOCKS = 2
-"""With fewer workloads no rank test says anything."""
+LEAST_BLOCKS = 5
+"""With fewer workloads the rank tests say nothing, whatever they print."""
 
 
 class Ranking(NamedTuple):
@@ -51,32 +51,37 @@ class Ranking(NamedTuple):
 
 
 def title_of(group: Group, groups: Sequence[Group]) -> str:
-    """What a group is called where there are two."""
+    """What a group is called where there are several."""
     methods, workloads = len(group.methods), len(group.workloads)
+    size = f"{count(methods, 'method')}{',' if len(groups) > 1 else ' on'} {count(workloads, 'workload')}"
     if len(groups) == 1:
-        return f"{count(methods, 'method')} on {count(workloads, 'workload')}"
-    words = "On every workload" if group is groups[0] else "With every method"
-    return f"{words}: {count(methods, 'method')}, {count(workloads, 'workload')}"
+        return size
+    if all(set(other.workloads) <= set(group.workloads) for other in groups):
+        return f"On every workload: {size}"
+    more = [method for method in group.methods if method not in groups[0].methods]
+    return f"Where {listed(more or group.methods)} can be ranked too: {size}"
 
 
 def headline(tables: Mapping[Group, pd.DataFrame], baseline: str | None, looks: Mapping[str, Look]) -> Section:
     """The table that one reads first, and its picture."""
     blocks: list[Block] = [
         Prose(
-            "Regret is the distance to the best known value in parts of the workload's fixed range: 0 is perfect, 1 is "
-            "the worst. Each number is the interquartile mean over all runs, at the end of the budget, with its 95 % "
-            "bootstrap interval; less is better. A run that failed counts as 1."
+            "Regret is the distance to the best bound of a workload in parts of its fixed range: 0 is at that bound, 1 "
+            "at the worst, and a run that failed counts as 1. The regret of a method is the mean over workloads, which "
+            "weigh alike, of the interquartile mean of its runs at the end of the budget; less is better. Beside it "
+            "stands the interquartile mean of all runs of all workloads together, from which the easiest and the "
+            "hardest workloads may drop out. Intervals say what other method seeds might have given, not what other "
+            "workloads or test seeds might."
         )
     ]
     groups = list(tables)
     if len(groups) > 1:
-        words = "Not every method serves every workload, so that there are two groups: the methods that serve every "
-        blocks.append(Prose(f"{words}workload, and all methods on those workloads that all of them serve."))
+        words = "Not every method serves every workload. So there are several groups: in each, all methods that serve "
+        blocks.append(Prose(f"{words}a set of workloads are compared on these alone."))
     for place, (group, table) in enumerate(tables.items()):
         caption = title_of(group, groups)
-        rows = [
-            Interval(str(method), row["iqm"], row["low"], row["high"]) for method, row in table.to_dict("index").items()
-        ]
+        found = table.to_dict("index")
+        rows = [Interval(str(method), row["mean"], row["low"], row["high"]) for method, row in found.items()]
         picture = figures.intervals(
             f"headline-{place}", f"Regret. {caption}", rows, looks, label="normalized regret", log=True
         )
@@ -94,20 +99,21 @@ def headline(tables: Mapping[Group, pd.DataFrame], baseline: str | None, looks: 
 
 def headline_grid(caption: str, table: pd.DataFrame, baseline: str | None) -> Grid:
     """The headline table of a group."""
-    columns = ["Method", "Regret, IQM [95 %]", "Mean rank", "Workloads", "Failed runs"]
+    columns = ["Method", "Regret [95 %]", "All runs, IQM", "Mean rank", "Failed runs"]
     compared = baseline is not None and bool(table["improvement"].notna().any())
     if compared:
-        columns.insert(3, f"Better than {baseline}, probability [95 %]")
+        columns.insert(4, f"Better than {baseline}, probability [95 %]")
     rows = []
     for method, row in table.to_dict("index").items():
-        best, first = row["iqm"] == table["iqm"].min(), row["mean_rank"] == table["mean_rank"].min()
+        best, first = row["mean"] == table["mean"].min(), row["mean_rank"] == table["mean_rank"].min()
         cells = [
-            Cell(number(row["iqm"]), between(row["low"], row["high"]), "best" if best else ""),
+            Cell(number(row["mean"]), between(row["low"], row["high"]), "best" if best else ""),
+            Cell(number(row["iqm"]), kind="best" if row["iqm"] == table["iqm"].min() else ""),
             Cell(f"{row['mean_rank']:.2f}", kind="best" if first else ""),
         ]
         if compared:
             cells.append(Cell(number(row["improvement"]), between(row["improvement_low"], row["improvement_high"])))
-        cells += [Cell(str(row["workloads"])), Cell(str(row["failures"]))]
+        cells.append(Cell(str(row["failures"])))
         rows.append((str(method), cells))
     return Grid(caption, columns, rows)
 
@@ -139,7 +145,9 @@ def significance(results: Results, groups: Sequence[Group], looks: Mapping[str, 
     blocks: list[Block] = [
         Prose(
             "On each workload the methods are ranked by the interquartile mean of their runs. What is called "
-            f"significant here holds at the level {ALPHA:g} for all pairs together; what is not may well be chance."
+            f"significant here holds at the level {ALPHA:g} for all pairs together; what is not may well be chance. "
+            "The tests take workloads for independent, which those of one kind, such as data sets of one surrogate, "
+            "hardly are: then they say too much."
         )
     ]
     for place, group in enumerate(groups):
@@ -147,7 +155,10 @@ def significance(results: Results, groups: Sequence[Group], looks: Mapping[str, 
         blocks.append(Heading(title))
         ranking = rank(results, group)
         if ranking is None:
-            words = "Too few to test anything: no difference here may be called significant."
+            words = (
+                f"Too few to test anything (a rank test needs {LEAST_BLOCKS} workloads and two methods): no difference "
+                "here may be called significant."
+            )
             blocks.append(Prose(words, "warn"))
             continue
         blocks.append(Prose(verdict(ranking, len(group.workloads))))

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from raytune_suite.bench import analysis
-from raytune_suite.bench.store import Results
+from raytune_suite.bench.store import TEST_SEEDS, Results
 from raytune_suite.errors import ArgumentError
 
 
@@ -56,18 +56,26 @@ def test_the_headline_by_hand() -> None:
     table = analysis.headline(results, analysis.groups(results)[0], "random", seed=0, repetitions=100)
     assert list(table.index) == ["a", "random"]
     assert table["iqm"].tolist() == pytest.approx([0.115, 0.415])  # the middle four of eight
+    assert table["mean"].tolist() == pytest.approx([0.115, 0.415])  # the middle two of four, twice
     assert table["mean_rank"].tolist() == [1, 2]
     assert table.loc["a", "improvement"] == 1
     assert table["improvement"].isna().tolist() == [False, True]
     assert table["failures"].tolist() == [0, 1]
-    assert (table["low"] <= table["iqm"]).all()
-    assert (table["iqm"] <= table["high"]).all()
+    assert (table["low"] <= table["mean"]).all()
+    assert (table["mean"] <= table["high"]).all()
     again = analysis.headline(results, analysis.groups(results)[0], "random", seed=0, repetitions=100)
     pd.testing.assert_frame_equal(table, again)
 
 
 def judged(method: str, seed: int, regret: float) -> dict[str, Any]:
-    cell = {"workload": "w", "method": method, "method_seed": seed, "fraction": 1.0}
+    cell = {
+        "workload": "w",
+        "method": method,
+        "method_seed": seed,
+        "fraction": 1.0,
+        "resource": 27.0,
+        "judged_by": TEST_SEEDS,
+    }
     scores = {"tuning_score": regret, "test_score": regret + 0.1}
     return {**cell, **scores, "tuning_regret": regret, "test_regret": regret + 0.1, "regret": regret + 0.1}
 
@@ -77,7 +85,7 @@ def one_workload() -> Results:
     rows = [judged("a", 0, 0.1), judged("a", 1, 0.4), judged("never", 0, 0.9)]
     ended = [("a", 0, "done"), ("a", 1, "done"), ("never", 0, "done"), ("never", 1, "failed")]
     runs = [{"workload": "w", "method": name, "method_seed": seed, "status": status} for name, seed, status in ended]
-    manifest = {"workloads": {"w": {"bounds": [0, 1]}}}
+    manifest = {"workloads": {"w": {"bounds": [0, 1], "max_t": 27, "exact": False}}}
     return Results(manifest, pd.DataFrame(rows), pd.DataFrame(), pd.DataFrame(runs), pd.DataFrame())
 
 

@@ -59,11 +59,15 @@ def test_a_bootstrap_draws_the_runs_of_each_task_from_that_task_alone() -> None:
     assert (np.sum(~np.isnan(samples), axis=1) == [3, 1, 2]).all()
 
 
+def mean(scores: statistics.Array) -> statistics.Array:
+    return np.asarray(scores.mean(axis=(-2, -1)))
+
+
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(1)
     hits = 0
     for _ in range(200):
-        low, high = statistics.interval(statistics.bootstrap(rng.normal(size=(15, 4)), statistics.mean, rng, 300))
+        low, high = statistics.interval(statistics.bootstrap(rng.normal(size=(15, 4)), mean, rng, 300))
         hits += int(low <= 0 <= high)
     assert 176 <= hits <= 198
 
@@ -153,3 +157,11 @@ def test_time_to_target_and_speedup_with_misses() -> None:
 
 def test_a_choice_that_tuning_flattered_has_a_positive_gap() -> None:
     assert statistics.tuning_test_gap([0.1], [0.3]) == pytest.approx(0.2)
+
+
+def test_a_task_on_which_all_runs_fail_counts_in_the_mean_over_tasks_and_may_drop_out_of_the_pooled_one() -> None:
+    scores = np.tile([0.1, 0.2, 0.3, 0.4, 0.5], (8, 1))
+    failed = scores.copy()
+    failed[:, -1] = 1.0
+    assert statistics.iqm(failed) == statistics.iqm(scores)
+    assert statistics.task_mean(failed) == pytest.approx(float(statistics.task_mean(scores)) + 0.1)

@@ -24,4 +24,4 @@ def test_a_target_that_was_not_reached_is_called_so() -> None:
 def test_two_groups_are_told_apart_by_their_titles() -> None:
     wide, whole = Group(("a",), ("v", "w")), Group(("a", "b"), ("w",))
     titles = [title_of(group, [wide, whole]) for group in (wide, whole)]
-    assert titles == ["On every workload: 1 method, 2 workloads", "With every method: 2 methods, 1 workload"]
+    assert titles == ["On every workload: 1 method, 2 workloads", "Where b can be ranked too: 2 methods, 1 workload"]
