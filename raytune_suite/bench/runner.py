@@ -47,10 +47,10 @@ class Summary:
 
     Attributes:
         folder: Where it lies.
-        found: The runs that had been done before.
+        found: The runs of the plan that had been done before.
         done: Those that were done now.
         failed: The runs that failed, and why.
-        refused: How many runs were refused.
+        refused: How many are refused.
     """
 
     folder: Path
@@ -80,15 +80,15 @@ def carry_out(
     (out / store.RUNS).mkdir(parents=True, exist_ok=True)
     with _lock(out):
         _clean(out)
-        if plan.protocol.text:
-            store.write_text(out / store.PROTOCOL, plan.protocol.text)
-        todo = [run for run in plan.runs if store.status(out, run.id) not in (store.DONE, store.REFUSED)]
-        for run in todo:
-            if run.id in plan.refused:
+        before = {run.id: store.status(out, run.id) for run in plan.runs}
+        open_runs = [run for run in plan.runs if before[run.id] != store.DONE]
+        refused = [run for run in open_runs if run.id in plan.refused]
+        todo = [run for run in open_runs if run.id not in plan.refused]
+        for run in refused:
+            if before[run.id] != store.REFUSED:
                 folder = _begin(out, run)
                 write_ended(run, folder, store.REFUSED, plan.refused[run.id])
                 store.keep(folder, out, run.id)
-        todo = [run for run in todo if run.id not in plan.refused]
         own_ray = any(run.engine == "ray" or run.compute for run in todo)
         at_once = 1 if own_ray else processes or len(os.sched_getaffinity(0))
         watcher.begin(len(plan.runs), len(plan.runs) - len(todo))
@@ -103,10 +103,9 @@ def carry_out(
         finally:
             watcher.end()
             _clean(out)
-        store.assemble(out, [run.id for run in plan.runs], manifest(plan, threads=THREADS))
+        store.assemble(out, [run.id for run in plan.runs], manifest(plan, threads=THREADS), plan.protocol.text)
     failed = tuple((run, _error(out, run)) for run in todo if store.status(out, run.id) == store.FAILED)
-    found = len(plan.runs) - len(todo) - len(plan.refused)
-    return Summary(out, found, len(todo) - len(failed), failed, len(plan.refused))
+    return Summary(out, len(plan.runs) - len(open_runs), len(todo) - len(failed), failed, len(refused))
 
 
 def _do(todo: list[Run], out: Path, processes: int, ray: str | None, watcher: Watcher) -> None:

@@ -5,14 +5,19 @@
     OUT/{results,trajectories,runs,timings}.parquet
     OUT/runs/RUN/                       the same four tables of one run, its decision log, its key and its log
 
-A run's folder is written under another name and renamed when all of it is there, so that it is there whole or not at
-all. The tables of the comparison are those of its runs one after the other, in the order of (workload, method, method
-seed): the same runs give the same bytes. Seconds of a real clock are in the timings alone.
+A run's folder is written under another name and renamed when all of it is on the disk, so that it is there whole or not
+at all, whatever ends the runner. The manifest is written last, and the old one goes before the first table changes: the
+protocol, the tables and the manifest of a folder that can be read belong together.
+
+The tables of the comparison are those of its runs one after the other, in the order of (workload, method, method seed):
+the same runs give the same bytes. Seconds of a real clock are in the timings alone.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +27,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
+from raytune_suite.bench.protocol import read as read_protocol
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -126,7 +132,8 @@ def read(folder: str | Path) -> Results:
     """Read a comparison.
 
     Raises:
-        ArgumentError: If none is there, or it was written by a version with another schema.
+        ArgumentError: If none is there, it was written by a version with another schema, or its protocol is not the one
+            by which it was done.
     """
     place = Path(folder).expanduser()
     missing = [name for name in (MANIFEST, *map(_file, TABLES)) if not (place / name).is_file()]
@@ -140,7 +147,24 @@ def read(folder: str | Path) -> Results:
             f"the comparison in {str(place)!r} has schema {manifest.get('schema')!r}, but this version reads "
             f"{SCHEMA}: run it again into another folder"
         )
+    _check_protocol(place / PROTOCOL, manifest)
     return Results(manifest, **{name: read_table(place, name).to_pandas() for name in TABLES})
+
+
+def _check_protocol(place: Path, manifest: dict[str, Any]) -> None:
+    """Refuse a protocol that was changed since; its name, which may be that of the file, doesn't matter.
+
+    Raises:
+        ArgumentError: If it asks for anything else than the manifest says.
+    """
+    if not place.is_file():
+        return
+    asked = dataclasses.replace(read_protocol(place), name=manifest["protocol"]["name"])
+    if asked.digest != manifest["protocol_sha256"]:
+        raise ArgumentError(
+            f"{str(place)!r} is not the protocol by which the comparison was done: carry it out with "
+            "`raytune-suite bench run` into another folder, or put the old one back"
+        )
 
 
 def read_table(folder: Path, name: str) -> Any:
@@ -169,21 +193,40 @@ def run_folder(out: Path, run_id: str) -> Path:
 
 
 def status(out: Path, run_id: str) -> str | None:
-    """What became of a run; None if it has not ended, or never began."""
+    """What became of a run; None if it has not ended, never began, or its table cannot be read."""
     folder = run_folder(out, run_id)
-    return str(read_table(folder, "runs")["status"][0].as_py()) if folder.is_dir() else None
+    try:
+        return str(read_table(folder, "runs")["status"][0].as_py())
+    except (OSError, IndexError, pa.ArrowException, ArgumentError):
+        return None
 
 
 def keep(temporary: Path, out: Path, run_id: str) -> None:
-    """Let the whole folder of a run count from now on, in place of one that failed before."""
-    place = run_folder(out, run_id)
+    """Let the whole folder of a run count from now on, in place of one that failed before.
+
+    All of it is on the disk before it gets its name. The one before is put aside first under a name with a dot, so that
+    at no time a part of it counts.
+    """
+    for file in (*temporary.iterdir(), temporary):
+        _to_disk(file)
+    place, old = run_folder(out, run_id), temporary.with_name(f"{temporary.name}-old")
     if place.exists():
-        shutil.rmtree(place)
+        place.rename(old)
     temporary.rename(place)
+    _to_disk(place.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
-def assemble(out: Path, run_ids: Iterable[str], manifest: dict[str, Any]) -> None:
-    """Write the comparison's tables from those of its runs, in this order, and the manifest."""
+def assemble(out: Path, run_ids: Iterable[str], manifest: dict[str, Any], protocol: str) -> None:
+    """Write the comparison's tables from those of its runs, in this order, and the protocol and the manifest to them.
+
+    `protocol` is the text of its file; "" if it was made in Python: then none is left there.
+    """
+    (out / MANIFEST).unlink(missing_ok=True)
+    if protocol:
+        write_text(out / PROTOCOL, protocol)
+    else:
+        (out / PROTOCOL).unlink(missing_ok=True)
     folders = [run_folder(out, run_id) for run_id in run_ids]
     for name, schema in TABLES.items():
         tables = [read_table(folder, name) for folder in folders]
@@ -205,6 +248,15 @@ def _relabelled(results: Any) -> Any:
     return results.set_column(
         place, results.schema.field(place), pc.if_else(tuned, TUNING_METRIC, results["judged_by"])
     )
+
+
+def _to_disk(place: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _file(name: str) -> str:

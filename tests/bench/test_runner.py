@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import json
 import math
@@ -184,6 +185,58 @@ def test_a_failed_run_is_told_and_tried_again_and_the_others_go_on(tmp_path: Pat
     assert set(found.results["method"]) == {"random"}
 
 
+def test_a_refusal_holds_only_as_long_as_the_plan_refuses(tmp_path: Path) -> None:
+    task = Task(workload="synthetic/branin", budget=1, method_seeds=(0, 1))
+    entrant = Entrant(label="random", method="random", args={})
+    planned = plan(Protocol(name="refusing", entrants=(entrant,), tasks=(task,)))
+    refusing = dataclasses.replace(planned, refused={planned.runs[0].id: "it could not"})
+    first = carry_out(refusing, tmp_path, processes=1, watcher=Nobody())
+    assert (first.found, first.done, first.refused) == (0, 1, 1)
+    again = carry_out(refusing, tmp_path, processes=1, watcher=Nobody())
+    assert (again.found, again.done, again.refused) == (1, 0, 1)
+    allowed = carry_out(planned, tmp_path, processes=1, watcher=Nobody())
+    assert (allowed.found, allowed.done, allowed.refused) == (1, 1, 0)
+    assert store.read(tmp_path).runs["status"].tolist() == ["done", "done"]
+    late = carry_out(refusing, tmp_path, processes=1, watcher=Nobody())
+    assert (late.found, late.done, late.refused) == (2, 0, 0), "what is done is done"
+
+
+@pytest.mark.parametrize("fault", ["missing", "cut"])
+def test_a_run_whose_table_cannot_be_read_is_done_again(comparison: Path, tmp_path: Path, fault: str) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(comparison, out)
+    broken = next(out.glob("runs/*random*/runs.parquet"))
+    if fault == "missing":
+        broken.unlink()
+    else:
+        broken.write_bytes(broken.read_bytes()[:50])
+    assert store.status(out, broken.parent.name) is None
+    summary = small(tmp_path, out=out)
+    assert (summary.found, summary.done) == (9, 1)
+    assert contents(out) == contents(comparison)
+
+
+def test_a_run_takes_the_place_of_a_failed_one_and_never_a_part_of_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begun(text: str) -> Path:
+        folder = tmp_path / store.RUNS / ".run-1"
+        folder.mkdir(parents=True)
+        (folder / text).write_text(text)
+        return folder
+
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.fstat(file).st_ino))
+    store.keep(begun("old"), tmp_path, "run")
+    kept = store.run_folder(tmp_path, "run")
+    assert synced == [place.stat().st_ino for place in (kept / "old", kept, kept.parent)]
+    removed: list[str] = []
+    monkeypatch.setattr(shutil, "rmtree", lambda place, **_: removed.append(Path(place).name))
+    store.keep(begun("new"), tmp_path, "run")
+    assert [file.name for file in kept.iterdir()] == ["new"]
+    assert removed == [".run-1-old"]
+
+
 def test_two_runners_do_not_work_in_one_folder(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with (tmp_path / "out" / LOCK).open("w") as file:
@@ -219,6 +272,31 @@ def test_a_table_of_another_schema_is_refused(comparison: Path, tmp_path: Path) 
     shutil.copy(tmp_path / "runs.parquet", tmp_path / "results.parquet")
     with pytest.raises(ArgumentError, match="but results have"):
         store.read(tmp_path)
+
+
+def test_a_protocol_that_was_changed_since_is_refused(comparison: Path, tmp_path: Path) -> None:
+    shutil.copytree(comparison, tmp_path, dirs_exist_ok=True)
+    place = tmp_path / store.PROTOCOL
+    place.write_text(SMALL.replace('name = "small"', "# another name and a remark change nothing"))
+    store.read(tmp_path)
+    place.write_text(SMALL.replace("budget = 3", "budget = 4"))
+    with pytest.raises(ArgumentError, match="is not the protocol by which the comparison was done"):
+        store.read(tmp_path)
+
+
+def test_a_comparison_that_is_interrupted_keeps_the_protocol_of_its_tables(comparison: Path, tmp_path: Path) -> None:
+    class Impatient(Nobody):
+        def ended(self, run: Any, status: str) -> None:  # noqa: ARG002 - the protocol's signature
+            raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    shutil.copytree(comparison, out)
+    place = tmp_path / "small.toml"
+    place.write_text(SMALL.replace('"0-1"', '"0-2"'))
+    with pytest.raises(StudyInterrupted):
+        carry_out(plan(read(place)), out, processes=1, watcher=Impatient())
+    assert (out / store.PROTOCOL).read_text() == SMALL
+    assert len(store.read(out).runs) == 12
 
 
 def test_the_decision_log_of_each_run_is_kept(comparison: Path) -> None:

@@ -77,10 +77,17 @@ def test_an_altered_decision_is_found(copied: Path) -> None:
 
 def test_what_cannot_be_repeated_is_refused(copied: Path) -> None:
     text = (copied / store.PROTOCOL).read_text()
-    (copied / store.PROTOCOL).write_text(text.replace("budget = 3", "budget = 4"))
+
+    def ask(words: str) -> None:
+        (copied / store.PROTOCOL).write_text(text.replace("budget = 3", words))
+        manifest = json.loads((copied / store.MANIFEST).read_text())
+        digest = read(copied / store.PROTOCOL).digest
+        (copied / store.MANIFEST).write_text(json.dumps({**manifest, "protocol_sha256": digest}))
+
+    ask("budget = 4")
     with pytest.raises(ArgumentError, match=r"no run of the comparison .* could be done again"):
         verify(copied, watcher=Nobody())
-    (copied / store.PROTOCOL).write_text(text.replace("budget = 3", 'budget = 3\nengine = "ray"'))
+    ask('budget = 3\nengine = "ray"')
     with pytest.raises(ArgumentError, match="only simulated runs repeat to the bit"):
         verify(copied, watcher=Nobody())
     (copied / store.PROTOCOL).unlink()
