@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+import numpy as np
+import pandas as pd
+
 from raytune_suite.bench import store
+from raytune_suite.bench.analysis import regrets
 from raytune_suite.bench.guests import identity
 from raytune_suite.bench.plan import plan
 from raytune_suite.bench.protocol import ENGINES, WORKERS, Entrant, Protocol, Task, check_budget, seeds
@@ -20,8 +24,6 @@ from raytune_suite.types import check_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    import pandas as pd
 
     from raytune_suite.bench.runs import Run
     from raytune_suite.workloads import Workload
@@ -39,9 +41,19 @@ class Comparison(store.Results):
 
     @property
     def regret(self) -> pd.DataFrame:
-        """The mean regret at the end of the budget by which methods are judged: a row per workload, a column each."""
-        final = self.results[self.results["fraction"] == 1]
-        return final.pivot_table(index="workload", columns="method", values="regret")
+        """The mean normalized regret of a method's runs at the end of the budget: a row per workload, a column each.
+
+        A run that failed counts as 1, the worst of the workload's bounds, and so does a regret above 1. NaN where the
+        method was refused, or the workload has no bounds.
+        """
+        pairs = self.runs[self.runs["status"] != store.REFUSED].drop_duplicates(["workload", "method"])
+        columns = sorted(self.runs["method"].unique())
+        index = sorted(self.manifest["workloads"])
+        table = pd.DataFrame(np.nan, pd.Index(index, name="workload"), pd.Index(columns, name="method"))
+        for workload, method in zip(pairs["workload"], pairs["method"], strict=True):
+            if self.manifest["workloads"][workload]["bounds"] is not None:
+                table.loc[workload, method] = float(regrets(self, method, (workload,)).mean())
+        return table
 
     def report(self, path: str | Path) -> Path:
         """Write the page about it to `path`, and return that.
@@ -82,7 +94,7 @@ def compare(
     Args:
         methods: Names of methods; or what the tables shall call them, with the name or with what makes them: a
             function or class that is called with those of `space`, `metric`, `mode`, `max_t`, `time_attr` and `seed`
-            that it takes, and gives a Ray searcher or a `Method`.
+            that it takes, and gives a Ray searcher or a `Method`, such as that of `make_method("tpe", space, ...)`.
         workloads: Names of workloads, or workloads.
         budget: What a run may spend, in full trainings.
         method_seeds: One run for each.

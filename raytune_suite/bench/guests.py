@@ -64,6 +64,9 @@ def invite(label: str, factory: Callable[..., Any], args: Mapping[str, Any], pro
     The factory is called with `args` and with those of space, metric, mode, max_t, time_attr and seed that it takes by
     name. It returns a `Method`, or a Ray searcher, whose configs are then trained to their end.
 
+    The space that it is offered has hyperparameters only. If it makes one of this package's searchers for that space,
+    it is called again with the training seed in it: these put what is constant into their configs themselves.
+
     Raises:
         ArgumentError: If it returns anything else, or Python cannot tell what it takes.
     """
@@ -75,7 +78,10 @@ def invite(label: str, factory: Callable[..., Any], args: Mapping[str, Any], pro
         raise ArgumentError(f"method {label!r} is {factory!r}, but must make a Ray searcher or a Method") from error
     takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     taken = {parameter.name for parameter in parameters}
-    made = factory(**{**{key: value for key, value in offered.items() if takes_all or key in taken}, **args})
+    given = {**{key: value for key, value in offered.items() if takes_all or key in taken}, **args}
+    made = factory(**given)
+    if "space" in given and "space" not in args and _lacks_the_seed(made, problem):
+        made = factory(**{**given, "space": dict(problem.full_space)})
     if isinstance(made, Searcher):
         made = Method(label, made, FIFO(max_t=problem.max_t, time_attr=problem.time_attr))
     if not isinstance(made, Method):
@@ -84,6 +90,14 @@ def invite(label: str, factory: Callable[..., Any], args: Mapping[str, Any], pro
         return made
     constants = {SEED: problem.tuning_seeds[0]} if problem.tuning_seeds else {}
     return Method(label, Guest(made.searcher, constants), made.scheduler)
+
+
+def _lacks_the_seed(made: Any, problem: Problem) -> bool:
+    """Whether a searcher of this package was made for the space without the training seed."""
+    searcher = made.searcher if isinstance(made, Method) else made
+    if not isinstance(searcher, AskTellSearcher) or searcher.space is None or not problem.tuning_seeds:
+        return False
+    return SEED not in searcher.space.constants
 
 
 def identity(factory: Callable[..., Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,11 +11,13 @@ import pytest
 from ray.tune.search import Searcher
 
 import raytune_suite as rts
+from raytune_suite.bench import store
 from raytune_suite.bench.guests import identity, invite
 from raytune_suite.errors import ArgumentError, StudyError, UnknownNameError
-from raytune_suite.methods import Method
+from raytune_suite.methods import Method, make_method
 from raytune_suite.problem import of_workload
 from raytune_suite.schedulers.asha import ASHA
+from raytune_suite.searchers.random import RandomSearcher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +64,55 @@ def test_a_users_searcher_is_compared_with_a_method(tmp_path: Path) -> None:
     assert found.regret.loc[BRANIN, "middle"] == pytest.approx(expected)
 
 
+def tpe(space: dict[str, Any], metric: str, mode: str, max_t: int, seed: int) -> Method:
+    """What one writes first: a method of this package, made from what is offered."""
+    return make_method("tpe", space, metric=metric, mode=mode, max_t=max_t, seed=seed)
+
+
+def population(space: dict[str, Any], metric: str, mode: str, max_t: int, seed: int) -> Method:
+    """The same with a scheduler that has the space, too."""
+    return make_method("pbt", space, metric=metric, mode=mode, max_t=max_t, seed=seed)
+
+
+def alone(space: dict[str, Any], metric: str, mode: str, seed: int) -> Searcher:
+    """Only a searcher of this package."""
+    return RandomSearcher(space=space, metric=metric, mode=mode, seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("name", "factory", "workload"),
+    [
+        ("tpe", tpe, BRANIN),
+        ("random", alone, BRANIN),
+        ("pbt", population, "synthetic/pbt-quadratic"),
+    ],
+)
+def test_a_factory_of_a_named_method_finds_what_the_name_does(name: str, factory: Any, workload: str) -> None:
+    found = rts.compare({"mine": factory, "theirs": name}, [workload], tuning_seeds=[0], test_seeds=[5], **SIZE)
+    mine, theirs = (found.results[found.results["method"] == label] for label in ("mine", "theirs"))
+    assert len(mine) == 6
+    columns = ["config", "tuning_score", "test_score", "cost"]
+    assert mine[columns].to_numpy().tolist() == theirs[columns].to_numpy().tolist()
+
+
+def test_the_regret_forgives_no_failure_and_leaves_out_what_was_refused(tmp_path: Path) -> None:
+    methods: dict[str, Any] = {"flaky": Flaky, "pbt": "pbt", "random": "random"}
+    plain = dataclasses.replace(rts.workload("synthetic/pbt-quadratic"), name="unbounded", bounds=None)
+    found = rts.compare(methods, [BRANIN, plain], tuning_seeds=[0], test_seeds=[5], **SIZE, out=tmp_path)
+    own = found.results[(found.results["method"] == "flaky") & (found.results["fraction"] == 1)]
+    (good,) = own.loc[own["workload"] == BRANIN, "regret"]
+    assert found.regret.loc[BRANIN, "flaky"] == pytest.approx((1 + min(good, 1)) / 2)
+    assert found.regret.columns.tolist() == ["flaky", "pbt", "random"]
+    assert found.regret["pbt"].isna().all()
+    assert found.regret.loc["unbounded"].isna().all()
+
+
+def test_python_leaves_no_protocol_of_another_comparison(comparison: Path, tmp_path: Path) -> None:
+    shutil.copytree(comparison, tmp_path, dirs_exist_ok=True)
+    rts.compare(["random"], [BRANIN], **SIZE, out=tmp_path)
+    assert not (tmp_path / store.PROTOCOL).exists()
+
+
 def test_the_same_call_finds_the_same_and_does_nothing_twice(tmp_path: Path) -> None:
     first = rts.compare(["random"], [BRANIN], **SIZE, out=tmp_path / "a")
     stamps = {file: file.stat().st_mtime_ns for file in tmp_path.glob("a/runs/*/*")}
@@ -87,6 +139,17 @@ def test_a_workload_made_by_hand_can_be_compared_on() -> None:
 def test_if_all_fails_it_says_why() -> None:
     with pytest.raises(StudyError, match=r"all 2 runs have failed; the first one, bad on .*: .*ZeroDivisionError"):
         rts.compare({"bad": Raising}, [BRANIN], **SIZE)
+
+
+class Flaky(Middle):
+    """Fails with the second method seed."""
+
+    def __init__(self, space: dict[str, Any], metric: str, mode: str, seed: int) -> None:
+        super().__init__(space, metric, mode)
+        self.seed = seed
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        return {"x": 1 / 0} if self.seed == 1 else super().suggest(trial_id)
 
 
 @pytest.mark.parametrize(
