@@ -64,13 +64,14 @@ def show(arguments: argparse.Namespace) -> int:
     from raytune_suite.cli.listing import aligned
 
     where = arguments.folder or data.folder()
-    rows = []
-    for dataset in data.datasets().values():
-        for part in dataset.parts:
-            present = all((where / file.path).is_file() for file in part.files)
-            rows.append([part.name, size(part.files), dataset.licence, "present" if present else "-"])
+    rows = [
+        [part.name, size(part.files), dataset.licence, presence(part.files, where)]
+        for dataset in data.datasets().values()
+        for part in dataset.parts
+    ]
     print(aligned(rows))  # noqa: T201 - this is the command line
-    print(f"\nfolder: {where}")  # noqa: T201 - as above
+    print("\n?: neither its size nor its checksum is known here, and no test has read it")  # noqa: T201 - as above
+    print(f"folder: {where}")  # noqa: T201 - as above
     return WHOLE
 
 
@@ -111,6 +112,15 @@ def verify(arguments: argparse.Namespace) -> int:
     print(f"\n{len(rows)} files are in {where}, {missing} of the catalogue are not")  # noqa: T201 - as above
     damaged = {data.State.TRUNCATED, data.State.ALTERED}.intersection(states.values())
     return DAMAGED if damaged else WHOLE
+
+
+def presence(files: tuple[File, ...], where: Path) -> str:
+    """Whether some files are there, by their sizes alone."""
+    found = [(where / file.path).stat().st_size if (where / file.path).is_file() else None for file in files]
+    if None in found:
+        return "-"
+    wrong = any(file.size not in (None, size) for file, size in zip(files, found, strict=True))
+    return "damaged: fetch it again" if wrong else "present"
 
 
 def size(files: tuple[File, ...]) -> str:

@@ -231,7 +231,10 @@ def find(path: str) -> tuple[Part, File]:
 
 
 def select(names: Iterable[str]) -> tuple[Part, ...]:
-    """The parts that these names mean, each once: a dataset, a part, or "all", the parts whose checksums are known.
+    """The parts that these names mean, each once: a part, a dataset, or "all" datasets.
+
+    A dataset means those of its parts whose checksums are known, which are those that are tested here, or all of them
+    where none is; "all" means the parts whose checksums are known.
 
     Raises:
         UnknownNameError: If a name is none of these.
@@ -241,7 +244,8 @@ def select(names: Iterable[str]) -> tuple[Part, ...]:
         if name == "all":
             some = [part for part in parts().values() if part.verified]
         elif name in datasets():
-            some = list(datasets()[name].parts)
+            every = datasets()[name].parts
+            some = [part for part in every if part.verified] or list(every)
         elif name in parts():
             some = [parts()[name]]
         else:

@@ -100,7 +100,11 @@ def recorded(where: Path) -> dict[str, tuple[int, str]]:
         text = (where / CHECKSUMS).read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
-    return {name: (int(size), str(sha256)) for name, (size, sha256) in json.loads(text).items()}
+    try:
+        return {name: (int(size), str(sha256)) for name, (size, sha256) in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        place = str(where / CHECKSUMS)
+        raise DataError(f"{place!r} is damaged ({error}): remove it, and the files that it vouched for") from None
 
 
 def digest(place: Path) -> str:

@@ -7,12 +7,14 @@ size and checksum are right does the file get its name.
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import json
 import ssl
 import urllib.error
 import urllib.request
 import zipfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from raytune_suite.data.catalogue import select
@@ -20,7 +22,7 @@ from raytune_suite.data.checking import CHECKSUMS, State, check_file, digest, fo
 from raytune_suite.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from raytune_suite.data.catalogue import File
@@ -30,11 +32,14 @@ if TYPE_CHECKING:
 BLOCK = 1 << 18
 """Bytes read at once."""
 
+LOCK = ".lock"
+"""In the folder: who holds it downloads."""
+
 TIMEOUT = 60.0
 """Seconds without a byte after which a connection counts as lost."""
 
-PARTIAL, NOT_SATISFIABLE = 206, 416
-"""HTTP: the rest comes; there is no rest."""
+PARTIAL, NOT_SATISFIABLE, GONE = 206, 416, (404, 410)
+"""HTTP: the rest comes; there is no rest; there is no such thing."""
 
 
 def fetch(
@@ -75,16 +80,12 @@ def fetch_file(file: File, where: Path, progress: Progress) -> Path:
     partial = place.with_name(place.name + ".part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        _download(file, partial, progress)
-        _check(file, partial)
-        _etag(partial).unlink(missing_ok=True)  # what follows may change the bytes: then nothing can be resumed
-        if file.member is not None:
-            _unpack(file.member, partial)
-        if file.sha256 is None:
-            _record(file.path, partial, where)
-        partial.replace(place)
+        with _alone(where):
+            if check_file(file, where) is not State.OK:  # another process may have brought it in the meantime
+                _bring(file, where, partial, progress)
     except urllib.error.HTTPError as error:
-        raise DataError(f"{file.url} answers {error.code} {error.reason}: its authors may have moved it") from error
+        remedy = "its authors may have moved it" if error.code in GONE else "try again later with the same command"
+        raise DataError(f"{file.url} answers {error.code} {error.reason}: {remedy}") from error
     except (http.client.HTTPException, urllib.error.URLError, ssl.SSLError, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", None) or error
         raise DataError(
@@ -93,6 +94,26 @@ def fetch_file(file: File, where: Path, progress: Progress) -> Path:
     except OSError as error:
         raise DataError(f"{str(place)!r} cannot be written ({error}): free space or choose another folder") from error
     return place
+
+
+def _bring(file: File, where: Path, partial: Path, progress: Progress) -> None:
+    """Download a file, check it, and give it its name."""
+    _download(file, partial, progress)
+    _check(file, partial)
+    _etag(partial).unlink(missing_ok=True)  # what follows may change the bytes: then nothing can be resumed
+    if file.member is not None:
+        _unpack(file.member, partial)
+    if file.sha256 is None:
+        _record(file.path, partial, where)
+    partial.replace(where / file.path)
+
+
+@contextmanager
+def _alone(where: Path) -> Iterator[None]:
+    """Wait until no other process downloads into this folder."""
+    with (where / LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _download(file: File, partial: Path, progress: Progress) -> None:
@@ -162,8 +183,15 @@ def _unpack(member: str, partial: Path) -> None:
 
 def _record(name: str, partial: Path, where: Path) -> None:
     """Write down what a file of unknown checksum was when it first came."""
-    known = recorded(where)
-    known[name] = (partial.stat().st_size, digest(partial))
+    known, came = recorded(where), (partial.stat().st_size, digest(partial))
+    if known.get(name, came) != came or not came[0]:
+        partial.unlink()
+        was = "at least a byte" if name not in known else f"the {known[name][0]} bytes with {known[name][1]} of before"
+        raise DataError(
+            f"{name} is now {came[0]} bytes with the SHA-256 {came[1]}, not {was}: they are removed. If its authors "
+            f"have changed it and you trust that, remove its line from {str(where / CHECKSUMS)!r} and fetch again"
+        )
+    known[name] = came
     new = where / (CHECKSUMS + ".part")
     new.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     new.replace(where / CHECKSUMS)

@@ -206,12 +206,20 @@ def _plain(parameter: Parameter) -> bool:
 
 
 def _number(parameter: Parameter) -> Callable[[Any], float]:
-    return partial(_unit_within, parameter.lower, parameter.upper, parameter.scale.unit)
+    within = _unit_of_integer if parameter.kind == "integer" else _unit_within
+    return partial(within, parameter.lower, parameter.upper, parameter.scale.unit)
 
 
 def _unit_within(low: float, high: float, unit: Callable[[float], float], value: Any) -> float:
     """The unit of a number between bounds; ValueError or TypeError else."""
     if low <= value <= high:
+        return unit(value)
+    raise ValueError
+
+
+def _unit_of_integer(low: float, high: float, unit: Callable[[float], float], value: Any) -> float:
+    """The unit of an integer between bounds; ValueError or TypeError else."""
+    if low <= value <= high and value == int(value):
         return unit(value)
     raise ValueError
 
@@ -298,8 +306,8 @@ def table_workload(
 
     Its `bounds` are those of the table itself, whose file has a checksum, and so are frozen with it: the best mean that
     a row has over the test seeds at the highest resource (over the tuning seeds where there are no test seeds), and the
-    worst value of any row, seed and resource. A table of one training per config is all that there is: its best row is
-    the `optimum`, and `exact` is what it says.
+    worst of these: one training that went wrong would stretch the scale until all configs look alike. A table of one
+    training per config is all that there is: its best row is the `optimum`, and `exact` is what it says.
 
     Args:
         table: The table; its metrics hold `metric` without NaN.
@@ -318,7 +326,7 @@ def table_workload(
     if metric not in table.metrics or not np.isfinite(table.metrics[metric]).all():
         raise ArgumentError(f"`metric` is {metric!r}, but the table must have finite numbers of it: {[*table.metrics]}")
     means = table.last(metric, test_seeds or tuning_seeds).mean(axis=1)
-    best = float(means.min() if mode == "min" else means.max())
+    best, worst = sorted((float(means.min()), float(means.max())), reverse=mode == "max")
     certain = len(table.seeds) == 1
     return Workload(
         name=name,
@@ -332,7 +340,7 @@ def table_workload(
         max_t=int(table.resource[-1]),
         tuning_seeds=tuning_seeds,
         test_seeds=test_seeds,
-        bounds=(best, worst_seen(table.metrics[metric], mode)),
+        bounds=(best, worst),
         optimum=best if certain else None,
         exact=partial(_only_value, table, metric) if certain else None,
     )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -29,7 +30,7 @@ def download(file: File, where: Path) -> Path:
 
 
 def files(where: Path) -> set[str]:
-    return {path.relative_to(where).as_posix() for path in where.rglob("*") if path.is_file()}
+    return {path.relative_to(where).as_posix() for path in where.rglob("*") if path.is_file() and path.name != ".lock"}
 
 
 def test_a_file_comes_whole_with_its_progress(site: Site, where: Path) -> None:
@@ -176,8 +177,36 @@ def test_what_nobody_has_held_is_trusted_at_first_and_held_to_that_afterwards(sm
     place.write_bytes(b"first")
     assert data.check()["new/part.csv"] is data.State.TRUNCATED
     small.content["/unknown.csv"] = b"second version"
+    with pytest.raises(DataError, match=r"not the 13 bytes with .* of before.*remove its line"):
+        data.fetch(["new"])
+    (where / "checksums.json").unlink()
+    place.unlink()
     assert data.fetch(["new"]) == [place]
     assert data.path("new/part.csv").read_bytes() == b"second version"
+
+
+def test_nothing_at_all_is_not_trusted(small: Site, where: Path) -> None:
+    small.content["/unknown.csv"] = b""
+    with pytest.raises(DataError, match="is now 0 bytes"):
+        data.fetch(["new"])
+    assert not (where / "new/part.csv").exists()
+
+
+@pytest.mark.usefixtures("small")
+def test_two_fetches_at_once_bring_one_whole_file(where: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(data.fetch, ["new"]) for _ in range(2)]
+        assert {place.result()[0] for place in both} <= {where / "new/part.csv"}
+    assert data.check()["new/part.csv"] is data.State.OK
+    assert data.path("new/part.csv").read_bytes() == b"first version"
+
+
+@pytest.mark.usefixtures("small")
+def test_damaged_checksums_are_told_with_their_remedy(where: Path) -> None:
+    data.fetch(["new"])
+    (where / "checksums.json").write_text("")
+    with pytest.raises(DataError, match=r"checksums.json' is damaged .*remove it"):
+        data.path("new/part.csv")
 
 
 @pytest.mark.usefixtures("small")
