@@ -30,19 +30,24 @@ CRASHES = (
 """What crashes count for."""
 
 
-def manifest(plan: Plan, *, threads: int) -> dict[str, Any]:
+def manifest(plan: Plan, *, threads: int, made: dict[str, Any], made_with: list[dict[str, Any]]) -> dict[str, Any]:
     """The manifest of a comparison.
 
     Args:
         plan: What was done.
         threads: The threads of each run's process.
+        made: With what runs are made now; see `making`.
+        made_with: With what those that are there were made.
     """
     protocol = plan.protocol
     first = {run.workload: run for run in reversed(plan.runs)}
     return {
         "schema": store.SCHEMA,
-        **commit(),
+        "commit": made["commit"],
+        "dirty": made["dirty"],
+        "code": made["code"],
         "packages": versions(),
+        "made_with": made_with,
         "python": platform.python_version(),
         "os": f"{platform.system()} {platform.release()}",
         "cpu": processor(),

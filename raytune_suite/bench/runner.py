@@ -7,9 +7,10 @@ import os
 import shutil
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from raytune_suite.bench import store
+from raytune_suite.bench.making import making, makings, note, others
 from raytune_suite.bench.manifest import manifest
 from raytune_suite.bench.processes import locally, on_ray
 from raytune_suite.bench.runs import Run, write_ended
@@ -51,6 +52,7 @@ class Summary:
         done: Those that were done now.
         failed: The runs that failed, and why.
         refused: How many are refused.
+        others: How many of those that are there were made by other code or packages, or nobody knows by which.
     """
 
     folder: Path
@@ -58,6 +60,7 @@ class Summary:
     done: int
     failed: tuple[tuple[Run, str], ...]
     refused: int
+    others: int
 
 
 def carry_out(
@@ -80,6 +83,7 @@ def carry_out(
     (out / store.RUNS).mkdir(parents=True, exist_ok=True)
     with _lock(out):
         _clean(out)
+        made = making()
         before = {run.id: store.status(out, run.id) for run in plan.runs}
         open_runs = [run for run in plan.runs if before[run.id] != store.DONE]
         refused = [run for run in open_runs if run.id in plan.refused]
@@ -88,12 +92,12 @@ def carry_out(
             if before[run.id] != store.REFUSED:
                 folder = _begin(out, run)
                 write_ended(run, folder, store.REFUSED, plan.refused[run.id])
-                store.keep(folder, out, run.id)
+                _keep(folder, out, run, made)
         own_ray = any(run.engine == "ray" or run.compute for run in todo)
         at_once = 1 if own_ray else processes or len(os.sched_getaffinity(0))
         watcher.begin(len(plan.runs), len(plan.runs) - len(todo))
         try:
-            _do(todo, out, at_once, ray, watcher)
+            _do(todo, out, at_once, ray, watcher, made)
         except KeyboardInterrupt:
             left = sum(store.status(out, run.id) is None for run in plan.runs)
             raise StudyInterrupted(
@@ -103,12 +107,17 @@ def carry_out(
         finally:
             watcher.end()
             _clean(out)
-        store.assemble(out, [run.id for run in plan.runs], manifest(plan, threads=THREADS), plan.protocol.text)
+        made_with = makings(out, plan.runs)
+        said = manifest(plan, threads=THREADS, made=made, made_with=made_with)
+        store.assemble(out, [run.id for run in plan.runs], said, plan.protocol.text)
     failed = tuple((run, _error(out, run)) for run in todo if store.status(out, run.id) == store.FAILED)
-    return Summary(out, len(plan.runs) - len(open_runs), len(todo) - len(failed), failed, len(refused))
+    found = len(plan.runs) - len(open_runs)
+    return Summary(out, found, len(todo) - len(failed), failed, len(refused), others(made_with, made))
 
 
-def _do(todo: list[Run], out: Path, processes: int, ray: str | None, watcher: Watcher) -> None:
+def _do(
+    todo: list[Run], out: Path, processes: int, ray: str | None, watcher: Watcher, made: dict[str, Any]
+) -> None:
     """Do runs; each is kept as soon as it has ended."""
 
     def begin(run: Run) -> Path:
@@ -123,7 +132,7 @@ def _do(todo: list[Run], out: Path, processes: int, ray: str | None, watcher: Wa
             if fault:
                 shutil.rmtree(folder / "study", ignore_errors=True)
                 write_ended(run, folder, store.FAILED, fault)
-            store.keep(folder, out, run.id)
+            _keep(folder, out, run, made)
             watcher.ended(run, str(store.status(out, run.id)))
 
 
@@ -138,6 +147,12 @@ def _begin(out: Path, run: Run) -> Path:
     folder = out / store.RUNS / f".{run.id}-{os.getpid()}"
     folder.mkdir()
     return folder
+
+
+def _keep(folder: Path, out: Path, run: Run, made: dict[str, Any]) -> None:
+    """Let a run count, with a note of what it was made with."""
+    note(folder, made)
+    store.keep(folder, out, run.id)
 
 
 def _error(out: Path, run: Run) -> str:

@@ -3,7 +3,8 @@
     OUT/protocol.toml                   what was asked for
     OUT/manifest.json                   with what it was done
     OUT/{results,trajectories,runs,timings}.parquet
-    OUT/runs/RUN/                       the same four tables of one run, its decision log, its key and its log
+    OUT/runs/RUN/                       the same four tables of one run, its decision log, its key, with what it was
+                                        made, and its log
 
 A run's folder is written under another name and renamed when all of it is on the disk, so that it is there whole or not
 at all, whatever ends the runner. The manifest is written last, and the old one goes before the first table changes: the
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """The version of all that is described here; another one cannot be read."""
 
-PROTOCOL, MANIFEST, RUNS, KEY, LOG = "protocol.toml", "manifest.json", "runs", "key.json", "log.txt"
+PROTOCOL, MANIFEST, RUNS = "protocol.toml", "manifest.json", "runs"
+KEY, MADE, LOG = "key.json", "made.json", "log.txt"
 
 EXACT, TEST_SEEDS, TUNING_METRIC = "exact", "test seeds", "tuning metric"
 """By what an incumbent is judged (`judged_by`): its value without noise, which no method has seen; fresh trainings; or,

@@ -164,6 +164,12 @@ def tell_summary(summary: Summary) -> None:
     """Say what came of it."""
     before = f", {summary.found} were done before" if summary.found else ""
     say(f"{summary.done} runs done{before}, {summary.refused} refused, {len(summary.failed)} failed: {summary.folder}")
+    if summary.others:
+        runs = summary.folder / "runs"
+        say(
+            f"{summary.others} runs were made by other code or packages, or it is unknown by which: "
+            f"--out another folder, or delete {runs} to do them again"
+        )
     for one, error in summary.failed[:SHOWN]:
         say(f"failed: {one}: {error} (log: {summary.folder / 'runs' / one.id / 'log.txt'})")
     if len(summary.failed) > SHOWN:

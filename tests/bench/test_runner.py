@@ -237,6 +237,31 @@ def test_a_run_takes_the_place_of_a_failed_one_and_never_a_part_of_it_counts(
     assert removed == [".run-1-old"]
 
 
+def test_the_manifest_says_with_what_each_run_was_made(comparison: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(comparison, out)
+    now = store.read(out).manifest
+    noted = {name: now[name] for name in ("commit", "dirty", "code")}
+    (alone,) = now["made_with"]
+    assert alone == {**noted, "packages": alone["packages"], "runs": 10}
+    assert alone["packages"].items() <= now["packages"].items()
+    assert {"numpy", "ray"} <= alone["packages"].keys()
+    older, renamed, unnoted = [*out.glob("runs/*random*")][:3]
+    said = json.loads((older / store.MADE).read_text())
+    (older / store.MADE).write_text(json.dumps({**said, "commit": "a", "code": "old"}))
+    (renamed / store.MADE).write_text(json.dumps({**said, "commit": "b"}))
+    (unnoted / store.MADE).unlink()
+    summary = small(tmp_path, out=out)
+    assert (summary.done, summary.others) == (0, 2), "another commit with the same code is no other code"
+    made_with = store.read(out).manifest["made_with"]
+    assert made_with[0] == {**alone, "runs": 7}
+    assert {(one["commit"], one["code"], one["runs"]) for one in made_with[1:]} == {
+        ("a", "old", 1),
+        ("b", now["code"], 1),
+        (None, None, 1),
+    }
+
+
 def test_two_runners_do_not_work_in_one_folder(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with (tmp_path / "out" / LOCK).open("w") as file:

@@ -44,6 +44,9 @@ def test_run_tells_what_it_does_and_verify_repeats_it(
     assert done == f"3 runs done, 1 refused, 0 failed: {out}"
     assert cli.main(command) == 0
     assert f"0 runs done, 3 were done before, 1 refused, 0 failed: {out}" in capsys.readouterr().out
+    next((tmp_path / "out").glob("runs/*random*/made.json")).unlink()
+    assert cli.main(command) == 0
+    assert "1 runs were made by other code or packages, or it is unknown by which: --out" in capsys.readouterr().out
     assert cli.main(["bench", "verify", out]) == 0
     assert capsys.readouterr().out == "3 of 3 runs repeat to the bit\n"
 
