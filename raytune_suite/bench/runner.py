@@ -97,7 +97,7 @@ def carry_out(
         at_once = 1 if own_ray else processes or len(os.sched_getaffinity(0))
         watcher.begin(len(plan.runs), len(plan.runs) - len(todo))
         try:
-            _do(todo, out, at_once, ray, watcher, made)
+            _do(todo, out, at_once, ray, watcher=watcher, made=made)
         except KeyboardInterrupt:
             left = sum(store.status(out, run.id) is None for run in plan.runs)
             raise StudyInterrupted(
@@ -115,9 +115,7 @@ def carry_out(
     return Summary(out, found, len(todo) - len(failed), failed, len(refused), others(made_with, made))
 
 
-def _do(
-    todo: list[Run], out: Path, processes: int, ray: str | None, watcher: Watcher, made: dict[str, Any]
-) -> None:
+def _do(todo: list[Run], out: Path, processes: int, ray: str | None, *, watcher: Watcher, made: dict[str, Any]) -> None:
     """Do runs; each is kept as soon as it has ended."""
 
     def begin(run: Run) -> Path:
