@@ -38,11 +38,12 @@ class Climber(Searcher):
 def main() -> None:
     """Three methods on two test functions, five times each: a few seconds, in virtual time."""
     found = rts.compare(
+        # Climber is called with those of space, metric, mode, max_t, time_attr and seed that its __init__ names
         {"climber": Climber, "random": "random", "asha": "asha"},
         ["synthetic/branin", "synthetic/mfh3"],
         budget=20,
         method_seeds="0-4",
-        out="~/ray_results/climber",  # a second call does only what has changed
+        out="~/ray_results/climber",  # a second call does what is new; take another folder if code elsewhere changed
     )
     print("mean regret on the best of each, 0 is perfect:")
     print(found.regret.round(3))

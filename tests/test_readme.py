@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from raytune_suite import cli
+from raytune_suite.bench import protocol
 from raytune_suite.methods import METHODS
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +52,13 @@ def test_its_commands_exist(words: list[str]) -> None:
     else:
         assert words[0] == "raytune-suite"
         cli.parser().parse_args(words[1:])
+
+
+@pytest.mark.parametrize("text", blocks("toml"))
+def test_its_protocols_can_be_used(text: str, tmp_path: Path) -> None:
+    place = tmp_path / "mine.toml"
+    place.write_text(text)
+    assert protocol.read(place).name == "mine"
 
 
 def test_its_table_has_every_method() -> None:
