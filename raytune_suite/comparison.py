@@ -101,7 +101,7 @@ def compare(
         method_args: Arguments of methods, by what the tables call them.
         tuning_seeds: The training seeds that methods may see; by default each workload's.
         test_seeds: Those that judge what they choose; by default each workload's.
-        workers: Trials at once.
+        workers: Trials at once. With the engine "ray" it does not apply to populations, nor to what a function makes.
         engine: "simulated" for virtual time, or "ray".
         out: The folder for the results; what an earlier call has done there is not done again.
         processes: Runs at once on this machine; by default as many as it has CPUs.

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from raytune_suite.bench import store
 from raytune_suite.bench.analysis import BOOTSTRAP
 from raytune_suite.bench.runs import CRASHED, FRACTIONS
-from raytune_suite.data.catalogue import parts
+from raytune_suite.data import digest, folder, parts
 from raytune_suite.spaces import Space
+from raytune_suite.workloads.digits_table import tables_folder
 
 if TYPE_CHECKING:
     from raytune_suite.bench.plan import Plan
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from raytune_suite.workloads import Workload
 
 PACKAGE = "raytune-suite"
+SHIPPED = "table"
+"""The family of the workloads whose tables come with this package."""
+
 CRASHES = (
     "a crashed or diverged training ends its trial and never is the incumbent; an incumbent one of whose test "
     f"trainings fails has a test score of NaN and a normalized regret of {CRASHED:g}, or of its worst test score"
@@ -56,6 +60,7 @@ def manifest(plan: Plan, *, threads: int, made: dict[str, Any], made_with: list[
         "protocol": protocol.describe(),
         "protocol_sha256": protocol.digest,
         "engine": protocol.engine,
+        "unlimited": unlimited(plan),
         "time": "simulated seconds" if protocol.engine == "simulated" else "real seconds",
         "budget_unit": "full trainings: max_t units of resource, on all tuning seeds at once",
         "fractions": list(FRACTIONS),
@@ -66,6 +71,13 @@ def manifest(plan: Plan, *, threads: int, made: dict[str, Any], made_with: list[
         "left_out": dict(plan.missing),
         "runs": len(plan.runs),
     }
+
+
+def unlimited(plan: Plan) -> list[str]:
+    """The methods to which `workers` doesn't apply on Ray: populations, and what a factory made, which sets its own."""
+    if plan.protocol.engine == "simulated":
+        return []
+    return sorted({run.label for run in plan.runs if run.limit() is None})
 
 
 def about(workload: Workload, run: Run) -> dict[str, Any]:
@@ -94,9 +106,21 @@ def about(workload: Workload, run: Run) -> dict[str, Any]:
 
 
 def data(workload: str) -> dict[str, str | None]:
-    """The SHA-256 of each file that its authors publish for a workload, by the file's name in the catalogue."""
+    """The SHA-256 of each file that a workload reads, by its name in the catalogue; of shipped tables, in the package.
+
+    A file whose checksum the catalogue knows was held against it when it was read; of the others it is that of the file
+    that lies there, None if none does.
+    """
     mine = [part for name, part in parts().items() if workload == name or workload.startswith((f"{name}/", f"{name}-"))]
-    return {file.path: file.sha256 for part in mine for file in part.files}
+    found = {file.path: file.sha256 or _digest(folder() / file.path) for part in mine for file in part.files}
+    family, _, name = workload.partition("/")
+    if family == SHIPPED:
+        found[f"tables/{name}.npz"] = _digest(tables_folder() / f"{name}.npz")
+    return found
+
+
+def _digest(place: Path) -> str | None:
+    return digest(place) if place.is_file() else None
 
 
 def versions() -> dict[str, str]:

@@ -4,7 +4,7 @@
     name = "quick"
     method_seeds = "0-4"          # or a list
     budget = 20                   # full trainings that a run may spend
-    workers = 4                   # trials at once, in virtual time; 4 unless told otherwise
+    workers = 4                   # trials at once, in virtual time or on Ray; 4 unless told otherwise
     engine = "simulated"          # or "ray"; "simulated" unless told otherwise
     compute = 2                   # Ray workers that train beside the simulated clock; none unless told otherwise
 

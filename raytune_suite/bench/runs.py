@@ -59,7 +59,7 @@ class Run:
         args: Its arguments.
         seed: The method seed.
         budget: In full trainings.
-        workers: Trials at once.
+        workers: Trials at once; see `limit` for those on Ray.
         tuning_seeds: The training seeds that the method may see.
         test_seeds: Those that judge what it chooses.
         engine: "simulated" or "ray".
@@ -155,6 +155,7 @@ class Run:
             method_args={} if self.factory else self.args,
             num_samples=self._population(method),
             budget=self.budget,
+            max_concurrent=self.limit(),
             seed=self.seed,
             tuning_seeds=self.tuning_seeds,
             test_seeds=(),
@@ -167,6 +168,16 @@ class Run:
     def simulation(self) -> Simulation | None:
         """The simulated clock; None on Ray."""
         return Simulation(workers=self.workers, compute=self.compute) if self.engine == "simulated" else None
+
+    def limit(self) -> int | None:
+        """The most trials at once on Ray.
+
+        None on the simulated clock, which has workers of its own; for a population, whose members would starve; and for
+        what a factory makes, which is wired already.
+        """
+        if self.engine == "simulated" or self.factory is not None:
+            return None
+        return None if issubclass(_scheduler(self.method), PopulationScheduler) else self.workers
 
     def _method(self, problem: Problem) -> str | Method:
         return self.method if self.factory is None else invite(self.label, self.factory, self.args, problem, self.seed)
