@@ -130,6 +130,10 @@ def repeat(results: Results, *, from_file: bool) -> Section:
         blocks.append(
             Prose("The checkout had changes that were not committed: the commit alone may not repeat it.", "warn")
         )
+    versions = results.manifest.get("made_with", [])
+    if len(versions) > 1:
+        made = ", ".join(f"{one['runs']} by {(one['commit'] or 'an unknown one')[:DIGEST]}" for one in versions)
+        blocks.append(Prose(f"The runs were not all made by one commit: {made}. The manifest has more of it.", "warn"))
     return Section("repeat", "How to repeat it", blocks, summarized=True)
 
 

@@ -56,3 +56,10 @@ def test_a_comparison_made_in_python_names_no_protocol_file() -> None:
     section = record.repeat(comparison(), from_file=False)
     assert not any(isinstance(block, Code) for block in section.blocks)
     assert "raytune_suite.compare" in str(section.blocks[0])
+
+
+def test_runs_of_several_commits_are_told() -> None:
+    results = comparison()
+    results.manifest["made_with"] = [{"commit": "a" * 40, "runs": 7}, {"commit": None, "runs": 2}]
+    told = "".join(block.text for block in record.repeat(results, from_file=True).blocks if isinstance(block, Prose))
+    assert "7 by aaaaaaaaaaaa, 2 by an unknown" in told
