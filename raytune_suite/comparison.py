@@ -118,6 +118,12 @@ def compare(
         >>> found = rts.compare(["asha", "random"], ["synthetic/branin"], budget=10)  # doctest: +SKIP
         >>> found.regret  # doctest: +SKIP
     """
+    for word, names in (("methods", methods), ("workloads", workloads)):
+        if isinstance(names, str):
+            raise ArgumentError(f"`{word}` is {names!r}, but must be a list: write [{names!r}]")
+    unnamed = [] if isinstance(methods, Mapping) else [one for one in methods if not isinstance(one, str)]
+    if unnamed:
+        raise ArgumentError(f"`methods` has {unnamed[0]!r}, which needs a label: write {{'mine': ...}}, not a list")
     named: dict[str, Any] = dict(methods) if isinstance(methods, Mapping) else {name: name for name in methods}
     arguments = dict(method_args or {})
     unknown = sorted(set(arguments) - set(named))

@@ -9,6 +9,7 @@ from multiprocessing import connection, forkserver
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raytune_suite.bench import worker
+from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import EXTRAS
 
 if TYPE_CHECKING:
@@ -80,7 +81,12 @@ def on_ray(runs: Sequence[Run], address: str, begin: Callable[[Run], Path]) -> G
 
     ours = not ray.is_initialized()
     if ours:
-        ray.init(address=address, log_to_driver=False)
+        try:
+            ray.init(address=address, log_to_driver=False)
+        except ConnectionError as error:
+            raise ArgumentError(
+                f"there is no Ray cluster at {address!r}: start one with `ray start --head`, or leave `--ray` out"
+            ) from error
     try:
         task: Any = ray.remote(num_cpus=1, max_calls=1, runtime_env={"env_vars": worker.ENVIRONMENT})(worker.remote())
         pending = {task.remote(worker.pickled(run)): run for run in runs}

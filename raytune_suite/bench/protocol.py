@@ -239,7 +239,12 @@ class _Reader:
     def _known(self, key: Key, table: dict[str, Any], words: tuple[str, ...]) -> None:
         for word in table:
             if word not in words:
-                self._fail((*key, word), f"unknown key {word!r}{near(word, words)}")
+                remedy = near(word, words)
+                if not remedy.startswith(": did") and words is OF_METHOD:
+                    remedy = f"; arguments of the method go into args = {{{word} = ...}}"
+                elif words is not OF_WORKLOAD and word in OF_WORKLOAD:
+                    remedy = '; it belongs below [workloads."..."]'
+                self._fail((*key, word), f"unknown key {word!r}{remedy}")
 
     def _text(self, key: Key, word: str, value: Any) -> str:
         if not isinstance(value, str) or not value.strip():

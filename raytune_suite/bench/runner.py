@@ -80,7 +80,10 @@ def carry_out(
         ArgumentError: If another runner is at work in that folder.
         StudyInterrupted: After Ctrl-C; the message says how to go on.
     """
-    (out / store.RUNS).mkdir(parents=True, exist_ok=True)
+    try:
+        (out / store.RUNS).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ArgumentError(f"{str(out)!r} is a file or lies below one: give a folder for the results") from error
     with _lock(out):
         _clean(out)
         made = making()

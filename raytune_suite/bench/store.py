@@ -139,6 +139,10 @@ def read(folder: str | Path) -> Results:
     """
     place = Path(folder).expanduser()
     missing = [name for name in (MANIFEST, *map(_file, TABLES)) if not (place / name).is_file()]
+    if missing and (place / RUNS).is_dir():
+        raise ArgumentError(
+            f"the comparison in {str(place)!r} is not finished: the same `raytune-suite bench run` goes on with it"
+        )
     if missing:
         raise ArgumentError(
             f"there is no comparison in {str(place)!r}: {missing[0]} is missing; `raytune-suite bench run` writes one"

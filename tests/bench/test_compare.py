@@ -156,6 +156,9 @@ class Flaky(Middle):
     ("arguments", "error", "words"),
     [
         ({"methods": []}, ArgumentError, "`methods` or `workloads` is empty"),
+        ({"methods": "asha"}, ArgumentError, r"`methods` is 'asha', but must be a list: write \['asha'\]"),
+        ({"workloads": BRANIN}, ArgumentError, "`workloads` is 'synthetic/branin', but must be a list"),
+        ({"methods": [dict]}, ArgumentError, "which needs a label: write {'mine': ...}"),
         ({"methods": {"x": 3}}, ArgumentError, "`methods` has 'x': 3"),
         ({"methods": {"x": dict}}, ArgumentError, "must make a Ray searcher or a Method"),
         ({"methods": ["ashaa"]}, ArgumentError, "unknown method 'ashaa': did you mean 'asha'"),

@@ -70,6 +70,12 @@ def test_a_workload_may_differ_from_what_holds_for_all(tmp_path: Path) -> None:
         ("[7]", "[]", "mine.toml:14: `method_seeds` is empty"),
         ("workers = 2", "workers = 0", "mine.toml:11: `workers` is 0, but must be an integer of 1 or more"),
         ("workers = 2", "args = {}", "mine.toml:11: unknown key 'args'"),
+        ('method = "random"', "eta = 4", "mine.toml:8: unknown key 'eta'; arguments of the method go into args = {eta"),
+        (
+            'name = "mine"',
+            "test_seeds = [5]",
+            "mine.toml:2: unknown key 'test_seeds'; it belongs below"),
+        ),
         ('method = "random"', "method = 3", "mine.toml:8: `method` is 3, but must be a name"),
         ('method = "random"', "args = 3", "mine.toml:8: `args` is 3, but must be a table"),
         ("[methods.slow]", "[methods.slow", "mine.toml:7: this is no TOML"),

@@ -404,3 +404,12 @@ def test_the_engine_ray_runs_a_protocol_in_real_time(tmp_path: Path) -> None:
     summary = small(tmp_path, text)
     assert (summary.done, summary.failed) == (1, ())
     assert (store.read(tmp_path / "out").results["judged_by"] == "test seeds").all()
+
+
+def test_an_unfinished_comparison_and_a_file_in_its_place_are_told(tmp_path: Path) -> None:
+    (tmp_path / "out" / store.RUNS).mkdir(parents=True)
+    with pytest.raises(ArgumentError, match="is not finished: the same `raytune-suite bench run` goes on"):
+        store.read(tmp_path / "out")
+    (tmp_path / "file").touch()
+    with pytest.raises(ArgumentError, match="is a file or lies below one"):
+        small(tmp_path, out=tmp_path / "file")
