@@ -74,7 +74,7 @@ def test_a_workload_may_differ_from_what_holds_for_all(tmp_path: Path) -> None:
         (
             'name = "mine"',
             "test_seeds = [5]",
-            "mine.toml:2: unknown key 'test_seeds'; it belongs below"),
+            "mine.toml:2: unknown key 'test_seeds'; it belongs below",
         ),
         ('method = "random"', "method = 3", "mine.toml:8: `method` is 3, but must be a name"),
         ('method = "random"', "args = 3", "mine.toml:8: `args` is 3, but must be a table"),
