@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 from contextlib import contextmanager
 from multiprocessing import connection, forkserver
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -58,7 +59,8 @@ def locally(runs: Sequence[Run], processes: int, begin: Callable[[Run], Path]) -
                 run = waiting.pop()
                 folder = begin(run)
                 process = context.Process(target=worker.main, args=(worker.pickled(run), folder), daemon=True)
-                process.start()
+                with _no_script():
+                    process.start()
                 active[process.sentinel] = process, run, folder
             ended = connection.wait([*active], timeout=TICK)
             for sentinel in ended:
@@ -128,3 +130,20 @@ def _environment() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _no_script() -> Iterator[None]:
+    """Keep the process that starts now from running the caller's script again, to find what is defined there.
+
+    It needs nothing of that: a user's own code comes with the run, by value.
+    """
+    script = sys.modules["__main__"]
+    spec, file = script.__spec__, script.__dict__.pop("__file__", None)
+    script.__spec__ = None
+    try:
+        yield
+    finally:
+        script.__spec__ = spec
+        if file is not None:
+            script.__file__ = file

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -189,6 +191,16 @@ def test_runs_of_a_factory_are_known_by_its_file() -> None:
     assert identity(Middle) != identity(halving)
     assert identity(Middle).partition("#")[2] == identity(halving).partition("#")[2]
     assert identity(eval("lambda space: None")) != identity(eval("lambda space: 1"))  # noqa: S307 - as if typed in
+
+
+def test_a_script_without_a_guard_is_run_once(tmp_path: Path) -> None:
+    program = tmp_path / "script.py"
+    program.write_text(
+        "import raytune_suite as rts\nprint('begun')\n"
+        f"print(rts.compare(['random'], ['{BRANIN}'], budget=2, method_seeds='0-1').regret.shape)\n"
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    assert done.stdout.split("\n") == ["begun", "(1, 1)", ""], done.stderr
 
 
 def test_unknown_names_stay_the_packages_own_errors() -> None:

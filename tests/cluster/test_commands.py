@@ -19,7 +19,7 @@ FILES = {name: read(ROOT / "clusters" / f"{name}.yaml")[0] for name in NAMES}
 
 
 def shown(wanted: list[commands.Command]) -> list[str]:
-    return [str(one).replace(f"{ROOT}/", "").replace(sys.executable, "python") for one in wanted]
+    return [str(one).replace(sys.executable, "python").replace(f"{ROOT}/", "") for one in wanted]
 
 
 def test_up() -> None:
