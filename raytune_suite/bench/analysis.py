@@ -87,8 +87,7 @@ def regrets(results: Results, method: str, workloads: tuple[str, ...], fraction:
 
 def block_scores(results: Results, group: Group) -> Array:
     """The score of each method on each workload, of shape (workloads, methods), for the rank tests."""
-    columns = [statistics.iqm(regrets(results, method, group.workloads).T[..., np.newaxis]) for method in group.methods]
-    return np.column_stack(columns)
+    return np.column_stack([statistics.task_iqm(regrets(results, name, group.workloads)) for name in group.methods])
 
 
 def headline(results: Results, group: Group, baseline: str | None, seed: int, repetitions: int) -> pd.DataFrame:
@@ -109,19 +108,22 @@ def headline(results: Results, group: Group, baseline: str | None, seed: int, re
     """
     average = statistics.ranks(block_scores(results, group)).mean(axis=0)
     ended = results.runs[results.runs["workload"].isin(group.workloads) & (results.runs["status"] != DONE)]
+    scored = {method: regrets(results, method, group.workloads) for method in group.methods}
+    resampled = {
+        method: statistics.resample(scores, stream(seed, "bootstrap", method), repetitions)
+        for method, scores in scored.items()
+    }
     rows = {}
     for method, rank in zip(group.methods, average, strict=True):
-        scores = regrets(results, method, group.workloads)
-        samples = statistics.resample(scores, stream(seed, "bootstrap", method), repetitions)
+        scores, samples = scored[method], resampled[method]
         low, high = statistics.interval(statistics.task_mean(samples))
         row = {"mean": float(statistics.task_mean(scores)), "low": float(low), "high": float(high)}
         row |= {"iqm": float(statistics.iqm(scores)), "mean_rank": float(rank)}
         row |= dict.fromkeys(("improvement", "improvement_low", "improvement_high"), np.nan)
         if baseline in group.methods and method != baseline:
-            theirs = regrets(results, baseline, group.workloads)
-            others = statistics.resample(theirs, stream(seed, "bootstrap", baseline), repetitions)
-            low, high = statistics.interval(statistics.probability_of_improvement(samples, others))
-            row["improvement"] = float(statistics.probability_of_improvement(scores, theirs))
+            better = statistics.probability_of_improvement(samples, resampled[baseline])
+            low, high = statistics.interval(better)
+            row["improvement"] = float(statistics.probability_of_improvement(scores, scored[baseline]))
             row |= {"improvement_low": float(low), "improvement_high": float(high)}
         rows[method] = row | {"failures": int((ended["method"] == method).sum())}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method").sort_values("mean", kind="stable")

@@ -74,7 +74,7 @@ def mean_ranks(curves: ArrayLike) -> Array:
     """
     values = np.asarray(curves, dtype=float)
     started = _started(values)
-    by_task = statistics.iqm(np.moveaxis(values, -1, -2)[..., np.newaxis])  # (methods, grid, tasks)
+    by_task = statistics.task_iqm(values)  # (methods, grid, tasks)
     by_task = np.where(started & ~np.isnan(by_task), by_task, np.inf)
     ranked = statistics.ranks(np.moveaxis(by_task, 0, -1))  # (grid, tasks, methods)
     return np.asarray(ranked.mean(axis=1).T)

@@ -77,13 +77,17 @@ def iqm(scores: ArrayLike) -> Array:
     return _mean(pooled, kept, axis=-1)
 
 
+def task_iqm(scores: ArrayLike) -> Array:
+    """The interquartile mean over the runs of each task, shape (..., runs, tasks) to (..., tasks)."""
+    return iqm(np.moveaxis(np.asarray(scores, dtype=float), -1, -2)[..., np.newaxis])
+
+
 def task_mean(scores: ArrayLike) -> Array:
     """The mean over tasks of the interquartile mean over a task's runs, shape (..., runs, tasks) to (...).
 
     In `iqm` a task on which all runs are bad may lie wholly in the quarter that is left out; here each task counts.
     """
-    by_task = np.moveaxis(np.asarray(scores, dtype=float), -1, -2)[..., np.newaxis]
-    return np.asarray(np.mean(iqm(by_task), axis=-1))
+    return np.asarray(np.mean(task_iqm(scores), axis=-1))
 
 
 def draws(present: NDArray[np.bool_], rng: np.random.Generator, repetitions: int) -> NDArray[np.int64]:
