@@ -20,6 +20,8 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "report": ("matplotlib", "jinja2"),
     "surrogates": ("onnxruntime",),
     "rl": ("torch", "gymnasium"),
+    "cluster": ("aiohttp_cors", "boto3"),  # of ray[default] the one that nothing else brings
+    "rehearse": ("aiohttp_cors", "boto3", "moto", "flask"),
 }
 """The modules that each extra of pyproject.toml brings."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.errors import ArgumentError
+from raytune_suite.optional import require_extra
 
 if TYPE_CHECKING:
     from raytune_suite.cluster.capacity import Capacity, Trial
@@ -319,8 +320,15 @@ def cluster(path: Path) -> Document:
 
 
 def run(wanted: list[Command], *, dry: bool) -> int:
-    """Show commands and run them, up to the first that fails; the exit status of the last."""
+    """Show commands and run them, up to the first that fails; the exit status of the last.
+
+    Raises:
+        MissingPackageError: If Ray is installed without what its own commands need.
+    """
     from raytune_suite.cluster import commands
+
+    if not dry and any(command.words[0] == "ray" for command in wanted):
+        require_extra("cluster", "`raytune-suite cluster`")
 
     for command in wanted:
         print(f"$ {command}", file=sys.stdout if dry else sys.stderr, flush=True)
