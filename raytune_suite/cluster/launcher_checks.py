@@ -199,17 +199,23 @@ def clouds(document: Document) -> Iterator[Finding]:
 
 def amazon(document: Document) -> Iterator[Finding]:
     """What a cluster on EC2 opens, and how it rents machines."""
-    where: Where = ("provider",)
     if provider(document) != "aws":
         return
-    if not document.get("provider", "security_group") and not in_node_configs(document, "SecurityGroupIds"):
-        remedy = "write `security_group: {GroupName: ..., IpPermissions: [...]}` with your own address"
-        yield finding(document, "RTS603", where, "without `security_group` Ray opens port 22 to all addresses", remedy)
+    types = document.mapping("available_node_types")
+    for name in types:
+        given = document.mapping("available_node_types", name, "node_config")
+        if not any(key in given for key in ("SecurityGroupIds", "NetworkInterfaces", "LaunchTemplate")):
+            reason = f"{name} gets a security group of Ray's, whose port 22 is open to all addresses"
+            remedy = (
+                "make a group that lets in ssh from your address and all from itself, and write "
+                "`SecurityGroupIds: [sg-...]`; rules of `security_group` are added to Ray's own and close nothing"
+            )
+            yield finding(document, "RTS603", ("available_node_types", name, "node_config"), reason, remedy)
     if not in_node_configs(document, "IamInstanceProfile"):
         remedy = "write `IamInstanceProfile: {Arn: ...}` with a role of yours into the head's node_config"
         reason = "without `IamInstanceProfile` Ray makes a role with all rights to EC2 and S3"
         yield finding(document, "RTS604", ("available_node_types",), reason, remedy)
-    for name in document.mapping("available_node_types"):
+    for name in types:
         place: Where = ("available_node_types", name, "node_config", "InstanceMarketOptions", "MarketType")
         market = document.get(*place)
         if market not in (None, "spot", "capacity-block"):

@@ -23,7 +23,7 @@ def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 def whole(tmp_path: Path) -> str:
     """A file in which nothing is missing."""
     path = tmp_path / "whole.yaml"
-    ours = {"ADDRESS": "10.1.2.3", "IMAGE": "0123456789abcdef0", "FILE-SYSTEM": "fs-01"}
+    ours = {"GROUP": "0123456789abcdef0", "IMAGE": "0123456789abcdef0", "FILE-SYSTEM": "fs-01"}
     text = Path(FILE).read_text()
     for name, value in ours.items():
         text = text.replace(f"YOUR-{name}", value)
@@ -43,7 +43,8 @@ def test_warnings_do_not_fail_unless_strict(whole: str, capsys: pytest.CaptureFi
     assert cli.main(["cluster", "check", whole]) == 0
     assert cli.main(["cluster", "check", whole, "--strict"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith(f"{whole}:42: warning RTS604 without `IamInstanceProfile`")
+    line = Path(whole).read_text().splitlines().index("available_node_types:") + 1
+    assert lines[0].startswith(f"{whole}:{line}: warning RTS604 without `IamInstanceProfile`")
     assert lines[2] == "no errors, 1 warning"
 
 
@@ -135,6 +136,15 @@ def test_a_dry_run_shows_the_commands_and_runs_none(
         f"$ ray exec {whole} 'ray status'",
         f"$ ray down {whole}",
     ]
+
+
+def test_what_ray_lacks_is_told_before_it_is_started(
+    whole: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("raytune_suite.optional.available", lambda extra: extra != "cluster")
+    assert cli.main(["cluster", "down", whole]) == 2
+    assert "pip install 'raytune-suite[cluster]'" in capsys.readouterr().err
+    assert cli.main(["cluster", "down", whole, "--dry-run"]) == 0
 
 
 def test_the_first_command_that_fails_ends_it(

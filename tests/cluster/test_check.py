@@ -118,7 +118,7 @@ AWS = [
     Mistake("local", "RTS601", {"auth.ssh_private_key": None}, "auth"),
     Mistake("azure-gpu", "RTS601", {"auth.ssh_private_key": "~/.ssh/id_rsa"}, "auth"),
     Mistake("aws-gpu", "RTS602", {"auth.ssh_private_key": "~/no/such/key"}),
-    Mistake("aws-gpu", "RTS603", {"provider.security_group": None}, "provider"),
+    Mistake("aws-gpu", "RTS603", {f"{IN_8}.SecurityGroupIds": None}, IN_8),
     Mistake("aws-gpu", "RTS604", {}, "available_node_types"),
     Mistake("local", "RTS605", {"provider.worker_ips.1": "192.168.1.10"}),
     Mistake("local", "RTS605", {"provider.worker_ips.1": "192.168.1.11"}),
@@ -256,11 +256,11 @@ def test_a_key_that_is_given_twice_is_found_on_its_second_line() -> None:
 def test_values_that_only_the_reader_knows_are_named_until_they_are_given() -> None:
     text = (CLUSTERS / "aws-gpu.yaml").read_text()
     assert {found.reason.split()[0] for found in checked(text).missing} == {
-        "YOUR-ADDRESS",
+        "YOUR-GROUP",
         "YOUR-IMAGE",
         "YOUR-FILE-SYSTEM",
     }
-    for name, value in {"ADDRESS": "10.1.2.3", "IMAGE": "0123456789abcdef0", "FILE-SYSTEM": "fs-01"}.items():
+    for name, value in {"GROUP": "0123456789abcdef0", "IMAGE": "0123456789abcdef0", "FILE-SYSTEM": "fs-01"}.items():
         text = text.replace(f"YOUR-{name}", value)
     assert checked(text).missing == []
 

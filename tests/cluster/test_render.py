@@ -42,7 +42,7 @@ AWS = {
     "gpu_1.max_workers": "16",
     "max_workers": "18",
     "available_node_types.head.node_config.ImageId": "ami-0123456789abcdef0",
-    "provider.security_group.IpPermissions.0.IpRanges.0.CidrIp": "10.1.2.3/32",
+    "available_node_types.head.node_config.SecurityGroupIds.0": "sg-0123456789abcdef0",
 }
 
 
