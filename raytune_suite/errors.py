@@ -41,6 +41,10 @@ class DataError(RaytuneSuiteError, RuntimeError):
     """Data that others made are missing, truncated, altered or cannot be fetched; the message says what to do."""
 
 
+class RehearsalError(RaytuneSuiteError, RuntimeError):
+    """A rehearsal of a cluster that cannot be held on this host; the message says what is missing."""
+
+
 class StudyError(RaytuneSuiteError, RuntimeError):
     """A study that could not run to its end; what it had done is on disk, and the message says how to go on."""
 

@@ -1,0 +1,127 @@
+"""`raytune-suite cluster rehearse`: a cluster file brought up in a lab on this host."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raytune_suite.errors import ArgumentError
+from raytune_suite.optional import require_extra
+
+if TYPE_CHECKING:
+    from raytune_suite.cluster.load import Document
+
+REHEARSE = """\
+Bring a cluster file up in a lab on this host, run a study on it, cut the power of a machine on which trials run, and
+tell whether the study survived. Nothing leaves this host, and nothing costs money. About three minutes.
+
+The machines are namespaces of Linux, each with its address, disk and ssh server: those of the file for the provider
+`local`; for `aws` they start as moto, which stands for Amazon's service, is asked for them. The lab has no network and
+no GPU: machines have this environment's packages, pip only checks that these are what it is asked for, network file
+systems are a folder that all share, containers are left out, and GPUs are numbers. Every change to the file is told.
+
+Needed: Linux, root, iproute2, openssh-server, rsync; for `aws` pip install 'raytune-suite[rehearse]'.
+"""
+
+REHEARSE_EXAMPLES = """\
+examples:
+  sudo .venv/bin/raytune-suite cluster rehearse mine.yaml
+  sudo .venv/bin/raytune-suite cluster rehearse mine.yaml examples/tune_digits.py -- --storage-path /shared/studies
+
+The exit status is 0 if all went as it should, 1 if not. Without SCRIPT the study is one whose result is known beforehand.
+"""
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """What `cluster rehearse` can be told."""
+    command.add_argument("script", metavar="SCRIPT", nargs="?", help="the study (default: one of our own)")
+    command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- ARGUMENTS", help="what it is told")
+    command.add_argument(
+        "--shared", default="/shared", metavar="DIR", help="where all machines have a folder in common (default: /shared)"
+    )
+    command.add_argument(
+        "--workers", type=int, default=2, metavar="N", help="of one's own hosts, how many take part (default: 2)"
+    )
+    command.add_argument("--keep", type=Path, metavar="DIR", help="keep logs and studies there")
+    command.set_defaults(command=rehearse)
+
+
+def rehearse(arguments: argparse.Namespace) -> int:
+    """Check a file, enter the lab, and hold the rehearsal there."""
+    from raytune_suite.cluster.lab import machines
+
+    if machines.inside():
+        return within(arguments)
+    document = sound(arguments)
+    machines.check_host()
+    require_extra("cluster", "a rehearsal")
+    if document.get("provider", "type") == "aws":
+        require_extra("rehearse", "a rehearsal of a file for AWS")
+    return machines.enter([sys.executable, "-m", "raytune_suite.cli", *sys.argv[1:]])
+
+
+def sound(arguments: argparse.Namespace) -> Document:
+    """The cluster file, if it can be rehearsed.
+
+    Raises:
+        ArgumentError: If it is wrong, or of another provider.
+    """
+    from raytune_suite.cluster import check as checks
+    from raytune_suite.cluster.nodes import provider
+
+    report = checks.check(arguments.file)
+    wrong = [f"  line {one.line}: {one.code} {one.reason}" for one in report.findings if one.severity == "error"]
+    if wrong:
+        raise ArgumentError("\n".join([f"{str(arguments.file)!r} is not rehearsed, see `cluster check`:", *wrong]))
+    if provider(report.document) not in ("local", "aws"):
+        raise ArgumentError(f"only files for `local` and `aws` can be rehearsed, not {provider(report.document)!r}")
+    if arguments.workers < 1:
+        raise ArgumentError(f"`--workers` is {arguments.workers}, but must be 1 or more")
+    if not arguments.shared.startswith("/"):
+        raise ArgumentError(f"`--shared` is {arguments.shared!r}, but must be a whole path such as /shared")
+    if arguments.keep is not None and arguments.keep.exists():
+        raise ArgumentError(f"`--keep` is {str(arguments.keep)!r}, which is there already: name a new folder")
+    return report.document
+
+
+def within(arguments: argparse.Namespace) -> int:
+    """Hold the rehearsal; the lab ends with this process."""
+    from raytune_suite.cluster.lab.sites import site_of
+    from raytune_suite.cluster.rehearsal import rehearse as hold
+
+    start = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - start:4.0f} s] {text}", flush=True)  # noqa: T201 - this is the command line
+
+    folder = Path(tempfile.mkdtemp(prefix="rehearsal-", dir="/var/tmp"))
+    try:
+        site = site_of(sound(arguments), folder, shared=arguments.shared, workers=arguments.workers)
+        try:
+            for change in site.changes:
+                say(f"changed for the lab: {change}")
+            given = arguments.arguments[1:] if arguments.arguments[:1] == ["--"] else arguments.arguments
+            verdict = hold(site, arguments.script, given, say)
+        finally:
+            site.lab.shut_down()
+    finally:
+        if arguments.keep is not None:
+            keep(folder, arguments.keep)
+        shutil.rmtree(folder, ignore_errors=True)
+    failed = [what for what, passed, _seen in verdict.checks if not passed]
+    say(f"{len(verdict.checks) - len(failed)} of {len(verdict.checks)} as they should be" + "".join(f"; not: {what}" for what in failed))
+    return 0 if verdict.good else 1
+
+
+def keep(folder: Path, place: Path) -> None:
+    """Copy what a rehearsal has left that a person may want to read."""
+    place.mkdir(parents=True)
+    for part in ("logs", "shared"):
+        shutil.copytree(folder / part, place / part)
+    for file in folder.glob("*.yaml"):
+        shutil.copy(file, place)

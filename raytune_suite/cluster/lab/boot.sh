@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# The first process of a machine of the lab, in namespaces of its own: disk, network, account, ssh server. See machine.py.
+#
+# LAB_NAME       the host's name
+# LAB_USER       the account; it is root by another name, so that the folders of this host can be read
+# LAB_ADDRESSES  its addresses; the first is the one by which it introduces itself
+# LAB_FOLDER     hosts, authorized_keys, host_key, profile, stand_ins/, shared/, disks/NAME/
+# LAB_SHARED     where the folder that all machines share is mounted; "" for nowhere
+# LAB_KEEP       folders of this host that the machine needs, one per line
+set -euo pipefail
+
+mount --make-rprivate /
+hostname "$LAB_NAME"
+
+# The disk: this host's files, and above them in memory what the machine writes, which is lost with the power.
+disk=$LAB_FOLDER/disks/$LAB_NAME
+root=$disk/root
+layers=0
+overlay() {  # overlay FOLDER: the machine sees it, and writes to a layer of its own
+  layers=$((layers + 1))
+  mkdir -p "$disk/upper$layers" "$disk/work$layers" "$root/${1#/}"
+  mount -t overlay overlay -o "lowerdir=$1,upperdir=$disk/upper$layers,workdir=$disk/work$layers" "$root/${1#/}"
+}
+mkdir -p "$disk"
+mount -t tmpfs -o size=4g,mode=755 tmpfs "$disk"
+overlay /
+mount -t proc proc "$root/proc"
+mount --rbind /sys "$root/sys"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs -o size=2g,mode=1777 tmpfs "$root/dev/shm"
+for place in run home root; do mount -t tmpfs -o size=2g,mode=755 tmpfs "$root/$place"; done
+for place in tmp var/tmp; do mount -t tmpfs -o size=4g,mode=1777 tmpfs "$root/$place"; done
+while read -r folder; do
+  if [[ -n $folder ]]; then overlay "$folder"; fi
+done <<< "$LAB_KEEP"
+mkdir -p "$root/lab/shared"
+mount --bind "$LAB_FOLDER/shared" "$root/lab/shared"
+if [[ -n $LAB_SHARED ]]; then
+  mkdir -p "$root/${LAB_SHARED#/}"
+  mount --bind "$LAB_FOLDER/shared" "$root/${LAB_SHARED#/}"
+fi
+
+# The account. Names are known from `hosts` alone; nothing leads out of the lab.
+home=/home/$LAB_USER
+if [[ $LAB_USER == root ]]; then home=/root; fi
+mkdir -p "$root$home/.ssh" "$root/run/sshd"
+{
+  echo "$LAB_USER:x:0:0::$home:/bin/bash"
+  grep -Ev "^($LAB_USER|root):" /etc/passwd
+  if [[ $LAB_USER != root ]]; then echo "root:x:0:0:root:/root:/bin/bash"; fi
+} > "$root/lab/passwd"
+cp "$root/lab/passwd" "$root/etc/passwd"
+cp "$LAB_FOLDER/hosts" "$root/etc/hosts"
+: > "$root/lab/resolv.conf"
+mount --bind "$root/lab/resolv.conf" "$root/$(realpath -m --relative-to=/ /etc/resolv.conf)" 2> /dev/null || true
+cp "$LAB_FOLDER/profile" "$root$home/.bash_profile"
+cp "$LAB_FOLDER/profile" "$root$home/.bashrc"
+cp "$LAB_FOLDER/host_key" "$LAB_FOLDER/authorized_keys" "$root/lab/"
+cp -r "$LAB_FOLDER/stand_ins" "$root/lab/stand_ins"
+chmod 600 "$root/lab/host_key" "$root/lab/authorized_keys"
+
+# Whatever address is asked for is looked for on the lab's switch, to which eth0 leads once the lab has plugged it in.
+for _ in $(seq 200); do
+  if ip link show eth0 > /dev/null 2>&1; then break; fi
+  sleep 0.05
+done
+ip link set lo up
+first=${LAB_ADDRESSES%% *}
+for address in $LAB_ADDRESSES; do ip address add "$address/32" dev eth0; done
+ip link set eth0 up
+ip route add default dev eth0 src "$first"
+
+cat > "$root/lab/sshd_config" << END
+Port 22
+HostKey /lab/host_key
+AuthorizedKeysFile /lab/authorized_keys
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+UseDNS no
+StrictModes no
+MaxStartups 100
+MaxSessions 100
+Subsystem sftp internal-sftp
+SetEnv PATH=$LAB_PATH
+PidFile none
+END
+cd /
+# bash stays the first process: it takes in the children of processes that have ended
+chroot "$root" /usr/bin/env -i "PATH=$LAB_PATH" "$(command -v sshd || echo /usr/sbin/sshd)" -D -e -f /lab/sshd_config

@@ -1,0 +1,297 @@
+"""The machines of the lab, and the switch that joins them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import raytune_suite
+from raytune_suite.errors import RehearsalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+INSIDE = "RAYTUNE_SUITE_LAB"
+"""The variable that tells a process that it is in the lab already."""
+
+TOOLS = {
+    "unshare": "util-linux",
+    "ip": "iproute2",
+    "ssh": "openssh-client",
+    "sshd": "openssh-server",
+    "ssh-keygen": "openssh-client",
+    "rsync": "rsync",
+}
+"""The programs of this host that the lab needs, and the Debian packages that bring them."""
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+CLIENT = "10.254.254.254"
+"""The address of the one who uses the cluster: this process."""
+
+BOOT_S = 20.0
+"""Seconds within which a machine's ssh server must answer."""
+
+
+def check_host() -> None:
+    """Refuse a host on which there can be no lab.
+
+    Raises:
+        RehearsalError: Saying what is missing.
+    """
+    if sys.platform != "linux":
+        raise RehearsalError("a rehearsal needs Linux, whose namespaces are its machines: use a virtual machine")
+    missing = sorted({package for tool, package in TOOLS.items() if not find_tool(tool)})
+    if missing:
+        raise RehearsalError(f"a rehearsal needs more programs: apt-get install {' '.join(missing)}")
+    if os.geteuid() != 0:
+        me = shlex.join([sys.executable, "-m", "raytune_suite.cli", *sys.argv[1:]])
+        raise RehearsalError(f"a rehearsal makes namespaces, for which it must be root: sudo {me}")
+
+
+def find_tool(name: str) -> str | None:
+    """Where a program is; many accounts do not have /usr/sbin on their path."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{PATH}")
+
+
+def enter(words: Sequence[str]) -> int:
+    """Run a command in namespaces of its own, which end with it whatever happens; its exit status.
+
+    Within, it is `inside`: it can plug cables and mount folders that nobody else sees.
+    """
+    wrapped = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", *words]
+    process = subprocess.Popen(wrapped, env={**os.environ, INSIDE: "1"})  # noqa: S603 - our own words
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # the one within has had it too, and puts things in order
+            continue
+        except BaseException:
+            process.kill()
+            raise
+
+
+def inside() -> bool:
+    """Whether this process is in the lab."""
+    return os.environ.get(INSIDE) == "1"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine that is on.
+
+    Attributes:
+        name: Its host name.
+        addresses: Its addresses; the first is the one by which it introduces itself.
+        process: The process that holds its namespaces.
+        cable: The switch's end of its cable.
+    """
+
+    name: str
+    addresses: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+    cable: str
+
+
+class Lab:
+    """A switch, the machines on it, and a folder that they share.
+
+    Args:
+        folder: What the lab needs lies here: `shared` (the shared folder), `key` (which opens every machine), `logs`.
+        user: The account on each machine.
+        shared: Where machines have the shared folder, "" for nowhere.
+        names: Host names by address, beyond those of the machines.
+    """
+
+    def __init__(self, folder: Path, *, user: str, shared: str, names: Mapping[str, str]) -> None:
+        self.folder, self.user, self._shared = folder, user, shared
+        self._names = dict(names)
+        self._machines: dict[str, Machine] = {}
+        self._cables = 0
+        for part in ("shared", "logs", "disks", "ssh", "tmp", "stand_ins/python/pip"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        for key in ("key", "host_key"):
+            _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key))
+        self.admit((folder / "key.pub").read_text(encoding="utf-8"))
+        self._lay_out_stand_ins()
+        self._plug_in_client()
+
+    @property
+    def key(self) -> Path:
+        """The private key that opens every machine."""
+        return self.folder / "key"
+
+    @property
+    def shared(self) -> Path:
+        """The shared folder, as this process sees it."""
+        return self.folder / "shared"
+
+    @property
+    def machines(self) -> list[Machine]:
+        """Those that are on."""
+        return list(self._machines.values())
+
+    def admit(self, public_key: str) -> None:
+        """Let machines that are switched on from now on be opened by this key too."""
+        with (self.folder / "authorized_keys").open("a", encoding="utf-8") as file:
+            file.write(public_key.strip() + "\n")
+
+    def switch_on(self, name: str, addresses: Sequence[str], environment: Mapping[str, str]) -> Machine:
+        """Switch a machine on, with an empty disk, and wait until it can be logged in to.
+
+        Args:
+            name: Its host name.
+            addresses: Its addresses.
+            environment: What each of its logins finds in its environment.
+
+        Raises:
+            RehearsalError: If it does not come up.
+        """
+        self._names |= dict.fromkeys(addresses, name)
+        lines = ["127.0.0.1 localhost", *(f"{address} {name}" for address, name in self._names.items())]
+        (self.folder / "hosts").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path = f"/lab/stand_ins:{Path(sys.executable).parent}:{PATH}"
+        exports = {**environment, "PATH": path, "PYTHONPATH": "/lab/stand_ins/python"}
+        profile = "".join(f"export {key}={shlex.quote(value)}\n" for key, value in exports.items())
+        (self.folder / "profile").write_text(profile, encoding="utf-8")
+        variables = {
+            "LAB_NAME": name,
+            "LAB_USER": self.user,
+            "LAB_ADDRESSES": " ".join(addresses),
+            "LAB_FOLDER": str(self.folder),
+            "LAB_SHARED": self._shared,
+            "LAB_KEEP": "\n".join(kept_folders()),
+            "LAB_PATH": path,
+            "PATH": PATH,
+        }
+        namespaces = ["--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
+        script = str(resources.files("raytune_suite.cluster.lab") / "boot.sh")
+        with (self.folder / "logs" / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own words
+                ["unshare", *namespaces, "bash", script],  # noqa: S607 - where it is differs
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._cables += 1
+        machine = Machine(name, tuple(addresses), process, f"cable{self._cables}")
+        self._machines[name] = machine
+        self._plug_in(machine)
+        self._wait_for_ssh(machine)
+        return machine
+
+    def cut_power(self, name: str) -> None:
+        """Switch a machine off as a power cut does: nobody is told, and its disk is lost."""
+        machine = self._machines.pop(name)
+        _run("ip", "link", "delete", machine.cable, check=False)  # first the cable, so that no connection is closed
+        machine.process.send_signal(signal.SIGKILL)
+        machine.process.wait()
+
+    def shut_down(self) -> None:
+        """Switch everything off."""
+        for name in list(self._machines):
+            self.cut_power(name)
+
+    def ssh(self, machine: Machine, command: str) -> list[str]:
+        """The words that run a command of a machine's shell over ssh."""
+        options = ["-i", str(self.key), "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR"]
+        target = f"{self.user}@{machine.addresses[0]}"
+        return ["ssh", *options, "-o", "UserKnownHostsFile=/dev/null", target, shlex.join(["bash", "-lc", command])]
+
+    def _lay_out_stand_ins(self) -> None:
+        here = resources.files("raytune_suite.cluster.lab")
+        for name, source in (
+            *((name, "apt-get") for name in ("apt-get", "apt", "yum", "dnf")),
+            *((name, "pip") for name in ("pip", "pip3")),
+            *((name, name) for name in ("sudo", "mount")),
+        ):
+            place = self.folder / "stand_ins" / name
+            place.write_text((here / "stand_ins" / source).read_text(encoding="utf-8"), encoding="utf-8")
+            place.chmod(0o755)
+        pip = (here / "pip.py").read_text(encoding="utf-8")
+        (self.folder / "stand_ins/python/pip/__init__.py").touch()
+        (self.folder / "stand_ins/python/pip/__main__.py").write_text(pip, encoding="utf-8")
+
+    def _plug_in_client(self) -> None:
+        """Give this process an address on the switch, and hide what it must neither see nor alter on its host."""
+        _run("ip", "link", "set", "lo", "up")
+        _run("ip", "link", "add", "switch", "type", "bridge")
+        _run("ip", "address", "add", f"{CLIENT}/32", "dev", "switch")
+        _run("ip", "link", "set", "switch", "up")
+        _run("ip", "route", "add", "default", "dev", "switch", "src", CLIENT)
+        ssh = Path("~/.ssh").expanduser()
+        ssh.mkdir(mode=0o700, exist_ok=True)
+        (self.folder / "ssh").chmod(0o700)
+        _run("mount", "--bind", str(self.folder / "ssh"), str(ssh))  # its own keys, and no host is remembered
+        for place in ("/tmp/ray",):  # noqa: S108 - Ray's own
+            Path(place).mkdir(exist_ok=True)
+            _run("mount", "-t", "tmpfs", "tmpfs", place)
+        os.environ["TMPDIR"] = str(self.folder / "tmp")
+        hosts = self.folder / "client_hosts"
+        lines = ["127.0.0.1 localhost", *(f"{address} {name}" for address, name in self._names.items())]
+        hosts.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        _run("mount", "--bind", str(hosts), "/etc/hosts")
+        (self.folder / "resolv.conf").touch()
+        _run("mount", "--bind", str(self.folder / "resolv.conf"), str(Path("/etc/resolv.conf").resolve()), check=False)
+
+    def _plug_in(self, machine: Machine) -> None:
+        """Lay a cable between the switch and a machine whose namespaces are being made."""
+        pid, ours = machine.process.pid, Path("/proc/self/ns/net").readlink()
+        end = time.monotonic() + BOOT_S
+        with contextlib.suppress(FileNotFoundError):
+            while Path(f"/proc/{pid}/ns/net").readlink() == ours:
+                if time.monotonic() > end:
+                    self._fail(machine)
+                time.sleep(0.01)
+        peer = f"{machine.cable}m"
+        number = hashlib.sha256(machine.addresses[0].encode()).digest()
+        hardware = ":".join(["02", *(f"{byte:02x}" for byte in number[:5])])  # the same card when it comes back
+        _run("ip", "link", "add", machine.cable, "type", "veth", "peer", "name", peer, "address", hardware)
+        _run("ip", "link", "set", machine.cable, "master", "switch", "up")
+        _run("ip", "link", "set", peer, "netns", str(pid), "name", "eth0")
+
+    def _wait_for_ssh(self, machine: Machine) -> None:
+        end = time.monotonic() + BOOT_S
+        while time.monotonic() < end and machine.process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection((machine.addresses[0], 22), timeout=1):
+                return
+            time.sleep(0.05)
+        self._fail(machine)
+
+    def _fail(self, machine: Machine) -> NoReturn:
+        log = (self.folder / "logs" / f"{machine.name}.log").read_text(encoding="utf-8", errors="replace")
+        raise RehearsalError(f"the lab's machine {machine.name!r} does not come up:\n{log[-2000:]}")
+
+
+def kept_folders() -> list[str]:
+    """The folders that hold this environment: Python, its packages, this package; none of them within another."""
+    package = Path(raytune_suite.__file__).resolve().parents[1]
+    wanted = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), package}
+    outer = {one for one in wanted if not any(other != one and other in one.parents for other in wanted)}
+    mounts = {one for one in wanted - outer if os.stat(one).st_dev != os.stat(one.parent).st_dev}  # noqa: PTH116 - as short
+    return [str(one) for one in sorted(outer | mounts) if str(one) not in ("/", "/usr")]
+
+
+def _run(*words: str, check: bool = True) -> None:
+    """Run one of the programs that make the lab.
+
+    Raises:
+        RehearsalError: If it fails.
+    """
+    done = subprocess.run([find_tool(words[0]) or words[0], *words[1:]], capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    if check and done.returncode != 0:
+        raise RehearsalError(f"the lab cannot be made: `{shlex.join(words)}`: {done.stderr.strip()}")

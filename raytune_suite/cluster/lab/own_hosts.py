@@ -1,0 +1,112 @@
+"""Machines of one's own in the lab: the provider `local`."""
+
+from __future__ import annotations
+
+import copy
+import ipaddress
+import subprocess
+from typing import TYPE_CHECKING
+
+from raytune_suite.cluster.lab.machines import Lab
+from raytune_suite.cluster.lab.site import OBJECT_STORE, resources_of, study_arguments, without_docker, write
+from raytune_suite.cluster.nodes import flag
+from raytune_suite.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from raytune_suite.cluster.load import Document
+
+CPUS, GPUS = 2, 1
+"""What a worker offers in the lab, where its start command says nothing."""
+
+
+class OwnHosts:
+    """The machines of the provider `local`, with the addresses of the file.
+
+    Args:
+        document: The cluster file.
+        folder: The lab's folder.
+        shared: Where all machines have the shared folder.
+        workers: How many of the file's workers take part at most.
+    """
+
+    def __init__(self, document: Document, folder: Path, *, shared: str, workers: int) -> None:
+        data = copy.deepcopy(document.data)
+        self.changes: list[str] = []
+        if "coordinator_address" in data["provider"]:
+            raise ArgumentError("a file with a coordinator_address cannot be rehearsed: name head_ip and worker_ips")
+        hosts = [data["provider"]["head_ip"], *data["provider"]["worker_ips"]]
+        if len(hosts) - 1 > workers:
+            hosts = hosts[: workers + 1]
+            data["provider"]["worker_ips"] = hosts[1:]
+            self.changes.append(f"provider.worker_ips: the first {workers} alone take part")
+        for key in ("min_workers", "max_workers"):
+            if key in data:
+                data[key] = min(data[key], len(hosts) - 1)
+        self.least = data.get("min_workers", 0) or len(hosts) - 1
+        self._addresses = addresses_of(hosts)
+        outside = data["provider"].get("external_head_ip")
+        names = {address: host for host, address in self._addresses.items() if host != address}
+        user = data["auth"]["ssh_user"]
+        self.lab = Lab(folder, user=user, shared=shared, names=names)
+        data["auth"]["ssh_private_key"] = str(self.lab.key)
+        self.changes.append("auth.ssh_private_key: the lab's own key")
+        without_docker(data, self.changes)
+        self.file = write(data, folder, document)
+        self.environment: dict[str, str] = {}
+        self._shared = shared
+        offered = {"object_store_memory": OBJECT_STORE}
+        head_addresses = [self._addresses[hosts[0]], *([outside] if outside else [])]
+        self.head = self.lab.switch_on("head", head_addresses, resources_of(offered))
+        start = list(document.strings("worker_start_ray_commands"))
+        self._gpus = float(flag(start, "--num-gpus") or GPUS)
+        self._worker = resources_of(
+            {
+                **offered,
+                **({} if flag(start, "--num-cpus") else {"CPU": CPUS}),
+                **({} if flag(start, "--num-gpus") else {"GPU": GPUS}),
+            }
+        )
+        for number, host in enumerate(hosts[1:], start=1):
+            self.lab.switch_on(f"worker{number}", [self._addresses[host]], self._worker)
+
+    def lose(self, address: str) -> None:
+        """Cut a machine's power."""
+        self.lab.cut_power(self._name(address))
+
+    def replace(self, address: str) -> None:
+        """Switch it on again, with an empty disk."""
+        number = list(self._addresses.values()).index(address)
+        self.lab.switch_on(f"worker{number}", [address], self._worker)
+
+    def left(self) -> list[str]:
+        """The machines on which Ray still runs."""
+        return [
+            f"Ray runs on {machine.name}"
+            for machine in self.lab.machines
+            if subprocess.run(self.lab.ssh(machine, "pgrep raylet"), capture_output=True, check=False).returncode == 0  # noqa: S603 - our own words
+        ]
+
+    def study_arguments(self, trials: int, steps: int, seconds: float) -> list[str]:
+        """The arguments of our own study."""
+        return study_arguments(self._shared, min(1.0, self._gpus), trials, steps, seconds)
+
+    def _name(self, address: str) -> str:
+        return next(machine.name for machine in self.lab.machines if address in machine.addresses)
+
+
+def addresses_of(hosts: list[str]) -> dict[str, str]:
+    """The address of each host; one that is named gets one.
+
+    Example:
+        >>> addresses_of(["10.0.0.1", "worker.lan"])
+        {'10.0.0.1': '10.0.0.1', 'worker.lan': '10.253.0.1'}
+    """
+    found = {}
+    for number, host in enumerate(hosts):
+        try:
+            found[host] = str(ipaddress.ip_address(host))
+        except ValueError:
+            found[host] = f"10.253.0.{number}"
+    return found

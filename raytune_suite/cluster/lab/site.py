@@ -1,0 +1,64 @@
+"""What a cluster file becomes in the lab: machines, and a copy of the file that fits them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+import yaml  # type: ignore[import-untyped] # it has no types of its own
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from raytune_suite.cluster.lab.machines import Lab, Machine
+    from raytune_suite.cluster.load import Document
+
+OBJECT_STORE = 100_000_000
+"""Bytes of each machine's object store: all machines share this host's memory."""
+
+class Site(Protocol):
+    """A cluster file in the lab."""
+
+    lab: Lab
+    file: Path
+    environment: dict[str, str]
+    changes: list[str]
+    head: Machine
+    least: int
+
+    def lose(self, address: str) -> None:
+        """Cut a machine's power."""
+
+    def replace(self, address: str) -> None:
+        """Do what happens after a machine was lost, if anything."""
+
+    def left(self) -> list[str]:
+        """What still runs after the cluster was stopped."""
+
+    def study_arguments(self, trials: int, steps: int, seconds: float) -> list[str]:
+        """The arguments of our own study."""
+
+
+def resources_of(offered: Mapping[str, float]) -> dict[str, str]:
+    """The environment in which `ray start` offers these resources, whatever the machine has."""
+    return {"RAY_OVERRIDE_RESOURCES": json.dumps(offered), "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+def without_docker(data: dict[str, Any], changes: list[str]) -> None:
+    """Leave containers out of a cluster file."""
+    if data.pop("docker", None):
+        changes.append("docker: left out, the commands of the container run on the machine itself")
+
+
+def study_arguments(shared: str, gpus: float, trials: int, steps: int, seconds: float) -> list[str]:
+    """The command line of our own study."""
+    size = ["--trials", str(trials), "--steps", str(steps), "--seconds", str(seconds)]
+    return ["--storage-path", f"{shared}/studies", "--gpus", str(gpus), *size]
+
+
+def write(data: dict[str, Any], folder: Path, document: Document) -> Path:
+    """Write the copy of a cluster file."""
+    place = folder / document.path.name
+    place.write_text(yaml.safe_dump(data, sort_keys=False, width=1000), encoding="utf-8")
+    return place
