@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster import command_checks, kuberay_checks, launcher_checks, load, node_checks
 from raytune_suite.cluster.capacity import Capacity, Trial, capacity, check_study
-from raytune_suite.cluster.nodes import as_count, cluster_of, is_kuberay, pools, provider
+from raytune_suite.cluster.nodes import as_count, cluster_of, is_kuberay, is_plain_manifest, pools, provider
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +52,9 @@ def check(path: Path, trial: Trial | None = None) -> Report:
 
 def check_document(document: Document, trial: Trial | None = None) -> Report:
     """Check what has been read already."""
+    if is_plain_manifest(document):  # what a cluster needs besides: nothing of it is ours to judge
+        found = [*launcher_checks.repeated_keys(document), *launcher_checks.missing_values(document)]
+        return Report(document, sorted(found), None)
     found = list(one_by_one(document, trial))
     size = None
     unsound = any(one.code == "RTS101" for one in found)

@@ -7,9 +7,10 @@ import shlex
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.nodes import is_kuberay, provider
+from raytune_suite.cluster.nodes import is_kuberay, is_plain_manifest, provider
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def is_pretended(document: Document) -> bool:
 def up(document: Document, *, yes: bool = False) -> list[Command]:
     """Start a cluster."""
     file = str(document.path)
-    if is_kuberay(document):
+    if is_kuberay(document) or is_plain_manifest(document):
         return [Command(("kubectl", "apply", "-f", file))]
     if is_pretended(document):
         start = ("ray", "start", "--head", "--num-cpus=0", f"--autoscaling-config={file}")
@@ -136,7 +137,10 @@ def run(command: Command) -> int:
     Raises:
         ArgumentError: If there is no such program.
     """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # the `ray` of this Python
     try:
-        return subprocess.run(command.words, env={**os.environ, **command.environment}, check=False).returncode  # noqa: S603 - shown before it runs
+        return subprocess.run(  # noqa: S603 - shown before it runs
+            command.words, env={**os.environ, **command.environment, "PATH": path}, check=False
+        ).returncode
     except FileNotFoundError:
         raise ArgumentError(f"{command.words[0]!r} is not installed: it is needed to run `{command}`") from None

@@ -70,6 +70,12 @@ def is_kuberay(document: Document) -> bool:
     return str(document.get("apiVersion", default="")).startswith("ray.io/") and document.get("kind") in KUBERAY
 
 
+def is_plain_manifest(document: Document) -> bool:
+    """Whether a document is a manifest that says nothing of Ray, such as a volume's."""
+    version = str(document.get("apiVersion", default=""))
+    return bool(version) and not version.startswith("ray.io/")
+
+
 def cluster_of(documents: list[Document]) -> Document:
     """The document that describes a cluster: KubeRay's of several manifests, the first otherwise."""
     return next(filter(is_kuberay, documents), documents[0])

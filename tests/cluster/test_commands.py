@@ -14,7 +14,7 @@ from raytune_suite.cluster.load import read
 from raytune_suite.errors import ArgumentError
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("aws-gpu", "local", "laptop", "kuberay/raycluster", "kuberay/rayjob")
+NAMES = ("aws-gpu", "local", "laptop", "kuberay/raycluster", "kuberay/rayjob", "kuberay/base")
 FILES = {name: read(ROOT / "clusters" / f"{name}.yaml")[0] for name in NAMES}
 
 
@@ -31,6 +31,7 @@ def test_up() -> None:
         f"RAY_FAKE_CLUSTER=1 RAY_AUTH_MODE=token {head}",
     ]
     assert shown(commands.up(FILES["kuberay/rayjob"])) == ["kubectl apply -f clusters/kuberay/rayjob.yaml"]
+    assert shown(commands.up(FILES["kuberay/base"])) == ["kubectl apply -f clusters/kuberay/base.yaml"]
 
 
 def test_down_stops_the_workers_of_your_own_hosts_too() -> None:

@@ -46,6 +46,43 @@ AWS = {
 }
 
 
+HEAD = "available_node_types.head.node_config"
+FILLED = {
+    "aws-gpu": {
+        "storage": "fs-01.efs.us-east-1.amazonaws.com:/",
+        f"{HEAD}.ImageId": "ami-0123456789abcdef0",
+        f"{HEAD}.SecurityGroupIds.0": "sg-0123456789abcdef0",
+    },
+    "gcp-gpu": {
+        "storage": "10.0.0.2:/share",
+        "provider.project_id": "mine",
+        f"{HEAD}.disks.0.initializeParams.sourceImage": "projects/mine/global/images/with-driver",
+    },
+    "azure-gpu": {
+        "storage": "mine.file.core.windows.net:/mine/studies",
+        "provider.subscription_id": "00000000-0000-0000-0000-000000000000",
+        f"{HEAD}.azure_arm_parameters.imageVersion": "22.04.2025061901",
+    },
+    "kuberay/base": {"spec.storageClassName": "efs-sc"},
+    "kuberay/raycluster": {"image": "registry.example.com/mine:2.60.0-py311-gpu"},
+}
+FILLED |= {"aws-gpu-spot": FILLED["aws-gpu"], "kuberay/rayjob": FILLED["kuberay/raycluster"]}
+"""All that a newcomer must say."""
+
+
+@pytest.mark.parametrize("path", sorted(CLUSTERS.rglob("*.yaml")), ids=lambda path: str(path.stem))
+def test_every_value_that_is_missing_can_be_set_as_the_readme_says(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    name = str(path.relative_to(CLUSTERS).with_suffix(""))
+    settings = FILLED.get(name, {})
+    text = render(template(name), assignments([f"{key}={value}" for key, value in settings.items()], None))
+    report = check_document(cluster_of(parse(text, path)))
+    assert (report.errors, report.missing) == (0, [])
+    assert "YOUR-" not in COMMENT.sub("", text)
+    readme = (CLUSTERS / "README.md").read_text()
+    assert [key for key in settings if key not in readme] == []
+
+
 def test_all_settings_of_a_cloud_and_no_other_line_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     before = template("aws-gpu")
