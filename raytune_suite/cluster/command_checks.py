@@ -114,7 +114,7 @@ def setup(document: Document) -> Iterator[Finding]:
             )
     for name in document.mapping("available_node_types") if provider(document) == "aws" else ():
         where: Where = ("available_node_types", name, "node_config", "ImageId")
-        if str(document.get(*where, default="latest_dlami")).lower() == "latest_dlami":
+        if str(document.get(*where, default="")).lower() in ("", "latest_dlami"):  # as Ray looks
             reason = f"{name} gets Ray's default image, Ubuntu 18.04 of 2022, whose driver is too old for CUDA 12"
             yield finding(document, "RTS308", where, reason, "name an image: see the comment in clusters/aws-gpu.yaml")
 

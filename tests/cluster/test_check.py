@@ -105,6 +105,7 @@ AWS = [
     Mistake("aws-gpu", "RTS307", {"file_mounts.~/data": "/does/not/exist"}),
     Mistake("aws-gpu", "RTS308", {f"{IN_8}.ImageId": None}),
     Mistake("aws-gpu", "RTS308", {f"{IN_1}.ImageId": "latest_dlami"}),
+    Mistake("aws-gpu", "RTS308", {f"{IN_1}.ImageId": ""}),
     Mistake("aws-gpu", "RTS309", {"docker.image": "rayproject/ray:2.60.0-py310-gpu"}),
     Mistake("aws-gpu", "RTS309", {"docker.image": "rayproject/ray:2.60.0-gpu"}),
     Mistake("aws-gpu", "RTS401", {START: ["ray stop", "ray start --head --num-cpus=0"]}),
