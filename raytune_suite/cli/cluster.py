@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cli import rehearsing
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 
@@ -102,6 +103,9 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--fetch", nargs=2, metavar=("THERE", "HERE"), help="copy from the head afterwards")
     command.set_defaults(command=submit)
+    rehearsing.add_arguments(
+        with_file(parts, "rehearse", "try it in a lab", rehearsing.REHEARSE, rehearsing.REHEARSE_EXAMPLES)
+    )
     for name in ("up", "down", "status", "submit"):
         parts.choices[name].add_argument("--dry-run", action="store_true", help="show the commands, run none")
 

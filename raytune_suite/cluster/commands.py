@@ -74,7 +74,7 @@ def down(document: Document, *, yes: bool = False) -> list[Command]:
         identity = ("-i", os.path.expanduser(str(key))) if key else ()  # noqa: PTH111 - shown as it is typed
         for host in document.entries("provider", "worker_ips"):  # `ray down` stops the head alone
             target = f"{document.get('auth', 'ssh_user')}@{host}"
-            commands.append(Command(("ssh", *identity, *SSH_OPTIONS, target, "bash -lc 'ray stop'")))
+            commands.append(Command(("ssh", *identity, *SSH_OPTIONS, target, "bash -lc 'ray stop --force'")))
     return commands
 
 
