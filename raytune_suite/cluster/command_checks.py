@@ -102,8 +102,8 @@ def setup(document: Document) -> Iterator[Finding]:
         default = "" if provider(document) == "local" or document.get("setup_commands") else ": Ray then adds a nightly"
         reason = f"no set-up command installs `ray==...`{default}"
         yield finding(document, "RTS305", ("setup_commands",), reason, f"write `pip install 'ray[default]=={here}'`")
-    text = " ".join(text for *_, text in commands)
-    if not re.search(r"raytune[-_]suite", text):
+    everywhere = " ".join(text for key, _, text in commands if key != "head_setup_commands")
+    if not re.search(r"raytune[-_]suite", everywhere):
         remedy = "copy the checkout by file_mounts, and `pip install` it in setup_commands, as clusters/*.yaml do"
         yield finding(document, "RTS306", ("setup_commands",), "no command installs raytune-suite on the nodes", remedy)
     for target, source in document.mapping("file_mounts").items():
