@@ -13,6 +13,7 @@ import pandas as pd
 from raytune_suite import engines
 from raytune_suite.engines import Simulation, check_engine
 from raytune_suite.errors import ArgumentError, StudyInterrupted
+from raytune_suite.execution import ray_backend
 from raytune_suite.execution.budget import StudyStopper
 from raytune_suite.execution.progress import Progress
 from raytune_suite.execution.ray_backend import Settings
@@ -103,7 +104,7 @@ def tune(
         progress: Whether to show a line about the study as it runs; by default on a terminal only.
 
     Raises:
-        ArgumentError: If an argument cannot be used; nothing was started.
+        ArgumentError: If an argument cannot be used, or the cluster can never do it; nothing was started.
         UnknownNameError: If the method, an argument of it or the workload is unknown; nothing was started.
         SpaceError: If the space is malformed or the method cannot serve it; nothing was started.
         MissingPackageError: If the method or the workload needs a package that is missing; nothing was started.
@@ -129,6 +130,8 @@ def tune(
         if resume:
             raise ArgumentError("a simulated study is not resumed: run it again, the same seeds give the same study")
     name = check_name(problem, wired.name, storage, name, resume=resume)
+    if simulation is None:
+        ray_backend.check_cluster(storage, resources)
     path = f"{storage}/{name}"
     settings = settings or Settings()
     manifest = {
@@ -304,3 +307,7 @@ def _check_resources(resources: Mapping[str, float] | None) -> None:
         number = as_number(amount)
         if number is None or not 0 <= number < math.inf or (name.lower() == "cpu" and number == 0):
             raise ArgumentError(f"`resources` has {name}={amount!r}, but must have a positive number there")
+        if name.lower() == "gpu" and number > 1 and number != int(number):
+            raise ArgumentError(
+                f"`resources` has {name}={amount!r}, but a trial has a part of one GPU, such as 0.5, or whole ones"
+            )

@@ -57,7 +57,7 @@ class Progress(Callback):
 
 
 def line(log: StudyLog, title: str) -> str:
-    """Counts of the trials, the incumbent, what was spent, and the time."""
+    """Counts of the trials, the incumbent, what was spent, the time, and for what trials wait."""
     running = sum(record.status == Trial.RUNNING for record in log.trials)
     counts = {
         "running": running,
@@ -73,6 +73,5 @@ def line(log: StudyLog, title: str) -> str:
         best = f"best {log.metric} {last.value:.4g} (trial {last.trial} at {last.resource:g})"
     unit = "iterations" if log.time_attr == "training_iteration" else log.time_attr
     elapsed = dt.timedelta(seconds=round(log.elapsed))
-    return (
-        f"{title}: {len(log.trials)} trials{f' ({shown})' if shown else ''} · {best} · {log.spent:g} {unit} · {elapsed}"
-    )
+    told = f"{len(log.trials)} trials{f' ({shown})' if shown else ''} · {best} · {log.spent:g} {unit} · {elapsed}"
+    return f"{title}: {told}{f' · {log.waiting}' if log.waiting else ''}"

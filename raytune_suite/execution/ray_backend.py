@@ -20,13 +20,21 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray import tune
 from ray._private import services
+from ray.exceptions import RayActorError
 from ray.train._internal.storage import get_fs_and_path
 from ray.tune import Callback
 from ray.tune.execution import class_cache
+from ray.tune.execution.tune_controller import TuneController
 
 from raytune_suite.errors import ArgumentError, StudyError
+from raytune_suite.execution import cluster_view
+from raytune_suite.execution.cluster_watch import ClusterWatch
 from raytune_suite.execution.decision_log import DecisionLog
+from raytune_suite.execution.progress import Progress
+from raytune_suite.execution.storage_probe import check_shared
+from raytune_suite.execution.study_log import StudyLog
 from raytune_suite.schedulers import StudySearcher
+from raytune_suite.schedulers.population import PopulationScheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,7 +61,8 @@ class Settings:
         loggers: Whether Ray's CSV, JSON and TensorBoard loggers write each result.
         snapshot_s: Seconds between two snapshots of the study's state, from which a killed study is resumed. At least
             this, and never more than a twentieth of the time is spent on them.
-        max_failures: How often a trial that crashes is tried again from its last checkpoint; -1 for ever.
+        max_failures: How often a trial that crashes is tried again from its last checkpoint; -1 for ever. One whose
+            machine was lost goes on elsewhere without being counted.
         keep_checkpoints: How many checkpoints of a trial are kept; None for all.
     """
 
@@ -105,6 +114,28 @@ def connect() -> None:
         ray.init(include_dashboard=False, _system_config={"preload_python_modules": ["ray.tune"]}, **options)
 
 
+def check_cluster(storage_path: str, resources: Mapping[str, float] | None) -> None:
+    """Refuse what this cluster can never do. On one machine that takes a millisecond.
+
+    Raises:
+        ArgumentError: If no machine has the resources of a trial, and nothing would start one that has. If there are
+            several machines, and one does not see the local folder `storage_path`.
+    """
+    connect()
+    machines = cluster_view.machines()
+    asked = cluster_view.bundle(resources or {})
+    if not cluster_view.can_place((asked,), machines.values()) and _autoscaler() is None:
+        raise ArgumentError(
+            f"`resources` asks for {cluster_view.words(asked)} in each trial, which no machine can give: "
+            f"{cluster_view.inventory(machines.values())}, and no autoscaler that starts others"
+        )
+    folder = local_folder(storage_path)
+    if folder is not None and len(machines) > 1:
+        trouble = check_shared(folder, machines.values())
+        if trouble:
+            raise ArgumentError(trouble)
+
+
 def allows_reuse(trainable: Trainable) -> bool:
     """Whether an actor of this trainable can train another config after the first."""
     if inspect.isclass(trainable) and issubclass(trainable, tune.Trainable):
@@ -148,7 +179,7 @@ def run(
         resources: What a trial occupies, such as `{"cpu": 1, "gpu": 0.5}`; None for one CPU.
         storage_path: The folder of the study's folder.
         name: The study's folder.
-        callbacks: Ray callbacks.
+        callbacks: Ray callbacks, the study's log among them.
         resume: Whether to go on with what lies there.
         settings: How Ray shall do it.
 
@@ -166,7 +197,7 @@ def run(
             getattr(trainable, "__name__", trainable),
         )
     interrupt = _Interrupt(path if resume else None)
-    with _environment(settings, scheduler.max_concurrent), _idle_processes(), _quiet():
+    with _environment(settings, _pending(scheduler, num_samples)), _idle_processes(), _quiet():
         if resume:
             tuner = tune.Tuner.restore(path, trainable=placed)
         else:
@@ -194,12 +225,21 @@ def run(
             )
         inner: Any = tuner._local_tuner  # noqa: SLF001 - the only way to the objects that a restore has made
         restored: list[Callback] = list(inner._run_config.callbacks)  # noqa: SLF001 - as above
-        inner._run_config.callbacks = [*restored, interrupt]  # noqa: SLF001 - it holds a signal handler: not for pickle
+        watch = ClusterWatch(
+            next(callback for callback in restored if isinstance(callback, StudyLog)),
+            local_folder(storage_path),
+            _autoscaler,
+            on_terminal=any(isinstance(callback, Progress) for callback in restored),
+        )
+        inner._run_config.callbacks = [*restored, interrupt, watch]  # noqa: SLF001 - they are not for pickle
         try:
-            grid = tuner.fit()
+            with _lost_machines(watch):
+                grid = tuner.fit()
         except StudyError:
             raise
         except Exception as error:
+            if watch.fault:
+                raise StudyError(watch.fault) from None
             if inner._tune_config.scheduler.fault is not None:  # noqa: SLF001 - as above
                 raise StudyError(inner._tune_config.scheduler.fault) from None  # noqa: SLF001 - as above
             raise StudyError(f"Ray gave up the study {path!r}: {error}") from error
@@ -240,8 +280,8 @@ class _Interrupt(Callback):
 
 
 @contextlib.contextmanager
-def _environment(settings: Settings, max_concurrent: int | None) -> Iterator[None]:
-    """Ray reads these settings from the environment, and only there."""
+def _environment(settings: Settings, pending: int | None) -> Iterator[None]:
+    """Ray reads these settings from the environment, and only there; `pending` is how many trials wait at most."""
     values = {
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "0" if settings.loggers else "1",
         "TUNE_GLOBAL_CHECKPOINT_S": str(settings.snapshot_s),
@@ -250,8 +290,8 @@ def _environment(settings: Settings, max_concurrent: int | None) -> Iterator[Non
         "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints a box even where it shall be silent
         "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     }
-    if max_concurrent is not None:
-        values["TUNE_MAX_PENDING_TRIALS_PG"] = str(max_concurrent)
+    if pending is not None:
+        values["TUNE_MAX_PENDING_TRIALS_PG"] = str(pending)
     before = {name: os.environ.get(name) for name in values}
     handler = signal.getsignal(signal.SIGINT)
     os.environ.update({name: value for name, value in values.items() if name not in os.environ})
@@ -272,14 +312,74 @@ def _idle_processes() -> Iterator[None]:
     Ray Tune asks for processes with `TRIAL_ENVIRONMENT`, and Ray never gives an idle one to whoever asks for an
     environment, whatever it is. A Ray that this process has started has inherited its variables.
     """
-    node: Any = ray._private.worker._global_node  # noqa: SLF001 - nothing else tells who started Ray
-    inherited = node is not None and node.head and TRIAL_ENVIRONMENT.items() <= os.environ.items()
+    inherited = _own() and TRIAL_ENVIRONMENT.items() <= os.environ.items()
     before = class_cache.DEFAULT_ENV_VARS
     class_cache.DEFAULT_ENV_VARS = {} if inherited else before
     try:
         yield
     finally:
         class_cache.DEFAULT_ENV_VARS = before
+
+
+@contextlib.contextmanager
+def _lost_machines(watch: ClusterWatch) -> Iterator[None]:
+    """Let trials go on whose machine was lost. Ray does not count that as a failure if it was announced, and else does.
+
+    It also makes Ray forget that such a trial was about to take over another's process: it would wait for it for ever.
+    """
+    process = TuneController._process_trial_failure  # noqa: SLF001 - where Ray decides
+
+    def decide(self: Any, trial: Any, exception: Any) -> None:
+        watch.check_failure(exception)
+        if isinstance(exception, RayActorError):
+            if watch.excuses(trial, exception, _place(exception)):
+                exception._preempted = True  # noqa: SLF001 - as if announced
+                trial.temporary_state.restoring_from = None  # else it counts as a checkpoint that cannot be read
+            self._resetting_trials.discard(trial)
+        process(self, trial, exception)
+
+    TuneController._process_trial_failure = decide  # type: ignore[method-assign] # noqa: SLF001 - as above
+    try:
+        yield
+    finally:
+        TuneController._process_trial_failure = process  # type: ignore[method-assign] # noqa: SLF001 - as above
+
+
+def _place(error: RayActorError) -> str:
+    """The id of the node on which the actor was; "" if it had none."""
+    actor: Any = ray._private.state.actors(error.actor_id) if error.actor_id else None  # noqa: SLF001 - tells it all
+    if not actor:
+        return ""
+    return str(actor["Address"]["NodeID"])
+
+
+def _own() -> bool:
+    """Whether this process has started its Ray: it has one machine, and no autoscaler."""
+    node: Any = ray._private.worker._global_node  # noqa: SLF001 - nothing else tells who started Ray
+    return node is not None and bool(node.head)
+
+
+def _autoscaler() -> cluster_view.Autoscaler | None:
+    return None if _own() else cluster_view.autoscaler()
+
+
+def _pending(scheduler: StudyScheduler, num_samples: int) -> int | None:
+    """How many trials may wait for a machine at once, which is how many an autoscaler hears of; None for Ray's choice.
+
+    Ray lets one wait where there is a searcher, so that an autoscaler would start one machine after the other.
+    """
+    if scheduler.max_concurrent is not None:
+        return scheduler.max_concurrent
+    scaler = _autoscaler()
+    if scaler is None or not scaler.known:
+        return None
+    if isinstance(scheduler, PopulationScheduler) and num_samples > 0:
+        return num_samples
+    _logger.warning(
+        "this cluster grows when trials wait, and without `max_concurrent` one waits at a time: give as "
+        "`max_concurrent` how many trials its pools can hold, and they start together"
+    )
+    return None
 
 
 @contextlib.contextmanager

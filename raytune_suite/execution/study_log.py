@@ -62,6 +62,7 @@ class TrialRecord:
         last: Its last result as Ray keeps it, flattened.
         error: The last line of its error, or "".
         stopped_early: Whether the scheduler stopped it before its end.
+        lost_machines: How often the machine under it was lost, on Ray.
     """
 
     trial_id: str
@@ -70,6 +71,7 @@ class TrialRecord:
     last: dict[str, Any] = field(default_factory=dict)
     error: str = ""
     stopped_early: bool = False
+    lost_machines: int = 0
 
 
 @final
@@ -81,6 +83,7 @@ class StudyLog(Callback):
         trials: All trials, by their number.
         unmetered: The keys of the last report without the metric, if there was one.
         wrong: The first value of the metric that was no number, with its trial's number.
+        waiting: For what trials wait on the cluster; "" if they don't.
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class StudyLog(Callback):
         self.trials: list[TrialRecord] = []
         self.unmetered: list[str] = []
         self.wrong: tuple[int, Any] | None = None
+        self.waiting = ""
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
@@ -176,12 +180,16 @@ class StudyLog(Callback):
 
     def get_state(self) -> dict[str, Any]:
         """Everything but the scheduler, which saves itself."""
-        state = {name: value for name, value in self.__dict__.items() if name not in ("_scheduler", "_start", "_clock")}
+        state = {name: value for name, value in self.__dict__.items() if name not in _PASSING}
         return {**state, "_before": self.elapsed}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self.__dict__.update(state)
+
+    def lost_machine(self, trial_id: str) -> None:
+        """Note that the machine under a trial was lost."""
+        self.trials[self._numbers[trial_id]].lost_machines += 1
 
     # ---- what it tells ----------------------------------------------------------------------------------------
 
@@ -194,6 +202,10 @@ class StudyLog(Callback):
     def spent(self) -> float:
         """The resource spent so far."""
         return self._cost.spent
+
+    def number(self, trial_id: str) -> int:
+        """The number of a trial."""
+        return self._numbers[trial_id]
 
     def lineage(self, report: Report) -> list[Stage]:
         """The configs behind a report: the schedule of a population's member as it was then, else the trial's one."""
@@ -216,6 +228,7 @@ class StudyLog(Callback):
                     "status": record.status,
                     "outcome": outcome(record, report),
                     "stopped_early": record.stopped_early,
+                    "lost_machines": record.lost_machines,
                     "resource": report.resource if report else 0.0,
                     "value": report.value if report else math.nan,
                     "error": record.error,
@@ -239,6 +252,9 @@ class StudyLog(Callback):
         self.trials[number].status, self.trials[number].config = status, trial.config
         return number
 
+
+_PASSING = frozenset({"_scheduler", "_start", "_clock", "waiting"})
+"""What is not saved with the study."""
 
 _ADDED_BY_RAY = frozenset(
     {

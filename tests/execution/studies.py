@@ -11,6 +11,7 @@ from ray import tune
 
 from raytune_suite.execution import simulated_backend
 from raytune_suite.execution.evaluation import Curves, InProcess
+from raytune_suite.execution.study_log import StudyLog
 from raytune_suite.methods import METHODS, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.searchers import SEARCHERS
@@ -84,6 +85,11 @@ def variant(key: str) -> Any:
     name, arguments = VARIANTS[key]
     known = options(SEARCHERS[METHODS[name].searcher])
     return method(name, **{key: value for key, value in SOON.items() if key in known}, **arguments)
+
+
+def study_log(scheduler: Any) -> StudyLog:
+    """The log without which no study runs on Ray."""
+    return StudyLog(metric="loss", mode="min", time_attr="training_iteration", max_t=MAX_T, scheduler=scheduler)
 
 
 def samples(name: str) -> int:

@@ -20,7 +20,7 @@ from raytune_suite.execution.evaluation import InProcess
 from raytune_suite.execution.generator import TrialGenerator, derive, make_search, own, pending_depth
 from raytune_suite.schedulers import StudySearcher
 from tests.execution import studies
-from tests.execution.studies import CURVES, METRIC, SPACE, Learner, cost, method, simulate
+from tests.execution.studies import CURVES, METRIC, SPACE, Learner, cost, method, simulate, study_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,7 +152,8 @@ def test_with_one_worker_all_calls_come_in_the_order_of_ray(name: str, trials: i
     for spy, real in zip(spies, (True, False), strict=True):
         made = method(name)
         log = DecisionLog("loss", "training_iteration")
-        common: dict[str, Any] = {"num_samples": trials, "callbacks": [spy.callback()], **METRIC}
+        callbacks = [study_log(made.scheduler), spy.callback()]
+        common: dict[str, Any] = {"num_samples": trials, "callbacks": callbacks, **METRIC}
         scheduler = spy.scheduler(made.scheduler)
         if real:
             ray_backend.run(

@@ -22,7 +22,7 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from raytune_suite.execution import ray_backend
 from raytune_suite.execution.budget import StudyStopper
 from raytune_suite.execution.decision_log import DecisionLog
-from tests.execution.studies import METRIC, Learner, cost
+from tests.execution.studies import METRIC, Learner, cost, study_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,7 +163,8 @@ def on_ray_in_turns(
 
 
 def _run(made: Any, folder: str, trainable: Any, log: DecisionLog, *, workers: int, **settings: Any) -> None:
-    usual: dict[str, Any] = {"time_limit": None, "callbacks": [], "resume": False, "name": "study", **METRIC}
+    usual: dict[str, Any] = {"time_limit": None, "resume": False, "name": "study", **METRIC}
+    callbacks = [study_log(made.scheduler), *settings.pop("callbacks", [])]
     ray_backend.run(
         trainable,
         searcher=made.searcher,
@@ -171,5 +172,6 @@ def _run(made: Any, folder: str, trainable: Any, log: DecisionLog, *, workers: i
         stopper=StudyStopper(None, metric="loss", time_attr="training_iteration"),
         resources={"cpu": ray.cluster_resources()["CPU"] / workers},
         storage_path=folder,
+        callbacks=callbacks,
         **{**usual, "settings": ray_backend.Settings(snapshot_s=1000), **settings},
     )
