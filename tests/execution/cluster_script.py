@@ -33,12 +33,13 @@ LINES: list[str] = []
 
 
 def train(config: dict[str, Any]) -> None:
-    """Eight reports, each with a checkpoint; they tell from where it went on, and its GPU."""
+    """Eight reports with checkpoints, that tell from where it went on, and its GPU; the fifth waits for a file."""
     start, saved = 0, tune.get_checkpoint()
     if saved:
         start = int(Path(saved.path, "step").read_text())
     for step in range(start + 1, 9):
-        time.sleep(0.12)
+        while step == 5 and config["gate"] and not Path(config["gate"]).exists():
+            time.sleep(0.05)
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "step").write_text(str(step))
             gpu = os.environ.get("CUDA_VISIBLE_DEVICES", "")
@@ -84,20 +85,33 @@ def kill(node: Any) -> None:
     node.kill_all_processes(check_alive=False, allow_graceful=False)
 
 
-def study(folder: Path, trainable: Any = train, **arguments: Any) -> Any:
-    return rts.tune(trainable, SPACE, storage_path=folder / "studies", **{**QUICK, **arguments})
+def study(folder: Path, trainable: Any = train, gate: str = "", **arguments: Any) -> Any:
+    return rts.tune(trainable, {**SPACE, "gate": gate}, storage_path=folder / "studies", **{**QUICK, **arguments})
+
+
+def together(folder: Path, trials: int, then: Callable[[], None], **arguments: Any) -> Any:
+    """A study whose trials wait until all of them run, and have a checkpoint; it calls `then`, and they go on."""
+    reached: dict[str, int] = {}
+    gate = Path(tempfile.mkdtemp(dir=folder), "gate")
+
+    def note(result: dict[str, Any]) -> None:
+        reached[result["trial_id"]] = result["training_iteration"]
+        if not gate.exists() and list(reached.values()) == [4] * trials:
+            then()
+            gate.touch()
+
+    return study(folder, gate=str(gate), num_samples=trials, max_concurrent=trials, callbacks=[Tap(note)], **arguments)
 
 
 def a_machine_is_lost(cluster: Cluster, folder: Path) -> dict[str, Any]:
     """And another comes, as after a spot reclaim."""
-    spot = [cluster.add_node(num_cpus=2, resources={"spot": 2})]
+    spot = cluster.add_node(num_cpus=2, resources={"spot": 2})
 
-    def strike(result: dict[str, Any]) -> None:
-        if spot and result["training_iteration"] == 4:
-            kill(spot.pop())
-            cluster.add_node(num_cpus=2, resources={"spot": 2})
+    def strike() -> None:
+        kill(spot)
+        cluster.add_node(num_cpus=2, resources={"spot": 2})
 
-    result = study(folder, num_samples=2, max_concurrent=2, resources=SPOT, callbacks=[Tap(strike)])
+    result = together(folder, 2, strike, resources=SPOT)
     columns = {name: result.trials[name].tolist() for name in ("status", "lost_machines", "start")}
     return {**columns, "reached": result.trials["resource"].tolist()}
 
@@ -133,7 +147,7 @@ def trials_share_gpus(cluster: Cluster, folder: Path) -> dict[str, Any]:
     """Four trials on the two GPUs of one machine."""
     cluster.add_node(num_cpus=4, num_gpus=2, resources={"accelerator_type:L4": 1})
     resources = {"cpu": 1, "gpu": 0.5, "accelerator_type:L4": 0.01}
-    result = study(folder, num_samples=4, max_concurrent=4, resources=resources)
+    result = together(folder, 4, lambda: None, resources=resources)
     return {"gpu": sorted(result.trials["gpu"].tolist())}
 
 
