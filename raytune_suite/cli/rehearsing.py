@@ -33,7 +33,8 @@ examples:
   sudo .venv/bin/raytune-suite cluster rehearse mine.yaml
   sudo .venv/bin/raytune-suite cluster rehearse mine.yaml examples/tune_digits.py -- --storage-path /shared/studies
 
-The exit status is 0 if all went as it should, 1 if not. Without SCRIPT the study is one whose result is known beforehand.
+The exit status is 0 if all went as it should, 1 if not. Without SCRIPT the study is one whose result is known
+beforehand, and is compared with it.
 """
 
 
@@ -42,7 +43,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("script", metavar="SCRIPT", nargs="?", help="the study (default: one of our own)")
     command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- ARGUMENTS", help="what it is told")
     command.add_argument(
-        "--shared", default="/shared", metavar="DIR", help="where all machines have a folder in common (default: /shared)"
+        "--shared", default="/shared", metavar="DIR", help="the folder that all machines share (default: /shared)"
     )
     command.add_argument(
         "--workers", type=int, default=2, metavar="N", help="of one's own hosts, how many take part (default: 2)"
@@ -114,7 +115,12 @@ def within(arguments: argparse.Namespace) -> int:
             keep(folder, arguments.keep)
         shutil.rmtree(folder, ignore_errors=True)
     failed = [what for what, passed, _seen in verdict.checks if not passed]
-    say(f"{len(verdict.checks) - len(failed)} of {len(verdict.checks)} as they should be" + "".join(f"; not: {what}" for what in failed))
+    count = f"{len(verdict.checks) - len(failed)} of {len(verdict.checks)}"
+    say(f"{count} things went as they should{''.join(f'; not: {what}' for what in failed)}")
+    if arguments.keep is not None:
+        say(f"logs and studies are in {arguments.keep}")
+    elif failed:
+        say("--keep DIR keeps the logs and studies")
     return 0 if verdict.good else 1
 
 

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -36,8 +36,9 @@ CHECKPOINTS = 2
 BARE_S = 15.0
 """A study that saves no checkpoints loses its machine so many seconds after its first trial has started."""
 
-UP_S, JOIN_S, STUDY_S, NOTICE_S, RETURN_S = 600.0, 240.0, 900.0, 120.0, 180.0
-"""The most seconds for: `ray up`, the workers to join, a study, a loss to be noticed, a machine to return."""
+UP_S, JOIN_S, STUDY_S, NOTICE_S, RETURN_S, IDLE_S = 600.0, 240.0, 900.0, 120.0, 180.0, 180.0
+"""The most seconds for: `ray up`, the workers to join, a study, a loss to be noticed, a machine to return, and idle
+machines to be given back."""
 
 
 @dataclass
@@ -105,7 +106,7 @@ class Rehearsal:
         self._watch: Watch | None = None
         self._commands = 0
 
-    def check(self, what: str, passed: bool, seen: str) -> bool:  # noqa: FBT001 - as in a sentence
+    def check(self, what: str, passed: bool, seen: str) -> bool:
         """Note whether something is as it should be."""
         self.verdict.checks.append((what, passed, seen))
         self._say(f"{'ok  ' if passed else 'FAIL'} {what}: {seen}")
@@ -181,7 +182,7 @@ class Rehearsal:
 
         None if the study ended before.
         """
-        start = time.monotonic()
+        start, before = time.monotonic(), self.checkpoints()
         began: float | None = None
         said = 0.0
         while process.poll() is None and time.monotonic() - start < STUDY_S:
@@ -189,7 +190,7 @@ class Rehearsal:
             if busy and began is None:
                 began = time.monotonic()
                 self._say(f"trials run on {', '.join(busy)}")
-            saved = len(list(self.lab.shared.rglob("checkpoint_*")))
+            saved = self.checkpoints() - before
             if busy and began is not None and (saved >= CHECKPOINTS or time.monotonic() - began > BARE_S):
                 self.site.lose(busy[-1])
                 self._say(f"the power of {busy[-1]} is cut, after {saved} checkpoints")
@@ -199,6 +200,10 @@ class Rehearsal:
                 self._say("waiting for trials to start")
             time.sleep(0.2)
         return None
+
+    def checkpoints(self) -> int:
+        """How many lie in the shared folder."""
+        return sum(1 for _ in self.lab.shared.rglob("checkpoint_*"))
 
     def lose_a_machine(self, process: subprocess.Popen[bytes]) -> bool:
         """Cut the power of a machine under a study, and see that the study goes on to its end."""
@@ -234,7 +239,9 @@ class Rehearsal:
         anew = int((reports["resource"] == 1).sum()) - reports["trial"].nunique()
         seen = f"{again} of {len(reports)} reports came twice" + (f", {anew} trials began anew" if anew else "")
         self.check("trials go on from their checkpoints", anew == 0, seen)
-        expected = study(TRIALS, STEPS, engine="simulated", storage_path=self.lab.folder / "expected", name=name).reports
+        expected = study(
+            TRIALS, STEPS, engine="simulated", storage_path=self.lab.folder / "expected", name=name
+        ).reports
         here, there = (frame.groupby(["trial", "resource"])["value"].last() for frame in (reports, expected))
         return self.check(
             "results are those of a study that lost nothing",
@@ -242,13 +249,22 @@ class Rehearsal:
             f"best loss {reports['value'].min():.6f}, expected {expected['value'].min():.6f}",
         )
 
+    def check_given_back(self) -> bool:
+        """Whether the machines that nobody needs any more are given back."""
+        start = time.monotonic()
+        self._say("; ".join(self.site.launched()))
+        most = self.site.least
+        gone = wait(lambda: len(self.workers()) <= most, IDLE_S)
+        seen = f"{len(self.workers())} workers left after {time.monotonic() - start:.0f} s"
+        return self.check("idle machines are given back", gone, seen)
+
     def down(self) -> bool:
         """Stop the cluster, and see that nothing is left."""
         if self._watch is not None:
             self._watch.end()
         done = self.run("down", "--yes", str(self.site.file), limit=UP_S)
         left = self.site.left()
-        return self.check("nothing is left", done and not left, ", ".join(left) or "all machines have stopped Ray")
+        return self.check("nothing is left", done and not left, ", ".join(left) or "no machine runs Ray, or is paid for")
 
 
 def wait(condition: Callable[[], bool], limit: float) -> bool:
@@ -273,6 +289,8 @@ def rehearse(site: Site, script: str | None, arguments: Sequence[str], say: Call
         survived = acts.lose_a_machine(acts.submit(program, given))
         if own and survived:
             acts.check_own_study("rehearsal")
+        if site.grows:
+            acts.check_given_back()
     finally:
         acts.down()
     return acts.verdict

@@ -40,7 +40,10 @@ def test_down_stops_the_workers_of_your_own_hosts_too() -> None:
     options = "-o ConnectTimeout=10 -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
     assert shown(commands.down(FILES["local"])) == [
         "ray down clusters/local.yaml",
-        *(f"ssh -i {key} {options} ray@192.168.1.{host} 'bash -lc '\"'\"'ray stop'\"'\"''" for host in (11, 12)),
+        *(
+            f"ssh -i {key} {options} ray@192.168.1.{host} 'bash -lc '\"'\"'ray stop --force'\"'\"''"
+            for host in (11, 12)
+        ),
     ]
     assert shown(commands.down(FILES["laptop"])) == ["ray stop"]
     assert shown(commands.down(FILES["kuberay/raycluster"])) == ["kubectl delete -f clusters/kuberay/raycluster.yaml"]

@@ -27,7 +27,7 @@ PORT = 5000
 LIVE = ("pending", "running")
 """The states of an instance that is on."""
 
-IDLE_MINUTES = 0.5
+IDLE_MINUTES = 0.3
 """How long a machine of a pool may be idle in the lab, so that it is seen to be given back."""
 
 OWN_IDS = ("SubnetId", "SubnetIds", "NetworkInterfaces", "KeyName")
@@ -42,6 +42,8 @@ class Aws:
         folder: The lab's folder.
         shared: Where machines have the shared folder, besides what they mount.
     """
+
+    grows = True
 
     def __init__(self, document: Document, folder: Path, *, shared: str) -> None:
         data = json.loads(json.dumps(document.data))  # what YAML's anchors share is each one's own
@@ -128,7 +130,7 @@ class Aws:
                 stderr=log,
             )
         for _ in range(300):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{CLIENT}:{PORT}/moto-api/") as answer:  # noqa: S310 - ours
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{CLIENT}:{PORT}/moto-api/") as answer:
                 if answer.status == 200:  # noqa: PLR2004 - HTTP's "OK"
                     return service
             time.sleep(0.1)
@@ -157,7 +159,7 @@ class Aws:
             if wanted and wanted not in profiles:
                 profiles.add(wanted)
                 made = iam.create_instance_profile(InstanceProfileName=wanted)["InstanceProfile"]
-                self.changes.append(f"instance profile {wanted}: one of the lab's account; its rights are not rehearsed")
+                self.changes.append(f"instance profile {wanted}: one of the lab's account, which may do everything")
             if wanted:
                 config["IamInstanceProfile"] = {"Name": wanted}
         if data["auth"].pop("ssh_private_key", None):

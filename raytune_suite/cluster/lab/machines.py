@@ -17,7 +17,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import raytune_suite
 from raytune_suite.errors import RehearsalError
 
 if TYPE_CHECKING:
@@ -279,7 +278,7 @@ class Lab:
 
 def kept_folders() -> list[str]:
     """The folders that hold this environment: Python, its packages, this package; none of them within another."""
-    package = Path(raytune_suite.__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[3]
     wanted = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), package}
     outer = {one for one in wanted if not any(other != one and other in one.parents for other in wanted)}
     mounts = {one for one in wanted - outer if os.stat(one).st_dev != os.stat(one.parent).st_dev}  # noqa: PTH116 - as short

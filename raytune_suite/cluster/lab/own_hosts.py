@@ -15,6 +15,7 @@ from raytune_suite.errors import ArgumentError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from raytune_suite.cluster.lab.machines import Machine
     from raytune_suite.cluster.load import Document
 
 CPUS, GPUS = 2, 1
@@ -30,6 +31,8 @@ class OwnHosts:
         shared: Where all machines have the shared folder.
         workers: How many of the file's workers take part at most.
     """
+
+    grows = False
 
     def __init__(self, document: Document, folder: Path, *, shared: str, workers: int) -> None:
         data = copy.deepcopy(document.data)
@@ -58,7 +61,7 @@ class OwnHosts:
         self._shared = shared
         offered = {"object_store_memory": OBJECT_STORE}
         head_addresses = [self._addresses[hosts[0]], *([outside] if outside else [])]
-        self.head = self.lab.switch_on("head", head_addresses, resources_of(offered))
+        self._head = self.lab.switch_on("head", head_addresses, resources_of(offered))
         start = list(document.strings("worker_start_ray_commands"))
         self._gpus = float(flag(start, "--num-gpus") or GPUS)
         self._worker = resources_of(
@@ -71,6 +74,11 @@ class OwnHosts:
         for number, host in enumerate(hosts[1:], start=1):
             self.lab.switch_on(f"worker{number}", [self._addresses[host]], self._worker)
 
+    @property
+    def head(self) -> Machine:
+        """The machine that is the head."""
+        return self._head
+
     def lose(self, address: str) -> None:
         """Cut a machine's power."""
         self.lab.cut_power(self._name(address))
@@ -79,6 +87,10 @@ class OwnHosts:
         """Switch it on again, with an empty disk."""
         number = list(self._addresses.values()).index(address)
         self.lab.switch_on(f"worker{number}", [address], self._worker)
+
+    def launched(self) -> list[str]:
+        """The machines that are on."""
+        return [machine.name for machine in self.lab.machines]
 
     def left(self) -> list[str]:
         """The machines on which Ray still runs."""

@@ -16,7 +16,16 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 WITH_VALUE = {
     *("-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "-t", "--target"),
-    *("--trusted-host", "--timeout", "--retries", "--root", "--prefix", "--python", "--cache-dir", "--upgrade-strategy"),
+    *(
+        "--trusted-host",
+        "--timeout",
+        "--retries",
+        "--root",
+        "--prefix",
+        "--python",
+        "--cache-dir",
+        "--upgrade-strategy",
+    ),
 }
 """The options of pip that take the next word."""
 
@@ -52,7 +61,9 @@ def missing(wanted: str) -> str:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
         return f"{requirement.name} is not installed"
-    return "" if requirement.specifier.contains(version, prereleases=True) else f"{requirement} is wanted, {version} here"
+    return (
+        "" if requirement.specifier.contains(version, prereleases=True) else f"{requirement} is wanted, {version} here"
+    )
 
 
 def main(words: list[str]) -> int:

@@ -17,21 +17,42 @@ if TYPE_CHECKING:
 OBJECT_STORE = 100_000_000
 """Bytes of each machine's object store: all machines share this host's memory."""
 
+
 class Site(Protocol):
-    """A cluster file in the lab."""
+    """A cluster file in the lab.
+
+    Attributes:
+        lab: The machines.
+        file: The copy of the cluster file that fits them.
+        changes: In what it differs, and why.
+        environment: What a command that uses the cluster needs in its environment.
+        least: How many workers are there from the beginning.
+        grows: Whether machines are launched when trials wait, and given back when they are idle.
+    """
 
     lab: Lab
     file: Path
-    environment: dict[str, str]
     changes: list[str]
-    head: Machine
+    environment: dict[str, str]
     least: int
+    grows: bool
+
+    @property
+    def head(self) -> Machine:
+        """The machine that is the head.
+
+        Raises:
+            RehearsalError: If there is none yet.
+        """
 
     def lose(self, address: str) -> None:
         """Cut a machine's power."""
 
     def replace(self, address: str) -> None:
         """Do what happens after a machine was lost, if anything."""
+
+    def launched(self) -> list[str]:
+        """What has been launched so far."""
 
     def left(self) -> list[str]:
         """What still runs after the cluster was stopped."""

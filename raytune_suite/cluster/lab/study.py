@@ -9,7 +9,8 @@ from typing import Any
 
 from ray import tune
 
-import raytune_suite as rts
+from raytune_suite.tuning import StudyResult
+from raytune_suite.tuning import tune as run
 
 SPACE = {"x": tune.uniform(0, 1)}
 
@@ -43,9 +44,9 @@ class Training(tune.Trainable):
         return True
 
 
-def study(trials: int, steps: int, **arguments: Any) -> rts.StudyResult:
+def study(trials: int, steps: int, **arguments: Any) -> StudyResult:
     """Random search: what it finds does not depend on the order in which trials end."""
-    return rts.tune(
+    return run(
         Training,
         SPACE,
         method="random",

@@ -1,6 +1,7 @@
 """Tell each second which nodes a cluster has and how many actors are on each; it runs on the head, see rehearsal.py."""
 
 import json
+import logging
 import time
 from typing import Any
 
@@ -23,7 +24,7 @@ def look() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    ray.init(address="auto", log_to_driver=False, logging_level="ERROR")
+    ray.init(address="auto", log_to_driver=False, logging_level=logging.ERROR)
     while True:
         print(json.dumps(look()), flush=True)  # noqa: T201 - the rehearsal reads it
         time.sleep(1)
