@@ -338,6 +338,7 @@ def refused(**changes: Any) -> Callable[[], object]:
         ({"workload": "live/digits-mlp"}, ArgumentError, "`trainable` and `workload` are both given"),
         ({"method": "gp", "space": {"o": tune.choice([{"a": tune.uniform(0, 1)}, 1])}}, SpaceError, "cannot serve"),
         ({"resources": {"cpu": -1}}, ArgumentError, "`resources`"),
+        ({"resources": {"cpu": 1, "gpu": 1.5}}, ArgumentError, "a part of one GPU"),
     ],
     ids=ids,
 )  # fmt: skip
@@ -346,4 +347,11 @@ def test_bad_input_is_refused_before_anything_starts(
 ) -> None:
     with pytest.raises(kind, match=message):
         refused(storage_path=tmp_path, **changes)()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_what_this_machine_lacks_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"asks for \{GPU: 64\} in each trial, which no machine can give"):
+        refused(storage_path=tmp_path, resources={"gpu": 64})()
     assert list(tmp_path.iterdir()) == []

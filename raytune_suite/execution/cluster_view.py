@@ -121,7 +121,7 @@ class Autoscaler:
     """What the cluster's autoscaler is about.
 
     Attributes:
-        known: Whether there is one; else Ray has not told yet.
+        known: Whether there is one; else Ray has not told.
         starting: How many machines of which pool are on their way.
         failed: Pools of which it could not start a machine, and why.
         impossible: What no pool has; its first version never tells.
@@ -151,8 +151,9 @@ def read_v1(status: Mapping[str, Any]) -> Autoscaler | None:
         return Autoscaler(known=False)
     starting = Counter({pool: int(count) for pool, count in report["pending_launches"].items()})
     starting.update(pool for _, pool, _ in report["pending_nodes"])
-    if not _pools([*report["active_nodes"], *starting]):
-        return None
+    kinds = [*report["active_nodes"], *starting]
+    if not _pools(kinds):  # it mirrors machines that came by themselves
+        return None if kinds else Autoscaler(known=False)
     availability = report["node_availability_summary"]["node_availabilities"]
     lacking = {pool: each for pool, each in availability.items() if not each["is_available"]}
     return Autoscaler(
@@ -164,17 +165,19 @@ def read_v1(status: Mapping[str, Any]) -> Autoscaler | None:
     )
 
 
-def read_v2(reply: Any) -> Autoscaler | None:
-    """What the second version has told, a `GetClusterStatusReply`; None if it starts no machines."""
+def read_v2(reply: Any) -> Autoscaler:
+    """What the second version has told, a `GetClusterStatusReply`.
+
+    It never says that it starts no machines. But then it says of all that has no place that it is impossible.
+    """
     state = reply.autoscaling_state
     starting = Counter({each.ray_node_type_name: each.count for each in state.pending_instance_requests})
     starting.update(
         each.ray_node_type_name for each in state.pending_instances if "(HEAD)" not in each.details
     )  # the head is listed, too, until the provider has said where it is
     active = [node.ray_node_type_name for node in reply.cluster_resource_state.node_states]
-    if not _pools([*active, *starting, *(each.ray_node_type_name for each in state.pending_instances)]):
-        return None if state.autoscaler_state_version else Autoscaler(known=False)
     return Autoscaler(
+        known=bool(_pools([*active, *starting])),
         starting=starting,
         failed={each.ray_node_type_name: each.reason for each in state.failed_instance_requests},
         impossible=frozenset(
@@ -194,12 +197,14 @@ def _pools(kinds: Iterable[str]) -> list[str]:
 
 def why_waiting(waiting: Counter[Demand], them: Sequence[Machine], scaler: Autoscaler | None) -> str:
     """In a few words for what trials wait, and what comes of it."""
-    asks = []
+    asks, placeable = [], True
     for demand, count in waiting.items():
         ask = f"{count} trials ask" if count > 1 else "1 trial asks"
-        which = "none is free" if can_place(demand, them) else "no machine has that"
-        asks.append(f"{ask} for {' + '.join(map(words, demand))}, {which}")
-    return f"waiting for machines: {'; '.join(asks)}; {_prospect(scaler)}"
+        can = can_place(demand, them)
+        placeable &= can
+        asks.append(f"{ask} for {' + '.join(map(words, demand))}, {'none is free' if can else 'no machine has that'}")
+    doubt = "" if placeable else ": no pool has it, or one has reached its limit"
+    return f"waiting for machines: {'; '.join(asks)}; {_prospect(scaler, doubt)}"
 
 
 def hopeless(waiting: Iterable[Demand], them: Sequence[Machine], scaler: Autoscaler | None) -> Demand | None:
@@ -210,7 +215,7 @@ def hopeless(waiting: Iterable[Demand], them: Sequence[Machine], scaler: Autosca
     return None
 
 
-def _prospect(scaler: Autoscaler | None) -> str:
+def _prospect(scaler: Autoscaler | None, doubt: str) -> str:
     if scaler is None:
         return "no autoscaler would start one"
     if scaler.starting:
@@ -218,4 +223,4 @@ def _prospect(scaler: Autoscaler | None) -> str:
         return f"the autoscaler is starting {coming}"
     if scaler.failed:
         return "; ".join(f"the autoscaler could not start {pool}: {why}" for pool, why in sorted(scaler.failed.items()))
-    return "the autoscaler is starting none" if scaler.known else "nothing is known of an autoscaler yet"
+    return f"the autoscaler is starting none{doubt}" if scaler.known else "nothing is known of an autoscaler"
