@@ -6,7 +6,9 @@ install what is here already passes, and one that needs more says so.
 
 from __future__ import annotations
 
+import argparse
 import re
+import shlex
 import sys
 import tomllib
 from importlib import metadata
@@ -14,39 +16,47 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-WITH_VALUE = {
-    *("-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "-t", "--target"),
-    *(
-        "--trusted-host",
-        "--timeout",
-        "--retries",
-        "--root",
-        "--prefix",
-        "--python",
-        "--cache-dir",
-        "--upgrade-strategy",
-    ),
-}
-"""The options of pip that take the next word."""
+WITH_VALUE = (
+    *(("-c", "--constraint"), ("-i", "--index-url"), ("--extra-index-url",), ("-f", "--find-links")),
+    *(("-t", "--target"), ("--root",), ("--prefix",), ("--python",), ("--cache-dir",), ("--upgrade-strategy",)),
+    *(("--trusted-host",), ("--proxy",), ("--timeout",), ("--retries",), ("--progress-bar",), ("--log",)),
+)
+"""The options of pip that take a value and do not say what is wanted."""
 
 
 def requirements(words: list[str]) -> list[str]:
-    """What `pip install` is asked for, in the words of a command line or of a file of requirements."""
-    found: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        if word in ("-r", "--requirement"):
-            lines = Path(next(rest, "")).read_text(encoding="utf-8").splitlines()
-            found += requirements([text for line in lines for text in [re.sub(r"(^|\s)#.*", "", line).strip()] if text])
-        elif word in WITH_VALUE:
-            next(rest, None)
-        elif not word.startswith("-"):
-            found.append(word)
+    """What `pip install` is asked for: on its command line, and in the files of requirements that this names.
+
+    Raises:
+        OSError: If such a file cannot be read.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("wanted", nargs="*")
+    parser.add_argument("-e", "--editable", action="append", default=[])
+    parser.add_argument("-r", "--requirement", action="append", default=[])
+    for names in WITH_VALUE:
+        parser.add_argument(*names)
+    given, _flags = parser.parse_known_intermixed_args(words)
+    return [*given.wanted, *given.editable, *(one for file in given.requirement for one in _in_file(Path(file)))]
+
+
+def _in_file(file: Path) -> list[str]:
+    """What a file of requirements asks for."""
+    found = []
+    for line in file.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
+        text = re.sub(r"(^|\s)#.*", "", line).strip()
+        named = re.match(r"(?:-r\s*|--requirement[\s=]+)(.+)", text)
+        if named:  # where it is, is told from here
+            found += _in_file(file.parent / named[1])
+        elif text.startswith("-"):
+            found += requirements(shlex.split(text))
+        elif text:
+            found.append(re.split(r"\s+--", text)[0])  # `--hash` follows it
     return found
 
 
 def missing(wanted: str) -> str:
-    """Why a requirement is not met here; "" if it is."""
+    """Why a requirement is not met here; "" if it is. The parts that an extra adds are not looked at."""
     folder = Path(re.sub(r"\[[^]]*\]$", "", wanted))
     if (folder / "pyproject.toml").is_file():
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
@@ -57,22 +67,28 @@ def missing(wanted: str) -> str:
         return f"{wanted!r} would have to be fetched"
     if requirement.marker is not None and not requirement.marker.evaluate():
         return ""
+    if requirement.url is not None:
+        return f"{wanted!r} would have to be fetched"
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
         return f"{requirement.name} is not installed"
-    return (
-        "" if requirement.specifier.contains(version, prereleases=True) else f"{requirement} is wanted, {version} here"
-    )
+    if requirement.specifier.contains(version, prereleases=True):
+        return ""
+    return f"{requirement} is wanted, {version} here"
 
 
 def main(words: list[str]) -> int:
     """Answer a command line of pip's; the exit status."""
-    if words[:1] != ["install"]:
+    if "install" not in words:
         print(f"lab: pip does nothing here: pip {' '.join(words)}")  # noqa: T201 - this is a command line
         return 0
-    wanted = requirements(words[1:])
-    wrong = [reason for reason in map(missing, wanted) if reason]
+    try:
+        wanted = requirements(words[words.index("install") + 1 :])
+    except OSError as error:
+        wanted, wrong = [], [str(error)]
+    else:
+        wrong = [reason for reason in map(missing, wanted) if reason]
     for reason in wrong:
         print(  # noqa: T201 - this is a command line
             f"lab: {reason}: the machines have the environment of the rehearsal and no network, so install it there",
