@@ -56,7 +56,7 @@ def judge(
         first[FIDELITY] = problem.max_t
     space = {**first, SEED: ray_tune.grid_search(list(problem.test_seeds))}
     common: dict[str, Any] = {"metric": problem.metric, "mode": problem.mode, "time_attr": problem.time_attr}
-    scheduler: StudyScheduler = FIFO(max_t=problem.max_t, **common)
+    scheduler: StudyScheduler = FIFO(max_t=problem.max_t, max_concurrent=len(problem.test_seeds), **common)
     if len(lineage) > 1:
         scheduler = ReplayScheduler(lineage, keep=(SEED,), max_t=problem.max_t, **common)
     ran = engines.run(

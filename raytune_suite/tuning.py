@@ -89,12 +89,13 @@ def tune(
         budget: The most that all trials together may spend, in full trainings: `budget * max_t` units of `time_attr`.
         time_limit: The most seconds. At least one of these three ends the study, unless the method ends by itself.
         resources: What one trial occupies, such as `{"cpu": 2, "gpu": 0.5}`; by default one CPU.
-        max_concurrent: The most trials at once; by default as many as the cluster can place.
+        max_concurrent: The most trials at once; by default as many as the cluster can place. Where an autoscaler starts
+            machines, give how many its pools can hold: so many ask for one together, in place of one after the other.
         seed: Drives all draws of the method.
         tuning_seeds: The training seeds that the method may see. A trainable finds its seed in `config["seed"]`. With
             several (class trainables only) each trial trains on all of them, and its metric is the mean.
         test_seeds: Training seeds on which the chosen config is trained anew at the end, to be judged.
-        storage_path: The folder or URI that holds studies.
+        storage_path: The folder or URI that holds studies; on several machines one that all of them see.
         name: The study's name; by default made of the trainable, the method and the time.
         resume: Go on with the study called `name`, with the arguments and callbacks that it began with.
         callbacks: Ray callbacks.
