@@ -1,0 +1,81 @@
+"""When a lost machine excuses a trial, and whose words a person reads; test_cluster.py has real machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+
+from raytune_suite.errors import StudyError
+from raytune_suite.execution import cluster_view, cluster_watch
+from raytune_suite.execution.cluster_watch import LOST_MACHINE_RETRIES, ClusterWatch
+from raytune_suite.execution.progress import line
+from tests.execution.studies import method, study_log
+
+if TYPE_CHECKING:
+    from raytune_suite.execution.study_log import StudyLog
+
+GONE = {"NodeID": "b", "Alive": False, "NodeManagerHostname": "spot-7", "NodeManagerAddress": "10.0.0.7"}
+HERE = {**GONE, "NodeID": "a", "Alive": True}
+
+
+@pytest.fixture
+def log() -> StudyLog:
+    return study_log(method("random").scheduler)
+
+
+@pytest.fixture
+def watch(log: StudyLog, monkeypatch: pytest.MonkeyPatch) -> ClusterWatch:
+    """On two machines, of which one has been lost."""
+    monkeypatch.setattr(cluster_view, "all_machines", lambda: {"a": HERE, "b": GONE})
+    monkeypatch.setattr(cluster_view, "machines", lambda: {"a": HERE, "c": HERE})
+    monkeypatch.setattr(cluster_view, "answers", lambda _machine: True)
+    monkeypatch.setattr(cluster_watch, "VERDICT_S", 0.0)
+    return ClusterWatch(log, Path("/studies"), lambda: None, on_terminal=False)
+
+
+def trial(log: StudyLog, iteration: int) -> Any:
+    made: Any = SimpleNamespace(
+        trial_id="t", status="RUNNING", config={}, last_result={"training_iteration": iteration},
+        latest_checkpoint_result=None,
+    )  # fmt: skip
+    log.on_step_end(0, [made])
+    return made
+
+
+def test_a_trial_that_gets_no_further_is_excused_a_few_times_only(watch: ClusterWatch, log: StudyLog) -> None:
+    excused = [watch.excuses(trial(log, 3), ActorDiedError(), "b") for _ in range(LOST_MACHINE_RETRIES + 1)]
+    assert excused == [True] * LOST_MACHINE_RETRIES + [False]
+    assert log.trials[0].lost_machines == LOST_MACHINE_RETRIES + 1
+
+
+def test_a_trial_that_gets_further_is_excused_each_time(watch: ClusterWatch, log: StudyLog) -> None:
+    reached = range(1, 3 * LOST_MACHINE_RETRIES)
+    assert all(watch.excuses(trial(log, iteration), ActorDiedError(), "b") for iteration in reached)
+
+
+def test_a_crash_on_a_machine_that_answers_is_no_loss(watch: ClusterWatch, log: StudyLog) -> None:
+    assert not watch.excuses(trial(log, 3), ActorDiedError(), "a")
+    assert log.trials[0].lost_machines == 0
+
+
+def test_a_machine_out_of_reach_is_lost_though_ray_has_not_noticed(watch: ClusterWatch, log: StudyLog) -> None:
+    assert watch.excuses(trial(log, 3), ActorUnavailableError("no answer", None), "a")
+
+
+def test_a_folder_that_a_trial_misses_ends_the_study_in_our_words(watch: ClusterWatch) -> None:
+    cause = RuntimeError("Unable to set up cluster storage with the following settings")
+    error = RayTaskError("train", "Unable to set up cluster storage", cause, ip="10.0.0.7")
+    with pytest.raises(StudyError, match=r"the machine 10\.0\.0\.7 does not see that folder.*`resume=True`"):
+        watch.check_failure(error)
+    assert watch.fault
+
+
+def test_the_line_on_a_terminal_tells_for_what_trials_wait(log: StudyLog) -> None:
+    log.waiting = "waiting for machines: 1 trial asks for {GPU: 1}, none is free"
+    assert line(log, "asha").endswith(f" · {log.waiting}")
+    log.waiting = ""
+    assert "waiting" not in line(log, "asha")
