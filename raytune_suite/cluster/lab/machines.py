@@ -26,14 +26,19 @@ INSIDE = "RAYTUNE_SUITE_LAB"
 """The variable that tells a process that it is in the lab already."""
 
 TOOLS = {
+    "setpriv": "util-linux",
     "unshare": "util-linux",
     "ip": "iproute2",
     "ssh": "openssh-client",
     "sshd": "openssh-server",
     "ssh-keygen": "openssh-client",
     "rsync": "rsync",
+    "pgrep": "procps",
 }
 """The programs of this host that the lab needs, and the Debian packages that bring them."""
+
+NAMESPACES = ("--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""What the lab has of its own, apart from its machines."""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -58,6 +63,13 @@ def check_host() -> None:
     if os.geteuid() != 0:
         me = shlex.join([sys.executable, "-m", "raytune_suite.cli", *sys.argv[1:]])
         raise RehearsalError(f"a rehearsal makes namespaces, for which it must be root: sudo {me}")
+    words = [find_tool("unshare") or "unshare", *NAMESPACES, "true"]
+    tried = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    if tried.returncode != 0:
+        raise RehearsalError(
+            f"a rehearsal makes namespaces, which even root may not do here ({tried.stderr.strip()}): start a "
+            "container with --privileged, or use a virtual machine"
+        )
 
 
 def find_tool(name: str) -> str | None:
@@ -70,7 +82,7 @@ def enter(words: Sequence[str]) -> int:
 
     Within, it is `inside`: it can plug cables and mount folders that nobody else sees.
     """
-    wrapped = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", *words]
+    wrapped = ["setpriv", "--pdeathsig", "KILL", "unshare", *NAMESPACES, *words]  # though this process be killed
     process = subprocess.Popen(wrapped, env={**os.environ, INSIDE: "1"})  # noqa: S603 - our own words
     while True:
         try:
