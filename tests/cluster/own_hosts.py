@@ -85,6 +85,7 @@ def summary(folder: Path) -> dict[str, Any]:
     manifest = json.loads((folder / "study.json").read_text())
     return {
         "budget": manifest["budget"],
+        "errors": [each.read_text() for each in folder.glob("*/error.txt")],
         "cost": float(reports["cost"].max()),
         "best": float(reports.loc[reports["resource"] == manifest["max_t"], "value"].min()),
         "test": pd.read_parquet(folder / "test_scores.parquet")["value"].tolist(),
