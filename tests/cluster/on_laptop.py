@@ -107,9 +107,11 @@ def use(laptop: Laptop, studies: Path) -> dict[str, Any]:
 
     ended = {"small": laptop.cluster("submit", FILE, STUDY, "--", "small", "1", "3", STORAGE)}
     laptop.wait_for("two nodes come", lambda: len(laptop.alive) == 3)
-    laptop.wait_for("trials on two nodes have saved", lambda: len(savers(studies)) > 1)
+    laptop.wait_for("trials on two nodes have saved", lambda: len(savers(studies) & set(laptop.alive)) > 1)
     grown = laptop.shapes[1:]
-    lost = max(savers(studies), key=list(laptop.gpus).index)  # the last to come: its trial has most of its life to go
+    lost = max(
+        savers(studies) & set(laptop.alive), key=list(laptop.gpus).index
+    )  # the last to come has the youngest trial
     laptop.lose(lost)
 
     ended["large"] = laptop.cluster("submit", FILE, STUDY, "--", "large", "4", "1", STORAGE)

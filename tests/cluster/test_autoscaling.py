@@ -35,7 +35,9 @@ def test_pools_of_the_laptop_grow_for_studies_survive_a_loss_and_shrink(tmp_path
 
     assert [(len(set(trial["gpus"].split(","))), seen["gpus"][trial["node"]]) for trial in large] == [(4, 8)]
     assert [len(trial["gpus"].split(",")) for trial in small] == [1, 1, 1]
-    assert [trial["node"] != seen["lost"] for trial in small if trial["lost_machines"]] == [True]
+    moved = [trial["node"] for trial in small if trial["lost_machines"]]
+    assert len(moved) >= 1
+    assert seen["lost"] not in moved
     reports = pd.read_parquet(studies / "small" / "reports.parquet")
     assert (reports["resource"] == 1).groupby(reports["trial"]).sum().tolist() == [1, 1, 1]  # none began anew
     assert reports.groupby(["trial", "resource"])["value"].last().to_dict() == {
