@@ -146,12 +146,14 @@ class Rehearsal:
     def up(self) -> bool:
         """Start the cluster, and wait until all machines that shall be there from the beginning are."""
         start = time.monotonic()
+        self._say(f"`cluster up {self.site.file.name}`: the head is set up and started")
         up = self.run("up", "--yes", str(self.site.file), limit=UP_S)
         if not self.check("the head starts", up, f"`ray up` took {time.monotonic() - start:.0f} s"):
             return False
         self._watch = Watch(self.lab, self.site.head)
         least = self.site.least
         if least:
+            self._say("the head sets the workers up and starts them")
             wait(lambda: len(self.workers()) >= least, JOIN_S)
             seen = f"{len(self.workers())} of {least} after {time.monotonic() - start:.0f} s"
             return self.check("the workers join", len(self.workers()) >= least, seen)
@@ -262,9 +264,12 @@ class Rehearsal:
         """Stop the cluster, and see that nothing is left."""
         if self._watch is not None:
             self._watch.end()
+        self._say("`cluster down`")
         done = self.run("down", "--yes", str(self.site.file), limit=UP_S)
         left = self.site.left()
-        return self.check("nothing is left", done and not left, ", ".join(left) or "no machine runs Ray, or is paid for")
+        return self.check(
+            "nothing is left", done and not left, ", ".join(left) or "no machine runs Ray, or is paid for"
+        )
 
 
 def wait(condition: Callable[[], bool], limit: float) -> bool:
@@ -286,6 +291,7 @@ def rehearse(site: Site, script: str | None, arguments: Sequence[str], say: Call
         own = script is None
         program = script or str(resources.files("raytune_suite.cluster.lab") / "study.py")
         given = [*arguments] if not own else site.study_arguments(TRIALS, STEPS, SECONDS)
+        say(f"`cluster submit`: {'our own study, whose result is known' if own else script}")
         survived = acts.lose_a_machine(acts.submit(program, given))
         if own and survived:
             acts.check_own_study("rehearsal")

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CPUS, GPUS = 2, 1
 """What a worker offers in the lab, where its start command says nothing."""
 
+NO_SUCH_PROCESS = 1
+"""What `pgrep` answers then."""
+
 
 class OwnHosts:
     """The machines of the provider `local`, with the addresses of the file.
@@ -94,11 +97,12 @@ class OwnHosts:
 
     def left(self) -> list[str]:
         """The machines on which Ray still runs."""
-        return [
-            f"Ray runs on {machine.name}"
-            for machine in self.lab.machines
-            if subprocess.run(self.lab.ssh(machine, "pgrep raylet"), capture_output=True, check=False).returncode == 0  # noqa: S603 - our own words
-        ]
+        found = []
+        for machine in self.lab.machines:
+            asked = subprocess.run(self.lab.ssh(machine, "pgrep raylet"), capture_output=True, check=False)  # noqa: S603 - our own words
+            if asked.returncode != NO_SUCH_PROCESS:
+                found.append(f"{machine.name} {'runs Ray' if asked.returncode == 0 else 'does not answer'}")
+        return found
 
     def study_arguments(self, trials: int, steps: int, seconds: float) -> list[str]:
         """The arguments of our own study."""
