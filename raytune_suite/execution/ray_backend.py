@@ -326,10 +326,17 @@ def _lost_machines(watch: ClusterWatch) -> Iterator[None]:
     """Let trials go on whose machine was lost. Ray does not count that as a failure if it was announced, and else does.
 
     It also makes Ray forget that such a trial was about to take over another's process: it would wait for it for ever.
+    And of such a one Ray tells twice, of the process and of the task, by when the trial waits for its next process:
+    it would take the second for its end.
     """
     process = TuneController._process_trial_failure  # noqa: SLF001 - where Ray decides
+    told: Any = None
 
     def decide(self: Any, trial: Any, exception: Any) -> None:
+        nonlocal told
+        if exception is told:
+            return
+        told = exception
         watch.check_failure(exception)
         if isinstance(exception, RayActorError):
             if watch.excuses(trial, exception, _place(exception)):
