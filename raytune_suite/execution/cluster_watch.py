@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 from ray.tune import Callback
@@ -35,6 +36,9 @@ GRACE_S = 30.0
 VERDICT_S = 2.0
 """So long a machine may take to fall silent after a trial's process on it has died, to count as lost."""
 
+LATELY_S = 60.0
+"""So long after a machine was lost it may be why a process died that no machine is known of."""
+
 LOST_MACHINE_RETRIES = 5
 """So often in a row a trial may lose its machine without getting further; then its config counts as what kills them."""
 
@@ -59,13 +63,15 @@ class ClusterWatch(Callback):
         self.fault = ""
         self._log, self._folder, self._scaler, self._on_terminal = log, folder, scaler, on_terminal
         self._probe = None if folder is None else StorageProbe(folder)
-        self._known = set(cluster_view.machines())
+        self._alive = set(cluster_view.machines())
+        self._known = self._alive.copy()
         self._many = len(self._known) > 1
+        self._lost_at = -math.inf
         self._next = self._tell_next = 0.0
         self._told = ""
         self._idle_since: float | None = None
         self._hopeless_since: float | None = None
-        self._losses: dict[str, tuple[int, int]] = {}
+        self._losses: dict[str, _Losses] = {}
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
@@ -81,6 +87,9 @@ class ClusterWatch(Callback):
             return
         self._next = now + LOOK_S
         machines = cluster_view.machines()
+        if self._alive - machines.keys():
+            self._lost_at = now
+        self._alive = set(machines)
         self._check_storage(machines)
         self._log.waiting = self._waiting(trials, list(machines.values()), now)
         self._tell(now)
@@ -162,18 +171,21 @@ class ClusterWatch(Callback):
             error: What Ray raised. If Ray knows that the machine was drained or has died, it says so there.
             node: The id of its machine; "" if it had none yet.
         """
-        if not self._many:
+        machines = cluster_view.all_machines()
+        if len(machines) == 1:
             return False
-        machine = cluster_view.all_machines().get(node)
-        lost = error.preempted or isinstance(error, ActorUnavailableError) or _falls_silent(machine)
-        if not lost:
+        machine = machines.get(node)
+        silent = self._lost_lately(machines) if machine is None else _falls_silent(machine)
+        if not (silent or error.preempted or isinstance(error, ActorUnavailableError)):
             return False
+        losses = self._losses.get(trial.trial_id, _Losses())
+        if machine is not None and not machine["Alive"] and node == losses.node:
+            return True  # it was to take over another's process, which was there, too
         number = self._log.number(trial.trial_id)
         place = "a machine" if machine is None else cluster_view.name(machine)
         iteration = int((trial.last_result or {}).get("training_iteration", 0))
-        count, reached = self._losses.get(trial.trial_id, (0, -1))
-        count = count + 1 if iteration <= reached else 1
-        self._losses[trial.trial_id] = count, max(iteration, reached)
+        count = losses.count + 1 if iteration <= losses.reached else 1
+        self._losses[trial.trial_id] = _Losses(count, max(iteration, losses.reached), node)
         self._log.lost_machine(trial.trial_id)
         if count > LOST_MACHINE_RETRIES:
             _logger.warning(
@@ -189,11 +201,22 @@ class ClusterWatch(Callback):
         _logger.warning("trial %d: its machine %s was lost; it %s", number, place, goes_on)
         return True
 
+    def _lost_lately(self, machines: dict[str, Machine]) -> bool:
+        """Whether one of these was lost since the last look, or not long before that."""
+        lost = any(not machines[node]["Alive"] for node in self._alive)
+        return lost or time.monotonic() - self._lost_at < LATELY_S
 
-def _falls_silent(machine: Machine | None) -> bool:
+
+class _Losses(NamedTuple):
+    """The machines that a trial has lost: how many in a row without getting further, how far it was, the last."""
+
+    count: int = 0
+    reached: int = -1
+    node: str = ""
+
+
+def _falls_silent(machine: Machine) -> bool:
     """Whether a machine is gone, or goes within `VERDICT_S`."""
-    if machine is None:
-        return False
     deadline = time.monotonic() + VERDICT_S
     while machine["Alive"] and cluster_view.answers(machine):
         if time.monotonic() > deadline:

@@ -42,6 +42,7 @@ class Progress(Callback):
         now = time.monotonic()
         if self._live is not None and now >= self._next:
             self._next = now + PERIOD
+            self._log.refresh(trials)
             self._live.update(Spinner("dots", Text(line(self._log, self._title))), refresh=True)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature

@@ -174,9 +174,7 @@ class StudyLog(Callback):
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Take the last statuses."""
-        self._number(trials)
-        for trial in trials:
-            self._update(trial, trial.status)
+        self.refresh(trials)
 
     def get_state(self) -> dict[str, Any]:
         """Everything but the scheduler, which saves itself."""
@@ -186,6 +184,12 @@ class StudyLog(Callback):
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from there."""
         self.__dict__.update(state)
+
+    def refresh(self, trials: list[Trial]) -> None:
+        """Take the statuses as they are; Ray tells nobody that a trial was paused, or waits for another machine."""
+        self._number(trials)
+        for trial in trials:
+            self._update(trial, trial.status)
 
     def lost_machine(self, trial_id: str) -> None:
         """Note that the machine under a trial was lost."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 GONE = {"NodeID": "b", "Alive": False, "NodeManagerHostname": "spot-7", "NodeManagerAddress": "10.0.0.7"}
 HERE = {**GONE, "NodeID": "a", "Alive": True}
+LATER = [f"b{number}" for number in range(3 * LOST_MACHINE_RETRIES)]
+"""Machines that are lost after that."""
 
 
 @pytest.fixture
@@ -30,7 +32,8 @@ def log() -> StudyLog:
 @pytest.fixture
 def watch(log: StudyLog, monkeypatch: pytest.MonkeyPatch) -> ClusterWatch:
     """On two machines, of which one has been lost."""
-    monkeypatch.setattr(cluster_view, "all_machines", lambda: {"a": HERE, "b": GONE})
+    gone = {node: {**GONE, "NodeID": node} for node in ("b", *LATER)}
+    monkeypatch.setattr(cluster_view, "all_machines", lambda: {"a": HERE, "c": HERE, **gone})
     monkeypatch.setattr(cluster_view, "machines", lambda: {"a": HERE, "c": HERE})
     monkeypatch.setattr(cluster_view, "answers", lambda _machine: True)
     monkeypatch.setattr(cluster_watch, "VERDICT_S", 0.0)
@@ -47,14 +50,31 @@ def trial(log: StudyLog, iteration: int) -> Any:
 
 
 def test_a_trial_that_gets_no_further_is_excused_a_few_times_only(watch: ClusterWatch, log: StudyLog) -> None:
-    excused = [watch.excuses(trial(log, 3), ActorDiedError(), "b") for _ in range(LOST_MACHINE_RETRIES + 1)]
+    excused = [watch.excuses(trial(log, 3), ActorDiedError(), node) for node in LATER[: LOST_MACHINE_RETRIES + 1]]
     assert excused == [True] * LOST_MACHINE_RETRIES + [False]
     assert log.trials[0].lost_machines == LOST_MACHINE_RETRIES + 1
 
 
 def test_a_trial_that_gets_further_is_excused_each_time(watch: ClusterWatch, log: StudyLog) -> None:
-    reached = range(1, 3 * LOST_MACHINE_RETRIES)
-    assert all(watch.excuses(trial(log, iteration), ActorDiedError(), "b") for iteration in reached)
+    assert all(watch.excuses(trial(log, reached), ActorDiedError(), node) for reached, node in enumerate(LATER, 1))
+
+
+def test_a_machine_is_lost_once_whatever_its_processes_were_still_to_do(watch: ClusterWatch, log: StudyLog) -> None:
+    assert all(watch.excuses(trial(log, 0), ActorDiedError(), "b") for _ in range(3 * LOST_MACHINE_RETRIES))
+    assert log.trials[0].lost_machines == 1
+
+
+def test_a_process_without_a_machine_is_excused_if_one_was_lost_lately(
+    watch: ClusterWatch, log: StudyLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not watch.excuses(trial(log, 0), ActorDiedError(), "")
+    monkeypatch.setattr(cluster_view, "all_machines", lambda: {"a": HERE, "c": GONE})
+    assert watch.excuses(trial(log, 0), ActorDiedError(), "")
+    monkeypatch.setattr(cluster_view, "machines", lambda: {"a": HERE})
+    watch.on_step_end(0, [])
+    assert watch.excuses(trial(log, 0), ActorDiedError(), "")
+    monkeypatch.setattr(cluster_watch, "LATELY_S", 0.0)
+    assert not watch.excuses(trial(log, 0), ActorDiedError(), "")
 
 
 def test_a_crash_on_a_machine_that_answers_is_no_loss(watch: ClusterWatch, log: StudyLog) -> None:
@@ -79,3 +99,13 @@ def test_the_line_on_a_terminal_tells_for_what_trials_wait(log: StudyLog) -> Non
     assert line(log, "asha").endswith(f" · {log.waiting}")
     log.waiting = ""
     assert "waiting" not in line(log, "asha")
+
+
+def test_the_line_on_a_terminal_tells_which_trials_are_paused(log: StudyLog) -> None:
+    """Of that Ray tells no callback."""
+    paused = trial(log, 1)
+    log.on_trial_start(0, [paused], paused)
+    assert "1 running" in line(log, "hyperband")
+    paused.status = "PAUSED"
+    log.refresh([paused])
+    assert "(1 paused)" in line(log, "hyperband")
