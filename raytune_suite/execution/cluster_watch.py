@@ -184,7 +184,7 @@ class ClusterWatch(Callback):
         number = self._log.number(trial.trial_id)
         place = "a machine" if machine is None else cluster_view.name(machine)
         iteration = int((trial.last_result or {}).get("training_iteration", 0))
-        count = losses.count + 1 if iteration <= losses.reached else 1
+        count = losses.in_a_row + 1 if iteration <= losses.reached else 1
         self._losses[trial.trial_id] = _Losses(count, max(iteration, losses.reached), node)
         self._log.lost_machine(trial.trial_id)
         if count > LOST_MACHINE_RETRIES:
@@ -210,7 +210,7 @@ class ClusterWatch(Callback):
 class _Losses(NamedTuple):
     """The machines that a trial has lost: how many in a row without getting further, how far it was, the last."""
 
-    count: int = 0
+    in_a_row: int = 0
     reached: int = -1
     node: str = ""
 
