@@ -2,6 +2,8 @@
 # Install what a rehearsal needs, where it is missing, on Debian: bash tests/cluster/install_lab.sh
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
+exec 9> /var/tmp/raytune-suite-install-lab.lock
+flock 9  # several processes of tests may want it at once
 missing=()
 while read -r program package; do
   if ! command -v "$program" > /dev/null; then missing+=("$package"); fi

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,21 +10,8 @@ from pathlib import Path
 import pytest
 
 from raytune_suite import cli
-from raytune_suite.cluster.lab import machines
-from raytune_suite.errors import RehearsalError
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def lab() -> None:
-    """Skip where there can be no lab; continuous integration installs what it needs by install_lab.sh."""
-    try:
-        machines.check_host()
-    except RehearsalError as error:
-        if "CI" in os.environ:
-            raise
-        pytest.skip(str(error))
 
 
 def run(*words: str | Path) -> tuple[int, str]:
