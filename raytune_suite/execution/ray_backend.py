@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import math
 import os
 import signal
 import threading
@@ -27,7 +28,7 @@ from ray.tune.execution import class_cache
 from ray.tune.execution.tune_controller import TuneController
 
 from raytune_suite.errors import ArgumentError, StudyError
-from raytune_suite.execution import cluster_view
+from raytune_suite.execution import checkpoints, cluster_view
 from raytune_suite.execution.cluster_watch import ClusterWatch
 from raytune_suite.execution.decision_log import DecisionLog
 from raytune_suite.execution.progress import Progress
@@ -63,13 +64,18 @@ class Settings:
             this, and never more than a twentieth of the time is spent on them.
         max_failures: How often a trial that crashes is tried again from its last checkpoint; -1 for ever. One whose
             machine was lost goes on elsewhere without being counted.
-        keep_checkpoints: How many checkpoints of a trial are kept; None for all.
+        checkpoint_s: Seconds between two checkpoints of a running trial of a class that saves and loads its state, so
+            that it goes on from there if it is lost. At least this, and never more than a twentieth of its time is
+            spent on them; `math.inf` for none but when it is paused. A function saves what it likes, and a population
+            its members as often as it copies them.
+        keep_checkpoints: How many checkpoints of a trial are kept. None: two where it is saved as it runs, else all.
     """
 
     reuse_actors: bool | None = None
     loggers: bool = False
     snapshot_s: float = 5.0
     max_failures: int = 0
+    checkpoint_s: float = 30.0
     keep_checkpoints: int | None = None
 
 
@@ -197,6 +203,7 @@ def run(
             getattr(trainable, "__name__", trainable),
         )
     interrupt = _Interrupt(path if resume else None)
+    periodic = math.isfinite(settings.checkpoint_s) and checkpoints.saves(trainable, scheduler)
     with _environment(settings, _pending(scheduler, num_samples)), _idle_processes(), _quiet():
         if resume:
             tuner = tune.Tuner.restore(path, trainable=placed)
@@ -220,7 +227,9 @@ def run(
                     verbose=0,
                     callbacks=[*callbacks, log],
                     failure_config=tune.FailureConfig(max_failures=settings.max_failures),
-                    checkpoint_config=tune.CheckpointConfig(num_to_keep=settings.keep_checkpoints),
+                    checkpoint_config=tune.CheckpointConfig(
+                        num_to_keep=settings.keep_checkpoints or (checkpoints.KEPT if periodic else None)
+                    ),
                 ),
             )
         inner: Any = tuner._local_tuner  # noqa: SLF001 - the only way to the objects that a restore has made
@@ -231,7 +240,8 @@ def run(
             _autoscaler,
             on_terminal=any(isinstance(callback, Progress) for callback in restored),
         )
-        inner._run_config.callbacks = [*restored, interrupt, watch]  # noqa: SLF001 - they are not for pickle
+        passing = [interrupt, watch, *([checkpoints.Checkpoints(settings.checkpoint_s)] if periodic else [])]
+        inner._run_config.callbacks = [*restored, *passing]  # noqa: SLF001 - they are not for pickle
         try:
             with _lost_machines(watch):
                 grid = tuner.fit()

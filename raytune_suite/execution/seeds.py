@@ -69,8 +69,9 @@ def on_seeds(  # noqa: C901 - a class of seven short methods
         def _folders(self, checkpoint_dir: str) -> list[tuple[Path, tune.Trainable]]:
             return [(Path(checkpoint_dir) / f"seed_{seed}", c) for seed, c in zip(seeds, self._copies, strict=True)]
 
-    if trainable.reset_config is tune.Trainable.reset_config:
-        OnSeeds.reset_config = tune.Trainable.reset_config  # type: ignore[method-assign] # so that no actor is reused
+    for name in ("reset_config", "save_checkpoint", "load_checkpoint"):
+        if getattr(trainable, name) is getattr(tune.Trainable, name):
+            setattr(OnSeeds, name, getattr(tune.Trainable, name))  # so that nobody asks for what it cannot do
     OnSeeds.__name__ = OnSeeds.__qualname__ = f"{trainable.__name__}OnSeeds"
     return OnSeeds
 
