@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from ray.util import placement_group_table
 
 import raytune_suite as rts
 from raytune_suite.errors import RaytuneSuiteError
-from raytune_suite.execution import cluster_watch
+from raytune_suite.execution import checkpoints, cluster_watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,26 @@ def train(config: dict[str, Any]) -> None:
             tune.report({"loss": config["x"] + 1 / step, "start": start, "gpu": gpu}, checkpoint=saved)
 
 
+class Steady(tune.Trainable):
+    """It tells from where it went on, and can be saved and taken over."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.loss, self.start = config["x"], 0
+
+    def step(self) -> dict[str, Any]:
+        return {"loss": self.loss, "start": self.start}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        Path(checkpoint_dir, "step").write_text(str(self.iteration))
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        self.start = int(Path(checkpoint, "step").read_text())
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.setup(new_config)
+        return True
+
+
 class Late(tune.Trainable):
     """A trainable that says itself what it occupies."""
 
@@ -64,9 +85,12 @@ class Tap(tune.Callback):
     """Calls functions that are not saved with the study."""
 
     def __init__(
-        self, on_result: Callable[[dict[str, Any]], None] | None = None, on_step: Callable[[], None] | None = None
+        self,
+        on_result: Callable[[dict[str, Any]], None] | None = None,
+        on_step: Callable[[], None] | None = None,
+        on_end: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
-        self.on_result, self.on_step = on_result, on_step
+        self.on_result, self.on_step, self.on_end = on_result, on_step, on_end
 
     def on_trial_result(self, *args: Any, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         if self.on_result:
@@ -76,8 +100,12 @@ class Tap(tune.Callback):
         if self.on_step:
             self.on_step()
 
+    def on_trial_complete(self, *args: Any, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        if self.on_end:
+            self.on_end(info["trial"].last_result)
+
     def __getstate__(self) -> dict[str, Any]:
-        return {"on_result": None, "on_step": None}
+        return {"on_result": None, "on_step": None, "on_end": None}
 
 
 def kill(node: Any) -> None:
@@ -112,6 +140,27 @@ def a_machine_is_lost(cluster: Cluster, folder: Path) -> dict[str, Any]:
         cluster.add_node(num_cpus=2, resources={"spot": 2})
 
     result = together(folder, 2, strike, resources=SPOT)
+    columns = {name: result.trials[name].tolist() for name in ("status", "lost_machines", "start")}
+    return {**columns, "reached": result.trials["resource"].tolist()}
+
+
+def a_class_loses_machines(cluster: Cluster, folder: Path) -> dict[str, Any]:
+    """One as its first trial trains, the next as its second is about to take over the process of the first."""
+    checkpoints.SHARE = math.inf
+    steady = [cluster.add_node(num_cpus=1, resources={"steady": 1})]
+
+    def strike(result: dict[str, Any]) -> None:
+        kill(steady[-1])
+        os.kill(result["pid"], signal.SIGKILL)  # it would live on for a moment
+        steady.append(cluster.add_node(num_cpus=1, resources={"steady": 1}))
+
+    tap = Tap(
+        on_result=lambda result: strike(result) if len(steady) == 1 and result["training_iteration"] == 4 else None,
+        on_end=lambda result: strike(result) if len(steady) == 2 else None,
+    )
+    arguments: dict[str, Any] = {"num_samples": 2, "max_concurrent": 1, "max_t": 6, "callbacks": [tap]}
+    settings = rts.Settings(checkpoint_s=0.0)
+    result = study(folder, Steady, resources={"cpu": 1, "steady": 1}, settings=settings, **arguments)
     columns = {name: result.trials[name].tolist() for name in ("status", "lost_machines", "start")}
     return {**columns, "reached": result.trials["resource"].tolist()}
 
@@ -214,6 +263,7 @@ def error_of(call: Callable[[], Any]) -> str:
 SCENES = (
     a_machine_is_lost,
     a_process_is_killed,
+    a_class_loses_machines,
     trials_share_gpus,
     trials_wait_for_a_machine,
     nothing_can_place_a_trial,

@@ -58,6 +58,14 @@ def test_trials_of_a_lost_machine_go_on_elsewhere_from_their_checkpoint(played: 
     assert sum("was lost; it goes on from its checkpoint at" in line for line in record["lines"]) == 2
 
 
+def test_a_class_goes_on_from_where_it_was_saved_and_a_takeover_on_a_lost_machine_is_no_failure(played: Path) -> None:
+    record = scene(played, "a_class_loses_machines")
+    assert record["status"] == ["TERMINATED"] * 2
+    assert record["lost_machines"] == [1, 1]
+    assert record["reached"] == [6, 6]
+    assert record["start"] == [3, 0]
+
+
 def test_a_killed_process_on_a_machine_that_lives_is_a_failure(played: Path) -> None:
     record = scene(played, "a_process_is_killed")
     assert record["status"] == ["ERROR", "TERMINATED"]
