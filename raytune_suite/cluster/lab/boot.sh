@@ -25,9 +25,22 @@ mkdir -p "$disk"
 mount -t tmpfs -o size=4g,mode=755 tmpfs "$disk"
 overlay /
 mount -t proc proc "$root/proc"
-mount --rbind /sys "$root/sys"
-mount --rbind /dev "$root/dev"
+mount --bind "$root/proc/sys" "$root/proc/sys"
+mount -o remount,bind,ro "$root/proc/sys"
+mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys"
+
+# Its devices: none of this host's disks among them, whatever a set-up command would format.
+mount -t tmpfs -o size=64k,mode=755 tmpfs "$root/dev"
+for device in full null random tty urandom zero; do
+  touch "$root/dev/$device"
+  mount --bind "/dev/$device" "$root/dev/$device"
+done
+mkdir "$root/dev/pts" "$root/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts "$root/dev/pts"
 mount -t tmpfs -o size=2g,mode=1777 tmpfs "$root/dev/shm"
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
+for number in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${number%:*}" "$root/dev/${number#*:}"; done
 for place in run home root; do mount -t tmpfs -o size=2g,mode=755 tmpfs "$root/$place"; done
 for place in tmp var/tmp; do mount -t tmpfs -o size=4g,mode=1777 tmpfs "$root/$place"; done
 while read -r folder; do
@@ -49,8 +62,8 @@ mkdir -p "$root$home/.ssh" "$root/run/sshd"
   grep -Ev "^($LAB_USER|root):" /etc/passwd
   if [[ $LAB_USER != root ]]; then echo "root:x:0:0:root:/root:/bin/bash"; fi
 } > "$root/lab/passwd"
-cp "$root/lab/passwd" "$root/etc/passwd"
-cp "$LAB_FOLDER/hosts" "$root/etc/hosts"
+cp --remove-destination "$root/lab/passwd" "$root/etc/passwd"
+cp --remove-destination "$LAB_FOLDER/hosts" "$root/etc/hosts"
 : > "$root/lab/resolv.conf"
 mount --bind "$root/lab/resolv.conf" "$root/$(realpath -m --relative-to=/ /etc/resolv.conf)" 2> /dev/null || true
 cp "$LAB_FOLDER/profile" "$root$home/.bash_profile"
@@ -88,4 +101,5 @@ PidFile none
 END
 cd /
 # bash stays the first process: it takes in the children of processes that have ended
-chroot "$root" /usr/bin/env -i "PATH=$LAB_PATH" "$(command -v sshd || echo /usr/sbin/sshd)" -D -e -f /lab/sshd_config
+forbidden=-sys_boot,-sys_module,-sys_rawio,-sys_time,-mknod
+setpriv --bounding-set "$forbidden" -- chroot "$root" /usr/bin/env -i "PATH=$LAB_PATH" "$(command -v sshd || echo /usr/sbin/sshd)" -D -e -f /lab/sshd_config

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import pwd
 import shlex
 import shutil
 import signal
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 INSIDE = "RAYTUNE_SUITE_LAB"
-"""The variable that tells a process that it is in the lab already."""
+"""The variable that tells a process in the lab which network was outside."""
 
 TOOLS = {
     "setpriv": "util-linux",
@@ -44,6 +45,9 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 CLIENT = "10.254.254.254"
 """The address of the one who uses the cluster: this process."""
+
+SOCKETS_NAME = 10
+"""How many letters of an account's hash Ray takes for the folder of its ssh connections."""
 
 BOOT_S = 20.0
 """Seconds within which a machine's ssh server must answer."""
@@ -83,20 +87,30 @@ def enter(words: Sequence[str]) -> int:
     Within, it is `inside`: it can plug cables and mount folders that nobody else sees.
     """
     wrapped = ["setpriv", "--pdeathsig", "KILL", "unshare", *NAMESPACES, *words]  # though this process be killed
-    process = subprocess.Popen(wrapped, env={**os.environ, INSIDE: "1"})  # noqa: S603 - our own words
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # the one within has had it too, and puts things in order
-            continue
-        except BaseException:
-            process.kill()
-            raise
+    process = subprocess.Popen(wrapped, env={**os.environ, INSIDE: network()})  # noqa: S603 - our own words
+    before = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        while True:
+            with contextlib.suppress(KeyboardInterrupt):  # the one within has had it too, and puts things in order
+                return process.wait()
+    finally:
+        process.kill()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def inside() -> bool:
-    """Whether this process is in the lab."""
-    return os.environ.get(INSIDE) == "1"
+    """Whether this process is in the lab: it has another network than the one that entered."""
+    return os.environ.get(INSIDE, network()) != network()
+
+
+def network() -> str:
+    """The name of this process's network."""
+    return str(Path("/proc/self/ns/net").readlink())
 
 
 @dataclass(frozen=True)
@@ -216,6 +230,8 @@ class Lab:
         """Switch everything off."""
         for name in list(self._machines):
             self.cut_power(name)
+        account = hashlib.sha256(self.folder.name.encode()).hexdigest()[:SOCKETS_NAME]
+        shutil.rmtree(f"/tmp/ray_ssh_{account}", ignore_errors=True)  # noqa: S108 - Ray's
 
     def ssh(self, machine: Machine, command: str) -> list[str]:
         """The words that run a command of a machine's shell over ssh."""
@@ -243,17 +259,20 @@ class Lab:
         _run("ip", "link", "add", "switch", "type", "bridge")
         _run("ip", "address", "add", f"{CLIENT}/32", "dev", "switch")
         _run("ip", "link", "set", "switch", "up")
-        retry = Path("/proc/sys/net/ipv4/neigh/switch/retrans_time_ms")  # of the question who has an address
-        retry.write_text("50", encoding="utf-8")  # the default is a second, ten times what a machine takes to come up
+        # Who has an address is asked five times a second, as often as by default: machines come up faster than that
+        for name, value in {"retrans_time_ms": 200, "mcast_solicit": 15, "ucast_solicit": 15}.items():
+            Path(f"/proc/sys/net/ipv4/neigh/switch/{name}").write_text(str(value), encoding="utf-8")
         _run("ip", "route", "add", "default", "dev", "switch", "src", CLIENT)
-        ssh = Path("~/.ssh").expanduser()
-        ssh.mkdir(mode=0o700, exist_ok=True)
         (self.folder / "ssh").chmod(0o700)
-        _run("mount", "--bind", str(self.folder / "ssh"), str(ssh))  # its own keys, and no host is remembered
-        for place in ("/tmp/ray",):  # noqa: S108 - Ray's own
-            Path(place).mkdir(exist_ok=True)
-            _run("mount", "-t", "tmpfs", "tmpfs", place)
-        os.environ["TMPDIR"] = str(self.folder / "tmp")
+        for home in {Path("~").expanduser(), Path(pwd.getpwuid(os.geteuid()).pw_dir)}:
+            if not (home / ".ssh").exists():
+                (home / ".ssh").mkdir(mode=0o700)
+                os.chown(home / ".ssh", home.stat().st_uid, home.stat().st_gid)
+            _run("mount", "--bind", str(self.folder / "ssh"), str(home / ".ssh"))  # no key or host of the person's
+        # Ray's sockets of ssh connections are named by the account, the cluster and the address: they would lead from
+        # one lab to another, or to the real cluster
+        os.environ |= {"LOGNAME": self.folder.name, "TMPDIR": str(self.folder / "tmp")}
+        os.environ["RAY_TMPDIR"] = str(self.folder / "tmp")
         hosts = self.folder / "client_hosts"
         lines = ["127.0.0.1 localhost", *(f"{address} {name}" for address, name in self._names.items())]
         hosts.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -280,7 +299,7 @@ class Lab:
     def _wait_for_ssh(self, machine: Machine) -> None:
         end = time.monotonic() + BOOT_S
         while time.monotonic() < end and machine.process.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection((machine.addresses[0], 22), timeout=0.2):
+            with contextlib.suppress(OSError), socket.create_connection((machine.addresses[0], 22), timeout=0.5):
                 return
             time.sleep(0.05)
         self._fail(machine)
@@ -291,11 +310,15 @@ class Lab:
 
 
 def kept_folders() -> list[str]:
-    """The folders that hold this environment: Python, its packages, this package; none of them within another."""
-    package = Path(__file__).resolve().parents[3]
-    wanted = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve(), package}
+    """The folders that hold this environment: Python, its packages, this package; by each name that leads to them."""
+    wanted = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[3]}
+    link = Path(sys.executable)
+    while link.is_symlink():  # a virtual environment's Python leads to its base, maybe by other links
+        link = link.parent / link.readlink()
+        wanted.add(Path(os.path.normpath(link)).parents[1])
+    wanted |= {one.resolve() for one in wanted}
     outer = {one for one in wanted if not any(other != one and other in one.parents for other in wanted)}
-    mounts = {one for one in wanted - outer if os.stat(one).st_dev != os.stat(one.parent).st_dev}  # noqa: PTH116 - as short
+    mounts = {one for one in wanted - outer if one.stat().st_dev != one.parent.stat().st_dev}
     return [str(one) for one in sorted(outer | mounts) if str(one) not in ("/", "/usr")]
 
 
