@@ -47,7 +47,12 @@ _RAYS_REFUSAL = "Unable to set up cluster storage"
 
 @final
 class ClusterWatch(Callback):
-    """A Ray Tune callback of one run; it is not saved with the study."""
+    """A Ray Tune callback of one run; it is not saved with the study.
+
+    Attributes:
+        log: The study's log.
+        fault: Why the study cannot go on, if it cannot.
+    """
 
     def __init__(
         self, log: StudyLog, folder: Path | None, scaler: Callable[[], Autoscaler | None], *, on_terminal: bool
@@ -61,7 +66,7 @@ class ClusterWatch(Callback):
             on_terminal: Whether a line on a terminal shows what trials wait for.
         """
         self.fault = ""
-        self._log, self._folder, self._scaler, self._on_terminal = log, folder, scaler, on_terminal
+        self.log, self._folder, self._scaler, self._on_terminal = log, folder, scaler, on_terminal
         self._probe = None if folder is None else StorageProbe(folder)
         self._alive = set(cluster_view.machines())
         self._known = self._alive.copy()
@@ -91,12 +96,12 @@ class ClusterWatch(Callback):
             self._lost_at = now
         self._alive = set(machines)
         self._check_storage(machines)
-        self._log.waiting = self._waiting(trials, list(machines.values()), now)
+        self.log.waiting = self._waiting(trials, list(machines.values()), now)
         self._tell(now)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Leave nothing behind."""
-        self._log.waiting = ""
+        self.log.waiting = ""
         if self._probe is not None:
             self._probe.close()
 
@@ -156,7 +161,7 @@ class ClusterWatch(Callback):
             )
 
     def _tell(self, now: float) -> None:
-        reason = self._log.waiting
+        reason = self.log.waiting
         if not self._on_terminal and reason not in ("", self._told) and now >= self._tell_next:
             self._told, self._tell_next = reason, now + TELL_S
             _logger.warning("%s", reason)
@@ -181,12 +186,12 @@ class ClusterWatch(Callback):
         losses = self._losses.get(trial.trial_id, _Losses())
         if machine is not None and not machine["Alive"] and node == losses.node:
             return True  # it was to take over another's process, which was there, too
-        number = self._log.number(trial.trial_id)
+        number = self.log.number(trial.trial_id)
         place = "a machine" if machine is None else cluster_view.name(machine)
         iteration = int((trial.last_result or {}).get("training_iteration", 0))
         count = losses.in_a_row + 1 if iteration <= losses.reached else 1
         self._losses[trial.trial_id] = _Losses(count, max(iteration, losses.reached), node)
-        self._log.lost_machine(trial.trial_id)
+        self.log.lost_machine(trial.trial_id)
         if count > LOST_MACHINE_RETRIES:
             _logger.warning(
                 "trial %d: it has lost %d machines in a row and got no further, so that its config may be what kills "
@@ -196,7 +201,7 @@ class ClusterWatch(Callback):
             )
             return False
         saved: Any = trial.latest_checkpoint_result
-        at = None if saved is None else saved.metrics.get(self._log.time_attr)
+        at = None if saved is None else saved.metrics.get(self.log.time_attr)
         goes_on = "starts again, without a checkpoint" if at is None else f"goes on from its checkpoint at {at}"
         _logger.warning("trial %d: its machine %s was lost; it %s", number, place, goes_on)
         return True

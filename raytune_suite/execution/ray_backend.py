@@ -349,6 +349,7 @@ def _lost_machines(watch: ClusterWatch) -> Iterator[None]:
         told = exception
         watch.check_failure(exception)
         if isinstance(exception, RayActorError):
+            watch.log.refresh(self.get_trials())  # it may have been made a moment ago
             if watch.excuses(trial, exception, _place(exception)):
                 exception._preempted = True  # noqa: SLF001 - as if announced
                 trial.temporary_state.restoring_from = None  # else it counts as a checkpoint that cannot be read

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+from ray.tune.execution.tune_controller import TuneController
 
 from raytune_suite.errors import StudyError
-from raytune_suite.execution import cluster_view, cluster_watch
+from raytune_suite.execution import cluster_view, cluster_watch, ray_backend
 from raytune_suite.execution.cluster_watch import LOST_MACHINE_RETRIES, ClusterWatch
 from raytune_suite.execution.progress import line
 from tests.execution.studies import method, study_log
@@ -92,6 +94,27 @@ def test_a_folder_that_a_trial_misses_ends_the_study_in_our_words(watch: Cluster
     with pytest.raises(StudyError, match=r"the machine 10\.0\.0\.7 does not see that folder.*`resume=True`"):
         watch.check_failure(error)
     assert watch.fault
+
+
+def test_a_trial_that_is_lost_as_soon_as_it_is_made_is_excused(
+    watch: ClusterWatch, log: StudyLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was to take over the process of another. Ray has told no callback of it yet."""
+    made: Any = SimpleNamespace(
+        trial_id="new", status="RUNNING", config={}, last_result=None, latest_checkpoint_result=None,
+        temporary_state=SimpleNamespace(restoring_from=None),
+    )  # fmt: skip
+    controller: Any = SimpleNamespace(get_trials=lambda: [made], _resetting_trials=Mock())
+    excused: list[bool] = []
+    decide = "_process_trial_failure"
+    monkeypatch.setattr(TuneController, decide, lambda _controller, _trial, error: excused.append(error.preempted))
+    monkeypatch.setattr(ray_backend, "_place", lambda _error: "b")
+    error = ActorDiedError()
+    with ray_backend._lost_machines(watch):
+        for _ in range(2):  # of the process, and of its task
+            getattr(TuneController, decide)(controller, made, error)
+    assert excused == [True]
+    assert log.trials[0].lost_machines == 1
 
 
 def test_the_line_on_a_terminal_tells_for_what_trials_wait(log: StudyLog) -> None:
