@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import datetime as dt
+import os
 import shutil
 import sys
 import tempfile
@@ -15,6 +17,9 @@ from raytune_suite.optional import require_extra
 
 if TYPE_CHECKING:
     from raytune_suite.cluster.load import Document
+
+FOLDER = "RAYTUNE_SUITE_LAB_FOLDER"
+"""The variable that tells a process in the lab where its folder is, which the one outside removes at the end."""
 
 REHEARSE = """\
 Bring a cluster file up in a lab on this host, run a study on it, cut the power of a machine on which trials run, and
@@ -48,7 +53,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--workers", type=int, default=2, metavar="N", help="of one's own hosts, how many take part (default: 2)"
     )
-    command.add_argument("--keep", type=Path, metavar="DIR", help="keep logs and studies there")
+    command.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keep logs and studies there (after a failure: in rehearsal-TIME)"
+    )
     command.set_defaults(command=rehearse)
 
 
@@ -63,7 +70,15 @@ def rehearse(arguments: argparse.Namespace) -> int:
     require_extra("cluster", "a rehearsal")
     if document.get("provider", "type") == "aws":
         require_extra("rehearse", "a rehearsal of a file for AWS")
-    return machines.enter([sys.executable, "-m", "raytune_suite.cli", *sys.argv[1:]])
+    with tempfile.TemporaryDirectory(prefix="rehearsal-", dir="/var/tmp", ignore_cleanup_errors=True) as folder:
+        os.environ[FOLDER] = folder
+        status = machines.enter([sys.executable, "-m", "raytune_suite.cli", *sys.argv[1:]])
+        place = arguments.keep
+        if place is None and status != 0:  # whoever wants to know why shall not need to do it again
+            place = Path(f"rehearsal-{dt.datetime.now().astimezone():%Y%m%d-%H%M%S}")
+        if place is not None:
+            keep(Path(folder), place)
+        return status
 
 
 def sound(arguments: argparse.Namespace) -> Document:
@@ -73,20 +88,31 @@ def sound(arguments: argparse.Namespace) -> Document:
         ArgumentError: If it is wrong, or of another provider.
     """
     from raytune_suite.cluster import check as checks
+    from raytune_suite.cluster.lab import machines
     from raytune_suite.cluster.nodes import provider
 
     report = checks.check(arguments.file)
     wrong = [f"  line {one.line}: {one.code} {one.reason}" for one in report.findings if one.severity == "error"]
     if wrong:
         raise ArgumentError("\n".join([f"{str(arguments.file)!r} is not rehearsed, see `cluster check`:", *wrong]))
+    if report.missing:
+        lines = [f"  line {one.line}: {one.reason}" for one in report.missing]
+        raise ArgumentError("\n".join([f"{str(arguments.file)!r} is not rehearsed, values are missing:", *lines]))
     if provider(report.document) not in ("local", "aws"):
         raise ArgumentError(f"only files for `local` and `aws` can be rehearsed, not {provider(report.document)!r}")
     if arguments.workers < 1:
         raise ArgumentError(f"`--workers` is {arguments.workers}, but must be 1 or more")
     if not arguments.shared.startswith("/"):
         raise ArgumentError(f"`--shared` is {arguments.shared!r}, but must be a whole path such as /shared")
-    if arguments.keep is not None and arguments.keep.exists():
-        raise ArgumentError(f"`--keep` is {str(arguments.keep)!r}, which is there already: name a new folder")
+    if arguments.script is None and arguments.arguments:
+        raise ArgumentError(f"`{arguments.arguments[0]}` stands after FILE and is not read: options stand before FILE")
+    if arguments.script is not None and not Path(arguments.script).is_file():
+        raise ArgumentError(f"there is no program {arguments.script!r}")
+    if arguments.keep is not None and not machines.inside():
+        try:
+            arguments.keep.mkdir(parents=True)
+        except OSError as error:
+            raise ArgumentError(f"`--keep` is {str(arguments.keep)!r}, but must be a new folder: {error}") from None
     return report.document
 
 
@@ -100,34 +126,28 @@ def within(arguments: argparse.Namespace) -> int:
     def say(text: str) -> None:
         print(f"[{time.monotonic() - start:4.0f} s] {text}", flush=True)  # noqa: T201 - this is the command line
 
-    folder = Path(tempfile.mkdtemp(prefix="rehearsal-", dir="/var/tmp"))
+    site = site_of(sound(arguments), Path(os.environ[FOLDER]), shared=arguments.shared, workers=arguments.workers)
     try:
-        site = site_of(sound(arguments), folder, shared=arguments.shared, workers=arguments.workers)
+        for change in site.changes:
+            say(f"changed for the lab: {change}")
+        given = arguments.arguments[1:] if arguments.arguments[:1] == ["--"] else arguments.arguments
         try:
-            for change in site.changes:
-                say(f"changed for the lab: {change}")
-            given = arguments.arguments[1:] if arguments.arguments[:1] == ["--"] else arguments.arguments
             verdict = hold(site, arguments.script, given, say)
         finally:
-            site.lab.shut_down()
+            site.lab.collect_logs()
     finally:
-        if arguments.keep is not None:
-            keep(folder, arguments.keep)
-        shutil.rmtree(folder, ignore_errors=True)
+        site.lab.shut_down()
     failed = [what for what, passed, _seen in verdict.checks if not passed]
     count = f"{len(verdict.checks) - len(failed)} of {len(verdict.checks)}"
     say(f"{count} things went as they should{''.join(f'; not: {what}' for what in failed)}")
-    if arguments.keep is not None:
-        say(f"logs and studies are in {arguments.keep}")
-    elif failed:
-        say("--keep DIR keeps the logs and studies")
     return 0 if verdict.good else 1
 
 
 def keep(folder: Path, place: Path) -> None:
     """Copy what a rehearsal has left that a person may want to read."""
-    place.mkdir(parents=True)
-    for part in ("logs", "shared"):
-        shutil.copytree(folder / part, place / part)
+    for part in filter(Path.exists, (folder / "logs", folder / "shared")):
+        shutil.copytree(part, place / part.name, symlinks=True)
     for file in folder.glob("*.yaml"):
+        place.mkdir(exist_ok=True)
         shutil.copy(file, place)
+    print(f"logs and studies are in {place}", flush=True)  # noqa: T201 - this is the command line

@@ -52,6 +52,7 @@ def use(acts: Rehearsal) -> dict[str, Any]:
         acts.lose_a_machine(
             acts.submit(OWN, [*acts.site.study_arguments(TRIALS, STEPS, SECONDS), "--name", "own"], job=True)
         )
+    acts.check_trials()
     acts.check_own_study("own")
     acts.down()
     studies = {each: summary(acts.lab.shared / "studies" / each) for each in ("hyperband", "bohb")}

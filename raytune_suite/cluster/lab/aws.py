@@ -10,22 +10,32 @@ import sys
 import threading
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.lab.machines import CLIENT, Lab
-from raytune_suite.cluster.lab.site import study_arguments, without_docker, write
+from raytune_suite.cluster.lab.site import saved_by, study_arguments, without_docker, write
+from raytune_suite.cluster.nodes import pools
 from raytune_suite.errors import RehearsalError
 from raytune_suite.optional import require
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from raytune_suite.cluster.lab.machines import Machine
     from raytune_suite.cluster.load import Document
+    from raytune_suite.cluster.nodes import Pool
 
 PORT = 5000
 
 LIVE = ("pending", "running")
 """The states of an instance that is on."""
+
+ALL = (*LIVE, "shutting-down", "terminated")
+
+RAYS_MAX_WORKERS = 2
+"""Ray's default."""
 
 IDLE_MINUTES = 0.3
 """How long a machine of a pool may be idle in the lab, so that it is seen to be given back."""
@@ -50,9 +60,11 @@ class Aws:
         self.changes: list[str] = []
         self._shared = shared
         self._region = str(data["provider"]["region"])
-        self._gpus = 1.0 if any(self._has_gpus(data, name) for name in data["available_node_types"]) else 0.0
-        types = data["available_node_types"]
-        self.least = sum(one.get("min_workers", 0) for name, one in types.items() if name != data["head_node_type"])
+        workers = [pool for pool in pools(document) if not pool.head and pool.most > 0]
+        self._pools = {pool.name for pool in workers}
+        self.least = sum(pool.least for pool in workers)
+        self.most = min(sum(pool.most for pool in workers), data.get("max_workers", RAYS_MAX_WORKERS))
+        self._cpus, self._gpus = smallest(workers)
         self.lab = Lab(folder, user=data["auth"]["ssh_user"], shared=shared, names={})
         self.environment = {
             "AWS_ENDPOINT_URL": f"http://{CLIENT}:{PORT}",
@@ -70,7 +82,6 @@ class Aws:
         self.changes.append(f"idle_timeout_minutes: {IDLE_MINUTES:g}, to see machines given back")
         self.file = write(data, folder, document)
         self._fault: Exception | None = None
-        self._ending = threading.Event()
         self._power = threading.Lock()
         threading.Thread(target=self._follow, daemon=True).start()
 
@@ -88,6 +99,21 @@ class Aws:
                     return machine
         raise RehearsalError("no head has been launched") from self._fault
 
+    def saved_by(self, address: str, checkpoint: Path) -> bool:
+        """Whether a checkpoint may be one that this machine has saved."""
+        machine = self._machine(address)
+        return machine is not None and saved_by(machine.name, checkpoint)
+
+    def replacement(self, lost: str) -> Callable[[list[str]], bool]:  # noqa: ARG002 - its address may come again
+        """A machine that has been launched since must be a worker."""
+        before = {instance["InstanceId"] for instance in self._instances(states=ALL)}
+
+        def is_there(workers: list[str]) -> bool:
+            new = [one for one in self._instances() if one["InstanceId"] not in before]
+            return any(one["PrivateIpAddress"] in workers for one in new)
+
+        return is_there
+
     def lose(self, address: str) -> None:
         """Reclaim a spot machine: it is gone, and its owner hears of it when he asks."""
         with self._power:
@@ -99,27 +125,39 @@ class Aws:
         """Nothing: the autoscaler launches another one."""
 
     def left(self) -> list[str]:
-        """The instances that are still paid for."""
-        self._ending.set()
+        """The instances that are still paid for.
+
+        Raises:
+            RehearsalError: If a machine could not be switched on.
+        """
+        if self._fault is not None:
+            raise RehearsalError(f"the lab cannot follow EC2: {self._fault}") from self._fault
         return [f"{one['InstanceType']} {one['InstanceId']} runs" for one in self._instances()]
 
     def study_arguments(self, trials: int, steps: int, seconds: float) -> list[str]:
         """The arguments of our own study."""
-        return study_arguments(self._shared, self._gpus, trials, steps, seconds)
+        return study_arguments(
+            self._shared, cpus=self._cpus, gpus=self._gpus, trials=trials, steps=steps, seconds=seconds
+        )
 
     def launched(self) -> list[str]:
         """What has been launched so far: node type, machine, market."""
+        kinds = Counter(
+            f"{tag(one, 'ray-user-node-type')} ({one['InstanceType']}, {one.get('InstanceLifecycle', 'on demand')})"
+            for one in self._instances(states=ALL)
+        )
+        return [f"{number} x {kind}" for kind, number in kinds.items()]
+
+    @property
+    def unrehearsed(self) -> list[str]:
+        """What the lab cannot show."""
+        launched = {tag(one, "ray-user-node-type") for one in self._instances(states=ALL)}
+        idle = sorted(self._pools - launched)
         return [
-            f"{tag(one, 'ray-user-node-type')}: {one['InstanceType']}, {one.get('InstanceLifecycle', 'on demand')}"
-            for one in self._instances(states=(*LIVE, "terminated", "shutting-down"))
+            *("quotas, rights and prices", "images, containers and drivers", "what pip and apt would download"),
+            *("the mount of the shared folder", "GPUs"),
+            *([f"pools that no trial needed: {', '.join(idle)}"] if idle else []),
         ]
-
-    def _has_gpus(self, data: dict[str, Any], name: str) -> bool:
-        from raytune_suite.cluster.machines import machines
-
-        one = data["available_node_types"][name]
-        machine = machines("aws").get(one.get("node_config", {}).get("InstanceType", ""))
-        return bool(one.get("resources", {}).get("GPU")) or (machine is not None and machine.gpus > 0)
 
     def _start_service(self) -> subprocess.Popen[bytes]:
         with (self.lab.folder / "logs" / "moto.log").open("wb") as log:
@@ -176,7 +214,8 @@ class Aws:
     def _follow(self) -> None:
         """Switch machines on and off as instances are launched and terminated."""
         admitted: set[Path] = set()
-        while not self._ending.wait(0.3):
+        while self._fault is None:
+            time.sleep(0.3)
             try:
                 with self._power:
                     live = {one["InstanceId"]: one for one in self._instances()}
@@ -188,7 +227,7 @@ class Aws:
                         if name not in on:
                             self._admit_keys(admitted)
                             self._switch_on(instance)
-            except Exception as error:  # noqa: BLE001 - kept for whoever asks for the head
+            except Exception as error:  # noqa: BLE001 - kept for whoever asks what is on
                 self._fault = error
 
     def _switch_on(self, instance: dict[str, Any]) -> None:
@@ -204,6 +243,12 @@ class Aws:
             words = ["ssh-keygen", "-y", "-f", str(key)]
             self.lab.admit(subprocess.run(words, capture_output=True, text=True, check=True).stdout)  # noqa: S603 - our own words
             admitted.add(key)
+
+
+def smallest(workers: list[Pool]) -> tuple[float, float]:
+    """The CPUs and GPUs of a trial that fills a machine of the smallest pool, if one with GPUs is there of that."""
+    size = min(workers, key=lambda pool: (not pool.gpus, pool.gpus or 0, pool.cpus or 0))
+    return (1.0 if size.gpus else size.cpus or 1.0), size.gpus or 0.0
 
 
 def tag(instance: dict[str, Any], name: str) -> str:

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 from dataclasses import dataclass
 from importlib import resources
@@ -203,7 +204,7 @@ class Lab:
         }
         namespaces = ["--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
         script = str(resources.files("raytune_suite.cluster.lab") / "boot.sh")
-        with (self.folder / "logs" / f"{name}.log").open("ab") as log:
+        with (self.folder / "logs" / f"{name}-sshd.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own words
                 ["unshare", *namespaces, "bash", script],  # noqa: S607 - where it is differs
                 env=variables,
@@ -225,6 +226,25 @@ class Lab:
         _run("ip", "link", "delete", machine.cable, check=False)  # first the cable, so that no connection is closed
         machine.process.send_signal(signal.SIGKILL)
         machine.process.wait()
+
+    def last_words(self, machine: Machine, files: str) -> str:
+        """The last lines of files on a machine that anything is in."""
+        words = self.ssh(machine, f"tail -n 12 {files} 2> /dev/null")
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603 - our own words
+        return done.stdout.strip()
+
+    def collect_logs(self) -> None:
+        """Copy what Ray has logged on each machine into `logs`."""
+        for machine in self.machines:
+            place = self.folder / "logs" / machine.name
+            place.mkdir(exist_ok=True)
+            with (place / "ray.tar").open("wb") as file:
+                words = self.ssh(machine, "tar --create --dereference --directory /tmp/ray/session_latest logs")
+                done = subprocess.run(words, stdout=file, stderr=subprocess.DEVNULL, check=False)  # noqa: S603 - our own words
+            if done.returncode == 0:
+                with tarfile.open(place / "ray.tar") as archive:
+                    archive.extractall(place, filter="data")
+            (place / "ray.tar").unlink()
 
     def shut_down(self) -> None:
         """Switch everything off."""
@@ -305,7 +325,7 @@ class Lab:
         self._fail(machine)
 
     def _fail(self, machine: Machine) -> NoReturn:
-        log = (self.folder / "logs" / f"{machine.name}.log").read_text(encoding="utf-8", errors="replace")
+        log = (self.folder / "logs" / f"{machine.name}-sshd.log").read_text(encoding="utf-8", errors="replace")
         raise RehearsalError(f"the lab's machine {machine.name!r} does not come up:\n{log[-2000:]}")
 
 

@@ -8,11 +8,12 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.lab.machines import Lab
-from raytune_suite.cluster.lab.site import OBJECT_STORE, resources_of, study_arguments, without_docker, write
+from raytune_suite.cluster.lab.site import OBJECT_STORE, resources_of, saved_by, study_arguments, without_docker, write
 from raytune_suite.cluster.nodes import flag
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from raytune_suite.cluster.lab.machines import Machine
@@ -51,29 +52,22 @@ class OwnHosts:
             if key in data:
                 data[key] = min(data[key], len(hosts) - 1)
         self.least = data.get("min_workers", 0) or len(hosts) - 1
-        self._addresses = addresses_of(hosts)
+        self.most = len(hosts) - 1
         outside = data["provider"].get("external_head_ip")
+        self._addresses = addresses_of([*hosts, *([outside] if outside else [])])
         names = {address: host for host, address in self._addresses.items() if host != address}
-        user = data["auth"]["ssh_user"]
-        self.lab = Lab(folder, user=user, shared=shared, names=names)
+        self.lab = Lab(folder, user=data["auth"]["ssh_user"], shared=shared, names=names)
         data["auth"]["ssh_private_key"] = str(self.lab.key)
         self.changes.append("auth.ssh_private_key: the lab's own key")
         without_docker(data, self.changes)
         self.file = write(data, folder, document)
         self.environment: dict[str, str] = {}
         self._shared = shared
-        offered = {"object_store_memory": OBJECT_STORE}
-        head_addresses = [self._addresses[hosts[0]], *([outside] if outside else [])]
-        self._head = self.lab.switch_on("head", head_addresses, resources_of(offered))
-        start = list(document.strings("worker_start_ray_commands"))
-        self._gpus = float(flag(start, "--num-gpus") or GPUS)
-        self._worker = resources_of(
-            {
-                **offered,
-                **({} if flag(start, "--num-cpus") else {"CPU": CPUS}),
-                **({} if flag(start, "--num-gpus") else {"GPU": GPUS}),
-            }
-        )
+        start = document.strings("worker_start_ray_commands")
+        self._offered = {"CPU": count(flag(start, "--num-cpus"), CPUS), "GPU": count(flag(start, "--num-gpus"), GPUS)}
+        self._worker = resources_of({**self._offered, "object_store_memory": OBJECT_STORE})
+        addresses = [self._addresses[host] for host in (hosts[0], outside) if host]
+        self._head = self.lab.switch_on("head", addresses, resources_of({"object_store_memory": OBJECT_STORE}))
         for number, host in enumerate(hosts[1:], start=1):
             self.lab.switch_on(f"worker{number}", [self._addresses[host]], self._worker)
 
@@ -81,6 +75,19 @@ class OwnHosts:
     def head(self) -> Machine:
         """The machine that is the head."""
         return self._head
+
+    @property
+    def unrehearsed(self) -> list[str]:
+        """What the lab cannot show."""
+        return ["GPUs and their drivers", "what pip and apt would download", "the mount of the shared folder"]
+
+    def saved_by(self, address: str, checkpoint: Path) -> bool:
+        """Whether a checkpoint may be one that this machine has saved."""
+        return saved_by(self._name(address), checkpoint)
+
+    def replacement(self, lost: str) -> Callable[[list[str]], bool]:
+        """The lost machine itself must be back."""
+        return lambda workers: lost in workers
 
     def lose(self, address: str) -> None:
         """Cut a machine's power."""
@@ -105,15 +112,30 @@ class OwnHosts:
         return found
 
     def study_arguments(self, trials: int, steps: int, seconds: float) -> list[str]:
-        """The arguments of our own study."""
-        return study_arguments(self._shared, min(1.0, self._gpus), trials, steps, seconds)
+        """The arguments of our own study, each of whose trials fills a worker."""
+        return study_arguments(
+            self._shared,
+            cpus=self._offered["CPU"],
+            gpus=self._offered["GPU"],
+            trials=trials,
+            steps=steps,
+            seconds=seconds,
+        )
 
     def _name(self, address: str) -> str:
         return next(machine.name for machine in self.lab.machines if address in machine.addresses)
 
 
+def count(given: str | None, otherwise: int) -> int:
+    """A number that an option gives; `otherwise` where it gives none, or one that only the machine knows."""
+    return int(given) if given is not None and given.isdecimal() else otherwise
+
+
 def addresses_of(hosts: list[str]) -> dict[str, str]:
     """The address of each host; one that is named gets one.
+
+    Raises:
+        ArgumentError: If one is of IP version 6, which the lab has not.
 
     Example:
         >>> addresses_of(["10.0.0.1", "worker.lan"])
@@ -122,7 +144,11 @@ def addresses_of(hosts: list[str]) -> dict[str, str]:
     found = {}
     for number, host in enumerate(hosts):
         try:
-            found[host] = str(ipaddress.ip_address(host))
+            address = ipaddress.ip_address(host)
         except ValueError:
             found[host] = f"10.253.0.{number}"
+        else:
+            if address.version != 4:  # noqa: PLR2004 - IP's version 4
+                raise ArgumentError(f"the address {host} cannot be rehearsed: the lab has IPv4 alone")
+            found[host] = str(address)
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import yaml  # type: ignore[import-untyped] # it has no types of its own
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from raytune_suite.cluster.lab.machines import Lab, Machine
@@ -27,6 +27,7 @@ class Site(Protocol):
         changes: In what it differs, and why.
         environment: What a command that uses the cluster needs in its environment.
         least: How many workers are there from the beginning.
+        most: How many there can be.
         grows: Whether machines are launched when trials wait, and given back when they are idle.
     """
 
@@ -35,6 +36,7 @@ class Site(Protocol):
     changes: list[str]
     environment: dict[str, str]
     least: int
+    most: int
     grows: bool
 
     @property
@@ -44,6 +46,16 @@ class Site(Protocol):
         Raises:
             RehearsalError: If there is none yet.
         """
+
+    @property
+    def unrehearsed(self) -> list[str]:
+        """What the lab cannot show."""
+
+    def saved_by(self, address: str, checkpoint: Path) -> bool:
+        """Whether a checkpoint is one of our own study's, saved by this machine."""
+
+    def replacement(self, lost: str) -> Callable[[list[str]], bool]:
+        """A condition on the workers' addresses: one has taken the place of the one that was just lost."""
 
     def lose(self, address: str) -> None:
         """Cut a machine's power."""
@@ -72,10 +84,16 @@ def without_docker(data: dict[str, Any], changes: list[str]) -> None:
         changes.append("docker: left out, the commands of the container run on the machine itself")
 
 
-def study_arguments(shared: str, gpus: float, trials: int, steps: int, seconds: float) -> list[str]:
+def study_arguments(shared: str, **settings: float) -> list[str]:
     """The command line of our own study."""
-    size = ["--trials", str(trials), "--steps", str(steps), "--seconds", str(seconds)]
-    return ["--storage-path", f"{shared}/studies", "--gpus", str(gpus), *size]
+    words = [word for name, value in settings.items() for word in (f"--{name}", f"{value:g}")]
+    return ["--storage-path", f"{shared}/studies", *words]
+
+
+def saved_by(machine: str, checkpoint: Path) -> bool:
+    """Whether a machine may have saved a checkpoint; our own study writes into each who did."""
+    marks = list(checkpoint.glob("by-*"))
+    return not marks or checkpoint / f"by-{machine}" in marks
 
 
 def write(data: dict[str, Any], folder: Path, document: Document) -> Path:

@@ -1,8 +1,12 @@
-"""The study that a rehearsal runs on a cluster: trials that take their time, and whose results are known beforehand."""
+"""The study that a rehearsal runs on a cluster: trials that take their time, and whose results are known beforehand.
+
+Beside the study's folder it writes NAME.json: its trials, with the step from which each was restored last.
+"""
 
 from __future__ import annotations
 
 import argparse
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -22,21 +26,26 @@ class Training(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Start anew."""
-        self.config, self.steps = config, 0
+        self.config, self.steps, self.restored = config, 0, 0
 
     def step(self) -> dict[str, Any]:
         """Train for a while."""
         time.sleep(self.seconds)
         self.steps += 1
-        return {"loss": (self.config["x"] - 0.3) ** 2 + 1 / self.steps, "should_checkpoint": True}
+        return {
+            "loss": (self.config["x"] - 0.3) ** 2 + 1 / self.steps,
+            "restored": self.restored,
+            "should_checkpoint": True,
+        }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Save what has been trained."""
+        """Save what has been trained, and by which machine."""
+        Path(checkpoint_dir, f"by-{socket.gethostname()}").touch()
         Path(checkpoint_dir, "steps").write_text(str(self.steps), encoding="utf-8")
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Go on from there."""
-        self.steps = int(Path(checkpoint, "steps").read_text(encoding="utf-8"))
+        self.steps = self.restored = int(Path(checkpoint, "steps").read_text(encoding="utf-8"))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Train another config in this process."""
@@ -68,6 +77,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=4, help="how many")
     parser.add_argument("--steps", type=int, default=10, help="of each trial")
     parser.add_argument("--seconds", type=float, default=1.0, help="of each step")
+    parser.add_argument("--at-once", type=int, default=2, help="trials at once")
+    parser.add_argument("--cpus", type=float, default=1.0, help="of each trial")
     parser.add_argument("--gpus", type=float, default=0.0, help="of each trial")
     options = parser.parse_args()
     Training.seconds = options.seconds
@@ -76,8 +87,10 @@ def main() -> None:
         options.steps,
         name=options.name,
         storage_path=options.storage_path,
-        resources={"cpu": 1, "gpu": options.gpus} if options.gpus else {"cpu": 1},
+        max_concurrent=options.at_once,
+        resources={"cpu": options.cpus, "gpu": options.gpus},
     )
+    result.trials.to_json(Path(options.storage_path, f"{options.name}.json"), orient="records")
     print(f"{len(result.trials)} trials, best loss {result.best_value:.6f}")  # noqa: T201 - this is a program
 
 
