@@ -108,9 +108,11 @@ class Tap(tune.Callback):
         return {"on_result": None, "on_step": None, "on_end": None}
 
 
-def kill(node: Any) -> None:
-    """As a power cut: nothing on the machine says good-bye."""
+def kill(node: Any, *processes: int) -> None:
+    """As a power cut: nothing on the machine says good-bye. Trials' processes would live on for a moment."""
     node.kill_all_processes(check_alive=False, allow_graceful=False)
+    for process in processes:
+        os.kill(process, signal.SIGKILL)
 
 
 def study(folder: Path, trainable: Any = train, gate: str = "", **arguments: Any) -> Any:
@@ -145,48 +147,49 @@ def a_machine_is_lost(cluster: Cluster, folder: Path) -> dict[str, Any]:
 
 
 def a_class_loses_machines(cluster: Cluster, folder: Path) -> dict[str, Any]:
-    """One as its first trial trains, the next as its second is about to take over the process of the first."""
+    """One as its first trial trains, the next as its second is about to take over the process of the first.
+
+    Of the third trial only the process is killed, on a machine that lives on.
+    """
     checkpoints.SHARE = math.inf
     steady = [cluster.add_node(num_cpus=1, resources={"steady": 1})]
+    ended: list[int] = []
 
     def strike(result: dict[str, Any]) -> None:
-        kill(steady[-1])
-        os.kill(result["pid"], signal.SIGKILL)  # it would live on for a moment
-        steady.append(cluster.add_node(num_cpus=1, resources={"steady": 1}))
+        kill(steady[-1], result["pid"])
+        steady.append(cluster.add_node(wait=False, num_cpus=1, resources={"steady": 1}))
 
-    tap = Tap(
-        on_result=lambda result: strike(result) if len(steady) == 1 and result["training_iteration"] == 4 else None,
-        on_end=lambda result: strike(result) if len(steady) == 2 else None,
-    )
-    arguments: dict[str, Any] = {"num_samples": 2, "max_concurrent": 1, "max_t": 6, "callbacks": [tap]}
+    def note(result: dict[str, Any]) -> None:
+        if len(steady) == 1 and result["training_iteration"] == 4:
+            strike(result)
+        elif len(ended) == 2 and result["training_iteration"] == 1:
+            os.kill(result["pid"], signal.SIGKILL)
+
+    def end(result: dict[str, Any]) -> None:
+        ended.append(result["pid"])
+        if len(ended) == 1:
+            strike(result)
+
+    tap = Tap(on_result=note, on_end=end)
+    arguments: dict[str, Any] = {"num_samples": 3, "max_concurrent": 1, "max_t": 6, "callbacks": [tap]}
     settings = rts.Settings(checkpoint_s=0.0)
     result = study(folder, Steady, resources={"cpu": 1, "steady": 1}, settings=settings, **arguments)
     columns = {name: result.trials[name].tolist() for name in ("status", "lost_machines", "start")}
     return {**columns, "reached": result.trials["resource"].tolist()}
 
 
-def a_process_is_killed(cluster: Cluster, folder: Path) -> dict[str, Any]:  # noqa: ARG001 - the scene before left one
-    """On a machine that lives on."""
-
-    def strike(result: dict[str, Any]) -> None:
-        if not killed and result["training_iteration"] == 3:
-            os.kill(result["pid"], signal.SIGKILL)
-            killed.append(result["pid"])
-
-    killed: list[int] = []
-    result = study(folder, num_samples=2, max_concurrent=1, resources=SPOT, callbacks=[Tap(strike)])
-    return {name: result.trials[name].tolist() for name in ("status", "lost_machines")}
-
-
 def a_config_kills_machines(cluster: Cluster, folder: Path) -> dict[str, Any]:
     """Each machine on which it trains goes at its third report."""
     cluster_watch.LOST_MACHINE_RETRIES = 1
     deadly = [cluster.add_node(num_cpus=1, resources={"deadly": 1})]
+    lost: list[int] = []
 
     def strike(result: dict[str, Any]) -> None:
         if result["training_iteration"] == 3:
-            kill(deadly.pop())
-            deadly.append(cluster.add_node(num_cpus=1, resources={"deadly": 1}))
+            kill(deadly.pop(), result["pid"])
+            if not lost:
+                deadly.append(cluster.add_node(wait=False, num_cpus=1, resources={"deadly": 1}))
+            lost.append(result["pid"])
 
     result = study(folder, num_samples=1, resources={"cpu": 1, "deadly": 1}, callbacks=[Tap(strike)])
     return {name: result.trials[name].tolist() for name in ("status", "lost_machines")}
@@ -262,7 +265,6 @@ def error_of(call: Callable[[], Any]) -> str:
 
 SCENES = (
     a_machine_is_lost,
-    a_process_is_killed,
     a_class_loses_machines,
     trials_share_gpus,
     trials_wait_for_a_machine,
