@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import shlex
 import sys
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 GOOD, BAD = 0, 1
 """Exit codes of `check`."""
+
+SUBMIT_OPTIONS = ("--address", "--dry-run", "--fetch", "--job", "--working-dir")
+"""Of `submit` itself, rather than of the program that it runs."""
 
 CHECK = """\
 Say what is wrong with a file for `ray up`, or with a manifest of KubeRay's: first Ray's own validation, then what that
@@ -94,8 +98,9 @@ def add(commands: Any) -> None:
 
     about = "Run a program on the head by `ray submit` or Ray Jobs, and follow what it prints."
     command = with_file(parts, "submit", "run a program on a cluster", about, SUBMIT_EXAMPLES)
-    command.add_argument("script", metavar="SCRIPT", help="the program")
-    command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- ARGUMENTS", help="what it is told")
+    command.add_argument(
+        "program", nargs=argparse.PARSER, metavar="SCRIPT [--] ARGUMENTS", help="the program, and what it is told"
+    )
     command.add_argument("--job", action="store_true", help="by Ray Jobs: pack the folder, survive this terminal")
     command.add_argument("--working-dir", default=".", metavar="DIR", help="with --job: what is packed (default: .)")
     command.add_argument(
@@ -302,17 +307,43 @@ def status(arguments: argparse.Namespace) -> int:
 def submit(arguments: argparse.Namespace) -> int:
     """Run a program on a cluster."""
     from raytune_suite.cluster import commands
+    from raytune_suite.cluster.nodes import is_kuberay
 
+    document = cluster(arguments.file)
+    script, *words = arguments.program
+    check_words(words)
+    by_jobs = arguments.job or is_kuberay(document)
+    folder = arguments.working_dir if by_jobs else "."
+    if "://" not in folder and not Path(folder, script).is_file():
+        raise ArgumentError(f"there is no program {script!r} in {str(Path(folder).absolute())!r}")
+    address = arguments.address or commands.DASHBOARD
+    if by_jobs and not arguments.dry_run:
+        commands.check_listens(address, document)
     wanted = commands.submit(
-        cluster(arguments.file),
-        arguments.script,
-        arguments.arguments[1:] if arguments.arguments[:1] == ["--"] else arguments.arguments,
+        document,
+        script,
+        words[1:] if words[:1] == ["--"] else words,
         job=arguments.job,
-        address=arguments.address or commands.DASHBOARD,
+        address=address,
         working_dir=arguments.working_dir,
         fetch=None if arguments.fetch is None else tuple(arguments.fetch),
     )
     return run(wanted, dry=arguments.dry_run)
+
+
+def check_words(words: list[str]) -> None:
+    """Refuse options of `submit` among what the program is told.
+
+    Raises:
+        ArgumentError: If one stands there, and not after `--`.
+    """
+    for word in itertools.takewhile(lambda word: word != "--", words):
+        option = word.partition("=")[0]
+        if option in SUBMIT_OPTIONS:
+            raise ArgumentError(
+                f"`{option}` stands after SCRIPT, so it would go to the program: write it before FILE, or after `--` "
+                f"if it is the program's"
+            )
 
 
 def cluster(path: Path) -> Document:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from raytune_suite.cluster.nodes import is_kuberay, is_plain_manifest, provider
 from raytune_suite.errors import ArgumentError
@@ -129,6 +131,24 @@ def submit(
     if fetch is not None:
         commands.append(Command(("ray", "rsync-down", file, *fetch)))
     return commands
+
+
+def check_listens(address: str, document: Document) -> None:
+    """Refuse an address of Ray Jobs at which nothing listens.
+
+    Raises:
+        ArgumentError: If that is so.
+    """
+    url = urlsplit(address)
+    try:
+        port = url.port or (443 if url.scheme == "https" else 80)
+        socket.create_connection((url.hostname or "", port), timeout=5).close()
+    except (OSError, ValueError) as error:
+        service = f"service/{document.get('metadata', 'name')}-head-svc"
+        remedy = f"kubectl port-forward {service} 8265" if is_kuberay(document) else f"ray dashboard {document.path}"
+        if is_pretended(document):
+            remedy = f"raytune-suite cluster up {document.path}"
+        raise ArgumentError(f"nothing listens at {address}: `{remedy}` in another terminal ({error})") from error
 
 
 def run(command: Command) -> int:

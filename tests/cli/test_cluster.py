@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -125,17 +126,57 @@ def test_a_dry_run_shows_the_commands_and_runs_none(
 
     monkeypatch.setattr("subprocess.run", fail)
     assert cli.main(["cluster", "up", whole, "--yes", "--dry-run"]) == 0
-    assert cli.main(["cluster", "submit", "--dry-run", whole, "study.py", "--", "--method", "bohb"]) == 0
-    assert cli.main(["cluster", "submit", "--dry-run", "--job", whole, "study.py", "--method", "bohb"]) == 0
+    program, listens = "examples/tune_digits.py", "http://127.0.0.1:8265"
+    assert cli.main(["cluster", "submit", "--dry-run", whole, program, "--", "--method", "bohb"]) == 0
+    job = ["submit", "--dry-run", "--job", "--working-dir", "examples"]
+    assert cli.main(["cluster", *job, whole, "tune_digits.py", "--method", "bohb"]) == 0
     assert cli.main(["cluster", "status", whole, "--dry-run"]) == 0
     assert cli.main(["cluster", "down", whole, "--dry-run"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"$ ray up --yes {whole}",
-        f"$ ray submit {whole} study.py -- --method bohb",
-        "$ ray job submit --address http://127.0.0.1:8265 --working-dir . -- python study.py --method bohb",
+        f"$ ray submit {whole} {program} -- --method bohb",
+        f"$ ray job submit --address {listens} --working-dir examples -- python tune_digits.py --method bohb",
         f"$ ray exec {whole} 'ray status'",
         f"$ ray down {whole}",
     ]
+
+
+@pytest.mark.parametrize("option", ["--dry-run", "--job", "--address=http://127.0.0.1:1", "--fetch", "--working-dir"])
+def test_options_of_submit_behind_the_program_are_refused_unless_they_are_its_own(
+    option: str, whole: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [whole, "examples/tune_digits.py"]
+    assert cli.main(["cluster", "submit", *words, "--method", "bohb", option]) == 2
+    said = capsys.readouterr()
+    assert f"`{option.partition('=')[0]}` stands after SCRIPT, so it would go to the program" in said.err
+    assert cli.main(["cluster", "submit", "--dry-run", *words, "--", option]) == 0
+    assert capsys.readouterr().out.endswith(f" -- {option}\n")
+
+
+def test_a_program_that_is_not_here_is_refused(whole: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "submit", "--dry-run", whole, "no.py"]) == 2
+    assert f"there is no program 'no.py' in {str(ROOT)!r}" in capsys.readouterr().err
+    job = ["cluster", "submit", "--dry-run", "--job", "--working-dir", "examples", whole]
+    assert cli.main([*job, "examples/tune_digits.py"]) == 2
+    assert f"in {str(ROOT / 'examples')!r}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "remedy"),
+    [
+        ("clusters/local.yaml", "`ray dashboard clusters/local.yaml` in another terminal"),
+        ("clusters/kuberay/raycluster.yaml", "`kubectl port-forward service/raytune-head-svc 8265` in another"),
+    ],
+)
+def test_a_job_for_nobody_is_refused_before_it_is_packed(
+    file: str, remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as bound:  # but does not listen
+        bound.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        words = ["submit", "--job", "--address", address, file, "examples/tune_digits.py"]
+        assert cli.main(["cluster", *words]) == 2
+    assert f"nothing listens at {address}: {remedy}" in capsys.readouterr().err
 
 
 def test_what_ray_lacks_is_told_before_it_is_started(
