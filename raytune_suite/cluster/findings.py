@@ -71,7 +71,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS805": ("warning", "GPU nodes may refuse the pods"),
     "RTS806": ("error", "a cluster without workers"),
 }
-"""How bad each kind is, and its title."""
+"""How bad each kind is where nothing makes it less so, and its title."""
 
 
 @dataclass(frozen=True, order=True)
@@ -84,6 +84,7 @@ class Finding:
         where: The way to the value, with dots.
         reason: What is wrong, with the value.
         remedy: What to do.
+        severity: Whether a cluster would fail for it ("error"), or only be worse ("warning").
     """
 
     line: int
@@ -91,13 +92,12 @@ class Finding:
     where: str
     reason: str
     remedy: str
-
-    @property
-    def severity(self) -> Severity:
-        """Whether a cluster would fail for it ("error"), or only be worse ("warning")."""
-        return CODES[self.code][0]
+    severity: Severity
 
 
-def finding(document: Document, code: str, where: Where, reason: str, remedy: str) -> Finding:
-    """A finding at a place of a document."""
-    return Finding(document.line(where), code, ".".join(map(str, where)), reason, remedy)
+def finding(
+    document: Document, code: str, where: Where, reason: str, remedy: str, *, severity: Severity | None = None
+) -> Finding:
+    """A finding at a place of a document, as bad as its kind is unless a severity is given."""
+    place = ".".join(map(str, where))
+    return Finding(document.line(where), code, place, reason, remedy, severity or CODES[code][0])

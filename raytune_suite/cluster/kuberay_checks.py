@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from importlib import import_module
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 DATA = "RAYTUNE_SUITE_DATA"
 """The variable that names the folder of others' data; its kuberay/ holds the operator's resource definitions."""
 
+OVER_HTTP = ("RTS301", "RTS309")
+"""What does not matter much where studies are handed in by `ray job submit`, which needs not the Ray of the pods."""
+
 KEPT = ("additionalProperties", "allOf", "anyOf", "items", "not", "oneOf")
 """Words of a schema under which schemas stand."""
 
@@ -39,7 +43,18 @@ def check(document: Document, pools: list[Pool], storage_path: str | None) -> It
     yield from missing_values(document)
     yield from whole(document, pools)
     for pool in pools:
-        yield from group(document, pool, storage_path)
+        yield from group(document, pool, storage_path, only=alone(pools))
+
+
+def alone(pools: list[Pool]) -> bool:
+    """Whether there is a head and nothing else."""
+    return all(pool.head for pool in pools)
+
+
+def head_trains(document: Document, pools: list[Pool]) -> bool:
+    """Whether Ray places trials on the head."""
+    given = [document.mapping(*pool.where, "rayStartParams").get("num-cpus", "") for pool in pools if pool.head]
+    return any(str(value) != "0" for value in given)
 
 
 def strict(schema: Any) -> Any:
@@ -90,10 +105,15 @@ def whole(document: Document, pools: list[Pool]) -> Iterator[Finding]:
     said, here = str(document.get(*top, "rayVersion", default="")), version("ray")
     if said and said != here:
         remedy = f"write rayVersion: {here!r} and images of that version, or install {said} here"
-        yield finding(document, "RTS301", (*top, "rayVersion"), f"rayVersion is {said}, here is {here}", remedy)
-    if all(pool.head for pool in pools):
-        reason = "no workerGroupSpecs: nothing can train"
-        yield finding(document, "RTS806", top, reason, "add a group of pods with GPUs")
+        reason = f"rayVersion is {said}, here is {here}"
+        yield finding(document, "RTS301", (*top, "rayVersion"), reason, remedy, severity="warning")
+    if alone(pools):
+        trains = head_trains(document, pools)
+        reason = (
+            f"no workerGroupSpecs: {'trials run on the head, which steers them' if trains else 'nothing can train'}"
+        )
+        remedy = "add a group of pods with GPUs"
+        yield finding(document, "RTS806", top, reason, remedy, severity="warning" if trains else None)
     if not document.get(*top, "enableInTreeAutoscaling"):
         reason = "without `enableInTreeAutoscaling: true` the groups keep their size"
         yield finding(document, "RTS803", top, reason, "add it, with `autoscalerOptions: {version: v2}`")
@@ -113,17 +133,18 @@ def whole(document: Document, pools: list[Pool]) -> Iterator[Finding]:
         yield finding(document, "RTS211", first.where, reason, remedy)
 
 
-def group(document: Document, pool: Pool, storage_path: str | None) -> Iterator[Finding]:
-    """One group of pods."""
+def group(document: Document, pool: Pool, storage_path: str | None, *, only: bool) -> Iterator[Finding]:
+    """One group of pods, maybe the only one."""
     container: Where = (*pool.where, *POD, "containers", 0)
     if document.get(*container, "image"):
-        yield from image(document, (*container, "image"), gpus=bool(pool.gpus))
-    given = document.mapping(*pool.where, "rayStartParams")
+        for found in image(document, (*container, "image"), gpus=bool(pool.gpus)):
+            yield dataclasses.replace(found, severity="warning") if found.code in OVER_HTTP else found
     if pool.head:
-        if str(given.get("num-cpus", "")) != "0":
+        if head_trains(document, [pool]):
             reason = "the head takes trials, which compete with the process that steers them all"
             where = (*pool.where, "rayStartParams")
-            yield finding(document, "RTS204", where, reason, 'write `num-cpus: "0"` into its rayStartParams')
+            remedy = 'write `num-cpus: "0"` into its rayStartParams'
+            yield finding(document, "RTS204", where, reason, remedy, severity="warning" if only else None)
         if pool.spot:
             reason = "the head runs on a node that may be reclaimed, which ends the study"
             yield finding(document, "RTS205", (*pool.where, *POD, "nodeSelector"), reason, "select nodes on demand")
@@ -156,12 +177,14 @@ def workers(document: Document, pool: Pool) -> Iterator[Finding]:
         yield finding(document, "RTS202", (*where, "maxReplicas"), f"{name} may have no pod", "raise maxReplicas")
     looks = re.search(r"-(gpu|cu\d+)", str(document.get(*where, *POD, "containers", 0, "image", default="")))
     tolerations = document.entries(*where, *POD, "tolerations")
-    tolerates = any(isinstance(one, dict) and "gpu" in str(one.get("key", "gpu")) for one in tolerations)
-    if not pool.gpus and (looks or tolerates):
-        place = (*where, *POD, "containers", 0, "resources")
+    keys = [str(one.get("key", "")) for one in tolerations if isinstance(one, dict)]
+    names_gpus = any("gpu" in key for key in keys)
+    place = (*where, *POD, "containers", 0, "resources")
+    if not pool.gpus and (looks or names_gpus) and not document.get(*place, "claims"):
         reason = f"{name} has {'an image with CUDA' if looks else 'a toleration for GPU nodes'}, but no nvidia.com/gpu"
-        yield finding(document, "RTS801", place, reason, "write `nvidia.com/gpu: 1` into its resources' limits")
-    if pool.gpus and not tolerates:
+        remedy = "write `nvidia.com/gpu: 1` into its resources' limits"
+        yield finding(document, "RTS801", place, reason, remedy, severity=None if names_gpus else "warning")
+    if pool.gpus and not names_gpus and "" not in keys:
         remedy = "add `{key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}`"
         reason = f"{name} tolerates no taint of GPU nodes, which most clouds set"
         yield finding(document, "RTS805", (*where, *POD), reason, remedy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import io
 import ipaddress
 import json
@@ -117,7 +118,7 @@ def repeated_keys(document: Document) -> Iterator[Finding]:
     """A key that stands twice: the first is lost, silently."""
     for where, line in document.duplicates():
         found = finding(document, "RTS102", where, f"`{where[-1]}` is given twice, the first is lost", "remove one")
-        yield type(found)(line, found.code, found.where, found.reason, found.remedy)
+        yield dataclasses.replace(found, line=line)
 
 
 def missing_values(document: Document) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.findings import finding
@@ -12,7 +13,7 @@ from raytune_suite.errors import near
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.findings import Finding
+    from raytune_suite.cluster.findings import Finding, Severity
     from raytune_suite.cluster.load import Document, Where
     from raytune_suite.cluster.nodes import Pool
 
@@ -25,8 +26,13 @@ LONGEST_IDLE = 60
 
 def check(document: Document, pools: list[Pool]) -> Iterator[Finding]:
     """What is wrong with the node types of a file for `ray up`."""
-    yield from numbers(document, pools)
-    yield from head(document, pools)
+    on_head = list(trials_on_head(document, pools))
+    alone = bool(on_head) and not any(pool.most > 0 for pool in pools if not pool.head)  # then trials must run there
+    less: Severity | None = "warning" if alone else None
+    yield from (replace(found, severity=less or found.severity) for found in on_head)
+    for found in numbers(document, pools):
+        yield replace(found, severity="warning") if alone and found.code == "RTS202" else found
+    yield from spot_head(document, pools)
     for pool in pools:
         yield from machine(document, pool)
         yield from resources(document, pool)
@@ -69,19 +75,37 @@ def numbers(document: Document, pools: list[Pool]) -> Iterator[Finding]:
         yield finding(document, "RTS202", (), "there is no pool of workers", "add one to available_node_types")
 
 
-def head(document: Document, pools: list[Pool]) -> Iterator[Finding]:
-    """The head: it steers, stays, and trains nothing."""
+def trials_on_head(document: Document, pools: list[Pool]) -> Iterator[Finding]:
+    """Whether the head, which steers, would train too.
+
+    `ray up` tells each node the resources of its type, on AWS with those that EC2 names for the machine, and Ray takes
+    them before the options of `ray start`; it tells nothing to one's own hosts.
+    """
+    cloud = provider(document)
+    asks = cloud == "aws" and all(pool.machine_name for pool in pools)  # it asks about all of them or none
     start = document.strings("head_start_ray_commands")
-    given = flag([command for command in start if "--head" in command], "--num-cpus")
-    where: Where = ("head_start_ray_commands",)
-    if provider(document) != "external" and given != "0":
-        reason = "the head takes trials, which compete with the process that steers them all"
-        yield finding(document, "RTS204", where, reason, "start it with `ray start --head --num-cpus=0 ...`")
+    told = flag([command for command in start if "--head" in command], "--num-cpus")
     for pool in pools:
-        offered = document.mapping(*pool.where, "resources")
-        if pool.head and isinstance(offered, dict) and (offered.get("CPU") or offered.get("GPU")):
+        where: Where = (*pool.where, "resources")
+        offered = document.mapping(*where)
+        if pool.head and (offered.get("CPU") or offered.get("GPU")):
             reason = f"{pool.name} offers {offered}, so that the autoscaler counts on trials there"
-            yield finding(document, "RTS204", (*pool.where, "resources"), reason, 'write `resources: {"CPU": 0}`')
+            yield finding(document, "RTS204", where, reason, 'write `resources: {"CPU": 0}`')
+        elif pool.head and asks and "CPU" not in offered and told == "0":
+            reason = f"{pool.name} offers what EC2 says that its machine has, whatever `--num-cpus` says"
+            yield finding(document, "RTS204", where, reason, 'write `resources: {"CPU": 0}`')
+    known = any("CPU" in document.mapping(*pool.where, "resources") for pool in pools if pool.head)
+    if cloud != "external" and told != "0" and (cloud == "local" or not known):
+        reason = "the head takes trials, which compete with the process that steers them all"
+        remedy = "start it with `ray start --head --num-cpus=0 ...`"
+        if cloud != "local":
+            remedy = 'write `resources: {"CPU": 0}` into its node type'
+        yield finding(document, "RTS204", ("head_start_ray_commands",), reason, remedy)
+
+
+def spot_head(document: Document, pools: list[Pool]) -> Iterator[Finding]:
+    """Whether the head stays."""
+    for pool in pools:
         if pool.head and pool.spot:
             reason = f"{pool.name} is a spot machine: the whole study ends when it is reclaimed"
             yield finding(document, "RTS205", (*pool.where, "node_config"), reason, "rent the head on demand")
@@ -94,7 +118,14 @@ def machine(document: Document, pool: Pool) -> Iterator[Finding]:
         return
     where: Where = (*pool.where, *INSTANCE_KEY[cloud])
     name = pool.machine_name
-    if name is None:
+    config = document.mapping(*pool.where, "node_config")
+    if name is None and cloud == "aws" and "LaunchTemplate" in config:
+        reason = f"{pool.name}'s machine stands in its launch template, and Ray then asks EC2 about no pool"
+        remedy = "write `InstanceType` here too, or check the `resources` of all pools yourself"
+        yield finding(document, "RTS207", where, reason, remedy)
+    elif name is None and cloud == "gcp" and ("acceleratorType" in config or "acceleratorConfig" in config):
+        return  # a TPU is no machine of the table's
+    elif name is None:
         yield finding(document, "RTS206", where, f"{pool.name} names no machine", f"write `{where[-1]}: ...`")
     elif pool.machine is None and in_complete_family(cloud, name):
         yield finding(document, "RTS206", where, f"{cloud} has no {name!r}{near(name, machines(cloud))}", "correct it")

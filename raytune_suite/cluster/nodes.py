@@ -174,8 +174,12 @@ def local_pools(document: Document) -> list[Pool]:
     addresses = document.entries("provider", "worker_ips")
     offered = [flag(start, option) for option in ("--num-cpus", "--num-gpus")]
     cpus, gpus = (None if value is None or not value.isdecimal() else float(value) for value in offered)
-    most = min(as_count(document.get("max_workers"), len(addresses)), len(addresses))
-    least = as_count(document.get("min_workers"), most)
+    if document.get("provider", "coordinator_address"):  # it knows the hosts, and gives as many as are wanted
+        most = as_count(document.get("max_workers"), 0)
+        least = as_count(document.get("min_workers"), 0)
+    else:
+        most = min(as_count(document.get("max_workers"), len(addresses)), len(addresses))
+        least = as_count(document.get("min_workers"), most)
     return [
         Pool("head", ("provider", "head_ip"), head=True, spot=False, least=0, most=0, cpus=0, gpus=0),
         Pool("workers", ("provider",), head=False, spot=False, least=least, most=most, cpus=cpus, gpus=gpus),

@@ -79,9 +79,12 @@ AWS = [
     Mistake("aws-gpu", "RTS202", {f"{GPU_8}.max_workers": 0}),
     Mistake("aws-gpu", "RTS202", {"max_workers": 0}),
     Mistake("aws-gpu", "RTS203", {"max_workers": 4}),
-    Mistake("aws-gpu", "RTS204", {START: ["ray stop", HEALTHY.replace("--num-cpus=0", "")]}),
-    Mistake("aws-gpu", "RTS204", {START: None}),
+    Mistake("local", "RTS204", {START: ["ray stop", HEALTHY.replace("--num-cpus=0", "")]}),
+    Mistake("local", "RTS204", {START: None}),
     Mistake("aws-gpu", "RTS204", {f"{HEAD}.resources": {"CPU": 4}}),
+    Mistake("aws-gpu", "RTS204", {f"{HEAD}.resources": {}}),  # EC2 is asked, and what it says goes before --num-cpus=0
+    Mistake("aws-gpu", "RTS204", {START: None, f"{HEAD}.resources": {}}),
+    Mistake("gcp-gpu", "RTS204", {START: ["ray stop", "ray start --head"], f"{HEAD}.resources": {}}),
     Mistake("aws-gpu", "RTS205", {f"{IN_HEAD}.InstanceMarketOptions": {"MarketType": "spot"}}, IN_HEAD),
     Mistake("aws-gpu", "RTS206", {f"{IN_1}.InstanceType": "g5.13xlarge"}),
     Mistake("aws-gpu", "RTS206", {f"{IN_1}.InstanceType": None}),
@@ -165,6 +168,106 @@ OTHERS = [
     Mistake("kuberay/raycluster", "RTS806", {"spec.workerGroupSpecs": None}, "spec"),
 ]
 MISTAKES = [*AWS, *OTHERS]
+
+
+class Sense(NamedTuple):
+    """An edit of one of our files that is no mistake: it gives no finding of a code, or `at_most` a warning."""
+
+    file: str
+    code: str
+    edit: Config
+    trial: Trial | None = None
+    at_most: str | None = None
+
+    @property
+    def name(self) -> str:
+        edit = ", ".join(f"{where.rpartition('.')[2]}={value}" for where, value in self.edit.items())
+        return f"{self.code} {self.file} {edit[:60]}"
+
+
+STOCK = ["ray stop", "ray start --head --port=6379 --autoscaling-config=~/ray_bootstrap_config.yaml"]
+TEMPLATE = {"LaunchTemplate": {"LaunchTemplateName": "mine"}}
+TPU = {"acceleratorType": "v2-8", "runtimeVersion": "tpu-vm-base"}
+TPU_SLICE = {"acceleratorConfig": {"type": "V4", "topology": "2x2x1"}, "runtimeVersion": "tpu-vm-v4-base"}
+COORDINATOR = {"type": "local", "coordinator_address": "192.168.1.9:8000"}
+INIT, SHARED = "initialization_commands", Trial(storage_path="/shared/studies")
+NFS = "10.0.0.1:/export"
+MOUNTS = (
+    f"sudo mount {NFS} /shared",
+    f"mountpoint -q /shared || (sudo mkdir -p /shared && sudo mount -o hard {NFS} /shared)",
+    f"echo '{NFS} /shared nfs defaults 0 0' | sudo tee -a /etc/fstab && sudo mount -a",
+    f"sudo mount -t nfs {NFS} /shared > /dev/null 2>&1",
+    f"sudo mount -t nfs4 {NFS} /shared 2>&1 | tee mount.log || true",
+    f"sudo mount -t nfs {NFS} /shared -o nolock",
+    "sudo mount -t cifs //10.0.0.1/export /shared -o guest",
+    "s3fs bucket /shared -o iam_role=auto",
+    "rclone mount remote:bucket /shared --daemon",
+)
+SENSIBLE = [
+    Sense("aws-gpu", "RTS204", {START: STOCK}),
+    Sense("aws-gpu", "RTS204", {START: None}),
+    Sense("gcp-gpu", "RTS204", {START: STOCK}),
+    Sense("azure-gpu", "RTS204", {START: STOCK}),
+    Sense("gcp-gpu", "RTS204", {f"{HEAD}.resources": {}}),  # started with --num-cpus=0
+    Sense("local", "RTS204", {"provider.worker_ips": [], "max_workers": 0, START: STOCK}, at_most="warning"),
+    Sense("local", "RTS202", {"provider.worker_ips": [], "max_workers": 0, START: STOCK}, at_most="warning"),
+    Sense("local", "RTS202", {"provider": COORDINATOR}),
+    Sense("local", "RTS201", {"provider": COORDINATOR, "min_workers": 0}),
+    Sense("aws-gpu", "RTS206", {f"{GPU_1}.node_config": TEMPLATE}),
+    Sense("aws-gpu", "RTS308", {f"{GPU_1}.node_config": TEMPLATE}),
+    Sense("gcp-gpu", "RTS206", {f"{GPU_1}.node_config": TPU, f"{GPU_1}.resources": {"TPU": 4}}),
+    Sense("gcp-gpu", "RTS206", {f"{GPU_1}.node_config": TPU_SLICE, f"{GPU_1}.resources": {"TPU": 4}}),
+    Sense("aws-gpu", "RTS303", {"docker.image": "rayproject/ray-ml:2.60.0-py311"}),
+    Sense(
+        "aws-gpu",
+        "RTS303",
+        {
+            "docker.image": "rayproject/ray:2.60.0-py311",
+            **{f"{pool}.docker": {"worker_image": "rayproject/ray:2.60.0-py311-gpu"} for pool in (GPU_1, GPU_8)},
+        },
+    ),
+    Sense("local", "RTS301", {SETUP: ["pip install 'ray[tune]==2.60.*' raytune-suite"]}),
+    Sense("local", "RTS305", {SETUP: ["pip install 'ray[tune]==2.60.*' raytune-suite"]}),
+    Sense("local", "RTS305", {SETUP: ["cd code && pip install -r requirements.txt"]}, at_most="warning"),
+    Sense("local", "RTS305", {SETUP: ["pip install -c pins.txt ray"]}, at_most="warning"),
+    Sense("local", "RTS305", {SETUP: ["source ~/venv/bin/activate"]}, at_most="warning"),
+    Sense("local", "RTS305", {SETUP: []}, at_most="warning"),
+    Sense("aws-gpu", "RTS305", {SETUP: [], "docker": {}}, at_most="warning"),
+    Sense("aws-gpu", "RTS305", {SETUP: [], "docker.image": "rayproject/ray:2.60.0-py311-gpu"}),
+    Sense("aws-gpu", "RTS305", {SETUP: None, "docker.image": "rayproject/ray:2.60.0-py311-gpu"}),
+    *(Sense("aws-gpu", "RTS502", {INIT: [command]}, SHARED) for command in MOUNTS),
+    *(Sense("aws-gpu", "RTS501", {INIT: [command]}) for command in MOUNTS),
+    Sense("aws-gpu", "RTS502", {INIT: ["sudo mount -a"]}, SHARED, at_most="warning"),
+    Sense("aws-gpu", "RTS502", {INIT: ["sudo mount /shared"]}, SHARED, at_most="warning"),
+    Sense("aws-gpu", "RTS502", {INIT: ["sudo mount $SOURCE /shared"]}, SHARED, at_most="warning"),
+    Sense(
+        "aws-gpu",
+        "RTS502",
+        {INIT: [f"sudo mount -t nfs {NFS} /efs"], "docker.run_options": ["-v /efs:/shared"]},
+        SHARED,
+    ),
+    Sense("kuberay/raycluster", "RTS301", {"spec.rayVersion": "2.9.0"}, at_most="warning"),
+    *(
+        Sense("kuberay/raycluster", code, {f"{CONTAINER}.image": "rayproject/ray:2.9.0-py310-gpu"}, at_most="warning")
+        for code in ("RTS301", "RTS309")
+    ),
+    Sense(
+        "kuberay/raycluster",
+        "RTS806",
+        {"spec.workerGroupSpecs": None, f"{SPEC}.rayStartParams": {}},
+        at_most="warning",
+    ),
+    Sense(
+        "kuberay/raycluster",
+        "RTS801",
+        {
+            f"{CONTAINER}.resources": {"limits": {"cpu": "6"}},
+            f"{CONTAINER}.image": "rayproject/ray:2.60.0-py311-gpu",
+            f"{POD}.tolerations": [{"operator": "Exists"}],
+        },
+        at_most="warning",
+    ),
+]
 FROM_TEXT = {"RTS102", "RTS106"}
 """Codes whose tests are below, since they cannot be made by an edit of values."""
 
@@ -222,6 +325,44 @@ def test_a_mistake_is_found_where_it_is(mistake: Mistake) -> None:
         assert (mistake.code, wanted) not in {(one.code, one.where) for one in before}
     if document.node(way(wanted)) is not None and not wanted[-1].isdecimal():
         assert f"{way(wanted)[-1]}:" in text.splitlines()[found[0].line - 1]
+
+
+@pytest.mark.parametrize("sense", SENSIBLE, ids=lambda sense: str(sense.name))
+def test_what_is_no_mistake_is_not_found(sense: Sense) -> None:
+    config = edited(yaml.safe_load((CLUSTERS / f"{sense.file}.yaml").read_text()), sense.edit)
+    report = checked(yaml.safe_dump(config, sort_keys=False), sense.trial)
+    found = [one for one in report.findings if one.code == sense.code and one.severity != sense.at_most]
+    assert [(one.where, one.severity, one.reason) for one in found] == []
+    assert not {"RTS101", "RTS105"} & {one.code for one in report.findings}, report.findings
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("numpy\nray[tune]==2.60.0  # not 2.9.0\n", set()),
+        ("ray==2.9.0\n", {("RTS301", "error")}),
+        ("ray[tune]\n", {("RTS305", "error")}),
+        ("# ray==2.60.0\nnumpy\n", {("RTS305", "warning")}),
+    ],
+)
+@pytest.mark.parametrize("command", ["pip install -r pins.txt", "uv pip install --requirement=/code/pins.txt numpy"])
+def test_requirements_are_read_where_they_are(
+    said: str, wanted: set[tuple[str, str]], command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pins.txt").write_text(said)
+    config = yaml.safe_load((CLUSTERS / "local.yaml").read_text())
+    config |= {SETUP: [command], "file_mounts": {"/code": str(tmp_path)}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    found = {(one.code, one.severity) for one in check(tmp_path / "mine.yaml").findings}
+    assert {one for one in found if one[0] in {"RTS301", "RTS305"}} == wanted
+
+
+def test_the_folders_that_are_shared_are_named() -> None:
+    config = yaml.safe_load((CLUSTERS / "aws-gpu.yaml").read_text())
+    config[INIT] = [f"sudo mount -t nfs {NFS} /efs > /dev/null 2>&1"]
+    (found,) = [one for one in checked(yaml.safe_dump(config), SHARED).findings if one.code == "RTS502"]
+    assert found.reason.endswith("; shared here: /efs")
+    assert found.severity == "error"
 
 
 def test_every_code_has_a_mistake_that_gives_it() -> None:
