@@ -33,15 +33,16 @@ DASHBOARD = "http://127.0.0.1:8265"
 
 @dataclass(frozen=True)
 class Command:
-    """A command, and what it adds to the environment."""
+    """A command, what it adds to the environment, and whether nobody may see what it prints."""
 
     words: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
+    secret: bool = False
 
     def __str__(self) -> str:
         """As one would type it."""
         before = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
-        return " ".join([*before, shlex.join(self.words)])
+        return " ".join([*before, shlex.join(self.words), *(["> /dev/null"] if self.secret else [])])
 
 
 def is_pretended(document: Document) -> bool:
@@ -56,7 +57,7 @@ def up(document: Document, *, yes: bool = False) -> list[Command]:
         return [Command(("kubectl", "apply", "-f", file))]
     if is_pretended(document):
         start = ("ray", "start", "--head", "--num-cpus=0", f"--autoscaling-config={file}")
-        make = Command(("ray", "get-auth-token", "--generate"))  # prints the one that there is, if there is one
+        make = Command(("ray", "get-auth-token", "--generate"), secret=True)  # it prints the token
         return [make, Command(start, {"RAY_FAKE_CLUSTER": "1", **TOKEN})]
     # autoscaler v2 counts the head among the workers of one's own hosts, and never starts the last one (ray#59905)
     environment = {"RAY_UP_enable_autoscaler_v2": "0"} if provider(document) == "local" else {}
@@ -125,7 +126,7 @@ def submit(
         commands = [Command((sys.executable, script, *arguments), {"RAY_ADDRESS": "auto", **TOKEN})]
     elif job or is_kuberay(document):
         start = ("ray", "job", "submit", "--address", address, "--working-dir", working_dir, "--", "python", script)
-        commands = [Command((*start, *arguments))]
+        commands = [Command((*start, *arguments), TOKEN if is_pretended(document) else {})]
     else:
         commands = [Command(("ray", "submit", file, script, *(["--", *arguments] if arguments else [])))]
     if fetch is not None:
@@ -160,7 +161,10 @@ def run(command: Command) -> int:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # the `ray` of this Python
     try:
         return subprocess.run(  # noqa: S603 - shown before it runs
-            command.words, env={**os.environ, **command.environment, "PATH": path}, check=False
+            command.words,
+            env={**os.environ, **command.environment, "PATH": path},
+            stdout=subprocess.DEVNULL if command.secret else None,
+            check=False,
         ).returncode
     except FileNotFoundError:
         raise ArgumentError(f"{command.words[0]!r} is not installed: it is needed to run `{command}`") from None

@@ -27,7 +27,7 @@ def test_up() -> None:
     assert shown(commands.up(FILES["local"])) == ["RAY_UP_enable_autoscaler_v2=0 ray up clusters/local.yaml"]
     head = "ray start --head --num-cpus=0 --autoscaling-config=clusters/laptop.yaml"
     assert shown(commands.up(FILES["laptop"])) == [
-        "ray get-auth-token --generate",
+        "ray get-auth-token --generate > /dev/null",
         f"RAY_FAKE_CLUSTER=1 RAY_AUTH_MODE=token {head}",
     ]
     assert shown(commands.up(FILES["kuberay/rayjob"])) == ["kubectl apply -f clusters/kuberay/rayjob.yaml"]
@@ -73,6 +73,10 @@ def test_submit_passes_arguments_and_fetches_results() -> None:
     assert shown(commands.submit(FILES["laptop"], "study.py", ["-x"])) == [
         "RAY_ADDRESS=auto RAY_AUTH_MODE=token python study.py -x"
     ]
+    job = "ray job submit --address http://127.0.0.1:8265 --working-dir ."
+    assert shown(commands.submit(FILES["laptop"], "study.py", ["-x"], job=True)) == [
+        f"RAY_AUTH_MODE=token {job} -- python study.py -x"
+    ]
     with pytest.raises(ArgumentError, match="kubectl cp"):
         commands.submit(FILES["kuberay/raycluster"], "study.py", fetch=("a", "b"))
 
@@ -82,6 +86,14 @@ def test_a_command_runs_with_its_environment_and_gives_its_status() -> None:
     assert commands.run(commands.Command((sys.executable, "-c", program), {"WANTED": "3"})) == 3
     with pytest.raises(ArgumentError, match="'no-such-program' is not installed"):
         commands.run(commands.Command(("no-such-program",)))
+
+
+def test_what_a_secret_command_prints_is_seen_by_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+    words = (sys.executable, "-c", "import sys; print('the token'); print('a note', file=sys.stderr)")
+    assert commands.run(commands.Command(words)) == 0
+    assert capfd.readouterr().out == "the token\n"
+    assert commands.run(commands.Command(words, secret=True)) == 0
+    assert capfd.readouterr() == ("", "a note\n")
 
 
 STUB = """#!/bin/bash
