@@ -122,12 +122,14 @@ class Autoscaler:
 
     Attributes:
         known: Whether there is one; else Ray has not told.
+        grows: Whether it can start machines that are not there yet, as all but the provider `local` can.
         starting: How many machines of which pool are on their way.
         failed: Pools of which it could not start a machine, and why.
         impossible: What no pool has; its first version never tells.
     """
 
     known: bool = True
+    grows: bool = True
     starting: Counter[str] = field(default_factory=Counter)
     failed: Mapping[str, str] = field(default_factory=dict)
     impossible: frozenset[Demand] = frozenset()
@@ -157,6 +159,7 @@ def read_v1(status: Mapping[str, Any]) -> Autoscaler | None:
     availability = report["node_availability_summary"]["node_availabilities"]
     lacking = {pool: each for pool, each in availability.items() if not each["is_available"]}
     return Autoscaler(
+        grows=set(_pools(kinds)) != {_HOSTS},
         starting=starting,
         failed={
             pool: (each["unavailable_node_information"] or {}).get("description") or "it is not available"
@@ -185,6 +188,10 @@ def read_v2(reply: Any) -> Autoscaler:
             for gang in state.infeasible_gang_resource_requests
         ),
     )
+
+
+_HOSTS = "local.cluster.node"
+"""The one pool of the provider `local`: hosts that are there from the beginning."""
 
 
 def _pools(kinds: Iterable[str]) -> list[str]:

@@ -393,10 +393,11 @@ def _pending(scheduler: StudyScheduler, num_samples: int) -> int | None:
         return None
     if isinstance(scheduler, PopulationScheduler):
         return num_samples if num_samples > 0 else None
-    _logger.warning(
-        "this cluster grows when trials wait, and without `max_concurrent` one waits at a time: give as "
-        "`max_concurrent` how many trials its pools can hold, and they start together"
-    )
+    if scaler.grows:
+        _logger.warning(
+            "this cluster grows when trials wait, and without `max_concurrent` one waits at a time: give as "
+            "`max_concurrent` how many trials its pools can hold, and they start together"
+        )
     return None
 
 

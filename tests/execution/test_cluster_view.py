@@ -79,6 +79,12 @@ class TestFirstAutoscaler:
     def test_machines_that_are_kinds_of_their_own_have_no_autoscaler(self) -> None:
         assert read_v1(v1(active_nodes={"node_6f3a256c": 1, "node_aa": 1})) is None
 
+    @pytest.mark.parametrize(("pool", "grows"), [("local.cluster.node", False), ("gpu_8", True)])
+    def test_hosts_that_are_all_there_do_not_grow(self, pool: str, *, grows: bool) -> None:
+        scaler = read_v1(v1(active_nodes={pool: 3}))
+        assert scaler is not None
+        assert scaler.grows == grows
+
     def test_no_machine_at_all_tells_nothing(self) -> None:
         assert read_v1(v1(active_nodes={})) == Autoscaler(known=False)
 
