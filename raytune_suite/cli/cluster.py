@@ -89,6 +89,7 @@ def add(commands: Any) -> None:
 
     command = with_file(parts, "up", "start a cluster", "Check the file, then start the cluster by `ray up`.")
     command.add_argument("--yes", action="store_true", help="do not ask")
+    command.add_argument("--force", action="store_true", help="start although there are errors")
     command.set_defaults(command=up)
     command = with_file(parts, "down", "stop a cluster", "Stop the cluster by `ray down`, all of its nodes.")
     command.add_argument("--yes", action="store_true", help="do not ask")
@@ -272,13 +273,14 @@ def refuse(report: Report, what: str) -> None:
 
 
 def up(arguments: argparse.Namespace) -> int:
-    """Check a file, and start the cluster if it is right."""
+    """Check a file, and start the cluster if it is right, or in spite of all that is wrong with it."""
     from raytune_suite.cluster import check as checks
     from raytune_suite.cluster import commands
 
     report = checks.check(arguments.file)
-    refuse(report, f"{str(arguments.file)!r} is not started")
-    if report.missing:
+    if not arguments.force:
+        refuse(report, f"{str(arguments.file)!r} is not started without --force")
+    if report.missing and not arguments.force:
         what = "\n".join(f"  line {one.line}: {one.reason}" for one in report.missing)
         raise ArgumentError(f"{str(arguments.file)!r} is not started, values are missing:\n{what}")
     for one in report.findings:

@@ -141,6 +141,20 @@ def test_a_dry_run_shows_the_commands_and_runs_none(
     ]
 
 
+def test_up_starts_a_file_with_errors_only_by_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text((ROOT / "clusters" / "local.yaml").read_text().replace("--num-cpus=0 ", ""))
+    assert cli.main(["cluster", "up", "--dry-run", str(file)]) == 2
+    said = capsys.readouterr()
+    assert "is not started without --force" in said.err
+    assert "RTS204" in said.err
+    assert said.out == ""
+    assert cli.main(["cluster", "up", "--dry-run", "--force", str(file)]) == 0
+    said = capsys.readouterr()
+    assert "error RTS204" in said.err
+    assert said.out == f"$ RAY_UP_enable_autoscaler_v2=0 ray up {file}\n"
+
+
 @pytest.mark.parametrize("option", ["--dry-run", "--job", "--address=http://127.0.0.1:1", "--fetch", "--working-dir"])
 def test_options_of_submit_behind_the_program_are_refused_unless_they_are_its_own(
     option: str, whole: str, capsys: pytest.CaptureFixture[str]
