@@ -198,10 +198,6 @@ class Rehearsal:
         """Says now and then what is waited for."""
         return lambda waited: self._say(f"waiting for {what}: {waited:.0f} s of at most {limit:.0f} s")
 
-    def _patience(self, what: str, limit: float) -> Callable[[float], None]:
-        """Says now and then what is waited for."""
-        return lambda waited: self._say(f"waiting for {what}: {waited:.0f} s of at most {limit:.0f} s")
-
     def nodes(self) -> dict[str, dict[str, float]]:
         """What the head sees.
 
