@@ -31,6 +31,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS210": ("error", "a misspelt resource"),
     "RTS211": ("warning", "no pool has GPUs"),
     "RTS212": ("warning", "idle machines go at once, or never"),
+    "RTS213": ("warning", "hosts that stay idle"),
     # versions and set-up
     "RTS301": ("error", "another version of Ray than here"),
     "RTS302": ("warning", "another version of Python than here"),
@@ -56,7 +57,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS604": ("warning", "the nodes may do anything with your EC2 and S3"),
     "RTS605": ("error", "addresses that cannot be right"),
     "RTS606": ("error", "a zone outside its region"),
-    "RTS607": ("error", "no project"),
+    "RTS607": ("error", "no project, or no region"),
     "RTS608": ("error", "an unknown kind of market"),
     # the study
     "RTS701": ("error", "no pool can place a trial"),
@@ -70,6 +71,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS804": ("warning", "the cluster dies with its head"),
     "RTS805": ("warning", "GPU nodes may refuse the pods"),
     "RTS806": ("error", "a cluster without workers"),
+    "RTS807": ("error", "a group without a name of its own"),
 }
 """How bad each kind is where nothing makes it less so, and its title."""
 

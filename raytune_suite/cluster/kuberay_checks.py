@@ -14,6 +14,7 @@ import yaml  # type: ignore[import-untyped] # it has no types of its own
 
 from raytune_suite.cluster.command_checks import image
 from raytune_suite.cluster.findings import finding
+from raytune_suite.cluster.kuberay_keys import group_names, misspelt
 from raytune_suite.cluster.launcher_checks import missing_values, repeated_keys, schema_error
 from raytune_suite.cluster.nodes import cluster_spec
 
@@ -38,7 +39,8 @@ POD: Where = ("template", "spec")
 
 def check(document: Document, pools: list[Pool], storage_path: str | None) -> Iterator[Finding]:
     """What is wrong with a manifest."""
-    yield from definitions(document)
+    yield from misspelt(document) if definition_file(document) is None else definitions(document)
+    yield from group_names(document)
     yield from repeated_keys(document)
     yield from missing_values(document)
     yield from whole(document, pools)
@@ -80,11 +82,17 @@ def strict(schema: Any) -> Any:
     return closed
 
 
+def definition_file(document: Document) -> Path | None:
+    """The operator's own schema of a manifest's kind; None where the folder of data does not have it."""
+    place = Path(os.environ.get(DATA, ""), "kuberay", f"ray.io_{str(document.get('kind')).lower()}s.yaml")
+    return place if os.environ.get(DATA) and place.is_file() else None
+
+
 def definitions(document: Document) -> Iterator[Finding]:
     """The operator's own schema, where the folder of data has it."""
     kind = str(document.get("kind")).lower()
-    place = Path(os.environ.get(DATA, ""), "kuberay", f"ray.io_{kind}s.yaml")
-    if not os.environ.get(DATA) or not place.is_file():
+    place = definition_file(document)
+    if place is None:
         return
     definition = yaml.load(place.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
     served = {one["name"]: one["schema"]["openAPIV3Schema"] for one in definition["spec"]["versions"]}

@@ -70,6 +70,9 @@ ARM_PARAMETERS = (
 )
 """The parameters of Ray's template for Azure that a file may set."""
 
+PLACES = {"aws": ("region",), "gcp": ("region", "availability_zone"), "azure": ("location",)}
+"""What a provider must say of where its machines are: without it Ray ends with a KeyError."""
+
 MISSING = re.compile(r"\bYOUR-[A-Z-]+")
 """How our files write a value that only the reader knows."""
 
@@ -192,6 +195,9 @@ def clouds(document: Document) -> Iterator[Finding]:
                 remedy = f"name a zone of {region}, such as {region}{'a' if cloud == 'aws' else '-a'}"
                 reason = f"zone {zone!r} is not in region {region!r}"
                 yield finding(document, "RTS606", (*where, "availability_zone"), reason, remedy)
+    for key in PLACES.get(cloud, ()):
+        if not document.get("provider", key):
+            yield finding(document, "RTS607", where, f"no `{key}` says where", f"write `{key}: ...` under `provider`")
     if cloud == "gcp" and not document.get("provider", "project_id"):
         yield finding(document, "RTS607", where, "no `project_id` says who pays", "`gcloud projects list` shows yours")
     if cloud == "azure" and not document.get("provider", "resource_group"):

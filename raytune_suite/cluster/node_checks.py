@@ -67,6 +67,10 @@ def numbers(document: Document, pools: list[Pool]) -> Iterator[Finding]:
         elif pool.most > limit:
             reason = f"{pool.name} may have {pool.most} machines, but all pools together {limit}"
             yield finding(document, "RTS203", ("max_workers",), reason, f"set the cluster's max_workers to {pool.most}")
+    named = len(document.entries("provider", "worker_ips")) if provider(document) == "local" else 0
+    if named > limit > 0:
+        reason = f"{named} hosts are named, but max_workers is {limit}: {named - limit} of them will stay idle"
+        yield finding(document, "RTS213", ("max_workers",), reason, f"set min_workers and max_workers to {named}")
     total = sum(pool.least for pool in workers)
     if total > limit > 0:
         reason = f"the pools want {total} machines at least, but all together may have {limit}"

@@ -56,7 +56,7 @@ ARM = f"{IN_1}.azure_arm_parameters"
 START, JOIN, SETUP = "head_start_ray_commands", "worker_start_ray_commands", "setup_commands"
 HEALTHY = "export RAY_health_check_period_ms=1000; ray start --head --num-cpus=0 --autoscaling-config=x"
 SPEC, GROUP, LAST = "spec.headGroupSpec", "spec.workerGroupSpecs.0", "spec.workerGroupSpecs.1.template.spec"
-POD = f"{GROUP}.template.spec"
+POD, GROUP_NAME = f"{GROUP}.template.spec", f"{GROUP}.groupName"
 CONTAINER = f"{POD}.containers.0"
 T4 = [{"acceleratorType": "nvidia-tesla-t4", "acceleratorCount": 4}]
 
@@ -131,6 +131,10 @@ AWS = [
     Mistake("aws-gpu", "RTS606", {"provider.availability_zone": "eu-west-1a"}),
     Mistake("gcp-gpu", "RTS607", {"provider.project_id": None}, "provider"),
     Mistake("azure-gpu", "RTS607", {"provider.resource_group": None}, "provider"),
+    Mistake("aws-gpu", "RTS607", {"provider.region": None}, "provider"),
+    Mistake("gcp-gpu", "RTS607", {"provider.availability_zone": None}, "provider"),
+    Mistake("azure-gpu", "RTS607", {"provider.location": None}, "provider"),
+    Mistake("local", "RTS213", {"max_workers": 1, "min_workers": 1}),
     Mistake("aws-gpu-spot", "RTS608", {f"{IN_1}.InstanceMarketOptions.MarketType": "spott"}),
     Mistake("aws-gpu", "RTS701", {}, "available_node_types", Trial(gpus=16)),
     Mistake("laptop", "RTS701", {}, "available_node_types", Trial(gpus=1, cpus=16)),
@@ -166,6 +170,12 @@ OTHERS = [
     Mistake("kuberay/raycluster", "RTS804", {"spec.gcsFaultToleranceOptions": None}, "spec"),
     Mistake("kuberay/raycluster", "RTS805", {f"{LAST}.tolerations": None}, LAST),
     Mistake("kuberay/raycluster", "RTS806", {"spec.workerGroupSpecs": None}, "spec"),
+    Mistake("kuberay/raycluster", "RTS807", {f"{GROUP}.groupName": None}, GROUP_NAME),
+    Mistake("kuberay/raycluster", "RTS807", {f"{GROUP}.groupName": "gpu-8"}, "spec.workerGroupSpecs.1.groupName"),
+    Mistake("kuberay/raycluster", "RTS807", {f"{GROUP}.groupName": "gpu_1"}),
+    Mistake("kuberay/raycluster", "RTS103", {f"{GROUP}.minReplica": 1}),
+    Mistake("kuberay/raycluster", "RTS103", {f"{POD}.nodeSelectr": {}}),
+    Mistake("kuberay/rayjob", "RTS103", {"spec.rayClusterSpec.enableInTreeAutoscalin": True}),
 ]
 MISTAKES = [*AWS, *OTHERS]
 
