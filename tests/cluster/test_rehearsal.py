@@ -93,9 +93,11 @@ def test_a_file_for_aws_is_rehearsed_before_it_costs_money(tmp_path: Path) -> No
 def test_a_set_up_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
     file = own_hosts(tmp_path)
     file.write_text(file.read_text().replace("'.[all]'", "'.[all]' a-package-that-is-nowhere"))
-    status, told = run("-m", "raytune_suite.cli", "cluster", "rehearse", file)
+    kept = tmp_path / "kept"
+    status, told = run("-m", "raytune_suite.cli", "cluster", "rehearse", "--keep", kept, file)
     assert status == 1
     assert "FAIL the head starts" in told
+    assert "and ended at `cd ~/raytune_suite && python3 -m pip install" in told
     assert "a-package-that-is-nowhere is not installed: the machines have the environment of the rehearsal" in told
 
 
