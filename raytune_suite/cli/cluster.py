@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cli import rehearsing
+from raytune_suite.cli.cluster_report import as_json, as_text
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 
 if TYPE_CHECKING:
-    from raytune_suite.cluster.capacity import Capacity, Trial
+    from raytune_suite.cluster.capacity import Trial
     from raytune_suite.cluster.check import Report
     from raytune_suite.cluster.commands import Command
     from raytune_suite.cluster.load import Document
@@ -152,93 +153,6 @@ def trial(arguments: argparse.Namespace) -> Trial | None:
     if arguments.study is not None:
         return dataclasses.replace(read_study(arguments.study), **said)
     return Trial(**said) if said else None
-
-
-def as_text(report: Report) -> str:
-    """A report for people: a line for each finding, in the form that editors know, and its remedy below."""
-    from raytune_suite.cluster.machines import price_note
-    from raytune_suite.cluster.nodes import provider
-
-    lines = []
-    for found in report.findings:
-        lines.append(f"{report.document.path}:{found.line}: {found.severity} {found.code} {found.reason}")
-        lines.append(f"    {found.where or 'the file'}: {found.remedy}")
-    warnings = len(report.findings) - report.errors
-    lines.append(f"{counted(report.errors, 'error')}, {counted(warnings, 'warning')}")
-    if report.capacity is not None:
-        lines += [*capacity_lines(report.capacity), *note(price_note(provider(report.document)))]
-    return "\n".join(lines)
-
-
-def note(source: str) -> list[str]:
-    """Where prices come from."""
-    return [f"prices are indicative: {source}"] if source else []
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun.
-
-    Example:
-        >>> counted(0, "error"), counted(1, "error")
-        ('no errors', '1 error')
-    """
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
-
-
-def capacity_lines(found: Capacity) -> list[str]:
-    """What a cluster does for a study, for people."""
-    lines = []
-    for one in found.shares:
-        slots = "unknown" if one.slots is None else str(one.slots)
-        price = "unknown" if one.price is None else f"{'at most ' if one.at_most else ''}${one.price:.2f}"
-        kind = "spot" if one.pool.spot else "on demand"
-        machines = f"{one.machines} of {one.pool.most} machines"
-        lines.append(f"  {one.pool.name}: {slots} trials on each, {machines} ({kind}), an hour of each {price}")
-    slots = "unknown, since the file does not say what the machines have" if found.slots is None else str(found.slots)
-    dollars = "unknown" if found.dollars is None else f"{'at most ' if found.at_most else ''}${found.dollars:.2f}"
-    return [f"trials at once: {slots}", *lines, f"an hour of all that, head included: {dollars}"]
-
-
-def as_json(report: Report) -> dict[str, Any]:
-    """A report for programs."""
-    from raytune_suite.cluster.findings import CODES
-    from raytune_suite.cluster.machines import price_note
-    from raytune_suite.cluster.nodes import provider
-
-    findings = [
-        {
-            "code": found.code,
-            "severity": found.severity,
-            "title": CODES[found.code][1],
-            "line": found.line,
-            "where": found.where,
-            "reason": found.reason,
-            "remedy": found.remedy,
-        }
-        for found in report.findings
-    ]
-    size = None
-    if report.capacity is not None:
-        pools = [
-            {
-                "name": one.pool.name,
-                "slots_per_machine": one.slots,
-                "machines": one.machines,
-                "max_machines": one.pool.most,
-                "spot": one.pool.spot,
-                "dollars_per_hour": one.price,
-                "at_most": one.at_most,
-            }
-            for one in report.capacity.shares
-        ]
-        size = {
-            "trials_at_once": report.capacity.slots,
-            "dollars_per_hour": report.capacity.dollars,
-            "at_most": report.capacity.at_most,
-            "prices": price_note(provider(report.document)),
-            "pools": pools,
-        }
-    return {"file": str(report.document.path), "errors": report.errors, "findings": findings, "capacity": size}
 
 
 def render(arguments: argparse.Namespace) -> int:

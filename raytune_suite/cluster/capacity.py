@@ -68,12 +68,14 @@ class Capacity:
         slots: Trials at once, over all pools; None if a pool does not say what it has.
         dollars: Per hour when all these run, the head too; None if a price is unknown.
         at_most: Whether a spot machine is counted at its price on demand.
+        trial: What was asked for.
     """
 
     shares: list[Share]
     slots: int | None
     dollars: float | None
     at_most: bool
+    trial: Trial
 
 
 def slots_per_machine(pool: Pool, trial: Trial) -> int | None:
@@ -126,6 +128,7 @@ def capacity(pools: list[Pool], trial: Trial, max_workers: int | None) -> Capaci
         int(min(running, wanted)) if known else None,
         dollars,
         at_most=any(one.at_most for one in paid),
+        trial=trial,
     )
 
 

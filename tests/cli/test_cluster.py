@@ -69,10 +69,33 @@ def test_an_error_has_its_line_its_reason_and_its_remedy(broken: str, capsys: py
 def test_a_study_gets_its_trials_at_once_and_its_costs(whole: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["cluster", "check", whole, "--gpus-per-trial", "0.5", "--cpus-per-trial", "2"]) == 0
     out = capsys.readouterr().out
-    assert "trials at once: 48" in out
+    assert "trials at once: 48 (of 2 CPUs and 0.5 GPUs each)" in out
     assert "gpu_8: 16 trials on each, 2 of 2 machines (on demand), an hour of each $13.35" in out
     assert "an hour of all that, head included: $33.33" in out
     assert "prices are indicative: 2026-06, us-east-1" in out
+
+
+def test_a_trial_that_ray_refuses_gets_no_number(whole: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "check", whole, "--gpus-per-trial", "1.5"]) == 1
+    assert "trials at once" not in capsys.readouterr().out
+
+
+def test_what_has_no_price_gets_no_lines_about_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "check", "clusters/laptop.yaml", "--gpus-per-trial", "2", "--cpus-per-trial", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("trials at once: 4 (of 1 CPU and 2 GPUs each)")
+    assert lines[start + 1 :] == [
+        "  gpu_1: no trial, for want of GPUs, 0 of 2 machines",
+        "  gpu_8: 4 trials on each, 1 of 1 machine",
+    ]
+
+
+def test_a_schema_that_is_not_here_is_told_and_counts_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    file = "clusters/kuberay/raycluster.yaml"
+    assert cli.main(["cluster", "check", file]) == 0
+    note = capsys.readouterr().out.splitlines()[-1]
+    assert note.startswith("KubeRay's own schema is not here")
+    assert note.endswith(f"`kubectl apply --dry-run=server -f {file}`")
 
 
 def test_json_has_everything(broken: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
