@@ -178,10 +178,11 @@ def group(document: Document, pool: Pool, storage_path: str | None, *, only: boo
 def workers(document: Document, pool: Pool) -> Iterator[Finding]:
     """One group of workers."""
     where, name = pool.where, pool.name
-    if pool.least > pool.most:
+    bounded = document.get(*where, "maxReplicas") is not None  # if not, the operator's schema says 2147483647
+    if bounded and pool.least > pool.most:
         reason = f"{name}: at least {pool.least} pods, but at most {pool.most}"
         yield finding(document, "RTS201", (*where, "minReplicas"), reason, "lower minReplicas or raise maxReplicas")
-    if pool.most <= 0:
+    if pool.most <= 0 and (bounded or not document.get(*cluster_spec(document), "enableInTreeAutoscaling")):
         yield finding(document, "RTS202", (*where, "maxReplicas"), f"{name} may have no pod", "raise maxReplicas")
     looks = re.search(r"-(gpu|cu\d+)", str(document.get(*where, *POD, "containers", 0, "image", default="")))
     tolerations = document.entries(*where, *POD, "tolerations")

@@ -50,7 +50,9 @@ NODE_CONFIG_KEYS: dict[str, tuple[str, ...]] = {
         *("CapacityReservationSpecification", "CreditSpecification", "Monitoring", "MinCount", "MaxCount"),
         *("InstanceInitiatedShutdownBehavior", "DisableApiTermination", "PrivateIpAddress", "EnclaveOptions"),
         *("PrivateDnsNameOptions", "MaintenanceOptions", "HibernationOptions", "LicenseSpecifications"),
-        *("Ipv6AddressCount", "Ipv6Addresses", "NetworkPerformanceOptions"),
+        *("Ipv6AddressCount", "Ipv6Addresses", "NetworkPerformanceOptions", "EnablePrimaryIpv6", "DisableApiStop"),
+        *("AdditionalInfo", "KernelId", "RamdiskId", "SecondaryInterfaces"),
+        *("ElasticGpuSpecification", "ElasticInferenceAccelerators"),
     ),
     "gcp": (
         *("machineType", "disks", "guestAccelerators", "scheduling", "metadata", "networkInterfaces"),
@@ -167,12 +169,14 @@ def access(document: Document) -> Iterator[Finding]:
     """How one logs in, and what a login may do."""
     cloud = provider(document)
     user, private = document.get("auth", "ssh_user"), document.get("auth", "ssh_private_key")
-    if cloud in ("local", "aws", "gcp", "azure", "vsphere") and not user:
+    by_default = cloud != "local" and document.get("auth") is None  # then the whole of Ray's `auth` is taken
+    if cloud in ("local", "aws", "gcp", "azure", "vsphere") and not user and not by_default:
         remedy = "write `auth: {ssh_user: ...}`, the account on the machines"
         yield finding(document, "RTS601", ("auth",), "no `ssh_user` says who logs in", remedy)
     if cloud == "local" and not private:
+        reason = "no `ssh_private_key`: the head must have a key of its own that opens the workers"
         remedy = "write `ssh_private_key: ~/.ssh/...`; a cloud's key is made by Ray, that of your own hosts is not"
-        yield finding(document, "RTS601", ("auth",), "no `ssh_private_key` opens the hosts", remedy)
+        yield finding(document, "RTS601", ("auth",), reason, remedy, severity="warning")
     public = document.get("auth", "ssh_public_key")
     if cloud == "azure" and bool(private) != bool(public):
         given, lacking = ("ssh_private_key", "ssh_public_key") if private else ("ssh_public_key", "ssh_private_key")

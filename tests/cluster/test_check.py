@@ -223,6 +223,7 @@ SENSIBLE = [
     Sense("local", "RTS202", {"provider.worker_ips": [], "max_workers": 0, START: STOCK}, at_most="warning"),
     Sense("local", "RTS202", {"provider": COORDINATOR}),
     Sense("local", "RTS201", {"provider": COORDINATOR, "min_workers": 0}),
+    Sense("aws-gpu", "RTS103", {f"{IN_1}.DisableApiStop": True, f"{IN_1}.EnablePrimaryIpv6": True}),
     Sense("aws-gpu", "RTS206", {f"{GPU_1}.node_config": TEMPLATE}),
     Sense("aws-gpu", "RTS308", {f"{GPU_1}.node_config": TEMPLATE}),
     Sense("gcp-gpu", "RTS206", {f"{GPU_1}.node_config": TPU, f"{GPU_1}.resources": {"TPU": 4}}),
@@ -256,6 +257,10 @@ SENSIBLE = [
         {INIT: [f"sudo mount -t nfs {NFS} /efs"], "docker.run_options": ["-v /efs:/shared"]},
         SHARED,
     ),
+    Sense("aws-gpu", "RTS601", {"auth": None}),
+    Sense("local", "RTS601", {"auth.ssh_private_key": None}, at_most="warning"),
+    Sense("kuberay/raycluster", "RTS201", {f"{GROUP}.maxReplicas": None, f"{GROUP}.minReplicas": 2}),
+    Sense("kuberay/raycluster", "RTS202", {f"{GROUP}.maxReplicas": None, f"{GROUP}.replicas": 0}),
     Sense("kuberay/raycluster", "RTS301", {"spec.rayVersion": "2.9.0"}, at_most="warning"),
     *(
         Sense("kuberay/raycluster", code, {f"{CONTAINER}.image": "rayproject/ray:2.9.0-py310-gpu"}, at_most="warning")
