@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cli import rehearsing
 from raytune_suite.cli.cluster_report import as_json, as_text
+from raytune_suite.cli.listing import cluster_file
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 
@@ -126,7 +127,9 @@ def with_file(parts: Any, name: str, summary: str, about: str, examples: str = "
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("file", type=Path, metavar="FILE", help="a YAML file, see `raytune-suite list clusters`")
+    command.add_argument(
+        "file", type=cluster_file, metavar="FILE", help="a YAML file, or a name of `raytune-suite list clusters`"
+    )
     return command
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import json
 import re
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Collection, Iterable
 
 
@@ -110,12 +110,30 @@ def by_family(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def clusters() -> list[dict[str, Any]]:
-    """Every YAML of the clusters folder, with its first comment."""
-    entries = []
-    for path in sorted(clusters_folder().glob("*.yaml"), key=lambda path: path.stem):
-        first = path.read_text(encoding="utf-8").partition("\n")[0]
-        entries.append({"name": path.stem, "summary": first.removeprefix("#").strip(), "path": str(path)})
+    """Every file of the clusters folder that describes a cluster, with its first comment."""
+    folder, entries = clusters_folder(), []
+    for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.sbatch"))):
+        first = next(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#!"))
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        entries.append({"name": name, "summary": first.removeprefix("#").strip(), "path": str(from_here(path))})
     return entries
+
+
+def from_here(path: Path) -> Path:
+    """A path as one would type it in the working folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def cluster_file(text: str) -> Path:
+    """The file that `text` names; if there is none, that of the clusters folder which is listed under this name.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is a script for Slurm.
+    """
+    path, ours = Path(text), clusters_folder() / f"{text}.yaml"
+    if path.suffix == ".sbatch" or (not path.is_file() and ours.with_suffix(".sbatch").is_file()):
+        raise argparse.ArgumentTypeError(f"{text!r} is a script for sbatch, not a cluster file")
+    return from_here(ours) if not path.exists() and ours.is_file() else path
 
 
 LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
@@ -169,6 +187,8 @@ def line(entry: dict[str, Any]) -> list[str]:
     if "serves" in entry:
         fewer, word = min((entry["refuses"], "any space but"), (entry["serves"], "only"), key=lambda pair: len(pair[0]))
         about.append(f"{word} {', '.join(fewer)}" if fewer else "any space")
+    if "path" in entry:
+        about.append(entry["path"])
     return [entry["name"], entry["summary"], "; ".join(about)]
 
 

@@ -120,6 +120,24 @@ def test_what_cannot_be_read_has_status_2(capsys: pytest.CaptureFixture[str]) ->
     assert "must not be negative" in capsys.readouterr().err
 
 
+def test_the_names_of_the_list_stand_for_its_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.main(["cluster", "status", "kuberay/raycluster", "--dry-run"]) == 0
+    assert "kubectl get -f clusters/kuberay/raycluster.yaml" in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path)
+    Path("aws-gpu").write_text("cluster_name: mine\nprovider: {type: aws}\n")  # a file of this name goes first
+    assert cli.main(["cluster", "status", "aws-gpu", "--dry-run"]) == 0
+    assert "ray exec aws-gpu 'ray status'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["clusters/slurm/study.sbatch", "slurm/study"])
+def test_a_script_for_slurm_is_no_cluster_file(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["cluster", "check", name])
+    assert "is a script for sbatch, not a cluster file" in capsys.readouterr().err
+
+
 def test_render_prints_the_file_and_tells_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["cluster", "render", FILE, "--set", "gpu_1.max_workers=9"]) == 0
     said = capsys.readouterr()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,6 @@ from raytune_suite.workloads import FAMILIES, WORKLOADS, family_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 REGISTERED: dict[str, Iterable[str]] = {
     "methods": METHODS,
@@ -32,14 +32,18 @@ def test_list_has_one_line_for_each_that_starts_with_its_name(what: str, capsys:
     assert all(len(line.split("  ", 1)[1].strip()) > 1 for line in lines)
 
 
-def test_every_cluster_file_is_listed_with_its_first_comment(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_cluster_file_is_listed_with_its_first_comment_and_its_path(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list", "clusters", "--format", "json"]) == 0
+    entries = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    folder = listing.clusters_folder()
+    files = [path for path in folder.rglob("*") if path.suffix in (".yaml", ".sbatch")]
+    assert {Path(entry["path"]).absolute() for entry in entries.values()} == set(files)
+    assert {"aws-gpu", "kuberay/rayjob", "slurm/study"} <= set(entries)
+    assert all(f"# {entry['summary']}\n" in Path(entry["path"]).read_text() for entry in entries.values())
     assert cli.main(["list", "clusters"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == sorted(path.stem for path in listing.clusters_folder().glob("*.yaml"))
-    assert lines
-    for line in lines:
-        name, summary = line.split(maxsplit=1)
-        assert (listing.clusters_folder() / f"{name}.yaml").read_text().startswith(f"# {summary}\n")
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert set(lines) == set(entries)
+    assert all(lines[name].endswith(entries[name]["path"]) for name in entries)
 
 
 @pytest.mark.parametrize("what", listing.LISTS)
