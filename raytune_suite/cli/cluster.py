@@ -18,7 +18,6 @@ from raytune_suite.optional import require_extra
 
 if TYPE_CHECKING:
     from raytune_suite.cluster.capacity import Trial
-    from raytune_suite.cluster.check import Report
     from raytune_suite.cluster.commands import Command
     from raytune_suite.cluster.load import Document
 
@@ -168,7 +167,7 @@ def render(arguments: argparse.Namespace) -> int:
 
     text = fill_in(cluster(arguments.file), assignments(arguments.set, arguments.toml))
     report = checks.check_document(cluster_of(parse(text, arguments.output or arguments.file)))
-    refuse(report, "the result would be wrong")
+    checks.refuse(report, "the result would be wrong")
     if report.findings:
         print(as_text(report), file=sys.stderr)  # noqa: T201 - this is the command line
     if arguments.output is None:
@@ -178,17 +177,6 @@ def render(arguments: argparse.Namespace) -> int:
     return GOOD
 
 
-def refuse(report: Report, what: str) -> None:
-    """Refuse to go on with errors.
-
-    Raises:
-        ArgumentError: If there are any.
-    """
-    wrong = [f"  line {one.line}: {one.code} {one.reason}" for one in report.findings if one.severity == "error"]
-    if wrong:
-        raise ArgumentError("\n".join([f"{what}, see `raytune-suite cluster check`:", *wrong]))
-
-
 def up(arguments: argparse.Namespace) -> int:
     """Check a file, and start the cluster if it is right, or in spite of all that is wrong with it."""
     from raytune_suite.cluster import check as checks
@@ -196,10 +184,7 @@ def up(arguments: argparse.Namespace) -> int:
 
     report = checks.check(arguments.file)
     if not arguments.force:
-        refuse(report, f"{str(arguments.file)!r} is not started without --force")
-    if report.missing and not arguments.force:
-        what = "\n".join(f"  line {one.line}: {one.reason}" for one in report.missing)
-        raise ArgumentError(f"{str(arguments.file)!r} is not started, values are missing:\n{what}")
+        checks.refuse(report, f"{str(arguments.file)!r} is not started without --force", missing=True)
     for one in report.findings:
         print(f"{arguments.file}:{one.line}: {one.severity} {one.code} {one.reason}", file=sys.stderr)  # noqa: T201 - this is the command line
     return run(commands.up(report.document, yes=arguments.yes), dry=arguments.dry_run)

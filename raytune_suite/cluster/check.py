@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from raytune_suite.cluster import command_checks, kuberay_checks, launcher_checks, load, node_checks
 from raytune_suite.cluster.capacity import Capacity, Trial, capacity, check_study
 from raytune_suite.cluster.nodes import as_count, cluster_of, is_kuberay, is_plain_manifest, pools, provider
+from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +68,19 @@ def check_document(document: Document, trial: Trial | None = None) -> Report:
     if not is_kuberay(document) and not any(one.severity == "error" for one in found):
         found += launcher_checks.validation(document)
     return Report(document, sorted(set(found)), size)
+
+
+def refuse(report: Report, what: str, *, missing: bool = False) -> None:
+    """Refuse to go on with errors, and with `missing` while values of the reader's own are not there yet.
+
+    Raises:
+        ArgumentError: If it is so; it begins with `what`.
+    """
+    wrong = [one for one in report.findings if one.severity == "error"]
+    for reason, found in (("see `raytune-suite cluster check`", wrong), ("values are missing", report.missing)):
+        if found and (missing or found is wrong):
+            lines = [f"  line {one.line}: {one.code} {one.reason}" for one in found]
+            raise ArgumentError("\n".join([f"{what}, {reason}:", *lines]))
 
 
 def one_by_one(document: Document, trial: Trial | None) -> list[Finding]:

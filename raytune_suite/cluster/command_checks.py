@@ -14,7 +14,7 @@ from raytune_suite.cluster.nodes import flag, provider
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.findings import Finding
+    from raytune_suite.cluster.findings import Finding, Severity
     from raytune_suite.cluster.load import Document, Where
     from raytune_suite.cluster.nodes import Pool
 
@@ -190,13 +190,17 @@ def starting(document: Document) -> Iterator[Finding]:
     """The commands that start Ray; where a file has none, Ray has good ones but for the health checks."""
     head, workers = document.strings("head_start_ray_commands"), document.strings("worker_start_ray_commands")
     where: Where = ("head_start_ray_commands",)
+    seen: tuple[Severity | None, ...] = tuple(  # a script of one's own may do the right thing
+        None if any("ray start" in command for command in commands) else "warning" for commands in (head, workers)
+    )
     if head and flag(head, "--autoscaling-config") is None:
         reason = "`ray start --head` has no --autoscaling-config, so that no worker is ever started"
-        yield finding(document, "RTS401", where, reason, "add `--autoscaling-config=~/ray_bootstrap_config.yaml`")
-    if workers and not any(re.search(r"--address[= ]+\$\{?RAY_HEAD_IP", command) for command in workers):
+        remedy = "add `--autoscaling-config=~/ray_bootstrap_config.yaml`"
+        yield finding(document, "RTS401", where, reason, remedy, severity=seen[0])
+    if workers and not any(re.search(r"\$\{?RAY_HEAD_IP", command) for command in workers):
         reason = "the workers do not start with the head's address, which Ray gives as $RAY_HEAD_IP"
         remedy = "write `ray start --address=$RAY_HEAD_IP:6379`"
-        yield finding(document, "RTS402", ("worker_start_ray_commands",), reason, remedy)
+        yield finding(document, "RTS402", ("worker_start_ray_commands",), reason, remedy, severity=seen[1])
     for key, commands in (("head_start_ray_commands", head), ("worker_start_ray_commands", workers)):
         if commands and not any("ray stop" in command for command in commands):
             reason = "a second `ray up` finds the first Ray still running"

@@ -88,7 +88,8 @@ def trials_on_head(document: Document, pools: list[Pool]) -> Iterator[Finding]:
     cloud = provider(document)
     asks = cloud == "aws" and all(pool.machine_name for pool in pools)  # it asks about all of them or none
     start = document.strings("head_start_ray_commands")
-    told = flag([command for command in start if "--head" in command], "--num-cpus")
+    told = (flag([command for command in start if "--head" in command], "--num-cpus") or "").strip("\"'")
+    unseen = bool(start) and not any("ray start" in command for command in start)  # a script of one's own
     for pool in pools:
         where: Where = (*pool.where, "resources")
         offered = document.mapping(*where)
@@ -104,7 +105,8 @@ def trials_on_head(document: Document, pools: list[Pool]) -> Iterator[Finding]:
         remedy = "start it with `ray start --head --num-cpus=0 ...`"
         if cloud != "local":
             remedy = 'write `resources: {"CPU": 0}` into its node type'
-        yield finding(document, "RTS204", ("head_start_ray_commands",), reason, remedy)
+        severity: Severity | None = "warning" if unseen else None
+        yield finding(document, "RTS204", ("head_start_ray_commands",), reason, remedy, severity=severity)
 
 
 def spot_head(document: Document, pools: list[Pool]) -> Iterator[Finding]:
