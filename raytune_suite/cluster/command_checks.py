@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raytune_suite.cluster import mount_checks
 from raytune_suite.cluster.findings import finding
 from raytune_suite.cluster.nodes import flag, provider
 
@@ -74,6 +75,7 @@ def check(document: Document, pools: list[Pool], storage_path: str | None) -> It
             yield from image(document, where, gpus=bool(pool.gpus))
     if provider(document) in HOSTS:
         yield from setup(document)
+        yield from mount_checks.check(document)
         yield from starting(document)
         yield from storage(document, storage_path)
 

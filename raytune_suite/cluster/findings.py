@@ -42,6 +42,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS307": ("error", "a folder to copy does not exist"),
     "RTS308": ("warning", "a machine image from 2022"),
     "RTS309": ("error", "a Python that raytune-suite does not run on"),
+    "RTS310": ("error", "a folder to copy lacks what is installed from it"),
     # starting Ray
     "RTS401": ("error", "the head would not start workers"),
     "RTS402": ("error", "workers would not find the head"),

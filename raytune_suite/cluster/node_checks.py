@@ -61,9 +61,10 @@ def numbers(document: Document, pools: list[Pool]) -> Iterator[Finding]:
             yield finding(document, "RTS201", least, reason, "lower min_workers or raise max_workers")
         if pool.most <= 0 or limit <= 0:
             reason = f"{pool.name}: {'this pool' if pool.most <= 0 else 'the cluster'} may have no worker at all"
-            yield finding(
-                document, "RTS202", where if pool.most <= 0 else ("max_workers",), reason, "raise max_workers"
-            )
+            off = limit > 0 and pool.least == pool.most == 0 and any(other.most > 0 for other in workers)
+            place: Where = where if pool.most <= 0 else ("max_workers",)
+            severity: Severity | None = "warning" if off else None
+            yield finding(document, "RTS202", place, reason, "raise max_workers", severity=severity)
         elif pool.most > limit:
             reason = f"{pool.name} may have {pool.most} machines, but all pools together {limit}"
             yield finding(document, "RTS203", ("max_workers",), reason, f"set the cluster's max_workers to {pool.most}")

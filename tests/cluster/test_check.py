@@ -111,6 +111,8 @@ AWS = [
     Mistake("aws-gpu", "RTS308", {f"{IN_1}.ImageId": ""}),
     Mistake("aws-gpu", "RTS309", {"docker.image": "rayproject/ray:2.60.0-py310-gpu"}),
     Mistake("aws-gpu", "RTS309", {"docker.image": "rayproject/ray:2.60.0-gpu"}),
+    Mistake("aws-gpu", "RTS310", {"file_mounts.~/raytune_suite": "clusters"}, f"{SETUP}.0"),
+    Mistake("aws-gpu", "RTS310", {f"{SETUP}.0": "cd ~/raytune_suite && pip install ray==2.60.0 -r mine.txt ."}),
     Mistake("aws-gpu", "RTS401", {START: ["ray stop", "ray start --head --num-cpus=0"]}),
     Mistake("aws-gpu", "RTS402", {JOIN: ["ray stop", "ray start --address=10.0.0.1:6379"]}),
     Mistake("aws-gpu", "RTS403", {JOIN: ["ray start --address=$RAY_HEAD_IP:6379"]}),
@@ -406,6 +408,16 @@ def places(value: Any, above: str) -> Iterator[str]:
         if "." not in str(key):
             yield f"{above}{key}"
             yield from places(part, f"{above}{key}.")
+
+
+def test_a_pool_that_is_switched_off_is_no_error_while_another_is_there() -> None:
+    config = yaml.safe_load((CLUSTERS / "aws-gpu.yaml").read_text())
+    off = {f"{GPU_8}.max_workers": 0}
+    (found,) = [one for one in checked(yaml.safe_dump(edited(config, off))).findings if one.code == "RTS202"]
+    assert found.severity == "warning"
+    for more in ({f"{GPU_1}.max_workers": 0}, {f"{GPU_8}.min_workers": 1}):
+        report = checked(yaml.safe_dump(edited(config, {**off, **more})))
+        assert ("RTS202", "error") in {(one.code, one.severity) for one in report.findings}
 
 
 def test_a_key_that_is_given_twice_is_found_on_its_second_line() -> None:
