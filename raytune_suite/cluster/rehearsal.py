@@ -12,7 +12,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import dataclass, field
 from importlib import resources
@@ -22,12 +21,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from raytune_suite.cluster.lab.study import study
+from raytune_suite.cluster.lab.watcher import Watch
 from raytune_suite.errors import RehearsalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from raytune_suite.cluster.lab.machines import Lab, Machine
     from raytune_suite.cluster.lab.site import Site
 
 TRIALS, STEPS, SECONDS = 4, 10, 1.0
@@ -71,46 +70,6 @@ class Verdict:
     def good(self) -> bool:
         """Whether all went as it should."""
         return bool(self.checks) and all(passed for _what, passed, _seen in self.checks)
-
-
-class Watch:
-    """What the head of a cluster sees, as of the last second."""
-
-    def __init__(self, lab: Lab, head: Machine) -> None:
-        script = (resources.files("raytune_suite.cluster.lab") / "watch.py").read_text(encoding="utf-8")
-        self._log = lab.folder / "logs" / "watch.log"
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own words
-                lab.ssh(head, "exec python3 -u -"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-            )
-        self._seen: dict[str, dict[str, float]] = {}
-        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
-        self._process.stdin.write(script)
-        self._process.stdin.close()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        for line in self._process.stdout:
-            if line.startswith("{"):
-                self._seen = json.loads(line)
-
-    @property
-    def nodes(self) -> dict[str, dict[str, float]]:
-        """The nodes by address: gpus, cpus, actors.
-
-        Raises:
-            RehearsalError: If the head cannot be asked any more.
-        """
-        if self._process.poll() is not None:
-            last = self._log.read_text(encoding="utf-8", errors="replace")[-500:]
-            raise RehearsalError(f"the head cannot be asked which nodes it has:\n{last}")
-        return self._seen
-
-    def end(self) -> None:
-        """Look no more."""
-        self._process.kill()
-        self._process.wait()
 
 
 class Rehearsal:

@@ -1,4 +1,4 @@
-"""Tell each second which nodes a cluster has and how many actors are on each; it runs on the head, see rehearsal.py."""
+"""Tell each second which nodes a cluster has and how many actors are on each; it runs on the head, see watcher.py."""
 
 import json
 import logging
