@@ -165,6 +165,8 @@ def render(arguments: argparse.Namespace) -> int:
     from raytune_suite.cluster.render import assignments
     from raytune_suite.cluster.render import render as fill_in
 
+    if arguments.output is not None and not arguments.output.absolute().parent.is_dir():
+        raise ArgumentError(f"`--output {arguments.output}`: there is no folder {str(arguments.output.parent)!r}")
     text = fill_in(cluster(arguments.file), assignments(arguments.set, arguments.toml))
     report = checks.check_document(cluster_of(parse(text, arguments.output or arguments.file)))
     checks.refuse(report, "the result would be wrong")

@@ -79,7 +79,7 @@ def refuse(report: Report, what: str, *, missing: bool = False) -> None:
     wrong = [one for one in report.findings if one.severity == "error"]
     for reason, found in (("see `raytune-suite cluster check`", wrong), ("values are missing", report.missing)):
         if found and (missing or found is wrong):
-            lines = [f"  line {one.line}: {one.code} {one.reason}" for one in found]
+            lines = [f"  line {one.line}: {one.code} {one.reason}: {one.remedy}" for one in found]
             raise ArgumentError("\n".join([f"{what}, {reason}:", *lines]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import tomllib
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 STORAGE = re.compile(r"(?<=\bSTORAGE=)[^\s;]+")
 """Where our templates' commands say which file system to mount."""
+
+SHORT = ("region", "zone", "image", "storage")
+"""What can be said of a cluster, whatever the provider."""
 
 POOL_WORDS = ("min_workers", "max_workers", "instance_type")
 """What can be said of a pool, whatever the provider."""
@@ -56,6 +60,8 @@ def setting(document: Document, name: str, value: Any) -> str:
     text = document.text
     replaced: dict[int, tuple[int, str]] = {}
     for where, new in places(document, name, value):
+        if document.node(where) is None:
+            raise ArgumentError(f"{str(document.path)!r} has no {name!r} to set{suggestion(document, name)}")
         start, end, written = replacement(document, where, new)
         replaced[start] = end, written
     for start in sorted(replaced, reverse=True):
@@ -76,6 +82,9 @@ def places(document: Document, name: str, value: Any) -> Iterator[tuple[Where, A
     if pool is not None and len(steps) == 2 and steps[1] in POOL_WORDS:  # noqa: PLR2004 - POOL.WORD
         yield from of_pool(document, pool.where, steps[1], value)
         return
+    if name == "image" and str(value).startswith("ami-"):
+        remedy = "set `available_node_types.head.node_config.ImageId`"
+        raise ArgumentError(f"`image` is the container's, but {value!r} is one of a machine: {remedy}")
     if name == "image" and kuberay:
         for one in pools(document):
             yield (*one.where, "template", "spec", "containers", 0, "image"), value
@@ -117,18 +126,27 @@ def of_pool(document: Document, where: Where, word: str, value: Any) -> Iterator
         yield ((word,) if cloud == "local" else (*where, word)), value
 
 
+def suggestion(document: Document, name: str) -> str:
+    """The tail of a message about an unknown name: others with the same last part, or the nearest one."""
+    workers = [pool.name for pool in pools(document) if not pool.head]
+    words = [*SHORT, *(f"{pool}.{word}" for pool in workers for word in POOL_WORDS)]
+    paths = dict.fromkeys(".".join(map(str, where)) for where, _ in document.scalars())
+    last = name.rpartition(".")[2]
+    for known in (words, paths):
+        same = [one for one in known if one.rpartition(".")[2] == last][:3]
+        if same:
+            return f": did you mean {' or '.join(map(repr, same))}?"
+    close = difflib.get_close_matches(name, [*words, *paths], n=1)
+    return near(name, close) if close else f"; known: {', '.join(words)}, and the way to any value with dots"
+
+
 def replacement(document: Document, where: Where, value: Any) -> tuple[int, int, str]:
-    """Where a value stands in the text (start, end), and what to write there; its anchor stays.
+    """Where a value that is there stands in the text (start, end), and what to write there; its anchor stays.
 
     Raises:
-        ArgumentError: If there is no such value, or it stands on lines of its own.
+        ArgumentError: If it stands on lines of its own.
     """
     node = document.node(where)
-    if node is None:
-        parent = document.mapping(*where[:-1])
-        known = sorted(map(str, parent)) if isinstance(parent, dict) else []
-        path = ".".join(map(str, where))
-        raise ArgumentError(f"{str(document.path)!r} has no {path!r} to set{near(str(where[-1]), known)}")
     old = document.text[node.start_mark.index : node.end_mark.index]
     if not isinstance(node, yaml.ScalarNode) and not node.flow_style:
         path = ".".join(map(str, where))

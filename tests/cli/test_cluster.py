@@ -148,8 +148,21 @@ def test_render_prints_the_file_and_tells_what_is_missing(capsys: pytest.Capture
 def test_render_refuses_a_result_that_would_be_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "mine.yaml"
     assert cli.main(["cluster", "render", FILE, "--set", "region=us-west-2", "--output", str(output)]) == 2
-    assert "RTS606 zone 'us-east-1a' is not in region 'us-west-2'" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "RTS606 zone 'us-east-1a' is not in region 'us-west-2': name a zone of us-west-2" in said
     assert not output.exists()
+
+
+def test_render_into_no_folder_is_refused_before_all_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "render", FILE, "--output", "no/such/mine.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert "there is no folder 'no/such'" in said
+    assert "RTS106" not in said
+
+
+def test_render_switches_a_pool_off(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "render", FILE, "--set", "gpu_8.max_workers=0"]) == 0
+    assert "warning RTS202" in capsys.readouterr().err
 
 
 def test_up_refuses_errors_and_missing_values(broken: str, capsys: pytest.CaptureFixture[str]) -> None:

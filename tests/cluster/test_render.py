@@ -146,8 +146,13 @@ def test_any_text_is_read_back_as_it_was_given(value: str) -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "words"),
     [
-        ("aws-gpu", {"provider.regoin": "x"}, "did you mean 'region'"),
-        ("aws-gpu", {"gpu_2.max_workers": 1}, "has no 'gpu_2.max_workers'"),
+        ("aws-gpu", {"provider.regoin": "x"}, "did you mean 'provider.region'"),
+        ("aws-gpu", {"regoin": "x"}, "did you mean 'region'"),
+        ("aws-gpu", {"gpu_2.max_workers": 1}, "has no 'gpu_2.max_workers'.*'gpu_1.max_workers' or 'gpu_8.max_workers'"),
+        ("aws-gpu", {"ImageId": "ami-0"}, "did you mean 'available_node_types.head.node_config.ImageId'"),
+        ("aws-gpu", {"qqqqqqqq": 1}, "known: region, zone, image, storage, gpu_1.min_workers"),
+        ("aws-gpu", {"image": "ami-0123456789abcdef0"}, "is the container's.*head.node_config.ImageId"),
+        ("kuberay/raycluster", {"gpu-9.max_workers": 1}, "'gpu-1-spot.max_workers' or 'gpu-8.max_workers'"),
         ("aws-gpu", {"available_node_types": 1}, "is no single value"),
         ("local", {"storage": "x"}, "mounts nothing"),
         ("local", {"workers.instance_type": "x"}, "has no meaning"),
