@@ -16,12 +16,12 @@ from raytune_suite.cluster.command_checks import image
 from raytune_suite.cluster.findings import finding
 from raytune_suite.cluster.kuberay_keys import group_names, misspelt
 from raytune_suite.cluster.launcher_checks import missing_values, repeated_keys, schema_error
-from raytune_suite.cluster.nodes import cluster_spec
+from raytune_suite.cluster.nodes import cluster_spec, kuberay_pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.findings import Finding
+    from raytune_suite.cluster.findings import Finding, Severity
     from raytune_suite.cluster.load import Document, Where
     from raytune_suite.cluster.nodes import Pool
 
@@ -183,7 +183,10 @@ def workers(document: Document, pool: Pool) -> Iterator[Finding]:
         reason = f"{name}: at least {pool.least} pods, but at most {pool.most}"
         yield finding(document, "RTS201", (*where, "minReplicas"), reason, "lower minReplicas or raise maxReplicas")
     if pool.most <= 0 and (bounded or not document.get(*cluster_spec(document), "enableInTreeAutoscaling")):
-        yield finding(document, "RTS202", (*where, "maxReplicas"), f"{name} may have no pod", "raise maxReplicas")
+        off = pool.least == pool.most == 0 and any(one.most > 0 for one in kuberay_pools(document))
+        severity: Severity | None = "warning" if off else None
+        place: Where = (*where, "maxReplicas")
+        yield finding(document, "RTS202", place, f"{name} may have no pod", "raise maxReplicas", severity=severity)
     looks = re.search(r"-(gpu|cu\d+)", str(document.get(*where, *POD, "containers", 0, "image", default="")))
     tolerations = document.entries(*where, *POD, "tolerations")
     keys = [str(one.get("key", "")) for one in tolerations if isinstance(one, dict)]

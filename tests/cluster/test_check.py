@@ -420,6 +420,12 @@ def test_a_pool_that_is_switched_off_is_no_error_while_another_is_there() -> Non
         assert ("RTS202", "error") in {(one.code, one.severity) for one in report.findings}
 
 
+def test_a_group_that_is_switched_off_is_no_error_while_another_is_there() -> None:
+    text = (CLUSTERS / "kuberay" / "raycluster.yaml").read_text().replace("maxReplicas: 2", "maxReplicas: 0")
+    (found,) = [one for one in checked(text).findings if one.code == "RTS202"]
+    assert (found.severity, found.where) == ("warning", "spec.workerGroupSpecs.1.maxReplicas")
+
+
 def test_a_key_that_is_given_twice_is_found_on_its_second_line() -> None:
     text = (CLUSTERS / "local.yaml").read_text() + "max_workers: 3\n"
     (found,) = [one for one in checked(text).findings if one.code == "RTS102"]
