@@ -76,7 +76,7 @@ def rehearse(arguments: argparse.Namespace) -> int:
         place = arguments.keep
         if place is None and status != 0:  # whoever wants to know why shall not need to do it again
             place = Path(f"rehearsal-{dt.datetime.now().astimezone():%Y%m%d-%H%M%S}")
-        if place is not None:
+        if place is not None and Path(folder, "logs").exists():
             keep(Path(folder), place)
         return status
 
@@ -92,12 +92,7 @@ def sound(arguments: argparse.Namespace) -> Document:
     from raytune_suite.cluster.nodes import provider
 
     report = checks.check(arguments.file)
-    wrong = [f"  line {one.line}: {one.code} {one.reason}" for one in report.findings if one.severity == "error"]
-    if wrong:
-        raise ArgumentError("\n".join([f"{str(arguments.file)!r} is not rehearsed, see `cluster check`:", *wrong]))
-    if report.missing:
-        lines = [f"  line {one.line}: {one.reason}" for one in report.missing]
-        raise ArgumentError("\n".join([f"{str(arguments.file)!r} is not rehearsed, values are missing:", *lines]))
+    checks.refuse(report, f"{str(arguments.file)!r} is not rehearsed", missing=True)
     if provider(report.document) not in ("local", "aws"):
         raise ArgumentError(f"only files for `local` and `aws` can be rehearsed, not {provider(report.document)!r}")
     if arguments.workers < 1:

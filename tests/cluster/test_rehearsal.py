@@ -118,7 +118,7 @@ def test_a_file_with_errors_is_not_rehearsed(tmp_path: Path, capsys: pytest.Capt
     [
         (["--workers", "0"], "`--workers` is 0, but must be 1 or more"),
         (["--shared", "shared"], "`--shared` is 'shared', but must be a whole path such as /shared"),
-        (["--keep", "/"], "`--keep` is '/', which is there already: name a new folder"),
+        (["--keep", "/"], "`--keep` is '/', but must be a new folder"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(

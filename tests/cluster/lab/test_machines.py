@@ -17,11 +17,24 @@ PACKAGE = Path(machines.__file__).resolve().parents[3]
 def use_prefixes(monkeypatch: pytest.MonkeyPatch, prefix: str | Path, base: str | Path) -> None:
     monkeypatch.setattr(sys, "prefix", str(prefix))
     monkeypatch.setattr(sys, "base_prefix", str(base))
+    monkeypatch.setattr(sys, "executable", f"{prefix}/bin/python")
 
 
 def test_machines_keep_python_its_packages_and_this_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_prefixes(monkeypatch, tmp_path / "venv", tmp_path / "python")
     assert machines.kept_folders() == sorted([str(PACKAGE), f"{tmp_path}/venv", f"{tmp_path}/python"])
+
+
+def test_machines_keep_what_links_of_python_lead_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As uv makes them: the environment's python is a link into a folder that is a link itself."""
+    for folder in ("venv/bin", "python-3.11.9/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "python-3.11.9/bin/python3.11").touch()
+    (tmp_path / "python-3.11").symlink_to("python-3.11.9")
+    (tmp_path / "venv/bin/python").symlink_to(tmp_path / "python-3.11/bin/python3.11")
+    use_prefixes(monkeypatch, tmp_path / "venv", tmp_path / "python-3.11.9")
+    kept = [f"{tmp_path}/{name}" for name in ("python-3.11", "python-3.11.9", "venv")]
+    assert machines.kept_folders() == sorted([str(PACKAGE), *kept])
 
 
 def test_a_folder_within_another_is_kept_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
