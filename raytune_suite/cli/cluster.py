@@ -100,9 +100,7 @@ def add(commands: Any) -> None:
 
     about = "Run a program on the head by `ray submit` or Ray Jobs, and follow what it prints."
     command = with_file(parts, "submit", "run a program on a cluster", about, SUBMIT_EXAMPLES)
-    command.add_argument(
-        "program", nargs=argparse.PARSER, metavar="SCRIPT [--] ARGUMENTS", help="the program, and what it is told"
-    )
+    command.add_argument("program", nargs=argparse.PARSER, metavar="SCRIPT", help="the program, then what it is told")
     command.add_argument("--job", action="store_true", help="by Ray Jobs: pack the folder, survive this terminal")
     command.add_argument("--working-dir", default=".", metavar="DIR", help="with --job: what is packed (default: .)")
     command.add_argument(

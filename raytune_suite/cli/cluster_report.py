@@ -55,8 +55,9 @@ def counted(number: int, noun: str) -> str:
 
 def capacity_lines(found: Capacity, prices: str) -> list[str]:
     """What a cluster does for a study, for people; what it costs where there are `prices`."""
-    slots = "unknown, since the file does not say what the machines have" if found.slots is None else str(found.slots)
-    lines = [f"trials at once: {slots} (of {asked(found.trial)} each)"]
+    slots = f"{'unknown' if found.slots is None else found.slots} (of {asked(found.trial)} each)"
+    why = ", since the file does not say what the machines have" if found.slots is None else ""
+    lines = [f"trials at once: {slots}{why}"]
     for one in found.shares:
         machines = f"{one.machines} of {one.pool.most} machine{'' if one.pool.most == 1 else 's'}"
         line = f"  {one.pool.name}: {fitting(one, found.trial)}, {machines}"
@@ -77,7 +78,7 @@ def asked(trial: Trial) -> str:
 def fitting(one: Share, trial: Trial) -> str:
     """The trials on each machine of a pool; why none, where none fits."""
     if one.slots is None:
-        return "unknown trials on each"
+        return "unknown"
     if one.slots == 0:
         lacks = "GPUs" if trial.gpus > (one.pool.gpus or 0) else "CPUs"
         return f"no trial, for want of {lacks}"

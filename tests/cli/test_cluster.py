@@ -90,6 +90,14 @@ def test_what_has_no_price_gets_no_lines_about_it(capsys: pytest.CaptureFixture[
     ]
 
 
+def test_machines_that_do_not_say_what_they_have_get_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "check", "clusters/local.yaml", "--gpus-per-trial", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "trials at once: unknown (of 1 CPU and 1 GPU each), since the file does not say what the machines have",
+        "  workers: unknown, 2 of 2 machines",
+    ]
+
+
 def test_a_schema_that_is_not_here_is_told_and_counts_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     file = "clusters/kuberay/raycluster.yaml"
     assert cli.main(["cluster", "check", file]) == 0
