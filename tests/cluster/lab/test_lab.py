@@ -32,6 +32,9 @@ def test_machines_share_a_network_and_a_folder_and_nothing_else(tmp_path: Path) 
     assert Path("/etc/passwd").read_bytes() == accounts
     assert seen["running"] == ["1", "0"]
     assert seen["shared"] == ["word", "word"]
+    assert seen["devices"] == []
+    assert seen["settings"] == ""
+    assert seen["stand-ins"].splitlines()[::2] == ["b", "word"]
     assert seen["dark"] == [False, ""]
     assert seen["again"] == [True, "SSH", "first", []]
 

@@ -41,6 +41,13 @@ def look(lab: Lab, mark: str) -> dict[str, Any]:
     seen["written"] = [marks(machine) for machine in (first, second)]
     seen["running"] = [ask(machine, f"pgrep -f '^{mark}' | wc -l") for machine in (first, second)]
     seen["shared"] = [ask(second, "cat /shared/word"), (lab.shared / "word").read_text(encoding="utf-8").strip()]
+    seen["devices"] = ask(first, "find /dev/ -type b; mknod /tmp/disk b 254 0; ls /tmp/disk").split()
+    seen["settings"] = ask(
+        first, "for file in /proc/sys/vm/* /sys/kernel/mm/*/*; do echo 1 > $file && echo $file; done"
+    )
+    seen["stand-ins"] = ask(
+        first, "sudo -E -u me A=b bash -c 'echo $A'; sudo mount -t nfs4 -o hard host:/x /mnt; cat /mnt/word"
+    )
     lab.cut_power("first")
     seen["dark"] = [connects("10.77.0.1"), answer(ask, second, "first")]
     again = lab.switch_on("first", ["10.77.0.1"], {})
