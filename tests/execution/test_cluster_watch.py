@@ -1,4 +1,4 @@
-"""When a lost machine excuses a trial, and whose words a person reads; test_cluster.py has real machines."""
+"""When a lost machine excuses a trial, and whose words a person reads; test_on_a_cluster.py has real machines."""
 
 from __future__ import annotations
 
