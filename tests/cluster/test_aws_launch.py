@@ -74,6 +74,8 @@ def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # Ray caches there what it asked of a cloud
     monkeypatch.chdir(tmp_path)  # what is copied to the machines, and thus read before
+    for name in ("constraints.txt", "pyproject.toml"):
+        (tmp_path / name).touch()
     ray_commands: Any = importlib.import_module("ray.autoscaler._private.commands")
     monkeypatch.setattr(Shell, "told", [], raising=False)
     monkeypatch.setattr(ray_commands, "NodeUpdaterThread", Shell)
