@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -78,9 +79,12 @@ def test_the_wheel_works_outside_the_checkout_without_the_extras(tmp_path: Path)
     listed = run(str(tmp_path / "fresh" / "bin" / "raytune-suite"), "list", "methods", folder=tmp_path)
     assert "raytune-suite[hyperopt] (not installed)" in listed
     clusters = run(str(tmp_path / "fresh" / "bin" / "raytune-suite"), "list", "clusters", folder=tmp_path)
-    assert [line.split()[0] for line in clusters.splitlines()] == sorted(
-        path.stem for path in (ROOT / "clusters").glob("*.yaml")
-    )
+    files = [*(ROOT / "clusters").rglob("*.yaml"), *(ROOT / "clusters").rglob("*.sbatch")]
+    assert {line.split()[0] for line in clusters.splitlines()} == {
+        str(path.relative_to(ROOT / "clusters").with_suffix("")) for path in files
+    }
+    lab = {"boot.sh", "stand_ins/mount", "stand_ins/sudo", "stand_ins/pip", "stand_ins/apt-get"}
+    assert {f"raytune_suite/cluster/lab/{name}" for name in lab} <= set(zipfile.ZipFile(wheel).namelist())
     table = "import raytune_suite as rts; print(rts.workload('table/digits-mlp').max_t)"
     assert run(python, "-c", table, folder=tmp_path).strip() == "27"
     (tmp_path / "program.py").write_text(RANDOM_SEARCH)

@@ -45,7 +45,7 @@ def use(acts: Rehearsal) -> dict[str, Any]:
     """Three studies on one cluster, two of which lose a machine."""
     acts.up()
     up = len(acts.workers())
-    acts.lose_a_machine(acts.submit(str(EXAMPLE), ["--method", "hyperband", "--budget", "20", *name("hyperband")]))
+    acts.lose_a_machine(acts.submit(str(EXAMPLE), ["--method", "hyperband", "--budget", "12", *name("hyperband")]))
     said = acts.last_lines(10_000)
     bohb = acts.submit(str(EXAMPLE), ["--method", "bohb", "--budget", "5", *name("bohb")]).wait(200)
     with dashboard(acts.site):
