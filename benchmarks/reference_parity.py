@@ -97,11 +97,11 @@ def run_ours(method: str, setup: Setup, seed: int) -> list[Evaluation]:
     The budget is what the trainings really take, with promotions resumed. That is never more than if each evaluation
     were from scratch, so that both accountings find their 100 x R in it.
     """
-    from raytune_suite.execution import simulated_backend
-    from raytune_suite.execution.budget import StudyStopper
-    from raytune_suite.execution.evaluation import Curves
+    from raytune_suite.engines.callbacks.budget import StudyStopper
+    from raytune_suite.engines.simulated import engine
+    from raytune_suite.engines.simulated.evaluators import Curves
     from raytune_suite.methods import make_method
-    from raytune_suite.workloads.synthetic import synthetic
+    from raytune_suite.workloads.synthetic.workloads import synthetic
 
     problem = setup.problem
     workload = synthetic(problem, "a problem of the comparison")
@@ -117,7 +117,7 @@ def run_ours(method: str, setup: Setup, seed: int) -> list[Evaluation]:
         min_t=setup.min_t,
         **arguments,
     )
-    outcome = simulated_backend.run(
+    outcome = engine.run(
         Curves(lambda config: problem.curve(config, seed)),
         searcher=pair.searcher,
         scheduler=pair.scheduler,

@@ -9,24 +9,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from raytune_suite.comparison import compare
-    from raytune_suite.engines import Simulation
+    from raytune_suite.bench.compare import compare
+    from raytune_suite.engines.base import Simulation
+    from raytune_suite.engines.ray.engine import Settings
     from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
-    from raytune_suite.execution.ray_backend import Settings
     from raytune_suite.methods import METHODS, Method, make_method
-    from raytune_suite.report import plot_study
+    from raytune_suite.plotting import plot_study
     from raytune_suite.schedulers import SCHEDULERS
     from raytune_suite.searchers import SEARCHERS, AskTellSearcher
     from raytune_suite.spaces import Space
-    from raytune_suite.study import StudyResult
-    from raytune_suite.tuning import tune
+    from raytune_suite.tuning.result import StudyResult
+    from raytune_suite.tuning.tune import tune
     from raytune_suite.workloads import WORKLOADS, Workload, workload
 
 _PLACES = {
-    "tune": "tuning",
-    "compare": "comparison",
-    "StudyResult": "study",
-    "Simulation": "engines",
+    "tune": "tuning.tune",
+    "compare": "bench.compare",
+    "StudyResult": "tuning.result",
+    "Simulation": "engines.base",
     "make_method": "methods",
     "Method": "methods",
     "METHODS": "methods",
@@ -34,11 +34,11 @@ _PLACES = {
     "SCHEDULERS": "schedulers",
     "AskTellSearcher": "searchers",
     "Space": "spaces",
-    "Settings": "execution.ray_backend",
+    "Settings": "engines.ray.engine",
     "workload": "workloads",
     "Workload": "workloads",
     "WORKLOADS": "workloads",
-    "plot_study": "report",
+    "plot_study": "plotting",
     "RaytuneSuiteError": "errors",
     "StudyError": "errors",
     "StudyInterrupted": "errors",

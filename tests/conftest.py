@@ -26,7 +26,7 @@ def ray_session() -> Iterator[None]:
     """A Ray on this machine, as `rts.tune` starts it."""
     import ray
 
-    from raytune_suite.execution.ray_backend import connect
+    from raytune_suite.engines.ray.engine import connect
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray's own, about its future

@@ -32,7 +32,7 @@ from rich.table import Table
 
 import raytune_suite as rts
 from raytune_suite.workloads import workload
-from raytune_suite.workloads.digits_mlp import seconds_per_epoch
+from raytune_suite.workloads.live.digits_mlp import seconds_per_epoch
 
 
 class Times(NamedTuple):

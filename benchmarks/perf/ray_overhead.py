@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import raytune_suite as rts
-from raytune_suite.execution.ray_backend import connect
+from raytune_suite.engines.ray.engine import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from raytune_suite.workloads.problems import Choice, CountingOnes, MFHartmann, Problem
+from raytune_suite.workloads.synthetic.learning_curves import Choice, CountingOnes, MFHartmann, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

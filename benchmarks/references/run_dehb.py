@@ -14,7 +14,7 @@ import ConfigSpace
 from dehb import DEHB  # type: ignore[import-not-found]  # it lives in an environment of its own
 
 from benchmarks.references.recorder import ETA, Recorder, Spent, main
-from raytune_suite.workloads.problems import Choice, Problem
+from raytune_suite.workloads.synthetic.learning_curves import Choice, Problem
 
 
 def space(problem: Problem, seed: int) -> ConfigSpace.ConfigurationSpace:

@@ -22,7 +22,7 @@ from hpbandster.core.dispatcher import Job  # type: ignore[import-not-found]
 from hpbandster.optimizers import BOHB  # type: ignore[import-not-found]
 
 from benchmarks.references.recorder import ETA, Recorder, Spent, main
-from raytune_suite.workloads.problems import Choice, Problem
+from raytune_suite.workloads.synthetic.learning_curves import Choice, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -39,11 +39,12 @@ from rich.table import Table
 from scipy.stats import qmc
 
 from raytune_suite.bench.manifest import commit, processor, versions
-from raytune_suite.execution.evaluation import InProcess
-from raytune_suite.execution.ray_backend import connect
+from raytune_suite.engines.ray.engine import connect
+from raytune_suite.engines.simulated.evaluators import InProcess
 from raytune_suite.seeding import stream
 from raytune_suite.spaces import Space
 from raytune_suite.workloads import workload
+from raytune_suite.workloads.tabular.digits_mlp import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -230,7 +231,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="trainings at a time (one per core)")
     parser.add_argument("--configs", type=int, default=CONFIGS, help=f"rows of the table ({CONFIGS})")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "tables" / NAME, help="the working folder")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="where the table goes (this folder)")
+    parser.add_argument("--out", type=Path, default=FILE.parent, help="where the table goes (the package)")
     parser.add_argument("--row", type=int, help="train this row of the written table again, and nothing else")
     parser.add_argument("--seed", type=int, default=0, choices=all_seeds(live), help="with --row: its seed (0)")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Make raytune_suite/workloads/yahpo_bounds.json: the best and the worst of each task of YAHPO Gym's lcbench.
+"""Make raytune_suite/workloads/surrogate/yahpo_bounds.json: the best and the worst of each task of YAHPO Gym's lcbench.
 
 For each task, 20,000 configs of a Sobol sequence at the most epochs; from the best 128 of them, differential evolution
 (scipy) goes on for 200 generations; the same from the worst 128. All is seeded. The file has the surrogate's checksum.
@@ -19,11 +19,11 @@ import numpy as np
 from scipy.optimize import Bounds, differential_evolution
 from scipy.stats import qmc
 
-from raytune_suite import data
+from raytune_suite import datasets
 from raytune_suite.seeding import derive
 from raytune_suite.workloads import workload
-from raytune_suite.workloads.yahpo import BOUNDS, Surrogate
-from raytune_suite.workloads.yahpo_scenarios import SCENARIOS
+from raytune_suite.workloads.surrogate.yahpo import BOUNDS, Surrogate
+from raytune_suite.workloads.surrogate.yahpo_scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,7 +92,7 @@ def main(instances: list[str]) -> None:
         return
     document = {
         "about": "best and worst val_accuracy at max_t, found by benchmarks/tables/make_yahpo_bounds.py",
-        "model": {SCENARIO: data.digest(data.path(f"yahpo/{SCENARIO}/model.onnx"))},
+        "model": {SCENARIO: datasets.digest(datasets.path(f"yahpo/{SCENARIO}/model.onnx"))},
         "search": {"samples": SAMPLES, "population": POPULATION, "generations": GENERATIONS},
         "bounds": {name: [round(value, 4) for value in pair] for name, pair in bounds.items()},
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from raytune_suite.bench import analysis, curves, statistics
+from raytune_suite.bench import analysis, statistics, step_functions
 from raytune_suite.bench.store import DONE, EXACT, REFUSED
 from raytune_suite.seeding import stream
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raytune_suite.bench.analysis import Group
-    from raytune_suite.bench.curves import Band
+    from raytune_suite.bench.step_functions import Band
     from raytune_suite.bench.store import Results
 
 Axis = Literal["cost", "time"]
 
-POINTS = curves.grid(0.02, 1.0, 41)
+POINTS = step_functions.grid(0.02, 1.0, 41)
 """Where curves are looked at: shares of the budget, or of the longest run's time."""
 
 TARGET = 0.75
@@ -72,7 +72,7 @@ def stacked(runs: Runs, method: str, workloads: Sequence[str]) -> NDArray[np.flo
     for task, workload in enumerate(workloads):
         for place, run in enumerate(runs[method, workload]):
             found = len(run.places) > 0
-            values[:, place, task] = curves.at(run.places, run.regrets, POINTS) if found else analysis.WORST
+            values[:, place, task] = step_functions.at(run.places, run.regrets, POINTS) if found else analysis.WORST
             if np.isnan(values[-1, place, task]):  # its first incumbent came when the budget was spent
                 values[-1, place, task] = analysis.WORST
     return values
@@ -83,7 +83,7 @@ def bands(
 ) -> dict[str, Band]:
     """The mean over workloads of the interquartile mean of a method's curves at `POINTS`, with its 95 % interval."""
     return {
-        method: curves.band(
+        method: step_functions.band(
             stacked(runs, method, workloads),
             stream(seed, "band", method, *workloads),
             repetitions,

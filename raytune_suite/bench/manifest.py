@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.bench import store
 from raytune_suite.bench.analysis import BOOTSTRAP
-from raytune_suite.bench.runs import CRASHED, FRACTIONS
-from raytune_suite.data import digest, folder, parts
+from raytune_suite.bench.run import CRASHED, FRACTIONS
+from raytune_suite.datasets import digest, folder, parts
 from raytune_suite.spaces import Space
-from raytune_suite.workloads.digits_table import tables_folder
+from raytune_suite.workloads.tabular.digits_mlp import FILE
 
 if TYPE_CHECKING:
     from raytune_suite.bench.plan import Plan
-    from raytune_suite.bench.runs import Run
+    from raytune_suite.bench.run import Run
     from raytune_suite.workloads import Workload
 
 PACKAGE = "raytune-suite"
-SHIPPED = "table"
+SHIPPED, TABLES = "table", FILE.parent
 """The family of the workloads whose tables come with this package."""
 
 CRASHES = (
@@ -115,7 +115,7 @@ def data(workload: str) -> dict[str, str | None]:
     found = {file.path: file.sha256 or _digest(folder() / file.path) for part in mine for file in part.files}
     family, _, name = workload.partition("/")
     if family == SHIPPED:
-        found[f"tables/{name}.npz"] = _digest(tables_folder() / f"{name}.npz")
+        found[f"tables/{name}.npz"] = _digest(TABLES / f"{name}.npz")
     return found
 
 

@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raytune_suite.bench.guests import identity
-from raytune_suite.bench.runs import Run, fingerprint
-from raytune_suite.engines import evaluation
+from raytune_suite.bench.custom_methods import identity
+from raytune_suite.bench.run import Run, fingerprint
+from raytune_suite.engines.base import evaluation
 from raytune_suite.errors import ArgumentError, DataError, MissingPackageError, RaytuneSuiteError, SpaceError
 from raytune_suite.methods import parts
 from raytune_suite.workloads import workload as find_workload
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from raytune_suite.bench.protocol import Entrant, Protocol, Task
-    from raytune_suite.problem import Problem
+    from raytune_suite.tuning.task import Problem
     from raytune_suite.workloads import Workload
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
-    from raytune_suite.bench.runs import Run
+    from raytune_suite.bench.run import Run
 
 TICK = 1.0
 """Seconds after which one that waits looks up."""

@@ -28,7 +28,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from raytune_suite import seeding
-from raytune_suite.bench.lines import parse
+from raytune_suite.bench.toml_positions import parse
 from raytune_suite.errors import ArgumentError, RaytuneSuiteError, near
 from raytune_suite.types import as_number, check_count
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from raytune_suite.bench.lines import Key
+    from raytune_suite.bench.toml_positions import Key
     from raytune_suite.workloads import Workload
 
 SCHEMA = 1

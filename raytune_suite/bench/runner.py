@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from raytune_suite.bench import store
-from raytune_suite.bench.making import making, makings, note, others
 from raytune_suite.bench.manifest import manifest
 from raytune_suite.bench.processes import locally, on_ray
-from raytune_suite.bench.runs import Run, write_ended
+from raytune_suite.bench.provenance import making, makings, note, others
+from raytune_suite.bench.run import Run, write_ended
 from raytune_suite.bench.worker import THREADS
 from raytune_suite.errors import ArgumentError, StudyInterrupted
 

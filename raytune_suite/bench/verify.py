@@ -14,14 +14,14 @@ from raytune_suite.bench import store
 from raytune_suite.bench.plan import plan as make_plan
 from raytune_suite.bench.processes import locally
 from raytune_suite.bench.protocol import read as read_protocol
+from raytune_suite.engines.callbacks import decision_log
 from raytune_suite.errors import ArgumentError
-from raytune_suite.execution import decision_log
 from raytune_suite.types import DECISIONS
 
 if TYPE_CHECKING:
     from raytune_suite.bench.plan import Plan
+    from raytune_suite.bench.run import Run
     from raytune_suite.bench.runner import Watcher
-    from raytune_suite.bench.runs import Run
 
 REPEATED = ("results", "trajectories", "runs")
 """The tables that must repeat; timings never do."""

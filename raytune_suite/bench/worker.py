@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from ray import cloudpickle
 
 from raytune_suite.bench import store
-from raytune_suite.bench.runs import Run, execute, write_ended
+from raytune_suite.bench.run import Run, execute, write_ended
+from raytune_suite.engines.callbacks.study_log import last_line
 from raytune_suite.errors import RaytuneSuiteError
-from raytune_suite.execution.study_log import last_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

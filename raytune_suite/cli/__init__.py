@@ -11,7 +11,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from raytune_suite import __version__
-from raytune_suite.cli import bench, cluster, comparing, data, listing, running
+from raytune_suite.cli import bench, cluster, data
+from raytune_suite.cli import diff as diff_command
+from raytune_suite.cli import list as list_command
+from raytune_suite.cli import run as run_command
 from raytune_suite.errors import RaytuneSuiteError, StudyInterrupted
 
 if TYPE_CHECKING:
@@ -72,6 +75,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (listing, running, bench, comparing, data, cluster):
+    for module in (list_command, run_command, bench, diff_command, data, cluster):
         module.add(commands)
     return top

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from raytune_suite.bench.plan import Plan
+    from raytune_suite.bench.run import Run
     from raytune_suite.bench.runner import Summary, Watcher
-    from raytune_suite.bench.runs import Run
 
 GOOD, BAD = 0, 1
 """Exit codes: all is well; runs have failed, or do not repeat."""
@@ -138,7 +138,7 @@ def report(arguments: argparse.Namespace) -> int:
 
     require_extra("report", "the page")
 
-    from raytune_suite.report.page import write
+    from raytune_suite.bench.report.page import write
 
     say(f"page  {write(arguments.folder)}")
     return GOOD

@@ -10,16 +10,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.cli import rehearsing
+from raytune_suite.cli import rehearse
 from raytune_suite.cli.cluster_report import as_json, as_text
-from raytune_suite.cli.listing import cluster_file
+from raytune_suite.cli.list import cluster_file
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 
 if TYPE_CHECKING:
     from raytune_suite.cluster.capacity import Trial
     from raytune_suite.cluster.commands import Command
-    from raytune_suite.cluster.load import Document
+    from raytune_suite.cluster.document import Document
 
 GOOD, BAD = 0, 1
 """Exit codes of `check`."""
@@ -108,8 +108,8 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--fetch", nargs=2, metavar=("THERE", "HERE"), help="copy from the head afterwards")
     command.set_defaults(command=submit)
-    rehearsing.add_arguments(
-        with_file(parts, "rehearse", "try it in a lab", rehearsing.REHEARSE, rehearsing.REHEARSE_EXAMPLES)
+    rehearse.add_arguments(
+        with_file(parts, "rehearse", "try it in a lab", rehearse.REHEARSE, rehearse.REHEARSE_EXAMPLES)
     )
     for name in ("up", "down", "status", "submit"):
         parts.choices[name].add_argument("--dry-run", action="store_true", help="show the commands, run none")
@@ -132,7 +132,7 @@ def with_file(parts: Any, name: str, summary: str, about: str, examples: str = "
 
 def check(arguments: argparse.Namespace) -> int:
     """Print what is wrong with a file."""
-    from raytune_suite.cluster.check import check as check_file
+    from raytune_suite.cluster.checks.check import check as check_file
 
     report = check_file(arguments.file, trial(arguments))
     print(json.dumps(as_json(report), indent=2) if arguments.format == "json" else as_text(report))  # noqa: T201 - this is the command line
@@ -157,9 +157,9 @@ def trial(arguments: argparse.Namespace) -> Trial | None:
 
 def render(arguments: argparse.Namespace) -> int:
     """Print or write a template that is filled in, unless it would be wrong."""
-    from raytune_suite.cluster import check as checks
-    from raytune_suite.cluster.load import parse
-    from raytune_suite.cluster.nodes import cluster_of
+    from raytune_suite.cluster.checks import check as checks
+    from raytune_suite.cluster.document import parse
+    from raytune_suite.cluster.pools import cluster_of
     from raytune_suite.cluster.render import assignments
     from raytune_suite.cluster.render import render as fill_in
 
@@ -179,8 +179,8 @@ def render(arguments: argparse.Namespace) -> int:
 
 def up(arguments: argparse.Namespace) -> int:
     """Check a file, and start the cluster if it is right, or in spite of all that is wrong with it."""
-    from raytune_suite.cluster import check as checks
     from raytune_suite.cluster import commands
+    from raytune_suite.cluster.checks import check as checks
 
     report = checks.check(arguments.file)
     if not arguments.force:
@@ -211,7 +211,7 @@ def status(arguments: argparse.Namespace) -> int:
 def submit(arguments: argparse.Namespace) -> int:
     """Run a program on a cluster."""
     from raytune_suite.cluster import commands
-    from raytune_suite.cluster.nodes import is_kuberay
+    from raytune_suite.cluster.pools import is_kuberay
 
     document = cluster(arguments.file)
     script, *words = arguments.program
@@ -252,8 +252,8 @@ def check_words(words: list[str]) -> None:
 
 def cluster(path: Path) -> Document:
     """The document of a file that describes a cluster."""
-    from raytune_suite.cluster.load import read
-    from raytune_suite.cluster.nodes import cluster_of
+    from raytune_suite.cluster.document import read
+    from raytune_suite.cluster.pools import cluster_of
 
     return cluster_of(read(path))
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from raytune_suite.cluster.capacity import Capacity, Share, Trial
-    from raytune_suite.cluster.check import Report
+    from raytune_suite.cluster.checks.check import Report
 
 
 def as_text(report: Report) -> str:
     """A report for people: a line for each finding, in the form that editors know, and its remedy below."""
-    from raytune_suite.cluster.machines import price_note
-    from raytune_suite.cluster.nodes import provider
+    from raytune_suite.cluster.instance_types import price_note
+    from raytune_suite.cluster.pools import provider
 
     lines = []
     for found in report.findings:
@@ -34,8 +34,8 @@ def sound(report: Report) -> Capacity | None:
 
 def notes(report: Report) -> list[str]:
     """What the check could not see."""
-    from raytune_suite.cluster.kuberay_checks import definition_file
-    from raytune_suite.cluster.nodes import is_kuberay
+    from raytune_suite.cluster.checks.kuberay import definition_file
+    from raytune_suite.cluster.pools import is_kuberay
 
     if not is_kuberay(report.document) or definition_file(report.document) is not None:
         return []
@@ -92,9 +92,9 @@ def dollars(price: float | None, at_most: bool) -> str:
 
 def as_json(report: Report) -> dict[str, Any]:
     """A report for programs."""
-    from raytune_suite.cluster.findings import CODES
-    from raytune_suite.cluster.machines import price_note
-    from raytune_suite.cluster.nodes import provider
+    from raytune_suite.cluster.checks.findings import CODES
+    from raytune_suite.cluster.instance_types import price_note
+    from raytune_suite.cluster.pools import provider
 
     findings = [
         {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from raytune_suite.data import File
+    from raytune_suite.datasets import File
 
 WHOLE, DAMAGED = 0, 1
 """Exit codes of `check`."""
@@ -60,13 +60,13 @@ def add(commands: Any) -> None:
 
 def show(arguments: argparse.Namespace) -> int:
     """List every part: name, size, licence, and whether its files are there."""
-    from raytune_suite import data
-    from raytune_suite.cli.listing import aligned
+    from raytune_suite import datasets
+    from raytune_suite.cli.list import aligned
 
-    where = arguments.folder or data.folder()
+    where = arguments.folder or datasets.folder()
     rows = [
         [part.name, size(part.files), dataset.licence, presence(part.files, where)]
-        for dataset in data.datasets().values()
+        for dataset in datasets.datasets().values()
         for part in dataset.parts
     ]
     print(aligned(rows))  # noqa: T201 - this is the command line
@@ -80,9 +80,9 @@ def get(arguments: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from raytune_suite import data
+    from raytune_suite import datasets
 
-    data.select(arguments.names)  # refuse an unknown name before a bar is drawn
+    datasets.select(arguments.names)  # refuse an unknown name before a bar is drawn
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
 
@@ -90,27 +90,27 @@ def get(arguments: argparse.Namespace) -> int:
             task = bars.add_task(file.path, total=file.size)
             return lambda have, total: bars.update(task, completed=have, total=total)
 
-        got = data.fetch(arguments.names, arguments.folder, progress=bar)
+        got = datasets.fetch(arguments.names, arguments.folder, progress=bar)
     for place in got:
         print(place)  # noqa: T201 - this is the command line
     if not got:
-        print(f"nothing to do: all of it is in {arguments.folder or data.folder()}")  # noqa: T201 - as above
+        print(f"nothing to do: all of it is in {arguments.folder or datasets.folder()}")  # noqa: T201 - as above
     return WHOLE
 
 
 def verify(arguments: argparse.Namespace) -> int:
     """Read every file, and say what is to be said of those that are there."""
-    from raytune_suite import data
-    from raytune_suite.cli.listing import aligned
+    from raytune_suite import datasets
+    from raytune_suite.cli.list import aligned
 
-    where = arguments.folder or data.folder()
-    states = data.check(where)
-    rows = [[path, state] for path, state in states.items() if state is not data.State.MISSING]
+    where = arguments.folder or datasets.folder()
+    states = datasets.check(where)
+    rows = [[path, state] for path, state in states.items() if state is not datasets.State.MISSING]
     if rows:
         print(aligned(rows))  # noqa: T201 - this is the command line
     missing = len(states) - len(rows)
     print(f"\n{len(rows)} files are in {where}, {missing} of the catalogue are not")  # noqa: T201 - as above
-    damaged = {data.State.TRUNCATED, data.State.ALTERED}.intersection(states.values())
+    damaged = {datasets.State.TRUNCATED, datasets.State.ALTERED}.intersection(states.values())
     return DAMAGED if damaged else WHOLE
 
 

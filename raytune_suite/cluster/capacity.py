@@ -8,16 +8,16 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.cluster.findings import finding
+from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.errors import ArgumentError, near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from raytune_suite.cluster.findings import Finding
-    from raytune_suite.cluster.load import Document
-    from raytune_suite.cluster.nodes import Pool
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.document import Document
+    from raytune_suite.cluster.pools import Pool
 
 ROUNDING = 1e-9
 """So that three thirds of a GPU are a GPU."""

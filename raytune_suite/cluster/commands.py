@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from raytune_suite.cluster.nodes import is_kuberay, is_plain_manifest, provider
+from raytune_suite.cluster.pools import is_kuberay, is_plain_manifest, provider
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from raytune_suite.cluster.load import Document
+    from raytune_suite.cluster.document import Document
 
 SSH_OPTIONS = ("-o", "ConnectTimeout=10", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new")
 """Ask nothing, and learn a host's key at the first visit."""

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped] # it has no types of its own
 
-from raytune_suite.cluster.load import parse
-from raytune_suite.cluster.machines import machines
-from raytune_suite.cluster.nodes import INSTANCE_KEY, cluster_of, cluster_spec, is_kuberay, pools, provider
+from raytune_suite.cluster.document import parse
+from raytune_suite.cluster.instance_types import machines
+from raytune_suite.cluster.pools import INSTANCE_KEY, cluster_of, cluster_spec, is_kuberay, pools, provider
 from raytune_suite.errors import ArgumentError, near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from raytune_suite.cluster.load import Document, Where
+    from raytune_suite.cluster.document import Document, Where
 
 STORAGE = re.compile(r"(?<=\bSTORAGE=)[^\s;]+")
 """Where our templates' commands say which file system to mount."""

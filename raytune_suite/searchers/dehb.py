@@ -22,7 +22,7 @@ import numpy as np
 
 from raytune_suite import rungs
 from raytune_suite.errors import ArgumentError
-from raytune_suite.searchers import _evolution as de
+from raytune_suite.models import differential_evolution as de
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
 from raytune_suite.types import FIDELITY, Verdict
@@ -30,8 +30,8 @@ from raytune_suite.types import FIDELITY, Verdict
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from raytune_suite.models.differential_evolution import Vector
     from raytune_suite.rungs import Rung, Sizes
-    from raytune_suite.searchers._evolution import Vector
     from raytune_suite.spaces import Space
     from raytune_suite.types import Config, Observation
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Unpack, final
 import numpy as np
 
 from raytune_suite.errors import ArgumentError
-from raytune_suite.searchers._kernels import Density, bandwidths, impute
+from raytune_suite.models.kernel_density import Density, bandwidths, impute
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
 from raytune_suite.types import FAILED, check_count

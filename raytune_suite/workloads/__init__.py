@@ -20,20 +20,20 @@ __all__ = ["FAMILIES", "WORKLOADS", "Workload", "family_names", "workload"]
 WORKLOADS: Registry[Callable[[], Workload]] = Registry("workload")
 """The function that makes each workload: "live/" trains a model, "table/" looks up, "synthetic/" computes."""
 
-WORKLOADS.add("live/digits-mlp", "raytune_suite.workloads.digits_mlp:digits_mlp")
-WORKLOADS.add("live/digits-cnn", "raytune_suite.workloads.digits_cnn:digits_cnn")
-WORKLOADS.add("live/digits-gru", "raytune_suite.workloads.digits_gru:digits_gru")
-WORKLOADS.add("live/cartpole-ppo", "raytune_suite.workloads.cartpole_ppo:cartpole_ppo")
-WORKLOADS.add("table/digits-mlp", "raytune_suite.workloads.digits_table:digits_table")
-WORKLOADS.add("synthetic/mfh3", "raytune_suite.workloads.synthetic:mf_hartmann")
-WORKLOADS.add("synthetic/mfh3-good", "raytune_suite.workloads.synthetic:mfh3_good")
-WORKLOADS.add("synthetic/mfh3-terrible", "raytune_suite.workloads.synthetic:mfh3_terrible")
-WORKLOADS.add("synthetic/mfh6", "raytune_suite.workloads.synthetic:mfh6")
-WORKLOADS.add("synthetic/mfh6-moderate", "raytune_suite.workloads.synthetic:mfh6_moderate")
-WORKLOADS.add("synthetic/counting-ones", "raytune_suite.workloads.synthetic:counting_ones")
-WORKLOADS.add("synthetic/branin", "raytune_suite.workloads.synthetic:branin")
-WORKLOADS.add("synthetic/currin", "raytune_suite.workloads.synthetic:currin")
-WORKLOADS.add("synthetic/pbt-quadratic", "raytune_suite.workloads.pbt_quadratic:pbt_quadratic")
+WORKLOADS.add("live/digits-mlp", "raytune_suite.workloads.live.digits_mlp:digits_mlp")
+WORKLOADS.add("live/digits-cnn", "raytune_suite.workloads.live.digits_cnn:digits_cnn")
+WORKLOADS.add("live/digits-gru", "raytune_suite.workloads.live.digits_gru:digits_gru")
+WORKLOADS.add("live/cartpole-ppo", "raytune_suite.workloads.live.cartpole_ppo:cartpole_ppo")
+WORKLOADS.add("table/digits-mlp", "raytune_suite.workloads.tabular.digits_mlp:digits_table")
+WORKLOADS.add("synthetic/mfh3", "raytune_suite.workloads.synthetic.workloads:mf_hartmann")
+WORKLOADS.add("synthetic/mfh3-good", "raytune_suite.workloads.synthetic.workloads:mfh3_good")
+WORKLOADS.add("synthetic/mfh3-terrible", "raytune_suite.workloads.synthetic.workloads:mfh3_terrible")
+WORKLOADS.add("synthetic/mfh6", "raytune_suite.workloads.synthetic.workloads:mfh6")
+WORKLOADS.add("synthetic/mfh6-moderate", "raytune_suite.workloads.synthetic.workloads:mfh6_moderate")
+WORKLOADS.add("synthetic/counting-ones", "raytune_suite.workloads.synthetic.workloads:counting_ones")
+WORKLOADS.add("synthetic/branin", "raytune_suite.workloads.synthetic.workloads:branin")
+WORKLOADS.add("synthetic/currin", "raytune_suite.workloads.synthetic.workloads:currin")
+WORKLOADS.add("synthetic/pbt-quadratic", "raytune_suite.workloads.synthetic.pbt_quadratic:pbt_quadratic")
 
 FAMILIES: Registry[Callable[[str], Workload]] = Registry("family of workloads")
 """Workloads on data of others: the function that makes one from what follows the family's name and a "/".
@@ -41,10 +41,10 @@ FAMILIES: Registry[Callable[[str], Workload]] = Registry("family of workloads")
 Its module also has `names()`: the rest of the name of every workload that it knows, without needing the data.
 """
 
-FAMILIES.add("arlbench", "raytune_suite.workloads.arlbench:arlbench")
-FAMILIES.add("lcbench", "raytune_suite.workloads.lcbench:lcbench")
-FAMILIES.add("taskset", "raytune_suite.workloads.taskset:taskset")
-FAMILIES.add("yahpo", "raytune_suite.workloads.yahpo:yahpo")
+FAMILIES.add("arlbench", "raytune_suite.workloads.tabular.arlbench:arlbench")
+FAMILIES.add("lcbench", "raytune_suite.workloads.tabular.lcbench:lcbench")
+FAMILIES.add("taskset", "raytune_suite.workloads.tabular.taskset:taskset")
+FAMILIES.add("yahpo", "raytune_suite.workloads.surrogate.yahpo:yahpo")
 
 
 def workload(name: str) -> Workload:

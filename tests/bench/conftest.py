@@ -13,7 +13,7 @@ from raytune_suite.bench.runner import carry_out
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from raytune_suite.bench.runs import Run
+    from raytune_suite.bench.run import Run
 
 SMALL = """\
 schema = 1

@@ -11,7 +11,7 @@ import pytest
 from raytune_suite.bench import anytime
 from raytune_suite.bench.analysis import groups
 from raytune_suite.bench.store import EXACT, FAILED, TUNING_METRIC, Results
-from tests.report.example import BUDGET, comparison
+from tests.bench.report.example import BUDGET, comparison
 
 
 def two(judged_by: str = TUNING_METRIC) -> Results:

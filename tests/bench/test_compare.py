@@ -14,12 +14,12 @@ from ray.tune.search import Searcher
 
 import raytune_suite as rts
 from raytune_suite.bench import store
-from raytune_suite.bench.guests import identity, invite
+from raytune_suite.bench.custom_methods import identity, invite
 from raytune_suite.errors import ArgumentError, StudyError, UnknownNameError
 from raytune_suite.methods import Method, make_method
-from raytune_suite.problem import of_workload
 from raytune_suite.schedulers.asha import ASHA
 from raytune_suite.searchers.random import RandomSearcher
+from raytune_suite.tuning.task import of_workload
 
 if TYPE_CHECKING:
     from pathlib import Path

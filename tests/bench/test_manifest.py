@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from raytune_suite.bench import runs
+from raytune_suite.bench import run as run_module
 from raytune_suite.bench.manifest import data, unlimited
 from raytune_suite.bench.plan import plan
 from raytune_suite.bench.protocol import read
-from raytune_suite.data.catalogue import YAHPO
-from raytune_suite.workloads.digits_table import tables_folder
+from raytune_suite.datasets.catalogue import YAHPO
+from raytune_suite.workloads.tabular.digits_mlp import FILE
 from tests.bench.conftest import SMALL
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def test_a_shipped_table_has_its_checksum() -> None:
-    content = (tables_folder() / "digits-mlp.npz").read_bytes()
+    content = FILE.read_bytes()
     assert data("table/digits-mlp") == {"tables/digits-mlp.npz": hashlib.sha256(content).hexdigest()}
 
 
@@ -50,7 +50,7 @@ def test_workers_limit_the_trials_at_once_on_ray(tmp_path: Path, monkeypatch: py
     place = tmp_path / "small.toml"
     place.write_text(SMALL.replace("budget = 3", 'budget = 3\nengine = "ray"\nworkers = 2'))
     asked: dict[str, Any] = {}
-    monkeypatch.setattr(runs, "tune", lambda **given: asked.update({given["method"]: given["max_concurrent"]}))
+    monkeypatch.setattr(run_module, "tune", lambda **given: asked.update({given["method"]: given["max_concurrent"]}))
     for run in plan(read(place)).runs:
         if run.workload == "synthetic/pbt-quadratic":
             run.study(run.problem(), tmp_path)

@@ -10,9 +10,9 @@ import pytest
 from ray import tune
 
 import raytune_suite as rts
-from raytune_suite.bench.lines import parse
 from raytune_suite.bench.plan import plan
 from raytune_suite.bench.protocol import Entrant, Protocol, Task, read, seeds
+from raytune_suite.bench.toml_positions import parse
 from raytune_suite.errors import ArgumentError
 
 OURS = Path(__file__).parents[2] / "benchmarks"

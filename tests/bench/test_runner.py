@@ -23,10 +23,10 @@ import raytune_suite as rts
 from raytune_suite.bench import store
 from raytune_suite.bench.plan import plan
 from raytune_suite.bench.protocol import Entrant, Protocol, Task, read
+from raytune_suite.bench.run import FRACTIONS
 from raytune_suite.bench.runner import LOCK, carry_out
-from raytune_suite.bench.runs import FRACTIONS
+from raytune_suite.engines.callbacks import decision_log
 from raytune_suite.errors import ArgumentError, StudyInterrupted
-from raytune_suite.execution import decision_log
 from tests.bench.conftest import SMALL, Nobody, small
 
 if TYPE_CHECKING:

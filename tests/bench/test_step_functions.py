@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raytune_suite.bench import curves, statistics
+from raytune_suite.bench import statistics, step_functions
 from raytune_suite.errors import ArgumentError
 
 quick = settings(max_examples=50, deadline=None)
@@ -18,29 +18,29 @@ quick = settings(max_examples=50, deadline=None)
 def test_a_step_function_takes_only_its_values_and_is_right_continuous(costs: list[int], data: st.DataObject) -> None:
     values = np.arange(len(costs))[::-1] + 0.5
     points = data.draw(st.lists(st.floats(-1, 25), min_size=1, max_size=10))
-    for point, value in zip(points, curves.at(costs, values, points), strict=True):
+    for point, value in zip(points, step_functions.at(costs, values, points), strict=True):
         before = [number for cost, number in zip(costs, values, strict=True) if cost <= point]
         assert value == before[-1] if before else np.isnan(value)
-    assert curves.at(costs, values, [costs[-1]]) == curves.at(costs, values, [1000.0]) == values[-1]
+    assert step_functions.at(costs, values, [costs[-1]]) == step_functions.at(costs, values, [1000.0]) == values[-1]
 
 
 def test_costs_that_fall_are_refused() -> None:
     with pytest.raises(ArgumentError, match="fall"):
-        curves.at([2, 1], [0, 0], [1])
+        step_functions.at([2, 1], [0, 0], [1])
 
 
 def test_grids_are_even_in_the_logarithm_or_in_the_cost() -> None:
-    np.testing.assert_allclose(curves.grid(1, 100, 3), [1, 10, 100])
-    np.testing.assert_allclose(curves.grid(0, 100, 3, "linear"), [0, 50, 100])
+    np.testing.assert_allclose(step_functions.grid(1, 100, 3), [1, 10, 100])
+    np.testing.assert_allclose(step_functions.grid(0, 100, 3, "linear"), [0, 50, 100])
     with pytest.raises(ArgumentError, match="greater than 0"):
-        curves.grid(0, 1, 3)
+        step_functions.grid(0, 1, 3)
     with pytest.raises(ArgumentError, match="does not rise"):
-        curves.grid(1, 1, 3)
+        step_functions.grid(1, 1, 3)
 
 
 def test_a_method_that_has_nothing_yet_comes_last() -> None:
     early, late = np.array([0.9, 0.5]), np.array([np.nan, 0.1])
-    ranks = curves.mean_ranks([early[:, None, None], late[:, None, None], late[:, None, None]])
+    ranks = step_functions.mean_ranks([early[:, None, None], late[:, None, None], late[:, None, None]])
     np.testing.assert_array_equal(ranks, [[1, 3], [2.5, 1.5], [2.5, 1.5]])
 
 
@@ -49,7 +49,7 @@ def test_a_band_is_the_bootstrap_of_the_scores_at_each_point() -> None:
     values = rng.random((4, 6, 3))
     values[0, 0, 0] = np.nan  # a run that starts late
     values[:, 5, 2] = np.nan  # a run that is not there
-    band = curves.band(values, np.random.default_rng(1), 50)
+    band = step_functions.band(values, np.random.default_rng(1), 50)
     assert np.isnan([part[0] for part in band]).all()
     for point in (1, 2, 3):
         samples = statistics.bootstrap(values[point], statistics.iqm, np.random.default_rng(1), 50)

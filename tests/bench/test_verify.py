@@ -13,8 +13,8 @@ from raytune_suite.bench import store
 from raytune_suite.bench.plan import plan
 from raytune_suite.bench.protocol import read
 from raytune_suite.bench.verify import verify
+from raytune_suite.engines.callbacks import decision_log
 from raytune_suite.errors import ArgumentError
-from raytune_suite.execution import decision_log
 from tests.bench.conftest import Nobody
 
 if TYPE_CHECKING:

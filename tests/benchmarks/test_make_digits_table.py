@@ -15,7 +15,7 @@ pytest.importorskip("sklearn")
 from benchmarks.tables import make_digits_table as script
 from raytune_suite.spaces import Space
 from raytune_suite.workloads import Workload, workload
-from raytune_suite.workloads.digits_table import read_table
+from raytune_suite.workloads.tabular.digits_mlp import read_table
 
 if TYPE_CHECKING:
     from pathlib import Path

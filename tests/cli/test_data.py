@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from raytune_suite import cli, data
-from raytune_suite.data import File, fetching
+from raytune_suite import cli, datasets
+from raytune_suite.datasets import File, download
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ def test_list_has_a_line_for_each_part(capsys: pytest.CaptureFixture[str], tmp_p
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == f"folder: {tmp_path}"
     rows = {line.split()[0]: line.split()[1:] for line in lines[:-3]}
-    assert set(rows) == set(data.parts())
+    assert set(rows) == set(datasets.parts())
     assert rows["arlbench/cc_cartpole_ppo"][3] == "damaged:"  # an empty file
     assert rows["yahpo/rbv2_svm"] == ["?", "Apache-2.0", "-"]
 
@@ -36,14 +36,14 @@ def test_check_is_1_only_where_something_is_damaged(capsys: pytest.CaptureFixtur
 def test_fetch_says_what_it_got_and_then_that_nothing_is_left_to_do(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def pretend(file: File, where: Path, progress: fetching.Progress) -> Path:
+    def pretend(file: File, where: Path, progress: download.Progress) -> Path:
         place = where / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(b"x")
         progress(1, 1)
         return place
 
-    monkeypatch.setattr(fetching, "fetch_file", pretend)
+    monkeypatch.setattr(download, "fetch_file", pretend)
     command = ["data", "fetch", "yahpo/rbv2_svm", "--folder", str(tmp_path)]
     assert cli.main(command) == 0
     assert capsys.readouterr().out.split() == [

@@ -36,6 +36,6 @@ def test_ctrl_c_is_one_word_and_status_130(monkeypatch: pytest.MonkeyPatch, caps
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(cli.listing.LISTS, "clusters", interrupted)
+    monkeypatch.setitem(cli.list_command.LISTS, "clusters", interrupted)
     assert cli.main(["list", "clusters"]) == 130
     assert capsys.readouterr().err == "\ninterrupted\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from raytune_suite.cluster.lab.machines import check_host
+from raytune_suite.cluster.rehearsal.machines import check_host
 from raytune_suite.errors import RehearsalError
 
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
-from raytune_suite.cluster.lab.machines import Lab, check_host, enter, inside
-from raytune_suite.cluster.rehearsal import wait
+from raytune_suite.cluster.rehearsal.machines import Lab, check_host, enter, inside
+from raytune_suite.cluster.rehearsal.rehearse import wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from raytune_suite.cluster.lab import machines
-from raytune_suite.cluster.lab.sites import site_of
-from raytune_suite.cluster.load import read
-from raytune_suite.cluster.rehearsal import SECONDS, STEPS, TRIALS, Rehearsal, wait
+from raytune_suite.cluster.document import read
+from raytune_suite.cluster.rehearsal import machines
+from raytune_suite.cluster.rehearsal.rehearse import SECONDS, STEPS, TRIALS, Rehearsal, wait
+from raytune_suite.cluster.rehearsal.sites import site_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.lab.site import Site
+    from raytune_suite.cluster.rehearsal.site import Site
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tune_digits.py"
-OWN = str(resources.files("raytune_suite.cluster.lab") / "study.py")
+OWN = str(resources.files("raytune_suite.cluster.rehearsal") / "study.py")
 
 
 def main(file: str, outcome: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import ray
 
 import raytune_suite as rts
-from raytune_suite.cluster.lab.study import SPACE, Training
+from raytune_suite.cluster.rehearsal.study import SPACE, Training
 
 
 class Placed(Training):

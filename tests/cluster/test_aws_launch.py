@@ -15,7 +15,7 @@ import yaml  # type: ignore[import-untyped] # it has no types of its own
 
 from raytune_suite import cli
 from raytune_suite.cluster import commands
-from raytune_suite.cluster.load import read
+from raytune_suite.cluster.document import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from raytune_suite.cluster.capacity import Trial, capacity, read_study, slots_per_machine
-from raytune_suite.cluster.machines import in_complete_family, machines, table, with_accelerators
-from raytune_suite.cluster.nodes import Pool
+from raytune_suite.cluster.instance_types import in_complete_family, machines, table, with_accelerators
+from raytune_suite.cluster.pools import Pool
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:

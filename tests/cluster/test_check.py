@@ -13,15 +13,15 @@ import pytest
 import yaml  # type: ignore[import-untyped] # it has no types of its own
 
 from raytune_suite.cluster.capacity import Trial
-from raytune_suite.cluster.check import check, check_document
-from raytune_suite.cluster.findings import CODES
-from raytune_suite.cluster.load import parse
+from raytune_suite.cluster.checks.check import check, check_document
+from raytune_suite.cluster.checks.findings import CODES
+from raytune_suite.cluster.document import parse
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.check import Report
+    from raytune_suite.cluster.checks.check import Report
 
 ROOT = Path(__file__).parents[2]
 CLUSTERS = ROOT / "clusters"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from raytune_suite.cluster import commands
-from raytune_suite.cluster.load import read
+from raytune_suite.cluster.document import read
 from raytune_suite.errors import ArgumentError
 
 ROOT = Path(__file__).parents[2]

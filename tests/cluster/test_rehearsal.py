@@ -76,7 +76,7 @@ def test_a_file_for_aws_is_rehearsed_before_it_costs_money(tmp_path: Path) -> No
     assert f"#   {own_role}" in text
     file.write_text(text.replace(f"#   {own_role}", own_role))
     kept = tmp_path / "kept"
-    status, told = run("-m", "raytune_suite.cli", "cluster", "rehearse", "--keep", kept, file)
+    status, told = run("-m", "raytune_suite", "cluster", "rehearse", "--keep", kept, file)
     assert status == 0
     assert "FAIL" not in told
     assert "9 of 9 things went as they should" in told
@@ -94,7 +94,7 @@ def test_a_set_up_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None
     file = own_hosts(tmp_path)
     file.write_text(file.read_text().replace("'.[all]'", "'.[all]' a-package-that-is-nowhere"))
     kept = tmp_path / "kept"
-    status, told = run("-m", "raytune_suite.cli", "cluster", "rehearse", "--keep", kept, file)
+    status, told = run("-m", "raytune_suite", "cluster", "rehearse", "--keep", kept, file)
     assert status == 1
     assert "FAIL the head starts" in told
     assert "and ended at `cd ~/raytune_suite && python3 -m pip install" in told

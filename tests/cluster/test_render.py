@@ -11,14 +11,14 @@ import yaml  # type: ignore[import-untyped] # it has no types of its own
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raytune_suite.cluster.check import check_document
-from raytune_suite.cluster.load import parse, read
-from raytune_suite.cluster.nodes import cluster_of
+from raytune_suite.cluster.checks.check import check_document
+from raytune_suite.cluster.document import parse, read
+from raytune_suite.cluster.pools import cluster_of
 from raytune_suite.cluster.render import assignments, render
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from raytune_suite.cluster.load import Document
+    from raytune_suite.cluster.document import Document
 
 ROOT = Path(__file__).parents[2]
 CLUSTERS = ROOT / "clusters"

@@ -16,7 +16,7 @@ from ray import tune
 
 from raytune_suite import rungs
 from raytune_suite.errors import ArgumentError, SpaceError
-from raytune_suite.searchers import _evolution as de
+from raytune_suite.models import differential_evolution as de
 from raytune_suite.searchers.dehb import DEHBSearcher
 from raytune_suite.searchers.random import RandomSearcher
 from raytune_suite.types import FIDELITY, Verdict, hyperparameters

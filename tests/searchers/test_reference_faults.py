@@ -13,9 +13,9 @@ import pytest
 from ray import tune
 
 from raytune_suite import rungs
-from raytune_suite.execution.study_log import Report, incumbents
+from raytune_suite.engines.callbacks.study_log import Report, incumbents
 from raytune_suite.methods import make_method
-from raytune_suite.searchers._kernels import Density, bandwidths
+from raytune_suite.models.kernel_density import Density, bandwidths
 from raytune_suite.searchers.dehb import DEHBSearcher
 from raytune_suite.searchers.kde import KDESearcher
 from raytune_suite.spaces import Space

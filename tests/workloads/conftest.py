@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from raytune_suite import data
+from raytune_suite import datasets
 from raytune_suite.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def data_file() -> Callable[[str], Path]:
 
     def get(name: str) -> Path:
         try:
-            return data.path(name)
+            return datasets.path(name)
         except DataError as error:
             if "is missing" in str(error):
                 pytest.skip(str(error))

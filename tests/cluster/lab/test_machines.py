@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from raytune_suite.cluster.lab import machines
+from raytune_suite.cluster.rehearsal import machines
 from raytune_suite.errors import RehearsalError
 
 PACKAGE = Path(machines.__file__).resolve().parents[3]

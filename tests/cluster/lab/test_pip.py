@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from raytune_suite.cluster.lab import pip
+from raytune_suite.cluster.rehearsal import pip
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from raytune_suite.cluster.lab.machines import Lab, Machine, check_host, enter, inside
+from raytune_suite.cluster.rehearsal.machines import Lab, Machine, check_host, enter, inside
 
 ADDRESSES = {"10.77.0.1": "first", "10.77.0.2": "second"}
 PLACES = ("/etc", "/usr", "/opt", "/var", "/var/tmp", "/home/me", "/tmp", str(Path(__file__).parent))  # noqa: S108 - a machine's

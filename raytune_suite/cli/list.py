@@ -1,0 +1,210 @@
+"""`raytune-suite list`: what there is."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+
+def add(commands: Any) -> None:
+    """Add the command `list`."""
+    command = commands.add_parser(
+        "list",
+        help="what there is: methods, their parts, workloads, clusters",
+        description="One line for each, its name first: what it is, what it needs, and what it cannot serve.",
+        epilog="Any searcher and any scheduler make a method: --method tpe+asha.",
+    )
+    command.add_argument("what", choices=sorted(LISTS), help="of what")
+    command.add_argument("--format", choices=["text", "json"], default="text", help="JSON has more details")
+    command.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is registered."""
+    entries = LISTS[arguments.what]()
+    if arguments.format == "json":
+        text = json.dumps(entries, indent=2)
+    else:
+        text = aligned(map(line, entries if arguments.what != "workloads" else by_family(entries)))
+    if text:
+        print(text)  # noqa: T201 - this is the command line
+    return 0
+
+
+def methods() -> list[dict[str, Any]]:
+    """Every method of the table, as the classes of its two parts declare it."""
+    from raytune_suite.methods import METHODS
+    from raytune_suite.schedulers import SCHEDULERS
+    from raytune_suite.searchers import SEARCHERS
+
+    entries = []
+    for name, recipe in METHODS.items():
+        sides = (SEARCHERS[recipe.searcher], SCHEDULERS[recipe.scheduler])
+        what = {"name": name, "summary": recipe.summary, "searcher": recipe.searcher, "scheduler": recipe.scheduler}
+        entries.append({**what, **declared(sides)})
+    return entries
+
+
+def searchers() -> list[dict[str, Any]]:
+    """Every searcher, as its class declares it."""
+    from raytune_suite.searchers import SEARCHERS
+
+    return [{"name": name, "summary": summary(SEARCHERS[name]), **declared([SEARCHERS[name]])} for name in SEARCHERS]
+
+
+def schedulers() -> list[dict[str, Any]]:
+    """Every scheduler, as its class declares it."""
+    from raytune_suite.schedulers import SCHEDULERS
+
+    return [{"name": name, "summary": summary(SCHEDULERS[name]), **declared([SCHEDULERS[name]])} for name in SCHEDULERS]
+
+
+def workloads() -> list[dict[str, Any]]:
+    """Every single workload, as its record says; then the names of those of the families, whose data may be absent."""
+    from raytune_suite.datasets import folder
+    from raytune_suite.spaces import Space
+    from raytune_suite.workloads import FAMILIES, WORKLOADS, family_names, workload
+
+    entries = []
+    for name in WORKLOADS:
+        found = workload(name)
+        goal = {"metric": found.metric, "mode": found.mode, "time_attr": found.time_attr, "max_t": found.max_t}
+        seeds = {"tuning_seeds": list(found.tuning_seeds), "test_seeds": list(found.test_seeds)}
+        more = {"has_state": found.has_state, "space": Space(found.space).describe()}
+        needs = [] if found.extra is None else [needed_extra(found.extra)]
+        entries.append({"name": name, "summary": found.summary, **goal, **seeds, **more, "needs": needs})
+    for family in FAMILIES:
+        present = (folder() / family).is_dir()
+        needs = [] if present else [f"data: raytune-suite data fetch {family}"]
+        about = {"summary": summary(FAMILIES[family]), "family": family, "data": present, "needs": needs}
+        entries += [{"name": name, **about} for name in family_names(family)]
+    return entries
+
+
+def by_family(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The entries, with those of a family as one."""
+    families: dict[str, list[str]] = {}
+    single = []
+    for entry in entries:
+        if "family" not in entry:
+            single.append(entry)
+            continue
+        names = families.setdefault(entry["family"], [])
+        if not names:
+            single.append({**entry, "names": names})
+        names.append(entry["name"])
+    return [
+        {**entry, "name": f"{entry['family']}/...", "about": f"{len(entry['names'])} such as {entry['name']}"}
+        if "names" in entry
+        else entry
+        for entry in single
+    ]
+
+
+def clusters() -> list[dict[str, Any]]:
+    """Every file of the clusters folder that describes a cluster, with its first comment."""
+    folder, entries = clusters_folder(), []
+    for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.sbatch"))):
+        first = next(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#!"))
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        entries.append({"name": name, "summary": first.removeprefix("#").strip(), "path": str(from_here(path))})
+    return entries
+
+
+def from_here(path: Path) -> Path:
+    """A path as one would type it in the working folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def cluster_file(text: str) -> Path:
+    """The file that `text` names; if there is none, that of the clusters folder which is listed under this name.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is a script for Slurm.
+    """
+    path, ours = Path(text), clusters_folder() / f"{text}.yaml"
+    if path.suffix == ".sbatch" or (not path.is_file() and ours.with_suffix(".sbatch").is_file()):
+        raise argparse.ArgumentTypeError(f"{text!r} is a script for sbatch, not a cluster file")
+    return from_here(ours) if not path.exists() and ours.is_file() else path
+
+
+LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
+    "methods": methods,
+    "searchers": searchers,
+    "schedulers": schedulers,
+    "workloads": workloads,
+    "clusters": clusters,
+}
+"""What can be listed. An entry has name and summary, and maybe needs (words) and refuses (features of spaces)."""
+
+
+def declared(sides: Collection[type[Any]]) -> dict[str, Any]:
+    """What the classes of a searcher, a scheduler, or both declare about themselves."""
+    from raytune_suite.methods import options
+    from raytune_suite.spaces import FEATURES
+
+    served = set(FEATURES).intersection(*(side.features for side in sides))
+    extras = dict.fromkeys(side.extra for side in sides if side.extra is not None)
+    needs = ["max_t"] if any(getattr(side, "ladder", False) for side in sides) else []
+    needs += ["checkpoints"] if any(getattr(side, "pauses", False) for side in sides) else []
+    needs += [needed_extra(extra) for extra in extras]
+    return {
+        "needs": needs,
+        "serves": [feature for feature in FEATURES if feature in served],
+        "refuses": [feature for feature in FEATURES if feature not in served],
+        "arguments": list(dict.fromkeys(name for side in sides for name in options(side))),
+    }
+
+
+def needed_extra(extra: str) -> str:
+    """What to install, and whether that is done."""
+    from raytune_suite.optional import available
+
+    return f"raytune-suite[{extra}] ({'installed' if available(extra) else 'not installed'})"
+
+
+def summary(side: Any) -> str:
+    """The first sentence of the module that defines a class or a function, without what stands in parentheses."""
+    words = " ".join(inspect.cleandoc(sys.modules[side.__module__].__doc__ or "").split())
+    return re.sub(r" \([^()]*\)", "", words).replace("*", "").split(". ")[0].removesuffix(".")
+
+
+def line(entry: dict[str, Any]) -> list[str]:
+    """The cells of an entry's line."""
+    about = [f"needs {', '.join(entry['needs'])}"] if entry.get("needs") else []
+    if "about" in entry:
+        about = [entry["about"], *(about or ["data present"])]
+    if "metric" in entry:
+        about.insert(0, f"{entry['mode']} {entry['metric']}, max_t {entry['max_t']}")
+    if "serves" in entry:
+        fewer, word = min((entry["refuses"], "any space but"), (entry["serves"], "only"), key=lambda pair: len(pair[0]))
+        about.append(f"{word} {', '.join(fewer)}" if fewer else "any space")
+    if "path" in entry:
+        about.append(entry["path"])
+    return [entry["name"], entry["summary"], "; ".join(about)]
+
+
+def aligned(rows: Iterable[list[str]]) -> str:
+    r"""Rows of cells as lines with straight columns.
+
+    Example:
+        >>> aligned([["a", "1", ""], ["long", "20", "x"]])
+        'a     1\nlong  20  x'
+    """
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(text.rstrip() for text in lines)
+
+
+def clusters_folder() -> Path:
+    """Where the cluster files are; in a checkout the package has a link to the folder `clusters`."""
+    return (Path(__file__).parents[1] / "clusters").resolve()

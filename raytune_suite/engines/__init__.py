@@ -1,0 +1,1 @@
+"""Engines run studies: on Ray, or on a simulated clock."""

@@ -1,0 +1,324 @@
+"""What happened in a study: every report, every trial, and the incumbent."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, final
+
+import pandas as pd
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+from ray.tune.utils import flatten_dict
+
+from raytune_suite.engines.callbacks.budget import Cost
+from raytune_suite.schedulers.population import PopulationScheduler, Stage
+from raytune_suite.types import as_loss, as_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from raytune_suite.schedulers import StudyScheduler
+    from raytune_suite.types import Config, Mode
+
+
+_logger = logging.getLogger("raytune_suite")
+
+TOLD_FAILURES = 3
+"""So many failures are told as they happen; the study's end tells how many there were."""
+
+
+class Report(NamedTuple):
+    """One report of one trial.
+
+    Attributes:
+        trial: The trial's number, in the order of proposal, from 0.
+        resource: How much the trial had been trained.
+        value: The metric; NaN where it was no number.
+        elapsed: Seconds of the study so far, interruptions left out.
+        cost: The resource that the whole study had spent so far, this report included.
+        complete: Whether the trial was trained to its end with it: to `max_t`, or until it ended by itself.
+    """
+
+    trial: int
+    resource: float
+    value: float
+    elapsed: float
+    cost: float
+    complete: bool
+
+
+@dataclass
+class TrialRecord:
+    """What is known of a trial.
+
+    Attributes:
+        trial_id: Ray's id.
+        status: Ray's status.
+        config: Its (latest) config.
+        last: Its last result as Ray keeps it, flattened.
+        error: The last line of its error, or "".
+        stopped_early: Whether the scheduler stopped it before its end.
+        lost_machines: How often the machine under it was lost, on Ray.
+    """
+
+    trial_id: str
+    status: str = Trial.PENDING
+    config: Config = field(default_factory=dict)
+    last: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    stopped_early: bool = False
+    lost_machines: int = 0
+
+
+@final
+class StudyLog(Callback):
+    """A Ray Tune callback that keeps the log; Ray saves it with each snapshot of the study.
+
+    Attributes:
+        reports: All reports with the metric, in the order in which they came.
+        trials: All trials, by their number.
+        unmetered: The keys of the last report without the metric, if there was one.
+        wrong: The first value of the metric that was no number, with its trial's number.
+        waiting: For what trials wait on the cluster; "" if they don't.
+    """
+
+    def __init__(
+        self, *, metric: str, mode: Mode, time_attr: str, max_t: int | None, scheduler: StudyScheduler
+    ) -> None:
+        """`scheduler` tells which trials it stopped early."""
+        self.metric, self.mode, self.time_attr, self.max_t = metric, mode, time_attr, max_t
+        self._scheduler = scheduler
+        self._cost = Cost(time_attr)
+        self._numbers: dict[str, int] = {}
+        self._last_report: dict[int, int] = {}
+        self._lineages: dict[tuple[int, float], list[Stage]] = {}
+        self._before = 0.0
+        self._start: float | None = None
+        self._clock: Callable[[], float] = time.monotonic
+        self.reports: list[Report] = []
+        self.trials: list[TrialRecord] = []
+        self.unmetered: list[str] = []
+        self.wrong: tuple[int, Any] | None = None
+        self.waiting = ""
+
+    # ---- Ray's interface --------------------------------------------------------------------------------------
+
+    def setup(self, *args: Any, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        """Start the clock; a simulated study brings its own."""
+        self._clock = info.get("clock", time.monotonic)
+        self._start = self._clock()
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        """Number the trials that are new."""
+        self._number(trials)
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
+        """Note that a trial runs."""
+        self._number(trials)
+        self._update(trial, Trial.RUNNING)
+
+    def on_trial_result(
+        self,
+        iteration: int,  # noqa: ARG002 - Ray's signature
+        trials: list[Trial],
+        trial: Trial,
+        result: dict[str, Any],
+        **info: Any,  # noqa: ARG002
+    ) -> None:
+        """Note a report."""
+        self._number(trials)
+        self._cost.add(trial.trial_id, result)
+        number = self._numbers[trial.trial_id]
+        flat = flatten_dict(result)
+        resource = as_number(flat.get(self.time_attr))
+        record = self.trials[number]
+        record.last, record.status, record.config = flat, Trial.RUNNING, trial.config
+        if self.metric not in flat:
+            self.unmetered = sorted(set(flat) - _ADDED_BY_RAY)
+            return
+        value = as_number(flat[self.metric])
+        if value is None and self.wrong is None:
+            self.wrong = (number, flat[self.metric])
+        if resource is None:
+            return
+        complete = self.max_t is not None and resource >= self.max_t
+        shown = math.nan if value is None else value
+        self._last_report[number] = len(self.reports)
+        self.reports.append(Report(number, resource, shown, self.elapsed, self._cost.spent, complete))
+        if isinstance(self._scheduler, PopulationScheduler):  # a member that is cloned over loses its own
+            lineage = self._scheduler.lineage(trial.trial_id, result[self.time_attr])
+            self._lineages[number, self._cost.spent] = lineage
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
+        """Note that a trial has ended, by itself or not."""
+        self._number(trials)
+        number = self._update(trial, Trial.TERMINATED)
+        record = self.trials[number]
+        record.stopped_early = trial.trial_id in self._scheduler.stopped_early
+        if not record.stopped_early and number in self._last_report:
+            position = self._last_report[number]
+            self.reports[position] = self.reports[position]._replace(complete=True)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
+        """Note that a trial has crashed for good."""
+        self._number(trials)
+        record = self.trials[self._update(trial, Trial.ERROR)]
+        record.error = last_line(Path(trial.error_file).read_text() if trial.error_file else "")
+        failures = sum(other.status == Trial.ERROR for other in self.trials)
+        if failures <= TOLD_FAILURES:
+            _logger.warning("trial %d failed: %s", self._numbers[trial.trial_id], record.error)
+
+    def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        """Take the last statuses."""
+        self.refresh(trials)
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything but the scheduler, which saves itself."""
+        state = {name: value for name, value in self.__dict__.items() if name not in _PASSING}
+        return {**state, "_before": self.elapsed}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.__dict__.update(state)
+
+    def refresh(self, trials: list[Trial]) -> None:
+        """Take the statuses as they are; Ray tells nobody that a trial was paused, or waits for another machine."""
+        self._number(trials)
+        for trial in trials:
+            self._update(trial, trial.status)
+
+    def lost_machine(self, trial_id: str) -> None:
+        """Note that the machine under a trial was lost."""
+        self.trials[self._numbers[trial_id]].lost_machines += 1
+
+    # ---- what it tells ----------------------------------------------------------------------------------------
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the study so far, interruptions left out."""
+        return self._before + (0.0 if self._start is None else self._clock() - self._start)
+
+    @property
+    def spent(self) -> float:
+        """The resource spent so far."""
+        return self._cost.spent
+
+    def number(self, trial_id: str) -> int:
+        """The number of a trial."""
+        return self._numbers[trial_id]
+
+    def lineage(self, report: Report) -> list[Stage]:
+        """The configs behind a report: the schedule of a population's member as it was then, else the trial's one."""
+        return self._lineages.get((report.trial, report.cost)) or [Stage(0, self.trials[report.trial].config)]
+
+    def reports_frame(self) -> pd.DataFrame:
+        """All reports, one per row, with the fields of `Report` as columns."""
+        return pd.DataFrame(self.reports, columns=list(Report._fields))
+
+    def trials_frame(self) -> pd.DataFrame:
+        """All trials, one per row, indexed by number: status, resource, value, error, config/..., the last metrics."""
+        rows = []
+        for number, record in enumerate(self.trials):
+            position = self._last_report.get(number)
+            report = None if position is None else self.reports[position]
+            rows.append(
+                {
+                    "trial": number,
+                    "trial_id": record.trial_id,
+                    "status": record.status,
+                    "outcome": outcome(record, report),
+                    "stopped_early": record.stopped_early,
+                    "lost_machines": record.lost_machines,
+                    "resource": report.resource if report else 0.0,
+                    "value": report.value if report else math.nan,
+                    "error": record.error,
+                    **{f"config/{name}": value for name, value in flatten_dict(record.config).items()},
+                    **{name: value for name, value in record.last.items() if name not in _ADDED_BY_RAY},
+                }
+            )
+        return pd.DataFrame(rows, columns=None if rows else ["trial", "status", "outcome"]).set_index("trial")
+
+    # ---- within -----------------------------------------------------------------------------------------------
+
+    def _number(self, trials: list[Trial]) -> None:
+        if len(trials) != len(self._numbers):
+            for trial in trials:
+                if trial.trial_id not in self._numbers:
+                    self._numbers[trial.trial_id] = len(self.trials)
+                    self.trials.append(TrialRecord(trial.trial_id, trial.status, trial.config))
+
+    def _update(self, trial: Trial, status: str) -> int:
+        number = self._numbers[trial.trial_id]
+        self.trials[number].status, self.trials[number].config = status, trial.config
+        return number
+
+
+_PASSING = frozenset({"_scheduler", "_start", "_clock", "waiting"})
+"""What is not saved with the study."""
+
+_ADDED_BY_RAY = frozenset(
+    {
+        "checkpoint_dir_name",
+        "config",
+        "date",
+        "done",
+        "episodes_total",
+        "experiment_tag",
+        "hostname",
+        "iterations_since_restore",
+        "node_ip",
+        "pid",
+        "should_checkpoint",
+        "time_since_restore",
+        "time_this_iter_s",
+        "time_total_s",
+        "timestamp",
+        "timesteps_total",
+        "training_iteration",
+        "trial_id",
+    }
+)
+"""What Ray adds to each result."""
+
+
+def outcome(record: TrialRecord, last: Report | None) -> str:
+    """What became of a trial, in words: "trained in full", "stopped early", "failed" or "unfinished".
+
+    One whose last metric is no finite number has failed too, whatever Ray says of it.
+    """
+    if record.status == Trial.ERROR or (last is not None and not math.isfinite(last.value)):
+        return "failed"
+    if record.stopped_early:
+        return "stopped early"
+    return "trained in full" if last is not None and last.complete else "unfinished"
+
+
+def last_line(traceback: str) -> str:
+    """The last line of a traceback, which names the error."""
+    lines = [line.strip() for line in traceback.splitlines() if line.strip()]
+    return lines[-1] if lines else "an error without a message"
+
+
+def incumbents(reports: Iterable[Report], mode: Mode) -> list[Report]:
+    """The reports at which the incumbent changed.
+
+    The incumbent is the best config among those trained furthest: a report of a trial that was trained to its end
+    counts more than any other, and one at a higher resource more than one at a lower, whatever their values. (The
+    best of all reports would compare a lucky first epoch with a whole training.) Reports that are no finite number
+    never count.
+    """
+    found: list[Report] = []
+    best: tuple[float, float] | None = None
+    for report in reports:
+        loss = as_loss(report.value, mode)
+        if not math.isfinite(loss):
+            continue
+        rank = (-math.inf if report.complete else -report.resource, loss)
+        if best is None or rank < best:
+            best = rank
+            found.append(report)
+    return found

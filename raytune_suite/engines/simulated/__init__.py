@@ -1,0 +1,1 @@
+"""The engine that runs studies in virtual time, in one process."""

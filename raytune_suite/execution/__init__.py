@@ -1,1 +1,0 @@
-"""Engines: they run any pair of Ray searcher and scheduler, and know no method by name."""

@@ -1,0 +1,1 @@
+"""Models that searchers share, as pure functions on arrays."""

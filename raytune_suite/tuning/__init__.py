@@ -1,0 +1,1 @@
+"""The facade: `tune` runs a whole study with one call."""

@@ -1,0 +1,1 @@
+"""Workloads whose models are trained."""

@@ -1,0 +1,1 @@
+"""Workloads whose learning curves are predicted by a surrogate model."""

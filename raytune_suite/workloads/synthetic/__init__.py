@@ -1,0 +1,1 @@
+"""Workloads whose learning curves are computed from a formula with a known optimum."""

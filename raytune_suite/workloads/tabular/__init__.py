@@ -1,0 +1,1 @@
+"""Workloads whose learning curves are looked up in tables of finished trainings."""

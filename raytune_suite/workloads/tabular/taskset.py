@@ -1,0 +1,137 @@
+"""TaskSet's text classification by recurrent networks: 1,000 random configs of Adam, each trained once.
+
+"taskset/FixedTextRNNClassification_imdb_patch32_GRU128_bs128" is a GRU on IMDB. The losses are mean cross-entropies in
+nats: "valid_loss" is tuned, "train_loss" and "test_loss" are told as well. A training has 51 reports, the first before
+any training and then one every 200 steps of 10,000; report k is resource k. Each config has one training, with seed 0:
+nothing but the metric can judge a choice, and `exact` is that very training.
+
+- **Space**: the eight hyperparameters "Adam8p" of the paper, all log-uniform; beta1 and
+  beta2 by their distance to 1.
+- **Crashes**: about a tenth of the trainings diverge, to NaN or to losses as high as 1e17. A loss that is missing or
+  higher than that of any untrained network, the highest first report, is scored as that.
+- **Cost** is declared: 1 second for every report of every config, since the files have no times.
+
+Source: L. Metz et al., "Using a thousand optimization tasks to learn hyperparameter search strategies" (2020),
+arxiv.org/abs/2002.11887; as files from github.com/machinelearningnuremberg/DPL.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ray import tune
+
+from raytune_suite import datasets
+from raytune_suite.errors import DataError, UnknownNameError
+from raytune_suite.workloads.tabular.table import Table, table_workload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from raytune_suite.types import Config
+    from raytune_suite.workloads.base import Workload
+
+ABOUT = {
+    "FixedTextRNNClassification_imdb_patch128_LSTM128_bs64": "an LSTM on IMDB's reviews, 128 tokens each",
+    "FixedTextRNNClassification_imdb_patch32_GRU128_bs128": "a GRU on IMDB's reviews, 32 tokens each",
+}
+"""What each task trains."""
+
+DISTANCES = {"beta1": "one_minus_beta1", "beta2": "one_minus_beta2"}
+"""What is searched by its distance to 1."""
+
+PARTS = ("train", "valid", "test")
+
+
+def names() -> tuple[str, ...]:
+    """The tasks."""
+    return tuple(ABOUT)
+
+
+def adam8p() -> dict[str, Any]:
+    """The space, in which all is log-uniform."""
+    return {
+        "learning_rate": tune.loguniform(1e-8, 10),
+        "one_minus_beta1": tune.loguniform(1e-4, 1),
+        "one_minus_beta2": tune.loguniform(1e-6, 1),
+        "epsilon": tune.loguniform(1e-10, 1e3),
+        "l1": tune.loguniform(1e-8, 10),
+        "l2": tune.loguniform(1e-8, 10),
+        "linear_decay": tune.loguniform(1e-7, 1e-4),
+        "exponential_decay": tune.loguniform(1e-6, 1e-3),
+    }
+
+
+def taskset(name: str) -> Workload:
+    """The workload of a task.
+
+    Raises:
+        UnknownNameError: If there is none.
+        DataError: If its file is missing, truncated or altered; the message has the command that fetches it.
+    """
+    if name not in ABOUT:
+        raise UnknownNameError("task of TaskSet", name, ABOUT)
+    return table_workload(
+        read(datasets.path(f"taskset/{name}.json")),
+        name=f"taskset/{name}",
+        summary=f"TaskSet: Adam's eight hyperparameters for {ABOUT[name]}; 1,000 configs, 51 reports, one seed",
+        metric="valid_loss",
+        mode="min",
+        tuning_seeds=(0,),
+        test_seeds=(),
+        min_t=2,  # the first report comes before any training, and says nothing of a config
+    )
+
+
+@cache
+def read(path: Path) -> Table:
+    """The table of a file, read once per process.
+
+    Raises:
+        DataError: If it has not what such a file should have.
+        SpaceError: If one of its configs lies outside the space.
+    """
+    lines = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        configs = [by_distance(line["hp"]) for line in lines]
+        losses = {f"{part}_loss": np.array([line[part]["loss"] for line in lines], dtype=float) for part in PARTS}
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{str(path)!r} is no file of TaskSet: {error!r}") from error
+    reports = losses["valid_loss"].shape[1]
+    return Table(
+        space=adam8p(),
+        configs=configs,
+        metrics={name: at_most_untrained(values)[:, np.newaxis] for name, values in losses.items()},
+        seeds=(0,),
+        resource=np.arange(1.0, reports + 1),
+        seconds=np.ones((len(configs), reports)),
+    )
+
+
+def by_distance(hyperparameters: Config) -> Config:
+    """The config in the words of the space.
+
+    Example:
+        >>> by_distance({"l1": 0.5, "beta1": 0.75})
+        {'l1': 0.5, 'one_minus_beta1': 0.25}
+    """
+    return {
+        DISTANCES.get(name, name): 1 - value if name in DISTANCES else value for name, value in hyperparameters.items()
+    }
+
+
+def at_most_untrained(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`losses`, of shape (n, t), with the highest finite first one in place of those that are NaN or higher.
+
+    Example:
+        >>> at_most_untrained(np.array([[0.7, 0.5], [0.75, np.nan], [0.6, 1e17]])).tolist()
+        [[0.7, 0.5], [0.75, 0.75], [0.6, 0.75]]
+    """
+    first = losses[:, 0]
+    highest = first[np.isfinite(first)].max()
+    return np.where(losses <= highest, losses, highest)

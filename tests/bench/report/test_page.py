@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+from raytune_suite.bench import analysis, statistics
+from raytune_suite.bench.report.page import html, write
+from raytune_suite.bench.report.sections import REPETITIONS, SEED, contents
+from raytune_suite.bench.report.wording import number
+from raytune_suite.bench.store import FAILED, TUNING_METRIC
+from tests.bench.report.example import METHODS, WORKLOADS, comparison, save
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from raytune_suite.bench.store import Results
+
+SECTIONS = [
+    "headline", "significance", "anytime", "mean-rank", "profiles", "gap", "speed-up", "workloads", "missing",
+    "protocol", "repeat",
+]  # fmt: skip
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Reader(HTMLParser):
+    """Reads a page: its text, its tags with their attributes, its tables, and whether each tag is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.text, self.tables = "", {}  # type: str, dict[str, list[list[str]]]
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.caption = ""
+        self.page = page
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "caption":
+            self.caption = ""
+        if tag == "tr":
+            self.tables.setdefault(self.caption, []).append([])
+        if tag in ("td", "th"):
+            self.tables[self.caption][-1].append("")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+        if "caption" in self.open:
+            self.caption += data
+        if {"td", "th"} & set(self.open):
+            self.tables[self.caption][-1][-1] += data
+
+
+def read(results: Results) -> Reader:
+    """The page of a comparison."""
+    return Reader(html(contents(results, from_file=True)))
+
+
+def table(page: Reader, caption: str) -> dict[str, list[str]]:
+    """The rows of the table whose caption begins so, by their first cell."""
+    rows = next(rows for name, rows in page.tables.items() if name.startswith(caption))
+    return {row[0]: row[1:] for row in rows[1:]}
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    """A small comparison."""
+    return comparison()
+
+
+@pytest.fixture(scope="module")
+def page(results: Results) -> Reader:
+    """Its page."""
+    return read(results)
+
+
+def test_every_section_is_there_and_every_tag_is_closed(page: Reader) -> None:
+    assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == SECTIONS
+    assert page.open == []
+
+
+def test_the_headline_has_the_numbers_of_the_analysis(results: Results, page: Reader) -> None:
+    group, _ = analysis.groups(results)
+    expected = analysis.headline(results, group, "random", SEED, REPETITIONS)
+    shown = table(page, "On every workload: 3 methods, 3 workloads")
+    assert list(shown) == list(expected.index)
+    for method, row in expected.to_dict("index").items():
+        cells = shown[str(method)]
+        interval = f"[{number(row['low'])}, {number(row['high'])}]"
+        assert cells[0].split(maxsplit=1) == [number(row["mean"]), interval]
+        assert cells[1:3] == [number(row["iqm"]), f"{row['mean_rank']:.2f}"]
+
+
+def test_the_table_of_workloads_has_the_interquartile_means_of_the_runs(results: Results, page: Reader) -> None:
+    shown = table(page, "Regret at the end")
+    assert list(shown) == list(WORKLOADS)
+    for workload, cells in shown.items():
+        for method, cell in zip(METHODS, cells, strict=True):
+            if (method, workload) == ("pbt", "toy/table"):
+                assert cell == ""
+                continue
+            assert cell == number(float(statistics.iqm(analysis.regrets(results, method, (workload,)))))
+
+
+def test_every_figure_has_words_for_those_who_cannot_see_it(page: Reader) -> None:
+    figures = [attributes["id"] for tag, attributes in page.tags if tag == "figure"]
+    labels = [attributes.get("aria-label") for tag, attributes in page.tags if attributes.get("role") == "img"]
+    assert len(figures) == len(set(figures)) == len(labels)
+    assert all(labels)
+    for kind in ("headline", "anytime-cost", "anytime-time", "rank-cost", "profile", "gap", "speed-up"):
+        assert f"{kind}-0" in figures
+    assert "workload-2-curves" in figures
+
+
+def test_the_page_asks_for_nothing_from_anywhere(page: Reader) -> None:
+    for tag, attributes in page.tags:
+        assert tag not in ("script", "img", "iframe", "object", "embed")
+        for name in ("src", "href"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:,"))
+    assert "url(http" not in page.page
+
+
+def test_the_same_results_give_the_same_bytes(page: Reader) -> None:
+    assert html(contents(comparison(), from_file=True)) == page.page
+
+
+def test_all_files_are_written_beside_the_tables_in_one_move(tmp_path: Path) -> None:
+    folder = save(comparison(METHODS[:2], WORKLOADS[:1], refused=(), failed=()), tmp_path / "results")
+    before = {path.name for path in folder.iterdir()}
+    written = write(folder)
+    assert written == folder / "report.html"
+    assert {path.name for path in folder.iterdir()} - before == {"report.html", "report.md", "report.svg"}
+    assert (folder / "report.md").read_text().startswith("# Comparison “toy”")
+    drawing = (folder / "report.svg").read_text()
+    assert ET.fromstring(drawing).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - our own
+    assert "var(--" not in drawing
+
+
+def test_hostile_names_and_errors_are_shown_as_they_are() -> None:
+    name = "<script>alert(1)</script>$x^2$"
+    page = read(
+        comparison([name, "random"], ["a|<b>&"], error="</td>'\"<i>", refused=(), failed=((name, "a|<b>&", 0),))
+    )
+    assert page.open == []
+    assert not any(tag in ("script", "i", "b") for tag, _ in page.tags)
+    assert name in page.text
+    assert "</td>'\"<i>" in page.text
+
+
+def without_bounds(results: Results) -> Results:
+    for name, about in results.manifest["workloads"].items():
+        results.manifest["workloads"][name] = {**about, "bounds": None}
+    results.results["regret"] = results.results["tuning_regret"] = results.results["test_regret"] = np.nan
+    results.trajectories["tuning_regret"] = np.nan
+    return results
+
+
+def all_failed(results: Results) -> Results:
+    nothing = {name: getattr(results, name).iloc[:0] for name in ("results", "trajectories", "timings")}
+    return dataclasses.replace(results, runs=results.runs.assign(status=FAILED, error="no"), **nothing)
+
+
+TWO = ("asha", "random")
+WHOLE: dict[str, Any] = {"refused": (), "failed": ()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "change", "words"),
+    [
+        ({"methods": ["asha"], "workloads": ["w"], "seeds": 1}, None, ["Too few to test", "nothing to compare with"]),
+        ({"methods": TWO, "workloads": ["w"]}, None, ["Too few to test", "2 methods on 1 workload"]),
+        (
+            {"methods": TWO, "workloads": ["w1", "w2", "w3", "w4", "w5"]},
+            None,
+            ["Wilcoxon's signed-rank test over 5 workloads"],
+        ),
+        ({"methods": TWO, "workloads": ["w"], "judged_by": [TUNING_METRIC]}, None, ["of the gap nothing can be said"]),
+        ({"methods": TWO, "workloads": ["w"]}, all_failed, ["6 of 6 runs failed", "nothing: no run found anything"]),
+        ({"methods": TWO, "workloads": ["w"]}, without_bounds, ["nothing can be compared"]),
+    ],
+    ids=["one run", "one workload", "two methods", "no test seeds", "all failed", "no bounds"],
+)
+def test_little_is_told_in_sensible_words(arguments: dict[str, Any], change: Any, words: list[str]) -> None:
+    results = comparison(**{**WHOLE, **arguments})
+    page = read(results if change is None else change(results))
+    assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == SECTIONS
+    for expected in words:
+        assert expected in page.text
+    assert "nan" not in page.text.lower().replace("nan\u2060", "")
+
+
+def test_importing_the_page_loads_neither_ray_nor_what_draws() -> None:
+    program = (
+        "import sys, raytune_suite.report.page; print({'ray', 'torch', 'matplotlib', 'jinja2'} & set(sys.modules))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    assert told.stdout.strip() == "set()"
+
+
+def test_the_gap_is_that_of_the_analysis_on_workloads_that_all_of_a_group_serve(results: Results, page: Reader) -> None:
+    _, group = analysis.groups(results)
+    kept = results.results[results.results["workload"].isin(group.workloads)]
+    expected = analysis.gaps(dataclasses.replace(results, results=kept)).to_dict("index")
+    shown = table(page, "Tuning seeds against test seeds. Where pbt can be ranked too")
+    assert list(shown) == list(expected)
+    for method, row in expected.items():
+        assert shown[str(method)][:2] == [number(row["tuning"]), number(row["test"])]
+        assert shown[str(method)][2] == f"{row['gap']:+.3g}"

@@ -1,0 +1,99 @@
+"""The page in a real browser. Debian's chromium is needed: bash tests/bench/report/install_chromium.sh"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from raytune_suite.bench.report.page import write
+from tests.bench.report.browser import chromium
+from tests.bench.report.example import comparison, save
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.bench.report.browser import Browser
+
+pytestmark = pytest.mark.e2e
+
+METHODS = ("random", "random-full", "asha", "hyperband", "bohb", "dehb", "tpe+asha", "pbt")
+PHONE, DESKTOP = 360, 1280
+
+WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+
+SEEN = """[...document.querySelectorAll('figure')].filter(figure => {
+  const box = figure.querySelector('svg').getBoundingClientRect();
+  return box.width > 200 && box.height > 60 && figure.querySelectorAll('svg path').length > 5;
+}).length"""
+
+HIDDEN = """[...document.querySelectorAll('details > *')].filter(part =>
+  !part.checkVisibility({contentVisibilityAuto: true})).length"""
+
+SMALLEST = """Math.min(...[...document.querySelectorAll('figure svg text')].map(text =>
+  parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a))"""
+
+CLIPPED = """[...document.querySelectorAll('figure svg text')].filter(text => {
+  const box = text.getBoundingClientRect();
+  return box.left < -1 || box.right > document.documentElement.clientWidth + 1;
+}).map(text => text.textContent)"""
+
+CONTRAST = """(() => {
+  const light = color => {
+    const parts = color.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255);
+    const [r, g, b] = parts.map(part => part <= .03928 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const paper = light(getComputedStyle(document.body).backgroundColor);
+  return Math.min(...['p', '.lead', 'figcaption', 'caption', 'a', 'figure svg text', 'td'].map(selector => {
+    const style = getComputedStyle(document.querySelector(selector));
+    const ink = light(selector.includes('svg') ? style.fill : style.color);
+    return (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05);
+  }));
+})()"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of a small comparison."""
+    return write(save(comparison(METHODS, seeds=4), tmp_path_factory.mktemp("page") / "results"))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser."""
+    with chromium(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_the_page_reads_well(browser: Browser, page: Path, width: int, dark: bool) -> None:
+    browser.open(page, width=width, dark=dark)
+    browser.value("document.querySelectorAll('details').forEach(part => part.open = true)")
+    assert browser.complaints() == []
+    assert [url for url in browser.requests() if not url.startswith("data:")] == [page.as_uri()]
+    shown, room = browser.value(WIDTHS)
+    assert shown == room <= width  # nothing scrolls sideways
+    assert browser.value(SEEN) == page.read_text().count("<figure") > 0
+    assert browser.value(SMALLEST) >= 8.5
+    assert browser.value(CLIPPED) == []
+    assert browser.value(CONTRAST) >= 4.5
+
+
+def test_a_print_shows_what_is_folded_on_a_screen(browser: Browser, page: Path) -> None:
+    browser.open(page, width=DESKTOP, dark=False)
+    assert browser.value(HIDDEN) > 0
+    browser.open(page, width=DESKTOP, dark=False, media="print")
+    assert browser.value(HIDDEN) == 0
+
+
+def test_every_link_within_the_page_leads_somewhere(browser: Browser, page: Path) -> None:
+    browser.open(page, width=DESKTOP, dark=False)
+    links = browser.value("[...document.querySelectorAll('a')].map(link => link.getAttribute('href'))")
+    assert links
+    assert browser.value("[...document.querySelectorAll('a')].every(link => document.querySelector(link.hash))")
+    assert browser.value("new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size") == browser.value(
+        "document.querySelectorAll('[id]').length"
+    )

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+
+from raytune_suite.bench.report.svg import INK, PAPER, printable, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SIZE = (3.0, 2.0)
+
+
+def draw(figure: Figure) -> None:
+    axes = figure.subplots()
+    axes.plot([0, 1, 2], [1, 10, 100], color="#0072b2", marker="o", markerfacecolor=PAPER)
+    axes.set_yscale("log")
+    axes.text(1, 1, "a < b & $x$ 名", color=INK, parse_math=False)
+
+
+def test_the_same_drawing_gives_the_same_bytes() -> None:
+    assert to_svg(draw, size=SIZE, name="one", label="") == to_svg(draw, size=SIZE, name="one", label="")
+
+
+def test_settings_of_the_machine_do_not_show_and_stay_as_they_were() -> None:
+    expected = to_svg(draw, size=SIZE, name="one", label="")
+    with mpl.rc_context({"lines.linewidth": 9, "svg.fonttype": "path", "font.size": 31}):
+        mine = dict(mpl.rcParams)
+        assert to_svg(draw, size=SIZE, name="one", label="") == expected
+        assert dict(mpl.rcParams) == mine
+
+
+def test_two_figures_of_a_page_share_no_id_and_refer_to_their_own() -> None:
+    one, two = (to_svg(draw, size=SIZE, name=name, label="") for name in ("one", "two"))
+    ids = [set(re.findall(r'id="([^"]*)"', svg)) for svg in (one, two)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    for svg, own in zip((one, two), ids, strict=True):
+        assert set(re.findall(r'#([^")]+)', svg)) == own
+
+
+def test_colors_are_the_pages_and_fonts_too() -> None:
+    svg = to_svg(draw, size=SIZE, name="one", label="")
+    assert "var(--blue)" in svg
+    assert "var(--ink)" in svg
+    assert "var(--paper)" in svg
+    assert not re.search(r"#[0-9a-f]{6}", svg)
+    assert "DejaVu" not in svg
+    assert "<style" not in svg
+
+
+def test_text_and_label_are_escaped_and_kept() -> None:
+    svg = to_svg(draw, size=SIZE, name="one", label='"quoted" <b>')
+    assert "a &lt; b &amp; $x$ 名" in svg
+    assert 'aria-label="&quot;quoted&quot; &lt;b&gt;"' in svg
+
+
+def test_what_no_reader_could_see_is_replaced() -> None:
+    assert printable("a\x00b\u202ec") == "a�b�c"

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from raytune_suite import cli
+from raytune_suite.cli import run as run_command
+from raytune_suite.errors import StudyError, StudyInterrupted
+from raytune_suite.tuning import tune
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN = ["run", "live/digits-mlp", "--tuning-seeds", "0", "--test-seeds", "5,6", "--budget", "2"]
+SIMULATED = ["--engine", "simulated"]
+
+
+def python(*arguments: str) -> str:
+    """What a fresh process prints."""
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "live/digits-mpl"], "did you mean 'live/digits-mlp'?"),
+        (["run", "live/digits-mlp", "--method", "ahsa"], "did you mean 'asha'?"),
+        (["run", "live/digits-mlp", "--method", "tpe+ahsa"], "did you mean 'asha'?"),
+        (["run", "live/digits-mlp", "--arg", "etta=4"], "did you mean 'eta'?"),
+        (["run", "live/digits-mlp", "--arg", "eta=1"], "`eta` is 1"),
+        (["run", "live/digits-mlp", "--budget", "0"], "`budget` is 0.0"),
+        (["run", "live/digits-mlp", "--method", "grid"], "'lr'"),
+        (["run", "live/digits-mlp", "--tuning-seeds", "5"], "the seeds [5] are among"),
+        (["run", "live/digits-mlp", "--plot", "study.txt"], ".png, .svg, .pdf"),
+        (["run", "live/digits-mlp", "--resume"], "`resume` needs `name`"),
+        (["run", "live/digits-mlp", "--resume", "--name", "never-begun"], "no study named 'never-begun'"),
+        (["run", "live/digits-mlp", "--workers", "2"], "`--workers` has no meaning for the engine 'ray'"),
+        (["run", "synthetic/mfh3", *SIMULATED, "--gpus", "1"], "`--gpus` has no meaning for the engine 'simulated'"),
+        (["run", "live/digits-mlp", "--compute", "2"], "`--compute` has no meaning for the engine 'ray'"),
+        (["run", "synthetic/mfh3", *SIMULATED, "--workers", "0"], "`workers` is 0"),
+        (["run", "synthetic/mfh3", *SIMULATED, "--compute", "-1"], "`compute` is -1"),
+        (["run", "synthetic/mfh3", *SIMULATED, "--method", "pbt"], "copies and changes trainings"),
+        (["run", "synthetic/mfh3", *SIMULATED, "--resume", "--name", "a"], "a simulated study is not resumed"),
+    ],
+)
+def test_an_error_is_one_message_and_status_2(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*arguments, "--storage-path", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert error.splitlines()[-1].startswith("raytune-suite: ")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["--arg", "eta"], ["--arg", "=4"], ["--tuning-seeds", "one"], ["--seed", "x"]])
+def test_a_malformed_argument_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", "live/digits-mlp", *arguments])
+    assert ended.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(StudyInterrupted("interrupted"), 130), (StudyError("all 3 trials have failed"), 2)]
+)
+def test_a_study_that_ended_early_tells_the_whole_command_that_goes_on(
+    error: BaseException, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def interrupted(**arguments: Any) -> None:
+        seen.append(arguments)
+        raise error
+
+    monkeypatch.setattr(tune, "tune", interrupted)
+    arguments = [*RUN, "--method", "tpe+asha", "--arg", "eta=4", "--arg", 'mutable=["a b"]', "--gpus", "0.5"]
+    assert cli.main([*arguments, "--storage-path", "a folder"]) == status
+    message = capsys.readouterr().err
+    assert str(error) in message
+    (command,) = [line.removeprefix("To go on: ") for line in message.splitlines() if line.startswith("To go on: ")]
+    assert shlex.split(command)[0] == "raytune-suite"
+    assert cli.main(shlex.split(command)[1:]) == status
+    first, second = seen
+    assert second.pop("resume")
+    assert not first.pop("resume")
+    for arguments_of in (first, second):
+        arguments_of["workload"] = arguments_of["workload"].name
+    assert first == second
+
+
+@pytest.mark.parametrize("error", [StudyInterrupted("interrupted"), StudyError("all 3 trials have failed")])
+def test_a_simulated_study_does_not_go_on(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(**_arguments: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(tune, "tune", ended)
+    assert cli.main(["run", "synthetic/branin", *SIMULATED]) != 0
+    message = capsys.readouterr().err
+    assert str(error) in message
+    assert "To go on" not in message
+
+
+def test_a_missing_extra_is_told_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("raytune_suite.optional.available", lambda _extra: False)
+    assert cli.main([*RUN, "--storage-path", str(tmp_path)]) == 2
+    message = "workload 'live/digits-mlp' needs more packages: pip install 'raytune-suite[torch]'"
+    assert capsys.readouterr().err == f"raytune-suite: {message}\n"
+
+
+def test_values_and_seeds() -> None:
+    assert run_command.assignment("eta=4") == ("eta", 4)
+    assert run_command.assignment("kind=fast") == ("kind", "fast")
+    assert run_command.assignment("quote=a=b") == ("quote", "a=b")
+    assert run_command.seeds("0-2, 7") == [0, 1, 2, 7]
+    assert run_command.seeds("none") == []
+
+
+def test_a_simulated_run_tells_the_best_config_in_virtual_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["run", "synthetic/branin", *SIMULATED, "--workers", "2", "--budget", "2", "--test-seeds", "5"]
+    assert cli.main([*command, "--storage-path", str(tmp_path), "--name", "study"]) == 0
+    printed = capsys.readouterr().out
+    for words in ("asha tried", "s of simulated time", "best config", "gap ", str(tmp_path / "study")):
+        assert words in printed
+    assert (tmp_path / "study" / "decisions.parquet").exists()
+    assert "Simulation(workers=2" in (tmp_path / "study" / "study.json").read_text()
+
+
+def test_run_tells_the_best_config_and_its_test_scores_and_draws(tmp_path: Path) -> None:
+    picture = tmp_path / "pictures" / "study.png"
+    command = ["-m", "raytune_suite", *RUN, "--plot", str(picture)]
+    command += ["--storage-path", str(tmp_path), "--name", "study"]
+    printed = python(*command)
+    for words in ("asha tried", "best config", "tuning ", "seeds 5, 6", "gap ", str(tmp_path / "study"), str(picture)):
+        assert words in printed
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert python(*command, "--resume") == printed
+    assert cli.main([*RUN, "--storage-path", str(tmp_path), "--name", "study"]) == 2
+
+
+@pytest.mark.e2e
+def test_ctrl_c_and_the_command_that_it_prints(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "raytune_suite", *RUN[:-1], "12", "--storage-path", str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:  # noqa: S603 - our own program
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("*/*/*")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)
+        running.send_signal(signal.SIGINT)
+        _, message = running.communicate(timeout=60)
+    assert running.returncode == 130
+    (advice,) = [line.removeprefix("To go on: ") for line in message.splitlines() if line.startswith("To go on: ")]
+    assert "gap " in python("-m", "raytune_suite", *shlex.split(advice)[1:])

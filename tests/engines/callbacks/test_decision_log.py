@@ -1,0 +1,108 @@
+"""The decision log: what it holds, on disk and off it, and where two of them part."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from ray import cloudpickle
+from ray.tune.schedulers import ASHAScheduler
+
+from raytune_suite.engines.callbacks.decision_log import Decision, DecisionLog, difference, read, write
+from raytune_suite.errors import ArgumentError
+from tests.engines.simulated.studies import LEARNER, SPACE, Learner, method, simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROWS = [
+    Decision(1.0, 0, 1.0, 0.5, "CONTINUE", '{"x": 1}'),
+    Decision(2.0, 1, 1.0, math.nan, "STOP", '{"x": 2}'),
+    Decision(3.0, 0, 2.0, 0.25, "PAUSE", '{"x": 1}'),
+]
+
+
+def test_what_is_written_is_read_again_and_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+    write(tmp_path / "a.parquet", ROWS)
+    write(tmp_path / "b.parquet", list(ROWS))
+    assert difference(read(tmp_path / "a.parquet"), ROWS) is None
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_a_log_may_be_empty(tmp_path: Path) -> None:
+    write(tmp_path / "empty.parquet", [])
+    assert read(tmp_path / "empty.parquet") == []
+
+
+def test_another_table_is_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"time": [1.0]}).to_parquet(tmp_path / "other.parquet")
+    with pytest.raises(ArgumentError, match=r"has the columns \['time'\], but a decision log has"):
+        read(tmp_path / "other.parquet")
+
+
+def test_equal_logs_do_not_differ() -> None:
+    assert difference(ROWS, [row._replace() for row in ROWS]) is None
+
+
+def test_the_first_difference_is_told_with_both_rows() -> None:
+    other = [ROWS[0], ROWS[1]._replace(trial=2, value=0.1), ROWS[2]._replace(decision="STOP")]
+    found = difference(ROWS, other)
+    assert found == (1, ROWS[1], other[1], "trial 1 against 2, value nan against 0.1")
+
+
+def test_times_may_be_left_out() -> None:
+    later = [row._replace(time=row.time + 1) for row in ROWS]
+    found = difference(ROWS, later)
+    assert found is not None
+    assert found.words == "time 1.0 against 2.0"
+    assert difference(ROWS, later, times=False) is None
+
+
+@pytest.mark.parametrize(("left", "right"), [(ROWS, ROWS[:2]), (ROWS[:2], ROWS)])
+def test_a_log_may_end_before_the_other(left: list[Decision], right: list[Decision]) -> None:
+    found = difference(left, right)
+    assert found is not None
+    assert (found.row, found.left or found.right) == (2, ROWS[2])
+    assert None in (found.left, found.right)
+    assert "log ends after 2 rows, the other goes on for 1 more" in found.words
+
+
+def test_a_study_is_recorded_report_by_report() -> None:
+    rows = simulate(method("hyperband"), num_samples=9).decisions.rows
+    assert [row.time for row in rows] == sorted(row.time for row in rows)
+    assert {row.trial for row in rows} == set(range(9))
+    assert {row.decision for row in rows} == {"CONTINUE", "PAUSE", "STOP"}
+    assert all(set(json.loads(row.config)) == set(SPACE) for row in rows)
+
+
+def test_a_clone_is_recorded_with_the_config_that_made_the_report() -> None:
+    rows = simulate(method("pbt"), LEARNER, num_samples=6).decisions.rows
+    for row in [row for row in rows if row.decision == "NOOP"]:
+        following = next((later for later in rows if later.trial == row.trial and later.time > row.time), None)
+        before = [earlier for earlier in rows if earlier.trial == row.trial and earlier.time < row.time]
+        assert following is None or following.config != row.config
+        assert before[-1].config == row.config
+    assert any(row.decision == "NOOP" for row in rows)
+
+
+def test_an_end_that_no_scheduler_decided_on_is_recorded_too() -> None:
+    class Short(Learner):
+        def step(self) -> dict[str, object]:
+            return {**super().step(), "done": self.iteration == 1}
+
+    from raytune_suite.engines.simulated.evaluators import InProcess
+
+    rows = simulate(method("random"), InProcess(Short, lambda _: 1.0), num_samples=2).decisions.rows
+    assert [row[1:3] + row[4:5] for row in rows] == [
+        (0, 1.0, "CONTINUE"), (1, 1.0, "CONTINUE"), (0, 2.0, "STOP"), (1, 2.0, "STOP")
+    ]  # fmt: skip
+
+
+def test_a_watched_scheduler_can_be_saved_by_ray() -> None:
+    watched = DecisionLog("loss", "training_iteration").watch(ASHAScheduler(metric="loss", mode="min"))
+    again = cloudpickle.loads(cloudpickle.dumps(watched))
+    assert again.metric == "loss"
+    assert again._max_t == 100

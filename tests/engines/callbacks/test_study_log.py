@@ -1,0 +1,110 @@
+"""The incumbent, the outcomes of trials, and what a study has spent."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from raytune_suite.engines.callbacks.budget import Cost, StudyStopper
+from raytune_suite.engines.callbacks.study_log import Report, TrialRecord, incumbents, last_line, outcome
+
+
+def report(trial: int, resource: float, value: float, *, complete: bool = False) -> Report:
+    return Report(trial, resource, value, elapsed=0.0, cost=0.0, complete=complete)
+
+
+def test_the_incumbent_is_the_best_of_those_trained_furthest() -> None:
+    lucky_start, further, worse_there, better_there = (
+        report(0, 1, 0.1), report(1, 3, 0.5), report(2, 3, 0.9), report(0, 3, 0.4)
+    )  # fmt: skip
+    assert incumbents([lucky_start, further, worse_there, better_there], "min") == [lucky_start, further, better_there]
+
+
+def test_a_complete_training_beats_every_partial_one() -> None:
+    ended_early_by_itself = report(1, 5, 0.5, complete=True)
+    assert incumbents([ended_early_by_itself, report(2, 80, 0.1)], "min") == [ended_early_by_itself]
+
+
+def test_the_direction_turns_the_incumbent() -> None:
+    reports = [report(0, 1, 0.1, complete=True), report(1, 1, 0.9, complete=True)]
+    assert incumbents(reports, "max")[-1].trial == 1
+    assert incumbents(reports, "min")[-1].trial == 0
+
+
+def test_what_is_no_finite_number_is_never_the_incumbent() -> None:
+    assert incumbents([report(0, 9, math.nan), report(1, 9, math.inf), report(2, 9, -math.inf)], "min") == []
+
+
+@pytest.mark.parametrize(
+    ("record", "last", "expected"),
+    [
+        (TrialRecord("a", "TERMINATED"), report(0, 4, 1.0, complete=True), "trained in full"),
+        (TrialRecord("a", "TERMINATED", stopped_early=True), report(0, 1, 1.0), "stopped early"),
+        (TrialRecord("a", "TERMINATED"), report(0, 2, 1.0), "unfinished"),
+        (TrialRecord("a", "TERMINATED"), report(0, 4, math.nan, complete=True), "failed"),
+        (TrialRecord("a", "ERROR"), None, "failed"),
+        (TrialRecord("a", "PENDING"), None, "unfinished"),
+    ],
+)
+def test_outcomes(record: TrialRecord, last: Report | None, expected: str) -> None:
+    assert outcome(record, last) == expected
+
+
+def test_an_error_is_told_by_the_last_line_of_its_traceback() -> None:
+    assert last_line("Traceback:\n  File x\nValueError: x is 3\n\n") == "ValueError: x is 3"
+    assert last_line("") == "an error without a message"
+
+
+def spent(time_attr: str, *results: tuple[str, dict[str, Any]]) -> float:
+    cost = Cost(time_attr)
+    for trial, result in results:
+        cost.add(trial, result)
+    return cost.spent
+
+
+def test_every_report_of_the_iteration_costs_one_wherever_it_stands() -> None:
+    assert spent("training_iteration", ("a", {"training_iteration": 7}), ("a", {"training_iteration": 2})) == 2
+
+
+def test_another_resource_costs_its_increase_and_a_step_where_it_went_back() -> None:
+    steps: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("a", {"steps": 10}),
+        ("a", {"steps": 25}),
+        ("b", {"steps": 5}),
+        ("a", {"steps": 15}),
+        ("a", {}),
+    )
+    assert spent("steps", *steps) == 10 + 15 + 5 + 15
+
+
+def test_the_budget_ends_the_study_and_no_trial() -> None:
+    stopper = StudyStopper(2, metric="loss", time_attr="training_iteration")
+    assert not stopper("a", {"loss": 1})
+    assert not stopper.stop_all()
+    assert not stopper("b", {"loss": 1})
+    assert stopper.stop_all()
+
+
+def test_the_last_report_that_ray_hands_twice_is_counted_once() -> None:
+    stopper = StudyStopper(9, metric="loss", time_attr="training_iteration")
+    last = {"loss": 1, "training_iteration": 1, "time_total_s": 0.5}
+    stopper("a", last)
+    stopper("a", {**last, "done": True})
+    assert stopper.cost.spent == 1
+
+
+def test_a_clone_pays_for_what_it_trains_and_not_for_what_it_copies() -> None:
+    reports = [("a", {"steps": 10}), ("a", {"steps": 20}), ("a", {"steps": 70, "iterations_since_restore": 1})]
+    assert spent("steps", *reports) == 30
+
+
+def test_a_trial_that_ends_without_the_metric_ends_the_study_unless_another_had_it() -> None:
+    stopper = StudyStopper(None, metric="eval/loss", time_attr="training_iteration")
+    stopper("a", {"eval": {"loss": 1}})
+    stopper("b", {"done": True})
+    assert not stopper.stop_all()
+    lost = StudyStopper(None, metric="eval/loss", time_attr="training_iteration")
+    lost("a", {"eval": {"los": 1}, "done": True})
+    assert lost.stop_all()

@@ -1,0 +1,123 @@
+"""When a running trial is saved, and that this changes no decision."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ray import tune
+
+import raytune_suite as rts
+from raytune_suite.engines.callbacks.decision_log import difference, read
+from raytune_suite.engines.ray.checkpointing import KEPT, SHARE, Checkpoints, saves
+from raytune_suite.engines.seed_averaging import on_seeds
+from tests.engines.simulated.studies import MAX_T, METRIC, SPACE, Learner, method
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PERIOD = 10.0
+
+
+class Forgetful(tune.Trainable):
+    """It saves nothing."""
+
+
+class Bench:
+    """A trial on a clock of our own."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.checkpoints = Checkpoints(PERIOD, lambda: self.now)
+        self.trial: Any = SimpleNamespace(trial_id="t", status="RUNNING", is_saving=False)
+
+    def start(self) -> None:
+        self.checkpoints.on_trial_start(0, [], self.trial)
+
+    def asks(self, now: float, **result: Any) -> bool:
+        """Whether a report at this time is followed by a checkpoint."""
+        self.now = now
+        self.checkpoints.on_trial_result(0, [], self.trial, result)
+        return bool(result.get("should_checkpoint", False))
+
+    def saved(self, now: float) -> None:
+        self.now = now
+        self.checkpoints.on_trial_save(0, [], self.trial)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    made = Bench()
+    made.start()
+    return made
+
+
+def test_a_trial_is_saved_at_the_first_report_after_each_period(bench: Bench) -> None:
+    assert [bench.asks(now) for now in (1, 9, 11, 11.1)] == [False, False, True, False]
+    bench.saved(11.2)
+    assert [bench.asks(now) for now in (21, 22)] == [False, True]
+
+
+def test_a_trial_that_ends_or_was_paused_or_is_being_saved_is_not_saved(bench: Bench) -> None:
+    assert not bench.asks(11, done=True)
+    bench.trial.is_saving = True
+    assert not bench.asks(11)
+    bench.trial.is_saving, bench.trial.status = False, "PAUSED"
+    assert not bench.asks(11)
+
+
+def test_slow_checkpoints_come_less_often(bench: Bench) -> None:
+    assert bench.asks(11)
+    bench.saved(15)
+    due = 15 + 4 / SHARE
+    assert not bench.asks(due - 1)
+    assert bench.asks(due)
+
+
+def test_a_trial_that_was_lost_while_it_was_saved_is_saved_again(bench: Bench) -> None:
+    assert bench.asks(11)
+    bench.now = 500
+    bench.start()
+    assert bench.asks(511)
+    bench.saved(511)
+    assert bench.asks(522)
+
+
+def test_classes_that_save_are_saved_and_functions_and_populations_save_themselves() -> None:
+    asha, pbt = method("asha").scheduler, method("pbt").scheduler
+    assert saves(Learner, asha)
+    assert saves(on_seeds(Learner, [1, 2]), asha)
+    assert not saves(Forgetful, asha)
+    assert not saves(on_seeds(Forgetful, [1, 2]), asha)
+    assert not saves(lambda _config: None, asha)
+    assert not saves(Learner, pbt)
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_checkpoints_change_no_decision_and_only_the_last_are_kept(tmp_path: Path) -> None:
+    """One trial at a time, some of which pause; with a checkpoint at each report, and with none but theirs."""
+    folders: dict[str, list[list[str]]] = {}
+    for name, period in (("each", 0.0), ("none", math.inf)):
+        result = rts.tune(
+            Learner,
+            SPACE,
+            method="hyperband",
+            **METRIC,
+            max_t=MAX_T,
+            num_samples=9,
+            max_concurrent=1,
+            seed=3,
+            storage_path=tmp_path,
+            name=name,
+            settings=rts.Settings(checkpoint_s=period),
+            progress=False,
+        )
+        trials = [trial for trial in (tmp_path / name).iterdir() if trial.is_dir()]
+        folders[name] = [sorted(folder.name for folder in trial.glob("checkpoint_*")) for trial in trials]
+        assert result.trials["status"].tolist() == ["TERMINATED"] * 9
+    rows = [read(tmp_path / name / "decisions.parquet") for name in ("each", "none")]
+    assert difference(*rows, times=False) is None
+    assert max(map(len, folders["each"])) == KEPT
+    assert max(map(max, filter(None, folders["each"]))) > max(map(max, filter(None, folders["none"])))  # by number

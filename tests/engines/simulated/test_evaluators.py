@@ -1,0 +1,142 @@
+"""Trainings that are looked up, and trainings that are done in this process."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ray import tune
+
+from raytune_suite.engines.simulated.evaluators import Curves, InProcess, Training
+from raytune_suite.errors import StudyError
+from raytune_suite.types import Curve
+from tests.engines.simulated.studies import LEARNER, MAX_T, Learner, cost, curve
+
+GOOD, POOR = {"x": 0.7, "y": 0.1}, {"x": 0.0, "y": 0.1}
+
+
+@pytest.fixture(autouse=True)
+def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+def reports(training: Training, count: int) -> list[tuple[float, dict[str, Any]]]:
+    return [(training.begin(), training.result()) for _ in range(count)]
+
+
+# ---- curves ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_curve_is_reported_point_by_point_and_asked_for_once() -> None:
+    asked = []
+
+    def counting(config: dict[str, Any]) -> Curve:
+        asked.append(config)
+        return Curve(
+            np.array([2.0, 4.0]), {"loss": np.array([0.5, 0.25]), "n": np.array([7, 8])}, np.array([10.0, 1.0])
+        )
+
+    found = reports(Curves(counting, "epoch").start(GOOD), 2)
+    assert found == [
+        (10.0, {"epoch": 2, "loss": 0.5, "n": 7, "done": False}),
+        (1.0, {"epoch": 4, "loss": 0.25, "n": 8, "done": True}),
+    ]
+    assert len(asked) == 1
+    assert {type(value) for _, report in found for value in report.values()} <= {int, float, bool}
+
+
+def test_fractions_of_a_resource_stay_fractions() -> None:
+    halves = Curve(np.array([0.5, 1.0]), {"loss": np.ones(2)}, np.ones(2))
+    assert [report["epoch"] for _, report in reports(Curves(lambda _: halves, "epoch").start({}), 2)] == [0.5, 1.0]
+
+
+def test_a_resumed_curve_goes_on_without_a_second_look_and_a_cloned_one_is_that_of_its_own_config() -> None:
+    asked = []
+    curves = Curves(lambda config: asked.append(config) or curve(config))  # type: ignore[func-returns-value] # counts
+    first = curves.start(GOOD)
+    before = reports(first, 3)
+    resumed, clone = curves.start(dict(GOOD)), curves.start(POOR)
+    for training in (resumed, clone):
+        training.load(first.save())
+    assert [report["loss"] for _, report in before + reports(resumed, 2)] == curve(GOOD).metrics["loss"].tolist()[:5]
+    assert reports(clone, 1)[0][1]["loss"] == curve(POOR).metrics["loss"][3]
+    assert asked == [GOOD, POOR]
+
+
+def test_nothing_follows_the_end_of_a_curve() -> None:
+    training = Curves(curve).start(GOOD)
+    assert reports(training, MAX_T)[-1][1]["done"]
+    with pytest.raises(StudyError, match="has ended after 9 reports"):
+        training.begin()
+
+
+def test_a_curve_needs_as_many_values_as_times() -> None:
+    uneven = Curve(np.array([1.0, 2.0]), {"loss": np.ones(2)}, np.ones(3))
+    with pytest.raises(StudyError, match="has 3 times, but 2 values"):
+        Curves(lambda _: uneven).start({}).begin()
+
+
+# ---- in this process ------------------------------------------------------------------------------------------------
+
+
+def test_a_training_in_process_reports_what_the_trainable_does_and_nothing_by_the_wall_clock() -> None:
+    seconds, result = reports(LEARNER.start(GOOD), 2)[1]
+    assert seconds == cost(GOOD)
+    assert result == {"loss": pytest.approx(1 / 3), "training_iteration": 2, "done": False}
+
+
+def test_a_state_goes_on_with_another_config() -> None:
+    donor, clone = LEARNER.start(GOOD), LEARNER.start(POOR)
+    (_, last), *_ = reversed(reports(donor, 3))
+    clone.load(donor.save())
+    ((_, result),) = reports(clone, 1)
+    assert result["training_iteration"] == 4
+    assert result["loss"] < last["loss"] < reports(LEARNER.start(POOR), 4)[-1][1]["loss"]
+
+
+class AsDict(Learner):
+    """Hands its state over as a dict; Ray writes that to a file."""
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # type: ignore[override] # Ray takes either
+        Path(checkpoint_dir, "folder").mkdir()
+        return {"progress": self.progress}
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        self.progress = checkpoint["progress"]
+
+
+def test_a_state_may_be_a_dict() -> None:
+    evaluation = InProcess(AsDict, cost)
+    first, second = evaluation.start(GOOD), evaluation.start(GOOD)
+    reports(first, 2)
+    second.load(first.save())
+    assert reports(first, 1) == reports(second, 1)
+
+
+def test_a_training_does_not_see_the_dict_of_the_trial() -> None:
+    class Spoiler(Learner):
+        def setup(self, config: dict[str, Any]) -> None:
+            super().setup(config)
+            config.clear()
+
+    config = dict(GOOD)
+    InProcess(Spoiler, cost).start(config)
+    assert config == GOOD
+
+
+def test_no_folder_stays_behind(tmp_path: Path) -> None:
+    class Hopeless(tune.Trainable):
+        def setup(self, config: dict[str, Any]) -> None:
+            raise ValueError(config)
+
+    training = LEARNER.start(GOOD)
+    reports(training, 1)
+    training.save()
+    assert len(list(tmp_path.iterdir())) == 1
+    training.close()
+    with pytest.raises(ValueError, match=r"0\.7"):
+        InProcess(Hopeless, cost).start(GOOD)
+    assert not list(tmp_path.iterdir())

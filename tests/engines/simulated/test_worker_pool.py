@@ -1,0 +1,351 @@
+"""Trainings on Ray workers: the same decisions as in this process, crashes, lost processes, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import ray
+from ray import cloudpickle, tune
+from ray.tune.experiment import Trial
+
+import raytune_suite as rts
+from raytune_suite.engines.base import Simulation, evaluation
+from raytune_suite.engines.callbacks.decision_log import ERROR
+from raytune_suite.engines.simulated import worker_pool
+from raytune_suite.engines.simulated.evaluators import InProcess
+from raytune_suite.engines.simulated.worker_pool import Parallel
+from raytune_suite.errors import ArgumentError, StudyError
+from raytune_suite.tuning.task import make_problem
+from tests.conformance import common
+from tests.engines.simulated.studies import LEARNER, MAX_T, METRIC, Learner, cost, method, samples, simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CURVE = make_problem(
+    None,
+    None,
+    "synthetic/mfh3",
+    arguments=dict.fromkeys(("metric", "mode", "max_t", "time_attr")),
+    tuning_seeds=None,
+    test_seeds=None,
+)
+GOOD, POOR = {"x": 0.7, "y": 0.1}, {"x": 0.0, "y": 0.1}
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray workers could not import a test
+pytestmark = pytest.mark.usefixtures("ray_session")
+
+
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    common.cheapen(monkeypatch.setattr)
+
+
+@contextlib.contextmanager
+def pool(trainable: Any = Learner, compute: int = 2, cpu: float = 0.5) -> Iterator[Parallel]:
+    """Ray workers that have room on any machine."""
+    with Parallel(trainable, cost, compute=compute, resources={"cpu": cpu}) as trainings:
+        yield trainings
+
+
+def alive() -> set[str]:
+    """The ids of the actors of this process that have not ended."""
+    actors = ray._private.state.actors().items()
+    return {name for name, actor in actors if actor["State"] != "DEAD"}
+
+
+def wait_for(truth: Any) -> None:
+    deadline = time.monotonic() + 30
+    while not truth():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def train(training: Any, steps: int) -> dict[str, Any]:
+    """The last of so many reports."""
+    for _ in range(steps):
+        training.begin()
+        result: dict[str, Any] = training.result()
+    return result
+
+
+# ---- the same decisions ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[list[Parallel]]:
+    """One worker, and two, for all studies."""
+    with pool(compute=1, cpu=0) as one, pool(compute=2, cpu=0) as two:
+        yield [one, two]
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband", "pbt", "dehb"])
+def test_the_decisions_are_those_of_this_process_with_any_number_of_workers(name: str, pools: list[Parallel]) -> None:
+    here, *there = (
+        simulate(method(name), evaluation, num_samples=samples(name)).decisions.rows for evaluation in (LEARNER, *pools)
+    )
+    assert max(row.resource for row in here) == MAX_T
+    assert there == [here, here]
+    assert all(place.trainings == 0 for each in pools for place in each._places)
+
+
+def test_both_workers_train(pools: list[Parallel]) -> None:
+    trainings = [pools[1].start(GOOD) for _ in range(4)]
+    for training in trainings:
+        training.begin()
+    assert [place.trainings for place in pools[1]._places] == [2, 2]
+    for training in trainings:
+        assert training.result() == {"loss": 0.5, "training_iteration": 1, "done": False}
+        training.close()
+
+
+def test_a_state_moves_to_another_worker_and_config(pools: list[Parallel]) -> None:
+    donor, clone = pools[1].start(GOOD), pools[1].start(POOR)
+    last = train(donor, 3)
+    state = donor.save()
+    assert donor.begin() == cost(GOOD)  # goes on before the clone has begun
+    clone.load(state)
+    assert clone.save().reference is state.reference  # it has not moved yet
+    assert clone.begin() == cost(POOR)
+    result = clone.result()
+    assert result["training_iteration"] == 4
+    assert result["loss"] < last["loss"] == 0.25
+    donor.close()
+    clone.close()
+    assert pools[1].start(GOOD).save() is None
+
+
+def test_a_whole_study_through_tune_is_the_same(tmp_path: Path) -> None:
+    logs, before = [], alive()
+    for compute in (None, 2):
+        result = rts.tune(
+            Learner, {"x": tune.uniform(0, 1), "y": tune.loguniform(1e-3, 1)}, method="asha", max_t=MAX_T, seed=1,
+            num_samples=6, engine=Simulation(cost=cost, compute=compute), resources={"cpu": 0.5},
+            storage_path=tmp_path, name=f"with-{compute}", progress=False, **METRIC,
+        )  # fmt: skip
+        logs.append((Path(result.path) / "decisions.parquet").read_bytes())
+    assert logs[0] == logs[1]
+    wait_for(lambda: alive() <= before)
+
+
+@pytest.mark.e2e
+def test_the_digits_give_the_same_log_with_any_number_of_workers(tmp_path: Path) -> None:
+    logs = []
+    for compute in (0, 1, 2):
+        result = rts.tune(
+            workload="live/digits-mlp", method="bohb", budget=1.5, tuning_seeds=[0], test_seeds=[], progress=False,
+            engine=Simulation(compute=compute), storage_path=tmp_path, name=f"with-{compute}",
+        )  # fmt: skip
+        logs.append((Path(result.path) / "decisions.parquet").read_bytes())
+    assert logs[0] == logs[1] == logs[2]
+
+
+# ---- crashes --------------------------------------------------------------------------------------------------------
+
+
+class Fragile(Learner):
+    """Breaks in the third step if x is small."""
+
+    def step(self) -> dict[str, Any]:
+        if self.config["x"] < 0.4 and self.iteration == 2:
+            raise ValueError(f"x is {self.config['x']}")
+        return super().step()
+
+
+class Unfit(Learner):
+    """Cannot start if x is small."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        if config["x"] < 0.4:
+            raise MemoryError(f"x is {config['x']}")
+        super().setup(config)
+
+
+class Closed(Learner):
+    """Cannot save."""
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        raise OSError(f"{checkpoint_dir} is full")
+
+
+@pytest.mark.parametrize(("trainable", "words"), [(Fragile, "ValueError"), (Unfit, "MemoryError")])
+def test_what_raises_is_the_crash_of_its_trial_and_of_no_other(trainable: Any, words: str) -> None:
+    with pool(trainable) as trainings:
+        outcome = simulate(method("random"), trainings)
+    broken = [trial for trial in outcome.trials if trial.status == Trial.ERROR]
+    assert [trial.config["x"] < 0.4 for trial in outcome.trials] == [trial in broken for trial in outcome.trials]
+    assert broken
+    assert {trial.last_result["training_iteration"] for trial in outcome.trials if trial not in broken} == {MAX_T}
+    with pool(trainable) as trainings:
+        training = trainings.start(POOR)
+        with pytest.raises(Exception, match=f"{words}: x is 0.0"):
+            train(training, 3)
+        training.close()
+
+
+def test_a_crash_in_a_step_gives_the_same_log_as_in_this_process() -> None:
+    found = []
+    for compute in (1, 2):
+        with pool(Fragile, compute) as trainings:
+            found.append(simulate(method("asha"), trainings, max_failures=1).decisions.rows)
+    here = simulate(method("asha"), InProcess(Fragile, cost), max_failures=1).decisions.rows
+    assert found == [here, here]
+
+
+def test_a_checkpoint_that_cannot_be_saved_is_told_at_once() -> None:
+    with pool(Closed, 1) as trainings:
+        training = trainings.start(GOOD)
+        training.begin()
+        training.result()
+        with pytest.raises(OSError, match="is full"):
+            training.save()
+
+
+def test_a_checkpoint_in_the_middle_of_a_step_is_refused() -> None:
+    with pool(compute=1) as trainings:
+        training = trainings.start(GOOD)
+        training.begin()
+        with pytest.raises(StudyError, match=r"middle of a step.*compute=0"):
+            training.save()
+
+
+# ---- lost processes -------------------------------------------------------------------------------------------------
+
+
+def mortal(flag: Path) -> Any:
+    """A trainable that kills its process once: in the sixth step of the trial that comes there first."""
+
+    class Mortal(Learner):
+        def step(self) -> dict[str, Any]:
+            if self.iteration == 5:
+                with contextlib.suppress(FileExistsError):
+                    flag.touch(exist_ok=False)
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return super().step()
+
+    return Mortal
+
+
+def losses(outcome: Any) -> dict[tuple[str, float], float]:
+    """What each config reported at each resource."""
+    return {(row.config, row.resource): row.value for row in outcome.decisions.rows if row.decision != ERROR}
+
+
+@pytest.mark.parametrize("compute", [1, 2])
+def test_the_trials_of_a_process_that_dies_go_on_from_their_last_checkpoints(compute: int, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"num_samples": 6, "max_failures": 1, "checkpoint_every": 1}
+    with pool(mortal(tmp_path / "dead"), compute) as trainings:
+        first = trainings._places[0]
+        outcome = simulate(method("random"), trainings, **settings)
+        assert (tmp_path / "dead").exists()
+        assert first not in trainings._places or compute == 2
+        assert len(trainings._places) + len(trainings._starting) == compute
+    expected = simulate(method("random"), LEARNER, **settings)
+    assert losses(outcome) == losses(expected)
+    assert {trial.status for trial in outcome.trials} == {Trial.TERMINATED}
+    lost = [row.resource for row in outcome.decisions.rows if row.decision == ERROR]
+    assert 1 <= len(lost) <= 4
+    again = len(outcome.decisions.rows) - len(expected.decisions.rows) - len(lost)
+    assert 0 <= again <= len(lost)  # a report whose checkpoint was still to be saved is made twice
+
+
+def test_without_another_try_the_trial_fails_and_is_told_why(tmp_path: Path) -> None:
+    with pool(mortal(tmp_path / "dead"), 2) as trainings:
+        outcome = simulate(method("random"), trainings, num_samples=8)
+    broken = [trial for trial in outcome.trials if trial.status == Trial.ERROR]
+    assert 1 <= len(broken) <= 4
+    assert {trial.last_result["training_iteration"] for trial in outcome.trials if trial not in broken} == {MAX_T}
+    with pool(mortal(tmp_path / "another"), 1) as trainings:
+        training = trainings.start(GOOD)
+        with pytest.raises(StudyError, match="the Ray worker that trained it has died: "):
+            train(training, 6)
+        training.close()
+
+
+# ---- start and end --------------------------------------------------------------------------------------------------
+
+
+class Slow(Learner):
+    """Takes its time."""
+
+    def step(self) -> dict[str, Any]:
+        time.sleep(0.2)
+        return super().step()
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    class Later(tune.Callback):
+        def on_trial_complete(self, *_: Any, **__: Any) -> None:
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    before = alive()
+    with pytest.raises(rts.StudyInterrupted, match="starts anew"):
+        rts.tune(
+            Slow, {"x": tune.uniform(0, 1), "y": tune.loguniform(1e-3, 1)}, method="random", max_t=MAX_T,
+            num_samples=1000, callbacks=[Later()], engine=Simulation(cost=cost, compute=2), resources={"cpu": 0.5},
+            storage_path=tmp_path, name="study", progress=False, **METRIC,
+        )  # fmt: skip
+    wait_for(lambda: alive() <= before)
+
+
+def test_workers_remove_their_files() -> None:
+    class Telling(Learner):
+        def step(self) -> dict[str, Any]:
+            return {**super().step(), "folder": self.logdir}
+
+    with pool(Telling, 1) as trainings:
+        stopped, running = trainings.start(GOOD), trainings.start(GOOD)
+        for training in (stopped, running):
+            training.begin()
+        first, second = (Path(training.result()["folder"]) for training in (stopped, running))
+        stopped.close()
+        wait_for(lambda: not first.exists())
+        assert second.exists()
+    assert not second.exists()
+
+
+def test_a_study_starts_with_the_workers_that_there_is_room_for(caplog: pytest.LogCaptureFixture) -> None:
+    cpu = ray.cluster_resources()["CPU"]
+    with pool(compute=3, cpu=cpu) as trainings:
+        assert "room for 1 of 3 Ray workers" in caplog.text
+        outcome = simulate(method("random"), trainings, num_samples=4)
+        ray.kill(trainings._places[0].actor)
+        wait_for(lambda: not trainings._welcome() and len(trainings._places) == 2)  # type: ignore[func-returns-value]
+    assert outcome.decisions.rows == simulate(method("random"), LEARNER, num_samples=4).decisions.rows
+
+
+def test_it_says_what_it_waits_for(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(worker_pool, "PATIENCE_S", 0.5)
+    cpu = ray.cluster_resources()["CPU"]
+    with pool(compute=1, cpu=cpu) as first:
+        timer = threading.Timer(2.0, first._close)
+        timer.start()
+        with pool(compute=1, cpu=cpu):
+            assert f"still waiting for a Ray worker with {{'CPU': {cpu}}}" in caplog.text
+        timer.join()
+
+
+def test_a_trainable_that_cannot_be_sent_is_told_before_the_study() -> None:
+    class Unsent(Learner):
+        def __reduce__(self) -> Any:
+            raise AssertionError
+
+    Unsent.lock = threading.Lock()  # type: ignore[attr-defined] # cannot be pickled
+    with pytest.raises(TypeError, match="lock"), pool(Unsent, 1):
+        pass
+
+
+def test_compute_is_a_count_and_for_what_is_trained() -> None:
+    for wrong in (-1, 1.5, True):
+        with pytest.raises(ArgumentError, match=f"`compute` is {wrong}"):
+            Simulation(compute=wrong)  # type: ignore[arg-type] # wrong on purpose
+    with pytest.raises(ArgumentError, match=r"`compute` is 2, but the curves .* leave `compute` out"):
+        evaluation(CURVE, Simulation(compute=2), ())

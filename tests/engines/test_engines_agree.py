@@ -1,0 +1,78 @@
+"""The simulated clock is honest: where the order of the results is forced, real Ray decides alike, report by report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from raytune_suite.engines.callbacks.decision_log import ERROR, difference
+from raytune_suite.engines.ray.engine import Settings
+from raytune_suite.engines.simulated.engine import Fault
+from raytune_suite.engines.simulated.evaluators import InProcess
+from raytune_suite.methods import METHODS
+from tests.conformance import common
+from tests.engines.simulated import studies
+from tests.engines.turns import Gated, GatedSaving, Saving, end, on_ray, on_ray_in_turns
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from raytune_suite.engines.callbacks.decision_log import DecisionLog
+
+pytestmark = [pytest.mark.usefixtures("ray_session"), pytest.mark.timeout(120)]
+
+
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    common.cheapen(monkeypatch.setattr)
+
+
+def assert_alike(simulated: DecisionLog, real: DecisionLog, *, times: bool) -> None:
+    assert difference(simulated.rows, real.rows, times=times) is None
+    assert len({row.trial for row in real.rows}) > 1
+
+
+@pytest.mark.parametrize("key", studies.VARIANTS)
+def test_one_worker_decides_as_in_virtual_time(key: str, tmp_path: Path) -> None:
+    samples = studies.samples(studies.VARIANTS[key][0])
+    simulated = studies.simulate(studies.variant(key), studies.LEARNER, num_samples=samples, workers=1)
+    real = on_ray(studies.variant(key), str(tmp_path), num_samples=samples)
+    assert_alike(simulated.decisions, real, times=False)
+
+
+ALIKE = ("random", "random-fidelity", "sobol", "grid", "gp", "pb2")
+"""With several workers these go the ways of tpe, of dehb and of pbt; one worker is enough for them."""
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("key", [key for key, (name, _) in studies.VARIANTS.items() if name not in ALIKE])
+def test_four_workers_decide_as_in_virtual_time(key: str, tmp_path: Path) -> None:
+    """No two configs cost the same, so that the order is forced. Even the times are the same, to the last bit."""
+    samples = studies.samples(studies.VARIANTS[key][0])
+    simulated = studies.simulate(studies.variant(key), studies.LEARNER, num_samples=samples, workers=4)
+    real, _ = on_ray_in_turns(studies.variant(key), str(tmp_path), workers=4, num_samples=samples)
+    assert_alike(simulated.decisions, real, times=True)
+
+
+FAULTS = [Fault(3.3, 0), Fault(7.1, 1), Fault(7.2, 2), Fault(9.9, 1)]
+FIRST = {METHODS[name].scheduler: key for key, (name, _) in reversed(studies.VARIANTS.items()) if name not in ALIKE}
+LOSING = [(key, True) for key in FIRST.values() if key in ("asha", "hyperband", "dehb", "pbt")] + [("pbt", False)]
+"""Methods, and whether their trials save a checkpoint at each report. The others take as long, and share these ways."""
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("key", "saves"), LOSING)
+def test_a_trial_on_a_lost_worker_ends_as_in_virtual_time(key: str, saves: bool, tmp_path: Path) -> None:
+    """On Ray the process of the trial dies in its step; it may fail once."""
+    settings: dict[str, Any] = {"num_samples": studies.samples(studies.VARIANTS[key][0]), "workers": 4}
+    evaluation = InProcess(Saving, studies.cost) if saves else studies.LEARNER
+    simulated = studies.simulate(studies.variant(key), evaluation, max_failures=1, faults=FAULTS, **settings)
+    deaths = [(row.time, row.trial) for row in simulated.decisions.rows if row.decision == ERROR]
+    assert deaths
+    settings |= {"settings": Settings(snapshot_s=1000, max_failures=1), "deaths": deaths}
+    trainable = GatedSaving if saves else Gated
+    real, turns = on_ray_in_turns(studies.variant(key), str(tmp_path), trainable, **settings)
+    assert_alike(simulated.decisions, real, times=True)
+    numbers = simulated.decisions._numbers
+    assert turns.ends == {numbers[trial.trial_id]: end(trial) for trial in simulated.trials}

@@ -1,0 +1,242 @@
+"""`rts.tune` on the simulated clock, as its users meet it; no Ray is started."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+import ray
+from ray import tune
+
+import raytune_suite as rts
+from raytune_suite.engines.callbacks.decision_log import difference, read
+from raytune_suite.errors import ArgumentError, MissingPackageError, StudyInterrupted
+from raytune_suite.methods import METHODS, parts
+from raytune_suite.schedulers import SCHEDULERS
+from raytune_suite.workloads.synthetic.functions import QUADRATIC_START, quadratic, quadratic_step
+from raytune_suite.workloads.synthetic.pbt_quadratic import RATE
+from tests.conformance import common
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BUDGET = 5
+SEEDS: dict[str, Any] = {"tuning_seeds": [0], "test_seeds": [5, 6]}
+
+
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    common.cheapen(monkeypatch.setattr)
+    started = ray.is_initialized()  # by another test of this session
+    yield
+    assert ray.is_initialized() == started
+
+
+def workload_for(method: str) -> rts.Workload:
+    """A synthetic workload that the method can serve."""
+    if SCHEDULERS[parts(method)[1]].needs_state:
+        return rts.workload("synthetic/pbt-quadratic")
+    branin = rts.workload("synthetic/branin")
+    if method != "grid":
+        return branin
+    values = tune.grid_search([0.1, 0.5, 0.9])
+    return dataclasses.replace(branin, name="grid", space=dict.fromkeys(branin.space, values))
+
+
+def study(method: str, folder: Path, **changes: Any) -> rts.StudyResult:
+    """A small study, on the simulated clock."""
+    arguments = {"budget": BUDGET, "engine": "simulated", "storage_path": folder, "progress": False, **SEEDS, **changes}
+    return rts.tune(workload=arguments.pop("workload", None) or workload_for(method), method=method, **arguments)
+
+
+def of_class(trainable: Any, folder: Path, **changes: Any) -> rts.StudyResult:
+    """The same for a trainable."""
+    arguments = {"space": {"x": tune.uniform(0, 1)}, "metric": "loss", "mode": "min", "max_t": 9, "method": "asha"}
+    return rts.tune(
+        trainable,
+        **{**arguments, "engine": "simulated", "budget": 3, "storage_path": folder, "progress": False, **changes},
+    )
+
+
+class Halving(tune.Trainable):
+    """Halves its loss in each step."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.loss = config["x"]
+
+    def step(self) -> dict[str, Any]:
+        self.loss /= 2
+        return {"loss": self.loss}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_tunes_a_synthetic_workload_within_the_budget(method: str, tmp_path: Path) -> None:
+    result = study(method, tmp_path, name="study")
+    workload = workload_for(method)
+    assert (result.method, result.metric, result.mode) == (method, workload.metric, workload.mode)
+    assert result.max_t == workload.max_t
+    assert result.result_grid is None
+    assert set(result.best_config) == set(workload.space)
+    assert result.best_value == result.incumbent["value"].iloc[-1]
+    assert result.reports["cost"].tolist() == list(range(1, len(result.reports) + 1))
+    if method not in ("grid", "median"):  # nine configs; some that are stopped early at the end
+        assert len(result.reports) == BUDGET * workload.max_t
+    assert len(result.reports) <= BUDGET * workload.max_t
+    assert result.reports["elapsed"].is_monotonic_increasing
+    assert set(result.trials["outcome"]) <= {"trained in full", "stopped early", "unfinished"}
+    assert result.test_scores is not None
+    assert result.test_scores["seed"].tolist() == SEEDS["test_seeds"]
+    assert len(result.lineage) >= 1
+    assert result.lineage[-1].config.items() >= result.best_config.items()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_two_runs_are_equal_to_the_last_bit(method: str, tmp_path: Path) -> None:
+    one, other = (study(method, tmp_path, name=name) for name in ("one", "other"))
+    first, second = (tmp_path / name / "decisions.parquet" for name in ("one", "other"))
+    assert first.read_bytes() == second.read_bytes()
+    pd.testing.assert_frame_equal(one.reports, other.reports)
+    assert one.best_config == other.best_config
+
+
+def test_another_seed_is_another_study(tmp_path: Path) -> None:
+    one, other = (study("asha", tmp_path, seed=seed) for seed in (0, 1))
+    assert one.best_config != other.best_config
+
+
+def test_the_tables_lie_in_the_studys_folder(tmp_path: Path) -> None:
+    result = study("asha", tmp_path, name="study", engine=rts.Simulation(workers=2))
+    folder = tmp_path / "study"
+    assert result.path == str(folder)
+    for name in ("reports", "incumbent", "test_scores"):
+        pd.testing.assert_frame_equal(pd.read_parquet(folder / f"{name}.parquet"), getattr(result, name))
+    rows = read(folder / "decisions.parquet")
+    assert [(row.trial, row.resource, row.value) for row in rows] == list(
+        result.reports[["trial", "resource", "value"]].itertuples(index=False, name=None)
+    )
+    assert [row.time for row in rows] == result.reports["elapsed"].tolist()
+    assert {row.decision for row in rows} == {"CONTINUE", "STOP"}
+    manifest = json.loads((folder / "study.json").read_text())
+    assert manifest["engine"].startswith("Simulation(workers=2")
+    assert manifest["method"] == "asha"
+
+
+def test_the_choice_is_judged_on_seeds_that_the_method_has_not_seen(tmp_path: Path) -> None:
+    workload = rts.workload("synthetic/counting-ones")
+    assert workload.curve is not None
+    result = study("asha", tmp_path, workload=workload, test_seeds=[7, 9])
+    assert result.test_scores is not None
+    expected = [float(workload.curve(result.best_config, seed).metrics["value"][-1]) for seed in (7, 9)]
+    assert result.test_scores["value"].tolist() == expected
+    assert result.test_value == pytest.approx(sum(expected) / 2)
+    assert result.reports["value"].iloc[0] not in expected
+
+
+def test_a_population_is_judged_by_its_lineage(tmp_path: Path) -> None:
+    result = study("pbt", tmp_path, method_args={"interval": 9}, num_samples=4, budget=None)
+    assert len(result.lineage) > 1
+    assert result.test_value == pytest.approx(result.best_value)  # the toy has no noise
+
+
+def test_the_lineage_of_each_incumbent_is_what_it_had_been_trained_with(tmp_path: Path) -> None:
+    seeds = {"tuning_seeds": [0], "test_seeds": []}
+    result = study("pbt", tmp_path, method_args={"interval": 3}, num_samples=6, budget=None, seed=1, **seeds)
+    assert len(result.lineages) == len(result.incumbent)
+    assert len({len(lineage) for lineage in result.lineages}) > 1
+    for row, lineage in zip(result.incumbent.to_dict("records"), result.lineages, strict=True):
+        theta = QUADRATIC_START
+        for step in range(int(row["resource"])):
+            config = [config for start, config in lineage if start <= step][-1]
+            theta = quadratic_step(theta, (config["h0"], config["h1"]), RATE)
+        assert quadratic(theta) == row["value"]
+
+
+def test_several_tuning_seeds_give_the_mean_of_trainings_in_lockstep(tmp_path: Path) -> None:
+    workload = rts.workload("synthetic/counting-ones")
+    seeds = {"tuning_seeds": [0, 2, 3], "test_seeds": []}
+    looked_up = study("asha", tmp_path, workload=workload, name="curves", **seeds)
+    trained = of_class(
+        workload.trainable,
+        tmp_path,
+        space=workload.space,
+        metric="value",
+        mode=workload.mode,
+        max_t=workload.max_t,
+        budget=BUDGET,
+        engine=rts.Simulation(cost=workload.cost),
+        name="classes",
+        **seeds,
+    )
+    columns = ["trial", "resource", "value", "cost", "complete"]
+    pd.testing.assert_frame_equal(looked_up.reports[columns], trained.reports[columns], check_exact=True)
+    assert looked_up.reports["elapsed"].tolist() == pytest.approx(trained.reports["elapsed"].tolist())
+    one, other = (read(tmp_path / name / "decisions.parquet") for name in ("curves", "classes"))
+    assert difference(one, other, times=False) is None
+
+
+def test_a_class_of_ones_own_is_trained_in_this_process(tmp_path: Path) -> None:
+    result = of_class(Halving, tmp_path, engine=rts.Simulation(workers=1, cost=lambda config: 1 + config["x"]))
+    x, first = float(result.trials["config/x"].iloc[0]), result.reports.iloc[0]
+    assert (first["elapsed"], first["value"]) == (1 + x, x / 2)
+
+
+def test_a_time_limit_is_in_virtual_seconds(tmp_path: Path) -> None:
+    result = of_class(Halving, tmp_path, budget=None, time_limit=20, method="random")
+    assert result.reports["elapsed"].max() == 20  # each step takes one
+
+
+def test_ctrl_c_is_told_with_what_was_done(tmp_path: Path) -> None:
+    class Interrupt(tune.Callback):
+        def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+            if iteration == 9:
+                raise KeyboardInterrupt
+
+    with pytest.raises(StudyInterrupted, match=r"interrupted after \d trials; a simulated study starts anew"):
+        study("asha", tmp_path, callbacks=[Interrupt()])
+
+
+@pytest.mark.parametrize("method", ["pbt", "pb2", "tpe+pbt"])
+def test_a_population_is_refused_where_curves_belong_to_one_config(method: str, tmp_path: Path) -> None:
+    message = "workload 'synthetic/branin' has no state.*use asha, hyperband or bohb"
+    with pytest.raises(ArgumentError, match=message):
+        study(method, tmp_path, workload=rts.workload("synthetic/branin"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_function_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    def train(config: dict[str, Any]) -> None:
+        tune.report({"loss": config["x"]})
+
+    with pytest.raises(ArgumentError, match=r"cannot train 'train': write a ray\.tune\.Trainable class, or"):
+        of_class(train, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_resuming_is_refused(tmp_path: Path) -> None:
+    study("asha", tmp_path, name="study")
+    with pytest.raises(ArgumentError, match="a simulated study is not resumed: run it again"):
+        study("asha", tmp_path, name="study", resume=True)
+
+
+@pytest.mark.parametrize("engine", ["simulator", None, 4, rts.Simulation])
+def test_another_engine_is_refused(engine: Any, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"must be 'ray', 'simulated' or a Simulation\(...\)"):
+        study("asha", tmp_path, engine=engine)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("workers", [0, -1, 1.5, True])
+def test_workers_are_counted(workers: Any) -> None:
+    with pytest.raises(ArgumentError, match="`workers` is"):
+        rts.Simulation(workers=workers)
+
+
+def test_a_workload_whose_packages_are_missing_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("raytune_suite.optional.available", lambda _extra: False)
+    with pytest.raises(MissingPackageError, match=r"needs more packages: pip install 'raytune-suite\[torch\]'"):
+        study("asha", tmp_path, workload="live/digits-mlp")
+    assert not list(tmp_path.iterdir())
