@@ -1,4 +1,4 @@
-"""Whoever follows the pages on extending literally gets a searcher, a scheduler and a workload that pass their tests."""
+"""Following the pages on extending literally gives a searcher, a scheduler and a workload that pass their tests."""
 
 from __future__ import annotations
 
@@ -71,9 +71,13 @@ def other_package(checkout: Path) -> Path:
             (folder / Path(path).name).write_text(block.text)
     metadata = checkout / f"my_tuners-{project['version']}.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n")
+    (metadata / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    )
     groups = project["entry-points"].items()
-    lines = [f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items()) for group, points in groups]
+    lines = [
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items()) for group, points in groups
+    ]
     (metadata / "entry_points.txt").write_text("\n".join(lines))
     return checkout
 

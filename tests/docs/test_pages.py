@@ -38,7 +38,9 @@ def run_page(page: Path) -> None:
         if block.language == "text":
             if last is not None:
                 flags = doctest.ELLIPSIS
-                assert doctest.OutputChecker().check_output(block.text, printed, flags), f"{page}:{block.line}: {printed}"
+                assert doctest.OutputChecker().check_output(block.text, printed, flags), (
+                    f"{page}:{block.line}: {printed}"
+                )
             last = None
         elif block.file is None:
             code = compile("\n" * (block.line - 1) + block.text, page, "exec")
@@ -66,7 +68,9 @@ def test_python_of_a_page_runs_on_ray(page: Path, tmp_path: Path, monkeypatch: p
         run_page(page)
 
 
-@pytest.mark.parametrize(("page", "words"), COMMANDS, ids=lambda value: None if isinstance(value, list) else name(value))
+@pytest.mark.parametrize(
+    ("page", "words"), COMMANDS, ids=lambda value: None if isinstance(value, list) else name(value)
+)
 def test_a_command_exists(page: Path, words: list[str]) -> None:
     words = words[1:] if words[0] == "sudo" else words
     if words[0] == "make":
