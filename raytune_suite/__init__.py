@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from raytune_suite.bench.compare import compare
-    from raytune_suite.engines.base import Simulation
     from raytune_suite.engines.ray.engine import Settings
+    from raytune_suite.engines.simulated.engine import Simulation
     from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
     from raytune_suite.methods import METHODS, Method, make_method
     from raytune_suite.plotting import plot_study
@@ -26,7 +26,7 @@ _PLACES = {
     "tune": "tuning.tune",
     "compare": "bench.compare",
     "StudyResult": "tuning.result",
-    "Simulation": "engines.base",
+    "Simulation": "engines.simulated.engine",
     "make_method": "methods",
     "Method": "methods",
     "METHODS": "methods",

@@ -27,6 +27,9 @@ FAILED = math.inf
 DECISIONS = "decisions.parquet"
 """The file of the decision log in a study's folder; it is written when the study has ended."""
 
+SEED = "seed"
+"""The reserved key of a config that holds the training seed."""
+
 FIDELITY = "fidelity"
 """The reserved key of a config under which a searcher that assigns fidelities (DEHB) writes how far, in units of
 `time_attr`, the trial is trained. A scheduler ends the trial there; a trainable may read it, too."""
@@ -42,6 +45,23 @@ class Verdict(NamedTuple):
 def hyperparameters(config: Config) -> Config:
     """`config` without the fidelity that a searcher may have assigned."""
     return {key: value for key, value in config.items() if key != FIDELITY}
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a study optimizes, and how it measures training.
+
+    Attributes:
+        metric: The name of the reported value to optimize.
+        mode: "min" or "max".
+        time_attr: The reported value that counts the resource.
+        max_t: The maximum resource of a trial, in units of `time_attr`; None if trials end by themselves.
+    """
+
+    metric: str
+    mode: Mode
+    time_attr: str = "training_iteration"
+    max_t: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

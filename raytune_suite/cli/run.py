@@ -158,9 +158,10 @@ def run(arguments: argparse.Namespace) -> int:
     name = arguments.name or (None if arguments.resume else new_name(arguments.workload, arguments.method))
 
     from raytune_suite.cli.console import output, show_study
+    from raytune_suite.engines.simulated.engine import Simulation
     from raytune_suite.methods import parts  # after the checks above: this imports Ray
     from raytune_suite.plotting import plot_study
-    from raytune_suite.tuning.tune import Simulation, tune
+    from raytune_suite.tuning.tune import tune
 
     parts(arguments.method)
     engine: str | Simulation = arguments.engine

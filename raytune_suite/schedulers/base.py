@@ -47,7 +47,7 @@ class SchedulerArgs(TypedDict, total=False):
         seed: Drives all draws of this scheduler.
     """
 
-    space: dict[str, Any] | None
+    space: dict[str, Any] | Space | None
     metric: str | None
     mode: str | None
     time_attr: str
@@ -90,6 +90,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     stops_failed: ClassVar[bool] = True
     enforces: ClassVar[bool] = False
     rewinds: ClassVar[bool] = False
+    population: ClassVar[bool] = False
     _supports_buffered_results = False
 
     def __init__(self, **args: Unpack[SchedulerArgs]) -> None:
@@ -113,7 +114,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             if value is not None:
                 check_count(name, value)
         space = args.get("space")
-        self.space = None if space is None else Space(space)
+        self.space = None if space is None else Space.of(space)
         if self.space is not None:
             self.space.refuse(f"scheduler {type(self).__name__}", supported=self.features, remedy=self.instead)
         self.stopped_early: set[str] = set()

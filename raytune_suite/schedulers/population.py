@@ -98,6 +98,7 @@ class PopulationScheduler(StockScheduler):
     pauses: ClassVar[bool] = True
     needs_state: ClassVar[bool] = True
     rewinds: ClassVar[bool] = True
+    population: ClassVar[bool] = True
     stops_failed: ClassVar[bool] = False  # a member that failed is the worst, and so is replaced
     takes_searcher: ClassVar[bool] = False  # Ray's refuses one, though the first configs may well come from it
 
@@ -159,7 +160,7 @@ def population(
     space = args.get("space")
     if space is None:
         raise ArgumentError("a population method needs `space`: it changes the configs of running trials")
-    compiled = Space(space)
+    compiled = Space.of(space)
     compiled.refuse("a population method", supported=PopulationScheduler.features, remedy=PopulationScheduler.instead)
     names = tuple(compiled.names if mutable is None else mutable)
     for name in names:

@@ -49,7 +49,7 @@ class SearcherArgs(TypedDict, total=False):
         points_to_evaluate: Configs to propose first, in this order.
     """
 
-    space: dict[str, Any] | None
+    space: dict[str, Any] | Space | None
     metric: str | None
     mode: str | None
     time_attr: str
@@ -78,6 +78,7 @@ class AskTellSearcher(Searcher, abc.ABC):
     extra: ClassVar[str | None] = None
     multi_fidelity: ClassVar[bool] = False
     assigns: ClassVar[bool] = False
+    finite: ClassVar[bool] = False
 
     def __init__(self, **args: Unpack[SearcherArgs]) -> None:
         """See `SearcherArgs`. Leaves add arguments of their own.
@@ -230,8 +231,8 @@ class AskTellSearcher(Searcher, abc.ABC):
         found = None if error else reached(self.levels, level, resource)
         return found or heading(self.levels, level) or level
 
-    def _set_space(self, param_space: dict[str, Any]) -> None:
-        space = Space(param_space)
+    def _set_space(self, param_space: dict[str, Any] | Space) -> None:
+        space = Space.of(param_space)
         space.refuse(f"searcher {type(self).__name__}", supported=self.features, remedy=self.instead)
         if self.assigns and FIDELITY in {path.split("/")[0] for path in (*space.names, *space.constants)}:
             raise SpaceError(f"the space has an entry {FIDELITY!r}, where the searcher writes the fidelity: rename it")

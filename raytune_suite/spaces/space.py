@@ -62,6 +62,7 @@ class Space:
         if not isinstance(param_space, dict):
             raise SpaceError(f"the space is {param_space!r}, but must be a dict of ray.tune domains")
         parameters: list[Parameter] = []
+        self.param_space = param_space
         self._root = _grow(param_space, "", None, parameters)
         if not parameters:
             raise SpaceError(f"the space {param_space!r} has no parameter: give at least one, e.g. tune.uniform(0, 1)")
@@ -73,6 +74,11 @@ class Space:
         self.constants: dict[str, Any] = dict(_constants(self._root))
         self.features = frozenset[str]().union(*(parameter.features for parameter in parameters))
         self._scales = tuple(parameter.scale for parameter in parameters)
+
+    @staticmethod
+    def of(space: dict[str, Any] | Space) -> Space:
+        """`space` itself, if it is compiled already, else compiled."""
+        return space if isinstance(space, Space) else Space(space)
 
     def __len__(self) -> int:
         return len(self.parameters)

@@ -8,7 +8,6 @@ import dataclasses
 import io
 import ipaddress
 import json
-import logging
 import re
 from importlib import import_module, resources
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.pools import provider
+from raytune_suite.engines.ray import internals
 from raytune_suite.errors import near
 
 if TYPE_CHECKING:
@@ -273,16 +273,10 @@ def is_host(text: str) -> bool:
 
 def validation(document: Document) -> Iterator[Finding]:
     """What `ray up` itself would refuse, after the defaults are filled in; it starts nothing."""
-    util: Any = import_module("ray.autoscaler._private.util")  # Ray has no public name for it
     told = io.StringIO()
-    logger = logging.getLogger(util.__name__)
-    before = logger.level
-    logger.setLevel(logging.ERROR)  # it tells of each default that it fills in
     try:
         with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-            util.validate_config(util.prepare_config(copy.deepcopy(document.data)))
+            internals.validate_cluster_config(copy.deepcopy(document.data))
     except Exception as error:  # noqa: BLE001 - it raises what it likes, down to AssertionError
         reason = " ".join((str(error) or told.getvalue() or type(error).__name__).split())
         yield finding(document, "RTS105", (), f"Ray refuses this file: {reason[:200]}", "correct what it names")
-    finally:
-        logger.setLevel(before)

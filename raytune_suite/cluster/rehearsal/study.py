@@ -13,7 +13,7 @@ from typing import Any
 
 from ray import tune
 
-from raytune_suite.tuning.tune import StudyResult
+from raytune_suite.tuning.result import StudyResult
 from raytune_suite.tuning.tune import tune as run
 
 SPACE = {"x": tune.uniform(0, 1)}

@@ -67,12 +67,12 @@ def line(log: StudyLog, title: str) -> str:
         "failed": sum(record.status == Trial.ERROR for record in log.trials),
     }
     shown = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    found = incumbents(log.reports, log.mode)
+    found = incumbents(log.reports, log.objective.mode)
     best = "no result yet"
     if found:
         last = found[-1]
-        best = f"best {log.metric} {last.value:.4g} (trial {last.trial} at {last.resource:g})"
-    unit = "iterations" if log.time_attr == "training_iteration" else log.time_attr
+        best = f"best {log.objective.metric} {last.value:.4g} (trial {last.trial} at {last.resource:g})"
+    unit = "iterations" if log.objective.time_attr == "training_iteration" else log.objective.time_attr
     elapsed = dt.timedelta(seconds=round(log.elapsed))
     told = f"{len(log.trials)} trials{f' ({shown})' if shown else ''} · {best} · {log.spent:g} {unit} · {elapsed}"
     return f"{title}: {told}{f' · {log.waiting}' if log.waiting else ''}"

@@ -201,7 +201,7 @@ class ClusterWatch(Callback):
             )
             return False
         saved: Any = trial.latest_checkpoint_result
-        at = None if saved is None else saved.metrics.get(self.log.time_attr)
+        at = None if saved is None else saved.metrics.get(self.log.objective.time_attr)
         goes_on = "starts again, without a checkpoint" if at is None else f"goes on from its checkpoint at {at}"
         _logger.warning("trial %d: its machine %s was lost; it %s", number, place, goes_on)
         return True

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray.autoscaler.v2.utils import is_autoscaler_v2
-from ray.core.generated import autoscaler_pb2
-from ray.experimental.internal_kv import internal_kv_get_gcs_client
 from ray.tune.experiment import Trial
 from ray.util import placement_group_table
+
+from raytune_suite.engines.ray import internals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -137,13 +135,8 @@ class Autoscaler:
 
 def autoscaler() -> Autoscaler | None:
     """The autoscaler of the cluster to which this process is connected; None where there is none."""
-    client: Any = internal_kv_get_gcs_client()
-    if is_autoscaler_v2(fetch_from_server=True, gcs_client=client):
-        reply: Any = autoscaler_pb2.GetClusterStatusReply()  # type: ignore[attr-defined] # made by protobuf
-        reply.ParseFromString(client.get_cluster_status())
-        return read_v2(reply)
-    status = client.internal_kv_get(b"__autoscaling_status")
-    return read_v1(json.loads(status) if status else {})
+    status = internals.autoscaler_status()
+    return read_v1(status) if isinstance(status, dict) else read_v2(status)
 
 
 def read_v1(status: Mapping[str, Any]) -> Autoscaler | None:

@@ -172,7 +172,7 @@ def test_with_one_worker_all_calls_come_in_the_order_of_ray(name: str, trials: i
             )
             logs.append(log.rows)
         else:
-            outcome = engine.run(
+            outcome = engine.simulate(
                 InProcess(Fragile, cost),
                 searcher=StudySearcher(spy.searcher(made.searcher), scheduler),
                 scheduler=scheduler,
@@ -251,7 +251,7 @@ class _Fixed(Searcher):
 
 def test_a_searcher_is_asked_with_a_fresh_id_each_time_and_may_say_that_it_is_done() -> None:
     searcher = _Fixed({"x": 0.5, "y": 0.1}, silences=1)
-    outcome = engine.run(CURVES, searcher=searcher, scheduler=FIFOScheduler(), num_samples=9, **METRIC)
+    outcome = engine.simulate(CURVES, searcher=searcher, scheduler=FIFOScheduler(), num_samples=9, **METRIC)
     assert len(outcome.trials) == 2
     assert searcher.asked == ["00000000", "00000001", "00000002", "00000003"]
 
@@ -295,7 +295,7 @@ def test_with_a_searcher_one_trial_is_asked_for_in_advance() -> None:
     spy, made = Spy(), method("random")
     scheduler = spy.scheduler(made.scheduler)
     searcher = StudySearcher(spy.searcher(made.searcher), scheduler)
-    engine.run(CURVES, searcher=searcher, scheduler=scheduler, num_samples=6, workers=2, **METRIC)
+    engine.simulate(CURVES, searcher=searcher, scheduler=scheduler, num_samples=6, workers=2, **METRIC)
     first = [call[0] for call in spy.calls].index("result")
     assert [call[1] for call in spy.calls[:first] if call[0] == "suggest"] == [0, 1, 2]
 
@@ -309,7 +309,7 @@ def test_a_study_in_which_nothing_can_start_ends_with_words() -> None:
             pass
 
     with pytest.raises(StudyError, match=r"nothing runs and nothing can start.*: no trials, 4 idle workers"):
-        engine.run(CURVES, searcher=Never(), scheduler=FIFOScheduler(), num_samples=9, **METRIC)
+        engine.simulate(CURVES, searcher=Never(), scheduler=FIFOScheduler(), num_samples=9, **METRIC)
 
 
 def test_a_scheduler_must_decide() -> None:
@@ -319,7 +319,7 @@ def test_a_scheduler_must_decide() -> None:
 
     undecided: Any = Undecided  # Ray's is untyped
     with pytest.raises(StudyError, match="decided 'MAYBE', but must decide CONTINUE"):
-        engine.run(CURVES, searcher=_Fixed({"x": 0, "y": 1}), scheduler=undecided(), num_samples=1, **METRIC)
+        engine.simulate(CURVES, searcher=_Fixed({"x": 0, "y": 1}), scheduler=undecided(), num_samples=1, **METRIC)
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])

@@ -30,7 +30,6 @@ from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher
 
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.decision_log import ERROR, difference
-from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.simulated import engine
 from raytune_suite.engines.simulated.engine import Fault
 from raytune_suite.engines.simulated.evaluators import InProcess
@@ -48,6 +47,7 @@ from tests.engines.simulated.studies import (
     method,
     samples,
     simulate,
+    study_log,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -90,7 +90,7 @@ def test_each_method_tunes_alike_by_curves_and_in_process(name: str) -> None:
 
 
 def test_fresh_processes_decide_alike_to_the_last_bit() -> None:
-    program = "import json; from tests.execution import test_simulated_backend as t; t.common.cheapen(setattr); "
+    program = "import json; from tests.engines.simulated import test_simulated_engine as t; t.common.cheapen(setattr); "
     found = []
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
@@ -169,7 +169,7 @@ def test_rays_schedulers_run_with_any_searcher(name: str, *, limited: bool) -> N
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002 - Ray's ASHA draws from it
         settings: dict[str, Any] = {"num_samples": 12, "space": SPACE, **METRIC}
-        outcome = engine.run(CURVES, searcher=searcher, scheduler=STOCK[name](), **settings)
+        outcome = engine.simulate(CURVES, searcher=searcher, scheduler=STOCK[name](), **settings)
         assert len(inner.ended) == 12
         return outcome
 
@@ -186,7 +186,7 @@ def test_rays_pbt_runs_with_its_variant_generator(name: str, workers: int) -> No
         np.random.seed(0)  # noqa: NPY002 - Ray's PBT draws from both
         searcher = BasicVariantGenerator(random_state=1)
         settings: dict[str, Any] = {"num_samples": 8, "space": SPACE, "stopper": budget(100), **METRIC}
-        return engine.run(LEARNER, searcher=searcher, scheduler=POPULATIONS[name](), workers=workers, **settings)
+        return engine.simulate(LEARNER, searcher=searcher, scheduler=POPULATIONS[name](), workers=workers, **settings)
 
     outcome = study()
     assert len(outcome.decisions.rows) == 100
@@ -199,7 +199,7 @@ def test_without_a_searcher_the_space_is_drawn_from_as_ray_does() -> None:
     np.random.seed(0)  # noqa: NPY002 - Ray's variant generator draws from it
     space = {**SPACE, "grid": tune.grid_search([1, 2])}
     settings: dict[str, Any] = {"num_samples": 3, "space": space, **METRIC}
-    outcome = engine.run(CURVES, searcher=None, scheduler=FIFOScheduler(), **settings)
+    outcome = engine.simulate(CURVES, searcher=None, scheduler=FIFOScheduler(), **settings)
     assert [trial.config["grid"] for trial in outcome.trials] == [1, 2] * 3
 
 
@@ -223,7 +223,7 @@ def test_a_study_ends_at_its_limit_of_virtual_time() -> None:
 
 def test_the_study_log_runs_on_virtual_time() -> None:
     made = method("asha")
-    log = StudyLog(**METRIC, time_attr="training_iteration", max_t=MAX_T, scheduler=made.scheduler)
+    log = study_log(made.scheduler)
     outcome = simulate(made, callbacks=[log], num_samples=14)
     assert [report.elapsed for report in log.reports] == [row.time for row in outcome.decisions.rows]
     assert log.elapsed == outcome.seconds
@@ -247,7 +247,7 @@ FRAGILE = InProcess(Fragile, cost)
 
 def test_a_crash_ends_a_trial_and_is_told() -> None:
     made = method("random")
-    log = StudyLog(**METRIC, time_attr="training_iteration", max_t=MAX_T, scheduler=made.scheduler)
+    log = study_log(made.scheduler)
     outcome = simulate(made, FRAGILE, num_samples=2, callbacks=[log])
     assert [trial.status for trial in outcome.trials] == [Trial.ERROR] * 2
     crashes = [(row.trial, row.resource) for row in outcome.decisions.rows if row.decision == ERROR]
@@ -282,7 +282,7 @@ def test_a_crash_before_the_first_step_takes_no_time() -> None:
     assert len(outcome.trials) < 20, "a study in which every trial crashes ends early"
 
 
-def values(outcome: engine.Outcome) -> dict[tuple[int, float], float]:
+def values(outcome: engine.SimulatedStudy) -> dict[tuple[int, float], float]:
     return {(row.trial, row.resource): row.value for row in outcome.decisions.rows if row.decision != ERROR}
 
 
