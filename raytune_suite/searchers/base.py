@@ -78,6 +78,7 @@ class AskTellSearcher(Searcher, abc.ABC):
     extra: ClassVar[str | None] = None
     multi_fidelity: ClassVar[bool] = False
     assigns: ClassVar[bool] = False
+    finite: ClassVar[bool] = False
 
     def __init__(self, **args: Unpack[SearcherArgs]) -> None:
         """See `SearcherArgs`. Leaves add arguments of their own.

@@ -21,6 +21,7 @@ class GridSearcher(AskTellSearcher):
     """Every config of a finite space once, the last parameter varying fastest."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"continuous", "unbounded"}
+    finite: ClassVar[bool] = True
     instead: ClassVar[str] = (
         "quantize it between bounds (e.g. tune.quniform), or list its values in tune.grid_search([...])"
     )

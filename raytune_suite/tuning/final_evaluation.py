@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from raytune_suite.engines.base import Simulation
     from raytune_suite.engines.ray.engine import Settings
     from raytune_suite.schedulers import StudyScheduler
-    from raytune_suite.schedulers.population import Stage
     from raytune_suite.tuning.task import Problem
+    from raytune_suite.types import Stage
 
 _logger = logging.getLogger("raytune_suite")
 

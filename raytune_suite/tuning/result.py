@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from raytune_suite.engines.callbacks.decision_log import DecisionLog
     from raytune_suite.engines.callbacks.study_log import Report, StudyLog
-    from raytune_suite.schedulers.population import Stage
     from raytune_suite.tuning.task import Problem
-    from raytune_suite.types import Config, Mode
+    from raytune_suite.types import Config, Mode, Stage
 
 _logger = logging.getLogger("raytune_suite")
 

@@ -21,9 +21,7 @@ from raytune_suite.engines.seed_averaging import SEED
 from raytune_suite.errors import ArgumentError, StudyInterrupted
 from raytune_suite.methods import Method, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS
-from raytune_suite.schedulers.population import PopulationScheduler
 from raytune_suite.searchers import SEARCHERS
-from raytune_suite.searchers.grid import GridSearcher
 from raytune_suite.spaces import Space
 from raytune_suite.tuning.final_evaluation import judge
 from raytune_suite.tuning.result import (
@@ -299,9 +297,10 @@ def _check_limits(
         raise ArgumentError("`budget` counts full trainings, so `max_t` must say how long one is")
     if num_samples is not None:
         return num_samples
-    if isinstance(method.scheduler, PopulationScheduler):
+    if method.scheduler.population:
         return POPULATION
-    if budget is None and time_limit is None and not isinstance(method.searcher, GridSearcher):
+    finite = getattr(method.searcher, "finite", False)  # other packages' searchers do not declare it
+    if budget is None and time_limit is None and not finite:
         raise ArgumentError("nothing would end the study: give `num_samples`, `budget` or `time_limit`")
     return -1
 

@@ -14,9 +14,10 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import make_method
 from raytune_suite.schedulers import StudySearcher
 from raytune_suite.schedulers.pbt import PBT, explore, perturb
-from raytune_suite.schedulers.population import ReplayScheduler, Stage
+from raytune_suite.schedulers.population import ReplayScheduler
 from raytune_suite.searchers.random import RandomSearcher
 from raytune_suite.spaces import Space
+from raytune_suite.types import Stage
 from tests.conformance import common
 from tests.conformance.driver import METRIC, Controller, Setup, Worker, revive, start
 from tests.ids import ids

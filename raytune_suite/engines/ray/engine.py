@@ -35,7 +35,6 @@ from raytune_suite.engines.ray.cluster_monitor import ClusterWatch
 from raytune_suite.engines.ray.storage_probe import check_shared
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers import StudySearcher
-from raytune_suite.schedulers.population import PopulationScheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -209,13 +208,14 @@ def run(
             tuner = tune.Tuner.restore(path, trainable=placed)
         else:
             log = DecisionLog(metric, scheduler.time_attr)
+            scheduler.observers.append(log)
             tuner = tune.Tuner(
                 placed,
                 tune_config=tune.TuneConfig(
                     metric=metric,
                     mode=mode,
                     search_alg=StudySearcher(searcher, scheduler),
-                    scheduler=log.watch(scheduler),
+                    scheduler=scheduler,
                     num_samples=num_samples,
                     time_budget_s=time_limit,
                     reuse_actors=reuse,
@@ -254,7 +254,7 @@ def run(
                 raise StudyError(inner._tune_config.scheduler.fault) from None  # noqa: SLF001 - as above
             raise StudyError(f"Ray gave up the study {path!r}: {error}") from error
     decisions = next((callback for callback in restored if isinstance(callback, DecisionLog)), None)
-    studied = inner._tune_config.search_alg.scheduler  # noqa: SLF001 - as above; the one in the config is watched
+    studied = inner._tune_config.search_alg.scheduler  # noqa: SLF001 - as above
     return Outcome(grid, path, interrupt.happened, restored, studied, decisions)
 
 
@@ -391,7 +391,7 @@ def _pending(scheduler: StudyScheduler, num_samples: int) -> int | None:
     scaler = _autoscaler()
     if scaler is None or not scaler.known:
         return None
-    if isinstance(scheduler, PopulationScheduler):
+    if scheduler.population:
         return num_samples if num_samples > 0 else None
     if scaler.grows:
         _logger.warning(
