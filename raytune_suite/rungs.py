@@ -118,8 +118,9 @@ def bracket_odds(heights: Sequence[int]) -> NDArray[np.float64]:
         >>> bracket_odds([3, 2]).round(3).tolist()
         [0.731, 0.269]
     """
-    weights: NDArray[np.float64] = np.exp(np.array(heights) - max(heights))
-    return weights / weights.sum()
+    weights = np.exp(np.array(heights) - max(heights))
+    odds: NDArray[np.float64] = weights / weights.sum()
+    return odds
 
 
 def stopping_cutoff(scores: Sequence[float], eta: float) -> float:

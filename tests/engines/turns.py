@@ -165,10 +165,11 @@ def on_ray_in_turns(
 def _run(made: Any, folder: str, trainable: Any, log: DecisionLog, *, workers: int, **settings: Any) -> None:
     usual: dict[str, Any] = {"time_limit": None, "resume": False, "name": "study", **METRIC}
     callbacks = [study_log(made.scheduler), *settings.pop("callbacks", [])]
+    made.scheduler.observers.append(log)
     engine.run(
         trainable,
         searcher=made.searcher,
-        scheduler=log.watch(made.scheduler),
+        scheduler=made.scheduler,
         stopper=StudyStopper(None, metric="loss", time_attr="training_iteration"),
         resources={"cpu": ray.cluster_resources()["CPU"] / workers},
         storage_path=folder,
