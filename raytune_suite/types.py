@@ -35,6 +35,13 @@ FIDELITY = "fidelity"
 `time_attr`, the trial is trained. A scheduler ends the trial there; a trainable may read it, too."""
 
 
+class Stage(NamedTuple):
+    """One stage of a lineage: from the resource `start` on, the trial is trained with `config`."""
+
+    start: float
+    config: Config
+
+
 class Verdict(NamedTuple):
     """What a searcher that assigns fidelities wants of a paused trial: its next fidelity, or None for its end."""
 

@@ -59,8 +59,7 @@ def test_an_argument_that_cannot_be_is_refused_by_name(argument: str, value: Any
 
 def test_arguments_reach_the_part_that_takes_them() -> None:
     method = make_method("tpe+asha", SPACE, max_t=16, eta=4, gamma=0.3, points_to_evaluate=[{"lr": 0.5}])
-    levels = [level for level, _ in method.scheduler.stock._brackets[0]._rungs]  # type: ignore[attr-defined] # of ASHA
-    assert sorted(levels) == [1, 4, 16]
+    assert method.scheduler.levels == (1, 4, 16)
     assert method.searcher._gamma == 0.3  # type: ignore[attr-defined] # of TPE
 
 

@@ -20,8 +20,8 @@ LARGEST = 100_000
 class GridSearcher(AskTellSearcher):
     """Every config of a finite space once, the last parameter varying fastest."""
 
-    finite: ClassVar[bool] = True
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"continuous", "unbounded"}
+    finite: ClassVar[bool] = True
     instead: ClassVar[str] = (
         "quantize it between bounds (e.g. tune.quniform), or list its values in tune.grid_search([...])"
     )

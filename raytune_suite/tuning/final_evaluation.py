@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from raytune_suite.engines.base import Engine
     from raytune_suite.schedulers import StudyScheduler
-    from raytune_suite.schedulers.population import Stage
     from raytune_suite.tuning.task import TuningTask
+    from raytune_suite.types import Stage
 
 _logger = logging.getLogger("raytune_suite")
 

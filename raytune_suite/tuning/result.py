@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from raytune_suite.engines.base import Outcome, StudySpec
     from raytune_suite.engines.callbacks.study_log import StudyLog
-    from raytune_suite.schedulers.population import Stage
-    from raytune_suite.types import Config, Mode
+    from raytune_suite.types import Config, Mode, Stage
 
 _logger = logging.getLogger("raytune_suite")
 

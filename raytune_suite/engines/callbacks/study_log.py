@@ -15,8 +15,7 @@ from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from raytune_suite.engines.callbacks.budget import Cost
-from raytune_suite.schedulers.population import PopulationScheduler, Stage
-from raytune_suite.types import as_loss, as_number
+from raytune_suite.types import Stage, as_loss, as_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -147,8 +146,8 @@ class StudyLog(Callback):
         shown = math.nan if value is None else value
         self._last_report[number] = len(self.reports)
         self.reports.append(Report(number, resource, shown, self.elapsed, self._cost.spent, complete))
-        if isinstance(self._scheduler, PopulationScheduler):  # a member that is cloned over loses its own
-            lineage = self._scheduler.lineage(trial.trial_id, result[self.objective.time_attr])
+        lineage = self._scheduler.lineage(trial.trial_id, flat[self.objective.time_attr])
+        if lineage:  # kept from here, since a member that clones another loses its own
             self._lineages[number, self._cost.spent] = lineage
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002

@@ -152,6 +152,7 @@ class RayEngine:
         objective, scheduler = spec.objective, spec.scheduler
         log = StudyLog(objective, scheduler)
         decisions = DecisionLog(objective.metric, objective.time_attr)
+        scheduler.observers.append(decisions)
         progress = [Progress(log, spec.title)] if spec.title is not None else []
         kept = self.settings.keep_checkpoints or (checkpointing.KEPT if self._saves(spec) else None)
         return tune.Tuner(
@@ -160,7 +161,7 @@ class RayEngine:
                 metric=objective.metric,
                 mode=objective.mode,
                 search_alg=StudySearcher(spec.searcher, scheduler),
-                scheduler=decisions.watch(scheduler),
+                scheduler=scheduler,
                 num_samples=-1 if spec.num_samples is None else spec.num_samples,
                 time_budget_s=spec.time_limit,
                 reuse_actors=self._reuses_actors(spec),

@@ -212,7 +212,7 @@ def simulate(
     Args:
         evaluation: What a worker does.
         searcher: Any Ray searcher or search algorithm; None for Ray's variant generator.
-        scheduler: Any Ray scheduler; one of this package's is saved with the searcher, as on Ray.
+        scheduler: A scheduler of this package, or any of Ray's; the decisions of the latter are not logged.
         metric: The metric's name.
         mode: "min" or "max".
         num_samples: The most trials; -1 for no limit.
@@ -244,6 +244,8 @@ def simulate(
         )
     clock: Clock[Any] = Clock()
     log = DecisionLog(metric, time_attr, clock)
+    if isinstance(scheduler, StudyScheduler):
+        scheduler.observers.append(log)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="simulated-") as folder, _quiet(), _garbage_left_alone():
         search_alg = make_search(
@@ -259,7 +261,7 @@ def simulate(
         limit = getattr(scheduler, "max_concurrent", None)
         controller = Controller(
             search_alg,
-            log.watch(scheduler),
+            scheduler,
             evaluation,
             workers=workers,
             max_pending=limit or pending_depth(search_alg, workers),

@@ -13,7 +13,7 @@ from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher, SearchGenerator
 
 from raytune_suite.engines.callbacks.budget import StudyStopper
-from raytune_suite.engines.callbacks.decision_log import DecisionLog, _Watched, difference
+from raytune_suite.engines.callbacks.decision_log import DecisionLog, difference
 from raytune_suite.engines.ray import engine as ray_engine
 from raytune_suite.engines.simulated import engine
 from raytune_suite.engines.simulated.evaluators import InProcess
@@ -39,39 +39,40 @@ class Spy:
         self.calls.append((call, self._numbers.setdefault(trial_id, len(self._numbers)), *details))
 
     def scheduler(self, scheduler: Any) -> Any:
-        return _SpiedScheduler(scheduler, self)
+        """The scheduler itself, which now also notes its calls."""
+        spied: Any = type(scheduler)
+        spy = self
+
+        class Spied(spied):  # type: ignore[misc] # a class that is only known here
+            def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+                spy.note("add", trial.trial_id, trial.status)
+                super().on_trial_add(tune_controller, trial)
+
+            def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> Any:
+                spy.note("result", trial.trial_id, result["training_iteration"], result["done"], trial.status)
+                return super().on_trial_result(tune_controller, trial, result)
+
+            def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+                details = result["training_iteration"], result["done"], trial.status
+                spy.note("scheduler complete", trial.trial_id, *details)
+                super().on_trial_complete(tune_controller, trial, result)
+
+            def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+                spy.note("remove", trial.trial_id, trial.status)
+                super().on_trial_remove(tune_controller, trial)
+
+            def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+                spy.note("scheduler error", trial.trial_id, trial.status)
+                super().on_trial_error(tune_controller, trial)
+
+        scheduler.__class__ = Spied
+        return scheduler
 
     def searcher(self, searcher: Searcher) -> Searcher:
         return _SpiedSearcher(searcher, self)
 
     def callback(self) -> tune.Callback:
         return _SpyingCallback(self)
-
-
-class _SpiedScheduler(_Watched):
-    def __init__(self, scheduler: Any, spy: Spy) -> None:
-        super().__init__(scheduler, DecisionLog("loss", "training_iteration"))
-        self.spy = spy
-
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        self.spy.note("add", trial.trial_id, trial.status)
-        self._scheduler.on_trial_add(tune_controller, trial)
-
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> Any:
-        self.spy.note("result", trial.trial_id, result["training_iteration"], result["done"], trial.status)
-        return self._scheduler.on_trial_result(tune_controller, trial, result)
-
-    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        self.spy.note("scheduler complete", trial.trial_id, result["training_iteration"], result["done"], trial.status)
-        self._scheduler.on_trial_complete(tune_controller, trial, result)
-
-    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        self.spy.note("remove", trial.trial_id, trial.status)
-        self._scheduler.on_trial_remove(tune_controller, trial)
-
-    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        self.spy.note("scheduler error", trial.trial_id, trial.status)
-        self._scheduler.on_trial_error(tune_controller, trial)
 
 
 class _SpiedSearcher(Searcher):
@@ -157,10 +158,11 @@ def test_with_one_worker_all_calls_come_in_the_order_of_ray(name: str, trials: i
         common: dict[str, Any] = {"num_samples": trials, "callbacks": callbacks, **METRIC}
         scheduler = spy.scheduler(made.scheduler)
         if real:
+            scheduler.observers.append(log)
             ray_engine.run(
                 Fragile,
                 searcher=spy.searcher(made.searcher),
-                scheduler=log.watch(scheduler),
+                scheduler=scheduler,
                 time_limit=None,
                 stopper=StudyStopper(None, metric="loss", time_attr="training_iteration"),
                 resources={"cpu": ray.cluster_resources()["CPU"]},

@@ -146,6 +146,17 @@ class Stock(Searcher):
         pass
 
 
+class Reports(tune.Callback):
+    """Keeps all reports."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[Any, ...]] = []
+
+    def on_trial_result(self, *_: Any, **info: Any) -> None:
+        trial, result = info["trial"], info["result"]
+        self.rows.append((trial.trial_id, result["training_iteration"], result["loss"], json.dumps(trial.config)))
+
+
 MUTATIONS: dict[str, Any] = {"hyperparam_mutations": SPACE, "perturbation_interval": 3}
 STOCK: dict[str, Any] = {
     "fifo": FIFOScheduler,
@@ -169,13 +180,14 @@ def test_rays_schedulers_run_with_any_searcher(name: str, *, limited: bool) -> N
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002 - Ray's ASHA draws from it
         settings: dict[str, Any] = {"num_samples": 12, "space": SPACE, **METRIC}
-        outcome = engine.simulate(CURVES, searcher=searcher, scheduler=STOCK[name](), **settings)
+        reports = Reports()
+        outcome = engine.simulate(CURVES, searcher=searcher, scheduler=STOCK[name](), callbacks=[reports], **settings)
         assert len(inner.ended) == 12
-        return outcome
+        return outcome, reports.rows
 
-    outcome = study()
+    outcome, rows = study()
     assert {trial.status for trial in outcome.trials} == {Trial.TERMINATED}
-    assert outcome.decisions.rows == study().decisions.rows
+    assert rows == study()[1]
 
 
 @pytest.mark.parametrize("name", POPULATIONS)
@@ -186,13 +198,15 @@ def test_rays_pbt_runs_with_its_variant_generator(name: str, workers: int) -> No
         np.random.seed(0)  # noqa: NPY002 - Ray's PBT draws from both
         searcher = BasicVariantGenerator(random_state=1)
         settings: dict[str, Any] = {"num_samples": 8, "space": SPACE, "stopper": budget(100), **METRIC}
-        return engine.simulate(LEARNER, searcher=searcher, scheduler=POPULATIONS[name](), workers=workers, **settings)
+        reports = Reports()
+        settings |= {"workers": workers, "callbacks": [reports]}
+        return engine.simulate(LEARNER, searcher=searcher, scheduler=POPULATIONS[name](), **settings), reports.rows
 
-    outcome = study()
-    assert len(outcome.decisions.rows) == 100
-    assert len({row.config for row in outcome.decisions.rows}) > 8
+    outcome, rows = study()
+    assert len(rows) == 100
+    assert len({config for *_, config in rows}) > 8
     assert [trial.trial_id for trial in outcome.trials] == [f"trial_{n:05d}" for n in range(8)]
-    assert outcome.decisions.rows == study().decisions.rows
+    assert rows == study()[1]
 
 
 def test_without_a_searcher_the_space_is_drawn_from_as_ray_does() -> None:
