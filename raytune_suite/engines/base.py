@@ -13,8 +13,8 @@ from raytune_suite.engines.ray import engine as ray_engine
 from raytune_suite.engines.ray.engine import Outcome
 from raytune_suite.engines.seed_averaging import SEED, mean_curve, on_seeds
 from raytune_suite.engines.simulated import engine as simulated_engine
-from raytune_suite.engines.simulated.evaluators import Curves, InProcess
-from raytune_suite.engines.simulated.worker_pool import Parallel
+from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
+from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import FIDELITY, check_count
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from raytune_suite.engines.callbacks.budget import StudyStopper
     from raytune_suite.engines.ray.engine import Settings
     from raytune_suite.engines.simulated.engine import Fault
-    from raytune_suite.engines.simulated.evaluators import Evaluation
+    from raytune_suite.engines.simulated.evaluators import Evaluator
     from raytune_suite.schedulers import StudyScheduler
     from raytune_suite.tuning.task import Problem
     from raytune_suite.types import Config, Curve
@@ -142,7 +142,7 @@ def run(
 
 def evaluation(
     problem: Problem, simulation: Simulation, seeds: Sequence[int], resources: Mapping[str, float] | None = None
-) -> AbstractContextManager[Evaluation]:
+) -> AbstractContextManager[Evaluator]:
     """What a worker of the simulated clock does for this problem, within the context.
 
     Raises:
@@ -161,7 +161,7 @@ def evaluation(
             bare = {key: value for key, value in config.items() if key not in (SEED, FIDELITY)}
             return curve(bare, config.get(SEED, 0))
 
-        return nullcontext(Curves(seeded, problem.time_attr))
+        return nullcontext(CurveEvaluator(seeded, problem.time_attr))
     trainable: Any = problem.trainable
     if not (inspect.isclass(trainable) and issubclass(trainable, tune.Trainable)):
         raise ArgumentError(
@@ -173,5 +173,5 @@ def evaluation(
     if len(seeds) > 1:
         trainable, seconds = on_seeds(trainable, seeds), lambda config: len(seeds) * cost(config)
     if simulation.compute:
-        return Parallel(trainable, seconds, compute=simulation.compute, resources=resources)
-    return nullcontext(InProcess(trainable, seconds))
+        return WorkerPoolEvaluator(trainable, seconds, compute=simulation.compute, resources=resources)
+    return nullcontext(InProcessEvaluator(trainable, seconds))

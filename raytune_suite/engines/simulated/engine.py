@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ray.tune import Callback, Stopper
     from ray.tune.experiment import Trial
 
-    from raytune_suite.engines.simulated.evaluators import Evaluation
+    from raytune_suite.engines.simulated.evaluators import Evaluator
 
 __all__ = ["Fault", "Outcome", "run"]
 
@@ -63,7 +63,7 @@ class Outcome:
 
 
 def run(
-    evaluation: Evaluation,
+    evaluation: Evaluator,
     *,
     searcher: Any,
     scheduler: Any,
