@@ -11,12 +11,12 @@ from ray import tune
 from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import make_method
 from raytune_suite.schedulers.asha import ASHA
-from tests.conformance.driver import METRIC, Controller, Setup, start
+from tests.conformance.harness import METRIC, Setup, Study, start
 
 SPACE = {"lr": tune.loguniform(1e-4, 1.0), "momentum": tune.uniform(0, 1)}
 
 
-def study(samples: int, *, workers: int = 1, **arguments: Any) -> Controller:
+def study(samples: int, *, workers: int = 1, **arguments: Any) -> Study:
     config = make_method("asha", SPACE, metric=METRIC, mode="min", **arguments).tune_config(num_samples=samples)
     return start(config.search_alg, config.scheduler, Setup(SPACE, samples=samples, workers=workers)).run()
 

@@ -31,7 +31,7 @@ from raytune_suite.engines.simulated.running_trial import (
 from raytune_suite.errors import StudyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, KeysView, Sequence
+    from collections.abc import Callable, KeysView, Sequence, ValuesView
 
     from raytune_suite.engines.simulated.evaluators import Evaluator
 
@@ -158,6 +158,10 @@ class Controller:
             self.clock.schedule(0.0, (self._saved, running))
         trial.temporary_state.saving_to = saved
         return saved
+
+    def running_trials(self) -> ValuesView[RunningTrial]:
+        """The trials that are on a worker, oldest first."""
+        return self._running.values()
 
     # ---- the loop ---------------------------------------------------------------------------------------------
 
