@@ -304,7 +304,7 @@ def start(searcher: Any, scheduler: Any, setup: Setup) -> Study:
     pristine = cloudpickle.dumps((searcher, scheduler))
     is_algorithm = hasattr(searcher, "next_trial")
     search_alg = searcher if is_algorithm else TrialGenerator(searcher)
-    assert search_alg.set_search_properties(METRIC, setup.mode, setup.space)
+    assert is_algorithm or search_alg.set_search_properties(METRIC, setup.mode, setup.space)
     assert scheduler.set_search_properties(METRIC, setup.mode)
     folder = tempfile.mkdtemp(prefix="study-")
     make_search(

@@ -145,7 +145,7 @@ def rungs_after_a_kill(make: Callable[[Setup], Study]) -> tuple[int, int]:
     """How many losses of the rung at 1 the ASHA knows before a kill and after it."""
     first = make(Setup(SPACE, samples=20, snapshots=True)).run(40)
     again = restore(first.kill())
-    again.scheduler.choose_trial_to_run(again)
+    again.scheduler.choose_trial_to_run(again.controller)
     before, after = (getattr(study.scheduler, "stock", study.scheduler) for study in (first, again))
     return len(before._brackets[0]._rungs[-1][1]), len(after._brackets[0]._rungs[-1][1])
 
