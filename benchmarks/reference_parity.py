@@ -99,7 +99,7 @@ def run_ours(method: str, setup: Setup, seed: int) -> list[Evaluation]:
     """
     from raytune_suite.engines.callbacks.budget import StudyStopper
     from raytune_suite.engines.simulated import engine
-    from raytune_suite.engines.simulated.evaluators import Curves
+    from raytune_suite.engines.simulated.evaluators import CurveEvaluator
     from raytune_suite.methods import make_method
     from raytune_suite.workloads.synthetic.workloads import synthetic
 
@@ -118,7 +118,7 @@ def run_ours(method: str, setup: Setup, seed: int) -> list[Evaluation]:
         **arguments,
     )
     outcome = engine.run(
-        Curves(lambda config: problem.curve(config, seed)),
+        CurveEvaluator(lambda config: problem.curve(config, seed)),
         searcher=pair.searcher,
         scheduler=pair.scheduler,
         metric=workload.metric,

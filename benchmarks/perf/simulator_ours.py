@@ -17,7 +17,7 @@ import numpy as np
 from ray import tune
 
 from raytune_suite.engines.simulated import engine
-from raytune_suite.engines.simulated.evaluators import Curves
+from raytune_suite.engines.simulated.evaluators import CurveEvaluator
 from raytune_suite.methods import make_method
 from raytune_suite.types import Curve
 
@@ -46,7 +46,7 @@ def study(losses: NDArray[np.float64], seconds: NDArray[np.float64], trials: int
         log = Path(folder, "decisions.parquet")
         began = time.process_time()
         outcome = engine.run(
-            Curves(curve),
+            CurveEvaluator(curve),
             searcher=method.searcher,
             scheduler=method.scheduler,
             metric="loss",

@@ -16,7 +16,7 @@ from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import Space
 from raytune_suite.types import hyperparameters
 from tests.conformance import common
-from tests.conformance.driver import METRIC, Controller, Curve, Setup, start
+from tests.conformance.harness import METRIC, Curve, Setup, Study, start
 
 EVERY_METHOD = pytest.mark.parametrize("name", list(METHODS))
 PAIRS = [
@@ -38,7 +38,7 @@ def make(name: str, **arguments: Any) -> tuple[Method, dict[str, Any]]:
     return make_method(name, chosen.pop("space"), **chosen), space
 
 
-def run(method: Method, space: dict[str, Any], samples: int) -> Controller:
+def run(method: Method, space: dict[str, Any], samples: int) -> Study:
     """A study wired by `tune_config`."""
     config = method.tune_config(num_samples=samples)
     return start(config.search_alg, config.scheduler, Setup(space, samples=samples, workers=2)).run()

@@ -13,7 +13,7 @@ from raytune_suite.errors import ArgumentError, SpaceError
 from raytune_suite.schedulers import SCHEDULERS, StudySearcher
 from raytune_suite.spaces import FEATURES, Space
 from tests.conformance import common, probe
-from tests.conformance.driver import LONGEST, METRIC, Controller, Report, Setup, revive, start
+from tests.conformance.harness import LONGEST, METRIC, Report, Setup, Study, restore, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def setup(name: str, **changes: Any) -> Setup:
     return Setup(common.served(name), **{"samples": 12, **changes})
 
 
-def check_ended(controller: Controller) -> None:
+def check_ended(controller: Study) -> None:
     """Assert that every trial was proposed, unless all crash, and has ended at `MAX_T` or before."""
     assert len(controller.trials) == controller.setup.samples or controller.scheduler.only_crashes()
     for trial in controller.trials:
@@ -106,7 +106,7 @@ def test_a_killed_study_resumes_as_if_nothing_had_happened(name: str, part: floa
     first = common.study(name, plan).run(round(part * len(calm.log)))
     if SCHEDULERS[name].rewinds:
         first.settle()  # a repeated report counts as a new one there
-    again = revive(first.kill()).run()
+    again = restore(first.kill()).run()
     check_ended(again)
     if save_each or not SCHEDULERS[name].rewinds:
         assert once(first.log + again.log) == once(calm.log)
@@ -120,7 +120,7 @@ def once(log: list[Report]) -> list[Report]:
     return list(dict.fromkeys(log))
 
 
-def stopped_early(controller: Controller) -> set[int]:
+def stopped_early(controller: Study) -> set[int]:
     return {controller.numbers[trial_id] for trial_id in controller.scheduler.stopped_early}
 
 
@@ -131,14 +131,14 @@ def test_a_study_killed_again_and_again_ends(name: str, workers: int) -> None:
         controller.run(11)
         if controller.finished:
             break
-        controller = revive(controller.kill())
+        controller = restore(controller.kill())
     check_ended(controller)
 
 
 def test_a_study_killed_twice_before_its_first_event_loses_nothing(name: str) -> None:
     calm = common.study(name, setup(name)).run()
     first = common.study(name, setup(name)).run(15).settle()
-    again = revive(revive(first.kill()).kill()).run()
+    again = restore(restore(first.kill()).kill()).run()
     assert once(first.log + again.log) == once(calm.log)
 
 

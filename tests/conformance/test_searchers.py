@@ -17,7 +17,7 @@ from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import FEATURES, Space
 from raytune_suite.types import hyperparameters
 from tests.conformance import common, probe
-from tests.conformance.driver import METRIC
+from tests.conformance.harness import METRIC
 
 if TYPE_CHECKING:
     from pathlib import Path

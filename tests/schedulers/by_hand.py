@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
-from tests.conformance.driver import METRIC
+from tests.conformance.harness import METRIC
 
 if TYPE_CHECKING:
     import random

@@ -14,13 +14,13 @@ from raytune_suite import rungs, seeding
 from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import make_method
 from raytune_suite.schedulers.asha import ASHA
-from tests.conformance.driver import METRIC, Controller, Setup, start
+from tests.conformance.harness import METRIC, Setup, Study, start
 from tests.schedulers.by_hand import Trials, decisions
 
 SPACE = {"lr": tune.loguniform(1e-4, 1.0), "momentum": tune.uniform(0, 1)}
 
 
-def study(samples: int, *, workers: int = 1, **arguments: Any) -> Controller:
+def study(samples: int, *, workers: int = 1, **arguments: Any) -> Study:
     config = make_method("asha", SPACE, metric=METRIC, mode="min", **arguments).tune_config(num_samples=samples)
     return start(config.search_alg, config.scheduler, Setup(SPACE, samples=samples, workers=workers)).run()
 
@@ -68,7 +68,7 @@ def test_brackets_must_fit_the_ladder(brackets: Any) -> None:
     [(243, 3, (1, 3, 9, 27, 81, 243)), (1000, 10, (1, 10, 100, 1000)), (50, 3, (1, 3, 9, 27))],
 )
 def test_no_rung_is_lost_to_rounding(max_t: int, eta: int, levels: tuple[int, ...]) -> None:
-    """Ray truncates logarithms, and so loses the rung at 243 or 1000: that of `max_t`, where every trial ends anyway."""
+    """Ray truncates logarithms and loses the rung at 243 or 1000: that of `max_t`, where every trial ends anyway."""
     (bracket,) = ASHA(max_t=max_t, eta=eta).brackets
     assert tuple(rung.level for rung in reversed(bracket.ladder)) == levels
 

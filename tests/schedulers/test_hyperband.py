@@ -11,18 +11,18 @@ from ray import tune
 from raytune_suite import rungs
 from raytune_suite.methods import make_method
 from raytune_suite.schedulers.hyperband import Hyperband
-from tests.conformance.driver import METRIC, Controller, Report, Setup, revive, start
+from tests.conformance.harness import METRIC, Report, Setup, Study, restore, start
 
 SPACE = {"lr": tune.loguniform(1e-4, 1.0), "momentum": tune.uniform(0, 1)}
 
 
-def study(samples: int, *, max_t: int = 81, setup: dict[str, Any] | None = None, **arguments: Any) -> Controller:
+def study(samples: int, *, max_t: int = 81, setup: dict[str, Any] | None = None, **arguments: Any) -> Study:
     method = make_method("hyperband", SPACE, metric=METRIC, mode="min", max_t=max_t, **arguments)
     config = method.tune_config(num_samples=samples)
     return start(config.search_alg, config.scheduler, Setup(SPACE, samples=samples, **(setup or {})))
 
 
-def reached(controller: Controller) -> dict[int, int]:
+def reached(controller: Study) -> dict[int, int]:
     """How far each trial was trained."""
     return reached_in(controller.log)
 
@@ -89,7 +89,7 @@ def test_a_worker_never_idles_while_trials_are_left() -> None:
     controller = study(17, max_t=9, setup={"workers": 4})
     while not controller.search_alg.is_finished():
         controller.step()
-        assert len(controller._workers) + sum(e[2] == "saved" for e in controller._events) >= 3
+        assert controller.running >= 3
     controller.run()
     assert controller.most_running == 4
 
@@ -120,11 +120,11 @@ def test_a_kill_while_a_checkpoint_is_written_loses_nothing(workers: int) -> Non
     calm = study(26, max_t=9, setup={"workers": workers}).run()
     for moment in range(5, len(calm.log), 9):
         first = study(26, max_t=9, setup={"workers": workers, "save_each": False, "snapshots": True})
-        while len(first.log) < moment or not any(event[2] == "saved" for event in first._events):
+        while len(first.log) < moment or not first.pausing:
             if first.finished:
                 break
             first.step()
-        again = revive(first.kill()).run()
+        again = restore(first.kill()).run()
         if workers == 1:
             assert reached_in([*first.log, *again.log]) == reached(calm)
         assert all(trial.is_finished() for trial in again.trials)
@@ -169,7 +169,7 @@ def test_a_checkpoint_that_cannot_be_written_blocks_no_other_trial(workers: int)
 def test_a_study_killed_anywhere_decides_the_same(name: str, save_each: bool) -> None:
     """After any event, including while checkpoints are written and before promotions begin."""
 
-    def fresh() -> Controller:
+    def fresh() -> Study:
         soon: dict[str, Any] = {"min_points": 3} if "kde" in name or name == "bohb" else {}
         method = make_method(name, SPACE, metric=METRIC, mode="min", max_t=9, **soon)
         config = method.tune_config(num_samples=20)
@@ -181,7 +181,7 @@ def test_a_study_killed_anywhere_decides_the_same(name: str, save_each: bool) ->
         first = fresh()
         for _ in range(steps):
             first.step()
-        again = revive(first.kill()).run()
+        again = restore(first.kill()).run()
         assert list(dict.fromkeys(first.log + again.log)) == list(dict.fromkeys(calm.log)), steps
         assert all(trial.is_finished() for trial in again.trials)
 
@@ -189,7 +189,7 @@ def test_a_study_killed_anywhere_decides_the_same(name: str, save_each: bool) ->
 @pytest.mark.parametrize("workers", [1, 4])
 def test_max_concurrent_is_kept_after_a_restore_too(workers: int) -> None:
     first = study(17, max_t=9, max_concurrent=2, setup={"workers": workers, "snapshots": True}).run(25)
-    again = revive(first.kill()).run()
+    again = restore(first.kill()).run()
     assert max(first.most_running, again.most_running) <= 2
 
 
@@ -197,7 +197,7 @@ def test_a_restored_study_asks_for_no_config_before_promoted_trials_resume() -> 
     """Ray asks for a trial before it asks the scheduler anything."""
     calm = study(17, max_t=9, max_concurrent=1, setup={"snapshots": True}).run()
     first = study(17, max_t=9, max_concurrent=1, setup={"snapshots": True}).run(9).settle()
-    again = revive(first.kill())
+    again = restore(first.kill())
     assert again.search_alg.next_trial() is None
     assert first.log + again.run().log == calm.log
 

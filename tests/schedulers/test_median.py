@@ -14,13 +14,13 @@ from ray.tune.schedulers import MedianStoppingRule
 from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import make_method
 from raytune_suite.schedulers.median import MedianStopping
-from tests.conformance.driver import METRIC, Controller, Setup, start
+from tests.conformance.harness import METRIC, Setup, Study, start
 from tests.schedulers.by_hand import Trials, decisions
 
 SPACE = {"lr": tune.loguniform(1e-4, 1.0), "momentum": tune.uniform(0, 1)}
 
 
-def study(samples: int, *, workers: int = 1, **arguments: Any) -> Controller:
+def study(samples: int, *, workers: int = 1, **arguments: Any) -> Study:
     chosen = {"max_t": 9, **arguments}
     config = make_method("median", SPACE, metric=METRIC, mode="min", **chosen).tune_config(num_samples=samples)
     return start(config.search_alg, config.scheduler, Setup(SPACE, samples=samples, workers=workers)).run()

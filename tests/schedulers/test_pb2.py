@@ -12,7 +12,7 @@ from raytune_suite.methods import make_method
 from raytune_suite.schedulers.pb2 import PB2
 from raytune_suite.spaces import Space
 from tests.conformance.common import cheapen
-from tests.conformance.driver import METRIC, Controller, Setup, start
+from tests.conformance.harness import METRIC, Setup, Study, start
 
 SPACE = {
     "rate": tune.loguniform(1e-4, 1.0),
@@ -22,7 +22,7 @@ SPACE = {
 }
 
 
-def study(samples: int = 4, **arguments: Any) -> Controller:
+def study(samples: int = 4, **arguments: Any) -> Study:
     chosen = {"interval": 4, **arguments}
     config = make_method("pb2", SPACE, metric=METRIC, mode="min", max_t=9, **chosen).tune_config()
     return start(config.search_alg, config.scheduler, Setup(SPACE, samples=samples, workers=2)).run()

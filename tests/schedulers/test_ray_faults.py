@@ -15,13 +15,13 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler, HyperBandScheduler, PopulationBasedTraining
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher
 
-from raytune_suite.errors import ArgumentError
+from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.methods import make_method
 from raytune_suite.schedulers import SCHEDULERS, StudySearcher
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.searchers.random import RandomSearcher
 from tests.conformance.common import global_streams
-from tests.conformance.driver import METRIC, Controller, HangError, Setup, revive, start
+from tests.conformance.harness import METRIC, Setup, Study, restore, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,13 +30,13 @@ SPACE = {"lr": tune.loguniform(1e-4, 1.0), "momentum": tune.uniform(0, 1)}
 COMMON: Any = {"metric": METRIC, "mode": "min"}
 
 
-def own(name: str, setup: Setup, **arguments: Any) -> Controller:
+def own(name: str, setup: Setup, **arguments: Any) -> Study:
     """A study with one of our methods."""
     config = make_method(name, SPACE, **COMMON, **arguments).tune_config(num_samples=setup.samples)
     return start(config.search_alg, config.scheduler, setup)
 
 
-def rays(scheduler: Any, setup: Setup) -> Controller:
+def rays(scheduler: Any, setup: Setup) -> Study:
     """A study with one of Ray's schedulers, made without a metric, and one of our searchers."""
     return start(RandomSearcher(space=SPACE, **COMMON), scheduler, setup)
 
@@ -63,7 +63,7 @@ class Forgetful(Searcher):
 # ---- 1: HyperBand never leaves its first bracket if few trials are live at once -------------------------------------
 
 
-def reports_of_a_hyperband(controller: Controller) -> tuple[int, int]:
+def reports_of_a_hyperband(controller: Study) -> tuple[int, int]:
     """How many reports there were, and how many trials went to the end."""
     controller.run()
     return len(controller.log), sum(report.iteration == 9 for report in controller.log)
@@ -141,11 +141,11 @@ def test_ours_learns_from_every_trial() -> None:
 # ---- 4: the state of a scheduler is lost on a restore ---------------------------------------------------------------
 
 
-def rungs_after_a_kill(make: Callable[[Setup], Controller], lowest: Callable[[Any], int]) -> tuple[int, int]:
+def rungs_after_a_kill(make: Callable[[Setup], Study], lowest: Callable[[Any], int]) -> tuple[int, int]:
     """How many losses of the rung at 1 the ASHA knows before a kill and after it."""
     first = make(Setup(SPACE, samples=20, snapshots=True)).run(40)
-    again = revive(first.kill())
-    again.scheduler.choose_trial_to_run(again)
+    again = restore(first.kill())
+    again.scheduler.choose_trial_to_run(again.controller)
     return lowest(first.scheduler), lowest(again.scheduler)
 
 
@@ -170,14 +170,14 @@ def test_rays_hyperband_hangs_after_a_kill() -> None:
     setup = Setup(SPACE, samples=30, workers=4, max_pending=9, snapshots=True)
     first = rays(scheduler, setup).run(60)
     assert any(trial.status == Trial.TERMINATED for trial in first.trials)
-    with pytest.raises(HangError):
-        revive(first.kill()).run()
+    with pytest.raises(StudyError):
+        restore(first.kill()).run()
 
 
 def test_our_hyperband_resumes_after_a_kill() -> None:
     setup = Setup(SPACE, samples=30, workers=4, max_pending=9, snapshots=True)
     first = own("hyperband", setup, max_t=9).run(60)
-    again = revive(first.kill()).run()
+    again = restore(first.kill()).run()
     assert all(trial.status == Trial.TERMINATED for trial in again.trials)
 
 
@@ -185,7 +185,7 @@ def test_rays_experiment_starts_again_without_a_searcher_that_saves() -> None:
     controller = start(Forgetful(), ASHAScheduler(max_t=9), Setup(SPACE, samples=6)).run(20)
     snapshot = controller.kill()  # silently
     with pytest.raises(RuntimeError, match="unable to find checkpoint"):
-        revive(snapshot)  # Ray catches it, and starts the experiment again
+        restore(snapshot)  # Ray catches it, and starts the experiment again
 
 
 @pytest.mark.parametrize("name", list(SCHEDULERS))
@@ -198,7 +198,7 @@ def test_ours_rejects_a_searcher_that_cannot_be_saved(name: str) -> None:
 # ---- 5: draws from the global generators ----------------------------------------------------------------------------
 
 
-def seeded(run: Callable[[], Controller], python: int, numpy: int) -> list[Any]:
+def seeded(run: Callable[[], Study], python: int, numpy: int) -> list[Any]:
     """The decisions of a study while the user's global generators have these seeds."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's
     random.seed(python)
@@ -210,11 +210,11 @@ def seeded(run: Callable[[], Controller], python: int, numpy: int) -> list[Any]:
         np.random.set_state(states[1])  # noqa: NPY002 - the user's
 
 
-def asha_of_ray() -> Controller:
+def asha_of_ray() -> Study:
     return rays(ASHAScheduler(max_t=9, reduction_factor=3, brackets=3), Setup(SPACE, samples=20))
 
 
-def pbt_of_ray() -> Controller:
+def pbt_of_ray() -> Study:
     scheduler = PopulationBasedTraining(
         time_attr="training_iteration", perturbation_interval=2, hyperparam_mutations=SPACE, log_config=False
     )
@@ -223,13 +223,13 @@ def pbt_of_ray() -> Controller:
 
 
 @pytest.mark.parametrize("study", [asha_of_ray, pbt_of_ray])
-def test_rays_decisions_depend_on_the_global_generators(study: Callable[[], Controller]) -> None:
+def test_rays_decisions_depend_on_the_global_generators(study: Callable[[], Study]) -> None:
     assert seeded(study, 1, 1) == seeded(study, 1, 1)
     assert seeded(study, 1, 1) != seeded(study, 2, 2)
 
 
 @pytest.mark.parametrize("study", [asha_of_ray, pbt_of_ray])
-def test_rays_draws_change_the_global_generators(study: Callable[[], Controller]) -> None:
+def test_rays_draws_change_the_global_generators(study: Callable[[], Study]) -> None:
     before, states = global_streams(), (random.getstate(), np.random.get_state())  # noqa: NPY002 - the user's
     study().run()
     after = global_streams()
@@ -240,7 +240,7 @@ def test_rays_draws_change_the_global_generators(study: Callable[[], Controller]
 
 @pytest.mark.parametrize(("name", "own_arguments"), [("asha", {"brackets": 3}), ("pbt", {"interval": 2})])
 def test_our_decisions_depend_on_the_seed_alone(name: str, own_arguments: dict[str, Any]) -> None:
-    def study(seed: int = 0) -> Controller:
+    def study(seed: int = 0) -> Study:
         return own(name, Setup(SPACE, samples=20), max_t=9, seed=seed, **own_arguments)
 
     before = global_streams()

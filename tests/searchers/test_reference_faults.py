@@ -20,7 +20,7 @@ from raytune_suite.searchers.dehb import DEHBSearcher
 from raytune_suite.searchers.kde import KDESearcher
 from raytune_suite.spaces import Space
 from raytune_suite.types import FIDELITY
-from tests.conformance.driver import METRIC, Setup, start
+from tests.conformance.harness import METRIC, Setup, start
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -265,7 +265,7 @@ def test_a_method_made_by_hand_must_fit_and_be_new(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="max_t=9"):
         refused(storage_path=tmp_path, method=other)()
     used = rts.make_method("asha", max_t=4)
-    used.scheduler.used = lambda: True
+    used.scheduler.trials.known.add("a")
     with pytest.raises(ArgumentError, match="'asha'"):
         refused(storage_path=tmp_path, method=used)()
 

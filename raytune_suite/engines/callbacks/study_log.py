@@ -107,7 +107,8 @@ class StudyLog(Callback):
     def setup(self, *args: Any, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Start the clock; a simulated study brings its own."""
         self._clock = info.get("clock", time.monotonic)
-        self._start = self._clock()
+        if self._start is None:  # else a simulated study continues after it was suspended
+            self._start = self._clock()
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Number the trials that are new."""

@@ -30,10 +30,10 @@ from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.seed_averaging import mean_curve, on_seeds
 from raytune_suite.engines.simulated.clock import Clock
 from raytune_suite.engines.simulated.controller import Controller
-from raytune_suite.engines.simulated.evaluators import Curves, InProcess
+from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
 from raytune_suite.engines.simulated.running_trial import Fault
 from raytune_suite.engines.simulated.trial_factory import make_search, pending_depth
-from raytune_suite.engines.simulated.worker_pool import Parallel
+from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
 from raytune_suite.errors import ArgumentError
 from raytune_suite.schedulers import StudyScheduler, StudySearcher
 from raytune_suite.types import FIDELITY, SEED, check_count
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
     from raytune_suite.engines.base import StudySpec
-    from raytune_suite.engines.simulated.evaluators import Evaluation
+    from raytune_suite.engines.simulated.evaluators import Evaluator
     from raytune_suite.types import Config, Curve
 
 __all__ = ["Fault", "Simulation", "simulate"]
@@ -133,7 +133,7 @@ class Simulation:
             return Outcome(log=log, scheduler=scheduler, interrupted=True)
         return Outcome(log=log, scheduler=scheduler, decisions=simulated.decisions, overhead=simulated.overhead)
 
-    def evaluator(self, spec: StudySpec) -> AbstractContextManager[Evaluation]:
+    def evaluator(self, spec: StudySpec) -> AbstractContextManager[Evaluator]:
         """What a worker does for this study, within the context.
 
         Raises:
@@ -152,7 +152,7 @@ class Simulation:
                 bare = {key: value for key, value in config.items() if key not in (SEED, FIDELITY)}
                 return curve(bare, config.get(SEED, 0))
 
-            return nullcontext(Curves(seeded, spec.objective.time_attr))
+            return nullcontext(CurveEvaluator(seeded, spec.objective.time_attr))
         trainable: Any = spec.trainable
         if not (inspect.isclass(trainable) and issubclass(trainable, tune.Trainable)):
             raise ArgumentError(
@@ -164,8 +164,8 @@ class Simulation:
         if len(spec.seeds) > 1:
             trainable, seconds = on_seeds(trainable, spec.seeds), lambda config: len(spec.seeds) * cost(config)
         if self.compute:
-            return Parallel(trainable, seconds, compute=self.compute, resources=spec.resources)
-        return nullcontext(InProcess(trainable, seconds))
+            return WorkerPoolEvaluator(trainable, seconds, compute=self.compute, resources=spec.resources)
+        return nullcontext(InProcessEvaluator(trainable, seconds))
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class SimulatedStudy:
 
 
 def simulate(
-    evaluation: Evaluation,
+    evaluation: Evaluator,
     *,
     searcher: Any,
     scheduler: Any,

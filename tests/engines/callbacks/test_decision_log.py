@@ -39,7 +39,7 @@ def test_a_log_may_be_empty(tmp_path: Path) -> None:
 
 def test_another_table_is_rejected(tmp_path: Path) -> None:
     pd.DataFrame({"time": [1.0]}).to_parquet(tmp_path / "other.parquet")
-    with pytest.raises(ArgumentError, match="other.parquet"):
+    with pytest.raises(ArgumentError, match=r"other\.parquet"):
         read(tmp_path / "other.parquet")
 
 
@@ -96,9 +96,9 @@ def test_an_end_that_no_scheduler_decided_is_recorded_too() -> None:
         def step(self) -> dict[str, object]:
             return {**super().step(), "done": self.iteration == 1}
 
-    from raytune_suite.engines.simulated.evaluators import InProcess
+    from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
 
-    rows = simulate(method("random"), InProcess(Short, lambda _: 1.0), num_samples=2).decisions.rows
+    rows = simulate(method("random"), InProcessEvaluator(Short, lambda _: 1.0), num_samples=2).decisions.rows
     assert [row[1:3] + row[4:5] for row in rows] == [
         (0, 1.0, "CONTINUE"), (1, 1.0, "CONTINUE"), (0, 2.0, "STOP"), (1, 2.0, "STOP")
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from ray import tune
 
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.simulated import engine
-from raytune_suite.engines.simulated.evaluators import Curves, InProcess
+from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
 from raytune_suite.methods import METHODS, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.searchers import SEARCHERS
@@ -61,8 +61,8 @@ class Learner(tune.Trainable):
         return True
 
 
-CURVES = Curves(curve)
-LEARNER = InProcess(Learner, cost)
+CURVES = CurveEvaluator(curve)
+LEARNER = InProcessEvaluator(Learner, cost)
 
 
 def method(name: str, **arguments: Any) -> Any:

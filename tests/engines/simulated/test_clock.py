@@ -31,5 +31,5 @@ def test_delays_count_from_now() -> None:
 
 @pytest.mark.parametrize("delay", [-1, math.nan, math.inf])
 def test_time_never_goes_back_and_nothing_takes_for_ever(delay: float) -> None:
-    with pytest.raises(StudyError, match="must be in a finite number of 0 or more"):
+    with pytest.raises(StudyError, match="`delay` is"):
         Clock[str]().schedule(delay, "event")

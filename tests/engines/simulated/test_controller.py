@@ -12,16 +12,22 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher, SearchGenerator
 
-from raytune_suite.engines.callbacks.budget import StudyStopper
-from raytune_suite.engines.callbacks.decision_log import DecisionLog, difference
-from raytune_suite.engines.ray import engine as ray_engine
+from raytune_suite.engines.base import StudySpec
+from raytune_suite.engines.callbacks.decision_log import difference
+from raytune_suite.engines.ray.engine import RayEngine, Settings
 from raytune_suite.engines.simulated import engine
-from raytune_suite.engines.simulated.evaluators import InProcess
-from raytune_suite.engines.simulated.trial_factory import TrialGenerator, derive, make_search, own, pending_depth
+from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
+from raytune_suite.engines.simulated.trial_factory import (
+    TrialGenerator,
+    copy_config,
+    derive_trial,
+    make_search,
+    pending_depth,
+)
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers import StudySearcher
 from tests.engines.simulated import studies
-from tests.engines.simulated.studies import CURVES, METRIC, SPACE, Learner, cost, method, simulate, study_log
+from tests.engines.simulated.studies import CURVES, METRIC, OBJECTIVE, SPACE, Learner, cost, method, simulate, study_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,34 +159,32 @@ def test_with_one_worker_all_calls_come_in_the_order_of_ray(name: str, trials: i
     spies, logs = (Spy(), Spy()), []
     for spy, real in zip(spies, (True, False), strict=True):
         made = method(name)
-        log = DecisionLog("loss", "training_iteration")
-        callbacks = [study_log(made.scheduler), spy.callback()]
-        common: dict[str, Any] = {"num_samples": trials, "callbacks": callbacks, **METRIC}
         scheduler = spy.scheduler(made.scheduler)
         if real:
-            scheduler.observers.append(log)
-            ray_engine.run(
-                Fragile,
+            spec = StudySpec(
+                trainable=Fragile,
+                objective=OBJECTIVE,
                 searcher=spy.searcher(made.searcher),
                 scheduler=scheduler,
-                time_limit=None,
-                stopper=StudyStopper(None, metric="loss", time_attr="training_iteration"),
-                resources={"cpu": ray.cluster_resources()["CPU"]},
                 storage_path=str(tmp_path),
                 name="study",
-                resume=False,
-                settings=ray_engine.Settings(max_failures=1),
-                **common,
+                num_samples=trials,
+                resources={"cpu": ray.cluster_resources()["CPU"]},
+                callbacks=(spy.callback(),),
             )
-            logs.append(log.rows)
+            decisions = RayEngine(Settings(max_failures=1)).run(spec).decisions
+            assert decisions is not None
+            logs.append(decisions.rows)
         else:
             outcome = engine.simulate(
-                InProcess(Fragile, cost),
+                InProcessEvaluator(Fragile, cost),
                 searcher=StudySearcher(spy.searcher(made.searcher), scheduler),
                 scheduler=scheduler,
                 workers=1,
                 max_failures=1,
-                **common,
+                num_samples=trials,
+                callbacks=[study_log(made.scheduler), spy.callback()],
+                **METRIC,
             )
             logs.append(outcome.decisions.rows)
     assert difference(*logs, times=False) is None
@@ -260,10 +264,10 @@ def test_a_searcher_is_asked_with_a_fresh_id_each_time_and_may_say_that_it_is_do
 
 def test_a_searchers_config_stays_its_own() -> None:
     nested = {"x": 1, "inner": {"y": [1]}}
-    own(nested)["inner"]["y"].append(2)
+    copy_config(nested)["inner"]["y"].append(2)
     assert nested == {"x": 1, "inner": {"y": [1]}}
     plain = {"x": 1}
-    assert own(plain) is not plain
+    assert copy_config(plain) is not plain
 
 
 def test_metric_and_space_must_fit_what_the_searcher_was_made_with() -> None:
@@ -278,7 +282,7 @@ def test_derive_needs_no_lookup_of_the_trainable(tmp_path: Path) -> None:
         _Fixed({}), folder=str(tmp_path), space=None, num_samples=1, max_failures=0, checkpoint_every=0, **METRIC
     )
     assert isinstance(search_alg, TrialGenerator)
-    trial: Any = derive(search_alg._make_template(), "id", {"x": 1}, {"x": 1}, "tag")
+    trial: Any = derive_trial(search_alg._make_template(), "id", {"x": 1}, {"x": 1}, "tag")
     assert trial.placement_group_factory
     assert (trial.trial_id, trial.config, trial.experiment_tag) == ("id", {"x": 1}, "tag")
 
@@ -326,5 +330,5 @@ def test_a_scheduler_must_decide() -> None:
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])
 def test_a_step_takes_a_finite_time(seconds: float) -> None:
-    with pytest.raises(StudyError, match="must be in a finite number"):
-        simulate(method("random"), InProcess(Learner, lambda _: seconds))
+    with pytest.raises(StudyError, match="`delay` is"):
+        simulate(method("random"), InProcessEvaluator(Learner, lambda _: seconds))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ray import tune
 
-from raytune_suite.engines.simulated.evaluators import Curves, InProcess, Training
+from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator, Training
 from raytune_suite.errors import StudyError
 from raytune_suite.types import Curve
 from tests.engines.simulated.studies import LEARNER, MAX_T, Learner, cost, curve
@@ -39,7 +39,7 @@ def test_a_curve_is_reported_point_by_point_and_asked_for_once() -> None:
             np.array([2.0, 4.0]), {"loss": np.array([0.5, 0.25]), "n": np.array([7, 8])}, np.array([10.0, 1.0])
         )
 
-    found = reports(Curves(counting, "epoch").start(GOOD), 2)
+    found = reports(CurveEvaluator(counting, "epoch").start(GOOD), 2)
     assert found == [
         (10.0, {"epoch": 2, "loss": 0.5, "n": 7, "done": False}),
         (1.0, {"epoch": 4, "loss": 0.25, "n": 8, "done": True}),
@@ -50,12 +50,15 @@ def test_a_curve_is_reported_point_by_point_and_asked_for_once() -> None:
 
 def test_fractions_of_a_resource_stay_fractions() -> None:
     halves = Curve(np.array([0.5, 1.0]), {"loss": np.ones(2)}, np.ones(2))
-    assert [report["epoch"] for _, report in reports(Curves(lambda _: halves, "epoch").start({}), 2)] == [0.5, 1.0]
+    assert [report["epoch"] for _, report in reports(CurveEvaluator(lambda _: halves, "epoch").start({}), 2)] == [
+        0.5,
+        1.0,
+    ]
 
 
 def test_a_resumed_curve_goes_on_without_a_second_look_and_a_cloned_one_is_that_of_its_own_config() -> None:
     asked = []
-    curves = Curves(lambda config: asked.append(config) or curve(config))  # type: ignore[func-returns-value] # counts
+    curves = CurveEvaluator(lambda config: asked.append(config) or curve(config))  # type: ignore[func-returns-value] # counts
     first = curves.start(GOOD)
     before = reports(first, 3)
     resumed, clone = curves.start(dict(GOOD)), curves.start(POOR)
@@ -67,7 +70,7 @@ def test_a_resumed_curve_goes_on_without_a_second_look_and_a_cloned_one_is_that_
 
 
 def test_nothing_follows_the_end_of_a_curve() -> None:
-    training = Curves(curve).start(GOOD)
+    training = CurveEvaluator(curve).start(GOOD)
     assert reports(training, MAX_T)[-1][1]["done"]
     with pytest.raises(StudyError, match="has ended after 9 reports"):
         training.begin()
@@ -76,7 +79,7 @@ def test_nothing_follows_the_end_of_a_curve() -> None:
 def test_a_curve_needs_as_many_values_as_times() -> None:
     uneven = Curve(np.array([1.0, 2.0]), {"loss": np.ones(2)}, np.ones(3))
     with pytest.raises(StudyError, match="has 3 times, but 2 values"):
-        Curves(lambda _: uneven).start({}).begin()
+        CurveEvaluator(lambda _: uneven).start({}).begin()
 
 
 # ---- in this process ------------------------------------------------------------------------------------------------
@@ -109,7 +112,7 @@ class AsDict(Learner):
 
 
 def test_a_state_may_be_a_dict() -> None:
-    evaluation = InProcess(AsDict, cost)
+    evaluation = InProcessEvaluator(AsDict, cost)
     first, second = evaluation.start(GOOD), evaluation.start(GOOD)
     reports(first, 2)
     second.load(first.save())
@@ -123,7 +126,7 @@ def test_a_training_does_not_see_the_dict_of_the_trial() -> None:
             config.clear()
 
     config = dict(GOOD)
-    InProcess(Spoiler, cost).start(config)
+    InProcessEvaluator(Spoiler, cost).start(config)
     assert config == GOOD
 
 
@@ -138,5 +141,5 @@ def test_no_folder_stays_behind(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
     training.close()
     with pytest.raises(ValueError, match=r"0\.7"):
-        InProcess(Hopeless, cost).start(GOOD)
+        InProcessEvaluator(Hopeless, cost).start(GOOD)
     assert not list(tmp_path.iterdir())

@@ -32,7 +32,7 @@ from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.decision_log import ERROR, difference
 from raytune_suite.engines.simulated import engine
 from raytune_suite.engines.simulated.engine import Fault
-from raytune_suite.engines.simulated.evaluators import InProcess
+from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
 from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import METHODS
 from tests.conformance import common
@@ -256,7 +256,7 @@ class Fragile(Learner):
         return super().step()
 
 
-FRAGILE = InProcess(Fragile, cost)
+FRAGILE = InProcessEvaluator(Fragile, cost)
 
 
 def test_a_crash_ends_a_trial_and_is_told() -> None:
@@ -282,7 +282,7 @@ def test_a_trainable_may_ask_for_a_checkpoint() -> None:
         def step(self) -> dict[str, Any]:
             return {**super().step(), SHOULD_CHECKPOINT: True}
 
-    outcome = simulate(method("random"), InProcess(Asking, cost), num_samples=2, max_failures=1)
+    outcome = simulate(method("random"), InProcessEvaluator(Asking, cost), num_samples=2, max_failures=1)
     assert [row.resource for row in outcome.decisions.rows if row.trial == 0] == [1, 2, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
@@ -291,7 +291,7 @@ def test_a_crash_before_the_first_step_takes_no_time() -> None:
         def setup(self, config: dict[str, Any]) -> None:
             raise ValueError(config)
 
-    outcome = simulate(method("asha"), InProcess(Hopeless, cost), num_samples=50)
+    outcome = simulate(method("asha"), InProcessEvaluator(Hopeless, cost), num_samples=50)
     assert outcome.seconds == 0
     assert len(outcome.trials) < 20, "a study in which every trial crashes ends early"
 

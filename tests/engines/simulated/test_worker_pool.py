@@ -20,8 +20,8 @@ import raytune_suite as rts
 from raytune_suite.engines.callbacks.decision_log import ERROR
 from raytune_suite.engines.simulated import worker_pool
 from raytune_suite.engines.simulated.engine import Simulation
-from raytune_suite.engines.simulated.evaluators import InProcess
-from raytune_suite.engines.simulated.worker_pool import Parallel
+from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
+from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.tuning.task import workload_task
 from tests.conformance import common
@@ -43,9 +43,9 @@ def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.contextmanager
-def pool(trainable: Any = Learner, compute: int = 2, cpu: float = 0.5) -> Iterator[Parallel]:
+def pool(trainable: Any = Learner, compute: int = 2, cpu: float = 0.5) -> Iterator[WorkerPoolEvaluator]:
     """Ray workers that have room on any machine."""
-    with Parallel(trainable, cost, compute=compute, resources={"cpu": cpu}) as trainings:
+    with WorkerPoolEvaluator(trainable, cost, compute=compute, resources={"cpu": cpu}) as trainings:
         yield trainings
 
 
@@ -74,33 +74,35 @@ def train(training: Any, steps: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def pools() -> Iterator[list[Parallel]]:
+def pools() -> Iterator[list[WorkerPoolEvaluator]]:
     """One worker, and two, for all studies."""
     with pool(compute=1, cpu=0) as one, pool(compute=2, cpu=0) as two:
         yield [one, two]
 
 
 @pytest.mark.parametrize("name", ["asha", "hyperband", "pbt", "dehb"])
-def test_the_decisions_are_those_of_this_process_with_any_number_of_workers(name: str, pools: list[Parallel]) -> None:
+def test_the_decisions_are_those_of_this_process_with_any_number_of_workers(
+    name: str, pools: list[WorkerPoolEvaluator]
+) -> None:
     here, *there = (
         simulate(method(name), evaluation, num_samples=samples(name)).decisions.rows for evaluation in (LEARNER, *pools)
     )
     assert max(row.resource for row in here) == MAX_T
     assert there == [here, here]
-    assert all(place.trainings == 0 for each in pools for place in each._places)
+    assert all(place.trainings == 0 for each in pools for place in each._workers)
 
 
-def test_both_workers_train(pools: list[Parallel]) -> None:
+def test_both_workers_train(pools: list[WorkerPoolEvaluator]) -> None:
     trainings = [pools[1].start(GOOD) for _ in range(4)]
     for training in trainings:
         training.begin()
-    assert [place.trainings for place in pools[1]._places] == [2, 2]
+    assert [place.trainings for place in pools[1]._workers] == [2, 2]
     for training in trainings:
         assert training.result() == {"loss": 0.5, "training_iteration": 1, "done": False}
         training.close()
 
 
-def test_a_state_moves_to_another_worker_and_config(pools: list[Parallel]) -> None:
+def test_a_state_moves_to_another_worker_and_config(pools: list[WorkerPoolEvaluator]) -> None:
     donor, clone = pools[1].start(GOOD), pools[1].start(POOR)
     last = train(donor, 3)
     state = donor.save()
@@ -189,7 +191,7 @@ def test_a_crash_in_a_step_gives_the_same_log_as_in_this_process() -> None:
     for compute in (1, 2):
         with pool(Fragile, compute) as trainings:
             found.append(simulate(method("asha"), trainings, max_failures=1).decisions.rows)
-    here = simulate(method("asha"), InProcess(Fragile, cost), max_failures=1).decisions.rows
+    here = simulate(method("asha"), InProcessEvaluator(Fragile, cost), max_failures=1).decisions.rows
     assert found == [here, here]
 
 
@@ -236,11 +238,11 @@ def losses(outcome: Any) -> dict[tuple[str, float], float]:
 def test_the_trials_of_a_process_that_dies_go_on_from_their_last_checkpoints(compute: int, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"num_samples": 6, "max_failures": 1, "checkpoint_every": 1}
     with pool(mortal(tmp_path / "dead"), compute) as trainings:
-        first = trainings._places[0]
+        first = trainings._workers[0]
         outcome = simulate(method("random"), trainings, **settings)
         assert (tmp_path / "dead").exists()
-        assert first not in trainings._places or compute == 2
-        assert len(trainings._places) + len(trainings._starting) == compute
+        assert first not in trainings._workers or compute == 2
+        assert len(trainings._workers) + len(trainings._starting) == compute
     expected = simulate(method("random"), LEARNER, **settings)
     assert losses(outcome) == losses(expected)
     assert {trial.status for trial in outcome.trials} == {Trial.TERMINATED}
@@ -310,13 +312,13 @@ def test_a_study_starts_with_the_workers_that_there_is_room_for(caplog: pytest.L
     with pool(compute=3, cpu=cpu) as trainings:
         assert "room for 1 of 3 Ray workers" in caplog.text
         outcome = simulate(method("random"), trainings, num_samples=4)
-        ray.kill(trainings._places[0].actor)
-        wait_for(lambda: not trainings._welcome() and len(trainings._places) == 2)  # type: ignore[func-returns-value]
+        ray.kill(trainings._workers[0].actor)
+        wait_for(lambda: not trainings._collect_started() and len(trainings._workers) == 2)  # type: ignore[func-returns-value]
     assert outcome.decisions.rows == simulate(method("random"), LEARNER, num_samples=4).decisions.rows
 
 
 def test_it_says_what_it_waits_for(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(worker_pool, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(worker_pool, "WARNING_INTERVAL_S", 0.5)
     cpu = ray.cluster_resources()["CPU"]
     with pool(compute=1, cpu=cpu) as first:
         timer = threading.Timer(2.0, first._close)
