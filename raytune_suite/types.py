@@ -32,7 +32,7 @@ FIDELITY = "fidelity"
 `time_attr`, the trial is trained. A scheduler ends the trial there; a trainable may read it, too."""
 
 
-class Verdict(NamedTuple):
+class PromotionDecision(NamedTuple):
     """What a searcher that assigns fidelities wants of a paused trial: its next fidelity, or None for its end."""
 
     trial_id: str

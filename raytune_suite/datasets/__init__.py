@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from raytune_suite.datasets.catalogue import Dataset, File, Part, datasets, parts, select
+from raytune_suite.datasets.catalogue import Dataset, DatasetPart, File, datasets, parts, select
 from raytune_suite.datasets.download import fetch
 from raytune_suite.datasets.verification import State, check, digest, folder, path
 
 __all__ = [
     "Dataset",
+    "DatasetPart",
     "File",
-    "Part",
     "State",
     "check",
     "datasets",

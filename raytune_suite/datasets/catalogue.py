@@ -39,7 +39,7 @@ class File:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class DatasetPart:
     """What is fetched together.
 
     Attributes:
@@ -72,7 +72,7 @@ class Dataset:
     summary: str
     licence: str
     source: str
-    parts: tuple[Part, ...]
+    parts: tuple[DatasetPart, ...]
 
 
 GITHUB = "https://raw.githubusercontent.com"
@@ -141,10 +141,10 @@ def file(path: str, url: str, known: Known | None, member: str | None = None) ->
 def arlbench() -> Dataset:
     """The landscapes of ARLBench, one file for each task."""
 
-    def part(task: str) -> Part:
+    def part(task: str) -> DatasetPart:
         ref = ARLBENCH_COMMIT if task in ARLBENCH else ARLBENCH_BRANCH
         url = f"{GITHUB}/automl/arlbench/{ref}/results_combined/sobol/{task}.csv"
-        return Part(name=f"arlbench/{task}", files=(file(f"arlbench/{task}.csv", url, ARLBENCH.get(task)),))
+        return DatasetPart(name=f"arlbench/{task}", files=(file(f"arlbench/{task}.csv", url, ARLBENCH.get(task)),))
 
     return Dataset(
         name="arlbench",
@@ -158,11 +158,11 @@ def arlbench() -> Dataset:
 def yahpo() -> Dataset:
     """The surrogates of YAHPO Gym, three files for each scenario."""
 
-    def part(scenario: str) -> Part:
+    def part(scenario: str) -> DatasetPart:
         paths = [f"{scenario}/{name}" for name in YAHPO_FILES]
         url = f"{GITHUB}/slds-lmu/yahpo_data/{YAHPO_TAG}"
         files = tuple(file(f"yahpo/{path}", f"{url}/{path}", YAHPO.get(path)) for path in paths)
-        return Part(name=f"yahpo/{scenario}", files=files)
+        return DatasetPart(name=f"yahpo/{scenario}", files=files)
 
     return Dataset(
         name="yahpo",
@@ -176,10 +176,10 @@ def yahpo() -> Dataset:
 def taskset() -> Dataset:
     """TaskSet's RNN text classification as DPL publishes it, one file for each task."""
 
-    def part(short: str) -> Part:
+    def part(short: str) -> DatasetPart:
         task = TASKSET_PREFIX + short
         url = f"{GITHUB}/machinelearningnuremberg/DPL/{TASKSET_COMMIT}/data/taskset/{task}.json"
-        return Part(name=f"taskset/{task}", files=(file(f"taskset/{task}.json", url, TASKSET.get(short)),))
+        return DatasetPart(name=f"taskset/{task}", files=(file(f"taskset/{task}.json", url, TASKSET.get(short)),))
 
     return Dataset(
         name="taskset",
@@ -198,7 +198,11 @@ def lcbench() -> Dataset:
         summary="LCBench: learning curves of small networks, 2000 configs x 52 epochs on each of 35 data sets",
         licence="Apache-2.0",
         source="https://github.com/automl/LCBench",
-        parts=(Part(name="lcbench/data_2k", files=(file("lcbench/data_2k.json", url, None, member="data_2k.json"),)),),
+        parts=(
+            DatasetPart(
+                name="lcbench/data_2k", files=(file("lcbench/data_2k.json", url, None, member="data_2k.json"),)
+            ),
+        ),
     )
 
 
@@ -209,17 +213,17 @@ def datasets() -> dict[str, Dataset]:
 
 
 @cache
-def parts() -> dict[str, Part]:
+def parts() -> dict[str, DatasetPart]:
     """Every part by its name."""
     return {part.name: part for dataset in datasets().values() for part in dataset.parts}
 
 
 @cache
-def _places() -> dict[str, tuple[Part, File]]:
+def _places() -> dict[str, tuple[DatasetPart, File]]:
     return {file.path: (part, file) for part in parts().values() for file in part.files}
 
 
-def find(path: str) -> tuple[Part, File]:
+def find(path: str) -> tuple[DatasetPart, File]:
     """The part and the file that lie at this path of the folder.
 
     Raises:
@@ -230,7 +234,7 @@ def find(path: str) -> tuple[Part, File]:
     return _places()[path]
 
 
-def select(names: Iterable[str]) -> tuple[Part, ...]:
+def select(names: Iterable[str]) -> tuple[DatasetPart, ...]:
     """The parts that these names mean, each once: a part, a dataset, or "all" datasets.
 
     A dataset means those of its parts whose checksums are known, which are those that are tested here, or all of them
@@ -239,7 +243,7 @@ def select(names: Iterable[str]) -> tuple[Part, ...]:
     Raises:
         UnknownNameError: If a name is none of these.
     """
-    chosen: dict[str, Part] = {}
+    chosen: dict[str, DatasetPart] = {}
     for name in names:
         if name == "all":
             some = [part for part in parts().values() if part.verified]

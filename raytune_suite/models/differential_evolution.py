@@ -19,7 +19,7 @@ PARENTS = 3
 
 
 @dataclass(eq=False)
-class Population:
+class Subpopulation:
     """Points of the unit cube and their losses.
 
     Attributes:
@@ -33,7 +33,7 @@ class Population:
     turn: int = 0
 
     @classmethod
-    def random(cls, size: int, dimensions: int, rng: np.random.Generator) -> Population:
+    def random(cls, size: int, dimensions: int, rng: np.random.Generator) -> Subpopulation:
         """Uniform vectors, none of them evaluated."""
         return cls(rng.random((size, dimensions)), np.full(size, np.nan))
 

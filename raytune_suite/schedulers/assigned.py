@@ -18,7 +18,7 @@ from raytune_suite.types import FIDELITY
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
 
-    from raytune_suite.types import Verdict
+    from raytune_suite.types import PromotionDecision
 
 
 @final
@@ -64,7 +64,7 @@ class AssignedFidelity(StudyScheduler):
     def hear(self, searcher: Searcher) -> None:
         """Take the searcher's verdicts on paused trials."""
         self._resume = getattr(searcher, "resume", False)
-        verdicts: list[Verdict] = getattr(searcher, "verdicts", [])
+        verdicts: list[PromotionDecision] = getattr(searcher, "verdicts", [])
         for name, fidelity in verdicts:
             if fidelity is None:
                 self._over.append(name)

@@ -25,7 +25,7 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.models import differential_evolution as de
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
-from raytune_suite.types import FIDELITY, Verdict
+from raytune_suite.types import FIDELITY, PromotionDecision
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -65,7 +65,7 @@ class Trained(NamedTuple):
 
 
 @dataclass(eq=False)
-class Bracket:
+class DEHBBracket:
     """One way up a ladder of rungs.
 
     Attributes:
@@ -163,10 +163,10 @@ class DEHBSearcher(AskTellSearcher):
         self._promoting = 1 if promotions == "first-bracket" else len(self.plans)
         self.mutation_factor, self.crossover_probability = mutation_factor, crossover_probability
         self.resume = resume
-        self.verdicts: list[Verdict] = []
-        self._brackets: list[Bracket] = []
+        self.verdicts: list[PromotionDecision] = []
+        self._brackets: list[DEHBBracket] = []
         self._opened = 0
-        self._jobs: dict[str, tuple[Bracket, Member]] = {}
+        self._jobs: dict[str, tuple[DEHBBracket, Member]] = {}
         args["levels"] = None  # one report may pass several
         super().__init__(**args)
 
@@ -176,7 +176,9 @@ class DEHBSearcher(AskTellSearcher):
         for rung in (rung for plan in self.plans for rung in plan):
             sizes[rung.resource] = max(rung.configs, sizes.get(rung.resource, 0))
         self._cube = space
-        self._populations = {level: de.Population.random(size, len(space), self.rng) for level, size in sizes.items()}
+        self._populations = {
+            level: de.Subpopulation.random(size, len(space), self.rng) for level, size in sizes.items()
+        }
         first = self.plans[0][0]  # where `eta` is small, a later bracket may have more configs there
         lowest = self._populations[first.resource].vectors[: first.configs]
         if len(self._first) > len(lowest):
@@ -209,7 +211,7 @@ class DEHBSearcher(AskTellSearcher):
         self._populations[bracket.fidelity].select(member.slot, member.vector, observation.loss)
         bracket.trained.append(Trained(member, observation.loss, name))
         if paused and not bracket.promotes:
-            self.verdicts.append(Verdict(name, None))
+            self.verdicts.append(PromotionDecision(name, None))
         if len(bracket.trained) == bracket.size:
             self._finish_rung(bracket)
 
@@ -219,15 +221,15 @@ class DEHBSearcher(AskTellSearcher):
             bracket, member = self._jobs.pop(trial_id)
             bracket.waiting.append(member)
 
-    def _open(self) -> Bracket:
+    def _open(self) -> DEHBBracket:
         plan = self.plans[self._opened % len(self.plans)]
         size, promotes = plan[0].configs, self._opened < self._promoting
         waiting, self._initial = self._initial, []
-        self._brackets.append(Bracket(plan, promotes, waiting, unmade=size - len(waiting), size=size))
+        self._brackets.append(DEHBBracket(plan, promotes, waiting, unmade=size - len(waiting), size=size))
         self._opened += 1
         return self._brackets[-1]
 
-    def _finish_rung(self, bracket: Bracket) -> None:
+    def _finish_rung(self, bracket: DEHBBracket) -> None:
         """Take the bracket to its next rung; what is paused goes on there or ends."""
         paused = [one.trial_id for one in bracket.trained if bracket.promotes and one.trial_id in self._live]
         if not bracket.advance(paused if self.resume else ()):
@@ -235,10 +237,10 @@ class DEHBSearcher(AskTellSearcher):
         going = {member.donor: member for member in bracket.waiting if member.donor is not None}
         bracket.waiting = [member for member in bracket.waiting if member.donor is None]
         self._jobs |= {name: (bracket, member) for name, member in going.items()}
-        self.verdicts += [Verdict(name, None) for name in paused if name not in going]
-        self.verdicts += [Verdict(name, bracket.fidelity) for name in going]
+        self.verdicts += [PromotionDecision(name, None) for name in paused if name not in going]
+        self.verdicts += [PromotionDecision(name, bracket.fidelity) for name in going]
 
-    def _evolve(self, bracket: Bracket) -> Member:
+    def _evolve(self, bracket: DEHBBracket) -> Member:
         """A trial vector for the next target of the rung's fidelity.
 
         Its parents come from the fidelity of the rung below, as many of the best as this rung has configs; on the first

@@ -13,7 +13,7 @@ from raytune_suite.errors import ArgumentError, SpaceError, near
 from raytune_suite.spaces.configspace import from_configspace, to_configspace
 from raytune_suite.spaces.parameters import FEATURES, Condition, Parameter, read_number
 from raytune_suite.spaces.scales import Integers
-from raytune_suite.spaces.tree import Choice, Constant, Group, Leaf, Node
+from raytune_suite.spaces.tree import ChoiceNode, ConstantNode, DictNode, Node, NumberNode
 from raytune_suite.spaces.values import fresh, native
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ def _grow(value: Any, path: str, condition: Condition | None, parameters: list[P
         )
     if isinstance(value, Domain):
         parameters.append(read_number(value, path, condition))
-        return Leaf(len(parameters) - 1, parameters[-1])
+        return NumberNode(len(parameters) - 1, parameters[-1])
     if isinstance(value, dict):
         children = {}
         for key, child in value.items():
@@ -263,15 +263,15 @@ def _grow(value: Any, path: str, condition: Condition | None, parameters: list[P
                 where = f" in {path!r}" if path else ""
                 raise SpaceError(f"the key {key!r}{where} must be a non-empty string without {_SEPARATOR!r}: rename it")
             children[key] = _grow(child, f"{path}{_SEPARATOR}{key}" if path else key, condition, parameters)
-        return Group(path, children)
+        return DictNode(path, children)
     if _holds_domain(value):
         raise SpaceError(f"{path!r} is {value!r}, a domain inside a {type(value).__name__}: put it in a dict instead")
-    return Constant(path, fresh(native(value)))
+    return ConstantNode(path, fresh(native(value)))
 
 
 def _grow_choice(
     categories: list[Any], path: str, condition: Condition | None, parameters: list[Parameter], *, grid: bool
-) -> Choice:
+) -> ChoiceNode:
     """The node for a choice; only options that hold domains are looked into."""
     if not categories:
         raise SpaceError(f"parameter {path!r} is a choice among nothing: give it at least one option")
@@ -281,8 +281,10 @@ def _grow_choice(
     for position, option in enumerate(options):
         below = f"{path}[{position}]"
         holds = _holds_domain(option)
-        nodes.append(_grow(option, below, Condition(path, position), parameters) if holds else Constant(below, option))
-    return Choice(slot, parameters[slot], tuple(nodes))
+        nodes.append(
+            _grow(option, below, Condition(path, position), parameters) if holds else ConstantNode(below, option)
+        )
+    return ChoiceNode(slot, parameters[slot], tuple(nodes))
 
 
 def _holds_domain(value: Any) -> bool:
@@ -297,8 +299,8 @@ def _holds_domain(value: Any) -> bool:
 
 def _constants(node: Node) -> Iterator[tuple[str, Any]]:
     """Path and value of the constants outside options."""
-    if isinstance(node, Constant):
+    if isinstance(node, ConstantNode):
         yield node.path, node.value
-    elif isinstance(node, Group):
+    elif isinstance(node, DictNode):
         for child in node.children.values():
             yield from _constants(child)

@@ -63,7 +63,7 @@ class Node(ABC):
         """
 
 
-class Constant(Node):
+class ConstantNode(Node):
     """A value that never changes."""
 
     fixed = True
@@ -93,7 +93,7 @@ class Constant(Node):
         return 1
 
 
-class Leaf(Node):
+class NumberNode(Node):
     """A numeric parameter."""
 
     fixed = False
@@ -135,7 +135,7 @@ class Leaf(Node):
         return self.parameter.size
 
 
-class Group(Node):
+class DictNode(Node):
     """A dict."""
 
     def __init__(self, path: str, children: Mapping[str, Node]) -> None:
@@ -181,11 +181,11 @@ class Group(Node):
 
     def nearest(self, value: Any) -> bool:
         """Whether `value` has all constants of this dict, so that this is what its author meant."""
-        tags = [(key, child) for key, child in self._items if isinstance(child, Constant)]
+        tags = [(key, child) for key, child in self._items if isinstance(child, ConstantNode)]
         return isinstance(value, dict) and all(key in value and child.matches(value[key]) for key, child in tags)
 
 
-class Choice(Node):
+class ChoiceNode(Node):
     """A categorical parameter; an option may hold parameters of its own, which exist only while it is chosen."""
 
     fixed = False
@@ -195,7 +195,7 @@ class Choice(Node):
         self._lookup: dict[tuple[bool, Any], int] = {}
         odd: list[int] = []  # positions that are not in the lookup
         for position, option in enumerate(options):
-            if isinstance(option, Constant) and type(option.value) in _PLAIN:
+            if isinstance(option, ConstantNode) and type(option.value) in _PLAIN:
                 twin = self._lookup.setdefault(_key(option.value), position)
                 rivals = [*odd, *([twin] if twin != position else [])]
             else:
@@ -226,7 +226,7 @@ class Choice(Node):
         """Write the position of the option, and what it holds."""
         position = self._find(value)
         if position is None:
-            near_options = [option for option in self.options if isinstance(option, Group) and option.nearest(value)]
+            near_options = [option for option in self.options if isinstance(option, DictNode) and option.nearest(value)]
             if len(near_options) == 1:
                 near_options[0].read(value, flat, strict=True)  # raises, and names the very parameter
             raise SpaceError(f"parameter {self.path!r} is {value!r}, but must be {self.parameter.allowed}")
@@ -258,9 +258,9 @@ class Choice(Node):
 
 def _allowed(node: Node) -> str:
     """What the value at a node must be, in words."""
-    if isinstance(node, Constant):
+    if isinstance(node, ConstantNode):
         return repr(node.value)
-    if isinstance(node, Leaf | Choice):
+    if isinstance(node, NumberNode | ChoiceNode):
         return node.parameter.allowed
     return "a dict"
 
@@ -280,15 +280,15 @@ def _key(value: Any) -> tuple[bool, Any]:
 
 def overlap(a: Node, b: Node) -> bool:
     """Whether some value may belong to both (bounds that touch count, even if the grids within miss each other)."""
-    if isinstance(a, Constant) or isinstance(b, Constant):
-        constant, other = (a, b) if isinstance(a, Constant) else (b, a)
-        return other.matches(constant.value) if isinstance(constant, Constant) else False
-    if isinstance(a, Choice) or isinstance(b, Choice):
-        choice, other = (a, b) if isinstance(a, Choice) else (b, a)
-        return isinstance(choice, Choice) and any(overlap(option, other) for option in choice.options)
-    if isinstance(a, Group) and isinstance(b, Group):
+    if isinstance(a, ConstantNode) or isinstance(b, ConstantNode):
+        constant, other = (a, b) if isinstance(a, ConstantNode) else (b, a)
+        return other.matches(constant.value) if isinstance(constant, ConstantNode) else False
+    if isinstance(a, ChoiceNode) or isinstance(b, ChoiceNode):
+        choice, other = (a, b) if isinstance(a, ChoiceNode) else (b, a)
+        return isinstance(choice, ChoiceNode) and any(overlap(option, other) for option in choice.options)
+    if isinstance(a, DictNode) and isinstance(b, DictNode):
         alike = a.children.keys() == b.children.keys()
         return alike and all(overlap(child, b.children[key]) for key, child in a.children.items())
-    if isinstance(a, Leaf) and isinstance(b, Leaf):
+    if isinstance(a, NumberNode) and isinstance(b, NumberNode):
         return a.parameter.lower <= b.parameter.upper and b.parameter.lower <= a.parameter.upper
     return False

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from raytune_suite.datasets import Dataset, File, Part, catalogue, verification
+from raytune_suite.datasets import Dataset, DatasetPart, File, catalogue, verification
 from tests.datasets.server import BODY, Site, known, serving
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def small(site: Site, where: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:  # noqa: ARG001 - the folder is set
     """A catalogue of two datasets on the site: "toy" of two parts, and "new", which nobody has held."""
-    toy = [Part(name=f"toy/{name}", files=(known(f"toy/{name}.csv", f"{site.url}/{name}.csv", body),))
+    toy = [DatasetPart(name=f"toy/{name}", files=(known(f"toy/{name}.csv", f"{site.url}/{name}.csv", body),))
            for name, body in (("a", BODY), ("b", b"second"))]  # fmt: skip
-    new = Part(name="new/part", files=(File(path="new/part.csv", url=f"{site.url}/unknown.csv"),))
+    new = DatasetPart(name="new/part", files=(File(path="new/part.csv", url=f"{site.url}/unknown.csv"),))
     made = {
         "toy": Dataset(name="toy", summary="two files", licence="MIT", source=site.url, parts=tuple(toy)),
         "new": Dataset(name="new", summary="one file", licence="CC0-1.0", source=site.url, parts=(new,)),

@@ -124,8 +124,8 @@ def test_a_killed_fetch_leaves_no_file_under_the_final_name(site: Site, where: P
     program = """
 import sys
 from pathlib import Path
-from raytune_suite.data import File
-from raytune_suite.data.fetching import fetch_file
+from raytune_suite.datasets import File
+from raytune_suite.datasets.download import fetch_file
 fetch_file(File(path="x/a.csv", url=sys.argv[1]), Path(sys.argv[2]), lambda *_: None)
 """
     fetcher = subprocess.Popen([sys.executable, "-c", program, f"{site.url}/a.csv", str(where)])  # noqa: S603 - ours

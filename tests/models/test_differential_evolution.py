@@ -87,7 +87,7 @@ def test_what_is_drawn_anew_is_uniform() -> None:
 
 
 def test_a_better_or_equal_trial_vector_takes_the_place() -> None:
-    population = de.Population(np.zeros((3, 1)), np.array([1.0, 1.0, 1.0]))
+    population = de.Subpopulation(np.zeros((3, 1)), np.array([1.0, 1.0, 1.0]))
     for slot, loss in enumerate((0.9, 1.0, 1.1)):
         population.select(slot, np.array([1.0]), loss)
     assert population.vectors[:, 0].tolist() == [1, 1, 0]
@@ -95,7 +95,7 @@ def test_a_better_or_equal_trial_vector_takes_the_place() -> None:
 
 
 def test_a_failure_takes_only_the_place_of_what_was_never_evaluated_or_failed() -> None:
-    population = de.Population(np.zeros((3, 1)), np.array([math.nan, FAILED, 5.0]))
+    population = de.Subpopulation(np.zeros((3, 1)), np.array([math.nan, FAILED, 5.0]))
     for slot in range(3):
         population.select(slot, np.array([1.0]), FAILED)
     assert population.vectors[:, 0].tolist() == [1, 1, 0]
@@ -103,14 +103,14 @@ def test_a_failure_takes_only_the_place_of_what_was_never_evaluated_or_failed() 
 
 
 def test_the_best_are_those_evaluated_of_least_loss() -> None:
-    population = de.Population(np.arange(5.0)[:, None], np.array([3.0, math.nan, 1.0, FAILED, 2.0]))
+    population = de.Subpopulation(np.arange(5.0)[:, None], np.array([3.0, math.nan, 1.0, FAILED, 2.0]))
     assert population.best(2)[:, 0].tolist() == [2, 4]
     assert population.best(9)[:, 0].tolist() == [2, 4, 0, 3]
     assert population.evaluated[:, 0].tolist() == [0, 2, 3, 4]
 
 
 def test_each_slot_has_its_turn() -> None:
-    population = de.Population.random(3, 2, RNG(0))
+    population = de.Subpopulation.random(3, 2, RNG(0))
     assert [population.target() for _ in range(7)] == [0, 1, 2, 0, 1, 2, 0]
     assert np.isnan(population.losses).all()
 

@@ -19,7 +19,7 @@ from raytune_suite.errors import ArgumentError, SpaceError
 from raytune_suite.models import differential_evolution as de
 from raytune_suite.searchers.dehb import DEHBSearcher
 from raytune_suite.searchers.random import RandomSearcher
-from raytune_suite.types import FIDELITY, Verdict, hyperparameters
+from raytune_suite.types import FIDELITY, PromotionDecision, hyperparameters
 from tests.ids import ids
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def spied(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return pools
 
 
-def vectors(population: de.Population) -> set[tuple[float, ...]]:
+def vectors(population: de.Subpopulation) -> set[tuple[float, ...]]:
     return {tuple(vector) for vector in population.vectors.tolist()}
 
 
@@ -441,7 +441,7 @@ def test_a_report_may_pass_several_rungs() -> None:
     assert sum(verdict.fidelity == 3 for verdict in searcher.verdicts) == 3
     for number in range(3):
         paused(searcher, number, 8, float(number))
-    assert searcher.verdicts[-1] == Verdict("t0", 9)
+    assert searcher.verdicts[-1] == PromotionDecision("t0", 9)
 
 
 BAD: dict[str, list[Any]] = {

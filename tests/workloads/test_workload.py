@@ -181,7 +181,10 @@ def test_an_unknown_workload_is_answered_with_the_nearest_name() -> None:
     ("program", "absent"),
     [
         ("import raytune_suite.workloads", ("ray", "torch", "sklearn")),
-        ("import raytune_suite.workloads.problems", ("ray", "torch", "sklearn", "pandas", "scipy", "pyarrow")),
+        (
+            "import raytune_suite.workloads.synthetic.synthetic_functions",
+            ("ray", "torch", "sklearn", "pandas", "scipy", "pyarrow"),
+        ),
         ("from raytune_suite.workloads import workload; workload('synthetic/mfh3')", ("torch", "sklearn")),
         ("from raytune_suite.workloads import workload; workload('live/digits-mlp')", ("torch", "sklearn")),
         ("from raytune_suite.workloads import workload; workload('live/cartpole-ppo')", ("torch", "gymnasium")),

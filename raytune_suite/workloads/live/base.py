@@ -19,7 +19,7 @@ FILE = "training.pt"
 """The file of a training's state in its checkpoint's folder."""
 
 
-class Training(Protocol):
+class LiveTraining(Protocol):
     """A training with a state of tensors, numbers and words."""
 
     def state(self) -> dict[str, Any]:
@@ -35,10 +35,10 @@ class LiveTrainable(tune.Trainable, abc.ABC):
     A config may hold a seed (0 where it is absent), which decides every random draw.
     """
 
-    training: Training
+    training: LiveTraining
 
     @abc.abstractmethod
-    def begin(self, config: Config) -> Training:
+    def begin(self, config: Config) -> LiveTraining:
         """A training from scratch."""
 
     def setup(self, config: Config) -> None:

@@ -17,7 +17,7 @@ from raytune_suite.workloads.live.base import LiveTrainable
 
 if TYPE_CHECKING:
     from raytune_suite.types import Config
-    from raytune_suite.workloads.live.ppo_training import Training
+    from raytune_suite.workloads.live.ppo_training import PPOTraining
 
 TRANSITIONS, ROLLOUTS = 928, 2
 """Transitions of a rollout and rollouts of a unit in `_ppo_training`, here so that the cost model needs no torch."""
@@ -39,13 +39,13 @@ class CartPolePPO(LiveTrainable):
         MissingPackageError: If torch or gymnasium is not installed.
     """
 
-    training: Training
+    training: PPOTraining
 
-    def begin(self, config: Config) -> Training:
+    def begin(self, config: Config) -> PPOTraining:
         """A training from scratch."""
-        from raytune_suite.workloads.live.ppo_training import Hyperparameters, Training
+        from raytune_suite.workloads.live.ppo_training import PPOHyperparameters, PPOTraining
 
-        return Training(Hyperparameters.of(config), check_seed(config.get("seed", 0)))
+        return PPOTraining(PPOHyperparameters.of(config), check_seed(config.get("seed", 0)))
 
     def step(self) -> dict[str, float]:
         """Train for one unit."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from raytune_suite.types import Config
-    from raytune_suite.workloads.live.digits_training import Training
+    from raytune_suite.workloads.live.digits_training import DigitsTraining
 
 TRAINING_IMAGES = 1078
 """The size of the part that `_digits_training.digits` calls "train", here so that the cost models need no torch."""
@@ -47,13 +47,13 @@ class DigitsTrainable(LiveTrainable):
     """
 
     network: ClassVar[str]
-    training: Training
+    training: DigitsTraining
 
-    def begin(self, config: Config) -> Training:
+    def begin(self, config: Config) -> DigitsTraining:
         """A training from scratch."""
-        from raytune_suite.workloads.live.digits_training import Hyperparameters, Training
+        from raytune_suite.workloads.live.digits_training import DigitsHyperparameters, DigitsTraining
 
-        return Training(self.network, Hyperparameters.of(config), check_seed(config.get("seed", 0)))
+        return DigitsTraining(self.network, DigitsHyperparameters.of(config), check_seed(config.get("seed", 0)))
 
     def step(self) -> dict[str, float]:
         """Train for one epoch."""

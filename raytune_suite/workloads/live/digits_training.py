@@ -43,7 +43,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hyperparameters:
+class DigitsHyperparameters:
     """One config of a digits workload, checked.
 
     Attributes:
@@ -63,7 +63,7 @@ class Hyperparameters:
     width: int
 
     @classmethod
-    def of(cls, config: Config) -> Hyperparameters:
+    def of(cls, config: Config) -> DigitsHyperparameters:
         """Take the hyperparameters out of a config.
 
         Raises:
@@ -72,7 +72,7 @@ class Hyperparameters:
         return cls(**within(config, RANGES, whole={"batch", "width"}))
 
 
-class Part(NamedTuple):
+class DigitsSplit(NamedTuple):
     """One part of the digits: pixels (n, 64) from 0 to 1 as float32, and classes (n,) as int64."""
 
     pixels: Tensor
@@ -80,19 +80,21 @@ class Part(NamedTuple):
 
 
 @functools.cache
-def digits() -> dict[str, Part]:
+def digits() -> dict[str, DigitsSplit]:
     """The parts "train" (60 %), "validation" and "test" (20 % each); the same for every seed, read once per process."""
     pixels, classes = require("sklearn.datasets", extra="torch").load_digits(return_X_y=True)
     order = stream(0, "digits-mlp", "split").permutation(len(classes))
     first, second = round(0.6 * len(order)), round(0.8 * len(order))
     rows = {"train": order[:first], "validation": order[first:second], "test": order[second:]}
     return {
-        name: Part(torch.tensor(pixels[some] / 16, dtype=torch.float32), torch.tensor(classes[some], dtype=torch.int64))
+        name: DigitsSplit(
+            torch.tensor(pixels[some] / 16, dtype=torch.float32), torch.tensor(classes[some], dtype=torch.int64)
+        )
         for name, some in rows.items()
     }
 
 
-class Training:
+class DigitsTraining:
     """A network in training by stochastic gradient descent.
 
     Attributes:
@@ -101,7 +103,7 @@ class Training:
         velocities: The moving sum of gradients of each, as momentum needs.
     """
 
-    def __init__(self, network: str, hyperparameters: Hyperparameters, seed: int) -> None:
+    def __init__(self, network: str, hyperparameters: DigitsHyperparameters, seed: int) -> None:
         """Start the network of this name (in `NETWORKS`) anew."""
         self.network, self.hyperparameters, self.seed, self.epoch = network, hyperparameters, seed, 0
         self.parameters = NETWORKS[network].start(hyperparameters.width, self.generator("weights"))

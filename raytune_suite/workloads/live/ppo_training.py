@@ -66,7 +66,7 @@ RANGES: dict[str, tuple[float, float]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hyperparameters:
+class PPOHyperparameters:
     """One config of the workload, checked.
 
     Attributes:
@@ -92,7 +92,7 @@ class Hyperparameters:
     minibatch: int
 
     @classmethod
-    def of(cls, config: Config) -> Hyperparameters:
+    def of(cls, config: Config) -> PPOHyperparameters:
         """Take the hyperparameters out of a config.
 
         Raises:
@@ -188,7 +188,7 @@ class Adam:
         weights.addcdiv_(self.mean, scale, value=-lr / (1 - first**self.steps))
 
 
-class Training:
+class PPOTraining:
     """An actor and a critic in training.
 
     Attributes:
@@ -196,7 +196,7 @@ class Training:
         weights: All weights and biases, as one vector.
     """
 
-    def __init__(self, hyperparameters: Hyperparameters, seed: int) -> None:
+    def __init__(self, hyperparameters: PPOHyperparameters, seed: int) -> None:
         """Start anew."""
         self.hyperparameters, self.seed, self.unit = hyperparameters, seed, 0
         self.weights = starting_weights(self.generator("weights")).requires_grad_()

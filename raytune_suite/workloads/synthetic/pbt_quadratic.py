@@ -18,7 +18,7 @@ from ray import tune
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import as_number
 from raytune_suite.workloads.base import Workload
-from raytune_suite.workloads.synthetic.functions import QUADRATIC_START, quadratic, quadratic_step
+from raytune_suite.workloads.synthetic.formulas import QUADRATIC_START, quadratic, quadratic_step
 
 if TYPE_CHECKING:
     from raytune_suite.types import Config

@@ -111,7 +111,7 @@ def switch(**parameters: Any) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class ARLBenchTask:
     """One landscape.
 
     Attributes:
@@ -129,24 +129,24 @@ class Task:
     batch: str | None = "buffer_batch_size"
 
 
-TASKS: dict[str, Task] = {
-    "box2d_lunar_lander_dqn": Task(about="DQN on LunarLander", space=dqn, steps=10_000),
-    "brax_hopper_sac": Task(
+TASKS: dict[str, ARLBenchTask] = {
+    "box2d_lunar_lander_dqn": ARLBenchTask(about="DQN on LunarLander", space=dqn, steps=10_000),
+    "brax_hopper_sac": ARLBenchTask(
         about="SAC on Brax's Hopper",
         space=partial(sac, [512, 1024, 2048], (2048, 2_000_000), 16_384),
         steps=500_000,
     ),
-    "cc_acrobot_dqn": Task(about="DQN on Acrobot", space=dqn, steps=10_000, returns=(-500.0, 0.0)),
-    "cc_cartpole_ppo": Task(
+    "cc_acrobot_dqn": ARLBenchTask(about="DQN on Acrobot", space=dqn, steps=10_000, returns=(-500.0, 0.0)),
+    "cc_cartpole_ppo": ARLBenchTask(
         about="PPO on CartPole", space=partial(ppo, [128, 256, 512]), steps=10_000, returns=(0.0, 500.0), batch=None
     ),
-    "cc_pendulum_sac": Task(
+    "cc_pendulum_sac": ARLBenchTask(
         about="SAC on Pendulum",
         space=partial(sac, [256, 512, 1024], (1024, 120_000), 8192),
         steps=2000,
         returns=(-math.inf, 0.0),
     ),
-    "minigrid_empty_random_ppo": Task(
+    "minigrid_empty_random_ppo": ARLBenchTask(
         about="PPO on MiniGrid's EmptyRandom",
         space=partial(ppo, [32, 64, 128]),
         steps=10_000,
@@ -184,7 +184,7 @@ def arlbench(name: str) -> Workload:
     )
 
 
-def seconds_per_unit(task: Task, config: Config) -> float:
+def seconds_per_unit(task: ARLBenchTask, config: Config) -> float:
     """The declared seconds of a tenth of a training."""
     samples = 0 if task.batch is None else config[task.batch]
     return task.steps * (SECONDS_PER_STEP + SECONDS_PER_SAMPLE * samples)

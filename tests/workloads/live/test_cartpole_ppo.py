@@ -88,9 +88,9 @@ def test_advantages_follow_their_definition_across_falls_cuts_and_resets() -> No
 
 
 def test_a_rollout_marks_the_steps_that_only_begin_an_episode() -> None:
-    from raytune_suite.workloads.live.ppo_training import ROLLOUT, Hyperparameters, Training
+    from raytune_suite.workloads.live.ppo_training import ROLLOUT, PPOHyperparameters, PPOTraining
 
-    training = Training(Hyperparameters.of(GOOD), 0)
+    training = PPOTraining(PPOHyperparameters.of(GOOD), 0)
     rollout = training._collect(training.generator("test"))
     assert rollout.done.any()
     assert torch.equal(rollout.valid[1:], ~rollout.done[:-1])

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from raytune_suite.workloads.synthetic.functions import (
+from raytune_suite.workloads.synthetic.formulas import (
     HARTMANN,
     QUADRATIC_START,
     VARIANTS,

@@ -15,13 +15,20 @@ import numpy as np
 import pytest
 
 from raytune_suite.errors import ArgumentError, UnknownNameError
-from raytune_suite.workloads.synthetic.learning_curves import Branin, Choice, CountingOnes, Currin, MFHartmann, Problem
+from raytune_suite.workloads.synthetic.synthetic_functions import (
+    Branin,
+    Choice,
+    CountingOnes,
+    Currin,
+    MFHartmann,
+    SyntheticFunction,
+)
 
 if TYPE_CHECKING:
     from raytune_suite.types import Config
 
 ROOT = Path(__file__).parents[3]
-PROBLEMS: list[Problem] = [
+PROBLEMS: list[SyntheticFunction] = [
     *(MFHartmann(dimensions=d, variant=v) for d in (3, 6) for v in ("default", "good", "moderate", "bad", "terrible")),
     CountingOnes(),
     CountingOnes(categorical=50, continuous=50),
@@ -33,11 +40,11 @@ PROBLEMS: list[Problem] = [
 RUNGS = np.array([1, 3, 9, 27, 81]) - 1
 
 
-def name(problem: Problem) -> str:
+def name(problem: SyntheticFunction) -> str:
     return problem.name
 
 
-def sample(problem: Problem, seed: int) -> Config:
+def sample(problem: SyntheticFunction, seed: int) -> Config:
     rng = np.random.default_rng(seed)
     return {
         key: int(rng.choice(kind.values)) if isinstance(kind, Choice) else float(rng.uniform(kind.low, kind.high))
@@ -53,13 +60,13 @@ def test_the_names_differ() -> None:
 
 
 @every_problem
-def test_the_best_config_has_the_best_value_and_no_regret(problem: Problem) -> None:
+def test_the_best_config_has_the_best_value_and_no_regret(problem: SyntheticFunction) -> None:
     assert problem.exact(problem.best) == pytest.approx(problem.bounds[0], abs=1e-12)
     assert problem.regret(problem.best) == pytest.approx(0, abs=1e-12)
 
 
 @every_problem
-def test_every_exact_value_lies_within_the_bounds(problem: Problem) -> None:
+def test_every_exact_value_lies_within_the_bounds(problem: SyntheticFunction) -> None:
     low, high = sorted(problem.bounds)
     for seed in range(300):
         config = sample(problem, seed)
@@ -68,7 +75,7 @@ def test_every_exact_value_lies_within_the_bounds(problem: Problem) -> None:
 
 
 @every_problem
-def test_a_curve_has_a_report_for_each_unit_and_costs_what_is_declared(problem: Problem) -> None:
+def test_a_curve_has_a_report_for_each_unit_and_costs_what_is_declared(problem: SyntheticFunction) -> None:
     config = sample(problem, 0)
     curve = problem.curve(config, 0)
     assert curve.resource.tolist() == list(range(1, 82))
@@ -79,7 +86,7 @@ def test_a_curve_has_a_report_for_each_unit_and_costs_what_is_declared(problem: 
 
 
 @every_problem
-def test_only_the_parameters_and_the_seed_matter(problem: Problem) -> None:
+def test_only_the_parameters_and_the_seed_matter(problem: SyntheticFunction) -> None:
     config = sample(problem, 0)
     values = problem.values(config, 1)
     with_more = {"seed": 7, "fidelity": 3, **dict(reversed(config.items()))}
@@ -89,7 +96,7 @@ def test_only_the_parameters_and_the_seed_matter(problem: Problem) -> None:
 
 
 @every_problem
-def test_seeds_and_configs_have_noise_of_their_own(problem: Problem) -> None:
+def test_seeds_and_configs_have_noise_of_their_own(problem: SyntheticFunction) -> None:
     def noise(config: Config, seed: int) -> Any:
         return (problem.values(config, seed) - problem.expected(problem.vector(config)))[:80]
 
@@ -123,7 +130,7 @@ def test_the_noise_of_mf_hartmann_is_half_a_gaussian_that_shrinks_with_the_fidel
 
 
 @pytest.mark.parametrize("problem", [Branin(noise=2.0), Currin(noise=2.0)], ids=name)
-def test_the_noise_of_the_planes_is_gaussian(problem: Problem) -> None:
+def test_the_noise_of_the_planes_is_gaussian(problem: SyntheticFunction) -> None:
     config = sample(problem, 0)
     noise = np.array([problem.values(config, seed) for seed in range(300)]) - problem.expected(problem.vector(config))
     assert noise.mean() == pytest.approx(0, abs=0.05)
@@ -189,7 +196,7 @@ def test_the_costs_are_the_papers() -> None:
     assert Branin(max_t=4).total_seconds() == pytest.approx([0.05 + 0.95 * z**1.5 for z in (0.25, 0.5, 0.75, 1)])
 
 
-GOLDEN: list[tuple[Problem, list[float]]] = [
+GOLDEN: list[tuple[SyntheticFunction, list[float]]] = [
     (MFHartmann(variant="good"), [1.378179565, 0.177173675, -0.698322874]),
     (MFHartmann(dimensions=6, variant="terrible"), [3.363456276, 1.068723638, -1.018818056]),
     (CountingOnes(), [-0.647569444, -0.650430813, -0.650548697]),
@@ -201,7 +208,7 @@ GOLDEN: list[tuple[Problem, list[float]]] = [
 
 
 @pytest.mark.parametrize(("problem", "expected"), GOLDEN, ids=[problem.name for problem, _ in GOLDEN])
-def test_the_noise_is_the_same_for_ever(problem: Problem, expected: list[float]) -> None:
+def test_the_noise_is_the_same_for_ever(problem: SyntheticFunction, expected: list[float]) -> None:
     config = {key: 1 if isinstance(kind, Choice) else 0.3 for key, kind in problem.parameters.items()}
     assert problem.values(config, 3)[[0, 26, 80]] == pytest.approx(expected, abs=1e-9)
 
@@ -212,7 +219,7 @@ def test_a_fresh_process_without_ray_torch_and_pandas_gives_the_same_curves(hash
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({absent!r}))\n"
         "import json\n"
-        "from raytune_suite.workloads.problems import CountingOnes, MFHartmann\n"
+        "from raytune_suite.workloads.synthetic.synthetic_functions import CountingOnes, MFHartmann\n"
         "print(json.dumps([MFHartmann(variant='bad').curve({'X_0': .1, 'X_1': .2, 'X_2': .3}, 4).metrics['value']"
         ".tolist(), CountingOnes().values(CountingOnes().best | {'float_0': 0.5}, 4).tolist()]))"
     )
@@ -229,7 +236,7 @@ def test_a_fresh_process_without_ray_torch_and_pandas_gives_the_same_curves(hash
 
 
 @every_problem
-def test_a_curve_is_quick(problem: Problem) -> None:
+def test_a_curve_is_quick(problem: SyntheticFunction) -> None:
     config = sample(problem, 0)
 
     def seconds() -> float:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from raytune_suite.workloads.base import Workload
-from raytune_suite.workloads.synthetic.learning_curves import Branin, Choice, CountingOnes, Currin, MFHartmann
+from raytune_suite.workloads.synthetic.synthetic_functions import Branin, Choice, CountingOnes, Currin, MFHartmann
 
 if TYPE_CHECKING:
-    from raytune_suite.workloads.synthetic.learning_curves import Problem
+    from raytune_suite.workloads.synthetic.synthetic_functions import SyntheticFunction
 
 
-def synthetic(problem: Problem, summary: str) -> Workload:
+def synthetic(problem: SyntheticFunction, summary: str) -> Workload:
     """The workload of a problem, under its name."""
     space: dict[str, Any] = {
         name: tune.choice(list(kind.values)) if isinstance(kind, Choice) else tune.uniform(kind.low, kind.high)

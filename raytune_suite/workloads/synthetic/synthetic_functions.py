@@ -17,7 +17,7 @@ import numpy as np
 from raytune_suite.errors import ArgumentError, UnknownNameError
 from raytune_suite.seeding import stream
 from raytune_suite.types import Config, Curve, Mode, as_number, check_count
-from raytune_suite.workloads.synthetic.functions import (
+from raytune_suite.workloads.synthetic.formulas import (
     DRAWS,
     HARTMANN,
     VARIANTS,
@@ -48,7 +48,7 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem(abc.ABC):
+class SyntheticFunction(abc.ABC):
     """A function to tune whose optimum is known; each leaf is one of the functions above.
 
     Attributes:
@@ -145,7 +145,7 @@ class Problem(abc.ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MFHartmann(Problem):
+class MFHartmann(SyntheticFunction):
     """MFHartmann3 or 6, with a resource t of 1 to `max_t` at the fidelity z = 100 t / max_t.
 
     So r = 1, R = 81, eta = 3 has its rungs at z = 1.2, 3.7, 11.1, 33.3, 100. The noise is never negative, and neither
@@ -208,7 +208,7 @@ class MFHartmann(Problem):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CountingOnes(Problem):
+class CountingOnes(SyntheticFunction):
     """CountingOnes: the resource t of 1 to `max_t` stands for 93312 t / (d max_t) draws per continuous dimension.
 
     The papers' fidelities are 576/d to 93312/d with eta = 3, of which Hyperband uses 1152/d, 3456/d, ..., 93312/d: the
@@ -281,7 +281,7 @@ class CountingOnes(Problem):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Plane(Problem):
+class _Plane(SyntheticFunction):
     """A problem of two dimensions, at the fidelity z = t / max_t, with additive Gaussian noise if any.
 
     Attributes:
