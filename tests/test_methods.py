@@ -77,9 +77,9 @@ def test_a_space_may_come_later_but_not_to_a_population() -> None:
 
 def test_a_space_is_refused_by_the_part_that_cannot_serve_it() -> None:
     conditional = {"optimizer": tune.choice([{"name": "a", "x": tune.uniform(0, 1)}, {"name": "b"}])}
-    with pytest.raises(SpaceError, match=r"searcher GPSearcher cannot serve 'optimizer\[0\]/x', which is conditional"):
+    with pytest.raises(SpaceError, match=r"GPSearcher .*'optimizer\[0\]/x'"):
         make_method("gp", conditional)
-    with pytest.raises(SpaceError, match="a population method cannot serve"):
+    with pytest.raises(SpaceError, match="a population method"):
         make_method("pbt", conditional, max_t=9)
 
 

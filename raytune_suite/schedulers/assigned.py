@@ -62,15 +62,15 @@ class AssignedFidelity(StudyScheduler):
         self._granted.pop(trial.trial_id, None)
 
     def hear(self, searcher: Searcher) -> None:
-        """Take the searcher's verdicts on paused trials."""
+        """Take the searcher's decisions on paused trials."""
         self._resume = getattr(searcher, "resume", False)
-        verdicts: list[PromotionDecision] = getattr(searcher, "verdicts", [])
-        for name, fidelity in verdicts:
+        decisions: list[PromotionDecision] = getattr(searcher, "promotion_decisions", [])
+        for name, fidelity in decisions:
             if fidelity is None:
                 self._over.append(name)
             elif name in self._trials:
                 self._due[name] = fidelity
-        verdicts.clear()
+        decisions.clear()
 
     def choose(self, controller: Any) -> Trial | None:
         """End the paused trials that are over, then resume the first that was promoted."""

@@ -115,7 +115,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         space = args.get("space")
         self.space = None if space is None else Space(space)
         if self.space is not None:
-            self.space.refuse(f"scheduler {type(self).__name__}", supported=self.features, remedy=self.instead)
+            self.space.check_supported(f"scheduler {type(self).__name__}", supported=self.features, remedy=self.instead)
         self.stopped_early: set[str] = set()
         self.fault: str | None = None
         self._crashes = 0

@@ -160,7 +160,9 @@ def population(
     if space is None:
         raise ArgumentError("a population method needs `space`: it changes the configs of running trials")
     compiled = Space(space)
-    compiled.refuse("a population method", supported=PopulationScheduler.features, remedy=PopulationScheduler.instead)
+    compiled.check_supported(
+        "a population method", supported=PopulationScheduler.features, remedy=PopulationScheduler.instead
+    )
     names = tuple(compiled.names if mutable is None else mutable)
     for name in names:
         if name not in compiled.names:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "WORKLOADS", "Workload", "family_names", "workload"]
 
-WORKLOADS: Registry[Callable[[], Workload]] = Registry("workload")
+WORKLOADS: Registry[Callable[[], Workload]] = Registry("workload", group="raytune_suite.workloads")
 """The function that makes each workload: "live/" trains a model, "table/" looks up, "synthetic/" computes."""
 
 WORKLOADS.add("live/digits-mlp", "raytune_suite.workloads.live.digits_mlp:digits_mlp")

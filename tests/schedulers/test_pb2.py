@@ -47,5 +47,5 @@ def test_what_is_not_mutable_is_copied_and_never_chosen(monkeypatch: pytest.Monk
 
 
 def test_choices_are_refused_with_the_remedy() -> None:
-    with pytest.raises(SpaceError, match=r"cannot serve 'kind', which is a choice: use pbt"):
+    with pytest.raises(SpaceError, match=r"'kind'.*pbt"):
         PB2(space={"kind": tune.choice(["a", "b"]), **SPACE}, max_t=9)

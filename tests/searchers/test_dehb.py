@@ -408,17 +408,17 @@ def test_with_resume_the_promoted_go_on_and_the_others_end() -> None:
     searcher = dehb(max_t=9, resume=True)
     for number in range(9):
         ask(searcher, number)
-        assert searcher.verdicts == []
+        assert searcher.promotion_decisions == []
         paused(searcher, number, 1, float(number))
-    assert {v.trial_id: v.fidelity for v in searcher.verdicts} == {f"t{n}": 3 if n < 3 else None for n in range(9)}
-    searcher.verdicts.clear()
+    assert {v.trial_id: v.fidelity for v in searcher.promotion_decisions} == {f"t{n}": 3 if n < 3 else None for n in range(9)}
+    searcher.promotion_decisions.clear()
     for number in range(9):
         if number > 2:
             searcher.on_trial_complete(f"t{number}")
     for number in range(3):
         paused(searcher, number, 2, 0.0)  # on its way
         paused(searcher, number, 3, float(-number))
-    assert {v.trial_id: v.fidelity for v in searcher.verdicts} == {"t0": None, "t1": None, "t2": 9}
+    assert {v.trial_id: v.fidelity for v in searcher.promotion_decisions} == {"t0": None, "t1": None, "t2": 9}
 
 
 def test_what_died_while_it_was_paused_is_trained_anew() -> None:
@@ -428,7 +428,7 @@ def test_what_died_while_it_was_paused_is_trained_anew() -> None:
         if number == 8:
             searcher.on_trial_complete("t0", error=True)  # its checkpoint could not be written
         paused(searcher, number, 1, float(number))
-    assert {v.trial_id for v in searcher.verdicts if v.fidelity == 3} == {"t1", "t2"}
+    assert {v.trial_id for v in searcher.promotion_decisions if v.fidelity == 3} == {"t1", "t2"}
     again = ask(searcher, 9)
     assert again == {**configs[0], FIDELITY: 3}
 
@@ -438,10 +438,10 @@ def test_a_report_may_pass_several_rungs() -> None:
     for number in range(9):
         ask(searcher, number)
         paused(searcher, number, 4, float(number))
-    assert sum(verdict.fidelity == 3 for verdict in searcher.verdicts) == 3
+    assert sum(decision.fidelity == 3 for decision in searcher.promotion_decisions) == 3
     for number in range(3):
         paused(searcher, number, 8, float(number))
-    assert searcher.verdicts[-1] == PromotionDecision("t0", 9)
+    assert searcher.promotion_decisions[-1] == PromotionDecision("t0", 9)
 
 
 BAD: dict[str, list[Any]] = {
