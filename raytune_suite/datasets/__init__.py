@@ -1,4 +1,4 @@
-"""Data that others made: where it lies, how it is fetched, and whether it is what its authors published."""
+"""Third-party data: where it is stored, how it is downloaded, and whether it is what its authors published."""
 
 from __future__ import annotations
 
