@@ -1,8 +1,8 @@
-"""The synthetic workloads: the functions of `problems` with Ray Tune's spaces.
+"""The workloads of the synthetic functions.
 
-All have r = 1, R = 81, eta = 3 unless told otherwise: five rungs, the papers' fidelities of CountingOnes, and what the
-reference packages are run with. A resource t is the fidelity z = t / 81 of the range of each function. The declared
-cost is of the order of a second for a full training.
+By default they have r = 1, R = 81 and eta = 3. This gives five rungs, the fidelities of CountingOnes in the papers, and
+the settings with which the reference packages are run. A resource t corresponds to the fraction t / 81 of the highest
+fidelity. The declared cost of a full training is about a second.
 """
 
 from __future__ import annotations
@@ -19,52 +19,52 @@ if TYPE_CHECKING:
     from raytune_suite.workloads.synthetic.synthetic_functions import SyntheticFunction
 
 
-def synthetic(problem: SyntheticFunction, summary: str) -> Workload:
-    """The workload of a problem, under its name."""
+def synthetic(function: SyntheticFunction, summary: str) -> Workload:
+    """Create the workload of a function."""
     space: dict[str, Any] = {
         name: tune.choice(list(kind.values)) if isinstance(kind, Choice) else tune.uniform(kind.low, kind.high)
-        for name, kind in problem.parameters.items()
+        for name, kind in function.parameters.items()
     }
     return Workload(
-        name=f"synthetic/{problem.name}",
+        name=f"synthetic/{function.name}",
         summary=summary,
-        curve=problem.curve,
+        curve=function.curve,
         space=space,
         metric="value",
-        mode=problem.mode,
-        cost=problem.seconds_per_unit,
-        max_t=problem.max_t,
-        bounds=problem.bounds,
-        optimum=problem.bounds[0],
-        exact=problem.exact,
+        mode=function.mode,
+        cost=function.seconds_per_unit,
+        max_t=function.max_t,
+        bounds=function.bounds,
+        optimum=function.bounds[0],
+        exact=function.exact,
     )
 
 
 def mf_hartmann(dimensions: int = 3, variant: str = "default", max_t: int = 81) -> Workload:
-    """MFHartmann3 or 6 in one of the variants of `functions.VARIANTS`, with z = 100 t / max_t.
+    """Create the workload of MFHartmann3 or MFHartmann6 in one of the variants of `formulas.VARIANTS`.
 
     Raises:
-        ArgumentError: If there is none of so many dimensions, or `max_t` is above 100.
+        ArgumentError: If `dimensions` is neither 3 nor 6, or `max_t` is above 100.
         UnknownNameError: If the variant is unknown.
     """
-    problem = MFHartmann(dimensions=dimensions, variant=variant, max_t=max_t)
+    function = MFHartmann(dimensions=dimensions, variant=variant, max_t=max_t)
     return synthetic(
-        problem, f"MFHartmann{dimensions}, {variant}: cheap fidelities are biased and noisy, the best exact"
+        function, f"MFHartmann{dimensions}, {variant}: cheap fidelities are biased and noisy, the best exact"
     )
 
 
 def counting_ones(categorical: int = 8, continuous: int = 8, max_t: int = 81) -> Workload:
-    """CountingOnes; BOHB's and DEHB's papers also have 50 + 50 dimensions.
+    """Create the workload of CountingOnes; the papers of BOHB and DEHB also have 50 + 50 dimensions.
 
     Raises:
-        ArgumentError: If a count is below 1, or `max_t` leaves no draw for a unit of resource.
+        ArgumentError: If a count is below 1, or `max_t` is so large that a unit of resource has no draw.
     """
-    problem = CountingOnes(categorical=categorical, continuous=continuous, max_t=max_t)
-    return synthetic(problem, f"CountingOnes of {categorical} choices and {continuous} probabilities, as BOHB's paper")
+    function = CountingOnes(categorical=categorical, continuous=continuous, max_t=max_t)
+    return synthetic(function, f"CountingOnes of {categorical} choices and {continuous} probabilities, as BOHB's paper")
 
 
 def branin(noise: float = 0.0, max_t: int = 81) -> Workload:
-    """MF-Branin, exact unless `noise` gives a standard deviation.
+    """Create the workload of MF-Branin with noise of this standard deviation.
 
     Raises:
         ArgumentError: If `noise` is negative.
@@ -73,7 +73,7 @@ def branin(noise: float = 0.0, max_t: int = 81) -> Workload:
 
 
 def currin(noise: float = 0.0, max_t: int = 81) -> Workload:
-    """MF-Currin, to be maximized, exact unless `noise` gives a standard deviation.
+    """Create the workload of MF-Currin, to be maximized, with noise of this standard deviation.
 
     Raises:
         ArgumentError: If `noise` is negative.
