@@ -1,7 +1,8 @@
 """Searchers propose configs. Each is an ordinary Ray Tune `Searcher` and can be used on its own.
 
 There is one file per searcher. To add one, write a final subclass of `AskTellSearcher` and register it below; the
-conformance suite then covers it. Other packages register theirs through the entry-point group `raytune_suite.searchers`.
+conformance suite then covers it. Other packages register theirs through the entry-point group
+`raytune_suite.searchers`.
 """
 
 from __future__ import annotations

@@ -140,7 +140,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         config: dict[str, Any],
         **spec: Any,  # noqa: ARG002 - Ray passes more than is needed
     ) -> bool:
-        """Accept the settings of `tune.TuneConfig` and `tune.Tuner`; return False if they contradict the constructor's."""
+        """Accept the settings of `tune.TuneConfig` and `tune.Tuner`; return False if they contradict previous ones."""
         if metric is not None:
             if self._metric not in (None, metric):
                 return False

@@ -3,9 +3,9 @@ Scalable, Robust and Efficient Hyperparameter Optimization", IJCAI).
 
 The brackets are those of Hyperband. Each fidelity has a subpopulation, whose size is the largest number of configs that
 any bracket trains there. The very first bracket is plain successive halving of random configs. After that, configs are
-trial vectors of DE/rand/1/bin: their parents are the best configs of the next lower fidelity in the bracket, and a trial
-vector replaces its target unless it is worse. A free worker gets the next config of the oldest bracket that has one, or
-opens a bracket; it never waits.
+trial vectors of DE/rand/1/bin: their parents are the best configs of the next lower fidelity in the bracket, and a
+trial vector replaces its target unless it is worse. A free worker gets the next config of the oldest bracket that has
+one, or opens a bracket; it never waits.
 
 The paper evolves every rung after the first bracket (`promotions="first-bracket"`). The package dehb 0.1.2 promotes the
 best configs unchanged in all brackets of the first iteration. In our measurements this finds good configs sooner

@@ -5,8 +5,8 @@ state, so methods that change a training midway (PBT) are rejected.
 
 - **lcbench**: a unit of resource is an epoch. A training has 51 of the surrogate's epochs 1 to 52, and methods should
   evaluate configs at epoch 2 at the earliest, so that neither edge of the data matters.
-- **rbv2 and iaml**: the fidelity is the fraction of the training data, from 0.03 or 0.05 to 1. A unit of resource is the
-  fraction 1 / `max_t`, where `max_t` is the largest number up to 27 for which the surrogate supports that fraction.
+- **rbv2 and iaml**: the fidelity is the fraction of the training data, from 0.03 or 0.05 to 1. A unit of resource is
+  the fraction 1 / `max_t`, where `max_t` is the largest number up to 27 for which the surrogate supports that fraction.
   `repl` is fixed at 10. Seconds are the differences of the training times, as if data could be added to a training.
   These scenarios follow the package yahpo-gym 1.0.2; they were tested on small models with the same signature, but not
   on the authors' files.

@@ -1,4 +1,4 @@
-"""Conversion of YAHPO Gym's search spaces from ConfigSpace's JSON, format 0.2, and of configs to YAHPO Gym's flat names.
+"""Conversion of YAHPO Gym's search spaces from ConfigSpace's JSON, format 0.2, and of configs to flat names.
 
 As everywhere in this package, a conditional parameter is nested in the option on which it depends. The option also
 holds its own value under the name of its parameter, so that flattening a nested config gives YAHPO Gym's config:

@@ -1,8 +1,8 @@
 """The landscapes of ARLBench: reinforcement learning as tables of 256 Sobol configs x 10 seeds x 10 fidelities.
 
 "arlbench/cc_cartpole_ppo" is PPO on classic control's CartPole. The metric is the mean return over the evaluation
-episodes, to be maximized. A unit of resource is a tenth of the task's environment steps; the metric "steps" counts them.
-Methods tune on the seeds 0-4; the seeds 5-9 evaluate the config that they choose.
+episodes, to be maximized. A unit of resource is a tenth of the task's environment steps; the metric "steps" counts
+them. Methods tune on the seeds 0-4; the seeds 5-9 evaluate the config that they choose.
 
 - **Spaces** are those of the authors' files runscripts/configs/search_space/{ppo,dqn,sac}_*.yaml. The parameters of
   prioritized sampling and of the target network are nested in those options, e.g.

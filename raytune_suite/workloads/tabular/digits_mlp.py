@@ -1,8 +1,8 @@
 """The workload "table/digits-mlp": trainings of "live/digits-mlp" that were run once and are part of this package.
 
-The table has 1,024 configs with ten seeds each, which are looked up in microseconds: real learning curves without torch,
-a download or a GPU. It was created by benchmarks/tables/make_digits_table.py; the manifest beside it records the machine
-and the versions.
+The table has 1,024 configs with ten seeds each, which are looked up in microseconds: real learning curves without
+torch, a download or a GPU. It was created by benchmarks/tables/make_digits_table.py; the manifest beside it records the
+machine and the versions.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 A method may propose any config of the space, and gets the training of the row that is nearest to it, as in Syne Tune's
 tabular blackboxes (D. Salinas et al., "Syne Tune: A Library for Large Scale Hyperparameter Tuning and Reproducible
 Research", AutoML 2022, section 4). Distances are measured in the unit cube of `raytune_suite.spaces`, so log scales are
-respected. Choices are one-hot encoded. An inactive number counts as the middle of its range, and an inactive choice as an
-equal share of each option. Of equally near rows, the first is used.
+respected. Choices are one-hot encoded. An inactive number counts as the middle of its range, and an inactive choice as
+an equal share of each option. Of equally near rows, the first is used.
 """
 
 from __future__ import annotations
@@ -308,10 +308,10 @@ def table_workload(
 ) -> Workload:
     """Create the workload of a table.
 
-    Its `bounds` are frozen with the table, whose file has a checksum: the best and the worst of the rows' means over the
-    test seeds (the tuning seeds if there are no test seeds) at the highest resource. Means are used because the worst
-    single training, which may have diverged, would stretch the scale until all configs look equal. If the table has one
-    training per config, its best row is the `optimum`, and `exact` looks up the nearest row.
+    Its `bounds` are frozen with the table, whose file has a checksum: the best and the worst of the rows' means over
+    the test seeds (the tuning seeds if there are no test seeds) at the highest resource. Means are used because the
+    worst single training, which may have diverged, would stretch the scale until all configs look equal. If the table
+    has one training per config, its best row is the `optimum`, and `exact` looks up the nearest row.
 
     Args:
         table: The table; its metrics include `metric` without NaN.

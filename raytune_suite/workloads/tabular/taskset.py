@@ -7,8 +7,8 @@ with seed 0: a choice can be evaluated only by the metric, and `exact` is that t
 
 - **Space**: the eight hyperparameters "Adam8p" of the paper, all log-uniform; beta1 and beta2 are replaced by their
   distance to 1.
-- **Crashes**: about a tenth of the trainings diverge, to NaN or to losses up to 1e17. Losses that are missing, or higher
-  than that of every untrained network (the highest first report), are replaced by that.
+- **Crashes**: about a tenth of the trainings diverge, to NaN or to losses up to 1e17. Losses that are missing, or
+  higher than that of every untrained network (the highest first report), are replaced by that.
 - **Cost** is declared as 1 second for every report of every config, since the files have no times.
 
 Source: L. Metz et al., "Using a thousand optimization tasks to learn hyperparameter search strategies" (2020),
