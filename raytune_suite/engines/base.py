@@ -11,12 +11,12 @@ from ray import tune
 
 from raytune_suite.engines.ray import engine as ray_engine
 from raytune_suite.engines.ray.engine import Outcome
-from raytune_suite.engines.seed_averaging import SEED, mean_curve, on_seeds
+from raytune_suite.engines.seed_averaging import mean_curve, on_seeds
 from raytune_suite.engines.simulated import engine as simulated_engine
 from raytune_suite.engines.simulated.evaluators import Curves, InProcess
 from raytune_suite.engines.simulated.worker_pool import Parallel
 from raytune_suite.errors import ArgumentError
-from raytune_suite.types import FIDELITY, check_count
+from raytune_suite.types import FIDELITY, SEED, check_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,13 +12,12 @@ from raytune_suite.engines import base
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.ray import engine
-from raytune_suite.engines.seed_averaging import SEED
 from raytune_suite.errors import StudyInterrupted
 from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.schedulers.population import ReplayScheduler
 from raytune_suite.searchers.grid import GridSearcher
 from raytune_suite.tuning.result import how_to_resume
-from raytune_suite.types import FIDELITY, hyperparameters
+from raytune_suite.types import FIDELITY, SEED, hyperparameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

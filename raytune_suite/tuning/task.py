@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite import seeding
 from raytune_suite.engines.ray.engine import check_trainable
-from raytune_suite.engines.seed_averaging import SEED
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
-from raytune_suite.types import check_mode
+from raytune_suite.types import SEED, check_mode
 from raytune_suite.workloads import Workload
 from raytune_suite.workloads import workload as find_workload
 

@@ -17,7 +17,6 @@ from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import Report, StudyLog, incumbents
 from raytune_suite.engines.ray import engine as ray_engine
 from raytune_suite.engines.ray.engine import Settings
-from raytune_suite.engines.seed_averaging import SEED
 from raytune_suite.errors import ArgumentError, StudyInterrupted
 from raytune_suite.methods import Method, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS
@@ -36,7 +35,7 @@ from raytune_suite.tuning.result import (
     write,
 )
 from raytune_suite.tuning.task import Problem, make_problem
-from raytune_suite.types import as_number, check_count, hyperparameters
+from raytune_suite.types import SEED, as_number, check_count, hyperparameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
