@@ -72,7 +72,7 @@ def test_one_level_is_one_config_at_it() -> None:
     assert rungs.geometric(7, 7, 3) == (7.0,)
 
 
-def test_unknown_sizes_are_refused_by_name() -> None:
+def test_unknown_sizes_are_rejected_by_name() -> None:
     with pytest.raises(ArgumentError, match="`sizes` is 'large'"):
         rungs.hyperband(1, 9, 3, "large")  # type: ignore[arg-type]
 
@@ -157,6 +157,6 @@ def test_ties_go_to_the_first() -> None:
     + [((1, 9, eta), "eta") for eta in (1, 0.5, float("nan"), float("inf"), True, "3", None)],
     ids=str,
 )
-def test_what_is_no_ladder_is_refused_by_name(arguments: Any, name: str) -> None:
+def test_what_is_no_ladder_is_rejected_by_name(arguments: Any, name: str) -> None:
     with pytest.raises(ArgumentError, match=f"`{name}` is "):
         rungs.check_ladder(*arguments)

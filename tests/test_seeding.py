@@ -50,7 +50,7 @@ def test_a_derived_seed_fits_into_31_bits() -> None:
 
 
 @pytest.mark.parametrize("seed", [-1, 1.0, "1", None, True, np.float64(1)])
-def test_what_is_no_seed_is_refused(seed: Any) -> None:
+def test_what_is_no_seed_is_rejected(seed: Any) -> None:
     with pytest.raises(ArgumentError, match=r"`seed` is .*, but must be an integer of 0 or more"):
         seeding.stream(seed)
 

@@ -70,7 +70,7 @@ def test_another_seed_walks_another_curve() -> None:
 
 
 @pytest.mark.parametrize("done", [0, 1, 40])
-def test_a_restored_walk_goes_on_where_it_was(done: int, tmp_path: Path) -> None:
+def test_a_restored_walk_continues_where_it_was(done: int, tmp_path: Path) -> None:
     made, config = workload("synthetic/mfh3-good").trainable, sampled("synthetic/mfh3-good", 0)
     whole = steps(made(config), 81)
     first, second = made(config), made(config)
@@ -81,7 +81,7 @@ def test_a_restored_walk_goes_on_where_it_was(done: int, tmp_path: Path) -> None
     assert steps(second, 81 - done) == whole[done:]
 
 
-def test_rays_own_save_and_restore_keep_the_iteration_too(tmp_path: Path) -> None:
+def test_rays_save_and_restore_keep_the_iteration_too(tmp_path: Path) -> None:
     made, config = workload("synthetic/counting-ones").trainable, sampled("synthetic/counting-ones", 0)
     first, second = made(config), made(config)
     first.train()
@@ -112,13 +112,13 @@ def test_a_resource_of_its_own_is_reported_with_all_metrics() -> None:
         walker.step()
 
 
-def test_a_resource_that_ray_cannot_count_is_refused() -> None:
+def test_a_resource_that_ray_cannot_count_is_rejected() -> None:
     with pytest.raises(ArgumentError, match=r"reports at \[10.0, 20.0, 50.0\], but Ray's 'training_iteration' counts"):
         curve_trainable("three", three, "training_iteration")({"x": 1.0})
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, "one"])
-def test_a_seed_that_is_none_is_refused(seed: Any) -> None:
+def test_a_seed_that_is_none_is_rejected(seed: Any) -> None:
     with pytest.raises(ArgumentError, match="`seed` is"):
         curve_trainable("three", three, "steps")({"x": 1.0, "seed": seed})
 
@@ -136,7 +136,7 @@ def test_the_class_bears_the_workloads_name_and_is_sent_to_another_process(tmp_p
     )
     arguments = [str(tmp_path / "class.pkl"), json.dumps(config), str(tmp_path)]
     command = [sys.executable, "-c", program, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
     assert json.loads(done.stdout) == steps(made(config), 5)
 
 

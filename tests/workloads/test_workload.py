@@ -85,7 +85,7 @@ def test_defaults_keep_test_seeds_apart_from_tuning_seeds() -> None:
         ({"bounds": (0.0, 1.0), "optimum": 0.1}, "`optimum` is 0.1"),
     ],
 )
-def test_contradictory_values_are_refused_by_name(changes: dict[str, Any], message: str) -> None:
+def test_contradictory_values_are_rejected_by_name(changes: dict[str, Any], message: str) -> None:
     with pytest.raises((ArgumentError, UnknownNameError), match=message):
         make(**changes)
 
@@ -192,5 +192,5 @@ def test_an_unknown_workload_is_answered_with_the_nearest_name() -> None:
 )
 def test_what_is_not_asked_for_is_not_imported(program: str, absent: tuple[str, ...]) -> None:
     check = f"import sys; {program}; print(sorted(set({absent!r}) & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)  # noqa: S603 - our own program
     assert done.stdout.strip() == "[]"

@@ -66,7 +66,7 @@ def test_a_step_reports_the_metric_of_the_workload_and_consistent_numbers() -> N
     assert all(isinstance(value, float) for value in result.values())
 
 
-def test_rays_own_save_and_restore_keep_the_iteration_too(tmp_path: Path) -> None:
+def test_rays_save_and_restore_keep_the_iteration_too(tmp_path: Path) -> None:
     first, second = make(), make()
     first.train()  # type: ignore[no-untyped-call]  # Ray
     second.restore(first.save(str(tmp_path / "checkpoint")))
@@ -100,7 +100,7 @@ def test_the_order_of_a_clones_epochs_is_the_donors_epoch_not_its_own(tmp_path: 
     assert clone.step() == donor.step()
 
 
-def test_a_change_of_width_is_refused_and_the_workload_says_so(tmp_path: Path) -> None:
+def test_a_change_of_width_is_rejected_and_the_workload_says_so(tmp_path: Path) -> None:
     checkpoint = saved(make(), tmp_path / "checkpoint")
     with pytest.raises(ArgumentError, match="`width` is 32, but the checkpoint's network has 64"):
         make(width=32).load_checkpoint(checkpoint)
@@ -117,7 +117,7 @@ def test_a_change_of_width_is_refused_and_the_workload_says_so(tmp_path: Path) -
         ({"seed": -1}, "`seed` is -1"),
     ],
 )
-def test_values_without_a_training_are_refused_by_name(changes: dict[str, Any], message: str) -> None:
+def test_values_without_a_training_are_rejected_by_name(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         make(**changes)
 

@@ -72,7 +72,7 @@ def test_the_same_seed_gives_the_same_curves_in_a_fresh_process(tmp_path: Path) 
     )
     configs = json.dumps({name: config_of(name) for name in LIVE}, default=float)
     command = [sys.executable, "-W", "ignore", "-c", program, configs, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
     assert json.loads(done.stdout) == [curve(make(name), 2) for name in LIVE]
 
 
@@ -138,7 +138,7 @@ def test_the_global_generators_are_neither_read_nor_moved(name: str, tmp_path: P
 
 @pytest.mark.parametrize("value", [None, float("nan"), -0.1, "much"])
 @pytest.mark.parametrize("name", LIVE)
-def test_each_value_without_a_training_is_refused_by_name(name: str, value: Any) -> None:
+def test_each_value_without_a_training_is_rejected_by_name(name: str, value: Any) -> None:
     for parameter in workload(name).space:
         with pytest.raises(ArgumentError, match=f"`{parameter}` is .*, but must be a number in "):
             make(name, config_of(name, **{parameter: value}))

@@ -164,12 +164,12 @@ def test_it_tunes_on_ray(lcbench: Workload, ray_session: None, tmp_path: Path) -
     assert result.best_value in curve(lcbench, result.best_config).metrics["val_accuracy"]
 
 
-def test_populations_are_refused_by_name_with_the_remedy(lcbench: Workload, tmp_path: Path) -> None:
+def test_populations_are_rejected_by_name_with_the_remedy(lcbench: Workload, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"'pbt'.*'yahpo/lcbench/3945' has no state.*use asha"):
         rts.tune(workload=lcbench, method="pbt", num_samples=4, engine="simulated", storage_path=str(tmp_path))
 
 
-def test_a_config_that_is_not_of_the_space_is_refused(lcbench: Workload) -> None:
+def test_a_config_that_is_not_of_the_space_is_rejected(lcbench: Workload) -> None:
     with pytest.raises(SpaceError, match="momentum"):
         curve(lcbench, {**DEFAULT, "momentum": 1.5})
     with pytest.raises(SpaceError, match="momentum"):
@@ -315,7 +315,7 @@ def test_conditional_scenarios_tune_on_the_simulated_clock(small: Workload, tmp_
 
 
 @pytest.mark.parametrize("small", ["rbv2_svm"], indirect=True)
-def test_files_that_do_not_fit_the_scenario_are_refused(small: Workload) -> None:
+def test_files_that_do_not_fit_the_scenario_are_rejected(small: Workload) -> None:
     with pytest.raises(UnknownNameError, match=r"instance of rbv2_svm '106'.*did you mean '1067'"):
         workload("yahpo/rbv2_svm/106")
     place = surrogate(small).model.with_name("encoding.json")

@@ -141,7 +141,7 @@ def test_what_is_left_out_is_not_in_the_space() -> None:
         ({"hyperparameters": [A, B, C | {"type": "ordinal"}]}, "type 'ordinal'"),
     ],
 )
-def test_what_cannot_be_read_is_refused(change: Document, told: str) -> None:
+def test_what_cannot_be_read_is_rejected(change: Document, told: str) -> None:
     document = {"hyperparameters": [A, B, C], "conditions": [], "forbiddens": [], **change}
     with pytest.raises(DataError, match=told):
         read_space(document, ())

@@ -83,6 +83,6 @@ def test_a_reset_trainable_is_as_good_as_a_new_one() -> None:
 
 
 @pytest.mark.parametrize("value", [1.2, -0.1, None, float("nan"), "one"])
-def test_weights_outside_of_the_space_are_refused(value: Any) -> None:
+def test_weights_outside_the_space_are_rejected(value: Any) -> None:
     with pytest.raises(ArgumentError, match=r"`h1` is .*, but must be a number in \[0, 1\]"):
         PBTQuadratic({"h0": 0.5, "h1": value})

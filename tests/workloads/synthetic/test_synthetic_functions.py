@@ -224,7 +224,7 @@ def test_a_fresh_process_without_ray_torch_and_pandas_gives_the_same_curves(hash
         ".tolist(), CountingOnes().values(CountingOnes().best | {'float_0': 0.5}, 4).tolist()]))"
     )
     environment = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": hash_seed, "PATH": os.environ["PATH"]}
-    done = subprocess.run(  # noqa: S603 - ours
+    done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment
     )
     assert done.returncode == 0, done.stderr
@@ -267,6 +267,6 @@ def test_a_curve_is_quick(problem: SyntheticFunction) -> None:
         (lambda: Branin().values(Branin().best, -1), "`seed` is -1"),
     ],
 )
-def test_what_has_no_value_is_refused_by_name(make: Any, message: str) -> None:
+def test_what_has_no_value_is_rejected_by_name(make: Any, message: str) -> None:
     with pytest.raises((ArgumentError, UnknownNameError), match=message):
         make()

@@ -106,14 +106,14 @@ def test_the_seeds_differ_and_good_configs_learn(arrays: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("cut", [1, 1000, None])
-def test_a_truncated_table_is_refused(copy: Path, cut: int | None) -> None:
+def test_a_truncated_table_is_rejected(copy: Path, cut: int | None) -> None:
     whole = copy.read_bytes()
     copy.write_bytes(whole[: -cut if cut else 0])
     with pytest.raises(DataError, match=r"digits-mlp\.npz.*truncated or altered; install raytune-suite anew"):
         read_table(copy)
 
 
-def test_an_altered_table_is_refused(copy: Path) -> None:
+def test_an_altered_table_is_rejected(copy: Path) -> None:
     whole = bytearray(copy.read_bytes())
     whole[len(whole) // 2] ^= 1
     copy.write_bytes(whole)
@@ -156,7 +156,7 @@ def test_it_is_tuned_on_ray(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("engine", ["ray", "simulated"])
-def test_a_population_is_refused_by_name_and_with_the_remedy(engine: str, tmp_path: Path) -> None:
+def test_a_population_is_rejected_by_name_and_with_the_remedy(engine: str, tmp_path: Path) -> None:
     message = "'pbt' copies and changes trainings.*'table/digits-mlp' has no state.*a workload that is trained live"
     with pytest.raises(ArgumentError, match=message):
         rts.tune(workload="table/digits-mlp", method="pbt", num_samples=4, engine=engine, storage_path=tmp_path)

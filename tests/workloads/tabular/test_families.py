@@ -138,7 +138,7 @@ def test_methods_tune_a_table(
     assert result.best_config
 
 
-def test_pbt_is_refused_by_name(data_file: DataFile, tmp_path: Path) -> None:
+def test_pbt_is_rejected_by_name(data_file: DataFile, tmp_path: Path) -> None:
     data_file("arlbench/cc_cartpole_ppo.csv")
     with pytest.raises(RaytuneSuiteError, match="arlbench/cc_cartpole_ppo"):
         rts.tune(workload="arlbench/cc_cartpole_ppo", method="pbt", num_samples=4, storage_path=tmp_path)

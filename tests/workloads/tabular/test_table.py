@@ -112,7 +112,7 @@ def test_of_two_rows_alike_it_is_the_first() -> None:
         ({"lr": 0.1, "norm": True}, "'batch' is missing"),
     ],
 )
-def test_what_is_no_config_of_the_space_is_refused(config: dict[str, Any], message: str) -> None:
+def test_what_is_no_config_of_the_space_is_rejected(config: dict[str, Any], message: str) -> None:
     with pytest.raises(SpaceError, match=message):
         make(MIXED).row(config)
 
@@ -154,7 +154,7 @@ def test_a_table_cannot_be_written_to() -> None:
         ({"configs": [], "metrics": {"loss": np.zeros((0, 3, 4))}}, "needs some of each"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
+def test_arrays_that_do_not_fit_are_rejected(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         make(NUMBERS, **changes)
 
@@ -228,7 +228,7 @@ def test_each_workload_of_a_table_has_a_space_of_its_own() -> None:
     assert made.space["lr"] is not table.space["lr"]
 
 
-def test_a_metric_with_holes_is_refused() -> None:
+def test_a_metric_with_holes_is_rejected() -> None:
     with pytest.raises(ArgumentError, match="`metric` is 'los'"):
         workload_of(make(NUMBERS), metric="los")
     with pytest.raises(ArgumentError, match="finite numbers"):
