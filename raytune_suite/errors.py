@@ -1,4 +1,4 @@
-"""Every error that this package raises on purpose; each message names the value and the remedy."""
+"""The errors that this package raises on purpose; each message names the offending value and the remedy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class RaytuneSuiteError(Exception):
-    """Base of all errors of this package, so that one `except` catches them."""
+    """Base class of all errors of this package."""
 
 
 class UnknownNameError(RaytuneSuiteError, ValueError):
@@ -26,27 +26,31 @@ class UnknownNameError(RaytuneSuiteError, ValueError):
 
 
 class ArgumentError(RaytuneSuiteError, ValueError):
-    """An argument whose value cannot be used."""
+    """An argument has an invalid value."""
 
 
 class SpaceError(RaytuneSuiteError, ValueError):
-    """A search space, or a config of one, that is malformed or that a searcher cannot serve."""
+    """A search space or a config is malformed, or has a feature that a searcher does not support."""
 
 
 class MissingPackageError(RaytuneSuiteError, ImportError):
-    """An optional package is not installed; the message says which extra brings it."""
+    """An optional package is not installed; the message names the extra that installs it."""
+
+
+class PluginError(RaytuneSuiteError, ImportError):
+    """An entry point of another package cannot be used; the message names the entry point and its distribution."""
 
 
 class DataError(RaytuneSuiteError, RuntimeError):
-    """Data that others made are missing, truncated, altered or cannot be fetched; the message says what to do."""
+    """Third-party data are missing, truncated or altered, or cannot be downloaded; the message says what to do."""
 
 
 class RehearsalError(RaytuneSuiteError, RuntimeError):
-    """A rehearsal of a cluster that cannot be held on this host; the message says what is missing."""
+    """A cluster cannot be rehearsed on this host; the message says what is missing."""
 
 
 class StudyError(RaytuneSuiteError, RuntimeError):
-    """A study that could not run to its end; what it had done is on disk, and the message says how to go on."""
+    """A study failed before it was complete; its results so far are on disk, and the message says how to resume."""
 
 
 class StudyInterrupted(KeyboardInterrupt):

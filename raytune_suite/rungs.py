@@ -1,7 +1,7 @@
 """The arithmetic of rungs and brackets as pure functions (Li et al. 2018, "Hyperband", JMLR 18:185).
 
-Everything is exact: logarithms are replaced by comparisons of fractions, since `log(243) / log(3)` is a little less
-than 5 and an implementation that truncates it loses a rung.
+All results are exact. Fractions are compared instead of logarithms, because `log(243) / log(3)` is slightly less than 5
+in floating point, and an implementation that truncates it loses a rung.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class Rung(NamedTuple):
-    """One promotion level of a bracket: the number of its configs, and the resource to which each is trained."""
+    """One promotion level of a bracket: the number of configs, and the resource to which each is trained."""
 
     configs: int
     resource: int
 
 
 def check_ladder(min_t: int, max_t: int, eta: float) -> None:
-    """Check that these make a ladder.
+    """Check the arguments that define a ladder of rungs.
 
     Raises:
-        ArgumentError: If `min_t` or `max_t` is not an integer of 1 or more, `max_t < min_t`, or `eta <= 1`.
+        ArgumentError: If `min_t` or `max_t` is not an integer of at least 1, `max_t < min_t`, or `eta <= 1`.
     """
     for name, value in (("min_t", min_t), ("max_t", max_t)):
         check_count(name, value)
@@ -43,7 +43,7 @@ def check_ladder(min_t: int, max_t: int, eta: float) -> None:
 
 
 def max_bracket(min_t: int, max_t: int, eta: float) -> int:
-    """`s_max = floor(log_eta(R / r))`, exactly.
+    """Compute `s_max = floor(log_eta(R / r))` exactly.
 
     Example:
         >>> max_bracket(1, 81, 3), max_bracket(1, 243, 3), max_bracket(1, 1000, 10), max_bracket(1, 80, 3)
@@ -57,19 +57,19 @@ def max_bracket(min_t: int, max_t: int, eta: float) -> int:
 
 
 Sizes = Literal["paper", "hpbandster"]
-"""Which first-rung sizes: for 1..81 and eta = 3 those of the paper are 81, 34, 15, 8, 5; those of hpbandster and of the
-package dehb are 81, 27, 9, 6, 5."""
+"""Which sizes the first rungs have. For resources 1 to 81 and eta = 3 they are 81, 34, 15, 8, 5 in the paper, and 81,
+27, 9, 6, 5 in the packages hpbandster and dehb."""
 
 
 def hyperband(min_t: int, max_t: int, eta: float, sizes: Sizes = "paper") -> list[list[Rung]]:
-    """The brackets of one iteration of Hyperband, the one with the most configs first (Algorithm 1, lines 1-7).
+    """Return the brackets of one iteration of Hyperband, the one with the most configs first (Algorithm 1, lines 1-7).
 
-    Bracket `s` starts `ceil((s_max + 1) * eta**s / (s + 1))` configs (hpbandster: `floor((s_max + 1) / (s + 1)) *
-    eta**s`) at a resource of `max_t * eta**-s`; rung `i` has `floor(n * eta**-i)` of them at `max_t * eta**(i - s)`. A
-    resource that is not an integer is rounded.
+    Bracket `s` starts `n = ceil((s_max + 1) * eta**s / (s + 1))` configs (hpbandster: `floor((s_max + 1) / (s + 1)) *
+    eta**s`) at the resource `max_t * eta**-s`; its rung `i` has `floor(n * eta**-i)` configs at `max_t * eta**(i - s)`.
+    Resources are rounded to integers.
 
     Raises:
-        ArgumentError: If the arguments make no ladder, or `sizes` is unknown.
+        ArgumentError: If an argument is invalid.
 
     Example:
         >>> hyperband(1, 9, 3)[0]
@@ -101,7 +101,7 @@ def halving_levels(min_t: int, max_t: int, eta: float, s: int = 0) -> tuple[floa
 
 
 def geometric(min_t: int, max_t: int, eta: float) -> tuple[float, ...]:
-    """The rungs of asynchronous halving, `min_t * eta**k`, and `max_t`.
+    """Return the rungs of asynchronous halving: `min_t * eta**k` for k = 0, 1, ..., and `max_t`.
 
     Example:
         >>> geometric(1, 50, 3)
@@ -153,9 +153,9 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 
 
 def increasing(levels: list[int]) -> list[int]:
-    """`levels`, each raised where necessary above the one before (with `eta` below 2, two may round to the same).
+    """Make `levels` strictly increasing: if `eta` is below 2, two of them may have been rounded to the same integer.
 
-    The last one is kept: it is the most resource of a trial.
+    The last level, the most resource of a trial, is kept.
     """
     raised = levels[:1]
     for level in levels[1:]:
@@ -165,9 +165,9 @@ def increasing(levels: list[int]) -> list[int]:
 
 
 def survivors(losses: Mapping[str, float], places: int) -> list[str]:
-    """The ids of the `places` lowest losses, best first; ties go to the one that comes first in `losses`.
+    """Return the ids with the `places` lowest losses, best first; among ties the one that comes first in `losses` wins.
 
-    A failed observation is never promoted, even if a place stays empty.
+    Failed observations are never promoted, even if there are places left.
     """
     ranked = sorted((loss, order, name) for order, (name, loss) in enumerate(losses.items()) if loss != FAILED)
     return [name for _, _, name in ranked[:places]]

@@ -60,7 +60,8 @@ def test_an_argument_that_cannot_be_is_refused_by_name(argument: str, value: Any
 def test_arguments_reach_the_part_that_takes_them() -> None:
     method = make_method("tpe+asha", SPACE, max_t=16, eta=4, gamma=0.3, points_to_evaluate=[{"lr": 0.5}])
     assert method.scheduler.levels == (1, 4, 16)
-    assert method.searcher._gamma == 0.3  # type: ignore[attr-defined] # of TPE
+    searcher: Any = method.searcher
+    assert searcher._gamma == 0.3
 
 
 def test_the_options_are_those_beyond_the_common_ones() -> None:
@@ -76,9 +77,9 @@ def test_a_space_may_come_later_but_not_to_a_population() -> None:
 
 def test_a_space_is_refused_by_the_part_that_cannot_serve_it() -> None:
     conditional = {"optimizer": tune.choice([{"name": "a", "x": tune.uniform(0, 1)}, {"name": "b"}])}
-    with pytest.raises(SpaceError, match=r"searcher GPSearcher cannot serve 'optimizer\[0\]/x', which is conditional"):
+    with pytest.raises(SpaceError, match=r"GPSearcher .*'optimizer\[0\]/x'"):
         make_method("gp", conditional)
-    with pytest.raises(SpaceError, match="a population method cannot serve"):
+    with pytest.raises(SpaceError, match="a population method"):
         make_method("pbt", conditional, max_t=9)
 
 

@@ -12,7 +12,9 @@ from raytune_suite.schedulers.study_searcher import StudySearcher
 
 __all__ = ["SCHEDULERS", "StudyScheduler", "StudySearcher"]
 
-SCHEDULERS: Registry[type[StudyScheduler]] = Registry("scheduler")
+SCHEDULERS: Registry[type[StudyScheduler]] = Registry(
+    "scheduler", group="raytune_suite.schedulers", base=StudyScheduler
+)
 SCHEDULERS.add("fifo", "raytune_suite.schedulers.fifo:FIFO")
 SCHEDULERS.add("asha", "raytune_suite.schedulers.asha:ASHA")
 SCHEDULERS.add("hyperband", "raytune_suite.schedulers.hyperband:Hyperband")

@@ -17,7 +17,7 @@ from raytune_suite.types import FIDELITY
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
 
-    from raytune_suite.types import Verdict
+    from raytune_suite.types import PromotionDecision
 
 
 @final
@@ -63,13 +63,13 @@ class AssignedFidelity(StudyScheduler):
     def searcher_updated(self, searcher: Searcher) -> None:
         """Take the searcher's decisions on paused trials."""
         self._resume = getattr(searcher, "resume", False)
-        verdicts: list[Verdict] = getattr(searcher, "verdicts", [])
-        for name, fidelity in verdicts:
+        decisions: list[PromotionDecision] = getattr(searcher, "promotion_decisions", [])
+        for name, fidelity in decisions:
             if fidelity is None:
                 self._over.append(name)
             elif name in self.trials:
                 self._due[name] = fidelity
-        verdicts.clear()
+        decisions.clear()
 
     def choose(self, controller: Any) -> Trial | None:
         """Stop the paused trials that are not promoted, then resume the first that is."""

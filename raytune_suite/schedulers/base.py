@@ -146,7 +146,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         space = args.get("space")
         self.space = None if space is None else Space.of(space)
         if self.space is not None:
-            self.space.refuse(f"scheduler {type(self).__name__}", supported=self.features, remedy=self.instead)
+            self.space.check_supported(f"scheduler {type(self).__name__}", supported=self.features, remedy=self.instead)
         self.observers: list[SchedulerObserver] = []
         self.stopped_early: set[str] = set()
         self.fault: str | None = None

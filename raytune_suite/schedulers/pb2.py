@@ -53,7 +53,7 @@ class PB2(PopulationScheduler):
         """
         require("sklearn", extra="pb2")
         checked = check_population_args(args, interval=interval, quantile=quantile, mutable=mutable)
-        checked.space.refuse("scheduler PB2", supported=self.features, remedy=self.instead)
+        checked.space.check_supported("scheduler PB2", supported=self.features, remedy=self.instead)
         super().__init__(_PB2(checked.space, checked.names, **checked.stock), **args)
 
 

@@ -155,7 +155,9 @@ def check_population_args(
     if space is None:
         raise ArgumentError("a population method needs `space`: it changes the configs of running trials")
     compiled = Space.of(space)
-    compiled.refuse("a population method", supported=PopulationScheduler.features, remedy=PopulationScheduler.instead)
+    compiled.check_supported(
+        "a population method", supported=PopulationScheduler.features, remedy=PopulationScheduler.instead
+    )
     names = tuple(compiled.names if mutable is None else mutable)
     for name in names:
         if name not in compiled.names:

@@ -13,7 +13,7 @@ from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.schedulers.population import ReplayScheduler
 from raytune_suite.searchers.grid import GridSearcher
 from raytune_suite.tuning.study_folder import StudyFolder
-from raytune_suite.types import FIDELITY, SEED, hyperparameters
+from raytune_suite.types import FIDELITY, SEED, split_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,8 +45,8 @@ def evaluate_on_test_seeds(
         StudyInterrupted: After Ctrl-C.
     """
     objective = task.objective
-    first = hyperparameters(lineage[0].config)
-    if FIDELITY in lineage[0].config:  # a trainable may read it
+    first, _, fidelity = split_config(lineage[0].config)
+    if fidelity is not None:  # a trainable may read it
         first[FIDELITY] = objective.max_t
     space = {**first, SEED: ray_tune.grid_search(list(task.test_seeds))}
     common: dict[str, Any] = {

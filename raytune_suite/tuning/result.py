@@ -10,7 +10,7 @@ import pandas as pd
 
 from raytune_suite.engines.callbacks.study_log import Report, incumbents
 from raytune_suite.errors import StudyError, near
-from raytune_suite.types import SEED, hyperparameters
+from raytune_suite.types import SEED, split_config
 
 if TYPE_CHECKING:
     from ray.tune import ResultGrid
@@ -98,7 +98,10 @@ def study_result(
     """
     objective, log = spec.objective, outcome.log
     lineages = [log.lineage(report) for report in best]
-    final = hyperparameters(lineages[-1][-1].config)
+    config = lineages[-1][-1].config
+    best_config = split_config(config).hyperparameters
+    if SEED in config and not spec.seeds:  # the user's own hyperparameter
+        best_config[SEED] = config[SEED]
     return StudyResult(
         name=spec.name,
         path=spec.path,
@@ -110,7 +113,7 @@ def study_result(
         trials=log.trials_frame(),
         reports=log.reports_frame(),
         incumbent=pd.DataFrame(best, columns=list(Report._fields)),
-        best_config={key: value for key, value in final.items() if key != SEED or not spec.seeds},
+        best_config=best_config,
         lineages=lineages,
         test_scores=test_scores,
         result_grid=outcome.result_grid,

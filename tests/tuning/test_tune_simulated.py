@@ -17,7 +17,7 @@ from raytune_suite.engines.callbacks.decision_log import difference, read
 from raytune_suite.errors import ArgumentError, MissingPackageError, StudyInterrupted
 from raytune_suite.methods import METHODS, parts
 from raytune_suite.schedulers import SCHEDULERS
-from raytune_suite.workloads.synthetic.functions import QUADRATIC_START, quadratic, quadratic_step
+from raytune_suite.workloads.synthetic.formulas import QUADRATIC_START, quadratic, quadratic_step
 from raytune_suite.workloads.synthetic.pbt_quadratic import RATE
 from tests.conformance import common
 

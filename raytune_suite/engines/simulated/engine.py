@@ -36,7 +36,7 @@ from raytune_suite.engines.simulated.trial_factory import make_search, pending_d
 from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
 from raytune_suite.errors import ArgumentError
 from raytune_suite.schedulers import StudyScheduler, StudySearcher
-from raytune_suite.types import FIDELITY, SEED, check_count
+from raytune_suite.types import check_count, split_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -149,8 +149,8 @@ class Simulation:
             curve = mean_curve(spec.curve, spec.seeds) if len(spec.seeds) > 1 else spec.curve
 
             def seeded(config: Config) -> Curve:
-                bare = {key: value for key, value in config.items() if key not in (SEED, FIDELITY)}
-                return curve(bare, config.get(SEED, 0))
+                hyperparameters, seed, _ = split_config(config)
+                return curve(hyperparameters, seed)
 
             return nullcontext(CurveEvaluator(seeded, spec.objective.time_attr))
         trainable: Any = spec.trainable

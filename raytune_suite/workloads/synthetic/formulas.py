@@ -1,11 +1,11 @@
-"""Synthetic functions with a known optimum: the arithmetic alone, in pure numpy.
+"""The formulas of the synthetic functions, in pure numpy and without noise.
 
-A point `x` of shape (d,) and fidelities of shape (n,) give values of shape (n,), without noise. `problems` puts them
-behind configs and training seeds, and adds the noise. Neither needs Ray.
+They map a point `x` of shape (d,) and fidelities of shape (n,) to values of shape (n,). The module
+`synthetic_functions` evaluates them for configs and training seeds, and adds the noise. Neither needs Ray.
 
 Sources: MFHartmann from the package mf-prior-bench (Mallik et al. 2023, "PriorBand"); CountingOnes from Falkner et al.
 2018, "BOHB", section 5.1; MF-Branin and MF-Currin from Kandasamy et al. 2017, "Multi-fidelity Bayesian Optimisation
-with Continuous Approximations", as the package Dragonfly has them; the quadratic from Jaderberg et al. 2017,
+with Continuous Approximations", in the form of the package Dragonfly; the quadratic from Jaderberg et al. 2017,
 "Population Based Training of Neural Networks", figure 2.
 """
 
@@ -26,10 +26,10 @@ class Hartmann(NamedTuple):
     """The constants of a Hartmann function of d dimensions.
 
     Attributes:
-        a: The widths of its four wells, of shape (4, d).
-        p: Where they lie, of shape (4, d).
+        a: The inverse widths of its four wells, of shape (4, d).
+        p: The centers of the wells, of shape (4, d).
         best: The minimizer, of shape (d,).
-        optimum: The value there.
+        optimum: The minimum.
     """
 
     a: Floats
@@ -77,11 +77,11 @@ HARTMANN: dict[int, Hartmann] = {
         optimum=-3.3223680114155143,
     ),
 }
-"""The constants by dimension, as mf-prior-bench has them; the minimizers we have polished to the last digit."""
+"""The constants by dimension, as in mf-prior-bench, with minimizers that were refined to the last digit."""
 
 
 class Variant(NamedTuple):
-    """How wrong an MFHartmann function is at low fidelities: `bias` flattens it, `noise` is added."""
+    """The error of an MFHartmann function at low fidelities: `bias` flattens the wells, `noise` is added."""
 
     bias: float
     noise: float
@@ -98,19 +98,19 @@ VARIANTS: dict[str, Variant] = {
 
 
 def hartmann_share(z: Floats) -> Floats:
-    """How far a fidelity `z`, from 1 to 100, is from the best: `1 - ln z / ln 100`, from 1 to 0."""
+    """Map fidelities `z` from 1 to 100 to the share of the error that remains: `1 - ln z / ln 100`, from 1 to 0."""
     return np.array([1 - math.log(level) / math.log(100) for level in z.tolist()])
 
 
 def mf_hartmann(x: Floats, z: Floats, *, bias: float) -> Floats:
     """MFHartmann without noise: `-sum_i (alpha_i - bias (1 - s)) exp(-sum_j A_ij (x_j - P_ij)^2)`, `s = ln z / ln 100`.
 
-    Exponentials and sums are Python's own: numpy's differ in the last bit from version to version.
+    Exponentials and sums are computed by Python, because those of numpy differ in the last bit between versions.
 
     Args:
         x: A point of the unit cube, of shape (3,) or (6,).
         z: Fidelities from 1 to 100, of shape (n,).
-        bias: How much each well loses of its depth at z = 1.
+        bias: The depth that each well loses at z = 1.
 
     Example:
         >>> x = np.array(HARTMANN[3].best)
@@ -126,7 +126,7 @@ def mf_hartmann(x: Floats, z: Floats, *, bias: float) -> Floats:
 
 
 DRAWS = 93312
-"""The draws of CountingOnes at its highest fidelity, divided by the number of dimensions, for each continuous one."""
+"""At its highest fidelity, CountingOnes draws each continuous dimension `DRAWS` / d times in d dimensions."""
 
 
 def counting_ones(ones: Floats, means: Floats) -> Floats:
@@ -134,7 +134,7 @@ def counting_ones(ones: Floats, means: Floats) -> Floats:
 
     Args:
         ones: The categorical dimensions, each 0 or 1, of shape (c,).
-        means: For each continuous dimension the mean of its draws at each fidelity, of shape (k, n).
+        means: The mean of the draws of each continuous dimension at each fidelity, of shape (k, n).
 
     Returns:
         The values at each fidelity, of shape (n,).
@@ -148,7 +148,7 @@ def counting_ones(ones: Floats, means: Floats) -> Floats:
 
 
 def branin(x: Floats, z: Floats) -> Floats:
-    """MF-Branin with all three fidelities alike: `(x2 - b x1^2 + c x1 - 6)^2 + 10 (1 - t) cos x1 + 10`.
+    """MF-Branin with its three fidelities equal: `(x2 - b x1^2 + c x1 - 6)^2 + 10 (1 - t) cos x1 + 10`.
 
     b = 5.1 / (4 pi^2) - 0.01 (1 - z), c = 5 / pi - 0.1 (1 - z), t = 1 / (8 pi) + 0.005 (1 - z).
 
@@ -171,8 +171,8 @@ def branin(x: Floats, z: Floats) -> Floats:
 def currin(x: Floats, z: Floats) -> Floats:
     """MF-Currin: `(1 - alpha exp(-1 / (2 x2))) (2300 x1^3 + 1900 x1^2 + 2092 x1 + 60) / (100 x1^3 + 500 x1^2 + 4 x1 + 20)`.
 
-    The convention is Dragonfly's: alpha = 1 - 0.1 z, so that the highest fidelity, z = 1, has alpha = 0.9, and the
-    textbook's function, alpha = 1, is the lowest.
+    As in Dragonfly, alpha = 1 - 0.1 z: the highest fidelity, z = 1, has alpha = 0.9, and the function of the textbooks,
+    with alpha = 1, is the lowest fidelity.
 
     Args:
         x: A point of the unit square, of shape (2,).
@@ -181,7 +181,7 @@ def currin(x: Floats, z: Floats) -> Floats:
     Example:
         >>> currin(np.array([0.5, 0.5]), np.array([0, 1])).round(5).tolist()
         [7.40512, 7.83608]
-    """  # noqa: E501 - the formula in one piece
+    """  # noqa: E501 - the formula is on one line
     x1, x2 = float(x[0]), float(x[1])
     decay = math.exp(-1 / (2 * x2)) if x2 > 0 else 0.0
     ratio = (2300 * x1**3 + 1900 * x1**2 + 2092 * x1 + 60) / (100 * x1**3 + 500 * x1**2 + 4 * x1 + 20)
@@ -190,11 +190,11 @@ def currin(x: Floats, z: Floats) -> Floats:
 
 
 QUADRATIC_START = (0.9, 0.9)
-"""Where theta begins, for both members of the figure."""
+"""The initial theta, as in the figure."""
 
 
 def quadratic(theta: tuple[float, float]) -> float:
-    """PBT's toy: the true objective `1.2 - (t0^2 + t1^2)`, to be maximized.
+    """The true objective of PBT's toy problem, `1.2 - (t0^2 + t1^2)`, to be maximized.
 
     Example:
         >>> round(quadratic((0.9, 0.9)), 9)
@@ -204,7 +204,7 @@ def quadratic(theta: tuple[float, float]) -> float:
 
 
 def quadratic_step(theta: tuple[float, float], h: tuple[float, float], rate: float) -> tuple[float, float]:
-    """One step of gradient ascent on the surrogate `1.2 - (h0 t0^2 + h1 t1^2)`, which is all that a training sees.
+    """Make one step of gradient ascent on the surrogate objective `1.2 - (h0 t0^2 + h1 t1^2)`.
 
     Example:
         >>> quadratic_step((0.5, 0.5), (1.0, 0.0), 0.25)

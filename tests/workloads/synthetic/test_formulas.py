@@ -1,4 +1,4 @@
-"""The synthetic functions, to the digits that their sources print."""
+"""The formulas of the synthetic functions, to the digits in their sources."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from raytune_suite.workloads.synthetic.functions import (
+from raytune_suite.workloads.synthetic.formulas import (
     HARTMANN,
     QUADRATIC_START,
     VARIANTS,
@@ -69,7 +69,7 @@ def test_the_variants_are_the_published_ones() -> None:
     }
 
 
-def test_the_share_goes_from_one_to_nothing() -> None:
+def test_the_share_decreases_from_one_to_zero() -> None:
     assert hartmann_share(np.array([1.0, 10.0, 100.0])) == pytest.approx([1, 0.5, 0])
     assert hartmann_share(np.array([100.0]))[0] == 0
 
@@ -91,17 +91,17 @@ def test_branin_has_three_minimizers(x: tuple[float, float]) -> None:
     assert branin(np.array(x), np.array([1.0]))[0] == pytest.approx(0.397887, abs=1e-6)
 
 
-def test_currin_in_the_middle_in_dragonflys_convention() -> None:
+def test_currin_in_the_middle_as_in_dragonfly() -> None:
     x = np.array([0.5, 0.5])
     assert currin(x, np.array([0.0, 1.0])) == pytest.approx([7.40512, 7.83608], abs=DIGITS)
 
 
-def test_currin_is_defined_at_the_edge_where_its_maximum_lies() -> None:
+def test_currin_is_defined_at_the_edge_where_it_is_maximal() -> None:
     values = currin(np.array([13 / 60, 0.0]), np.array([0.0, 0.5, 1.0]))
     assert values == pytest.approx([13.798722] * 3, abs=1e-6)
 
 
-def test_the_quadratic_climbs_only_where_its_weights_let_it() -> None:
+def test_a_step_changes_only_parameters_with_a_weight() -> None:
     theta = QUADRATIC_START
     for _ in range(10):
         theta = quadratic_step(theta, (1.0, 0.0), 0.01)
