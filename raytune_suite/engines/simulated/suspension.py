@@ -7,8 +7,11 @@ state of its training when it is due, or has finished already in a worker; its r
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
+import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 from ray import cloudpickle
@@ -18,6 +21,8 @@ from raytune_suite.engines.simulated.trial_factory import move_storage
 from raytune_suite.errors import StudyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from raytune_suite.engines.simulated.controller import Controller
     from raytune_suite.engines.simulated.evaluators import Evaluator
 
@@ -71,6 +76,32 @@ def resume(suspended: bytes, evaluator: Evaluator, folder: str) -> tuple[Control
         ) from error
     move_storage(controller.search_alg, controller.trials, folder)
     return controller, extra
+
+
+@contextlib.contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Defer Ctrl-C while a study runs; yields the `until` for `Controller.run`.
+
+    A second Ctrl-C raises KeyboardInterrupt at once. In another than the main thread, and where Ctrl-C is ignored,
+    nothing changes.
+    """
+    interrupted = False
+
+    def handle(_signal: int, _frame: Any) -> None:
+        nonlocal interrupted
+        if interrupted:
+            raise KeyboardInterrupt
+        interrupted = True
+
+    previous = signal.getsignal(signal.SIGINT)
+    deferrable = threading.current_thread() is threading.main_thread() and previous is not signal.SIG_IGN
+    if deferrable:
+        signal.signal(signal.SIGINT, handle)
+    try:
+        yield lambda: interrupted
+    finally:
+        if deferrable:
+            signal.signal(signal.SIGINT, previous)
 
 
 class _Pickler(cloudpickle.Pickler):

@@ -41,7 +41,7 @@ def curve(config: dict[str, Any]) -> Curve:
 
 
 class Learner(tune.Trainable):
-    """The same losses as the curve's for a config that never changes; its state is what it has learnt."""
+    """The same losses as the curve's for a config that never changes; its state is its progress."""
 
     def setup(self, config: dict[str, Any]) -> None:
         self.rate, self.progress = rate(config), 0.0
@@ -66,7 +66,7 @@ LEARNER = InProcessEvaluator(Learner, cost)
 
 
 def method(name: str, **arguments: Any) -> Any:
-    """The method called `name`, which decides a few times only, if it can be told so."""
+    """The method called `name`, with few decisions if it has an option for that."""
     known = options(SCHEDULERS[parts(name)[1]])
     few = {"interval": 3} if "interval" in known else {}
     space = FINITE if name == "grid" else SPACE
@@ -78,23 +78,23 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in 
     for name, recipe in METHODS.items()
     if "resume" in options(SEARCHERS[recipe.searcher])
 }
-"""Every method, and again those that can resume what others train anew: its name and its arguments."""
+"""Every method, and those with the option `resume` a second time with it: its name and its arguments."""
 
 
 def variant(key: str) -> Any:
-    """The method of a variant; it has learnt after few trials, if it learns."""
+    """The method of a variant; its searcher uses its model after few trials."""
     name, arguments = VARIANTS[key]
     known = options(SEARCHERS[METHODS[name].searcher])
     return method(name, **{key: value for key, value in SOON.items() if key in known}, **arguments)
 
 
 def study_log(scheduler: Any) -> StudyLog:
-    """The log without which no study runs on Ray."""
+    """The study log, which every study on Ray needs."""
     return StudyLog(OBJECTIVE, scheduler)
 
 
 def samples(name: str) -> int:
-    """How many trials a study has: a population is small, and DEHB begins a trial at each fidelity."""
+    """The number of trials of a study: a population is small, and DEHB starts a trial at each fidelity."""
     return {"pbt": 6, "pb2": 6, "assigned": 30}.get(METHODS[name].scheduler, 14)
 
 

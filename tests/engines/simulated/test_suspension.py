@@ -2,96 +2,31 @@
 
 from __future__ import annotations
 
-import gc
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ray import cloudpickle, tune
-from ray.tune.search import BasicVariantGenerator
 
-from raytune_suite.engines.callbacks.decision_log import Decision, DecisionLog, difference
-from raytune_suite.engines.simulated.clock import Clock
-from raytune_suite.engines.simulated.controller import Controller
 from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
 from raytune_suite.engines.simulated.running_trial import Fault
-from raytune_suite.engines.simulated.suspension import resume, suspend
-from raytune_suite.engines.simulated.trial_factory import make_search, pending_depth
+from raytune_suite.engines.simulated.suspension import deferred_interrupt, resume, suspend
 from raytune_suite.errors import StudyError
-from raytune_suite.schedulers import StudySearcher
-from tests.engines.simulated.studies import CURVES, LEARNER, METRIC, Learner, cost, method, samples, study_log, variant
+from tests.engines.simulated.interrupted_studies import after, assert_equal, create, interrupt
+from tests.engines.simulated.studies import CURVES, LEARNER, Learner, cost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from raytune_suite.engines.callbacks.study_log import StudyLog
+    from raytune_suite.engines.callbacks.decision_log import Decision
     from raytune_suite.engines.simulated.evaluators import Evaluator
 
 METHODS = ["asha", "hyperband", "async-hyperband", "bohb", "dehb", "pbt"]
 EVALUATORS: dict[str, Evaluator] = {"curves": CURVES, "in-process": LEARNER}
-
-
-class Study(NamedTuple):
-    """A controller, and what is suspended with it."""
-
-    controller: Controller
-    decisions: DecisionLog
-    log: StudyLog
-
-
-def create(name: str, folder: Path, evaluator: Evaluator, **settings: Any) -> Study:
-    """A study of a method, wired as the simulated engine does it."""
-    made = variant(name)
-    clock: Clock[Any] = Clock()
-    decisions, log = DecisionLog("loss", "training_iteration", clock), study_log(made.scheduler)
-    searcher = StudySearcher(made.searcher, made.scheduler)
-    assert made.scheduler.set_search_properties("loss", "min")
-    search_alg = make_search(
-        searcher, space=None, num_samples=samples(name), max_failures=settings.pop("max_failures", 0),
-        checkpoint_every=0, folder=str(folder), **METRIC,
-    )  # fmt: skip
-    depth = made.scheduler.max_concurrent or pending_depth(search_alg, 4)
-    made.scheduler.observers.append(decisions)
-    controller = Controller(
-        search_alg, made.scheduler, evaluator, workers=4, max_pending=depth, clock=clock,
-        callbacks=[log], **settings,
-    )  # fmt: skip
-    return Study(controller, decisions, log)
-
-
-def after(steps: int) -> Callable[[], bool]:
-    """Interrupts a run after so many events."""
-    left = iter(range(steps))
-    return lambda: next(left, None) is None
-
-
-def interrupt(study: Study, steps: int, evaluator: Evaluator) -> Study:
-    """The study in other objects, after so many more events."""
-    if study.controller.run(after(steps)):
-        return study
-    suspended = suspend(study.controller, study._replace(controller=None))  # type: ignore[arg-type] # restored below
-    study.controller.close()
-    gc.collect()
-    controller, extra = resume(suspended, evaluator, tempfile.mkdtemp())
-    assert controller is not study.controller
-    assert extra.log is controller.callbacks[0]
-    return Study(controller, extra.decisions, extra.log)
-
-
-def assert_equal(study: Study, calm: Study) -> None:
-    """Assert that two studies have the same outcome."""
-    assert difference(study.decisions.rows, calm.decisions.rows) is None  # here NaN equals NaN
-    assert study.log.reports == calm.log.reports
-    assert study.controller.clock.now == calm.controller.clock.now
-    trials, calm_trials = (
-        [(trial.trial_id, trial.status, trial.config, trial.last_result) for trial in each.controller.trials]
-        for each in (study, calm)
-    )
-    assert trials == calm_trials
 
 
 @pytest.fixture(autouse=True)
@@ -182,15 +117,33 @@ def test_a_trainable_without_checkpoints_cannot_be_suspended_once_it_has_trained
 
 
 def test_a_part_that_cannot_be_pickled_is_reported(tmp_path: Path) -> None:
-    search_alg = make_search(
-        BasicVariantGenerator(), space={"x": tune.uniform(0, 1), "y": 0.1}, num_samples=3, max_failures=0,
-        checkpoint_every=0, folder=str(tmp_path), **METRIC,
-    )  # fmt: skip
-    scheduler = method("random").scheduler
-    controller = Controller(search_alg, scheduler, CURVES, workers=1, max_pending=1)
-    controller.run(after(2))
-    with pytest.raises(StudyError, match="generator"):
-        suspend(controller)
+    study = create("asha", tmp_path, CURVES)
+    with pytest.raises(StudyError, match="lock"):
+        suspend(study.controller, threading.Lock())
+
+
+def test_ctrl_c_is_deferred_once() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with deferred_interrupt() as interrupted:
+        assert not interrupted()
+        signal.raise_signal(signal.SIGINT)
+        assert interrupted()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_thread_cannot_defer_ctrl_c() -> None:
+    seen = []
+
+    def run() -> None:
+        with deferred_interrupt() as interrupted:
+            seen.append(interrupted())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert seen == [False]
 
 
 def test_bytes_of_another_program_are_rejected(tmp_path: Path) -> None:
