@@ -31,8 +31,8 @@ from raytune_suite.engines.callbacks.decision_log import DecisionLog
 from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.ray import checkpointing, cluster_state
-from raytune_suite.engines.ray.cluster_monitor import ClusterWatch
-from raytune_suite.engines.ray.storage_probe import check_shared
+from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
+from raytune_suite.engines.ray.storage_probe import check_shared_folder
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers import StudySearcher
 from raytune_suite.schedulers.population import PopulationScheduler
@@ -128,18 +128,16 @@ def check_cluster(storage_path: str, resources: Mapping[str, float] | None) -> N
             several machines, and one does not see the local folder `storage_path`.
     """
     connect()
-    machines = cluster_state.machines()
-    asked = cluster_state.bundle(resources or {})
+    machines = cluster_state.alive_nodes()
+    asked = cluster_state.to_bundle(resources or {})
     if not cluster_state.can_place((asked,), machines.values()) and _autoscaler() is None:
         raise ArgumentError(
-            f"`resources` asks for {cluster_state.words(asked)} in each trial, which no machine can give: "
-            f"{cluster_state.inventory(machines.values())}, and no autoscaler that starts others"
+            f"`resources` asks for {cluster_state.format_resources(asked)} in each trial, which no machine can give: "
+            f"{cluster_state.describe_nodes(machines.values())}, and no autoscaler that starts others"
         )
     folder = local_folder(storage_path)
     if folder is not None and len(machines) > 1:
-        trouble = check_shared(folder, machines.values())
-        if trouble:
-            raise ArgumentError(trouble)
+        check_shared_folder(folder, machines.values())
 
 
 def allows_reuse(trainable: Trainable) -> bool:
@@ -234,7 +232,7 @@ def run(
             )
         inner: Any = tuner._local_tuner  # noqa: SLF001 - the only way to the objects that a restore has made
         restored: list[Callback] = list(inner._run_config.callbacks)  # noqa: SLF001 - as above
-        watch = ClusterWatch(
+        watch = ClusterMonitor(
             next(callback for callback in restored if isinstance(callback, StudyLog)),
             local_folder(storage_path),
             _autoscaler,
@@ -332,7 +330,7 @@ def _idle_processes() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _lost_machines(watch: ClusterWatch) -> Iterator[None]:
+def _lost_machines(watch: ClusterMonitor) -> Iterator[None]:
     """Let trials go on whose machine was lost. Ray does not count that as a failure if it was announced, and else does.
 
     It also makes Ray forget that such a trial was about to take over another's process: it would wait for it for ever.
@@ -350,7 +348,7 @@ def _lost_machines(watch: ClusterWatch) -> Iterator[None]:
         watch.check_failure(exception)
         if isinstance(exception, RayActorError):
             watch.log.refresh(self.get_trials())  # it may have been made a moment ago
-            if watch.excuses(trial, exception, _place(exception)):
+            if watch.handle_actor_death(trial, exception, _place(exception)):
                 exception._preempted = True  # noqa: SLF001 - as if announced
                 trial.temporary_state.restoring_from = None  # else it counts as a checkpoint that cannot be read
             self._resetting_trials.discard(trial)
@@ -377,8 +375,8 @@ def _own() -> bool:
     return node is not None and bool(node.head)
 
 
-def _autoscaler() -> cluster_state.Autoscaler | None:
-    return None if _own() else cluster_state.autoscaler()
+def _autoscaler() -> cluster_state.AutoscalerStatus | None:
+    return None if _own() else cluster_state.autoscaler_status()
 
 
 def _pending(scheduler: StudyScheduler, num_samples: int) -> int | None:
