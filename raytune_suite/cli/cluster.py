@@ -268,13 +268,13 @@ def run(to_run: list[Command], *, dry: bool) -> int:
     """
     from raytune_suite.cluster import commands
 
-    if not dry and any(command.words[0] == "ray" for command in to_run):
+    if not dry and any(command.argv[0] == "ray" for command in to_run):
         require_extra("cluster", "`raytune-suite cluster`")
 
     for command in to_run:
         print(f"$ {command}", file=sys.stdout if dry else sys.stderr, flush=True)
         done = 0 if dry else commands.run(command)
         if done != 0:
-            print(f"exit status {done}: {shlex.join(command.words)}", file=sys.stderr)  # noqa: T201 - as above
+            print(f"exit status {done}: {shlex.join(command.argv)}", file=sys.stderr)  # noqa: T201 - as above
             return done
     return GOOD

@@ -35,14 +35,14 @@ DASHBOARD = "http://127.0.0.1:8265"
 class Command:
     """A shell command, the environment variables that it adds, and whether its output must not be shown."""
 
-    words: tuple[str, ...]
+    argv: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
     secret: bool = False
 
     def __str__(self) -> str:
         """Return the command as it would be typed."""
         before = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
-        return " ".join([*before, shlex.join(self.words), *(["> /dev/null"] if self.secret else [])])
+        return " ".join([*before, shlex.join(self.argv), *(["> /dev/null"] if self.secret else [])])
 
 
 def is_simulated(document: ClusterDocument) -> bool:
@@ -161,10 +161,10 @@ def run(command: Command) -> int:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # the `ray` of this Python
     try:
         return subprocess.run(  # noqa: S603 - shown before it runs
-            command.words,
+            command.argv,
             env={**os.environ, **command.environment, "PATH": path},
             stdout=subprocess.DEVNULL if command.secret else None,
             check=False,
         ).returncode
     except FileNotFoundError:
-        raise ArgumentError(f"{command.words[0]!r} is not installed, but required to run `{command}`") from None
+        raise ArgumentError(f"{command.argv[0]!r} is not installed, but required to run `{command}`") from None

@@ -88,7 +88,7 @@ def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[
 
 def ray(command: commands.Command) -> None:
     """Run one of our commands in this process, in which AWS is mocked."""
-    program, *words = command.words
+    program, *words = command.argv
     assert program == "ray"
     importlib.import_module("ray.scripts.scripts").cli(words, standalone_mode=False)
 

@@ -44,7 +44,7 @@ ACCOUNT_KEYS = ("SubnetId", "SubnetIds", "NetworkInterfaces", "KeyName")
 """Keys that refer to the user's account; without them Ray chooses or creates these things."""
 
 
-class Aws:
+class AwsLabCluster:
     """A file for the provider `aws` in the lab.
 
     Args:

@@ -33,7 +33,7 @@ NO_SUCH_PROCESS = 1
 """The exit status of `pgrep` if no process matches."""
 
 
-class OwnHosts:
+class OwnHostsLabCluster:
     """A file for the provider `local` in the lab; the machines have the addresses of the file.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.pools import provider
-from raytune_suite.cluster.rehearsal.own_hosts import OwnHosts
+from raytune_suite.cluster.rehearsal.own_hosts import OwnHostsLabCluster
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ def lab_cluster_for(document: ClusterDocument, folder: Path, *, shared: str, wor
         RehearsalError: If the lab cannot be created.
     """
     if provider(document) == "local":
-        return OwnHosts(document, folder, shared=shared, workers=workers)
+        return OwnHostsLabCluster(document, folder, shared=shared, workers=workers)
     if provider(document) == "aws":
-        from raytune_suite.cluster.rehearsal.aws import Aws
+        from raytune_suite.cluster.rehearsal.aws import AwsLabCluster
 
-        return Aws(document, folder, shared=shared)
+        return AwsLabCluster(document, folder, shared=shared)
     raise ArgumentError(f"the provider is {provider(document)!r}, but only `local` and `aws` can be rehearsed")
