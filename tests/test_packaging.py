@@ -84,7 +84,7 @@ def test_the_wheel_works_outside_the_checkout_without_the_extras(tmp_path: Path)
         str(path.relative_to(ROOT / "clusters").with_suffix("")) for path in files
     }
     lab = {"boot.sh", "stand_ins/mount", "stand_ins/sudo", "stand_ins/pip", "stand_ins/apt-get"}
-    assert {f"raytune_suite/cluster/lab/{name}" for name in lab} <= set(zipfile.ZipFile(wheel).namelist())
+    assert {f"raytune_suite/cluster/rehearsal/{name}" for name in lab} <= set(zipfile.ZipFile(wheel).namelist())
     table = "import raytune_suite as rts; print(rts.workload('table/digits-mlp').max_t)"
     assert run(python, "-c", table, folder=tmp_path).strip() == "27"
     (tmp_path / "program.py").write_text(RANDOM_SEARCH)

@@ -12,7 +12,7 @@ from ray.tune.experiment import Trial
 from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import make_method
 from raytune_suite.schedulers.assigned import AssignedFidelity
-from raytune_suite.types import FIDELITY, hyperparameters
+from raytune_suite.types import FIDELITY, split_config
 from tests.conformance.harness import METRIC, Report, Setup, Study, restore, start
 
 SPACE = {"lr": tune.loguniform(1e-4, 1.0), "kind": tune.choice(["a", "b", "c"])}
@@ -37,7 +37,9 @@ def far(controller: Study) -> dict[int, int]:
 def at_least(controller: Study, resource: int) -> list[str]:
     """The configs that were trained so far, in order."""
     done = far(controller)
-    by_number = {controller.numbers[trial.trial_id]: hyperparameters(trial.config) for trial in controller.trials}
+    by_number = {
+        controller.numbers[trial.trial_id]: split_config(trial.config).hyperparameters for trial in controller.trials
+    }
     return sorted(str(by_number[number]) for number in done if done[number] >= resource)
 
 

@@ -29,8 +29,8 @@ from raytune_suite.engines.callbacks.decision_log import DecisionLog
 from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.ray import checkpointing, cluster_state, internals
-from raytune_suite.engines.ray.cluster_monitor import ClusterWatch
-from raytune_suite.engines.ray.storage_probe import check_shared
+from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
+from raytune_suite.engines.ray.storage_probe import check_shared_folder
 from raytune_suite.engines.seed_averaging import on_seeds
 from raytune_suite.engines.storage import local_folder
 from raytune_suite.errors import ArgumentError, StudyError
@@ -99,12 +99,10 @@ class RayEngine:
         """
         connect()
         check_resources(spec.resources or {})
-        machines = cluster_state.machines()
+        nodes = cluster_state.alive_nodes()
         folder = local_folder(spec.storage_path)
-        if folder is not None and len(machines) > 1:
-            problem = check_shared(folder, machines.values())
-            if problem:
-                raise ArgumentError(problem)
+        if folder is not None and len(nodes) > 1:
+            check_shared_folder(folder, nodes.values())
 
     def run(self, spec: StudySpec) -> Outcome:
         """Run a study, or continue it, until it ends or is interrupted.
@@ -122,7 +120,7 @@ class RayEngine:
             tuner = self._restored(spec) if spec.resume else self._new(spec)
             callbacks, searcher, scheduler = internals.study_objects(tuner)
             log = next(callback for callback in callbacks if isinstance(callback, StudyLog))
-            monitor = ClusterWatch(
+            monitor = ClusterMonitor(
                 log,
                 local_folder(spec.storage_path),
                 _autoscaler,
@@ -221,12 +219,12 @@ def check_resources(resources: Mapping[str, float]) -> None:
     Raises:
         ArgumentError: If no machine has them, and nothing would start one that has.
     """
-    machines = cluster_state.machines()
-    demand = cluster_state.bundle(resources)
-    if not cluster_state.can_place((demand,), machines.values()) and _autoscaler() is None:
+    nodes = cluster_state.alive_nodes()
+    demand = cluster_state.to_bundle(resources)
+    if not cluster_state.can_place((demand,), nodes.values()) and _autoscaler() is None:
         raise ArgumentError(
-            f"each trial requests {cluster_state.words(demand)} (`resources`), but no machine has that much: "
-            f"{cluster_state.inventory(machines.values())}, and no autoscaler could add machines"
+            f"each trial requests {cluster_state.format_resources(demand)} (`resources`), but no node has that much: "
+            f"{cluster_state.describe_nodes(nodes.values())}, and no autoscaler could add machines"
         )
 
 
@@ -249,8 +247,8 @@ def _placed(spec: StudySpec) -> Any:
     return tune.with_resources(trained, dict(spec.resources)) if spec.resources else trained
 
 
-def _autoscaler() -> cluster_state.Autoscaler | None:
-    return None if internals.started_here() else cluster_state.autoscaler()
+def _autoscaler() -> cluster_state.AutoscalerStatus | None:
+    return None if internals.started_here() else cluster_state.autoscaler_status()
 
 
 def _max_pending(spec: StudySpec) -> int | None:
@@ -308,7 +306,7 @@ class _Interrupt(Callback):
 class _Excuses:
     """Decides whether a trial's failure is excused because its machine was lost."""
 
-    def __init__(self, monitor: ClusterWatch) -> None:
+    def __init__(self, monitor: ClusterMonitor) -> None:
         self._monitor = monitor
 
     def __call__(self, controller: Any, trial: Any, error: Exception) -> bool:
@@ -316,7 +314,7 @@ class _Excuses:
         if not isinstance(error, RayActorError):
             return False
         self._monitor.log.refresh(controller.get_trials())  # the trial may have been created a moment ago
-        return self._monitor.excuses(trial, error, internals.node_of(error))
+        return self._monitor.handle_actor_death(trial, error, internals.node_of(error))
 
 
 @contextlib.contextmanager

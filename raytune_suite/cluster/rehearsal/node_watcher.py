@@ -1,4 +1,4 @@
-"""Asks a cluster's head each second which nodes it has; watch.py is what runs there."""
+"""Follow the nodes of a cluster through report_nodes.py, which runs on its head."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 from raytune_suite.errors import RehearsalError
 
 if TYPE_CHECKING:
-    from raytune_suite.cluster.rehearsal.machines import Lab, Machine
+    from raytune_suite.cluster.rehearsal.lab import Lab, LabMachine
 
 
-class Watch:
-    """What the head of a cluster sees, as of the last second."""
+class NodeWatcher:
+    """The nodes that the head of a cluster knew of in the last second."""
 
-    def __init__(self, lab: Lab, head: Machine) -> None:
-        script = (resources.files("raytune_suite.cluster.rehearsal") / "watch.py").read_text(encoding="utf-8")
+    def __init__(self, lab: Lab, head: LabMachine) -> None:
+        script = (resources.files("raytune_suite.cluster.rehearsal") / "report_nodes.py").read_text(encoding="utf-8")
         self._log = lab.folder / "logs" / "watch.log"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own words
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
                 lab.ssh(head, "exec python3 -u -"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
             )
-        self._seen: dict[str, dict[str, float]] = {}
+        self._nodes: dict[str, dict[str, float]] = {}
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         self._process.stdin.write(script)
         self._process.stdin.close()
@@ -34,21 +34,21 @@ class Watch:
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         for line in self._process.stdout:
             if line.startswith("{"):
-                self._seen = json.loads(line)
+                self._nodes = json.loads(line)
 
     @property
     def nodes(self) -> dict[str, dict[str, float]]:
         """The nodes by address: gpus, cpus, actors.
 
         Raises:
-            RehearsalError: If the head cannot be asked any more.
+            RehearsalError: If the head does not respond any more.
         """
         if self._process.poll() is not None:
             last = self._log.read_text(encoding="utf-8", errors="replace")[-500:]
-            raise RehearsalError(f"the head cannot be asked which nodes it has:\n{last}")
-        return self._seen
+            raise RehearsalError(f"the head does not report its nodes any more:\n{last}")
+        return self._nodes
 
-    def end(self) -> None:
-        """Look no more."""
+    def stop(self) -> None:
+        """Stop following the nodes."""
         self._process.kill()
         self._process.wait()

@@ -1,6 +1,6 @@
-"""A study that tells on which node each trial ran, and with which GPUs: pool_study.py NAME GPUS TRIALS FOLDER.
+"""A study whose trials report their node and GPUs: pool_study.py NAME GPUS TRIALS FOLDER.
 
-Each checkpoint tells its node too, while the study runs.
+Each checkpoint contains the node, too, so that it can be read while the study runs.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 import ray
 
 import raytune_suite as rts
-from raytune_suite.cluster.rehearsal.study import SPACE, Training
+from raytune_suite.cluster.rehearsal.study import SPACE, RehearsalTrainable
 
 
-class Placed(Training):
-    """Steps that take a second each."""
+class PlacedTrainable(RehearsalTrainable):
+    """A trainable whose steps take a second."""
 
     seconds = 1.0
 
@@ -32,7 +32,7 @@ class Placed(Training):
 
 def main(name: str, gpus: str, trials: str, folder: str) -> None:
     result = rts.tune(
-        Placed,
+        PlacedTrainable,
         SPACE,
         method="random",
         metric="loss",

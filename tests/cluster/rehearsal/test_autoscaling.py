@@ -1,4 +1,4 @@
-"""Pools of pretended GPU nodes grow for the trials that wait, and shrink when none does."""
+"""Pools of simulated GPU nodes grow for waiting trials, and shrink afterwards."""
 
 from __future__ import annotations
 
@@ -16,30 +16,34 @@ DRIVER = Path(__file__).with_name("on_laptop.py")
 @pytest.mark.e2e
 @pytest.mark.usefixtures("lab")
 def test_pools_of_the_laptop_grow_for_studies_survive_a_loss_and_shrink(tmp_path: Path) -> None:
-    done = subprocess.run(  # noqa: S603 - our own words
+    done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, DRIVER, tmp_path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
-    sys.stdout.write(done.stdout)  # for whom it fails
+    sys.stdout.write(done.stdout)  # shown if the test fails
     assert done.returncode == 0
-    seen = json.loads((tmp_path / "seen.json").read_text(encoding="utf-8"))
-    assert set(seen["status"].values()) == {0}
+    observed = json.loads((tmp_path / "observed.json").read_text(encoding="utf-8"))
+    assert set(observed["status"].values()) == {0}
     studies = tmp_path / "shared/studies"
     small, large = (json.loads((studies / f"{name}.json").read_text(encoding="utf-8")) for name in ("small", "large"))
 
-    assert seen["alone"] == [0]  # the head, which runs no trials
-    assert [0, 1, 1] in seen["grown"]  # two at once, each with one GPU: two nodes of gpu_1, none of gpu_8
-    assert not any(8 in shape for shape in seen["grown"])
-    assert any(8 in shape for shape in seen["shapes"])
-    assert seen["shapes"][-1] == [0]
-    assert seen["left"] == []
+    assert observed["alone"] == [0]  # only the head, which runs no trials
+    assert [0, 1, 1] in observed["grown"]  # two concurrent trials with one GPU each: two nodes of gpu_1, none of gpu_8
+    assert not any(8 in shape for shape in observed["grown"])
+    assert any(8 in shape for shape in observed["shapes"])
+    assert observed["shapes"][-1] == [0]
+    assert observed["left"] == []
 
-    assert [(len(set(trial["gpus"].split(","))), seen["gpus"][trial["node"]]) for trial in large] == [(4, 8)]
+    assert [(len(set(trial["gpus"].split(","))), observed["gpus"][trial["node"]]) for trial in large] == [(4, 8)]
     assert [len(trial["gpus"].split(",")) for trial in small] == [1, 1, 1]
     moved = [trial["node"] for trial in small if trial["lost_machines"]]
     assert len(moved) >= 1
-    assert seen["lost"] not in moved
+    assert observed["lost"] not in moved
     reports = pd.read_parquet(studies / "small" / "reports.parquet")
-    assert (reports["resource"] == 1).groupby(reports["trial"]).sum().tolist() == [1, 1, 1]  # none began anew
+    assert (reports["resource"] == 1).groupby(reports["trial"]).sum().tolist() == [
+        1,
+        1,
+        1,
+    ]  # none started again from scratch
     assert reports.groupby(["trial", "resource"])["value"].last().to_dict() == {
         (number, float(step)): pytest.approx((trial["config/x"] - 0.3) ** 2 + 1 / step)
         for number, trial in enumerate(small)

@@ -1,4 +1,4 @@
-"""Tell each second which nodes a cluster has and how many actors are on each; it runs on the head, see watcher.py."""
+"""Print the nodes of a cluster and their numbers of actors every second. Runs on the head, see node_watcher.py."""
 
 import json
 import logging
@@ -9,22 +9,22 @@ import ray
 from ray.util import state
 
 
-def look() -> dict[str, Any]:
-    """What each node that is alive offers and runs, by its address."""
+def current_nodes() -> dict[str, Any]:
+    """Return the resources and the number of actors of each alive node, by address."""
     nodes = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
     actors = [actor.node_id for actor in state.list_actors(filters=[("state", "=", "ALIVE")], limit=1000)]
     return {
         node["NodeManagerAddress"]: {
             "gpus": node["Resources"].get("GPU", 0.0),
             "cpus": node["Resources"].get("CPU", 0.0),
-            "actors": actors.count(number),
+            "actors": actors.count(node_id),
         }
-        for number, node in nodes.items()
+        for node_id, node in nodes.items()
     }
 
 
 if __name__ == "__main__":
     ray.init(address="auto", log_to_driver=False, logging_level=logging.ERROR)
     while True:
-        print(json.dumps(look()), flush=True)  # noqa: T201 - the rehearsal reads it
+        print(json.dumps(current_nodes()), flush=True)  # noqa: T201 - read by the rehearsal
         time.sleep(1)
