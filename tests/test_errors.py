@@ -31,7 +31,10 @@ def test_an_unknown_name_suggests_a_near_one_and_survives_a_pickle() -> None:
     error = UnknownNameError("method", "hyperbnad", ["asha", "hyperband"])
     assert str(error) == "unknown method 'hyperbnad': did you mean 'hyperband'?"
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
-    assert (str(again), again.kind, again.name, again.known) == (str(error), error.kind, error.name, error.known)
+    assert vars(again) == vars(error)
+    assert (str(again), again.suggestion) == (str(error), "hyperband")
+    assert UnknownNameError("method", "toy", ["asha"], suggestion="toy+fifo").suggestion == "toy+fifo"
+    assert UnknownNameError("method", "toy", ["asha"]).suggestion is None
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ray import tune
@@ -13,6 +13,9 @@ from raytune_suite.errors import ArgumentError, SpaceError, UnknownNameError
 from raytune_suite.methods import METHODS, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.searchers import SEARCHERS
+
+if TYPE_CHECKING:
+    from raytune_suite.registry import Registry
 
 SPACE = {"lr": tune.loguniform(1e-4, 1.0)}
 
@@ -36,6 +39,26 @@ def test_a_name_is_a_method_or_a_pair() -> None:
 def test_an_unknown_name_is_refused_by_its_part(name: str, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
         make_method(name, SPACE)
+
+
+@pytest.mark.parametrize(
+    ("registry", "like", "suggestion"),
+    [
+        (SEARCHERS, "random", "toy+fifo"),
+        (SEARCHERS, "random-fidelity", "toy+assigned"),
+        (SCHEDULERS, "asha", "random+toy"),
+        (SCHEDULERS, "assigned", "random-fidelity+toy"),
+    ],
+)
+def test_a_searcher_or_scheduler_alone_suggests_a_pair_that_works(
+    registry: Registry[Any], like: str, suggestion: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_places", {**registry._places, "toy": registry.place(like)})
+    with pytest.raises(UnknownNameError) as caught:
+        make_method("toy", SPACE, max_t=9)
+    assert (caught.value.kind, caught.value.name, caught.value.suggestion) == ("method", "toy", suggestion)
+    assert f"'{suggestion}'" in str(caught.value)
+    assert make_method(suggestion, SPACE, max_t=9).name == suggestion
 
 
 @pytest.mark.parametrize("name", [None, 3, SCHEDULERS])
