@@ -228,7 +228,7 @@ def show(result: StudyResult, arguments: argparse.Namespace) -> None:
     if arguments.plot is not None:
         figure = plot_study(result, arguments.plot)
         if not as_json:
-            show_fact("figure", str(figure), console)
+            show_fact("figure", str(figure), console, wrap=False)
 
 
 def limits(arguments: argparse.Namespace) -> dict[str, Any]:
