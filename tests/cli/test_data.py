@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from raytune_suite import cli, datasets
 from raytune_suite.datasets import File, download
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_list_has_a_line_for_each_part(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
