@@ -14,15 +14,24 @@ class RaytuneSuiteError(Exception):
 
 
 class UnknownNameError(RaytuneSuiteError, ValueError):
-    """A name (of a method, searcher, argument, ...) that nobody has registered."""
+    """A name (of a method, searcher, argument, ...) that is not registered.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        """Say what `kind` of thing has no such `name`, and suggest the nearest of the `known` ones."""
+    Attributes:
+        kind: What is named, such as "method".
+        name: The unknown name.
+        known: The registered names, sorted.
+        suggestion: The name that was probably meant, or None.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], suggestion: str | None = None) -> None:
+        """Suggest `suggestion`, by default the nearest of the `known` names."""
         self.kind, self.name, self.known = kind, name, tuple(sorted(known))
-        super().__init__(f"unknown {kind} {name!r}{near(name, self.known)}")
+        tail = near(name, self.known) if suggestion is None else f": did you mean {suggestion!r}?"
+        self.suggestion = nearest(name, self.known) if suggestion is None else suggestion
+        super().__init__(f"unknown {kind} {name!r}{tail}")
 
-    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, tuple[str, ...]]]:
-        return type(self), (self.kind, self.name, self.known)
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, tuple[str, ...], str | None]]:
+        return type(self), (self.kind, self.name, self.known, self.suggestion)
 
 
 class ArgumentError(RaytuneSuiteError, ValueError):
@@ -57,10 +66,15 @@ class StudyInterrupted(KeyboardInterrupt):
     """Ctrl-C ended a study; its state is saved, and the message says how to resume it."""
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that resembles `name` most; None if none resembles it."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """The tail of a message about an unknown `name`: the nearest known one, or all of them."""
     known = list(known)
-    matches = difflib.get_close_matches(name, known, n=1)
-    if matches:
-        return f": did you mean {matches[0]!r}?"
+    match = nearest(name, known)
+    if match is not None:
+        return f": did you mean {match!r}?"
     return f"; known: {', '.join(known)}" if known else "; none is known"

@@ -106,7 +106,8 @@ def parts(name: str) -> tuple[str, str]:
     """The names of the searcher and the scheduler of a method.
 
     Raises:
-        UnknownNameError: If there is no such method, searcher or scheduler; the message suggests a near one.
+        UnknownNameError: If there is no such method, searcher or scheduler; the message suggests a near one, or a pair
+            where the name is that of a searcher or a scheduler.
 
     Example:
         >>> parts("asha"), parts("tpe+asha")
@@ -118,10 +119,24 @@ def parts(name: str) -> tuple[str, str]:
         return METHODS[name].searcher, METHODS[name].scheduler
     searcher, plus, scheduler = name.partition("+")
     if not plus:
-        raise UnknownNameError("method", name, METHODS)
+        raise UnknownNameError("method", name, METHODS, suggestion=pair_with(name))
     SEARCHERS.place(searcher)
     SCHEDULERS.place(scheduler)
     return searcher, scheduler
+
+
+def pair_with(name: str) -> str | None:
+    """The simplest method with the searcher or the scheduler called `name`; None if there is neither.
+
+    Example:
+        >>> pair_with("kde"), pair_with("fifo"), pair_with("assigned"), pair_with("asah")
+        ('kde+fifo', 'random+fifo', 'random-fidelity+assigned', None)
+    """
+    if name in SEARCHERS:
+        return f"{name}+{'assigned' if SEARCHERS[name].assigns else 'fifo'}"
+    if name in SCHEDULERS:
+        return f"{'random-fidelity' if SCHEDULERS[name].enforces else 'random'}+{name}"
+    return None
 
 
 def make_method(

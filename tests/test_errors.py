@@ -31,7 +31,10 @@ def test_an_unknown_name_suggests_a_near_one_and_survives_a_pickle() -> None:
     error = UnknownNameError("method", "hyperbnad", ["asha", "hyperband"])
     assert str(error) == "unknown method 'hyperbnad': did you mean 'hyperband'?"
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
-    assert (str(again), again.kind, again.name, again.known) == (str(error), error.kind, error.name, error.known)
+    assert vars(again) == vars(error)
+    assert (str(again), again.suggestion) == (str(error), "hyperband")
+    assert UnknownNameError("method", "toy", ["asha"], suggestion="toy+fifo").suggestion == "toy+fifo"
+    assert UnknownNameError("method", "toy", ["asha"]).suggestion is None
 
 
 @pytest.mark.parametrize(
@@ -93,8 +96,8 @@ def test_a_loss_is_minimized_in_both_modes() -> None:
 def test_a_config_is_split_into_hyperparameters_seed_and_fidelity() -> None:
     config = {"fidelity": 9, "lr": 0.1, "nested": {"seed": 1}, "seed": 3}
     split = types.split_config(config)
-    assert split == ({"lr": 0.1, "nested": {"seed": 1}}, 3, 9)
-    assert (split.hyperparameters, split.seed, split.fidelity) == split
+    assert split.hyperparameters == {"lr": 0.1, "nested": {"seed": 1}}
+    assert (split.seed, split.fidelity) == (3, 9)
     assert types.split_config({"lr": 0.1}) == ({"lr": 0.1}, 0, None)
     assert len(config) == 4, "the config is not changed"
 

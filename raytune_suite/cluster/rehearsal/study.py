@@ -9,12 +9,14 @@ import argparse
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
-from raytune_suite.tuning.result import StudyResult
 from raytune_suite.tuning.tune import tune as run
+
+if TYPE_CHECKING:
+    from raytune_suite.tuning.result import StudyResult
 
 SPACE = {"x": tune.uniform(0, 1)}
 

@@ -12,7 +12,7 @@ import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 from ray.tune.execution.tune_controller import TuneController
 
-from raytune_suite.engines.callbacks.progress import line
+from raytune_suite.engines.callbacks.progress import progress_line
 from raytune_suite.engines.ray import cluster_monitor, cluster_state, engine, internals
 from raytune_suite.engines.ray.cluster_monitor import LOST_MACHINE_RETRIES, ClusterMonitor
 from raytune_suite.engines.ray.cluster_state import AutoscalerStatus
@@ -204,18 +204,11 @@ class TestWaiting:
         assert self.messages(["TERMINATED"], 1) == [""]
 
 
-def test_the_line_on_a_terminal_shows_what_trials_wait_for(log: StudyLog) -> None:
-    log.waiting = "waiting for resources: 1 trial needs {GPU: 1}, which no machine has free"
-    assert line(log, "asha").endswith(f" · {log.waiting}")
-    log.waiting = ""
-    assert "waiting" not in line(log, "asha")
-
-
 def test_the_line_on_a_terminal_shows_how_many_trials_are_paused(log: StudyLog) -> None:
     """Ray notifies no callback of a pause."""
     paused = trial(log, 1)
     log.on_trial_start(0, [paused], paused)
-    assert "1 running" in line(log, "hyperband")
+    assert "1 running" in progress_line(log, "hyperband", 80)
     paused.status = "PAUSED"
     log.refresh([paused])
-    assert "(1 paused)" in line(log, "hyperband")
+    assert "(1 paused)" in progress_line(log, "hyperband", 80)
