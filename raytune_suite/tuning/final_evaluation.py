@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from ray import tune as ray_tune
 
-from raytune_suite.errors import StudyInterrupted
 from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.schedulers.population import ReplayScheduler
 from raytune_suite.searchers.grid import GridSearcher
@@ -70,7 +69,8 @@ def evaluate_on_test_seeds(
         )
     )
     if outcome.interrupted:
-        raise StudyInterrupted(f"interrupted while evaluating on the test seeds; {folder.how_to_resume()}")
+        storage_path, _, study = path.rpartition("/")
+        raise StudyFolder(storage_path, study).interrupted(engine, "while evaluating on the test seeds")
     trials = outcome.log.trials_frame()
     complete = trials["outcome"] == "trained in full"
     scores = pd.DataFrame({"seed": trials[f"config/{SEED}"].astype(int), "value": trials["value"].where(complete)})

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines.storage import absolute
-from raytune_suite.errors import StudyInterrupted
 from raytune_suite.methods import resolve_method
 from raytune_suite.spaces import Space
 from raytune_suite.tuning.arguments import check_limits, check_resources
@@ -84,7 +83,7 @@ def run_study(
         folder.write_manifest(manifest)
     outcome = engine.run(spec)
     if outcome.interrupted:
-        raise StudyInterrupted(f"interrupted after {len(outcome.log.trials)} trials; {folder.how_to_resume()}")
+        raise folder.interrupted(engine, f"after {len(outcome.log.trials)} trials")
     best = check_outcome(outcome.log, spec.path)
     test_scores = None
     if task.test_seeds:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines.storage import local_folder
-from raytune_suite.errors import ArgumentError
+from raytune_suite.errors import ArgumentError, StudyInterrupted
 from raytune_suite.types import DECISIONS
 
 if TYPE_CHECKING:
@@ -93,10 +93,12 @@ class StudyFolder:
         if decisions is not None:
             decisions.write(self.local / DECISIONS)
 
-    def how_to_resume(self) -> str:
-        """The end of a message about an interruption."""
-        return (
-            "everything is saved. To continue, repeat the call with "
+    def interrupted(self, engine: Engine, when: str) -> StudyInterrupted:
+        """The exception after Ctrl-C, with the way to continue."""
+        if not engine.can_resume(self.path):
+            return StudyInterrupted(f"interrupted {when}; the study was not saved: start it again")
+        return StudyInterrupted(
+            f"interrupted {when}; everything is saved. To continue, repeat the call with "
             f"`resume=True, name={self.name!r}, storage_path={self.storage_path!r}` "
             f"(`raytune-suite run`: --resume --name {self.name} --storage-path {self.storage_path})"
         )

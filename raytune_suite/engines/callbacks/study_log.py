@@ -88,7 +88,7 @@ class StudyLog(Callback):
     def __init__(self, objective: Objective, scheduler: StudyScheduler) -> None:
         """`scheduler` knows which trials it stopped early."""
         self.objective = objective
-        self._scheduler = scheduler
+        self.scheduler = scheduler
         self._cost = Cost(objective.time_attr)
         self._numbers: dict[str, int] = {}
         self._last_report: dict[int, int] = {}
@@ -147,7 +147,7 @@ class StudyLog(Callback):
         shown = math.nan if value is None else value
         self._last_report[number] = len(self.reports)
         self.reports.append(Report(number, resource, shown, self.elapsed, self._cost.spent, complete))
-        lineage = self._scheduler.lineage(trial.trial_id, flat[self.objective.time_attr])
+        lineage = self.scheduler.lineage(trial.trial_id, flat[self.objective.time_attr])
         if lineage:  # kept from here, since a member that clones another loses its own
             self._lineages[number, self._cost.spent] = lineage
 
@@ -156,7 +156,7 @@ class StudyLog(Callback):
         self._number(trials)
         number = self._update(trial, Trial.TERMINATED)
         record = self.trials[number]
-        record.stopped_early = trial.trial_id in self._scheduler.stopped_early
+        record.stopped_early = trial.trial_id in self.scheduler.stopped_early
         if not record.stopped_early and number in self._last_report:
             position = self._last_report[number]
             self.reports[position] = self.reports[position]._replace(complete=True)
@@ -255,7 +255,7 @@ class StudyLog(Callback):
         return number
 
 
-_PASSING = frozenset({"_scheduler", "_start", "_clock", "waiting"})
+_PASSING = frozenset({"scheduler", "_start", "_clock", "waiting"})
 """What is not saved with the study."""
 
 _ADDED_BY_RAY = frozenset(

@@ -10,7 +10,7 @@ import numpy as np
 from ray import tune
 
 from raytune_suite.engines.callbacks.study_log import StudyLog
-from raytune_suite.engines.simulated import engine
+from raytune_suite.engines.simulated import simulate as simulated
 from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
 from raytune_suite.methods import METHODS, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS
@@ -98,7 +98,7 @@ def samples(name: str) -> int:
     return {"pbt": 6, "pb2": 6, "assigned": 30}.get(METHODS[name].scheduler, 14)
 
 
-def simulate(made: Any, evaluation: Any = CURVES, **arguments: Any) -> engine.SimulatedStudy:
+def simulate(made: Any, evaluation: Any = CURVES, **arguments: Any) -> simulated.SimulatedStudy:
     """A simulated study of a method."""
     settings = {"num_samples": 14, **METRIC, **arguments}
-    return engine.simulate(evaluation, searcher=made.searcher, scheduler=made.scheduler, **settings)
+    return simulated.simulate(evaluation, searcher=made.searcher, scheduler=made.scheduler, **settings)

@@ -15,7 +15,7 @@ from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher,
 from raytune_suite.engines.base import StudySpec
 from raytune_suite.engines.callbacks.decision_log import difference
 from raytune_suite.engines.ray.engine import RayEngine, Settings
-from raytune_suite.engines.simulated import engine
+from raytune_suite.engines.simulated import simulate as simulated
 from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
 from raytune_suite.engines.simulated.trial_factory import (
     TrialGenerator,
@@ -176,7 +176,7 @@ def test_with_one_worker_all_calls_are_in_the_order_of_ray(name: str, trials: in
             assert decisions is not None
             logs.append(decisions.rows)
         else:
-            outcome = engine.simulate(
+            outcome = simulated.simulate(
                 InProcessEvaluator(Fragile, cost),
                 searcher=StudySearcher(spy.searcher(made.searcher), scheduler),
                 scheduler=scheduler,
@@ -257,7 +257,7 @@ class _Fixed(Searcher):
 
 def test_each_call_of_a_searcher_has_a_new_id_and_a_searcher_may_finish() -> None:
     searcher = _Fixed({"x": 0.5, "y": 0.1}, silences=1)
-    outcome = engine.simulate(CURVES, searcher=searcher, scheduler=FIFOScheduler(), num_samples=9, **METRIC)
+    outcome = simulated.simulate(CURVES, searcher=searcher, scheduler=FIFOScheduler(), num_samples=9, **METRIC)
     assert len(outcome.trials) == 2
     assert searcher.trial_ids == ["00000000", "00000001", "00000002", "00000003"]
 
@@ -301,7 +301,7 @@ def test_with_a_searcher_one_trial_is_requested_in_advance() -> None:
     spy, made = Spy(), method("random")
     scheduler = spy.scheduler(made.scheduler)
     searcher = StudySearcher(spy.searcher(made.searcher), scheduler)
-    engine.simulate(CURVES, searcher=searcher, scheduler=scheduler, num_samples=6, workers=2, **METRIC)
+    simulated.simulate(CURVES, searcher=searcher, scheduler=scheduler, num_samples=6, workers=2, **METRIC)
     first = [call[0] for call in spy.calls].index("result")
     assert [call[1] for call in spy.calls[:first] if call[0] == "suggest"] == [0, 1, 2]
 
@@ -315,7 +315,7 @@ def test_a_study_in_which_no_trial_can_start_raises() -> None:
             pass
 
     with pytest.raises(StudyError, match="no trials, 4 idle workers"):
-        engine.simulate(CURVES, searcher=Never(), scheduler=FIFOScheduler(), num_samples=9, **METRIC)
+        simulated.simulate(CURVES, searcher=Never(), scheduler=FIFOScheduler(), num_samples=9, **METRIC)
 
 
 def test_an_unknown_decision_is_rejected() -> None:
@@ -325,7 +325,7 @@ def test_an_unknown_decision_is_rejected() -> None:
 
     undecided: Any = Undecided  # Ray's is untyped
     with pytest.raises(StudyError, match="MAYBE"):
-        engine.simulate(CURVES, searcher=_Fixed({"x": 0, "y": 1}), scheduler=undecided(), num_samples=1, **METRIC)
+        simulated.simulate(CURVES, searcher=_Fixed({"x": 0, "y": 1}), scheduler=undecided(), num_samples=1, **METRIC)
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])

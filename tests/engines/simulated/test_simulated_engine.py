@@ -30,7 +30,7 @@ from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher
 
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.decision_log import ERROR, difference
-from raytune_suite.engines.simulated import engine
+from raytune_suite.engines.simulated import simulate as simulated
 from raytune_suite.engines.simulated.engine import Fault
 from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
 from raytune_suite.errors import ArgumentError
@@ -181,7 +181,9 @@ def test_rays_schedulers_run_with_any_searcher(name: str, *, limited: bool) -> N
         np.random.seed(0)  # noqa: NPY002 - Ray's ASHA draws from it
         settings: dict[str, Any] = {"num_samples": 12, "space": SPACE, **METRIC}
         reports = Reports()
-        outcome = engine.simulate(CURVES, searcher=searcher, scheduler=STOCK[name](), callbacks=[reports], **settings)
+        outcome = simulated.simulate(
+            CURVES, searcher=searcher, scheduler=STOCK[name](), callbacks=[reports], **settings
+        )
         assert len(inner.ended) == 12
         return outcome, reports.rows
 
@@ -200,7 +202,7 @@ def test_rays_pbt_runs_with_its_variant_generator(name: str, workers: int) -> No
         settings: dict[str, Any] = {"num_samples": 8, "space": SPACE, "stopper": budget(100), **METRIC}
         reports = Reports()
         settings |= {"workers": workers, "callbacks": [reports]}
-        return engine.simulate(LEARNER, searcher=searcher, scheduler=POPULATIONS[name](), **settings), reports.rows
+        return simulated.simulate(LEARNER, searcher=searcher, scheduler=POPULATIONS[name](), **settings), reports.rows
 
     outcome, rows = study()
     assert len(rows) == 100
@@ -213,7 +215,7 @@ def test_without_a_searcher_the_space_is_drawn_from_as_ray_does() -> None:
     np.random.seed(0)  # noqa: NPY002 - Ray's variant generator draws from it
     space = {**SPACE, "grid": tune.grid_search([1, 2])}
     settings: dict[str, Any] = {"num_samples": 3, "space": space, **METRIC}
-    outcome = engine.simulate(CURVES, searcher=None, scheduler=FIFOScheduler(), **settings)
+    outcome = simulated.simulate(CURVES, searcher=None, scheduler=FIFOScheduler(), **settings)
     assert [trial.config["grid"] for trial in outcome.trials] == [1, 2] * 3
 
 
@@ -296,7 +298,7 @@ def test_a_crash_before_the_first_step_takes_no_time() -> None:
     assert len(outcome.trials) < 20, "a study in which every trial crashes ends early"
 
 
-def values(outcome: engine.SimulatedStudy) -> dict[tuple[int, float], float]:
+def values(outcome: simulated.SimulatedStudy) -> dict[tuple[int, float], float]:
     return {(row.trial, row.resource): row.value for row in outcome.decisions.rows if row.decision != ERROR}
 
 
