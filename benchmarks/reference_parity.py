@@ -98,10 +98,10 @@ def run_ours(method: str, setup: Setup, seed: int) -> list[Evaluation]:
     were from scratch, so that both accountings find their 100 x R in it.
     """
     from raytune_suite.engines.callbacks.budget import StudyStopper
-    from raytune_suite.engines.simulated import engine
-    from raytune_suite.engines.simulated.evaluators import Curves
+    from raytune_suite.engines.simulated import simulate as simulated
+    from raytune_suite.engines.simulated.evaluators import CurveEvaluator
     from raytune_suite.methods import make_method
-    from raytune_suite.workloads.synthetic.workloads import synthetic
+    from raytune_suite.workloads.synthetic.function_workloads import synthetic
 
     problem = setup.problem
     workload = synthetic(problem, "a problem of the comparison")
@@ -117,8 +117,8 @@ def run_ours(method: str, setup: Setup, seed: int) -> list[Evaluation]:
         min_t=setup.min_t,
         **arguments,
     )
-    outcome = engine.run(
-        Curves(lambda config: problem.curve(config, seed)),
+    outcome = simulated.simulate(
+        CurveEvaluator(lambda config: problem.curve(config, seed)),
         searcher=pair.searcher,
         scheduler=pair.scheduler,
         metric=workload.metric,

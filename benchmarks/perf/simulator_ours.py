@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ray import tune
 
-from raytune_suite.engines.simulated import engine
-from raytune_suite.engines.simulated.evaluators import Curves
+from raytune_suite.engines.simulated import simulate as simulated
+from raytune_suite.engines.simulated.evaluators import CurveEvaluator
 from raytune_suite.methods import make_method
 from raytune_suite.types import Curve
 
@@ -45,8 +45,8 @@ def study(losses: NDArray[np.float64], seconds: NDArray[np.float64], trials: int
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "decisions.parquet")
         began = time.process_time()
-        outcome = engine.run(
-            Curves(curve),
+        outcome = simulated.simulate(
+            CurveEvaluator(curve),
             searcher=method.searcher,
             scheduler=method.scheduler,
             metric="loss",

@@ -40,7 +40,7 @@ from scipy.stats import qmc
 
 from raytune_suite.bench.manifest import commit, processor, versions
 from raytune_suite.engines.ray.engine import connect
-from raytune_suite.engines.simulated.evaluators import InProcess
+from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
 from raytune_suite.seeding import stream
 from raytune_suite.spaces import Space
 from raytune_suite.workloads import workload
@@ -79,7 +79,7 @@ def draw(live: Workload, count: int) -> list[Config]:
 def train(config: Config, seed: int) -> Arrays:
     """What a training of the live workload reports: by metric, float32 of shape (epochs,)."""
     live = workload(LIVE)
-    training = InProcess(live.trainable, live.cost).start(config | {"seed": seed})
+    training = InProcessEvaluator(live.trainable, live.cost).start(config | {"seed": seed})
     reports = []
     for _ in range(live.max_t):
         training.begin()

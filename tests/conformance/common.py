@@ -13,7 +13,7 @@ from raytune_suite.methods import options
 from raytune_suite.schedulers import SCHEDULERS, StudySearcher
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import FEATURES, Space
-from tests.conformance.driver import METRIC, Controller, Setup, start
+from tests.conformance.harness import METRIC, Setup, Study, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -70,7 +70,7 @@ def served(name: str, by: str | None = None) -> dict[str, Any]:
     return space_for(SCHEDULERS[name].features & SEARCHERS[by or partner(name)].features)
 
 
-def study(name: str, setup: Setup | None = None, by: str | None = None, **arguments: Any) -> Controller:
+def study(name: str, setup: Setup | None = None, by: str | None = None, **arguments: Any) -> Study:
     """A study of the scheduler called `name`."""
     by = by or partner(name)
     setup = setup or Setup(served(name, by))

@@ -11,7 +11,7 @@ from typing import Any
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.searchers import SEARCHERS
 from tests.conformance import common
-from tests.conformance.driver import Setup
+from tests.conformance.harness import Setup
 
 BEFORE, AFTER = 7, 11
 

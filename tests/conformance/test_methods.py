@@ -14,9 +14,9 @@ from raytune_suite.methods import METHODS, Method, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS, StudySearcher
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import Space
-from raytune_suite.types import hyperparameters
+from raytune_suite.types import split_config
 from tests.conformance import common
-from tests.conformance.driver import METRIC, Controller, Curve, Setup, start
+from tests.conformance.harness import METRIC, Curve, Setup, Study, start
 
 EVERY_METHOD = pytest.mark.parametrize("name", list(METHODS))
 PAIRS = [
@@ -38,7 +38,7 @@ def make(name: str, **arguments: Any) -> tuple[Method, dict[str, Any]]:
     return make_method(name, chosen.pop("space"), **chosen), space
 
 
-def run(method: Method, space: dict[str, Any], samples: int) -> Controller:
+def run(method: Method, space: dict[str, Any], samples: int) -> Study:
     """A study wired by `tune_config`."""
     config = method.tune_config(num_samples=samples)
     return start(config.search_alg, config.scheduler, Setup(space, samples=samples, workers=2)).run()
@@ -64,7 +64,7 @@ def test_a_method_improves_on_its_first_config(name: str) -> None:
     controller = run(*make(name, points_to_evaluate=[poor]), samples=12)
     assert all(trial.status == Trial.TERMINATED for trial in controller.trials)
     number, first = controller.configs[0]
-    assert (number, hyperparameters(first)) == (0, poor)
+    assert (number, split_config(first).hyperparameters) == (0, poor)
     curve = Curve(space)
     untuned = min(curve.step(poor) for _ in range(common.MAX_T))
     assert min(report.loss for report in controller.log if report.loss is not None) < untuned

@@ -9,7 +9,7 @@ import pytest
 from raytune_suite.engines.callbacks.decision_log import ERROR, difference
 from raytune_suite.engines.ray.engine import Settings
 from raytune_suite.engines.simulated.engine import Fault
-from raytune_suite.engines.simulated.evaluators import InProcess
+from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
 from raytune_suite.methods import METHODS
 from tests.conformance import common
 from tests.engines.simulated import studies
@@ -66,7 +66,7 @@ LOSING = [(key, True) for key in FIRST.values() if key in ("asha", "hyperband", 
 def test_a_trial_on_a_lost_worker_ends_as_in_virtual_time(key: str, saves: bool, tmp_path: Path) -> None:
     """On Ray the process of the trial dies in its step; it may fail once."""
     settings: dict[str, Any] = {"num_samples": studies.samples(studies.VARIANTS[key][0]), "workers": 4}
-    evaluation = InProcess(Saving, studies.cost) if saves else studies.LEARNER
+    evaluation = InProcessEvaluator(Saving, studies.cost) if saves else studies.LEARNER
     simulated = studies.simulate(studies.variant(key), evaluation, max_failures=1, faults=FAULTS, **settings)
     deaths = [(row.time, row.trial) for row in simulated.decisions.rows if row.decision == ERROR]
     assert deaths

@@ -12,7 +12,7 @@ from raytune_suite.methods import make_method
 from raytune_suite.schedulers.pb2 import PB2
 from raytune_suite.spaces import Space
 from tests.conformance.common import cheapen
-from tests.conformance.driver import METRIC, Controller, Setup, start
+from tests.conformance.harness import METRIC, Setup, Study, start
 
 SPACE = {
     "rate": tune.loguniform(1e-4, 1.0),
@@ -22,7 +22,7 @@ SPACE = {
 }
 
 
-def study(samples: int = 4, **arguments: Any) -> Controller:
+def study(samples: int = 4, **arguments: Any) -> Study:
     chosen = {"interval": 4, **arguments}
     config = make_method("pb2", SPACE, metric=METRIC, mode="min", max_t=9, **chosen).tune_config()
     return start(config.search_alg, config.scheduler, Setup(SPACE, samples=samples, workers=2)).run()
@@ -46,6 +46,6 @@ def test_what_is_not_mutable_is_copied_and_never_chosen(monkeypatch: pytest.Monk
     assert len({config["inner"]["momentum"] for _, config in controller.configs}) > len(firsts)
 
 
-def test_choices_are_refused_with_the_remedy() -> None:
-    with pytest.raises(SpaceError, match=r"cannot serve 'kind', which is a choice: use pbt"):
+def test_choices_are_rejected_by_name() -> None:
+    with pytest.raises(SpaceError, match="'kind'"):
         PB2(space={"kind": tune.choice(["a", "b"]), **SPACE}, max_t=9)

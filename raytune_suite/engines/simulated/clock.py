@@ -1,9 +1,8 @@
-"""The virtual clock: events in the order of their times, those of one time first in, first out."""
+"""The virtual clock: a queue of events, ordered by time; events at the same time happen in the order of scheduling."""
 
 from __future__ import annotations
 
 import heapq
-import itertools
 import math
 from typing import Generic, TypeVar, final
 
@@ -14,7 +13,7 @@ Event = TypeVar("Event")
 
 @final
 class Clock(Generic[Event]):
-    """A heap of events; taking the next one moves the time on to it. Nothing else does.
+    """A heap of events. Taking the next event advances the time to it.
 
     Attributes:
         now: The virtual seconds since the start.
@@ -27,32 +26,33 @@ class Clock(Generic[Event]):
         ('a', 1.0, 'b', 'c', 2.0)
     """
 
-    __slots__ = ("_heap", "_order", "now")
+    __slots__ = ("_heap", "_scheduled", "now")
 
     def __init__(self) -> None:
         self.now = 0.0
         self._heap: list[tuple[float, int, Event]] = []
-        self._order = itertools.count()
+        self._scheduled = 0
 
     def __len__(self) -> int:
         return len(self._heap)
 
     def schedule(self, delay: float, event: Event) -> None:
-        """Let `event` happen so many virtual seconds from now.
+        """Schedule `event` to happen `delay` virtual seconds from now.
 
         Raises:
-            StudyError: If `delay` is negative or no finite number.
+            StudyError: If `delay` is negative or not finite.
         """
         if not 0 <= delay < math.inf:
-            raise StudyError(f"an event is due in {delay!r} seconds, but must be in a finite number of 0 or more")
-        heapq.heappush(self._heap, (self.now + delay, next(self._order), event))
+            raise StudyError(f"`delay` is {delay!r}, but must be a finite number of seconds, 0 or more")
+        heapq.heappush(self._heap, (self.now + delay, self._scheduled, event))
+        self._scheduled += 1
 
     def next_time(self) -> float:
-        """When the next event is due; infinity where there is none."""
+        """The time of the next event; infinity if there is none."""
         return self._heap[0][0] if self._heap else math.inf
 
     def take(self) -> Event:
-        """The next event; the time is now when it was due.
+        """Remove the next event and advance the time to it.
 
         Raises:
             IndexError: If there is none.
@@ -60,6 +60,12 @@ class Clock(Generic[Event]):
         self.now, _, event = heapq.heappop(self._heap)
         return event
 
+    def skip_to(self, time: float) -> None:
+        """Advance the time to `time` and drop the events before it."""
+        while self.next_time() < time:
+            heapq.heappop(self._heap)
+        self.now = time
+
     def __call__(self) -> float:
-        """The time, so that the clock can stand in for `time.monotonic`."""
+        """The time, so that a clock can replace `time.monotonic`."""
         return self.now

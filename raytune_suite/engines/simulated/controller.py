@@ -1,9 +1,9 @@
-"""The controller of a simulated study: everything that Ray's schedulers and searchers touch on Ray's own.
+"""The controller of a simulated study, with all that Ray's schedulers and searchers use of Ray's TuneController.
 
-It keeps to the order of calls of Ray 2.60 (`ray/tune/execution/tune_controller.py`, "TC" below), in which the two
-engines agree: trials are asked for in advance up to a depth; the scheduler is asked what to run after each event; it
-hears of a report first and then the searcher, unless the decision is STOP; a pause takes effect once its checkpoint
-is saved. Starting, saving and restoring a trial take no virtual time, and nothing scans all trials.
+It follows the order of calls of Ray 2.60 (`ray/tune/execution/tune_controller.py`, "TC" below), so that both engines
+agree: trials are requested in advance up to a depth; the scheduler chooses the next trial after each event; a report
+goes to the scheduler first and then, unless the decision is STOP, to the searcher; a pause takes effect once its
+checkpoint is saved. Starting, saving and restoring a trial take no virtual time, and no operation scans all trials.
 """
 
 from __future__ import annotations
@@ -14,20 +14,26 @@ import time
 from typing import TYPE_CHECKING, Any, final
 
 from ray.exceptions import RayActorError
-from ray.train._internal.session import _FutureTrainingResult, _TrainingResult
+from ray.train._internal.session import _TrainingResult
 from ray.tune import Callback
 from ray.tune.experiment import Trial
-from ray.tune.result import SHOULD_CHECKPOINT
+from ray.tune.result import RESULT_DUPLICATE, SHOULD_CHECKPOINT
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite.engines.simulated.clock import Clock
-from raytune_suite.engines.simulated.running_trial import Checkpoint, Fault, Stint, flat
+from raytune_suite.engines.simulated.running_trial import (
+    Fault,
+    RunningTrial,
+    SavedCheckpoint,
+    SimulatedCheckpoint,
+    flattened,
+)
 from raytune_suite.errors import StudyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, KeysView, Sequence
+    from collections.abc import Callable, KeysView, Sequence, ValuesView
 
-    from raytune_suite.engines.simulated.evaluators import Evaluation
+    from raytune_suite.engines.simulated.evaluators import Evaluator
 
 _HOOKS = (
     "setup",
@@ -44,17 +50,7 @@ _HOOKS = (
 
 
 _CRASHED: Any = object()
-"""What a training answers that has raised."""
-
-
-class _Saved(_FutureTrainingResult):
-    """A checkpoint that is there already, in place of Ray's future; None where nothing could be saved."""
-
-    def __init__(self, result: _TrainingResult | None) -> None:
-        self.result = result
-
-    def resolve(self, block: bool = True) -> _TrainingResult | None:  # noqa: ARG002 - Ray's signature
-        return self.result
+"""The value of a call to a training that raised."""
 
 
 @final
@@ -62,17 +58,24 @@ class Controller:
     """Runs one study in virtual time.
 
     Attributes:
-        search_alg: The search algorithm, as schedulers see it.
+        search_alg: The search algorithm; schedulers use it, too.
+        scheduler: The scheduler.
+        evaluator: The evaluator, which starts the trainings.
+        callbacks: The callbacks.
+        stopper: Ends the study, or None.
         clock: The virtual clock.
-        trials: All trials; one that is tried again after a crash goes to the end.
-        training_s: Real seconds that trainings took.
+        trials: All trials; a trial that is retried after a crash moves to the end.
+        unsaved: The trials that have changed since a snapshot recorded them (TC `_trials_to_cache`).
+        cached_decisions: Decisions by trial id from a snapshot, to be executed after the next save of the trial.
+        iteration: The number of steps so far.
+        training_s: The real seconds spent in trainings.
     """
 
     def __init__(
         self,
         search_alg: Any,
         scheduler: Any,
-        evaluation: Evaluation,
+        evaluator: Evaluator,
         *,
         workers: int,
         max_pending: int,
@@ -83,118 +86,148 @@ class Controller:
         callbacks: Sequence[Callback] = (),
         faults: Sequence[Fault] = (),
     ) -> None:
-        """See `simulated_backend.run`; `max_pending` is how many trials are asked for in advance."""
-        self.search_alg, self._scheduler, self._evaluation = search_alg, scheduler, evaluation
+        """See `engine.run`; `max_pending` is the number of trials that are requested in advance."""
+        self.search_alg, self.scheduler, self.evaluator = search_alg, scheduler, evaluator
         self.clock: Clock[tuple[Callable[..., None], Any]] = Clock() if clock is None else clock
         self.trials: list[Trial] = []
         self.training_s = 0.0
         self._max_pending, self._checkpoint_every = max_pending, checkpoint_every
-        self._stopper, self._time_limit = stopper, math.inf if time_limit is None else time_limit
+        self.callbacks, self.stopper = callbacks, stopper
+        self._time_limit = math.inf if time_limit is None else time_limit
         self._hooks = {name: _overridden(name, callbacks) for name in _HOOKS}
+        self.unsaved: dict[Trial, None] = {}
+        self.cached_decisions: dict[str, str] = {}
         self._live: dict[Trial, None] = {}
         self._pending: dict[Trial, None] = {}
         self._unfinished = 0
-        self._stints: dict[Trial, Stint] = {}
+        self._running: dict[Trial, RunningTrial] = {}
         self._free = list(range(workers))
         self._lost: set[int] = set()
         self._fresh: set[int] = set()
-        self._iteration = 0
+        self.iteration = 0
         for fault in faults:
             self.clock.schedule(fault.time, (self._lose, fault))
 
-    # ---- what schedulers and searchers call -------------------------------------------------------------------
+    # ---- for schedulers and searchers -------------------------------------------------------------------------
 
     def get_trials(self) -> list[Trial]:
         """All trials."""
         return self.trials
 
     def get_live_trials(self) -> KeysView[Trial]:
-        """All trials that were not stopped, the oldest first (Ray has a set)."""
+        """All trials that were not stopped, the oldest first (in Ray: a set)."""
         return self._live.keys()
 
     def stop_trial(self, trial: Trial) -> None:
-        """Stop a trial for good, and tell everybody (TC `stop_trial`)."""
+        """Stop a trial for good, and notify scheduler, searcher and callbacks (TC `stop_trial`)."""
         if trial.is_finished():
             return
         if trial.status == Trial.RUNNING:
-            result = flat(trial.last_result)
-            self._scheduler.on_trial_complete(self, trial, result)
+            result = flattened(trial.last_result)
+            self.scheduler.on_trial_complete(self, trial, result)
             self.search_alg.on_trial_complete(trial.trial_id, result=dict(result))
         else:
-            self._scheduler.on_trial_remove(self, trial)
+            self.scheduler.on_trial_remove(self, trial)
             self.search_alg.on_trial_complete(trial.trial_id)
         self._call("on_trial_complete", trial=trial)
         self._leave(trial, Trial.TERMINATED)
         self._live.pop(trial, None)
 
     def pause_trial(self, trial: Trial, should_checkpoint: bool = True) -> None:
-        """Take a running trial from its worker, once its checkpoint is saved (TC `_schedule_trial_pause`)."""
-        stint = self._stints.get(trial)
-        if stint is None:
+        """Pause a running trial once its checkpoint is saved (TC `_schedule_trial_pause`)."""
+        running = self._running.get(trial)
+        if running is None:
             return
         if should_checkpoint:
-            stint.decision = str(TrialScheduler.PAUSE)
+            running.decision = str(TrialScheduler.PAUSE)
             self._schedule_trial_save(trial)
         else:
             self._leave(trial, Trial.PAUSED)
 
-    def _schedule_trial_save(self, trial: Trial, result: dict[str, Any] | None = None) -> _Saved | None:  # noqa: ARG002 - Ray's signature
-        """Save a checkpoint; it is the trial's latest after the next event (TC `_schedule_trial_save`)."""
-        stint = self._stints.get(trial)
-        if stint is None:
+    def _schedule_trial_save(self, trial: Trial, result: dict[str, Any] | None = None) -> SavedCheckpoint | None:  # noqa: ARG002 - Ray's signature
+        """Save a checkpoint, which the next event makes the latest of the trial (TC `_schedule_trial_save`)."""
+        running = self._running.get(trial)
+        if running is None:
             return None
-        saved = _Saved(None)
-        state = self._try(stint, stint.training.save)
+        saved = SavedCheckpoint(None)
+        state = self._try(running, running.training.save)
         if state is not _CRASHED:
             if state is not None:
-                checkpoint: Any = Checkpoint(state, stint.iteration, stint.seconds)
-                saved.result = _TrainingResult(checkpoint, dict(stint.last))
-            self.clock.schedule(0.0, (self._saved, stint))
+                checkpoint: Any = SimulatedCheckpoint(state, running.iteration, running.seconds)
+                saved.result = _TrainingResult(checkpoint, dict(running.last))
+            self.clock.schedule(0.0, (self._saved, running))
         trial.temporary_state.saving_to = saved
         return saved
+
+    def running_trials(self) -> ValuesView[RunningTrial]:
+        """The trials that are on a worker, oldest first."""
+        return self._running.values()
 
     # ---- the loop ---------------------------------------------------------------------------------------------
 
     @property
     def finished(self) -> bool:
-        """Whether all trials have ended and there will be no more."""
+        """Whether all trials have ended and no more will come."""
         return self._unfinished == 0 and bool(self.search_alg.is_finished())
 
-    def run(self, **info: Any) -> None:
-        """Run to the end; `info` is what callbacks get at the start.
+    def run(self, until: Callable[[], bool] | None = None, **info: Any) -> bool:
+        """Run to the end, or until `until()` is true between two events.
+
+        In the second case the study can be suspended and continued, or run again; end it with `close`.
+
+        Args:
+            until: Interrupts the run.
+            info: What callbacks receive in `setup`.
+
+        Returns:
+            Whether the study has ended.
 
         Raises:
-            StudyError: If nothing runs and nothing can start.
+            StudyError: If no trial runs and none can start.
         """
         for hook in self._hooks["setup"]:
             hook(clock=self.clock, **info)
         try:
             while not self.finished:
+                if until is not None and until():
+                    return False
                 self.step()
-        finally:
-            for trial in list(self._stints):  # after an error
-                self._leave(trial, Trial.TERMINATED)
+        except BaseException:
+            self._release()
+            raise
+        self.close()
+        return True
+
+    def close(self) -> None:
+        """Close the trainings and notify the callbacks of the end."""
+        self._release()
         for hook in self._hooks["on_experiment_end"]:
             hook(trials=self.trials)
 
+    def _release(self) -> None:
+        for running in self._running.values():
+            if running.training is not None:
+                running.training.close()
+                running.training = None
+
     def step(self) -> None:
-        """Ask for trials, start trials, and handle one event."""
+        """Request trials, start trials, and handle one event."""
         if self._hooks["on_step_begin"]:
             self._call("on_step_begin")
         self._fill()
         if not self.clock:
-            self._fill()  # the first time may have stopped trials, so that there is room for others
+            self._fill()  # the first call may have stopped trials and made room for others
         if self.clock.next_time() > self._time_limit:
             self.clock.now = self._time_limit
             self._stop_all()
         elif self.clock:
-            handle, what = self.clock.take()
-            handle(what)
+            handle, argument = self.clock.take()
+            handle(argument)
         elif not self.finished:
-            raise StudyError(f"nothing runs and nothing can start, but the study has not ended: {self._standing()}")
-        if self._stopper is not None and self._stopper.stop_all():
+            raise StudyError(f"no trial runs and none can start, but the study has not ended: {self._status_counts()}")
+        if self.stopper is not None and self.stopper.stop_all():
             self._stop_all()
-        self._iteration += 1
+        self.iteration += 1
         if self._hooks["on_step_end"]:
             self._call("on_step_end")
 
@@ -206,12 +239,12 @@ class Controller:
                 if trial is None:
                     break
                 self.add(trial)
-            chosen = self._scheduler.choose_trial_to_run(self)
+            chosen = self.scheduler.choose_trial_to_run(self)
             if chosen is not None and chosen.status == Trial.PAUSED:
                 self._set_trial_status(chosen, Trial.PENDING)
             if not self._free or not self._pending:
                 return
-            first = next(iter(self._pending))  # its process was asked for, and is there before any that is used again
+            first = next(iter(self._pending))  # on Ray, the process requested for it starts before another is reused
             self._start(chosen if chosen in self._pending and self._free[0] not in self._fresh else first)
 
     def add(self, trial: Trial) -> None:
@@ -219,92 +252,107 @@ class Controller:
         self.trials.append(trial)
         if trial.status != Trial.TERMINATED:
             self._live[trial] = None
+        self.scheduler.on_trial_add(self, trial)  # after a restore this may change the status
+        self.unsaved[trial] = None
         self._unfinished += not trial.is_finished()
         if trial.status == Trial.PENDING:
             self._pending[trial] = None
-        self._scheduler.on_trial_add(self, trial)
 
     def _start(self, trial: Trial) -> None:
         self._call("on_trial_start", trial=trial)
         self._set_trial_status(trial, Trial.RUNNING)
         worker = heapq.heappop(self._free)
         self._fresh.discard(worker)
-        stint = self._stints[trial] = Stint(trial, worker)
+        running = self._running[trial] = RunningTrial(trial, worker)
+        running.decision = self.cached_decisions.pop(trial.trial_id, None)
         saved: Any = trial.latest_checkpoint_result
-        training = self._try(stint, self._evaluation.start, trial.config)
+        training = self._try(running, self.evaluator.start, trial.config)
         if training is _CRASHED:
             return
-        stint.training = training
+        running.training = training
         if saved is not None:
-            if self._try(stint, training.load, saved.checkpoint.state) is _CRASHED:
+            if self._try(running, training.load, saved.checkpoint.state) is _CRASHED:
                 return
-            stint.iteration, stint.seconds = saved.checkpoint.iteration, saved.checkpoint.seconds
+            running.iteration, running.seconds = saved.checkpoint.iteration, saved.checkpoint.seconds
             trial.run_metadata.last_result = {"config": trial.config, **saved.metrics}  # TC `on_restore`
-        self._train(stint)
+        self._train(running)
 
-    def _train(self, stint: Stint) -> None:
-        seconds = self._try(stint, stint.training.begin)
+    def _train(self, running: RunningTrial) -> None:
+        seconds = self._try(running, running.training.begin)
         if seconds is not _CRASHED:
-            stint.due = seconds
-            self.clock.schedule(seconds, (self._trained, stint))
+            running.due = seconds
+            self.clock.schedule(seconds, (self._trained, running))
 
     # ---- events -----------------------------------------------------------------------------------------------
 
-    def _trained(self, stint: Stint) -> None:
+    def _trained(self, running: RunningTrial) -> None:
         """A report is due (TC `_process_trial_result`)."""
-        trial = stint.trial
-        if self._stints.get(trial) is not stint:
+        trial = running.trial
+        if self._running.get(trial) is not running:
             return
-        result = self._try(stint, stint.training.result)
+        result = self._try(running, running.training.result)
         if result is _CRASHED:
             return
-        stint.complete(result)
-        flat_result = flat(result)
-        if (self._stopper is not None and self._stopper(trial.trial_id, result)) or trial.should_stop(flat_result):
+        duplicate = RESULT_DUPLICATE in result  # a function has returned after its last report
+        if duplicate:
+            result = trial.last_result
+            result["done"] = True
+        else:
+            running.complete(result)
+        flat_result = flattened(result)
+        if (self.stopper is not None and self.stopper(trial.trial_id, result)) or trial.should_stop(flat_result):
             decision = str(TrialScheduler.STOP)
         else:
-            decision = self._scheduler.on_trial_result(self, trial, flat_result)
+            decision = self.scheduler.on_trial_result(self, trial, flat_result)
         if decision == TrialScheduler.STOP:
             result["done"] = True
         else:
             self.search_alg.on_trial_result(trial.trial_id, flat_result)
-        for hook in self._hooks["on_trial_result"]:
-            hook(iteration=self._iteration, trials=self.trials, trial=trial, result=result)
-        result["experiment_tag"] = trial.experiment_tag
-        news = {"last_result": result, "last_result_time": self.clock.now, "_cached_json": None}
-        trial.run_metadata.__dict__.update(news)  # past its slow `__setattr__`, which only drops the cache
-        due = self._checkpoint_every and stint.iteration % self._checkpoint_every == 0
+        if not duplicate:
+            self._update(trial, result)
+        due = self._checkpoint_every and running.iteration % self._checkpoint_every == 0
         if (due or result.get(SHOULD_CHECKPOINT)) and decision != TrialScheduler.PAUSE:
             self._schedule_trial_save(trial)
-        if trial.temporary_state.saving_to is not None:
-            stint.decision = decision
-        else:
-            self._execute(stint, decision)
+        if trial.temporary_state.saving_to is None:
+            self._execute(running, decision)
+        elif running.decision is None or decision in (TrialScheduler.PAUSE, TrialScheduler.STOP):
+            running.decision = decision
 
-    def _execute(self, stint: Stint, decision: str, *, after_save: bool = False) -> None:
+    def _update(self, trial: Trial, result: dict[str, Any]) -> None:
+        """Notify the callbacks of a report and make it the last result of the trial (TC `update_last_result`)."""
+        for hook in self._hooks["on_trial_result"]:
+            hook(iteration=self.iteration, trials=self.trials, trial=trial, result=result)
+        result["experiment_tag"] = trial.experiment_tag
+        changes = {"last_result": result, "last_result_time": self.clock.now, "_cached_json": None}
+        trial.run_metadata.__dict__.update(changes)  # avoids the slow `__setattr__`, which only drops the cache
+        self.unsaved[trial] = None
+
+    def _execute(self, running: RunningTrial, decision: str, *, after_save: bool = False) -> None:
         if decision == TrialScheduler.CONTINUE:
-            self._train(stint)
+            self._train(running)
         elif decision == TrialScheduler.PAUSE:
-            self.pause_trial(stint.trial, should_checkpoint=not after_save)
+            self.pause_trial(running.trial, should_checkpoint=not after_save)
         elif decision == TrialScheduler.STOP:
-            self.stop_trial(stint.trial)
+            self.stop_trial(running.trial)
         elif decision != TrialScheduler.NOOP:
-            raise StudyError(f"the scheduler decided {decision!r}, but must decide CONTINUE, PAUSE, STOP or NOOP")
+            raise StudyError(f"the scheduler returned {decision!r}, but must return CONTINUE, PAUSE, STOP or NOOP")
 
-    def _saved(self, stint: Stint) -> None:
+    def _saved(self, running: RunningTrial) -> None:
         """A checkpoint is saved (TC `_on_saving_result`)."""
-        trial = stint.trial
-        if self._stints.get(trial) is not stint:
+        trial = running.trial
+        if self._running.get(trial) is not running:
             return
         saving: Any = trial.temporary_state.saving_to
         if saving is not None and saving.result is not None:
             manager: Any = trial.run_metadata.checkpoint_manager
-            manager._latest_checkpoint_result = saving.result  # noqa: SLF001 - its public method keeps all of them
+            manager._latest_checkpoint_result = saving.result  # noqa: SLF001 - its public method keeps all checkpoints
+            trial.run_metadata.invalidate_cache()
+            self.unsaved[trial] = None
         trial.temporary_state.saving_to = None
-        decision, stint.decision = stint.decision, None
+        decision, running.decision = running.decision, None
         self._call("on_trial_save", trial=trial)
         if decision is not None:
-            self._execute(stint, decision, after_save=True)
+            self._execute(running, decision, after_save=True)
 
     def _lose(self, fault: Fault) -> None:
         """A worker is lost."""
@@ -313,50 +361,50 @@ class Controller:
         self._lost.add(fault.worker)
         if math.isfinite(fault.back):
             self.clock.schedule(fault.back, (self._regain, fault.worker))
-        stint = next((stint for stint in self._stints.values() if stint.worker == fault.worker), None)
-        if stint is None:
+        running = next((running for running in self._running.values() if running.worker == fault.worker), None)
+        if running is None:
             self._free.remove(fault.worker)
             heapq.heapify(self._free)
         else:
-            words = f"worker {fault.worker} was lost after {fault.time:g} s"
-            self._failed((stint, RayActorError(error_msg=words, preempted=fault.preempted)))
+            message = f"worker {fault.worker} was lost after {fault.time:g} s"
+            self._failed((running, RayActorError(error_msg=message, preempted=fault.preempted)))
 
     def _regain(self, worker: int) -> None:
         self._lost.discard(worker)
         self._fresh.add(worker)
         heapq.heappush(self._free, worker)
 
-    def _failed(self, what: tuple[Stint, Exception]) -> None:
+    def _failed(self, crash: tuple[RunningTrial, Exception]) -> None:
         """A trial has crashed (TC `_process_trial_failure`)."""
-        stint, error = what
-        trial = stint.trial
-        if self._stints.get(trial) is not stint:
+        running, error = crash
+        trial = running.trial
+        if self._running.get(trial) is not running:
             return
         trial.init_local_path()
-        trial.handle_error(error)  # type: ignore[arg-type] # Ray takes any error, and says less
+        trial.handle_error(error)  # type: ignore[arg-type] # Ray declares fewer errors than it accepts
         if trial.should_recover():
             self._leave(trial, Trial.ERROR)
-            self._scheduler.on_trial_error(self, trial)
+            self.scheduler.on_trial_error(self, trial)
             self.trials.remove(trial)
             self._live.pop(trial, None)
             trial.set_status(Trial.PENDING)
             self.add(trial)
             self._call("on_trial_recover", trial=trial)
         else:
-            self._scheduler.on_trial_error(self, trial)
+            self.scheduler.on_trial_error(self, trial)
             self.search_alg.on_trial_complete(trial.trial_id, error=True)
             self._leave(trial, Trial.ERROR)
             self._call("on_trial_error", trial=trial)
 
-    # ---- within -----------------------------------------------------------------------------------------------
+    # ---- internals --------------------------------------------------------------------------------------------
 
-    def _try(self, stint: Stint, call: Callable[..., Any], *args: Any) -> Any:
-        """What a training answers; if it raises, the trial crashes with the next event, and this is `_CRASHED`."""
+    def _try(self, running: RunningTrial, call: Callable[..., Any], *args: Any) -> Any:
+        """The value of a call to a training; if it raises, the trial crashes with the next event: `_CRASHED`."""
         began = time.perf_counter()
         try:
             return call(*args)
         except Exception as error:  # noqa: BLE001 - whatever a training raises
-            self.clock.schedule(0.0, (self._failed, (stint, error)))
+            self.clock.schedule(0.0, (self._failed, (running, error)))
             return _CRASHED
         finally:
             self.training_s += time.perf_counter() - began
@@ -371,36 +419,38 @@ class Controller:
             self._pending.pop(trial, None)
 
     def _leave(self, trial: Trial, status: str) -> None:
-        """Take a trial from its worker, if it has one (TC `_schedule_trial_stop`)."""
+        """Remove a trial from its worker, if it has one (TC `_schedule_trial_stop`)."""
         self._set_trial_status(trial, status)
         trial.temporary_state.saving_to = None
-        stint = self._stints.pop(trial, None)
-        if stint is None:
+        running = self._running.pop(trial, None)
+        if running is None:
             return
-        if stint.worker not in self._lost:
-            heapq.heappush(self._free, stint.worker)
-        if stint.training is not None:
-            stint.training.close()
+        if running.worker not in self._lost:
+            heapq.heappush(self._free, running.worker)
+        self.unsaved[trial] = None
+        if running.training is not None:
+            running.training.close()
+            running.training = None  # an event may still refer to it
 
     def _stop_all(self) -> None:
-        """End the study; nobody is told of each trial (TC `_stop_experiment_if_needed`)."""
+        """End the study without notice of each trial (TC `_stop_experiment_if_needed`)."""
         self.search_alg.set_finished()
-        for trial in [*self._stints, *self._live]:
+        for trial in [*self._running, *self._live]:
             if not trial.is_finished():
                 self._leave(trial, Trial.TERMINATED)
 
     def _call(self, name: str, **info: Any) -> None:
         for hook in self._hooks[name]:
-            hook(iteration=self._iteration, trials=self.trials, **info)
+            hook(iteration=self.iteration, trials=self.trials, **info)
 
-    def _standing(self) -> str:
+    def _status_counts(self) -> str:
         counts: dict[str, int] = {}
         for trial in self.trials:
             counts[trial.status] = counts.get(trial.status, 0) + 1
-        words = [f"{count} {status.lower()}" for status, count in counts.items()]
-        return f"{', '.join(words) or 'no'} trials, {len(self._free)} idle workers, {len(self._lost)} lost ones"
+        listed = [f"{count} {status.lower()}" for status, count in counts.items()]
+        return f"{', '.join(listed) or 'no'} trials, {len(self._free)} idle workers, {len(self._lost)} lost workers"
 
 
 def _overridden(name: str, callbacks: Sequence[Callback]) -> list[Any]:
-    """The hooks called `name` of those callbacks that have one of their own."""
+    """The hooks called `name` of those callbacks that define one."""
     return [getattr(each, name) for each in callbacks if getattr(type(each), name) is not getattr(Callback, name)]

@@ -1,27 +1,29 @@
-"""What the simulated controller keeps of a trial while it is on a worker, and how a worker is lost."""
+"""What the simulated controller keeps of a trial while it runs on a worker, and how workers are lost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ray.train._internal.session import _FutureTrainingResult
 from ray.tune.utils import flatten_dict
 
 if TYPE_CHECKING:
+    from ray.train._internal.session import _TrainingResult
     from ray.tune.experiment import Trial
 
 
 class Fault(NamedTuple):
-    """A worker is lost.
+    """The loss of a worker.
 
-    What is due at that very time is lost with it. As on Ray the trial on it goes on from its last checkpoint, if
-    `max_failures` allows that; a preempted worker is no failure.
+    Events that are due on the worker at that very time are lost, too. As on Ray, the trial on it restarts from its last
+    checkpoint if `max_failures` allows it; the preemption of a worker does not count as a failure.
 
     Attributes:
-        time: When, in virtual seconds.
-        worker: Which, from 0. A trial starts on the free worker with the lowest number.
-        back: After how many seconds it is there again; infinity for never.
-        preempted: Whether the cluster took it away on purpose.
+        time: The virtual second of the loss.
+        worker: The number of the worker, from 0. A trial starts on the free worker with the lowest number.
+        back: The number of seconds until the worker returns; infinity if it does not.
+        preempted: Whether the cluster took the worker away on purpose.
     """
 
     time: float
@@ -31,29 +33,40 @@ class Fault(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What a trial goes on from."""
+class SimulatedCheckpoint:
+    """The checkpoint of a trial: the state of its training, and how long it had trained."""
 
     state: Any
     iteration: int
     seconds: float
 
 
+class SavedCheckpoint(_FutureTrainingResult):
+    """A checkpoint that is complete already, in place of Ray's future; None if nothing was saved."""
+
+    def __init__(self, result: _TrainingResult | None) -> None:
+        self.result = result
+
+    def resolve(self, block: bool = True) -> _TrainingResult | None:  # noqa: ARG002 - Ray's signature
+        """The checkpoint."""
+        return self.result
+
+
 @dataclass(slots=True, eq=False)
-class Stint:
+class RunningTrial:
     """A trial on a worker, from its start there until it leaves.
 
     Attributes:
         trial: The trial.
-        worker: The worker's number.
-        training: Its training, once that has started.
-        iteration: How many reports the trial has made, those before its last checkpoint included.
-        seconds: The virtual seconds that they took.
-        since_restore: How many it has made here.
+        worker: The number of the worker.
+        training: Its training, once started.
+        iteration: The number of reports of the trial, including those before its last checkpoint.
+        seconds: The virtual seconds that these took.
+        since_restore: The number of reports on this worker.
         seconds_since_restore: The virtual seconds that these took.
-        due: The virtual seconds that the next one takes.
+        due: The virtual seconds that the next report takes.
         last: The last report.
-        decision: What is to be done once the checkpoint is there that is being saved.
+        decision: The decision to execute once the checkpoint that is being saved is complete.
     """
 
     trial: Trial
@@ -82,10 +95,10 @@ class Stint:
         self.last = result
 
 
-def flat(result: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a result that is flattened as Ray does it."""
+def flattened(result: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a result, flattened as Ray does it."""
     for value in result.values():
         if isinstance(value, dict):
-            flattened: dict[str, Any] = flatten_dict(result)
-            return flattened
+            flat: dict[str, Any] = flatten_dict(result)
+            return flat
     return dict(result)

@@ -1,8 +1,8 @@
-"""Trials without their price: real `Trial` objects for the simulated controller, in a twentieth of the time.
+"""Fast construction of Ray `Trial` objects for the simulator, in a twentieth of Ray's time.
 
-Ray parses a command line for each trial, looks its trainable up in the cluster's key-value store and asks it for its
-resources, which takes most of a millisecond. All trials of a study agree in that, so one is made by Ray and the
-others are copies of it with what is their own.
+For each trial Ray parses a command line, looks up the trainable in the cluster's key-value store and requests its
+resources, which takes most of a millisecond. All trials of a study share the outcome, so Ray creates one of them, and
+the others are copies with their own id, config and state.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import sys
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from ray import tune
 from ray.tune.experiment import Experiment, Trial
@@ -19,18 +19,21 @@ from ray.tune.utils import flatten_dict, merge_dicts
 
 from raytune_suite.errors import ArgumentError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _PLAIN = (bool, int, float, str, type(None))
 
 
-class Simulated(tune.Trainable):
-    """Stands for the trainable in the trials of a simulated study; nobody ever makes one."""
+class PlaceholderTrainable(tune.Trainable):
+    """The trainable of the trials of a simulated study. It is never instantiated."""
 
 
 _Storage: Any = Experiment._storage_context_cls  # noqa: SLF001 - Ray has no public name for it
 
 
 class _LocalStorage(_Storage):  # type: ignore[misc] # of type Any
-    """Keeps all paths of a study within its folder; Ray's keeps some in the folder of a running cluster."""
+    """Keeps all paths of a study in its folder; Ray's class puts some into the session folder of the cluster."""
 
     def _get_session_path(self) -> str:
         return str(self.experiment_fs_path)
@@ -51,29 +54,29 @@ def make_search(
     checkpoint_every: int,
     folder: str,
 ) -> Any:
-    """The search algorithm of a study, wired as `tune.Tuner` does it.
+    """Create the search algorithm of a study, wired as `tune.Tuner` does it.
 
     Args:
-        searcher: A Ray searcher, a search algorithm of Ray's, or None for its variant generator.
+        searcher: A Ray searcher or search algorithm, or None for Ray's variant generator.
         space: What `param_space` is to `tune.Tuner`, or None.
         metric: The metric's name.
         mode: "min" or "max".
-        num_samples: The most trials; -1 for no limit.
-        max_failures: How often a crashed trial is tried again.
-        checkpoint_every: After how many reports a checkpoint is saved; 0 for never.
-        folder: Where files of the study may lie.
+        num_samples: The maximum number of trials; -1 for no limit.
+        max_failures: How often a crashed trial is retried.
+        checkpoint_every: The number of reports from checkpoint to checkpoint; 0 for no regular checkpoints.
+        folder: The folder for the files of the study.
 
     Raises:
-        ArgumentError: If the searcher refuses metric, mode or space.
+        ArgumentError: If the searcher rejects the metric, the mode or the space.
     """
     search_alg = BasicVariantGenerator() if searcher is None else searcher
     if isinstance(search_alg, Searcher):
         search_alg = TrialGenerator(search_alg)
     elif isinstance(search_alg, BasicVariantGenerator):
-        search_alg._uuid_prefix = "trial_"  # noqa: SLF001 - Ray draws it from the clock
+        search_alg._uuid_prefix = "trial_"  # noqa: SLF001 - Ray derives it from the clock
     experiment = _LocalExperiment(
         "simulated",
-        Simulated,
+        PlaceholderTrainable,
         config=space,
         num_samples=sys.maxsize if num_samples == -1 else num_samples,  # as `tune.run` does
         max_failures=max_failures,
@@ -82,16 +85,32 @@ def make_search(
     )
     if space and not search_alg.set_search_properties(metric, mode, space, **experiment.public_spec):
         raise ArgumentError(
-            f"the searcher refuses the space or the metric {metric!r} ({mode!r}), since it was made with others: "
-            "give them in one place only"
+            f"the searcher rejects the space or the metric {metric!r} (mode {mode!r}), since it was created with "
+            "others: pass them in one place only"
         )
     search_alg.add_configurations([experiment])
-    Path(experiment.storage.experiment_driver_staging_path).mkdir()  # Ray's PBT writes a log there
+    _make_staging_folder(experiment)
     return search_alg
 
 
+def move_storage(search_alg: Any, trials: Iterable[Trial], folder: str) -> None:
+    """Let the files of a study that was unpickled lie in `folder`."""
+    Experiment.register_if_needed(PlaceholderTrainable)
+    experiment = getattr(search_alg, "_experiment", None)
+    owner: Any
+    for owner in [*trials, experiment, getattr(search_alg, "_template", None)]:
+        if owner is not None:
+            owner.storage.storage_fs_path = folder
+    if experiment:
+        _make_staging_folder(experiment)
+
+
+def _make_staging_folder(experiment: Any) -> None:
+    Path(experiment.storage.experiment_driver_staging_path).mkdir(parents=True, exist_ok=True)  # for a log of Ray's PBT
+
+
 def pending_depth(search_alg: Any, workers: int) -> int:
-    """How many trials Ray asks for in advance (its `_get_max_pending_trials`), its environment variable left out."""
+    """The number of trials that Ray requests in advance: its `_get_max_pending_trials` without environment variable."""
     if isinstance(search_alg, BasicVariantGenerator):
         return max(200, int(workers * 1.1))
     searcher = getattr(search_alg, "searcher", None)
@@ -102,7 +121,7 @@ def pending_depth(search_alg: Any, workers: int) -> int:
     return 1
 
 
-class _Blank(Searcher):
+class _EmptySearcher(Searcher):
     """Proposes the empty config."""
 
     def suggest(self, trial_id: str) -> dict[str, Any]:  # noqa: ARG002 - Ray's signature
@@ -111,65 +130,74 @@ class _Blank(Searcher):
 
 @final
 class TrialGenerator(SearchGenerator):
-    """Ray's `SearchGenerator`: the same calls in the same order, but trials are copies, and their ids are numbers.
+    """Ray's `SearchGenerator` with copied trials whose ids are numbers; the calls and their order are the same.
 
-    As there, a searcher is asked with a fresh id each time, also where it had nothing to propose before.
+    As in Ray, each call of the searcher has a new id, even if it did not propose anything for the one before.
     """
 
     def __init__(self, searcher: Searcher) -> None:
         super().__init__(searcher)
-        self._asked = 0
+        self._suggestions = 0
         self._template: Trial | None = None
 
     def create_trial_if_possible(self, experiment_spec: dict[str, Any]) -> Trial | None:
-        """Ask the searcher, and make a trial of what it proposes."""
-        trial_id = f"{self._asked:08x}"
-        self._asked += 1
+        """Request a config from the searcher and create its trial."""
+        trial_id = f"{self._suggestions:08x}"
+        self._suggestions += 1
         suggested: Any = self.searcher.suggest(trial_id)
         if suggested is None:
             return None
         if suggested == Searcher.FINISHED:
             self._finished = True
             return None
-        config, given = own(suggested), experiment_spec["config"]
+        config, fixed = copy_config(suggested), experiment_spec["config"]
         evaluated = (
             flatten_dict(suggested) if any(isinstance(value, dict) for value in suggested.values()) else suggested
         )
-        if given:
-            config = merge_dicts(given, config)
+        if fixed:
+            config = merge_dicts(fixed, config)
         self._counter += 1
         if self._template is None:
             self._template = self._make_template()
-        return derive(self._template, trial_id, config, dict(evaluated), str(self._counter))
+        return derive_trial(self._template, trial_id, config, dict(evaluated), str(self._counter))
+
+    def get_state(self) -> dict[str, Any]:
+        """What Ray saves, and the next id."""
+        return {**super().get_state(), "suggestions": self._suggestions}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restore what `get_state` returned."""
+        super().set_state(state)
+        self._suggestions = state["suggestions"]
 
     def _make_template(self) -> Trial:
-        generator: Any = SearchGenerator(_Blank())
+        generator: Any = SearchGenerator(_EmptySearcher())
         generator.add_configurations([self._experiment])
         template: Trial = generator.next_trial()
         template.create_placement_group_factory()
         return template
 
 
-def own(config: dict[str, Any]) -> dict[str, Any]:
-    """A deep copy of `config`, which most often has plain values only."""
+def copy_config(config: dict[str, Any]) -> dict[str, Any]:
+    """A deep copy of `config`, fast if it has plain values only, as most have."""
     for value in config.values():
         if not isinstance(value, _PLAIN):
             return copy.deepcopy(config)
     return dict(config)
 
 
-def derive(template: Trial, trial_id: str, config: dict[str, Any], evaluated: dict[str, Any], tag: str) -> Trial:
-    """A trial that is pending, with everything from `template` that `Trial.__init__` would make alike."""
-    trial: Trial = _twin(template)
-    metadata = _twin(template.run_metadata)
-    manager = _twin(metadata.checkpoint_manager)
+def derive_trial(template: Trial, trial_id: str, config: dict[str, Any], evaluated: dict[str, Any], tag: str) -> Trial:
+    """A pending trial that shares with `template` all that `Trial.__init__` would create equal."""
+    trial: Trial = _shallow_copy(template)
+    metadata = _shallow_copy(template.run_metadata)
+    manager = _shallow_copy(metadata.checkpoint_manager)
     manager.__dict__["_checkpoint_results"] = []
     metadata.__dict__.update(last_result={}, metric_analysis={}, metric_n_steps={}, checkpoint_manager=manager)
     trial.__dict__.update(
         trial_id=trial_id,
         temporary_state=type(template.temporary_state)(),
         run_metadata=metadata,
-        storage=_twin(template.storage),
+        storage=_shallow_copy(template.storage),
         config=config,
         _Trial__unresolved_config=config,
         evaluated_params=evaluated,
@@ -178,8 +206,8 @@ def derive(template: Trial, trial_id: str, config: dict[str, Any], evaluated: di
     return trial
 
 
-def _twin(thing: Any) -> Any:
-    """A shallow copy, around slow `__setattr__` and `__getstate__`."""
-    twin = object.__new__(type(thing))
-    twin.__dict__.update(thing.__dict__)
-    return twin
+def _shallow_copy(original: Any) -> Any:
+    """A shallow copy that avoids the slow `__setattr__` and `__getstate__` of Ray's classes."""
+    copied = object.__new__(type(original))
+    copied.__dict__.update(original.__dict__)
+    return copied

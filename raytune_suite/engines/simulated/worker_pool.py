@@ -1,18 +1,17 @@
-"""Trainings that Ray workers do in parallel, in the same virtual order: the deterministic parallel mode.
+"""Trainings in a pool of Ray workers, in the same virtual order as in one process: the deterministic parallel mode.
 
-A step is submitted when it begins in virtual time, and awaited when the clock has come to its end. So as many steps
-are under way as there are virtual workers, whatever the number of processes that do them; which process does a step,
-and when it ends by the wall clock, decides nothing.
+A step is submitted when it begins in virtual time, and awaited when the clock reaches its end. So there are as many
+steps in progress as there are virtual workers, whatever the number of processes. Which process executes a step, and
+when it ends by the wall clock, does not affect any decision.
 
-A training stays in one process until it is stopped or paused, since moving it would need a checkpoint that not every
-trainable restores to the last bit. That keeps the processes equally busy all the same: each virtual worker is always
-training, so that two processes with as many trainings each have as much to do per virtual second. Nothing is trained
-ahead of its decision: it would have to be undone from a checkpoint, or be wasted, and after a first rung most of it is.
+A training stays in one process until it is stopped or paused, since moving it requires a checkpoint, and not every
+trainable restores exactly. The load is balanced all the same: each virtual worker is always training, so two processes
+with equally many trainings do the same amount of work per virtual second. No step is executed before the decision on
+the step before it: it would have to be undone, or be wasted, as most steps after a first rung would.
 """
 
 from __future__ import annotations
 
-import copy
 import itertools
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, final
@@ -21,7 +20,7 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from raytune_suite.engines.ray.engine import connect
-from raytune_suite.engines.simulated.evaluators import InProcess
+from raytune_suite.engines.simulated.evaluators import InProcessEvaluator, cannot_be_suspended
 from raytune_suite.errors import StudyError
 from raytune_suite.types import check_count
 
@@ -36,21 +35,21 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("raytune_suite")
 
-GRACE_S = 20.0
-"""Seconds that all processes for which there is room have to start, once one is there."""
-PATIENCE_S = 30.0
-"""Seconds without any process after which we say what we wait for, again and again."""
-FAREWELL_S = 5.0
-"""Seconds that processes have to end what they do, and to remove their files, before they are killed."""
+STARTUP_TIMEOUT_S = 20.0
+"""Seconds to wait for all workers that the cluster has room for, once the first has started."""
+WARNING_INTERVAL_S = 30.0
+"""Seconds between two warnings while there is no worker at all."""
+SHUTDOWN_TIMEOUT_S = 5.0
+"""Seconds that workers have to finish their steps and to remove their files before they are killed."""
 
 
 @final
-class Parallel:
-    """Trainings of a Ray class trainable, done by Ray actors: the parallel twin of `InProcess`, with the same reports.
+class WorkerPoolEvaluator:
+    """Trains a Ray class trainable in Ray actors; the reports are those of `InProcessEvaluator`.
 
-    It is a context manager: the actors are there within. A process that dies is replaced, and is a crash of the
-    trials on it. A training whose `setup` or `load_checkpoint` raises crashes when its first report is due; one in
-    this process, when it starts.
+    It is a context manager, which starts and ends the actors. An actor that dies is replaced, and the trials on it
+    crash. If `setup` or `load_checkpoint` raises, the trial crashes when its first report is due (with
+    `InProcessEvaluator`: when it starts).
     """
 
     def __init__(
@@ -61,43 +60,48 @@ class Parallel:
         compute: int,
         resources: Mapping[str, float] | None = None,
     ) -> None:
-        """`cost` is the declared virtual seconds of a step of a config, `compute` the number of actors, and
-        `resources` what each of them occupies; None for one CPU.
+        """Train `trainable` in a pool.
+
+        Args:
+            trainable: The trainable.
+            cost: The declared virtual seconds of a step of a config.
+            compute: The number of actors.
+            resources: The resources of each actor; None for one CPU.
 
         Raises:
-            ArgumentError: If `compute` is no count.
-        """  # noqa: D205 - the sentence does not fit into one line
-        self._trainable, self._cost = trainable, cost
+            ArgumentError: If `compute` is not a positive integer.
+        """
+        self._trainable, self.cost = trainable, cost
         self._compute = check_count("compute", compute)
         self._needs = {"CPU": 1.0}
         for name, amount in (resources or {}).items():
             self._needs[name.upper() if name.upper() in ("CPU", "GPU") else name] = amount
         self._packed: Any = None
-        self._places: list[_Place] = []
-        self._starting: dict[Any, _Place] = {}
+        self._workers: list[_WorkerHandle] = []
+        self._starting: dict[Any, _WorkerHandle] = {}
 
     def __enter__(self) -> Self:
         """Start the actors; those that the cluster has no room for yet join later.
 
         Raises:
-            StudyError: If one of them cannot have the trainable.
+            StudyError: If an actor cannot load the trainable.
         """
         connect()
         try:
             self._packed = ray.put(self._trainable)
             for _ in range(self._compute):
-                self._add()
-            self._await_one()
+                self._start_worker()
+            self._wait_for_one()
             total = ray.cluster_resources()
-            places = [int(total.get(name, 0) / amount) for name, amount in self._needs.items() if amount]
-            self._welcome(min([self._compute, *places]), GRACE_S)
+            room = [int(total.get(name, 0) / amount) for name, amount in self._needs.items() if amount]
+            self._collect_started(min([self._compute, *room]), STARTUP_TIMEOUT_S)
         except BaseException:
             self._close()
             raise
         if self._starting:
             _logger.warning(
                 "the cluster has room for %d of %d Ray workers: the study starts with these, and the others join later",
-                len(self._places),
+                len(self._workers),
                 self._compute,
             )
         return self
@@ -110,183 +114,241 @@ class Parallel:
 
     def start(self, config: Config) -> Training:
         """The training of a config."""
-        return _Remote(self, copy.deepcopy(config), self._cost(config))
+        return _RemoteTraining(self, config)
 
     # ---- for the trainings ------------------------------------------------------------------------------------
 
-    def occupy(self) -> _Place:
-        """The process with the fewest trainings, and one more on it.
+    def acquire(self) -> _WorkerHandle:
+        """The worker with the fewest trainings, which gets another one.
 
         Raises:
-            StudyError: If one that is to replace a dead one cannot start.
+            StudyError: If the replacement of a dead worker cannot start.
         """
-        self._welcome()
-        self._await_one()
-        place = min(self._places, key=lambda place: place.trainings)  # the first of equals
-        place.trainings += 1
-        return place
+        self._collect_started()
+        self._wait_for_one()
+        worker = min(self._workers, key=lambda worker: worker.trainings)  # the first if several have the fewest
+        worker.trainings += 1
+        return worker
 
-    def get(self, place: _Place, reference: Any) -> Any:
-        """What a process answers.
+    def get(self, worker: _WorkerHandle, reference: Any) -> Any:
+        """Wait for the result of a call to a worker.
 
         Raises:
-            RayTaskError: If it raised.
-            StudyError: If the process died.
+            RayTaskError: If the call raised.
+            StudyError: If the worker died.
         """
         try:
             return ray.get(reference)
         except RayActorError as error:
-            if place in self._places:
-                self._places.remove(place)
-                self._add()
-            raise StudyError(f"the Ray worker that trained it has died: {_line(error)}") from error
+            if worker in self._workers:
+                self._workers.remove(worker)
+                self._start_worker()
+            raise StudyError(f"the Ray worker of the training died: {_one_line(error)}") from error
 
-    # ---- within -----------------------------------------------------------------------------------------------
+    # ---- internals --------------------------------------------------------------------------------------------
 
-    def _add(self) -> None:
-        """Begin to start a process."""
+    def _start_worker(self) -> None:
+        """Request an actor."""
         options: dict[str, Any] = {"num_cpus": self._needs["CPU"], "num_gpus": self._needs.get("GPU", 0)}
         if "memory" in self._needs:
             options["memory"] = self._needs["memory"]
         custom = {name: amount for name, amount in self._needs.items() if name not in ("CPU", "GPU", "memory")}
-        actor: Any = ray.remote(_Host).options(resources=custom, **options).remote(self._packed)
-        self._starting[actor.ready.remote()] = _Place(actor)
+        actor: Any = ray.remote(_Worker).options(resources=custom, **options).remote(self._packed)
+        self._starting[actor.ready.remote()] = _WorkerHandle(actor)
 
-    def _welcome(self, wanted: int = 0, timeout: float = 0.0) -> None:
-        """Take in the processes that have started; wait until there are as many as `wanted`.
+    def _collect_started(self, wanted: int = 0, timeout: float = 0.0) -> None:
+        """Add the actors that have started to the pool; wait up to `timeout` seconds until it has `wanted`.
 
         Raises:
-            StudyError: If one of them cannot have the trainable.
+            StudyError: If an actor cannot load the trainable.
         """
         if not self._starting:
             return
-        missing = min(max(wanted - len(self._places), 0), len(self._starting))
+        missing = min(max(wanted - len(self._workers), 0), len(self._starting))
         if missing:
             ray.wait([*self._starting], num_returns=missing, timeout=timeout)
         for ready in ray.wait([*self._starting], num_returns=len(self._starting), timeout=0)[0]:
-            place = self._starting.pop(ready)
+            worker = self._starting.pop(ready)
             try:
                 ray.get(ready)
             except RayError as error:
-                raise StudyError(f"a Ray worker could not start: {_line(error)}") from error
-            self._places.append(place)
+                raise StudyError(f"a Ray worker could not start: {_one_line(error)}") from error
+            self._workers.append(worker)
 
-    def _await_one(self) -> None:
-        while not self._places:
-            self._welcome(1, PATIENCE_S)
-            if not self._places:
+    def _wait_for_one(self) -> None:
+        while not self._workers:
+            self._collect_started(1, WARNING_INTERVAL_S)
+            if not self._workers:
                 free = ray.available_resources()
                 _logger.warning(
-                    "still waiting for a Ray worker with %s; free are %s",
+                    "still waiting for a Ray worker with %s; the cluster has free: %s",
                     self._needs,
                     {name: free.get(name, 0) for name in self._needs},
                 )
 
     def _close(self) -> None:
-        """End the processes; one that is in the middle of a long step is killed."""
-        ending = [place.actor.end.remote() for place in self._places]
+        """End the actors; kill those that are in the middle of a long step."""
+        ending = [worker.actor.end.remote() for worker in self._workers]
         try:
             if ending:
-                ray.wait(ending, num_returns=len(ending), timeout=FAREWELL_S)
+                ray.wait(ending, num_returns=len(ending), timeout=SHUTDOWN_TIMEOUT_S)
         finally:
-            for place in [*self._places, *self._starting.values()]:
-                ray.kill(place.actor)
-            self._places, self._starting = [], {}
+            for worker in [*self._workers, *self._starting.values()]:
+                ray.kill(worker.actor)
+            self._workers, self._starting = [], {}
 
 
-class _Place:
-    """A process, and how many trainings it has."""
+class _WorkerHandle:
+    """An actor, and the number of its trainings."""
 
     def __init__(self, actor: Any) -> None:
         self.actor, self.trainings = actor, 0
 
 
-class _State(NamedTuple):
-    """A checkpoint; it stays in the object store until a training loads it."""
+class _StoredState(NamedTuple):
+    """A checkpoint in Ray's object store. It is pickled by value."""
 
     reference: Any
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _store, (ray.get(self.reference),)
 
-class _Remote:
-    """A training; its first step tells a process all that it needs, so that each step is one call."""
+
+def _store(state: Any) -> _StoredState:
+    return _StoredState(ray.put(state))
+
+
+class _RemoteTraining:
+    """A training on a worker. Its first step sends all that the worker needs, so that each step is one call."""
 
     _keys = itertools.count()
 
-    def __init__(self, parallel: Parallel, config: Config, seconds: float) -> None:
-        self._parallel, self._seconds = parallel, seconds
+    def __init__(self, pool: WorkerPoolEvaluator, config: Config) -> None:
+        self._pool, self._config = pool, config
+        self._seconds = pool.cost(config)
         self._key = next(self._keys)
-        self._from: tuple[Any, ...] = (config,)
-        self._place: _Place | None = None
+        self._state: _StoredState | None = None
+        self._worker: _WorkerHandle | None = None
         self._step: Any = None
+        self._finished_step: _FinishedStep | None = None
 
     def begin(self) -> float:
-        if self._place is None:
-            self._place = self._parallel.occupy()
-        self._step = self._place.actor.train.remote(self._key, *self._from)
-        self._from = ()
+        if self._worker is None:
+            self._worker = self._pool.acquire()
+            state = None if self._state is None else self._state.reference
+            self._step = self._worker.actor.train.remote(self._key, self._config, state)
+        else:
+            self._step = self._worker.actor.train.remote(self._key)
         return self._seconds
 
     def result(self) -> dict[str, Any]:
-        place: Any = self._place  # `begin` comes before
+        if self._finished_step is not None:
+            finished, self._finished_step = self._finished_step, None
+            return finished.get()
+        worker: Any = self._worker  # set by `begin`
         step, self._step = self._step, None
-        result: dict[str, Any] = self._parallel.get(place, step)
+        result: dict[str, Any] = self._pool.get(worker, step)
         return result
 
-    def save(self) -> _State | None:
-        if self._place is None:
-            return _State(self._from[1]) if len(self._from) > 1 else None
-        if self._step is not None:
+    def save(self) -> _StoredState | None:
+        if self._step is not None or self._finished_step is not None:
             raise StudyError(
-                "a checkpoint was asked for in the middle of a step, which a Ray worker may have finished: "
-                "ask for it after a report, or train in this process (compute=0)"
+                "a checkpoint was requested in the middle of a step, which the Ray worker may have finished already: "
+                "request it after a report, or train in this process (compute=0)"
             )
-        saved, reference = self._place.actor.save.options(num_returns=2).remote(self._key)
-        self._parallel.get(self._place, saved)
-        return _State(reference)
+        if self._worker is None:
+            return self._state
+        return self._save(self._worker)
 
-    def load(self, state: _State) -> None:
-        self._from = (*self._from, state.reference)
+    def load(self, state: _StoredState) -> None:
+        self._state = state
 
     def close(self) -> None:
-        if self._place is not None:
-            self._place.trainings -= 1
-            self._place.actor.drop.remote(self._key)
-            self._place = None
+        if self._worker is not None:
+            self._worker.trainings -= 1
+            self._worker.actor.drop.remote(self._key)
+            self._worker = None
+
+    def _save(self, worker: _WorkerHandle) -> _StoredState:
+        saved, reference = worker.actor.save.options(num_returns=2).remote(self._key)
+        self._pool.get(worker, saved)
+        return _StoredState(reference)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Wait for the step in progress, and pickle its report and the state after it."""
+        if self._step is not None:
+            self._finished_step = _FinishedStep.wait(self._pool, self._worker, self._step)
+            self._step = None
+        failed = self._finished_step is not None and self._finished_step.error is not None
+        state = self._state
+        if self._worker is not None and not failed:  # a training that failed will not be used again
+            try:
+                state = self._save(self._worker)
+            except Exception as error:
+                raise cannot_be_suspended("in a Ray worker", error) from error
+        return _continue_remote, (self._pool, self._config, state, self._finished_step)
 
 
-class _Host:
-    """What the process of a Ray actor does: it trains as `InProcess` does."""
+def _continue_remote(
+    pool: WorkerPoolEvaluator, config: Config, state: _StoredState | None, finished: _FinishedStep | None
+) -> _RemoteTraining:
+    training = _RemoteTraining(pool, config)
+    training._state, training._finished_step = state, finished  # noqa: SLF001 - a part of the class
+    return training
+
+
+class _FinishedStep(NamedTuple):
+    """The outcome of a step that finished before it was due."""
+
+    result: dict[str, Any]
+    error: Exception | None
+
+    @classmethod
+    def wait(cls, pool: WorkerPoolEvaluator, worker: Any, step: Any) -> Self:
+        try:
+            return cls(pool.get(worker, step), None)
+        except Exception as error:  # noqa: BLE001 - whatever a training raises
+            return cls({}, error)
+
+    def get(self) -> dict[str, Any]:
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+class _Worker:
+    """What the actor does: it trains as `InProcessEvaluator` does."""
 
     def __init__(self, trainable: type[tune.Trainable]) -> None:
-        self._evaluation = InProcess(trainable, lambda _config: 0.0)
+        self._evaluator = InProcessEvaluator(trainable, lambda _config: 0.0)
         self._trainings: dict[int, Training] = {}
 
     def ready(self) -> None:
-        """Nothing; it answers once the process is there."""
+        """Return once the actor has started."""
 
     def train(self, key: int, config: Config | None = None, state: Any = None) -> dict[str, Any]:
-        """Train up to the next report; a config is the beginning of a training, a state what it goes on from."""
+        """Train up to the next report; the first call of a training brings its config, and the state to load."""
         if config is not None:
-            self._trainings[key] = self._evaluation.start(config)
+            self._trainings[key] = self._evaluator.start(config)
             if state is not None:
                 self._trainings[key].load(state)
         return self._trainings[key].result()
 
     def save(self, key: int) -> tuple[None, Any]:
-        """That there is a checkpoint, and the checkpoint."""
+        """A value that tells that the checkpoint is complete, and the checkpoint."""
         return None, self._trainings[key].save()
 
     def drop(self, key: int) -> None:
-        """Forget a training, if it could start."""
+        """Close a training, if it could start."""
         if key in self._trainings:
             self._trainings.pop(key).close()
 
     def end(self) -> None:
-        """Forget all trainings."""
+        """Close all trainings."""
         for key in [*self._trainings]:
             self.drop(key)
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     """The message of an error in one line."""
     return " ".join(str(error).split())

@@ -10,18 +10,19 @@ import numpy as np
 from ray import tune
 
 from raytune_suite.engines.callbacks.study_log import StudyLog
-from raytune_suite.engines.simulated import engine
-from raytune_suite.engines.simulated.evaluators import Curves, InProcess
+from raytune_suite.engines.simulated import simulate as simulated
+from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
 from raytune_suite.methods import METHODS, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.searchers import SEARCHERS
-from raytune_suite.types import Curve
+from raytune_suite.types import Curve, Objective
 from tests.conformance.common import SOON
 
 SPACE: dict[str, Any] = {"x": tune.uniform(0, 1), "y": tune.loguniform(1e-3, 1)}
 FINITE: dict[str, Any] = {"x": tune.choice([0.1, 0.5, 0.9]), "y": tune.choice([0.01, 0.1, 1.0])}
 MAX_T = 9
 METRIC: dict[str, Any] = {"metric": "loss", "mode": "min"}
+OBJECTIVE = Objective("loss", "min", max_t=MAX_T)
 
 
 def rate(config: dict[str, Any]) -> float:
@@ -40,7 +41,7 @@ def curve(config: dict[str, Any]) -> Curve:
 
 
 class Learner(tune.Trainable):
-    """The same losses as the curve's for a config that never changes; its state is what it has learnt."""
+    """The same losses as the curve's for a config that never changes; its state is its progress."""
 
     def setup(self, config: dict[str, Any]) -> None:
         self.rate, self.progress = rate(config), 0.0
@@ -60,12 +61,12 @@ class Learner(tune.Trainable):
         return True
 
 
-CURVES = Curves(curve)
-LEARNER = InProcess(Learner, cost)
+CURVES = CurveEvaluator(curve)
+LEARNER = InProcessEvaluator(Learner, cost)
 
 
 def method(name: str, **arguments: Any) -> Any:
-    """The method called `name`, which decides a few times only, if it can be told so."""
+    """The method called `name`, with few decisions if it has an option for that."""
     known = options(SCHEDULERS[parts(name)[1]])
     few = {"interval": 3} if "interval" in known else {}
     space = FINITE if name == "grid" else SPACE
@@ -77,27 +78,27 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in 
     for name, recipe in METHODS.items()
     if "resume" in options(SEARCHERS[recipe.searcher])
 }
-"""Every method, and again those that can resume what others train anew: its name and its arguments."""
+"""Every method, and those with the option `resume` a second time with it: its name and its arguments."""
 
 
 def variant(key: str) -> Any:
-    """The method of a variant; it has learnt after few trials, if it learns."""
+    """The method of a variant; its searcher uses its model after few trials."""
     name, arguments = VARIANTS[key]
     known = options(SEARCHERS[METHODS[name].searcher])
     return method(name, **{key: value for key, value in SOON.items() if key in known}, **arguments)
 
 
 def study_log(scheduler: Any) -> StudyLog:
-    """The log without which no study runs on Ray."""
-    return StudyLog(metric="loss", mode="min", time_attr="training_iteration", max_t=MAX_T, scheduler=scheduler)
+    """The study log, which every study on Ray needs."""
+    return StudyLog(OBJECTIVE, scheduler)
 
 
 def samples(name: str) -> int:
-    """How many trials a study has: a population is small, and DEHB begins a trial at each fidelity."""
+    """The number of trials of a study: a population is small, and DEHB starts a trial at each fidelity."""
     return {"pbt": 6, "pb2": 6, "assigned": 30}.get(METHODS[name].scheduler, 14)
 
 
-def simulate(made: Any, evaluation: Any = CURVES, **arguments: Any) -> engine.Outcome:
+def simulate(made: Any, evaluation: Any = CURVES, **arguments: Any) -> simulated.SimulatedStudy:
     """A simulated study of a method."""
     settings = {"num_samples": 14, **METRIC, **arguments}
-    return engine.run(evaluation, searcher=made.searcher, scheduler=made.scheduler, **settings)
+    return simulated.simulate(evaluation, searcher=made.searcher, scheduler=made.scheduler, **settings)

@@ -10,7 +10,7 @@ from raytune_suite.engines.simulated.clock import Clock
 from raytune_suite.errors import StudyError
 
 
-def test_events_come_in_the_order_of_their_times_and_ties_first_in_first_out() -> None:
+def test_events_are_ordered_by_time_and_then_by_the_order_of_scheduling() -> None:
     clock: Clock[int] = Clock()
     for number, delay in enumerate([2.0, 1.0, 2.0, 0.0, 1.0, 2.0]):
         clock.schedule(delay, number)
@@ -18,7 +18,7 @@ def test_events_come_in_the_order_of_their_times_and_ties_first_in_first_out() -
     assert clock.now == 2.0
 
 
-def test_delays_count_from_now() -> None:
+def test_delays_start_now() -> None:
     clock: Clock[str] = Clock()
     clock.schedule(3, "first")
     assert (clock.take(), clock()) == ("first", 3)
@@ -30,6 +30,14 @@ def test_delays_count_from_now() -> None:
 
 
 @pytest.mark.parametrize("delay", [-1, math.nan, math.inf])
-def test_time_never_goes_back_and_nothing_takes_for_ever(delay: float) -> None:
-    with pytest.raises(StudyError, match="must be in a finite number of 0 or more"):
+def test_delays_must_be_finite_and_not_negative(delay: float) -> None:
+    with pytest.raises(StudyError, match="`delay` is"):
         Clock[str]().schedule(delay, "event")
+
+
+def test_skipping_drops_what_was_due_before() -> None:
+    clock: Clock[str] = Clock()
+    for time in (1, 2, 3):
+        clock.schedule(time, str(time))
+    clock.skip_to(2)
+    assert (clock.now, clock.take(), clock.take(), len(clock)) == (2, "2", "3", 0)

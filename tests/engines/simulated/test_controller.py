@@ -1,4 +1,4 @@
-"""The controller keeps to Ray's order of calls, and its trials are what Ray would make."""
+"""The controller follows Ray's order of calls, and its trials equal those that Ray creates."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher, SearchGenerator
 
-from raytune_suite.engines.callbacks.budget import StudyStopper
-from raytune_suite.engines.callbacks.decision_log import DecisionLog, _Watched, difference
-from raytune_suite.engines.ray import engine as ray_engine
-from raytune_suite.engines.simulated import engine
-from raytune_suite.engines.simulated.evaluators import InProcess
-from raytune_suite.engines.simulated.trial_factory import TrialGenerator, derive, make_search, own, pending_depth
+from raytune_suite.engines.base import StudySpec
+from raytune_suite.engines.callbacks.decision_log import difference
+from raytune_suite.engines.ray.engine import RayEngine, Settings
+from raytune_suite.engines.simulated import simulate as simulated
+from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
+from raytune_suite.engines.simulated.trial_factory import (
+    TrialGenerator,
+    copy_config,
+    derive_trial,
+    make_search,
+    pending_depth,
+)
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers import StudySearcher
 from tests.engines.simulated import studies
-from tests.engines.simulated.studies import CURVES, METRIC, SPACE, Learner, cost, method, simulate, study_log
+from tests.engines.simulated.studies import CURVES, METRIC, OBJECTIVE, SPACE, Learner, cost, method, simulate, study_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,49 +35,50 @@ if TYPE_CHECKING:
 
 
 class Spy:
-    """Notes calls in the order in which they come, each with the trial's number and what is known of its progress."""
+    """Records calls in their order, each with the number of the trial and its progress."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
         self._numbers: dict[str, int] = {}
 
-    def note(self, call: str, trial_id: str, *details: Any) -> None:
+    def record(self, call: str, trial_id: str, *details: Any) -> None:
         self.calls.append((call, self._numbers.setdefault(trial_id, len(self._numbers)), *details))
 
     def scheduler(self, scheduler: Any) -> Any:
-        return _SpiedScheduler(scheduler, self)
+        """The scheduler itself, which now also notes its calls."""
+        spied: Any = type(scheduler)
+        spy = self
+
+        class Spied(spied):  # type: ignore[misc] # a class that is only known here
+            def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+                spy.record("add", trial.trial_id, trial.status)
+                super().on_trial_add(tune_controller, trial)
+
+            def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> Any:
+                spy.record("result", trial.trial_id, result["training_iteration"], result["done"], trial.status)
+                return super().on_trial_result(tune_controller, trial, result)
+
+            def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+                details = result["training_iteration"], result["done"], trial.status
+                spy.record("scheduler complete", trial.trial_id, *details)
+                super().on_trial_complete(tune_controller, trial, result)
+
+            def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+                spy.record("remove", trial.trial_id, trial.status)
+                super().on_trial_remove(tune_controller, trial)
+
+            def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+                spy.record("scheduler error", trial.trial_id, trial.status)
+                super().on_trial_error(tune_controller, trial)
+
+        scheduler.__class__ = Spied
+        return scheduler
 
     def searcher(self, searcher: Searcher) -> Searcher:
         return _SpiedSearcher(searcher, self)
 
     def callback(self) -> tune.Callback:
         return _SpyingCallback(self)
-
-
-class _SpiedScheduler(_Watched):
-    def __init__(self, scheduler: Any, spy: Spy) -> None:
-        super().__init__(scheduler, DecisionLog("loss", "training_iteration"))
-        self.spy = spy
-
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        self.spy.note("add", trial.trial_id, trial.status)
-        self._scheduler.on_trial_add(tune_controller, trial)
-
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> Any:
-        self.spy.note("result", trial.trial_id, result["training_iteration"], result["done"], trial.status)
-        return self._scheduler.on_trial_result(tune_controller, trial, result)
-
-    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        self.spy.note("scheduler complete", trial.trial_id, result["training_iteration"], result["done"], trial.status)
-        self._scheduler.on_trial_complete(tune_controller, trial, result)
-
-    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        self.spy.note("remove", trial.trial_id, trial.status)
-        self._scheduler.on_trial_remove(tune_controller, trial)
-
-    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        self.spy.note("scheduler error", trial.trial_id, trial.status)
-        self._scheduler.on_trial_error(tune_controller, trial)
 
 
 class _SpiedSearcher(Searcher):
@@ -82,15 +89,15 @@ class _SpiedSearcher(Searcher):
     def suggest(self, trial_id: str) -> Any:
         config = self.inner.suggest(trial_id)
         if config is not None:
-            self.spy.note("suggest", trial_id, config)
+            self.spy.record("suggest", trial_id, config)
         return config
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        self.spy.note("searcher result", trial_id, result["training_iteration"], result["done"])
+        self.spy.record("searcher result", trial_id, result["training_iteration"], result["done"])
         self.inner.on_trial_result(trial_id, result)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        self.spy.note("searcher complete", trial_id, result and result["training_iteration"], error)
+        self.spy.record("searcher complete", trial_id, result and result["training_iteration"], error)
         self.inner.on_trial_complete(trial_id, result, error)
 
     def save(self, checkpoint_path: str) -> None:
@@ -105,23 +112,23 @@ class _SpyingCallback(tune.Callback):
         self.spy = spy
 
     def on_trial_start(self, *_: Any, **info: Any) -> None:
-        self.spy.note("start", info["trial"].trial_id, info["trial"].status)
+        self.spy.record("start", info["trial"].trial_id, info["trial"].status)
 
     def on_trial_save(self, *_: Any, **info: Any) -> None:
         if not info["trial"].last_result["done"]:  # Ray saves a class trainable at its end, too
-            self.spy.note("save", info["trial"].trial_id, info["trial"].status)
+            self.spy.record("save", info["trial"].trial_id, info["trial"].status)
 
     def on_trial_result(self, *_: Any, **info: Any) -> None:
-        self.spy.note("report", info["trial"].trial_id, info["result"]["training_iteration"], info["result"]["done"])
+        self.spy.record("report", info["trial"].trial_id, info["result"]["training_iteration"], info["result"]["done"])
 
     def on_trial_complete(self, *_: Any, **info: Any) -> None:
-        self.spy.note("complete", info["trial"].trial_id, info["trial"].status)
+        self.spy.record("complete", info["trial"].trial_id, info["trial"].status)
 
     def on_trial_recover(self, *_: Any, **info: Any) -> None:
-        self.spy.note("recover", info["trial"].trial_id, info["trial"].status)
+        self.spy.record("recover", info["trial"].trial_id, info["trial"].status)
 
     def on_trial_error(self, *_: Any, **info: Any) -> None:
-        self.spy.note("error", info["trial"].trial_id, info["trial"].status)
+        self.spy.record("error", info["trial"].trial_id, info["trial"].status)
 
 
 class Fragile(Learner):
@@ -146,39 +153,38 @@ def _trainables_travel() -> Iterator[None]:
 
 @pytest.mark.usefixtures("ray_session", "_trainables_travel")
 @pytest.mark.parametrize(("name", "trials"), [("hyperband", 10), ("pbt", 4), ("bohb", 10)])
-def test_with_one_worker_all_calls_come_in_the_order_of_ray(name: str, trials: int, tmp_path: Path) -> None:
+def test_with_one_worker_all_calls_are_in_the_order_of_ray(name: str, trials: int, tmp_path: Path) -> None:
     import ray
 
     spies, logs = (Spy(), Spy()), []
     for spy, real in zip(spies, (True, False), strict=True):
         made = method(name)
-        log = DecisionLog("loss", "training_iteration")
-        callbacks = [study_log(made.scheduler), spy.callback()]
-        common: dict[str, Any] = {"num_samples": trials, "callbacks": callbacks, **METRIC}
         scheduler = spy.scheduler(made.scheduler)
         if real:
-            ray_engine.run(
-                Fragile,
+            spec = StudySpec(
+                trainable=Fragile,
+                objective=OBJECTIVE,
                 searcher=spy.searcher(made.searcher),
-                scheduler=log.watch(scheduler),
-                time_limit=None,
-                stopper=StudyStopper(None, metric="loss", time_attr="training_iteration"),
-                resources={"cpu": ray.cluster_resources()["CPU"]},
+                scheduler=scheduler,
                 storage_path=str(tmp_path),
                 name="study",
-                resume=False,
-                settings=ray_engine.Settings(max_failures=1),
-                **common,
+                num_samples=trials,
+                resources={"cpu": ray.cluster_resources()["CPU"]},
+                callbacks=(spy.callback(),),
             )
-            logs.append(log.rows)
+            decisions = RayEngine(Settings(max_failures=1)).run(spec).decisions
+            assert decisions is not None
+            logs.append(decisions.rows)
         else:
-            outcome = engine.run(
-                InProcess(Fragile, cost),
+            outcome = simulated.simulate(
+                InProcessEvaluator(Fragile, cost),
                 searcher=StudySearcher(spy.searcher(made.searcher), scheduler),
                 scheduler=scheduler,
                 workers=1,
                 max_failures=1,
-                **common,
+                num_samples=trials,
+                callbacks=[study_log(made.scheduler), spy.callback()],
+                **METRIC,
             )
             logs.append(outcome.decisions.rows)
     assert difference(*logs, times=False) is None
@@ -189,7 +195,7 @@ def test_with_one_worker_all_calls_come_in_the_order_of_ray(name: str, trials: i
 # ---- trials ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_derived_trial_has_all_that_ray_would_give_it(tmp_path: Path) -> None:
+def test_a_derived_trial_equals_one_of_ray(tmp_path: Path) -> None:
     searcher, space = method("random").searcher, {"depth": {"n": 3}, **SPACE}
     settings: dict[str, Any] = {**METRIC, "num_samples": 3, "max_failures": 2, "checkpoint_every": 5, "space": space}
     searcher.set_search_properties = lambda *_, **__: True
@@ -233,41 +239,41 @@ def test_derived_trials_share_nothing_that_changes(tmp_path: Path) -> None:
 
 
 class _Fixed(Searcher):
-    """Proposes one config, again and again, after having had none."""
+    """Proposes one config again and again, after proposing none `silences` times."""
 
     def __init__(self, config: dict[str, Any], silences: int = 0) -> None:
         super().__init__()
-        self.config, self.silences, self.asked = config, silences, list[str]()
+        self.config, self.silences, self.trial_ids = config, silences, list[str]()
 
     def suggest(self, trial_id: str) -> Any:
-        self.asked.append(trial_id)
-        if len(self.asked) > self.silences + 2:
+        self.trial_ids.append(trial_id)
+        if len(self.trial_ids) > self.silences + 2:
             return Searcher.FINISHED
-        return None if len(self.asked) <= self.silences else self.config
+        return None if len(self.trial_ids) <= self.silences else self.config
 
     def on_trial_complete(self, *_: Any, **__: Any) -> None:
         pass
 
 
-def test_a_searcher_is_asked_with_a_fresh_id_each_time_and_may_say_that_it_is_done() -> None:
+def test_each_call_of_a_searcher_has_a_new_id_and_a_searcher_may_finish() -> None:
     searcher = _Fixed({"x": 0.5, "y": 0.1}, silences=1)
-    outcome = engine.run(CURVES, searcher=searcher, scheduler=FIFOScheduler(), num_samples=9, **METRIC)
+    outcome = simulated.simulate(CURVES, searcher=searcher, scheduler=FIFOScheduler(), num_samples=9, **METRIC)
     assert len(outcome.trials) == 2
-    assert searcher.asked == ["00000000", "00000001", "00000002", "00000003"]
+    assert searcher.trial_ids == ["00000000", "00000001", "00000002", "00000003"]
 
 
-def test_a_searchers_config_stays_its_own() -> None:
+def test_a_config_is_copied_from_the_searcher() -> None:
     nested = {"x": 1, "inner": {"y": [1]}}
-    own(nested)["inner"]["y"].append(2)
+    copy_config(nested)["inner"]["y"].append(2)
     assert nested == {"x": 1, "inner": {"y": [1]}}
     plain = {"x": 1}
-    assert own(plain) is not plain
+    assert copy_config(plain) is not plain
 
 
-def test_metric_and_space_must_fit_what_the_searcher_was_made_with() -> None:
-    with pytest.raises(ArgumentError, match="the searcher refuses the space or the metric"):
+def test_metric_and_space_must_equal_those_of_the_searcher_and_the_scheduler() -> None:
+    with pytest.raises(ArgumentError, match="the searcher rejects"):
         simulate(method("random"), space={"x": tune.uniform(0, 2)})
-    with pytest.raises(ArgumentError, match="the scheduler refuses the metric 'other'"):
+    with pytest.raises(ArgumentError, match="'other'"):
         simulate(method("random"), metric="other")
 
 
@@ -276,7 +282,7 @@ def test_derive_needs_no_lookup_of_the_trainable(tmp_path: Path) -> None:
         _Fixed({}), folder=str(tmp_path), space=None, num_samples=1, max_failures=0, checkpoint_every=0, **METRIC
     )
     assert isinstance(search_alg, TrialGenerator)
-    trial: Any = derive(search_alg._make_template(), "id", {"x": 1}, {"x": 1}, "tag")
+    trial: Any = derive_trial(search_alg._make_template(), "id", {"x": 1}, {"x": 1}, "tag")
     assert trial.placement_group_factory
     assert (trial.trial_id, trial.config, trial.experiment_tag) == ("id", {"x": 1}, "tag")
 
@@ -284,45 +290,45 @@ def test_derive_needs_no_lookup_of_the_trainable(tmp_path: Path) -> None:
 # ---- depth of the queue ---------------------------------------------------------------------------------------------
 
 
-def test_the_queue_is_as_deep_as_rays() -> None:
+def test_the_queue_is_as_deep_as_in_ray() -> None:
     assert pending_depth(SearchGenerator(_Fixed({})), 4) == 1
     assert pending_depth(SearchGenerator(ConcurrencyLimiter(_Fixed({}), max_concurrent=3)), 4) == 3
     assert pending_depth(BasicVariantGenerator(), 4) == 200
     assert pending_depth(BasicVariantGenerator(), 1000) == 1100
 
 
-def test_with_a_searcher_one_trial_is_asked_for_in_advance() -> None:
+def test_with_a_searcher_one_trial_is_requested_in_advance() -> None:
     spy, made = Spy(), method("random")
     scheduler = spy.scheduler(made.scheduler)
     searcher = StudySearcher(spy.searcher(made.searcher), scheduler)
-    engine.run(CURVES, searcher=searcher, scheduler=scheduler, num_samples=6, workers=2, **METRIC)
+    simulated.simulate(CURVES, searcher=searcher, scheduler=scheduler, num_samples=6, workers=2, **METRIC)
     first = [call[0] for call in spy.calls].index("result")
     assert [call[1] for call in spy.calls[:first] if call[0] == "suggest"] == [0, 1, 2]
 
 
-# ---- what cannot go on ----------------------------------------------------------------------------------------------
+# ---- studies that cannot continue -----------------------------------------------------------------------------------
 
 
-def test_a_study_in_which_nothing_can_start_ends_with_words() -> None:
+def test_a_study_in_which_no_trial_can_start_raises() -> None:
     class Never(Searcher):
         def suggest(self, trial_id: str) -> None:
             pass
 
-    with pytest.raises(StudyError, match=r"nothing runs and nothing can start.*: no trials, 4 idle workers"):
-        engine.run(CURVES, searcher=Never(), scheduler=FIFOScheduler(), num_samples=9, **METRIC)
+    with pytest.raises(StudyError, match="no trials, 4 idle workers"):
+        simulated.simulate(CURVES, searcher=Never(), scheduler=FIFOScheduler(), num_samples=9, **METRIC)
 
 
-def test_a_scheduler_must_decide() -> None:
+def test_an_unknown_decision_is_rejected() -> None:
     class Undecided(FIFOScheduler):
         def on_trial_result(self, *_: Any) -> str:
             return "MAYBE"
 
     undecided: Any = Undecided  # Ray's is untyped
-    with pytest.raises(StudyError, match="decided 'MAYBE', but must decide CONTINUE"):
-        engine.run(CURVES, searcher=_Fixed({"x": 0, "y": 1}), scheduler=undecided(), num_samples=1, **METRIC)
+    with pytest.raises(StudyError, match="MAYBE"):
+        simulated.simulate(CURVES, searcher=_Fixed({"x": 0, "y": 1}), scheduler=undecided(), num_samples=1, **METRIC)
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])
-def test_a_step_takes_a_finite_time(seconds: float) -> None:
-    with pytest.raises(StudyError, match="must be in a finite number"):
-        simulate(method("random"), InProcess(Learner, lambda _: seconds))
+def test_a_step_must_take_a_finite_time(seconds: float) -> None:
+    with pytest.raises(StudyError, match="`delay` is"):
+        simulate(method("random"), InProcessEvaluator(Learner, lambda _: seconds))

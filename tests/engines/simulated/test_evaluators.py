@@ -1,4 +1,4 @@
-"""Trainings that are looked up, and trainings that are done in this process."""
+"""Evaluators that look reports up, and evaluators that train in this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ray import tune
 
-from raytune_suite.engines.simulated.evaluators import Curves, InProcess, Training
+from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator, Training
 from raytune_suite.errors import StudyError
 from raytune_suite.types import Curve
 from tests.engines.simulated.studies import LEARNER, MAX_T, Learner, cost, curve
@@ -30,32 +30,35 @@ def reports(training: Training, count: int) -> list[tuple[float, dict[str, Any]]
 # ---- curves ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_curve_is_reported_point_by_point_and_asked_for_once() -> None:
-    asked = []
+def test_a_curve_is_reported_point_by_point_and_evaluated_once() -> None:
+    evaluated = []
 
     def counting(config: dict[str, Any]) -> Curve:
-        asked.append(config)
+        evaluated.append(config)
         return Curve(
             np.array([2.0, 4.0]), {"loss": np.array([0.5, 0.25]), "n": np.array([7, 8])}, np.array([10.0, 1.0])
         )
 
-    found = reports(Curves(counting, "epoch").start(GOOD), 2)
-    assert found == [
+    first = reports(CurveEvaluator(counting, "epoch").start(GOOD), 2)
+    assert first == [
         (10.0, {"epoch": 2, "loss": 0.5, "n": 7, "done": False}),
         (1.0, {"epoch": 4, "loss": 0.25, "n": 8, "done": True}),
     ]
-    assert len(asked) == 1
-    assert {type(value) for _, report in found for value in report.values()} <= {int, float, bool}
+    assert len(evaluated) == 1
+    assert {type(value) for _, report in first for value in report.values()} <= {int, float, bool}
 
 
 def test_fractions_of_a_resource_stay_fractions() -> None:
     halves = Curve(np.array([0.5, 1.0]), {"loss": np.ones(2)}, np.ones(2))
-    assert [report["epoch"] for _, report in reports(Curves(lambda _: halves, "epoch").start({}), 2)] == [0.5, 1.0]
+    assert [report["epoch"] for _, report in reports(CurveEvaluator(lambda _: halves, "epoch").start({}), 2)] == [
+        0.5,
+        1.0,
+    ]
 
 
-def test_a_resumed_curve_goes_on_without_a_second_look_and_a_cloned_one_is_that_of_its_own_config() -> None:
-    asked = []
-    curves = Curves(lambda config: asked.append(config) or curve(config))  # type: ignore[func-returns-value] # counts
+def test_a_resumed_curve_is_not_evaluated_again_and_a_clone_has_the_curve_of_its_own_config() -> None:
+    evaluated = []
+    curves = CurveEvaluator(lambda config: evaluated.append(config) or curve(config))  # type: ignore[func-returns-value] # counts
     first = curves.start(GOOD)
     before = reports(first, 3)
     resumed, clone = curves.start(dict(GOOD)), curves.start(POOR)
@@ -63,32 +66,32 @@ def test_a_resumed_curve_goes_on_without_a_second_look_and_a_cloned_one_is_that_
         training.load(first.save())
     assert [report["loss"] for _, report in before + reports(resumed, 2)] == curve(GOOD).metrics["loss"].tolist()[:5]
     assert reports(clone, 1)[0][1]["loss"] == curve(POOR).metrics["loss"][3]
-    assert asked == [GOOD, POOR]
+    assert evaluated == [GOOD, POOR]
 
 
-def test_nothing_follows_the_end_of_a_curve() -> None:
-    training = Curves(curve).start(GOOD)
+def test_a_curve_has_no_report_after_its_end() -> None:
+    training = CurveEvaluator(curve).start(GOOD)
     assert reports(training, MAX_T)[-1][1]["done"]
-    with pytest.raises(StudyError, match="has ended after 9 reports"):
+    with pytest.raises(StudyError, match="after 9 reports"):
         training.begin()
 
 
-def test_a_curve_needs_as_many_values_as_times() -> None:
+def test_a_curve_with_more_times_than_values_is_rejected() -> None:
     uneven = Curve(np.array([1.0, 2.0]), {"loss": np.ones(2)}, np.ones(3))
     with pytest.raises(StudyError, match="has 3 times, but 2 values"):
-        Curves(lambda _: uneven).start({}).begin()
+        CurveEvaluator(lambda _: uneven).start({}).begin()
 
 
 # ---- in this process ------------------------------------------------------------------------------------------------
 
 
-def test_a_training_in_process_reports_what_the_trainable_does_and_nothing_by_the_wall_clock() -> None:
+def test_a_training_in_process_reports_no_wall_clock_times() -> None:
     seconds, result = reports(LEARNER.start(GOOD), 2)[1]
     assert seconds == cost(GOOD)
     assert result == {"loss": pytest.approx(1 / 3), "training_iteration": 2, "done": False}
 
 
-def test_a_state_goes_on_with_another_config() -> None:
+def test_a_state_can_be_loaded_with_another_config() -> None:
     donor, clone = LEARNER.start(GOOD), LEARNER.start(POOR)
     (_, last), *_ = reversed(reports(donor, 3))
     clone.load(donor.save())
@@ -98,7 +101,7 @@ def test_a_state_goes_on_with_another_config() -> None:
 
 
 class AsDict(Learner):
-    """Hands its state over as a dict; Ray writes that to a file."""
+    """Returns its state as a dict, which Ray writes to a file."""
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # type: ignore[override] # Ray takes either
         Path(checkpoint_dir, "folder").mkdir()
@@ -109,25 +112,25 @@ class AsDict(Learner):
 
 
 def test_a_state_may_be_a_dict() -> None:
-    evaluation = InProcess(AsDict, cost)
-    first, second = evaluation.start(GOOD), evaluation.start(GOOD)
+    evaluator = InProcessEvaluator(AsDict, cost)
+    first, second = evaluator.start(GOOD), evaluator.start(GOOD)
     reports(first, 2)
     second.load(first.save())
     assert reports(first, 1) == reports(second, 1)
 
 
-def test_a_training_does_not_see_the_dict_of_the_trial() -> None:
+def test_a_training_gets_a_copy_of_the_config() -> None:
     class Spoiler(Learner):
         def setup(self, config: dict[str, Any]) -> None:
             super().setup(config)
             config.clear()
 
     config = dict(GOOD)
-    InProcess(Spoiler, cost).start(config)
+    InProcessEvaluator(Spoiler, cost).start(config)
     assert config == GOOD
 
 
-def test_no_folder_stays_behind(tmp_path: Path) -> None:
+def test_trainings_remove_their_folders(tmp_path: Path) -> None:
     class Hopeless(tune.Trainable):
         def setup(self, config: dict[str, Any]) -> None:
             raise ValueError(config)
@@ -138,5 +141,5 @@ def test_no_folder_stays_behind(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
     training.close()
     with pytest.raises(ValueError, match=r"0\.7"):
-        InProcess(Hopeless, cost).start(GOOD)
+        InProcessEvaluator(Hopeless, cost).start(GOOD)
     assert not list(tmp_path.iterdir())

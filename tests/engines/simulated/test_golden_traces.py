@@ -1,8 +1,8 @@
-"""What every method decides on a small study, written down: a change of any decision is seen, and reviewed.
+"""Golden traces: the decisions of every method in a small study, so that any change of a decision is reviewed.
 
-`python -m tests.execution.test_golden_traces` writes the traces in `golden/` anew. They have six digits, of which four
-must agree: the last bits may depend on the processor and its libraries. Trials, resources and decisions must agree
-exactly, and so must all bits of two runs on one machine.
+`python -m tests.engines.simulated.test_golden_traces` writes the traces in `golden/` again. They have six digits, of
+which four must agree, since the last bits may depend on the processor and its libraries. Trials, resources and
+decisions must agree exactly, and so must all bits of two runs on one machine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = Path(__file__).with_name("golden")
-COMMAND = "python -m tests.execution.test_golden_traces"
+COMMAND = "python -m tests.engines.simulated.test_golden_traces"
 _NUMBER = re.compile(r"(-?\d+\.?\d*(?:e[-+]\d+)?)")
 
 
@@ -38,7 +38,7 @@ def write_all(folder: Path) -> None:
 
 
 def trace(rows: Sequence[Decision]) -> list[str]:
-    """A decision log as lines for people; a config stands where it is new to its trial."""
+    """A decision log as readable lines, which show a config only if it is new to its trial."""
     lines = ["time,trial,resource,value,decision,config"]
     configs: dict[int, str] = {}
     for row in rows:
@@ -50,7 +50,7 @@ def trace(rows: Sequence[Decision]) -> list[str]:
 
 
 def same(golden: str | None, found: str | None) -> bool:
-    """Whether two lines say the same, up to the last digits of their numbers."""
+    """Whether two lines are equal up to the last digits of their numbers."""
     if golden is None or found is None:
         return False
     pairs = itertools.zip_longest(_NUMBER.split(golden), _NUMBER.split(found), fillvalue="")
@@ -62,7 +62,7 @@ def same(golden: str | None, found: str | None) -> bool:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The decision logs of two fresh processes, in which all hashes differ."""
+    """The decision logs of two fresh processes with different hash seeds."""
     folders = []
     for hash_seed in ("1", "2"):
         folder = tmp_path_factory.mktemp("run")
@@ -89,7 +89,7 @@ def test_the_decisions_are_those_of_the_golden_trace(key: str, runs: list[Path])
         if not same(old, new):
             pytest.fail(
                 f"golden/{key}.csv differs first in line {number}:\n  golden: {old}\n  now:    {new}\n"
-                f"If that is meant, run `{COMMAND}`, and look at what `git diff` shows."
+                f"If the change is intended, run `{COMMAND}` and review the diff."
             )
 
 
@@ -105,7 +105,7 @@ def test_only_last_digits_may_differ() -> None:
 
 
 def main() -> None:
-    """Write the decision logs into the folder that is named, or else the golden traces anew."""
+    """Write the decision logs into the folder of the argument, or without one the golden traces."""
     if sys.argv[1:]:
         write_all(Path(sys.argv[1]))
         return

@@ -1,4 +1,4 @@
-"""Trainings on Ray workers: the same decisions as in this process, crashes, lost processes, and nothing left behind."""
+"""The pool of Ray workers: same decisions as in this process, crashes, lost workers, and no leftovers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -17,27 +18,21 @@ from ray import cloudpickle, tune
 from ray.tune.experiment import Trial
 
 import raytune_suite as rts
-from raytune_suite.engines.base import Simulation, evaluation
 from raytune_suite.engines.callbacks.decision_log import ERROR
 from raytune_suite.engines.simulated import worker_pool
-from raytune_suite.engines.simulated.evaluators import InProcess
-from raytune_suite.engines.simulated.worker_pool import Parallel
+from raytune_suite.engines.simulated.engine import Simulation
+from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
+from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
 from raytune_suite.errors import ArgumentError, StudyError
-from raytune_suite.tuning.task import make_problem
+from raytune_suite.tuning.task import workload_task
 from tests.conformance import common
+from tests.engines.simulated import interrupted_studies
 from tests.engines.simulated.studies import LEARNER, MAX_T, METRIC, Learner, cost, method, samples, simulate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CURVE = make_problem(
-    None,
-    None,
-    "synthetic/mfh3",
-    arguments=dict.fromkeys(("metric", "mode", "max_t", "time_attr")),
-    tuning_seeds=None,
-    test_seeds=None,
-)
+CURVE = workload_task("synthetic/mfh3")
 GOOD, POOR = {"x": 0.7, "y": 0.1}, {"x": 0.0, "y": 0.1}
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray workers could not import a test
@@ -50,27 +45,27 @@ def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.contextmanager
-def pool(trainable: Any = Learner, compute: int = 2, cpu: float = 0.5) -> Iterator[Parallel]:
-    """Ray workers that have room on any machine."""
-    with Parallel(trainable, cost, compute=compute, resources={"cpu": cpu}) as trainings:
+def pool(trainable: Any = Learner, compute: int = 2, cpu: float = 0.5) -> Iterator[WorkerPoolEvaluator]:
+    """Ray workers that fit on any machine."""
+    with WorkerPoolEvaluator(trainable, cost, compute=compute, resources={"cpu": cpu}) as trainings:
         yield trainings
 
 
 def alive() -> set[str]:
-    """The ids of the actors of this process that have not ended."""
+    """The ids of the actors of this process that are alive."""
     actors = ray._private.state.actors().items()
     return {name for name, actor in actors if actor["State"] != "DEAD"}
 
 
-def wait_for(truth: Any) -> None:
+def wait_for(condition: Any) -> None:
     deadline = time.monotonic() + 30
-    while not truth():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 def train(training: Any, steps: int) -> dict[str, Any]:
-    """The last of so many reports."""
+    """The last of `steps` reports."""
     for _ in range(steps):
         training.begin()
         result: dict[str, Any] = training.result()
@@ -81,37 +76,37 @@ def train(training: Any, steps: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def pools() -> Iterator[list[Parallel]]:
-    """One worker, and two, for all studies."""
+def pools() -> Iterator[list[WorkerPoolEvaluator]]:
+    """Pools of one and of two workers, for all studies."""
     with pool(compute=1, cpu=0) as one, pool(compute=2, cpu=0) as two:
         yield [one, two]
 
 
 @pytest.mark.parametrize("name", ["asha", "hyperband", "pbt", "dehb"])
-def test_the_decisions_are_those_of_this_process_with_any_number_of_workers(name: str, pools: list[Parallel]) -> None:
-    here, *there = (
+def test_decisions_match_this_process_with_any_number_of_workers(name: str, pools: list[WorkerPoolEvaluator]) -> None:
+    in_process, *in_pools = (
         simulate(method(name), evaluation, num_samples=samples(name)).decisions.rows for evaluation in (LEARNER, *pools)
     )
-    assert max(row.resource for row in here) == MAX_T
-    assert there == [here, here]
-    assert all(place.trainings == 0 for each in pools for place in each._places)
+    assert max(row.resource for row in in_process) == MAX_T
+    assert in_pools == [in_process, in_process]
+    assert all(worker.trainings == 0 for each in pools for worker in each._workers)
 
 
-def test_both_workers_train(pools: list[Parallel]) -> None:
+def test_both_workers_train(pools: list[WorkerPoolEvaluator]) -> None:
     trainings = [pools[1].start(GOOD) for _ in range(4)]
     for training in trainings:
         training.begin()
-    assert [place.trainings for place in pools[1]._places] == [2, 2]
+    assert [worker.trainings for worker in pools[1]._workers] == [2, 2]
     for training in trainings:
         assert training.result() == {"loss": 0.5, "training_iteration": 1, "done": False}
         training.close()
 
 
-def test_a_state_moves_to_another_worker_and_config(pools: list[Parallel]) -> None:
+def test_a_state_moves_to_another_worker_and_config(pools: list[WorkerPoolEvaluator]) -> None:
     donor, clone = pools[1].start(GOOD), pools[1].start(POOR)
     last = train(donor, 3)
     state = donor.save()
-    assert donor.begin() == cost(GOOD)  # goes on before the clone has begun
+    assert donor.begin() == cost(GOOD)  # continues before the clone has begun
     clone.load(state)
     assert clone.save().reference is state.reference  # it has not moved yet
     assert clone.begin() == cost(POOR)
@@ -137,7 +132,7 @@ def test_a_whole_study_through_tune_is_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
-def test_the_digits_give_the_same_log_with_any_number_of_workers(tmp_path: Path) -> None:
+def test_the_digits_workload_gives_the_same_log_with_any_number_of_workers(tmp_path: Path) -> None:
     logs = []
     for compute in (0, 1, 2):
         result = rts.tune(
@@ -148,11 +143,26 @@ def test_the_digits_give_the_same_log_with_any_number_of_workers(tmp_path: Path)
     assert logs[0] == logs[1] == logs[2]
 
 
+@pytest.mark.parametrize("name", ["asha", "pbt"])
+def test_a_study_in_workers_is_suspended_and_continues_exactly(
+    name: str, pools: list[WorkerPoolEvaluator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    calm = interrupted_studies.create(name, tmp_path, pools[1])
+    calm.controller.run()
+    study = interrupted_studies.create(name, tmp_path, pools[1])
+    for steps in (0, 1, 9, 20):
+        study = interrupted_studies.interrupt(study, steps, pools[1])
+    study.controller.run()
+    interrupted_studies.assert_equal(study, calm)
+    assert all(worker.trainings == 0 for each in pools for worker in each._workers)
+
+
 # ---- crashes --------------------------------------------------------------------------------------------------------
 
 
 class Fragile(Learner):
-    """Breaks in the third step if x is small."""
+    """Crashes in the third step if x is small."""
 
     def step(self) -> dict[str, Any]:
         if self.config["x"] < 0.4 and self.iteration == 2:
@@ -161,7 +171,7 @@ class Fragile(Learner):
 
 
 class Unfit(Learner):
-    """Cannot start if x is small."""
+    """Crashes in `setup` if x is small."""
 
     def setup(self, config: dict[str, Any]) -> None:
         if config["x"] < 0.4:
@@ -170,14 +180,14 @@ class Unfit(Learner):
 
 
 class Closed(Learner):
-    """Cannot save."""
+    """Cannot save checkpoints."""
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         raise OSError(f"{checkpoint_dir} is full")
 
 
-@pytest.mark.parametrize(("trainable", "words"), [(Fragile, "ValueError"), (Unfit, "MemoryError")])
-def test_what_raises_is_the_crash_of_its_trial_and_of_no_other(trainable: Any, words: str) -> None:
+@pytest.mark.parametrize(("trainable", "error"), [(Fragile, "ValueError"), (Unfit, "MemoryError")])
+def test_an_exception_crashes_its_trial_and_no_other(trainable: Any, error: str) -> None:
     with pool(trainable) as trainings:
         outcome = simulate(method("random"), trainings)
     broken = [trial for trial in outcome.trials if trial.status == Trial.ERROR]
@@ -186,21 +196,21 @@ def test_what_raises_is_the_crash_of_its_trial_and_of_no_other(trainable: Any, w
     assert {trial.last_result["training_iteration"] for trial in outcome.trials if trial not in broken} == {MAX_T}
     with pool(trainable) as trainings:
         training = trainings.start(POOR)
-        with pytest.raises(Exception, match=f"{words}: x is 0.0"):
+        with pytest.raises(Exception, match=f"{error}: x is 0.0"):
             train(training, 3)
         training.close()
 
 
 def test_a_crash_in_a_step_gives_the_same_log_as_in_this_process() -> None:
-    found = []
+    logs = []
     for compute in (1, 2):
         with pool(Fragile, compute) as trainings:
-            found.append(simulate(method("asha"), trainings, max_failures=1).decisions.rows)
-    here = simulate(method("asha"), InProcess(Fragile, cost), max_failures=1).decisions.rows
-    assert found == [here, here]
+            logs.append(simulate(method("asha"), trainings, max_failures=1).decisions.rows)
+    here = simulate(method("asha"), InProcessEvaluator(Fragile, cost), max_failures=1).decisions.rows
+    assert logs == [here, here]
 
 
-def test_a_checkpoint_that_cannot_be_saved_is_told_at_once() -> None:
+def test_a_checkpoint_that_cannot_be_saved_raises_at_once() -> None:
     with pool(Closed, 1) as trainings:
         training = trainings.start(GOOD)
         training.begin()
@@ -209,11 +219,11 @@ def test_a_checkpoint_that_cannot_be_saved_is_told_at_once() -> None:
             training.save()
 
 
-def test_a_checkpoint_in_the_middle_of_a_step_is_refused() -> None:
+def test_a_checkpoint_in_the_middle_of_a_step_is_rejected() -> None:
     with pool(compute=1) as trainings:
         training = trainings.start(GOOD)
         training.begin()
-        with pytest.raises(StudyError, match=r"middle of a step.*compute=0"):
+        with pytest.raises(StudyError, match="middle of a step"):
             training.save()
 
 
@@ -221,7 +231,7 @@ def test_a_checkpoint_in_the_middle_of_a_step_is_refused() -> None:
 
 
 def mortal(flag: Path) -> Any:
-    """A trainable that kills its process once: in the sixth step of the trial that comes there first."""
+    """A trainable that kills its process once, in the sixth step of the trial that reaches it first."""
 
     class Mortal(Learner):
         def step(self) -> dict[str, Any]:
@@ -240,24 +250,24 @@ def losses(outcome: Any) -> dict[tuple[str, float], float]:
 
 
 @pytest.mark.parametrize("compute", [1, 2])
-def test_the_trials_of_a_process_that_dies_go_on_from_their_last_checkpoints(compute: int, tmp_path: Path) -> None:
+def test_trials_on_a_worker_that_dies_restart_from_their_last_checkpoints(compute: int, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"num_samples": 6, "max_failures": 1, "checkpoint_every": 1}
     with pool(mortal(tmp_path / "dead"), compute) as trainings:
-        first = trainings._places[0]
+        first = trainings._workers[0]
         outcome = simulate(method("random"), trainings, **settings)
         assert (tmp_path / "dead").exists()
-        assert first not in trainings._places or compute == 2
-        assert len(trainings._places) + len(trainings._starting) == compute
+        assert first not in trainings._workers or compute == 2
+        assert len(trainings._workers) + len(trainings._starting) == compute
     expected = simulate(method("random"), LEARNER, **settings)
     assert losses(outcome) == losses(expected)
     assert {trial.status for trial in outcome.trials} == {Trial.TERMINATED}
     lost = [row.resource for row in outcome.decisions.rows if row.decision == ERROR]
     assert 1 <= len(lost) <= 4
     again = len(outcome.decisions.rows) - len(expected.decisions.rows) - len(lost)
-    assert 0 <= again <= len(lost)  # a report whose checkpoint was still to be saved is made twice
+    assert 0 <= again <= len(lost)  # a report is repeated if its checkpoint was not saved yet
 
 
-def test_without_another_try_the_trial_fails_and_is_told_why(tmp_path: Path) -> None:
+def test_without_retries_the_trials_on_a_worker_that_dies_fail(tmp_path: Path) -> None:
     with pool(mortal(tmp_path / "dead"), 2) as trainings:
         outcome = simulate(method("random"), trainings, num_samples=8)
     broken = [trial for trial in outcome.trials if trial.status == Trial.ERROR]
@@ -265,7 +275,7 @@ def test_without_another_try_the_trial_fails_and_is_told_why(tmp_path: Path) -> 
     assert {trial.last_result["training_iteration"] for trial in outcome.trials if trial not in broken} == {MAX_T}
     with pool(mortal(tmp_path / "another"), 1) as trainings:
         training = trainings.start(GOOD)
-        with pytest.raises(StudyError, match="the Ray worker that trained it has died: "):
+        with pytest.raises(StudyError, match="died"):
             train(training, 6)
         training.close()
 
@@ -274,14 +284,14 @@ def test_without_another_try_the_trial_fails_and_is_told_why(tmp_path: Path) -> 
 
 
 class Slow(Learner):
-    """Takes its time."""
+    """Takes 0.2 s for a step."""
 
     def step(self) -> dict[str, Any]:
         time.sleep(0.2)
         return super().step()
 
 
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_no_workers_behind(tmp_path: Path) -> None:
     class Later(tune.Callback):
         def on_trial_complete(self, *_: Any, **__: Any) -> None:
             threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
@@ -297,11 +307,11 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_workers_remove_their_files() -> None:
-    class Telling(Learner):
+    class Reporting(Learner):
         def step(self) -> dict[str, Any]:
             return {**super().step(), "folder": self.logdir}
 
-    with pool(Telling, 1) as trainings:
+    with pool(Reporting, 1) as trainings:
         stopped, running = trainings.start(GOOD), trainings.start(GOOD)
         for training in (stopped, running):
             training.begin()
@@ -312,18 +322,18 @@ def test_workers_remove_their_files() -> None:
     assert not second.exists()
 
 
-def test_a_study_starts_with_the_workers_that_there_is_room_for(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_study_starts_with_the_workers_that_fit(caplog: pytest.LogCaptureFixture) -> None:
     cpu = ray.cluster_resources()["CPU"]
     with pool(compute=3, cpu=cpu) as trainings:
         assert "room for 1 of 3 Ray workers" in caplog.text
         outcome = simulate(method("random"), trainings, num_samples=4)
-        ray.kill(trainings._places[0].actor)
-        wait_for(lambda: not trainings._welcome() and len(trainings._places) == 2)  # type: ignore[func-returns-value]
+        ray.kill(trainings._workers[0].actor)
+        wait_for(lambda: not trainings._collect_started() and len(trainings._workers) == 2)  # type: ignore[func-returns-value]
     assert outcome.decisions.rows == simulate(method("random"), LEARNER, num_samples=4).decisions.rows
 
 
-def test_it_says_what_it_waits_for(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(worker_pool, "PATIENCE_S", 0.5)
+def test_waiting_for_a_worker_is_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(worker_pool, "WARNING_INTERVAL_S", 0.5)
     cpu = ray.cluster_resources()["CPU"]
     with pool(compute=1, cpu=cpu) as first:
         timer = threading.Timer(2.0, first._close)
@@ -333,7 +343,7 @@ def test_it_says_what_it_waits_for(monkeypatch: pytest.MonkeyPatch, caplog: pyte
         timer.join()
 
 
-def test_a_trainable_that_cannot_be_sent_is_told_before_the_study() -> None:
+def test_a_trainable_that_cannot_be_pickled_raises_before_the_study() -> None:
     class Unsent(Learner):
         def __reduce__(self) -> Any:
             raise AssertionError
@@ -343,9 +353,11 @@ def test_a_trainable_that_cannot_be_sent_is_told_before_the_study() -> None:
         pass
 
 
-def test_compute_is_a_count_and_for_what_is_trained() -> None:
+def test_compute_is_a_positive_integer_and_for_trainables_only() -> None:
     for wrong in (-1, 1.5, True):
         with pytest.raises(ArgumentError, match=f"`compute` is {wrong}"):
             Simulation(compute=wrong)  # type: ignore[arg-type] # wrong on purpose
-    with pytest.raises(ArgumentError, match=r"`compute` is 2, but the curves .* leave `compute` out"):
-        evaluation(CURVE, Simulation(compute=2), ())
+    made = method("random")
+    looked_up = CURVE.spec(searcher=made.searcher, scheduler=made.scheduler, storage_path="", name="")
+    with pytest.raises(ArgumentError, match="`compute` is 2"):
+        Simulation(compute=2).check(looked_up)

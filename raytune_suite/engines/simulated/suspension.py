@@ -1,0 +1,148 @@
+"""Suspending a simulated study between two events, so that it continues later as if it had never been interrupted.
+
+In contrast to a snapshot (see `snapshot`) nothing is lost: the clock with its events, the trials, searcher, scheduler,
+callbacks and trainings are pickled as one graph of objects. A step that is in progress is executed again from the last
+state of its training when it is due, or has finished already in a worker; its report is the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pickle
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+from ray import cloudpickle
+from ray.tune.experiment import Trial
+
+from raytune_suite.engines.simulated.trial_factory import move_storage
+from raytune_suite.errors import StudyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from raytune_suite.engines.simulated.controller import Controller
+    from raytune_suite.engines.simulated.evaluators import Evaluator
+
+_EVALUATOR = "evaluator"
+
+
+def suspend(controller: Controller, extra: Any = None) -> bytes:
+    """Pickle a study whose `Controller.run` was interrupted. The controller does not change and could continue.
+
+    Args:
+        controller: The controller.
+        extra: Any other object of the study. What it shares with the controller, such as its callbacks, is shared
+            after `resume`, too.
+
+    Raises:
+        StudyError: If a part of the study cannot be pickled, or a training in progress cannot be saved.
+    """
+    buffer = io.BytesIO()
+    try:
+        pickler: Any = _Pickler(buffer, controller.evaluator)
+        pickler.dump((controller, extra))
+    except StudyError:
+        raise
+    except Exception as error:
+        raise StudyError(
+            f"the study cannot be suspended, since a part of it cannot be pickled ({type(error).__name__}: {error})"
+        ) from error
+    return buffer.getvalue()
+
+
+def resume(suspended: bytes, evaluator: Evaluator, folder: str) -> tuple[Controller, Any]:
+    """Restore what `suspend` returned; the `run` of the controller continues the study.
+
+    Args:
+        suspended: The pickled study. Unpickling executes code, so it must come from a trusted source.
+        evaluator: An evaluator equal to that of the study, which is not pickled with it.
+        folder: An existing folder for the files of the study.
+
+    Returns:
+        The controller, and the `extra` of `suspend`.
+
+    Raises:
+        StudyError: If the bytes cannot be unpickled, as with other versions of the packages.
+    """
+    try:
+        controller, extra = _Unpickler(io.BytesIO(suspended), evaluator).load()
+    except Exception as error:
+        raise StudyError(
+            f"the suspended study cannot be resumed ({type(error).__name__}: {error}): "
+            "use the versions of Python and of the packages with which it was suspended"
+        ) from error
+    move_storage(controller.search_alg, controller.trials, folder)
+    return controller, extra
+
+
+@contextlib.contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Defer Ctrl-C while a study runs; yields the `until` for `Controller.run`.
+
+    A second Ctrl-C raises KeyboardInterrupt at once. In another than the main thread, and where Ctrl-C is ignored,
+    nothing changes.
+    """
+    interrupted = False
+
+    def handle(_signal: int, _frame: Any) -> None:
+        nonlocal interrupted
+        if interrupted:
+            raise KeyboardInterrupt
+        interrupted = True
+
+    previous = signal.getsignal(signal.SIGINT)
+    deferrable = threading.current_thread() is threading.main_thread() and previous is not signal.SIG_IGN
+    if deferrable:
+        signal.signal(signal.SIGINT, handle)
+    try:
+        yield lambda: interrupted
+    finally:
+        if deferrable:
+            signal.signal(signal.SIGINT, previous)
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Pickles trials whole (Ray's `__getstate__` would prepare them for a restart) and leaves out the evaluator."""
+
+    def __init__(self, file: io.BytesIO, evaluator: Evaluator) -> None:
+        super().__init__(file)  # type: ignore[no-untyped-call] # of Ray, inherited
+        self._evaluator = evaluator
+
+    def persistent_id(self, obj: Any) -> str | None:
+        return _EVALUATOR if obj is self._evaluator else None
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, Trial):
+            return _new, (type(obj),), _whole(obj), None, None, _set_state
+        if type(obj).__name__ in _PARTS_OF_TRIALS and type(obj).__module__.startswith("ray."):
+            return _new, (type(obj),), _whole(obj), None, None, _set_state
+        return super().reducer_override(obj)  # type: ignore[no-untyped-call] # of Ray, inherited
+
+
+_PARTS_OF_TRIALS = frozenset({"_TrainingRunMetadata", "_TemporaryTrialState", "_CheckpointManager"})
+
+
+def _whole(obj: Any) -> dict[str, Any]:
+    return dict(obj.__dict__)
+
+
+def _new(cls: type[Any]) -> Any:
+    return object.__new__(cls)
+
+
+def _set_state(obj: Any, state: dict[str, Any]) -> None:
+    obj.__dict__.update(state)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Puts an evaluator in place of the one that was left out."""
+
+    def __init__(self, file: io.BytesIO, evaluator: Evaluator) -> None:
+        super().__init__(file)
+        self._evaluator = evaluator
+
+    def persistent_load(self, pid: Any) -> Evaluator:  # noqa: ARG002 - there is only one
+        return self._evaluator
