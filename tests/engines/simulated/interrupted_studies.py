@@ -43,8 +43,8 @@ def create(name: str, folder: Path, evaluator: Evaluator, **settings: Any) -> St
     )  # fmt: skip
     depth = made.scheduler.max_concurrent or pending_depth(search_alg, 4)
     controller = Controller(
-        search_alg, decisions.watch(made.scheduler), evaluator, workers=4, max_pending=depth, clock=clock,
-        callbacks=[log], **settings,
+        search_alg, decisions.watch(made.scheduler), evaluator, max_pending=depth, clock=clock,
+        callbacks=[log, decisions], **{"workers": 4, **settings},
     )  # fmt: skip
     return Study(controller, decisions, log)
 
@@ -64,7 +64,7 @@ def interrupt(study: Study, steps: int, evaluator: Evaluator) -> Study:
     gc.collect()
     controller, (decisions, log) = resume(suspended, evaluator, tempfile.mkdtemp())
     assert controller is not study.controller
-    assert [callback is log for callback in controller.callbacks] == [True]
+    assert [callback is log for callback in controller.callbacks] == [True, False]
     return Study(controller, decisions, log)
 
 
