@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help venv demo test check e2e bench overhead constraints clean
+.PHONY: help venv demo test check e2e docs linkcheck bench overhead constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -34,6 +34,13 @@ check: $(INSTALLED)  ## lint, format, types, layers
 
 e2e: $(INSTALLED)  ## the long tests
 	$(BIN)/python -m pytest -q -m e2e -n auto --dist worksteal
+
+docs: $(INSTALLED)  ## build the documentation into build/docs; warnings are errors
+	$(BIN)/python -m sphinx -b html -n -W --keep-going -q docs build/docs
+	@echo "build/docs/index.html"
+
+linkcheck: $(INSTALLED)  ## open the external links of the documentation, where there is a network
+	$(BIN)/python docs/check_links.py docs/external-links.txt
 
 bench: $(INSTALLED)  ## compare six methods in under three minutes, and write the page about it into build/bench/quick
 	$(BIN)/raytune-suite bench run benchmarks/quick.toml --out build/bench/quick

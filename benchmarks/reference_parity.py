@@ -101,7 +101,7 @@ def run_ours(method: str, setup: Setup, seed: int) -> list[Evaluation]:
     from raytune_suite.engines.simulated import engine
     from raytune_suite.engines.simulated.evaluators import CurveEvaluator
     from raytune_suite.methods import make_method
-    from raytune_suite.workloads.synthetic.workloads import synthetic
+    from raytune_suite.workloads.synthetic.function_workloads import synthetic
 
     problem = setup.problem
     workload = synthetic(problem, "a problem of the comparison")
@@ -117,7 +117,7 @@ def run_ours(method: str, setup: Setup, seed: int) -> list[Evaluation]:
         min_t=setup.min_t,
         **arguments,
     )
-    outcome = engine.run(
+    outcome = engine.simulate(
         CurveEvaluator(lambda config: problem.curve(config, seed)),
         searcher=pair.searcher,
         scheduler=pair.scheduler,

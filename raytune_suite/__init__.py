@@ -1,6 +1,6 @@
 """Tune models on Ray with any multi-fidelity method by changing one word.
 
-The public names are loaded when they are first used, so that importing this package is quick.
+The public names are imported on first use, so that importing this package is fast.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from raytune_suite.bench.compare import compare
-    from raytune_suite.engines.base import Simulation
     from raytune_suite.engines.ray.engine import Settings
+    from raytune_suite.engines.simulated.engine import Simulation
     from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
     from raytune_suite.methods import METHODS, Method, make_method
     from raytune_suite.plotting import plot_study
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from raytune_suite.tuning.tune import tune
     from raytune_suite.workloads import WORKLOADS, Workload, workload
 
+    __version__: str
+
 _PLACES = {
     "tune": "tuning.tune",
     "compare": "bench.compare",
     "StudyResult": "tuning.result",
-    "Simulation": "engines.base",
+    "Simulation": "engines.simulated.engine",
     "make_method": "methods",
     "Method": "methods",
     "METHODS": "methods",
@@ -65,13 +67,18 @@ __all__ = [
     "tune",
     "workload",
 ]
-__version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+if not TYPE_CHECKING:  # a type checker reads the imports above, and reports names that do not exist
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib import metadata  # late: it takes longer than the rest of this package
+
+            return metadata.version("raytune-suite")
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Every error that this package raises on purpose; each message names the value and the remedy."""
+"""The errors that this package raises on purpose; each message names the offending value and the remedy."""
 
 from __future__ import annotations
 
@@ -10,53 +10,71 @@ if TYPE_CHECKING:
 
 
 class RaytuneSuiteError(Exception):
-    """Base of all errors of this package, so that one `except` catches them."""
+    """Base class of all errors of this package."""
 
 
 class UnknownNameError(RaytuneSuiteError, ValueError):
-    """A name (of a method, searcher, argument, ...) that nobody has registered."""
+    """A name (of a method, searcher, argument, ...) that is not registered.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        """Say what `kind` of thing has no such `name`, and suggest the nearest of the `known` ones."""
+    Attributes:
+        kind: What is named, such as "method".
+        name: The unknown name.
+        known: The registered names, sorted.
+        suggestion: The name that was probably meant, or None.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], suggestion: str | None = None) -> None:
+        """Suggest `suggestion`, by default the nearest of the `known` names."""
         self.kind, self.name, self.known = kind, name, tuple(sorted(known))
-        super().__init__(f"unknown {kind} {name!r}{near(name, self.known)}")
+        tail = near(name, self.known) if suggestion is None else f": did you mean {suggestion!r}?"
+        self.suggestion = nearest(name, self.known) if suggestion is None else suggestion
+        super().__init__(f"unknown {kind} {name!r}{tail}")
 
-    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, tuple[str, ...]]]:
-        return type(self), (self.kind, self.name, self.known)
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, tuple[str, ...], str | None]]:
+        return type(self), (self.kind, self.name, self.known, self.suggestion)
 
 
 class ArgumentError(RaytuneSuiteError, ValueError):
-    """An argument whose value cannot be used."""
+    """An argument has an invalid value."""
 
 
 class SpaceError(RaytuneSuiteError, ValueError):
-    """A search space, or a config of one, that is malformed or that a searcher cannot serve."""
+    """A search space or a config is malformed, or has a feature that a searcher does not support."""
 
 
 class MissingPackageError(RaytuneSuiteError, ImportError):
-    """An optional package is not installed; the message says which extra brings it."""
+    """An optional package is not installed; the message names the extra that installs it."""
+
+
+class PluginError(RaytuneSuiteError, ImportError):
+    """An entry point of another package cannot be used; the message names the entry point and its distribution."""
 
 
 class DataError(RaytuneSuiteError, RuntimeError):
-    """Data that others made are missing, truncated, altered or cannot be fetched; the message says what to do."""
+    """Third-party data are missing, truncated or altered, or cannot be downloaded; the message says what to do."""
 
 
 class RehearsalError(RaytuneSuiteError, RuntimeError):
-    """A rehearsal of a cluster that cannot be held on this host; the message says what is missing."""
+    """A cluster cannot be rehearsed on this host; the message says what is missing."""
 
 
 class StudyError(RaytuneSuiteError, RuntimeError):
-    """A study that could not run to its end; what it had done is on disk, and the message says how to go on."""
+    """A study failed before it was complete; its results so far are on disk, and the message says how to resume."""
 
 
 class StudyInterrupted(KeyboardInterrupt):
     """Ctrl-C ended a study; its state is saved, and the message says how to resume it."""
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that resembles `name` most; None if none resembles it."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """The tail of a message about an unknown `name`: the nearest known one, or all of them."""
     known = list(known)
-    matches = difflib.get_close_matches(name, known, n=1)
-    if matches:
-        return f": did you mean {matches[0]!r}?"
+    match = nearest(name, known)
+    if match is not None:
+        return f": did you mean {match!r}?"
     return f"; known: {', '.join(known)}" if known else "; none is known"

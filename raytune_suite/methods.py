@@ -15,8 +15,13 @@ from raytune_suite.schedulers import SCHEDULERS, StudyScheduler, StudySearcher
 from raytune_suite.searchers import SEARCHERS, AskTellSearcher
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ray import tune
     from ray.tune.search import Searcher
+
+    from raytune_suite.spaces import Space
+    from raytune_suite.types import Objective
 
 
 class Recipe(NamedTuple):
@@ -72,6 +77,11 @@ class Method:
     searcher: Searcher
     scheduler: StudyScheduler
 
+    @property
+    def finite(self) -> bool:
+        """Whether the searcher ends the study by itself."""
+        return isinstance(self.searcher, AskTellSearcher) and self.searcher.finite
+
     def tune_config(self, **options: Any) -> tune.TuneConfig:
         """A `tune.TuneConfig` with this method in it; `options` are its other fields, such as `num_samples`.
 
@@ -96,7 +106,8 @@ def parts(name: str) -> tuple[str, str]:
     """The names of the searcher and the scheduler of a method.
 
     Raises:
-        UnknownNameError: If there is no such method, searcher or scheduler; the message suggests a near one.
+        UnknownNameError: If there is no such method, searcher or scheduler; the message suggests a near one, or a pair
+            where the name is that of a searcher or a scheduler.
 
     Example:
         >>> parts("asha"), parts("tpe+asha")
@@ -108,15 +119,29 @@ def parts(name: str) -> tuple[str, str]:
         return METHODS[name].searcher, METHODS[name].scheduler
     searcher, plus, scheduler = name.partition("+")
     if not plus:
-        raise UnknownNameError("method", name, METHODS)
+        raise UnknownNameError("method", name, METHODS, suggestion=pair_with(name))
     SEARCHERS.place(searcher)
     SCHEDULERS.place(scheduler)
     return searcher, scheduler
 
 
+def pair_with(name: str) -> str | None:
+    """The simplest method with the searcher or the scheduler called `name`; None if there is neither.
+
+    Example:
+        >>> pair_with("kde"), pair_with("fifo"), pair_with("assigned"), pair_with("asah")
+        ('kde+fifo', 'random+fifo', 'random-fidelity+assigned', None)
+    """
+    if name in SEARCHERS:
+        return f"{name}+{'assigned' if SEARCHERS[name].assigns else 'fifo'}"
+    if name in SCHEDULERS:
+        return f"{'random-fidelity' if SCHEDULERS[name].enforces else 'random'}+{name}"
+    return None
+
+
 def make_method(
     name: str,
-    space: dict[str, Any] | None = None,
+    space: dict[str, Any] | Space | None = None,
     *,
     metric: str | None = None,
     mode: str | None = None,
@@ -168,6 +193,89 @@ def make_method(
     scheduler = scheduler_class(max_t=max_t, max_concurrent=max_concurrent, **common, **own[scheduler_class])
     searcher = searcher_class(max_t=max_t, levels=scheduler.levels, **common, **own[searcher_class])
     return Method(name, searcher, scheduler)
+
+
+def resolve_method(
+    method: str | Method,
+    space: Space,
+    objective: Objective,
+    *,
+    arguments: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    max_concurrent: int | None,
+    seed: int,
+    stateless: str = "",
+) -> Method:
+    """The method of a study: made from its name, or a `Method` whose parts are completed and checked.
+
+    Args:
+        method: The name of a method, or a `Method`.
+        space: The compiled search space.
+        objective: What the study optimizes.
+        arguments: The user's arguments of the method.
+        defaults: Arguments that the workload suggests; those that the method does not take are ignored.
+        max_concurrent: The maximum number of trials that run at once; None for no limit.
+        seed: Drives all draws of the method.
+        stateless: Why trainings cannot be copied or changed midway; "" if they can.
+
+    Raises:
+        UnknownNameError: If the name or an argument is unknown.
+        ArgumentError: If an argument cannot be used, the method needs what the trainings lack, or a `Method` was made
+            with other settings than the study's.
+        SpaceError: If the method does not support the space.
+    """
+    if isinstance(method, Method):
+        if arguments or max_concurrent is not None:
+            raise ArgumentError("`method` is made already: give `method_args` and `max_concurrent` where it is made")
+        return _completed(method, space, objective)
+    searcher, scheduler = parts(method)
+    reason = lacks_state(method, SCHEDULERS[scheduler], stateless)
+    if reason:
+        raise ArgumentError(reason)
+    known = {*options(SEARCHERS[searcher]), *options(SCHEDULERS[scheduler])}
+    suggested = {name: value for name, value in defaults.items() if name in known}
+    return make_method(
+        method,
+        space,
+        metric=objective.metric,
+        mode=objective.mode,
+        max_t=objective.max_t,
+        time_attr=objective.time_attr,
+        max_concurrent=max_concurrent,
+        seed=seed,
+        **{**suggested, **arguments},
+    )
+
+
+def _completed(method: Method, space: Space, objective: Objective) -> Method:
+    """A user's `Method`, with the study's space, metric and mode where it was made without.
+
+    Raises:
+        ArgumentError: If it was made with others, or has been used before.
+    """
+    ok = method.searcher.set_search_properties(objective.metric, objective.mode, space.param_space)
+    if not ok or not method.scheduler.set_search_properties(objective.metric, objective.mode):
+        raise ArgumentError(
+            f"`method` {method.name!r} was made with another space, metric or mode than the study has: "
+            "leave them out there"
+        )
+    for name in ("max_t", "time_attr"):
+        theirs, ours = getattr(method.scheduler, name), getattr(objective, name)
+        if theirs != ours:
+            raise ArgumentError(f"`method` {method.name!r} was made with {name}={theirs!r}, but the study has {ours!r}")
+    if method.scheduler.used():
+        raise ArgumentError(f"`method` {method.name!r} has been used in a study: make a new one for each study")
+    return method
+
+
+def lacks_state(name: str, scheduler: type[StudyScheduler], stateless: str) -> str:
+    """Why a method with this scheduler cannot serve trainings that are `stateless` (see `resolve_method`), or ""."""
+    if not stateless or not scheduler.needs_state:
+        return ""
+    return (
+        f"method {name!r} copies and changes trainings, but {stateless}: "
+        "use asha, hyperband or bohb, or a workload that trains live"
+    )
 
 
 def options(side: type[Any]) -> tuple[str, ...]:

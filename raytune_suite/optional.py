@@ -1,4 +1,4 @@
-"""Optional packages, imported late; where one is missing the message says what to install."""
+"""Late imports of optional packages; if one is missing, the message says what to install."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "report": ("matplotlib", "jinja2"),
     "surrogates": ("onnxruntime",),
     "rl": ("torch", "gymnasium"),
-    "cluster": ("aiohttp_cors", "boto3"),  # of ray[default] the one that nothing else brings
+    "cluster": ("aiohttp_cors", "boto3"),  # aiohttp_cors: the package of ray[default] that nothing else installs
+    "completion": ("shtab",),
     "rehearse": ("aiohttp_cors", "boto3", "moto", "flask"),
 }
-"""The modules that each extra of pyproject.toml brings."""
+"""The modules that each extra of pyproject.toml installs."""
 
 
 def require(module: str, extra: str) -> ModuleType:
-    """Import `module`, which the extra `extra` brings.
+    """Import `module`, a module of the extra `extra`.
 
     Raises:
         MissingPackageError: If it is not installed.
@@ -41,22 +42,22 @@ def require(module: str, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.partition(".")[0] != package:
-            raise  # the package is there, but one that it needs itself is not
+            raise  # the package is installed, but one of its own dependencies is not
         raise MissingPackageError(
             f"this needs the package {package!r}, which is not installed: pip install 'raytune-suite[{extra}]'"
         ) from error
 
 
 def available(extra: str) -> bool:
-    """Whether every module of an extra is installed (they are not imported)."""
+    """Whether all modules of an extra are installed. Nothing is imported."""
     return all(importlib.util.find_spec(module) is not None for module in EXTRAS[extra])
 
 
 def require_extra(extra: str, what: str) -> None:
-    """Refuse `what` if it needs the packages of an extra that is not installed, before any trial fails for want of it.
+    """Check that an extra is installed, so that `what`, which needs it, fails before any trial starts.
 
     Raises:
-        MissingPackageError: Saying what to install.
+        MissingPackageError: If it is not; the message says what to install.
     """
     if not available(extra):
         raise MissingPackageError(f"{what} needs more packages: pip install 'raytune-suite[{extra}]'")

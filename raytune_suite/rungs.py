@@ -1,7 +1,7 @@
 """The arithmetic of rungs and brackets as pure functions (Li et al. 2018, "Hyperband", JMLR 18:185).
 
-Everything is exact: logarithms are replaced by comparisons of fractions, since `log(243) / log(3)` is a little less
-than 5 and an implementation that truncates it loses a rung.
+All results are exact. Fractions are compared instead of logarithms, because `log(243) / log(3)` is slightly less than 5
+in floating point, and an implementation that truncates it loses a rung.
 """
 
 from __future__ import annotations
@@ -10,25 +10,29 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
+import numpy as np
+
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import FAILED, check_count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 
 class Rung(NamedTuple):
-    """One promotion level of a bracket: so many configs, each trained to this resource."""
+    """One promotion level of a bracket: the number of configs, and the resource to which each is trained."""
 
     configs: int
     resource: int
 
 
 def check_ladder(min_t: int, max_t: int, eta: float) -> None:
-    """Refuse a ladder that cannot be.
+    """Check the arguments that define a ladder of rungs.
 
     Raises:
-        ArgumentError: If `min_t` or `max_t` is no integer of 1 or more, `max_t < min_t`, or `eta <= 1`.
+        ArgumentError: If `min_t` or `max_t` is not an integer of at least 1, `max_t < min_t`, or `eta <= 1`.
     """
     for name, value in (("min_t", min_t), ("max_t", max_t)):
         check_count(name, value)
@@ -39,7 +43,7 @@ def check_ladder(min_t: int, max_t: int, eta: float) -> None:
 
 
 def max_bracket(min_t: int, max_t: int, eta: float) -> int:
-    """`s_max = floor(log_eta(R / r))`, exactly.
+    """Compute `s_max = floor(log_eta(R / r))` exactly.
 
     Example:
         >>> max_bracket(1, 81, 3), max_bracket(1, 243, 3), max_bracket(1, 1000, 10), max_bracket(1, 80, 3)
@@ -53,19 +57,19 @@ def max_bracket(min_t: int, max_t: int, eta: float) -> int:
 
 
 Sizes = Literal["paper", "hpbandster"]
-"""Whose first-rung sizes: for 1..81 and eta = 3 the paper's are 81, 34, 15, 8, 5; those of hpbandster and of the
-package dehb are 81, 27, 9, 6, 5."""
+"""Which sizes the first rungs have. For resources 1 to 81 and eta = 3 they are 81, 34, 15, 8, 5 in the paper, and 81,
+27, 9, 6, 5 in the packages hpbandster and dehb."""
 
 
 def hyperband(min_t: int, max_t: int, eta: float, sizes: Sizes = "paper") -> list[list[Rung]]:
-    """The brackets of one iteration of Hyperband, the one with the most configs first (Algorithm 1, lines 1-7).
+    """Return the brackets of one iteration of Hyperband, the one with the most configs first (Algorithm 1, lines 1-7).
 
-    Bracket `s` starts `ceil((s_max + 1) * eta**s / (s + 1))` configs (hpbandster: `floor((s_max + 1) / (s + 1)) *
-    eta**s`) at a resource of `max_t * eta**-s`; rung `i` has `floor(n * eta**-i)` of them at `max_t * eta**(i - s)`. A
-    resource that is no integer is rounded.
+    Bracket `s` starts `n = ceil((s_max + 1) * eta**s / (s + 1))` configs (hpbandster: `floor((s_max + 1) / (s + 1)) *
+    eta**s`) at the resource `max_t * eta**-s`; its rung `i` has `floor(n * eta**-i)` configs at `max_t * eta**(i - s)`.
+    Resources are rounded to integers.
 
     Raises:
-        ArgumentError: If these make no ladder, or `sizes` is unknown.
+        ArgumentError: If an argument is invalid.
 
     Example:
         >>> hyperband(1, 9, 3)[0]
@@ -86,21 +90,72 @@ def hyperband(min_t: int, max_t: int, eta: float, sizes: Sizes = "paper") -> lis
     return brackets
 
 
+def halving_levels(min_t: int, max_t: int, eta: float, s: int = 0) -> tuple[float, ...]:
+    """The rungs of bracket `s` of asynchronous halving: `min_t * eta**k` from `k = s` on, none above `max_t`.
+
+    Example:
+        >>> halving_levels(1, 50, 3), halving_levels(1, 50, 3, s=2)
+        ((1.0, 3.0, 9.0, 27.0), (9.0, 27.0))
+    """
+    return tuple(float(min_t * Fraction(eta) ** k) for k in range(s, max_bracket(min_t, max_t, eta) + 1))
+
+
 def geometric(min_t: int, max_t: int, eta: float) -> tuple[float, ...]:
-    """The rungs of asynchronous halving, `min_t * eta**k`, and `max_t`.
+    """Return the rungs of asynchronous halving: `min_t * eta**k` for k = 0, 1, ..., and `max_t`.
 
     Example:
         >>> geometric(1, 50, 3)
         (1.0, 3.0, 9.0, 27.0, 50.0)
     """
-    levels = [float(min_t * Fraction(eta) ** k) for k in range(max_bracket(min_t, max_t, eta) + 1)]
-    return tuple(levels if levels[-1] == max_t else [*levels, float(max_t)])
+    levels = halving_levels(min_t, max_t, eta)
+    return levels if levels[-1] == max_t else (*levels, float(max_t))
+
+
+def bracket_odds(heights: Sequence[int]) -> NDArray[np.float64]:
+    """The probabilities with which a trial is assigned to brackets of these numbers of rungs: their softmax, as in Ray.
+
+    Example:
+        >>> bracket_odds([3, 2]).round(3).tolist()
+        [0.731, 0.269]
+    """
+    weights = np.exp(np.array(heights) - max(heights))
+    odds: NDArray[np.float64] = weights / weights.sum()
+    return odds
+
+
+def stopping_cutoff(scores: Sequence[float], eta: float) -> float:
+    """The score at a rung that only the best 1/eta of these scores reach, as Ray's ASHA interpolates it.
+
+    Args:
+        scores: The scores of the trials that have reached the rung, finite and in ascending order; higher is better.
+        eta: The reduction factor.
+
+    Example:
+        >>> stopping_cutoff([1.0, 2.0, 3.0, 4.0], eta=2)
+        2.5
+    """
+    return percentile(scores, (1 - 1 / eta) * 100)
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """`numpy.percentile` of finite numbers in ascending order, equal to the last bit and without its cost.
+
+    Example:
+        >>> percentile([1.0, 2.0, 4.0], 75), float(np.percentile([1.0, 2.0, 4.0], 75))
+        (3.0, 3.0)
+    """
+    position = (len(ordered) - 1) * (percent / 100)
+    below = math.floor(position)
+    if below + 1 >= len(ordered):
+        return ordered[-1]
+    low, high, share = ordered[below], ordered[below + 1], position - below
+    return high - (high - low) * (1 - share) if share >= 0.5 else low + (high - low) * share  # noqa: PLR2004 - as numpy
 
 
 def increasing(levels: list[int]) -> list[int]:
-    """`levels`, each raised where needed to be above the one before (an `eta` below 2 may round two to the same).
+    """Make `levels` strictly increasing: if `eta` is below 2, two of them may have been rounded to the same integer.
 
-    The last is kept: it is the most resource that there is.
+    The last level, the most resource of a trial, is kept.
     """
     raised = levels[:1]
     for level in levels[1:]:
@@ -110,9 +165,9 @@ def increasing(levels: list[int]) -> list[int]:
 
 
 def survivors(losses: Mapping[str, float], places: int) -> list[str]:
-    """The ids of the `places` lowest losses, best first; ties go to the one that stands first in `losses`.
+    """Return the ids with the `places` lowest losses, best first; among ties the one that comes first in `losses` wins.
 
-    A failed observation is never promoted, even where a place stays empty.
+    Failed observations are never promoted, even if there are places left.
     """
     ranked = sorted((loss, order, name) for order, (name, loss) in enumerate(losses.items()) if loss != FAILED)
     return [name for _, _, name in ranked[:places]]

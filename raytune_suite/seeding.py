@@ -1,7 +1,7 @@
-"""Named random streams: every random draw of the package comes from one of them.
+"""Named random streams, the source of every random draw in this package.
 
-A stream depends on the seed and on its names only, never on the order in which streams are made, on the process or
-on Python's hash seed. The construction is numpy's `SeedSequence` over a SHA-256 of the names.
+A stream depends only on the seed and its names: not on the order in which streams are created, the process, or Python's
+hash seed. It is built from numpy's `SeedSequence` and a SHA-256 hash of the names.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def check_seed(seed: Any) -> int:
     """Return `seed` as an int.
 
     Raises:
-        ArgumentError: If it is no integer or is negative.
+        ArgumentError: If it is not an integer of at least 0.
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ArgumentError(f"`seed` is {seed!r}, but must be an integer of 0 or more")
@@ -33,32 +33,32 @@ def check_seed(seed: Any) -> int:
 
 
 def parse_seeds(text: str) -> list[int]:
-    """Seeds as a person writes them.
+    """Parse a comma-separated list of seeds and ranges of seeds.
 
     Raises:
-        ArgumentError: If they are not written so.
+        ArgumentError: If `text` has another format.
 
     Example:
         >>> parse_seeds("0-2,7")
         [0, 1, 2, 7]
     """
-    found: list[int] = []
+    seeds: list[int] = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
         if match is None:
-            raise ArgumentError(f"{text!r} must be seeds such as 0,3 or 0-4")
-        found.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
-    return found
+            raise ArgumentError(f"{text!r} must be a list of seeds such as 0,3 or a range such as 0-4")
+        seeds.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
+    return seeds
 
 
 def stable_hash(*parts: Any) -> int:
-    """A 128-bit hash of JSON-like values that is the same in every process (Python's own `hash` is not)."""
+    """Return a 128-bit hash of JSON-like values that, unlike Python's `hash`, is the same in every process."""
     text = json.dumps(parts, sort_keys=True, default=repr)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
 
 
 def stream(seed: int, *names: Any) -> np.random.Generator:
-    """The random stream of `seed` with these names.
+    """Return the random stream with this seed and these names.
 
     Example:
         >>> a, b = stream(0, "searcher"), stream(0, "searcher")
@@ -69,15 +69,15 @@ def stream(seed: int, *names: Any) -> np.random.Generator:
 
 
 def derive(seed: int, *names: Any) -> int:
-    """A seed below 2**31 for code that takes an integer, derived from `seed` and the names."""
+    """Derive an integer seed below 2**31 from `seed` and the names, for code that takes an integer."""
     return int(stream(seed, *names).integers(2**31))
 
 
 class GlobalStreams:
-    """The states of `random` and `numpy.random` that borrowed code shall draw from, kept apart from the user's.
+    """Separate states of `random` and `numpy.random` for third-party code that draws from the global generators.
 
-    Some of Ray's schedulers draw from the global generators. Run inside `with streams.active():`, they draw from
-    these states, and the user's own generators are as they were afterwards.
+    Some of Ray's schedulers draw from the global generators. Inside `with streams.active():` they draw from these
+    states instead; afterwards the user's generators are as they were.
 
     Example:
         >>> streams = GlobalStreams(0, "pbt")
@@ -92,10 +92,10 @@ class GlobalStreams:
 
     @contextlib.contextmanager
     def active(self) -> Iterator[None]:
-        """Swap these states in, and out again at the end with the draws made meanwhile."""
-        python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - kept, to be put back
+        """Install these states in the global generators, and restore the user's at the end."""
+        python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - saved, to be restored
         random.setstate(self.python_state)
-        np.random.set_state(self.numpy_state)  # noqa: NPY002 - the borrowed code draws from it
+        np.random.set_state(self.numpy_state)  # noqa: NPY002 - the third-party code draws from it
         try:
             yield
         finally:

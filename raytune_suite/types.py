@@ -1,4 +1,4 @@
-"""The few types that all layers share."""
+"""Types shared by all layers."""
 
 from __future__ import annotations
 
@@ -21,37 +21,90 @@ Mode: TypeAlias = Literal["min", "max"]
 """The direction of the metric."""
 
 FAILED = math.inf
-"""The loss of an observation that failed: crashed, NaN, infinite or no number. It is worse than any other."""
-
+"""The loss of a failed observation: a crash, or a metric that is not a finite number. It is worse than any other."""
 
 DECISIONS = "decisions.parquet"
-"""The file of the decision log in a study's folder; it is written when the study has ended."""
+"""The file name of the decision log in a study's folder; it is written when the study ends."""
+
+SEED = "seed"
+"""The reserved key of a config that holds the training seed."""
 
 FIDELITY = "fidelity"
-"""The reserved key of a config under which a searcher that assigns fidelities (DEHB) writes how far, in units of
-`time_attr`, the trial is trained. A scheduler ends the trial there; a trainable may read it, too."""
+"""The reserved key of a config under which a searcher that assigns fidelities (DEHB) stores how far to train the trial,
+in units of `time_attr`. The scheduler ends the trial there; a trainable may read it, too."""
 
 
-class Verdict(NamedTuple):
-    """What a searcher that assigns fidelities wants of a paused trial: its next fidelity, or None for its end."""
+class Stage(NamedTuple):
+    """One stage of a lineage: from the resource `start` on, the trial is trained with `config`."""
+
+    start: float
+    config: Config
+
+
+class PromotionDecision(NamedTuple):
+    """What a searcher that assigns fidelities decides about a paused trial.
+
+    Attributes:
+        trial_id: Ray's id of the trial.
+        fidelity: The fidelity to which the trial is promoted; None to stop the trial.
+    """
 
     trial_id: str
     fidelity: int | None
 
 
-def hyperparameters(config: Config) -> Config:
-    """`config` without the fidelity that a searcher may have assigned."""
-    return {key: value for key, value in config.items() if key != FIDELITY}
+class SplitConfig(NamedTuple):
+    """A config taken apart by `split_config`.
+
+    Attributes:
+        hyperparameters: The config without the reserved keys `SEED` and `FIDELITY`.
+        seed: The training seed, as it is in the config; 0 if it has none.
+        fidelity: The fidelity that a searcher assigned; None if it assigned none.
+    """
+
+    hyperparameters: Config
+    seed: int
+    fidelity: int | None
+
+
+def split_config(config: Config) -> SplitConfig:
+    """Separate the hyperparameters of `config` from the training seed and the assigned fidelity.
+
+    Example:
+        >>> split_config({"lr": 0.1, "seed": 3, "fidelity": 9})
+        SplitConfig(hyperparameters={'lr': 0.1}, seed=3, fidelity=9)
+        >>> split_config({"lr": 0.1})
+        SplitConfig(hyperparameters={'lr': 0.1}, seed=0, fidelity=None)
+    """
+    own = {key: value for key, value in config.items() if key not in (SEED, FIDELITY)}
+    return SplitConfig(own, config.get(SEED, 0), config.get(FIDELITY))
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a study optimizes, and how it measures training.
+
+    Attributes:
+        metric: The name of the reported value to optimize.
+        mode: "min" or "max".
+        time_attr: The reported value that counts the resource.
+        max_t: The maximum resource of a trial, in units of `time_attr`; None if trials end by themselves.
+    """
+
+    metric: str
+    mode: Mode
+    time_attr: str = "training_iteration"
+    max_t: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """What a training would report, all at once: looked up in a table or predicted by a surrogate.
+    """The learning curve of a whole training, looked up in a table or predicted by a surrogate.
 
     Attributes:
-        resource: The value of the study's `time_attr` at each report, of shape (reports,), rising.
-        metrics: By name, the reported values, each of shape (reports,).
-        seconds: How long the training takes from the report before to this one, of shape (reports,).
+        resource: The value of the study's `time_attr` at each report, of shape (reports,), increasing.
+        metrics: The reported values by name, each of shape (reports,).
+        seconds: The training time between the previous report and this one, of shape (reports,).
     """
 
     resource: NDArray[np.float64]
@@ -66,10 +119,10 @@ class Observation:
     Attributes:
         trial_id: Ray's id of the trial.
         config: The config as the searcher proposed it.
-        resource: How much the trial had been trained, in units of the study's `time_attr`. For a multi-fidelity
-            searcher it is the level that the observation counts for: the highest that the trial has reached, or the one
-            that it was heading for when it ended or crashed.
-        loss: The metric, turned so that less is better; `FAILED` where the trial crashed or reported no finite number.
+        resource: How far the trial was trained, in units of the study's `time_attr`. For a multi-fidelity searcher,
+            the level to which the observation belongs: the highest level that the trial has reached, or the next one
+            above if it ended or crashed on the way there.
+        loss: The metric, negated if it is maximized; `FAILED` if the trial crashed or reported no finite number.
         final: Whether the trial has ended, so that no further observation of it follows.
     """
 
@@ -81,12 +134,12 @@ class Observation:
 
     @property
     def failed(self) -> bool:
-        """Whether this is a crash or a metric that is no finite number."""
+        """Whether the trial crashed or the metric is not a finite number."""
         return self.loss == FAILED
 
 
 def check_mode(mode: str | None) -> Mode:
-    """Return `mode` if it is one.
+    """Return `mode` if it is "min" or "max".
 
     Raises:
         ArgumentError: If it is anything else.
@@ -99,10 +152,10 @@ def check_mode(mode: str | None) -> Mode:
 
 
 def check_count(name: str, value: Any) -> int:
-    """Return `value` if it is an integer of 1 or more.
+    """Return `value` if it is an integer of at least 1.
 
     Raises:
-        ArgumentError: If it is anything else; `name` is what the message calls it.
+        ArgumentError: If it is anything else; the message calls it `name`.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ArgumentError(f"`{name}` is {value!r}, but must be an integer of 1 or more")
@@ -110,11 +163,11 @@ def check_count(name: str, value: Any) -> int:
 
 
 def as_number(value: Any) -> float | None:
-    """`value` as a float where it is a real number (numpy and torch scalars included), else None.
+    """Convert a real number (numpy and torch scalars included) to a float; return None for anything else.
 
-    NaN and infinities are numbers here. Booleans are not: a metric of True is nearly always a mistake.
+    NaN and infinities count as numbers. Booleans do not: a metric of True is nearly always a mistake.
     """
-    if type(value) is float:  # nearly always
+    if type(value) is float:  # the common case
         return value
     if isinstance(value, bool) or value is None or isinstance(value, (str, bytes)):
         return None
@@ -125,7 +178,7 @@ def as_number(value: Any) -> float | None:
 
 
 def as_loss(value: Any, mode: Mode) -> float:
-    """`value` of the metric as a loss: less is better, and whatever is no finite number is `FAILED`."""
+    """Convert a value of the metric to a loss to be minimized; anything but a finite number becomes `FAILED`."""
     number = as_number(value)
     if number is None or not math.isfinite(number):
         return FAILED

@@ -33,3 +33,12 @@ def ray_session() -> Iterator[None]:
         connect()
     yield
     ray.shutdown()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Send what a test module defines to Ray's processes by value: they cannot import it."""
+    module = getattr(item, "module", None)
+    if "ray_session" in getattr(item, "fixturenames", ()) and module is not None:
+        from ray import cloudpickle
+
+        cloudpickle.register_pickle_by_value(module)

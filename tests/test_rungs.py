@@ -67,12 +67,12 @@ def test_the_table_of_three_powers_of_ten() -> None:
     ]
 
 
-def test_one_level_is_one_config_at_it() -> None:
+def test_a_single_level_has_one_config() -> None:
     assert rungs.hyperband(7, 7, 3) == [[(1, 7)]]
     assert rungs.geometric(7, 7, 3) == (7.0,)
 
 
-def test_unknown_sizes_are_refused_by_name() -> None:
+def test_unknown_sizes_are_rejected_by_name() -> None:
     with pytest.raises(ArgumentError, match="`sizes` is 'large'"):
         rungs.hyperband(1, 9, 3, "large")  # type: ignore[arg-type]
 
@@ -96,7 +96,7 @@ def test_no_rung_is_lost_to_rounding(min_t: int, max_t: int, eta: float, levels:
 
 @quick
 @given(ladders())
-def test_levels_rise_from_min_t_to_max_t(ladder: tuple[int, int, float]) -> None:
+def test_levels_increase_from_min_t_to_max_t(ladder: tuple[int, int, float]) -> None:
     min_t, max_t, eta = ladder
     for bracket in rungs.hyperband(min_t, max_t, eta):
         levels = [rung.resource for rung in bracket]
@@ -107,7 +107,7 @@ def test_levels_rise_from_min_t_to_max_t(ladder: tuple[int, int, float]) -> None
 
 @quick
 @given(ladders())
-def test_fewer_configs_at_each_rung_and_one_at_least(ladder: tuple[int, int, float]) -> None:
+def test_each_rung_has_fewer_configs_and_at_least_one(ladder: tuple[int, int, float]) -> None:
     for bracket in rungs.hyperband(*ladder):
         configs = [rung.configs for rung in bracket]
         assert configs == sorted(configs, reverse=True)
@@ -129,10 +129,10 @@ def test_the_first_bracket_is_the_longest_and_the_last_is_random_search(ladder: 
 
 @quick
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=8).map(sorted))
-def test_levels_that_round_to_the_same_are_parted(levels: list[int]) -> None:
-    parted = rungs.increasing(levels)
-    assert parted == sorted(set(parted))
-    assert parted[-1] == levels[-1]
+def test_equal_levels_are_separated(levels: list[int]) -> None:
+    separated = rungs.increasing(levels)
+    assert separated == sorted(set(separated))
+    assert separated[-1] == levels[-1]
 
 
 @quick
@@ -157,6 +157,6 @@ def test_ties_go_to_the_first() -> None:
     + [((1, 9, eta), "eta") for eta in (1, 0.5, float("nan"), float("inf"), True, "3", None)],
     ids=str,
 )
-def test_what_is_no_ladder_is_refused_by_name(arguments: Any, name: str) -> None:
+def test_an_invalid_ladder_is_rejected_by_name(arguments: Any, name: str) -> None:
     with pytest.raises(ArgumentError, match=f"`{name}` is "):
         rungs.check_ladder(*arguments)

@@ -45,7 +45,7 @@ def study(losses: NDArray[np.float64], seconds: NDArray[np.float64], trials: int
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "decisions.parquet")
         began = time.process_time()
-        outcome = engine.run(
+        outcome = engine.simulate(
             CurveEvaluator(curve),
             searcher=method.searcher,
             scheduler=method.scheduler,

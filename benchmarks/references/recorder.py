@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from raytune_suite.workloads.synthetic.learning_curves import Choice, CountingOnes, MFHartmann, Problem
+from raytune_suite.workloads.synthetic.synthetic_functions import Choice, CountingOnes, MFHartmann, SyntheticFunction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ Accounting = Literal["restart", "resume"]
 class Setup(NamedTuple):
     """A problem, its least resource r, and how many evaluations a run makes (None: until the budget is spent)."""
 
-    problem: Problem
+    problem: SyntheticFunction
     min_t: int = 1
     evaluations: int | None = None
 
@@ -101,7 +101,7 @@ class Recorder:
 
 
 def trajectory(
-    problem: Problem, evaluations: Sequence[Evaluation], accounting: Accounting = "restart"
+    problem: SyntheticFunction, evaluations: Sequence[Evaluation], accounting: Accounting = "restart"
 ) -> list[tuple[int, float]]:
     """The steps of the incumbent's regret: (cost so far, regret), for as long as the budget lasts."""
     steps: list[tuple[int, float]] = []
@@ -124,7 +124,7 @@ def at(steps: Sequence[tuple[int, float]], cost: float) -> float | None:
     return before[-1] if before else None
 
 
-def summary(problem: Problem, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+def summary(problem: SyntheticFunction, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     """What is kept of a run: regrets at the marks and trajectories in both accountings, and counts."""
     restart, resume = (trajectory(problem, evaluations, how) for how in ("restart", "resume"))
     counts: dict[int, int] = {}
@@ -146,7 +146,7 @@ def best_seen(evaluations: Sequence[Evaluation]) -> dict[str, float]:
     return {str(count): min(evaluation.value for evaluation in evaluations[:count]) for count in COUNTS}
 
 
-def fingerprint(problem: Problem) -> str:
+def fingerprint(problem: SyntheticFunction) -> str:
     """What changes when the problem does, so that runs on an older one are not taken for runs on this one."""
     config = {
         name: kind.values[0] if isinstance(kind, Choice) else (kind.low + kind.high) / 2

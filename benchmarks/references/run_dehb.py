@@ -14,10 +14,10 @@ import ConfigSpace
 from dehb import DEHB  # type: ignore[import-not-found]  # it lives in an environment of its own
 
 from benchmarks.references.recorder import ETA, Recorder, Spent, main
-from raytune_suite.workloads.synthetic.learning_curves import Choice, Problem
+from raytune_suite.workloads.synthetic.synthetic_functions import Choice, SyntheticFunction
 
 
-def space(problem: Problem, seed: int) -> ConfigSpace.ConfigurationSpace:
+def space(problem: SyntheticFunction, seed: int) -> ConfigSpace.ConfigurationSpace:
     """The problem's space."""
     made = ConfigSpace.ConfigurationSpace(seed=seed)
     for name, kind in problem.parameters.items():

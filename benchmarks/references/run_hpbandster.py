@@ -22,13 +22,13 @@ from hpbandster.core.dispatcher import Job  # type: ignore[import-not-found]
 from hpbandster.optimizers import BOHB  # type: ignore[import-not-found]
 
 from benchmarks.references.recorder import ETA, Recorder, Spent, main
-from raytune_suite.workloads.synthetic.learning_curves import Choice, Problem
+from raytune_suite.workloads.synthetic.synthetic_functions import Choice, SyntheticFunction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def space(problem: Problem, seed: int) -> ConfigSpace.ConfigurationSpace:
+def space(problem: SyntheticFunction, seed: int) -> ConfigSpace.ConfigurationSpace:
     """The problem's space."""
     made = ConfigSpace.ConfigurationSpace(seed=seed)
     for name, kind in problem.parameters.items():

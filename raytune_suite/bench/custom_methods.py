@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, final
 from ray import cloudpickle
 from ray.tune.search import Searcher
 
-from raytune_suite.engines.seed_averaging import SEED
 from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import Method
 from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.searchers import AskTellSearcher
+from raytune_suite.types import SEED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -20,7 +20,6 @@ from raytune_suite.engines.callbacks.study_log import Report
 from raytune_suite.engines.ray.engine import Settings
 from raytune_suite.methods import parts
 from raytune_suite.schedulers import SCHEDULERS
-from raytune_suite.schedulers.population import PopulationScheduler
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import Space
 from raytune_suite.tuning.final_evaluation import judge
@@ -35,10 +34,9 @@ if TYPE_CHECKING:
 
     from raytune_suite.methods import Method
     from raytune_suite.schedulers import StudyScheduler
-    from raytune_suite.schedulers.population import Stage
     from raytune_suite.tuning.result import StudyResult
     from raytune_suite.tuning.task import Problem
-    from raytune_suite.types import Config
+    from raytune_suite.types import Config, Stage
     from raytune_suite.workloads import Workload
 
 FRACTIONS = (1 / 3, 2 / 3, 1.0)
@@ -177,7 +175,7 @@ class Run:
         """
         if self.engine == "simulated" or self.factory is not None:
             return None
-        return None if issubclass(_scheduler(self.method), PopulationScheduler) else self.workers
+        return None if _scheduler(self.method).population else self.workers
 
     def _method(self, problem: Problem) -> str | Method:
         return self.method if self.factory is None else invite(self.label, self.factory, self.args, problem, self.seed)
@@ -187,7 +185,7 @@ class Run:
 
         A member that copies another goes back to where that one was, so not all of them reach their end.
         """
-        return max(1, math.floor(self.budget)) if issubclass(_scheduler(method), PopulationScheduler) else None
+        return max(1, math.floor(self.budget)) if _scheduler(method).population else None
 
 
 @cache

@@ -99,7 +99,7 @@ def difference(kept: Path, again: Path) -> str:
             return words
     logs = [decision_log.read(folder / DECISIONS) for folder in (kept, again)]
     found = decision_log.difference(*logs)
-    return "" if found is None else f"row {found.row} of the decision log: {found.words}"
+    return "" if found is None else f"row {found.row} of the decision log: {found.message}"
 
 
 def table_difference(name: str, one: Any, other: Any) -> str:

@@ -1,7 +1,7 @@
 """The command line, `raytune-suite`: one module for each command.
 
-Only what a command needs is imported, and late: `raytune-suite --help` must answer at once, and importing Ray takes a
-second.
+Each command imports what it needs when it runs: importing Ray takes a second, which `raytune-suite --help` must not
+wait for.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import sys
 from typing import TYPE_CHECKING
 
 from raytune_suite import __version__
-from raytune_suite.cli import bench, cluster, data
+from raytune_suite.cli import bench, cluster, completion, data
 from raytune_suite.cli import diff as diff_command
 from raytune_suite.cli import list as list_command
 from raytune_suite.cli import run as run_command
+from raytune_suite.cli.help import HelpFormatter
 from raytune_suite.errors import RaytuneSuiteError, StudyInterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 FAILURE, INTERRUPTED = 2, 130
-"""Exit codes: what was asked cannot be done; Ctrl-C."""
+"""Exit codes: an error that is printed on stderr; Ctrl-C."""
 
 ABOUT = """\
 Tune models on Ray with any multi-fidelity method by changing one word.
@@ -29,24 +30,31 @@ Tune models on Ray with any multi-fidelity method by changing one word.
 
 EXAMPLES = """\
 examples:
-  raytune-suite list methods                      what can follow --method
-  raytune-suite run live/digits-mlp               tune a small network with ASHA, about two minutes
-  raytune-suite run live/digits-mlp --method pbt  the same with another method
-  raytune-suite run synthetic/mfh3 --engine simulated  a test function in virtual time, a second
-  raytune-suite diff A B                          where two runs part
-  raytune-suite bench run benchmarks/quick.toml --out results  compare methods
-  raytune-suite run --help                        everything that a run can be told
+  # tune a small network with ASHA: about two minutes
+  raytune-suite run live/digits-mlp
+  # the same with another method
+  raytune-suite list methods
+  raytune-suite run live/digits-mlp --method pbt
+  # a test function in simulated time: a few seconds
+  raytune-suite run synthetic/mfh3 --engine simulated
+  # where do two runs diverge?
+  raytune-suite diff ~/ray_results/first ~/ray_results/second
+  # compare methods
+  raytune-suite bench run benchmarks/quick.toml --out results
+  raytune-suite bench report results
 
-In Python: rts.tune(train, space, method="asha", metric="loss", mode="min", max_t=27, budget=20); see README.md
+In Python:
+  import raytune_suite as rts
+  rts.tune(train, space, method="asha", metric="loss", mode="min", max_t=27)
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; `argv` is what follows "raytune-suite", by default the process's own arguments.
+    """Run a command; `argv` has the arguments after "raytune-suite", by default those of the process.
 
     Returns:
-        The exit status: 0, 1 where `diff` has found a difference, 2 after an error that a message on stderr tells, 130
-        after Ctrl-C.
+        The exit status: 0 for success, 1 if `diff`, `data check`, `bench verify` and the like find a difference or a
+        failure, 2 after an error (its message is on stderr), 130 after Ctrl-C.
 
     Example:
         >>> main(["list", "clusters"])  # doctest: +SKIP
@@ -69,12 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of all commands; parsed arguments hold the function to call as `command`."""
+    """The parser of all commands; parsed arguments have the function to call in `command`."""
     top = argparse.ArgumentParser(
-        prog="raytune-suite", description=ABOUT, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="raytune-suite", description=ABOUT, epilog=EXAMPLES, formatter_class=HelpFormatter
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (list_command, run_command, bench, diff_command, data, cluster):
+    for module in (list_command, run_command, bench, diff_command, data, cluster, completion):
         module.add(commands)
     return top

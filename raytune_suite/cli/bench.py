@@ -1,4 +1,4 @@
-"""`raytune-suite bench`: compare methods by a protocol, check that it repeats, and write the page about it."""
+"""`raytune-suite bench`: compare methods by a protocol, verify the results, and write a report."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+from raytune_suite.cli.help import add_command
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -17,81 +19,99 @@ if TYPE_CHECKING:
     from raytune_suite.bench.runner import Summary, Watcher
 
 GOOD, BAD = 0, 1
-"""Exit codes: all is well; runs have failed, or do not repeat."""
+"""Exit codes: success; runs failed or could not be reproduced."""
 
 EVERY = 10.0
-"""Seconds between two lines where the output is no terminal."""
+"""Seconds between two progress lines if the output is not a terminal."""
 
 SHOWN = 5
-"""So many failures are told in full."""
+"""Failures that are printed in full."""
 
 ABOUT = """\
-Compare methods: each tunes each workload of a protocol with each method seed, on tuning seeds, and what it had found at
-a third, two thirds and the whole of its budget is trained anew on test seeds that it has never seen.
+Compare methods by a protocol. Each method tunes each workload once per method seed, on tuning seeds. The incumbents at
+a third, two thirds and all of the budget are trained from scratch on test seeds, which the method has never seen.
 """
 
 EXAMPLES = """\
 examples:
-  raytune-suite bench run benchmarks/quick.toml --out results      about two minutes on two cores
-  raytune-suite bench report results                               the page about it, results/report.html
-  raytune-suite bench verify results --sample 20                   does it repeat to the bit?
-  raytune-suite bench run mine.toml --out mine --ray auto          the runs as tasks of a Ray cluster
+  # about two minutes on two cores
+  raytune-suite bench run benchmarks/quick.toml --out results
+  # write results/report.html
+  raytune-suite bench report results
+  # repeat 20 runs and compare them bit by bit
+  raytune-suite bench verify results --sample 20
+  # distribute the runs over a Ray cluster
+  raytune-suite bench run mine.toml --out mine --ray auto
 
-Whatever ends a comparison, Ctrl-C, a crash or a power cut: the same command goes on with it.
+After Ctrl-C, a crash or a power cut: repeat the command. Finished runs are kept.
+"""
+
+RUN_EXAMPLES = """\
+examples:
+  raytune-suite bench run benchmarks/quick.toml --out results
+  raytune-suite bench run benchmarks/quick.toml --out results --processes 2
+  raytune-suite bench run mine.toml --out mine --ray auto --skip-missing
+
+After Ctrl-C, a crash or a power cut: repeat the command. Finished runs are kept.
 """
 
 
 def add(commands: Any) -> None:
     """Add the command `bench`."""
-    formatter = argparse.RawDescriptionHelpFormatter
-    command = commands.add_parser(
-        "bench", help="compare methods", description=ABOUT, epilog=EXAMPLES, formatter_class=formatter
-    )
+    command = add_command(commands, "bench", summary="compare methods", about=ABOUT, examples=EXAMPLES)
     inner = command.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    run_command = inner.add_parser("run", help="carry out a protocol, or go on with it", description=ABOUT)
-    run_command.add_argument("protocol", metavar="PROTOCOL", type=Path, help="such as benchmarks/quick.toml")
-    run_command.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the results are kept")
-    where = run_command.add_mutually_exclusive_group()
-    where.add_argument("--processes", type=count, metavar="N", help="runs at once (default: the CPUs)")
-    where.add_argument("--ray", metavar="ADDRESS", help="do the runs as tasks of this Ray cluster; auto: the one here")
+    run_command = add_command(inner, "run", summary="run a protocol, or resume it", about=ABOUT, examples=RUN_EXAMPLES)
     run_command.add_argument(
-        "--skip-missing", action="store_true", help="leave out workloads whose data or packages are missing"
+        "protocol", metavar="PROTOCOL", type=Path, help="a TOML file, such as benchmarks/quick.toml"
+    )
+    run_command.add_argument("--out", metavar="DIR", type=Path, required=True, help="the folder for the results")
+    where = run_command.add_mutually_exclusive_group()
+    where.add_argument("--processes", type=count, metavar="N", help="parallel runs (default: number of CPUs)")
+    where.add_argument("--ray", metavar="ADDRESS", help="run on this Ray cluster; auto: the one of this node")
+    run_command.add_argument(
+        "--skip-missing", action="store_true", help="skip workloads whose data or packages are missing"
     )
     run_command.set_defaults(command=run)
 
-    verify_command = inner.add_parser(
+    verify_command = add_command(
+        inner,
         "verify",
-        help="do some of its runs again, and compare them to the bit",
-        description="Do a random sample of the runs again. The exit status is 0 if all of them repeat, else 1.",
+        summary="repeat some runs, and compare them bit by bit",
+        about="Repeat a random sample of the runs. The exit status is 1 if one of them gives other bytes.",
+        examples="example: raytune-suite bench verify results --sample 20",
     )
-    verify_command.add_argument("folder", metavar="DIR", type=Path, help="what `bench run --out` has written")
-    verify_command.add_argument("--sample", type=count, default=10, metavar="N", help="how many runs (default: 10)")
-    verify_command.add_argument("--seed", type=int, default=0, help="chooses them (default: 0)")
-    verify_command.add_argument("--processes", type=count, metavar="N", help="runs at once (default: the CPUs)")
+    verify_command.add_argument("folder", metavar="DIR", type=Path, help="the folder of `bench run --out`")
+    verify_command.add_argument("--sample", type=count, default=10, metavar="N", help="number of runs (default: 10)")
+    verify_command.add_argument("--seed", type=int, default=0, help="the seed of the sample (default: 0)")
+    verify_command.add_argument("--processes", type=count, metavar="N", help="parallel runs (default: number of CPUs)")
     verify_command.set_defaults(command=verify)
 
-    report_command = inner.add_parser(
-        "report", help="write the page about it", description="Write one page about a comparison, and a summary."
+    report_command = add_command(
+        inner,
+        "report",
+        summary="write the report",
+        about="Write the report of a comparison, one HTML page, and a summary.",
+        examples="example: raytune-suite bench report results",
     )
-    report_command.add_argument("folder", metavar="DIR", type=Path, help="what `bench run --out` has written")
+    report_command.add_argument("folder", metavar="DIR", type=Path, help="the folder of `bench run --out`")
     report_command.set_defaults(command=report)
 
 
 def count(text: str) -> int:
-    """A number of 1 or more.
+    """Parse an integer of at least 1.
 
     Example:
         >>> count("3")
         3
     """
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} must be an integer of 1 or more")
+        raise argparse.ArgumentTypeError(f"the argument is {text!r}, but must be an integer of at least 1")
     return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry out a protocol."""
+    """Run a protocol."""
     from raytune_suite.bench.protocol import read
 
     protocol = read(arguments.protocol)
@@ -100,56 +120,56 @@ def run(arguments: argparse.Namespace) -> int:
     from raytune_suite.bench.runner import carry_out
 
     planned = plan(protocol, skip_missing=arguments.skip_missing)
-    tell_plan(planned)
+    print_plan(planned)
     summary = carry_out(
         planned, arguments.out, processes=arguments.processes, ray=arguments.ray, watcher=watcher("runs")
     )
-    tell_summary(summary)
+    print_summary(summary)
     return BAD if summary.failed else GOOD
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Do some runs again."""
+    """Repeat some runs."""
     from raytune_suite.bench.store import read
 
     read(arguments.folder)
 
     from raytune_suite.bench.verify import verify as check  # after the check: this imports Ray
 
-    verdict = check(
+    result = check(
         arguments.folder,
         sample=arguments.sample,
         seed=arguments.seed,
         processes=arguments.processes or len(os.sched_getaffinity(0)),
-        watcher=watcher("runs again"),
+        watcher=watcher("repeated runs"),
     )
-    for name in verdict.tables:
-        say(f"{name}.parquet is not what its runs have written: it was altered, or runs were added since")
-    for one, words in verdict.differing:
-        say(f"{one} differs: {words}")
-    same = len(verdict.repeated) - len(verdict.differing)
-    say(f"{same} of {len(verdict.repeated)} runs repeat to the bit")
-    return BAD if verdict.differing or verdict.tables else GOOD
+    for name in result.tables:
+        say(f"{name}.parquet differs from the results of its runs: it was changed, or runs were added later")
+    for one, difference in result.differing:
+        say(f"{one} differs: {difference}")
+    same = len(result.repeated) - len(result.differing)
+    say(f"{same} of {len(result.repeated)} runs are identical")
+    return BAD if result.differing or result.tables else GOOD
 
 
 def report(arguments: argparse.Namespace) -> int:
-    """Write the page."""
+    """Write the report."""
     from raytune_suite.optional import require_extra
 
-    require_extra("report", "the page")
+    require_extra("report", "the report")
 
     from raytune_suite.bench.report.page import write
 
-    say(f"page  {write(arguments.folder)}")
+    say(f"report  {write(arguments.folder)}")
     return GOOD
 
 
-def tell_plan(plan: Plan) -> None:
-    """Say what is to be done, and what is not."""
+def print_plan(plan: Plan) -> None:
+    """Print which runs are planned, and which are not possible."""
     entrants = plan.protocol.entrants
     say(f"{plan.protocol.name}: {len(entrants)} methods on {len(plan.workloads)} workloads, {len(plan.runs)} runs")
     for name, why in plan.missing.items():
-        say(f"left out: {name}: {why}")
+        say(f"skipped: {name}: {why}")
     refused: dict[str, dict[str, str]] = {}
     for one in plan.runs:
         if one.id in plan.refused:
@@ -157,41 +177,42 @@ def tell_plan(plan: Plan) -> None:
     for label, reasons in refused.items():
         (workload, why), *others = reasons.items()
         more = f" and {len(others)} more" if others else ""
-        say(f"refused: {label} on {workload}{more}: {why}")
+        say(f"not supported: {label} on {workload}{more}: {why}")
 
 
-def tell_summary(summary: Summary) -> None:
-    """Say what came of it."""
-    before = f", {summary.found} were done before" if summary.found else ""
-    say(f"{summary.done} runs done{before}, {summary.refused} refused, {len(summary.failed)} failed: {summary.folder}")
+def print_summary(summary: Summary) -> None:
+    """Print the outcome of the runs."""
+    before = f", {summary.found} done before" if summary.found else ""
+    counts = f"{summary.done} runs done{before}, {summary.refused} not supported, {len(summary.failed)} failed"
+    say(f"{counts}: {summary.folder}")
     if summary.others:
         runs = summary.folder / "runs"
         say(
-            f"{summary.others} runs were made by other code or packages, or it is unknown by which: "
-            f"--out another folder, or delete {runs} to do them again"
+            f"{summary.others} runs were made by another version of the code or its packages, or by an unknown one: "
+            f"use another folder for --out, or delete {runs} to repeat them"
         )
     for one, error in summary.failed[:SHOWN]:
         say(f"failed: {one}: {error} (log: {summary.folder / 'runs' / one.id / 'log.txt'})")
     if len(summary.failed) > SHOWN:
-        say(f"and {len(summary.failed) - SHOWN} more; the same command tries them again")
+        say(f"and {len(summary.failed) - SHOWN} more; repeat the command to retry them")
 
 
 def say(text: str) -> None:
-    """Print a line at once."""
+    """Print a line immediately."""
     print(text, flush=True)  # noqa: T201 - this is the command line
 
 
 def watcher(what: str) -> Watcher:
-    """A bar on a terminal, lines elsewhere."""
-    return Bar(what) if sys.stderr.isatty() else Lines(what)
+    """A progress bar on a terminal, progress lines elsewhere."""
+    return ProgressBar(what) if sys.stderr.isatty() else ProgressLines(what)
 
 
 @final
-class Bar:
-    """Shows how it goes as a bar."""
+class ProgressBar:
+    """Shows progress as a bar."""
 
     def __init__(self, what: str) -> None:
-        """`what` names the things that are counted."""
+        """`what` names what is counted."""
         self._what, self._failed = what, 0
         self._progress: Progress | None = None
 
@@ -206,27 +227,27 @@ class Bar:
         self._progress.start()
 
     def ended(self, run: Run, status: str) -> None:
-        """Move it."""
+        """Advance the bar; print a run that failed."""
         if self._progress is not None:
             if status != "done":
                 self._progress.console.print(f"{status}: {run}", markup=False, highlight=False)
             self._progress.advance(self._task)
 
     def tick(self) -> None:
-        """Rich does that."""
+        """Do nothing: rich refreshes the bar itself."""
 
     def end(self) -> None:
-        """Leave it as it is."""
+        """Stop updating the bar."""
         if self._progress is not None:
             self._progress.stop()
 
 
 @final
-class Lines:
-    """Tells how it goes in lines."""
+class ProgressLines:
+    """Shows progress as lines."""
 
     def __init__(self, what: str) -> None:
-        """`what` names the things that are counted."""
+        """`what` names what is counted."""
         self._what = what
         self._total = self._before = self._done = 0
         self._start = self._last = time.monotonic()
@@ -237,14 +258,14 @@ class Lines:
         self._start = self._last = time.monotonic()
 
     def ended(self, run: Run, status: str) -> None:
-        """Count; tell at once what is not as it should be."""
+        """Count the run; print one that failed immediately."""
         self._done += 1
         if status != "done":
             print(f"{status}: {run}", file=sys.stderr, flush=True)  # noqa: T201 - this is the command line
         self.tick()
 
     def tick(self) -> None:
-        """Say a line if it is time."""
+        """Print a line if one is due."""
         now = time.monotonic()
         if now - self._last < EVERY:
             return
@@ -254,4 +275,4 @@ class Lines:
         print(f"{self._done} of {self._total} {self._what}{left}", file=sys.stderr, flush=True)  # noqa: T201 - as above
 
     def end(self) -> None:
-        """Nothing more to say."""
+        """Do nothing: the summary follows."""

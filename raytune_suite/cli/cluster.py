@@ -1,4 +1,4 @@
-"""`raytune-suite cluster`: check a cluster file, fill one in, and use it."""
+"""`raytune-suite cluster`: check, fill in and use cluster files."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 
 if TYPE_CHECKING:
-    from raytune_suite.cluster.capacity import Trial
+    from raytune_suite.cluster.capacity import StudyRequirements
     from raytune_suite.cluster.commands import Command
-    from raytune_suite.cluster.document import Document
+    from raytune_suite.cluster.document import ClusterDocument
 
 GOOD, BAD = 0, 1
 """Exit codes of `check`."""
 
 SUBMIT_OPTIONS = ("--address", "--dry-run", "--fetch", "--job", "--working-dir")
-"""Of `submit` itself, rather than of the program that it runs."""
+"""The options of `submit` itself, as opposed to those of the program."""
 
 CHECK = """\
-Say what is wrong with a file for `ray up`, or with a manifest of KubeRay's: first Ray's own validation, then what that
-does not see. With a study (--study, or --gpus-per-trial and --cpus-per-trial) say too whether a pool can place its
-trials, how many run at once, and what an hour costs, by a table of indicative prices. Nothing is started.
+Report mistakes in a file for `ray up` or in a KubeRay manifest: those that Ray's own validation finds, and those that
+it does not. With a study (--study, or --gpus-per-trial and --cpus-per-trial), also report whether a pool can place its
+trials, how many run at once, and what an hour costs according to a table of indicative prices. Nothing is started.
 
-The exit status is 0 if there is no error, 1 if there is one, 2 if the file cannot be read. Warnings do not count unless
+The exit status is 0 without errors, 1 with errors, and 2 if the file cannot be read. Warnings do not count unless
 --strict is given.
 """
 
@@ -42,7 +42,7 @@ examples:
   raytune-suite cluster check mine.yaml --gpus-per-trial 0.5 --cpus-per-trial 2
   raytune-suite cluster check mine.yaml --study ~/ray_results/digits/study.json --format json
 
-A study is the study.json of an earlier one, or a TOML file with the words of rts.tune:
+--study takes the study.json of an earlier study, or a TOML file with arguments of rts.tune:
 resources = {cpu = 2, gpu = 0.5}, max_concurrent = 8, storage_path = "/shared/studies".
 """
 
@@ -53,8 +53,8 @@ examples:
       --set storage=fs-0123.efs.us-west-2.amazonaws.com:/ --output mine.yaml
   raytune-suite cluster render clusters/gcp-gpu.yaml --toml mine.toml > mine.yaml
 
-Names: region, zone, image, storage, POOL.min_workers, POOL.max_workers, POOL.instance_type, or the way to any value
-of the file with dots, such as provider.project_id. In TOML a table [gpu_1] holds what is said of that pool.
+Names: region, zone, image, storage, POOL.min_workers, POOL.max_workers, POOL.instance_type, or the dotted path of any
+value in the file, such as provider.project_id. In TOML, a table [gpu_1] holds the settings of that pool.
 """
 
 SUBMIT_EXAMPLES = """\
@@ -63,60 +63,61 @@ examples:
   raytune-suite cluster submit --job --working-dir . mine.yaml study.py      (after `ray dashboard mine.yaml`)
   raytune-suite cluster submit --fetch /shared/studies/mine/ results/ mine.yaml study.py
 
-All that follows SCRIPT is the program's; the options of `submit` itself stand before it.
+Everything after SCRIPT is passed to it; write the options of `submit` itself before FILE.
 """
 
 
 def add(commands: Any) -> None:
     """Add the command `cluster`."""
-    parser = commands.add_parser("cluster", help="check a cluster file, fill one in, and use it")
+    parser = commands.add_parser("cluster", help="check, fill in and use cluster files")
     parts = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    command = with_file(parts, "check", "say what is wrong with a cluster file", CHECK, CHECK_EXAMPLES)
+    command = with_file(parts, "check", "report mistakes in a cluster file", CHECK, CHECK_EXAMPLES)
     study = command.add_mutually_exclusive_group()
     study.add_argument("--study", type=Path, metavar="FILE", help="a study.json, or a TOML file")
-    study.add_argument("--gpus-per-trial", type=float, metavar="N", help="GPUs of a trial, parts such as 0.5 too")
-    command.add_argument("--cpus-per-trial", type=float, metavar="N", help="CPUs of a trial (default: 1)")
-    command.add_argument("--storage-path", metavar="DIR", help="where the study shall lie: can all nodes reach it?")
-    command.add_argument("--strict", action="store_true", help="warnings count as errors")
+    study.add_argument("--gpus-per-trial", type=float, metavar="N", help="GPUs per trial, also fractions such as 0.5")
+    command.add_argument("--cpus-per-trial", type=float, metavar="N", help="CPUs per trial (default: 1)")
+    command.add_argument("--storage-path", metavar="DIR", help="check that all nodes share this folder for studies")
+    command.add_argument("--strict", action="store_true", help="treat warnings as errors")
     command.add_argument("--format", choices=["text", "json"], default="text", help="(default: text)")
     command.set_defaults(command=check)
 
-    command = with_file(parts, "render", "fill a cluster file in", "Print a file with other values.", RENDER_EXAMPLES)
-    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a value; may be repeated")
-    command.add_argument("--toml", type=Path, metavar="FILE", help="values; those of --set go first")
-    command.add_argument("--output", type=Path, metavar="FILE", help="write it there (default: print it)")
+    about = "Print a cluster file with some of its values replaced. Comments are kept."
+    command = with_file(parts, "render", "fill in a cluster file", about, RENDER_EXAMPLES)
+    command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="set a value (repeatable)")
+    command.add_argument("--toml", type=Path, metavar="FILE", help="read values from FILE; --set takes precedence")
+    command.add_argument("--output", type=Path, metavar="FILE", help="write to FILE (default: print)")
     command.set_defaults(command=render)
 
-    command = with_file(parts, "up", "start a cluster", "Check the file, then start the cluster by `ray up`.")
-    command.add_argument("--yes", action="store_true", help="do not ask")
-    command.add_argument("--force", action="store_true", help="start although there are errors")
+    command = with_file(parts, "up", "start a cluster", "Check the file, then start the cluster with `ray up`.")
+    command.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    command.add_argument("--force", action="store_true", help="start the cluster even if the file has errors")
     command.set_defaults(command=up)
-    command = with_file(parts, "down", "stop a cluster", "Stop the cluster by `ray down`, all of its nodes.")
-    command.add_argument("--yes", action="store_true", help="do not ask")
+    command = with_file(parts, "down", "stop a cluster", "Stop all nodes of the cluster with `ray down`.")
+    command.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     command.set_defaults(command=down)
-    command = with_file(parts, "status", "tell which nodes there are", "Ask the head by `ray status`.")
+    command = with_file(parts, "status", "show the nodes of a cluster", "Run `ray status` on the head.")
     command.set_defaults(command=status)
 
-    about = "Run a program on the head by `ray submit` or Ray Jobs, and follow what it prints."
+    about = "Run a program on the head with `ray submit` or Ray Jobs, and show its output."
     command = with_file(parts, "submit", "run a program on a cluster", about, SUBMIT_EXAMPLES)
-    command.add_argument("program", nargs=argparse.PARSER, metavar="SCRIPT", help="the program, then what it is told")
-    command.add_argument("--job", action="store_true", help="by Ray Jobs: pack the folder, survive this terminal")
-    command.add_argument("--working-dir", default=".", metavar="DIR", help="with --job: what is packed (default: .)")
+    command.add_argument("program", nargs=argparse.PARSER, metavar="SCRIPT", help="the program and its arguments")
+    command.add_argument("--job", action="store_true", help="use Ray Jobs, which continues if this terminal is closed")
     command.add_argument(
-        "--address", metavar="URL", help="with --job: where Ray Jobs listens (default: port 8265 here)"
+        "--working-dir", default=".", metavar="DIR", help="with --job: the folder to upload (default: .)"
     )
-    command.add_argument("--fetch", nargs=2, metavar=("THERE", "HERE"), help="copy from the head afterwards")
+    command.add_argument("--address", metavar="URL", help="with --job: address of Ray Jobs (default: local port 8265)")
+    command.add_argument("--fetch", nargs=2, metavar=("REMOTE", "LOCAL"), help="copy results from the head afterwards")
     command.set_defaults(command=submit)
     rehearse.add_arguments(
-        with_file(parts, "rehearse", "try it in a lab", rehearse.REHEARSE, rehearse.REHEARSE_EXAMPLES)
+        with_file(parts, "rehearse", "try a cluster file in a lab", rehearse.REHEARSE, rehearse.REHEARSE_EXAMPLES)
     )
     for name in ("up", "down", "status", "submit"):
-        parts.choices[name].add_argument("--dry-run", action="store_true", help="show the commands, run none")
+        parts.choices[name].add_argument("--dry-run", action="store_true", help="only show the commands")
 
 
 def with_file(parts: Any, name: str, summary: str, about: str, examples: str = "") -> argparse.ArgumentParser:
-    """A command whose first argument is a cluster file."""
+    """Add a command whose first argument is a cluster file."""
     command: argparse.ArgumentParser = parts.add_parser(
         name,
         help=summary,
@@ -125,49 +126,51 @@ def with_file(parts: Any, name: str, summary: str, about: str, examples: str = "
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
-        "file", type=cluster_file, metavar="FILE", help="a YAML file, or a name of `raytune-suite list clusters`"
+        "file", type=cluster_file, metavar="FILE", help="a YAML file, or a name from `raytune-suite list clusters`"
     )
     return command
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Print what is wrong with a file."""
-    from raytune_suite.cluster.checks.check import check as check_file
+    """Print the mistakes in a file."""
+    from raytune_suite.cluster import checks
 
-    report = check_file(arguments.file, trial(arguments))
+    report = checks.check(arguments.file, requirements(arguments))
     print(json.dumps(as_json(report), indent=2) if arguments.format == "json" else as_text(report))  # noqa: T201 - this is the command line
     return BAD if report.errors or (arguments.strict and report.findings) else GOOD
 
 
-def trial(arguments: argparse.Namespace) -> Trial | None:
-    """What the study asks for, None if no study is given."""
+def requirements(arguments: argparse.Namespace) -> StudyRequirements | None:
+    """Return the requirements of the study, None if no study is given."""
     import dataclasses
 
-    from raytune_suite.cluster.capacity import Trial, read_study
+    from raytune_suite.cluster.capacity import StudyRequirements, read_requirements
 
     given = {"cpus": arguments.cpus_per_trial, "storage_path": arguments.storage_path, "gpus": arguments.gpus_per_trial}
     for name in ("cpus", "gpus"):
         if given[name] is not None and given[name] < 0:
             raise ArgumentError(f"`--{name}-per-trial` is {given[name]:g}, but must not be negative")
-    said = {name: value for name, value in given.items() if value is not None}
+    stated = {name: value for name, value in given.items() if value is not None}
     if arguments.study is not None:
-        return dataclasses.replace(read_study(arguments.study), **said)
-    return Trial(**said) if said else None
+        return dataclasses.replace(read_requirements(arguments.study), **stated)
+    return StudyRequirements(**stated) if stated else None
 
 
 def render(arguments: argparse.Namespace) -> int:
-    """Print or write a template that is filled in, unless it would be wrong."""
-    from raytune_suite.cluster.checks import check as checks
+    """Print or write a filled-in template, unless it has errors."""
+    from raytune_suite.cluster import checks
     from raytune_suite.cluster.document import parse
     from raytune_suite.cluster.pools import cluster_of
-    from raytune_suite.cluster.render import assignments
+    from raytune_suite.cluster.render import read_settings
     from raytune_suite.cluster.render import render as fill_in
 
     if arguments.output is not None and not arguments.output.absolute().parent.is_dir():
-        raise ArgumentError(f"`--output {arguments.output}`: there is no folder {str(arguments.output.parent)!r}")
-    text = fill_in(cluster(arguments.file), assignments(arguments.set, arguments.toml))
+        raise ArgumentError(
+            f"`--output {arguments.output}`: the folder {str(arguments.output.parent)!r} does not exist"
+        )
+    text = fill_in(cluster(arguments.file), read_settings(arguments.set, arguments.toml))
     report = checks.check_document(cluster_of(parse(text, arguments.output or arguments.file)))
-    checks.refuse(report, "the result would be wrong")
+    checks.reject(report, "the result would have errors")
     if report.findings:
         print(as_text(report), file=sys.stderr)  # noqa: T201 - this is the command line
     if arguments.output is None:
@@ -178,13 +181,12 @@ def render(arguments: argparse.Namespace) -> int:
 
 
 def up(arguments: argparse.Namespace) -> int:
-    """Check a file, and start the cluster if it is right, or in spite of all that is wrong with it."""
-    from raytune_suite.cluster import commands
-    from raytune_suite.cluster.checks import check as checks
+    """Check a file, and start its cluster."""
+    from raytune_suite.cluster import checks, commands
 
     report = checks.check(arguments.file)
     if not arguments.force:
-        checks.refuse(report, f"{str(arguments.file)!r} is not started without --force", missing=True)
+        checks.reject(report, f"{str(arguments.file)!r} is not started without --force", missing=True)
     for one in report.findings:
         print(f"{arguments.file}:{one.line}: {one.severity} {one.code} {one.reason}", file=sys.stderr)  # noqa: T201 - this is the command line
     return run(commands.up(report.document, yes=arguments.yes), dry=arguments.dry_run)
@@ -198,11 +200,11 @@ def down(arguments: argparse.Namespace) -> int:
     failed = run([first], dry=arguments.dry_run)
     if failed:
         return failed
-    return max([run([other], dry=arguments.dry_run) for other in others], default=GOOD)  # each, though one is off
+    return max([run([other], dry=arguments.dry_run) for other in others], default=GOOD)  # even if one fails
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Tell which nodes there are."""
+    """Show the nodes of a cluster."""
     from raytune_suite.cluster import commands
 
     return run(commands.status(cluster(arguments.file)), dry=arguments.dry_run)
@@ -214,65 +216,65 @@ def submit(arguments: argparse.Namespace) -> int:
     from raytune_suite.cluster.pools import is_kuberay
 
     document = cluster(arguments.file)
-    script, *words = arguments.program
-    check_words(words)
+    script, *program_arguments = arguments.program
+    check_program_arguments(program_arguments)
     by_jobs = arguments.job or is_kuberay(document)
     folder = arguments.working_dir if by_jobs else "."
     if "://" not in folder and not Path(folder, script).is_file():
-        raise ArgumentError(f"there is no program {script!r} in {str(Path(folder).absolute())!r}")
+        raise ArgumentError(f"the program {script!r} does not exist in {str(Path(folder).absolute())!r}")
     address = arguments.address or commands.DASHBOARD
     if by_jobs and not arguments.dry_run:
         commands.check_listens(address, document)
-    wanted = commands.submit(
+    to_run = commands.submit(
         document,
         script,
-        words[1:] if words[:1] == ["--"] else words,
+        program_arguments[1:] if program_arguments[:1] == ["--"] else program_arguments,
         job=arguments.job,
         address=address,
         working_dir=arguments.working_dir,
         fetch=None if arguments.fetch is None else tuple(arguments.fetch),
     )
-    return run(wanted, dry=arguments.dry_run)
+    return run(to_run, dry=arguments.dry_run)
 
 
-def check_words(words: list[str]) -> None:
-    """Refuse options of `submit` among what the program is told.
+def check_program_arguments(arguments: list[str]) -> None:
+    """Check that the arguments of the program do not contain options of `submit`, unless after `--`.
 
     Raises:
-        ArgumentError: If one stands there, and not after `--`.
+        ArgumentError: If they do.
     """
-    for word in itertools.takewhile(lambda word: word != "--", words):
+    for word in itertools.takewhile(lambda word: word != "--", arguments):
         option = word.partition("=")[0]
         if option in SUBMIT_OPTIONS:
             raise ArgumentError(
-                f"`{option}` stands after SCRIPT, so it would go to the program: write it before FILE, or after `--` "
-                f"if it is the program's"
+                f"`{option}` after SCRIPT would be passed to the program: write it before FILE, or after `--` if it is "
+                "meant for the program"
             )
 
 
-def cluster(path: Path) -> Document:
-    """The document of a file that describes a cluster."""
+def cluster(path: Path) -> ClusterDocument:
+    """Return the document of a file that describes the cluster."""
     from raytune_suite.cluster.document import read
     from raytune_suite.cluster.pools import cluster_of
 
     return cluster_of(read(path))
 
 
-def run(wanted: list[Command], *, dry: bool) -> int:
-    """Show commands and run them, up to the first that fails; the exit status of the last.
+def run(to_run: list[Command], *, dry: bool) -> int:
+    """Show commands and run them until one fails. Return the exit status of the last.
 
     Raises:
-        MissingPackageError: If Ray is installed without what its own commands need.
+        MissingPackageError: If Ray is installed without the packages that its commands need.
     """
     from raytune_suite.cluster import commands
 
-    if not dry and any(command.words[0] == "ray" for command in wanted):
+    if not dry and any(command.argv[0] == "ray" for command in to_run):
         require_extra("cluster", "`raytune-suite cluster`")
 
-    for command in wanted:
+    for command in to_run:
         print(f"$ {command}", file=sys.stdout if dry else sys.stderr, flush=True)
         done = 0 if dry else commands.run(command)
         if done != 0:
-            print(f"it ended with status {done}: {shlex.join(command.words)}", file=sys.stderr)  # noqa: T201 - as above
+            print(f"exit status {done}: {shlex.join(command.argv)}", file=sys.stderr)  # noqa: T201 - as above
             return done
     return GOOD

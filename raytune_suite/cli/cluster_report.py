@@ -1,4 +1,4 @@
-"""What `raytune-suite cluster check` prints: findings, and what a cluster does for a study."""
+"""The output of `raytune-suite cluster check`: findings, and the capacity of a cluster for a study."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from raytune_suite.cluster.capacity import Capacity, Share, Trial
-    from raytune_suite.cluster.checks.check import Report
+    from raytune_suite.cluster.capacity import Capacity, PoolCapacity, StudyRequirements
+    from raytune_suite.cluster.checks import CheckReport
 
 
-def as_text(report: Report) -> str:
-    """A report for people: a line for each finding, in the form that editors know, and its remedy below."""
+def as_text(report: CheckReport) -> str:
+    """Format a report for people: a line per finding, in the format that editors recognize, and its remedy below."""
     from raytune_suite.cluster.instance_types import price_note
     from raytune_suite.cluster.pools import provider
 
@@ -21,30 +21,30 @@ def as_text(report: Report) -> str:
         lines.append(f"    {found.where or 'the file'}: {found.remedy}")
     warnings = len(report.findings) - report.errors
     lines.append(f"{counted(report.errors, 'error')}, {counted(warnings, 'warning')}")
-    capacity = sound(report)
+    capacity = valid_capacity(report)
     if capacity is not None:
         lines += capacity_lines(capacity, price_note(provider(report.document)))
     return "\n".join([*lines, *notes(report)])
 
 
-def sound(report: Report) -> Capacity | None:
-    """What the cluster does for the study; None too if there is no such trial."""
+def valid_capacity(report: CheckReport) -> Capacity | None:
+    """Return the capacity for the study, None if it is unknown or Ray rejects the resources of a trial."""
     return None if any(found.code == "RTS704" for found in report.findings) else report.capacity
 
 
-def notes(report: Report) -> list[str]:
-    """What the check could not see."""
+def notes(report: CheckReport) -> list[str]:
+    """Return what could not be checked."""
     from raytune_suite.cluster.checks.kuberay import definition_file
     from raytune_suite.cluster.pools import is_kuberay
 
     if not is_kuberay(report.document) or definition_file(report.document) is not None:
         return []
-    remedy = f"see clusters/README.md, or `kubectl apply --dry-run=server -f {report.document.path}`"
-    return [f"KubeRay's own schema is not here, so that only near misses of its main keys are seen: {remedy}"]
+    remedy = f"see clusters/README.md, or run `kubectl apply --dry-run=server -f {report.document.path}`"
+    return [f"KubeRay's schema is not available, so only misspellings of its main keys are detected: {remedy}"]
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun.
+    """Format a number with its noun.
 
     Example:
         >>> counted(0, "error"), counted(1, "error")
@@ -53,48 +53,46 @@ def counted(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
 
-def capacity_lines(found: Capacity, prices: str) -> list[str]:
-    """What a cluster does for a study, for people; what it costs where there are `prices`."""
-    slots = f"{'unknown' if found.slots is None else found.slots} (of {asked(found.trial)} each)"
-    why = ", since the file does not say what the machines have" if found.slots is None else ""
-    lines = [f"trials at once: {slots}{why}"]
-    for one in found.shares:
-        machines = f"{one.machines} of {one.pool.most} machine{'' if one.pool.most == 1 else 's'}"
-        line = f"  {one.pool.name}: {fitting(one, found.trial)}, {machines}"
+def capacity_lines(capacity: Capacity, prices: str) -> list[str]:
+    """Format the capacity for a study, with its cost if `prices` names their source."""
+    slots = "unknown" if capacity.slots is None else capacity.slots
+    why = ", because the file does not state the machines' resources" if capacity.slots is None else ""
+    lines = [f"concurrent trials: {slots} ({per_trial(capacity.requirements)} each){why}"]
+    for one in capacity.pools:
+        machines = f"{one.machines} of {one.pool.max_machines} machine{'' if one.pool.max_machines == 1 else 's'}"
+        line = f"  {one.pool.name}: {trials_per_machine(one, capacity.requirements)}, {machines}"
         if prices:
-            line += f" ({'spot' if one.pool.spot else 'on demand'}), an hour of each {dollars(one.price, one.at_most)}"
+            market = "spot" if one.pool.spot else "on demand"
+            line += f" ({market}, {dollars(one.price, at_most=one.at_most)} per hour each)"
         lines.append(line)
     if prices:
-        lines.append(f"an hour of all that, head included: {dollars(found.dollars, found.at_most)}")
+        lines.append(f"cost per hour, including the head: {dollars(capacity.dollars, at_most=capacity.at_most)}")
         lines.append(f"prices are indicative: {prices}")
     return lines
 
 
-def asked(trial: Trial) -> str:
-    """What each trial gets."""
-    return f"{trial.cpus:g} CPU{'' if trial.cpus == 1 else 's'} and {trial.gpus:g} GPU{'' if trial.gpus == 1 else 's'}"
+def per_trial(study: StudyRequirements) -> str:
+    """Format the resources of a trial."""
+    return f"{study.cpus:g} CPU{'' if study.cpus == 1 else 's'} and {study.gpus:g} GPU{'' if study.gpus == 1 else 's'}"
 
 
-def fitting(one: Share, trial: Trial) -> str:
-    """The trials on each machine of a pool; why none, where none fits."""
+def trials_per_machine(one: PoolCapacity, study: StudyRequirements) -> str:
+    """Format the number of trials per machine of a pool, and why if it is zero."""
     if one.slots is None:
         return "unknown"
     if one.slots == 0:
-        lacks = "GPUs" if trial.gpus > (one.pool.gpus or 0) else "CPUs"
-        return f"no trial, for want of {lacks}"
-    return f"{counted(one.slots, 'trial')} on each"
+        return f"no trial fits, too few {'GPUs' if study.gpus > (one.pool.gpus or 0) else 'CPUs'}"
+    return f"{counted(one.slots, 'trial')} per machine"
 
 
-def dollars(price: float | None, at_most: bool) -> str:
-    """A price per hour."""
+def dollars(price: float | None, *, at_most: bool) -> str:
+    """Format a price."""
     return "unknown" if price is None else f"{'at most ' if at_most else ''}${price:.2f}"
 
 
-def as_json(report: Report) -> dict[str, Any]:
-    """A report for programs."""
+def as_json(report: CheckReport) -> dict[str, Any]:
+    """Convert a report to JSON values."""
     from raytune_suite.cluster.checks.findings import CODES
-    from raytune_suite.cluster.instance_types import price_note
-    from raytune_suite.cluster.pools import provider
 
     findings = [
         {
@@ -108,34 +106,40 @@ def as_json(report: Report) -> dict[str, Any]:
         }
         for found in report.findings
     ]
-    size = None
-    capacity = sound(report)
-    if capacity is not None:
-        trial = dataclasses.asdict(capacity.trial)
-        pools = [
-            {
-                "name": one.pool.name,
-                "slots_per_machine": one.slots,
-                "machines": one.machines,
-                "max_machines": one.pool.most,
-                "spot": one.pool.spot,
-                "dollars_per_hour": one.price,
-                "at_most": one.at_most,
-            }
-            for one in capacity.shares
-        ]
-        size = {
-            "trial": trial,
-            "trials_at_once": capacity.slots,
-            "dollars_per_hour": capacity.dollars,
-            "at_most": capacity.at_most,
-            "prices": price_note(provider(report.document)),
-            "pools": pools,
-        }
     return {
         "file": str(report.document.path),
         "errors": report.errors,
         "findings": findings,
-        "capacity": size,
+        "capacity": capacity_as_json(report),
         "notes": notes(report),
+    }
+
+
+def capacity_as_json(report: CheckReport) -> dict[str, Any] | None:
+    """Convert the capacity for the study to JSON values, None if it is unknown."""
+    from raytune_suite.cluster.instance_types import price_note
+    from raytune_suite.cluster.pools import provider
+
+    capacity = valid_capacity(report)
+    if capacity is None:
+        return None
+    pools = [
+        {
+            "name": one.pool.name,
+            "slots_per_machine": one.slots,
+            "machines": one.machines,
+            "max_machines": one.pool.max_machines,
+            "spot": one.pool.spot,
+            "dollars_per_hour": one.price,
+            "at_most": one.at_most,
+        }
+        for one in capacity.pools
+    ]
+    return {
+        "trial": dataclasses.asdict(capacity.requirements),
+        "trials_at_once": capacity.slots,
+        "dollars_per_hour": capacity.dollars,
+        "at_most": capacity.at_most,
+        "prices": price_note(provider(report.document)),
+        "pools": pools,
     }

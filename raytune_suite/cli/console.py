@@ -1,8 +1,12 @@
-"""What is told on a terminal: what a study has found, and where two runs part. Importing this does not load Ray."""
+"""What the commands print on a terminal: the result of a study, and the difference between two runs.
+
+Importing this does not load Ray.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -10,94 +14,209 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from raytune_suite.cli.table import Column, fit, render, wrapped
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from raytune_suite.engines.callbacks.decision_log import Decision, Difference
     from raytune_suite.tuning.result import StudyResult
 
 SHOWN_TRIALS = 10
-"""Rows of the table of a study."""
+"""Rows in the table of trials."""
 
 PIPE_WIDTH = 200
-"""Characters in a row where the output is no terminal, so that a pipe never cuts a column."""
+"""Characters per row of a table where the output is not a terminal."""
+
+LABEL = 13
+"""Characters of a line's label, such as "best config"."""
+
+OUTCOMES = {"trained in full": "full", "stopped early": "stopped"}
+"""Outcomes that the table shortens, so that one more hyperparameter fits."""
 
 
 def output() -> Console:
     """The standard output."""
-    return Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
+    return Console(highlight=False) if sys.stdout.isatty() else Console(width=PIPE_WIDTH, highlight=False)
 
 
 def show_study(result: StudyResult, console: Console) -> None:
-    """Print what a study found: its best trials, its best config, and how that does on the test seeds."""
-    unit = "iterations" if result.time_attr == "training_iteration" else result.time_attr
+    """Print the result of a study: its best trials, its best config, and the scores of that config."""
     last = result.reports.iloc[-1]
     seconds = "s" if result.result_grid is not None else "s of simulated time"
     console.print(
-        f"\n[bold]{result.method}[/] tried {len(result.trials)} configs in {last['cost']:g} {unit} and "
-        f"{last['elapsed']:.0f} {seconds}"
+        f"\n[bold]{result.method}[/] tried {len(result.trials)} configs in {last['cost']:g} {unit(result)} and "
+        f"{last['elapsed']:.0f} {seconds}\n"
     )
-    console.print(trials_table(result))
-    console.print("[bold]best config[/]", Text(json.dumps(result.best_config, default=repr)), soft_wrap=True)
+    show_trials(result, console)
+    show_config("best config", result.best_config, console)
     for start, config in result.lineage[:-1]:
-        console.print(f"  it began at {start:g} with", Text(json.dumps(config, default=repr)), soft_wrap=True)
-    console.print(f"[bold]tuning[/]   {result.metric} {result.best_value:.4g} (trial {result.best_trial})")
+        show_config(f"  from {start:g}", config, console)
+    show_fact("tuning", f"{result.metric} {result.best_value:.4g} (trial {result.best_trial})", console)
     if result.test_scores is not None and result.test_value is not None:
-        scores = "  ".join(f"{score.value:.4g}" for score in result.test_scores.itertuples())
-        names = ", ".join(str(seed) for seed in result.test_scores["seed"])
-        gap = result.test_value - result.best_value
-        console.print(
-            f"[bold]test[/]     {result.metric} {result.test_value:.4g}, the mean of {scores} (seeds {names})"
-        )
-        worse = gap if result.mode == "min" else -gap
-        words = "better than" if worse < 0 else "worse than" if worse > 0 else "as"
-        console.print(f"[bold]gap[/]      {gap:+.4g}: {words} while tuning")
-    console.print("[bold]study[/]   ", Text(result.path), soft_wrap=True)
+        scores = ", ".join(f"{score:.4g}" for score in result.test_scores["value"])
+        seeds = ", ".join(str(seed) for seed in result.test_scores["seed"])
+        show_fact("test", f"{result.metric} {result.test_value:.4g}, the mean of {scores} (seeds {seeds})", console)
+        show_fact("gap", describe_gap(result.test_value - result.best_value, result.mode), console)
+    show_fact("study", result.path, console, wrap=False)
 
 
-def trials_table(result: StudyResult) -> Table:
-    """The best trials: those that were trained furthest first, and among equals the best value first."""
+def unit(result: StudyResult) -> str:
+    """What the resource counts."""
+    return "iterations" if result.time_attr == "training_iteration" else result.time_attr
+
+
+def describe_gap(gap: float, mode: str) -> str:
+    """The test score minus the tuning score, and which of the two is better.
+
+    Example:
+        >>> describe_gap(0.02, "min"), describe_gap(0.02, "max"), describe_gap(0.0, "max")
+        ('+0.02: worse than tuning', '+0.02: better than tuning', '+0: the same as tuning')
+    """
+    if not math.isfinite(gap):
+        return f"{gap:+.4g}: a training on a test seed failed"
+    worse = gap if mode == "min" else -gap
+    return f"{gap:+.4g}: {'better than' if worse < 0 else 'worse than' if worse > 0 else 'the same as'} tuning"
+
+
+def show_config(label: str, config: Any, console: Console) -> None:
+    """Print a config as JSON, in full precision; lines break between its items."""
+    items = [f"{json.dumps(name)}: {json.dumps(value, default=repr)}" for name, value in config.items()]
+    lines = [f"{label:<{LABEL - 1}} {{"]
+    for number, item in enumerate(items):
+        ending = "," if number < len(items) - 1 else "}"
+        start = "" if lines[-1].endswith("{") else " "
+        if start and console.is_terminal and len(lines[-1] + start + item + ending) > console.width:
+            lines.append(" " * (LABEL + 1) + item + ending)
+        else:
+            lines[-1] += start + item + ending
+    printed = Text("\n".join(lines) + ("" if items else "}"))
+    printed.stylize("bold", 0, len(label))
+    console.print(printed, soft_wrap=True)
+
+
+def show_fact(label: str, text: str, console: Console, *, wrap: bool = True) -> None:
+    """Print one labelled line; on a terminal it is wrapped between words, in a pipe it stays one line.
+
+    A path should not be wrapped, so that it can be copied.
+    """
+    first = f"{label:<{LABEL - 1}} "
+    lines = wrapped(text, console.width, first, " " * LABEL) if wrap and console.is_terminal else [first + text]
+    printed = Text("\n".join(lines))
+    printed.stylize("bold", 0, len(label))
+    console.print(printed, soft_wrap=True)
+
+
+def show_trials(result: StudyResult, console: Console) -> None:
+    """Print the best trials with as many of their hyperparameters as fit."""
+    ranked = ranked_trials(result)
+    columns = trial_columns(result, ranked.head(SHOWN_TRIALS))
+    shown = fit(columns, console.width)
+    for number, line in enumerate(render(shown)):
+        style = {0: "bold", 1: "green"}.get(number, "")  # the header and the incumbent
+        console.print(Text(line, style=style), soft_wrap=True)
+    omitted = [count(len(ranked) - SHOWN_TRIALS, "more trial"), count(len(columns) - len(shown), "more column")]
+    if any(omitted):
+        text = f"{' and '.join(filter(None, omitted))}: use --format json to print everything"
+        console.print(Text(text, style="dim"))
+    console.print()
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun; "" for none.
+
+    Example:
+        >>> count(1, "more trial"), count(2, "more trial"), count(0, "more trial")
+        ('1 more trial', '2 more trials', '')
+    """
+    return "" if number <= 0 else f"{number} {noun}{'s' * (number > 1)}"
+
+
+def ranked_trials(result: StudyResult) -> pd.DataFrame:
+    """All trials: the incumbent, then those that were trained furthest, and among equals the best value first."""
     loss = result.trials["value"] if result.mode == "min" else -result.trials["value"]
     ranked = result.trials.assign(loss=loss)
     ranked = ranked.sort_values(["resource", "loss"], ascending=[False, True], kind="stable")
-    ranked = ranked.loc[[result.best_trial, *(trial for trial in ranked.index if trial != result.best_trial)]]
-    configs = [name for name in ranked.columns if name.startswith("config/") and name != "config/seed"]
-    table = Table(box=None, pad_edge=False, header_style="bold", caption_justify="left")
-    table.add_column("trial", justify="right")
-    table.add_column("outcome", no_wrap=True)
-    for name in (result.time_attr if result.time_attr != "training_iteration" else "iterations", result.metric):
-        table.add_column(name, justify="right")
-    for name in configs:
-        table.add_column(name.removeprefix("config/"), justify="right")
-    for trial, row in ranked.head(SHOWN_TRIALS).iterrows():
-        cells = [str(trial), str(row["outcome"]), f"{row['resource']:g}", f"{row['value']:.4g}"]
-        table.add_row(
-            *cells, *(cell(row[name]) for name in configs), style="green" if trial == result.best_trial else None
-        )
-    if len(ranked) > SHOWN_TRIALS:
-        table.caption = f"and {len(ranked) - SHOWN_TRIALS} more"
-    return table
+    return ranked.loc[[result.best_trial, *(trial for trial in ranked.index if trial != result.best_trial)]]
+
+
+def trial_columns(result: StudyResult, shown: pd.DataFrame) -> list[Column]:
+    """All columns of the table of trials; hyperparameters that are the same in every row are the least important."""
+    outcomes = [OUTCOMES.get(outcome, outcome) for outcome in shown["outcome"]]
+    values = [
+        f"{value:.4g}" if resource else "" for value, resource in zip(shown["value"], shown["resource"], strict=True)
+    ]
+    names = [name for name in shown.columns if name.startswith("config/") and name != "config/seed"]
+    config = {name.removeprefix("config/"): [cell(value) for value in shown[name]] for name in names}
+    return [
+        Column("trial", [str(trial) for trial in shown.index]),
+        Column("outcome", outcomes, importance=2, numeric=False),
+        Column(unit(result), [f"{value:g}" for value in shown["resource"]], importance=1),
+        Column(result.metric, values),
+        *(Column(name, cells, importance=3 if len(set(cells)) > 1 else 4) for name, cells in config.items()),
+    ]
 
 
 def cell(value: Any) -> str:
-    """A hyperparameter's value in a table; nothing for one that does not exist in that config."""
+    """A value in a table, numbers with 4 significant digits; "" for a hyperparameter that the config does not have.
+
+    Example:
+        >>> cell(0.123456), cell(3), cell("relu"), cell(None)
+        ('0.1235', '3', 'relu', '')
+    """
     if isinstance(value, float):
-        return "" if value != value else f"{value:.4g}"  # noqa: PLR0124 - only NaN differs from itself
+        return "" if math.isnan(value) else f"{value:.4g}"
     return "" if value is None else str(value)
 
 
-def show_difference(found: Difference, lengths: tuple[int, int], console: Console, *, times: bool) -> None:
-    """Print where two decision logs, A and B, of these lengths part: both rows side by side, and what that means."""
+def study_as_json(result: StudyResult) -> str:
+    """The result of a study as JSON, with all trials; NaN becomes null."""
+    study = {
+        "name": result.name,
+        "path": result.path,
+        "method": result.method,
+        "metric": result.metric,
+        "mode": result.mode,
+        "best_trial": result.best_trial,
+        "best_value": result.best_value,
+        "best_config": result.best_config,
+        "lineage": [{"start": start, "config": config} for start, config in result.lineage],
+        "test_value": result.test_value,
+        "test_scores": None if result.test_scores is None else result.test_scores.to_dict("records"),
+        "trials": result.trials.reset_index().to_dict("records"),
+    }
+    return json.dumps(without_nan(study), indent=2, default=plain)
+
+
+def without_nan(value: Any) -> Any:
+    """A nested value with None in place of what JSON cannot hold: NaN and infinities."""
+    if isinstance(value, dict):
+        return {name: without_nan(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def plain(value: Any) -> Any:
+    """A numpy scalar as Python's number; anything else that JSON does not know as its `repr`."""
+    return without_nan(value.item()) if hasattr(value, "item") else repr(value)
+
+
+def show_difference(difference: Difference, lengths: tuple[int, int], console: Console, *, times: bool) -> None:
+    """Print the first difference between two decision logs, A and B, of these lengths, and what it means."""
     of_a, of_b = lengths
-    console.print(f"the first {found.row} rows agree, of {of_a} in A and {of_b} in B; row {found.row} differs:")
-    console.print(difference_table(found, times=times))
-    console.print(meaning(found), soft_wrap=True)
+    row = difference.row
+    console.print(f"rows before {row} agree (A has {of_a} rows, B has {of_b}); row {row} differs:", soft_wrap=True)
+    console.print(difference_table(difference, times=times))
+    console.print(explain(difference), soft_wrap=True)
 
 
-def difference_table(found: Difference, *, times: bool) -> Table:
-    """The two rows side by side, in full precision; what differs is marked. Times may be left out."""
+def difference_table(difference: Difference, *, times: bool) -> Table:
+    """The two rows side by side, in full precision, with a mark where they differ; times may be left out."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in (f"row {found.row}", "A", "B", ""):
+    for title in (f"row {difference.row}", "A", "B", ""):
         table.add_column(title, overflow="fold")
-    left, right = cells(found.left), cells(found.right)
+    left, right = fields(difference.left), fields(difference.right)
     for name in dict.fromkeys([*left, *right]):
         if name == "time" and not times:
             continue
@@ -107,29 +226,31 @@ def difference_table(found: Difference, *, times: bool) -> Table:
     return table
 
 
-def cells(row: Decision | None) -> dict[str, str]:
-    """What a row says, each hyperparameter by itself; nothing where the log has ended."""
+def fields(row: Decision | None) -> dict[str, str]:
+    """The fields of a row, with one entry per hyperparameter; empty where the log has ended."""
     if row is None:
         return {}
-    plain = {name: str(value) for name, value in row._asdict().items() if name != "config"}
-    return plain | {f"config/{name}": json.dumps(value) for name, value in json.loads(row.config).items()}
+    plain_fields = {name: str(value) for name, value in row._asdict().items() if name != "config"}
+    return plain_fields | {f"config/{name}": json.dumps(value) for name, value in json.loads(row.config).items()}
 
 
-MEANINGS = {
-    "trial": "Another trial reported next: other workers, other speeds, or a scheduler that resumed another.",
-    "config": "The same trial has another config: the searchers part here, or what a population clones.",
-    "resource": "The same config reported at another resource: it went on from another checkpoint.",
-    "value": "The same config, trained as far, has another value: the trainings part, not the method.",
-    "decision": "The same report led to another decision: the schedulers part here.",
-    "time": "The same happened at another time; --ignore-time leaves times out, as between two engines.",
+EXPLANATIONS = {
+    "trial": "A different trial reported next: the number or the speed of the workers differs, or the scheduler "
+    "resumed another trial.",
+    "config": "The same trial has a different config: the searchers diverge here, or a population cloned another "
+    "member.",
+    "resource": "The same config reported at a different resource: it resumed from another checkpoint.",
+    "value": "The same config, trained equally far, has a different value: training differs, not the method.",
+    "decision": "The same report led to a different decision: the schedulers diverge here.",
+    "time": "The same event happened at a different time. Use --ignore-time to compare runs of different engines.",
 }
-"""What it means that a field of two rows differs. The first tells most: what follows may follow from it."""
+"""What it means that a field differs. The first field that differs counts: it may have caused the others."""
 
 
-def meaning(found: Difference) -> str:
+def explain(difference: Difference) -> str:
     """What a difference says about the two runs, in a sentence."""
-    left, right = found.left, found.right
+    left, right = difference.left, difference.right
     if left is None or right is None:
         ended, other = ("A", "B") if left is None else ("B", "A")
-        return f"{ended} has ended, {other} goes on: they had other limits, or one was cut off."
-    return next(words for name, words in MEANINGS.items() if repr(getattr(left, name)) != repr(getattr(right, name)))
+        return f"{ended} ends here, {other} continues: their limits differ, or one was interrupted."
+    return next(text for name, text in EXPLANATIONS.items() if repr(getattr(left, name)) != repr(getattr(right, name)))

@@ -1,12 +1,15 @@
-"""`raytune-suite data`: what there is of data that others made, downloading it, and whether it is whole."""
+"""`raytune-suite data`: list, download and verify third-party data sets."""
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cli.help import add_command
+from raytune_suite.cli.table import aligned, terminal_width
+
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from raytune_suite.datasets import File
@@ -15,53 +18,53 @@ WHOLE, DAMAGED = 0, 1
 """Exit codes of `check`."""
 
 ABOUT = """\
-Some workloads are learning curves that others have measured. Their data are no part of this package: `fetch` downloads
-them from their authors into a folder, which is what RAYTUNE_SUITE_DATA names, or raytune_suite in your cache folder.
+Some workloads replay learning curves that were published by others. These data sets are not part of this package:
+`fetch` downloads them from their authors. The environment variable RAYTUNE_SUITE_DATA names the folder, by default
+raytune_suite in your cache folder.
 
-A name is a dataset (arlbench), one part of it (arlbench/cc_cartpole_ppo), or all: the parts whose checksums we know.
-What we have never held ourselves has none: the first download of it is believed, and its checksum is written down, so
-that `check` can tell whether it changes afterwards.
+A name is a data set (arlbench), one part of it (arlbench/cc_cartpole_ppo), or `all`: every part with a known checksum.
+For other parts the first download is trusted, and its checksum is recorded so that `check` can detect later changes.
 """
 
 EXAMPLES = """\
 examples:
-  raytune-suite data list                                 every part: how large, its licence, whether it is there
-  raytune-suite data fetch yahpo/lcbench                  a surrogate of 34 tuning problems, 2 MB
+  raytune-suite data list                  every part: its size, licence, status
+  raytune-suite data fetch yahpo/lcbench   a surrogate of 34 problems, 2 MB
   raytune-suite data fetch arlbench/cc_cartpole_ppo taskset
-  raytune-suite data fetch all --folder /shared/data      for the machines of a cluster
-  raytune-suite data check                                read everything again
+  raytune-suite data fetch all --folder /shared/data
+  raytune-suite data check                 verify every file
 
-A download that was cut off goes on where it stopped: give the same command again.
+To resume an interrupted download, repeat the command.
 """
 
 
 def add(commands: Any) -> None:
     """Add the command `data`."""
-    command = commands.add_parser(
-        "data",
-        help="get the data of workloads that others have measured",
-        description=ABOUT,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    actions = command.add_subparsers(title="actions", required=True, metavar="ACTION")
+    summary = "list, download and verify the data sets of workloads"
+    command = add_command(commands, "data", summary=summary, about=ABOUT, examples=EXAMPLES)
+    actions = command.add_subparsers(title="commands", required=True, metavar="COMMAND")
     about: dict[str, tuple[str, Callable[[argparse.Namespace], int]]] = {
-        "list": ("what can be fetched, and what is there", show),
-        "fetch": ("download what is missing, truncated or altered", get),
-        "check": ("read every file again; the status is 1 if one is truncated or altered", verify),
+        "list": ("list what can be fetched, and whether it is present", show),
+        "fetch": ("download files that are missing, truncated or altered", fetch),
+        "check": ("verify every file; the exit status is 1 if one is truncated or altered", verify),
     }
     for name, (what, function) in about.items():
-        action = actions.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
+        example = f"example: raytune-suite data {name}{' yahpo/lcbench' if name == 'fetch' else ''}"
+        action = add_command(actions, name, summary=what, about=f"{what[0].upper()}{what[1:]}.", examples=example)
         if name == "fetch":
-            action.add_argument("names", metavar="NAME", nargs="+", help="a dataset, a part of one, or all")
-        action.add_argument("--folder", type=Path, metavar="DIR", help="where the data lie (default: see above)")
+            action.add_argument("names", metavar="DATASET", nargs="+", help="a data set, a part of one, or all")
+        action.add_argument(
+            "--folder",
+            type=Path,
+            metavar="DIR",
+            help="the folder with the data (default: $RAYTUNE_SUITE_DATA, or raytune_suite in the cache folder)",
+        )
         action.set_defaults(command=function)
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """List every part: name, size, licence, and whether its files are there."""
+    """List every part: its name, size and licence, and whether its files are present."""
     from raytune_suite import datasets
-    from raytune_suite.cli.list import aligned
 
     where = arguments.folder or datasets.folder()
     rows = [
@@ -69,20 +72,20 @@ def show(arguments: argparse.Namespace) -> int:
         for dataset in datasets.datasets().values()
         for part in dataset.parts
     ]
-    print(aligned(rows))  # noqa: T201 - this is the command line
-    print("\n?: neither its size nor its checksum is known here, and no test has read it")  # noqa: T201 - as above
+    print(aligned(rows, terminal_width()))  # noqa: T201 - this is the command line
+    print("\n?: size and checksum are unknown, and no test has read this part")  # noqa: T201 - as above
     print(f"folder: {where}")  # noqa: T201 - as above
     return WHOLE
 
 
-def get(arguments: argparse.Namespace) -> int:
-    """Download, with a bar for each file."""
+def fetch(arguments: argparse.Namespace) -> int:
+    """Download, with a progress bar for each file."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     from raytune_suite import datasets
 
-    datasets.select(arguments.names)  # refuse an unknown name before a bar is drawn
+    datasets.select(arguments.names)  # reject an unknown name before a bar is drawn
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
 
@@ -90,44 +93,43 @@ def get(arguments: argparse.Namespace) -> int:
             task = bars.add_task(file.path, total=file.size)
             return lambda have, total: bars.update(task, completed=have, total=total)
 
-        got = datasets.fetch(arguments.names, arguments.folder, progress=bar)
-    for place in got:
-        print(place)  # noqa: T201 - this is the command line
-    if not got:
-        print(f"nothing to do: all of it is in {arguments.folder or datasets.folder()}")  # noqa: T201 - as above
+        fetched = datasets.fetch(arguments.names, arguments.folder, progress=bar)
+    for path in fetched:
+        print(path)  # noqa: T201 - this is the command line
+    if not fetched:
+        print(f"nothing to do: everything is in {arguments.folder or datasets.folder()}")  # noqa: T201 - as above
     return WHOLE
 
 
 def verify(arguments: argparse.Namespace) -> int:
-    """Read every file, and say what is to be said of those that are there."""
+    """Verify every file, and print the state of those that are present."""
     from raytune_suite import datasets
-    from raytune_suite.cli.list import aligned
 
     where = arguments.folder or datasets.folder()
     states = datasets.check(where)
     rows = [[path, state] for path, state in states.items() if state is not datasets.State.MISSING]
     if rows:
-        print(aligned(rows))  # noqa: T201 - this is the command line
+        print(aligned(rows, terminal_width()))  # noqa: T201 - this is the command line
     missing = len(states) - len(rows)
-    print(f"\n{len(rows)} files are in {where}, {missing} of the catalogue are not")  # noqa: T201 - as above
+    print(f"\n{len(rows)} files are in {where}, {missing} files of the catalogue are missing")  # noqa: T201 - as above
     damaged = {datasets.State.TRUNCATED, datasets.State.ALTERED}.intersection(states.values())
     return DAMAGED if damaged else WHOLE
 
 
 def presence(files: tuple[File, ...], where: Path) -> str:
-    """Whether some files are there, by their sizes alone."""
-    found = [(where / file.path).stat().st_size if (where / file.path).is_file() else None for file in files]
-    if None in found:
+    """Whether files are present, judged by their sizes alone."""
+    sizes = [(where / file.path).stat().st_size if (where / file.path).is_file() else None for file in files]
+    if None in sizes:
         return "-"
-    wrong = any(file.size not in (None, size) for file, size in zip(files, found, strict=True))
+    wrong = any(file.size not in (None, size) for file, size in zip(files, sizes, strict=True))
     return "damaged: fetch it again" if wrong else "present"
 
 
 def size(files: tuple[File, ...]) -> str:
-    """The bytes of some files in words.
+    """The total size of files, "?" if one is unknown.
 
     Example:
-        >>> from raytune_suite.data import File
+        >>> from raytune_suite.datasets import File
         >>> size((File(path="a", url="", size=3_500_000), File(path="b", url="", size=1000)))
         '3.5 MB'
     """

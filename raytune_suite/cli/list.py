@@ -1,4 +1,4 @@
-"""`raytune-suite list`: what there is."""
+"""`raytune-suite list`: the registered methods, searchers, schedulers, workloads and cluster files."""
 
 from __future__ import annotations
 
@@ -10,37 +10,53 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cli.help import add_command
+from raytune_suite.cli.table import aligned, terminal_width
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection
+
+
+ABOUT = """\
+List what is registered: the name of each entry, a summary, what it needs, and which spaces it supports.
+"""
+
+EXAMPLES = """\
+examples:
+  raytune-suite list methods                  names for `run --method`
+  raytune-suite list workloads                names for `run`
+  raytune-suite list searchers --format json  with arguments for `run --arg`
+  raytune-suite list clusters                 files for `cluster check`
+
+Any searcher and any scheduler make a method, for example --method tpe+asha.
+"""
 
 
 def add(commands: Any) -> None:
     """Add the command `list`."""
-    command = commands.add_parser(
-        "list",
-        help="what there is: methods, their parts, workloads, clusters",
-        description="One line for each, its name first: what it is, what it needs, and what it cannot serve.",
-        epilog="Any searcher and any scheduler make a method: --method tpe+asha.",
+    summary = "list methods, searchers, schedulers, workloads or cluster files"
+    command = add_command(commands, "list", summary=summary, about=ABOUT, examples=EXAMPLES)
+    command.add_argument("what", choices=sorted(LISTS), help="what to list")
+    command.add_argument(
+        "--format", choices=["text", "json"], default="text", help="json has more details (default: text)"
     )
-    command.add_argument("what", choices=sorted(LISTS), help="of what")
-    command.add_argument("--format", choices=["text", "json"], default="text", help="JSON has more details")
     command.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what is registered."""
+    """Print one list."""
     entries = LISTS[arguments.what]()
     if arguments.format == "json":
         text = json.dumps(entries, indent=2)
     else:
-        text = aligned(map(line, entries if arguments.what != "workloads" else by_family(entries)))
+        text = aligned(map(row, entries if arguments.what != "workloads" else by_family(entries)), terminal_width())
     if text:
         print(text)  # noqa: T201 - this is the command line
     return 0
 
 
 def methods() -> list[dict[str, Any]]:
-    """Every method of the table, as the classes of its two parts declare it."""
+    """Every method, with what the classes of its searcher and its scheduler declare."""
     from raytune_suite.methods import METHODS
     from raytune_suite.schedulers import SCHEDULERS
     from raytune_suite.searchers import SEARCHERS
@@ -54,33 +70,33 @@ def methods() -> list[dict[str, Any]]:
 
 
 def searchers() -> list[dict[str, Any]]:
-    """Every searcher, as its class declares it."""
+    """Every searcher, with what its class declares."""
     from raytune_suite.searchers import SEARCHERS
 
     return [{"name": name, "summary": summary(SEARCHERS[name]), **declared([SEARCHERS[name]])} for name in SEARCHERS]
 
 
 def schedulers() -> list[dict[str, Any]]:
-    """Every scheduler, as its class declares it."""
+    """Every scheduler, with what its class declares."""
     from raytune_suite.schedulers import SCHEDULERS
 
     return [{"name": name, "summary": summary(SCHEDULERS[name]), **declared([SCHEDULERS[name]])} for name in SCHEDULERS]
 
 
 def workloads() -> list[dict[str, Any]]:
-    """Every single workload, as its record says; then the names of those of the families, whose data may be absent."""
+    """Every single workload with its details, then the names in each family of workloads, whose data may be absent."""
     from raytune_suite.datasets import folder
     from raytune_suite.spaces import Space
     from raytune_suite.workloads import FAMILIES, WORKLOADS, family_names, workload
 
     entries = []
     for name in WORKLOADS:
-        found = workload(name)
-        goal = {"metric": found.metric, "mode": found.mode, "time_attr": found.time_attr, "max_t": found.max_t}
-        seeds = {"tuning_seeds": list(found.tuning_seeds), "test_seeds": list(found.test_seeds)}
-        more = {"has_state": found.has_state, "space": Space(found.space).describe()}
-        needs = [] if found.extra is None else [needed_extra(found.extra)]
-        entries.append({"name": name, "summary": found.summary, **goal, **seeds, **more, "needs": needs})
+        one = workload(name)
+        goal = {"metric": one.metric, "mode": one.mode, "time_attr": one.time_attr, "max_t": one.max_t}
+        seeds = {"tuning_seeds": list(one.tuning_seeds), "test_seeds": list(one.test_seeds)}
+        more = {"has_state": one.has_state, "space": Space(one.space).describe()}
+        needs = [] if one.extra is None else [needed_extra(one.extra)]
+        entries.append({"name": name, "summary": one.summary, **goal, **seeds, **more, "needs": needs})
     for family in FAMILIES:
         present = (folder() / family).is_dir()
         needs = [] if present else [f"data: raytune-suite data fetch {family}"]
@@ -90,7 +106,7 @@ def workloads() -> list[dict[str, Any]]:
 
 
 def by_family(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The entries, with those of a family as one."""
+    """The entries, with one entry per family in place of those of its workloads."""
     families: dict[str, list[str]] = {}
     single = []
     for entry in entries:
@@ -110,7 +126,7 @@ def by_family(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def clusters() -> list[dict[str, Any]]:
-    """Every file of the clusters folder that describes a cluster, with its first comment."""
+    """Every cluster file that comes with the package, with its first comment."""
     folder, entries = clusters_folder(), []
     for path in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.sbatch"))):
         first = next(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#!"))
@@ -120,19 +136,19 @@ def clusters() -> list[dict[str, Any]]:
 
 
 def from_here(path: Path) -> Path:
-    """A path as one would type it in the working folder."""
+    """A path as a user would type it in the working folder."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def cluster_file(text: str) -> Path:
-    """The file that `text` names; if there is none, that of the clusters folder which is listed under this name.
+    """The file at the path `text`; if there is none, the cluster file that `list clusters` shows under that name.
 
     Raises:
-        argparse.ArgumentTypeError: If it is a script for Slurm.
+        argparse.ArgumentTypeError: If it is a Slurm script.
     """
     path, ours = Path(text), clusters_folder() / f"{text}.yaml"
     if path.suffix == ".sbatch" or (not path.is_file() and ours.with_suffix(".sbatch").is_file()):
-        raise argparse.ArgumentTypeError(f"{text!r} is a script for sbatch, not a cluster file")
+        raise argparse.ArgumentTypeError(f"{text!r} is a Slurm script, but must be a cluster file: run it by `sbatch`")
     return from_here(ours) if not path.exists() and ours.is_file() else path
 
 
@@ -143,11 +159,11 @@ LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "workloads": workloads,
     "clusters": clusters,
 }
-"""What can be listed. An entry has name and summary, and maybe needs (words) and refuses (features of spaces)."""
+"""What can be listed. An entry has `name` and `summary`, maybe `needs` (texts) and `refuses` (features of spaces)."""
 
 
 def declared(sides: Collection[type[Any]]) -> dict[str, Any]:
-    """What the classes of a searcher, a scheduler, or both declare about themselves."""
+    """What the classes of a searcher, a scheduler, or both declare."""
     from raytune_suite.methods import options
     from raytune_suite.spaces import FEATURES
 
@@ -165,20 +181,20 @@ def declared(sides: Collection[type[Any]]) -> dict[str, Any]:
 
 
 def needed_extra(extra: str) -> str:
-    """What to install, and whether that is done."""
+    """Which extra to install, and whether it is installed."""
     from raytune_suite.optional import available
 
     return f"raytune-suite[{extra}] ({'installed' if available(extra) else 'not installed'})"
 
 
 def summary(side: Any) -> str:
-    """The first sentence of the module that defines a class or a function, without what stands in parentheses."""
+    """The first sentence of the docstring of the module that defines `side`, without parenthesized parts."""
     words = " ".join(inspect.cleandoc(sys.modules[side.__module__].__doc__ or "").split())
     return re.sub(r" \([^()]*\)", "", words).replace("*", "").split(". ")[0].removesuffix(".")
 
 
-def line(entry: dict[str, Any]) -> list[str]:
-    """The cells of an entry's line."""
+def row(entry: dict[str, Any]) -> list[str]:
+    """The cells of an entry's row: name, summary, details."""
     about = [f"needs {', '.join(entry['needs'])}"] if entry.get("needs") else []
     if "about" in entry:
         about = [entry["about"], *(about or ["data present"])]
@@ -192,19 +208,6 @@ def line(entry: dict[str, Any]) -> list[str]:
     return [entry["name"], entry["summary"], "; ".join(about)]
 
 
-def aligned(rows: Iterable[list[str]]) -> str:
-    r"""Rows of cells as lines with straight columns.
-
-    Example:
-        >>> aligned([["a", "1", ""], ["long", "20", "x"]])
-        'a     1\nlong  20  x'
-    """
-    rows = list(rows)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(text.rstrip() for text in lines)
-
-
 def clusters_folder() -> Path:
-    """Where the cluster files are; in a checkout the package has a link to the folder `clusters`."""
+    """The folder of the cluster files; in a checkout it is a link to `clusters` at the top level."""
     return (Path(__file__).parents[1] / "clusters").resolve()

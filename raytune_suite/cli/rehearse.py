@@ -1,4 +1,4 @@
-"""`raytune-suite cluster rehearse`: a cluster file brought up in a lab on this host."""
+"""`raytune-suite cluster rehearse`: try a cluster file in a lab on this host."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 
 if TYPE_CHECKING:
-    from raytune_suite.cluster.document import Document
+    from raytune_suite.cluster.document import ClusterDocument
 
 FOLDER = "RAYTUNE_SUITE_LAB_FOLDER"
-"""The variable that tells a process in the lab where its folder is, which the one outside removes at the end."""
+"""The variable with the lab's folder, which the process outside the lab creates and removes."""
 
 REHEARSE = """\
-Bring a cluster file up in a lab on this host, run a study on it, cut the power of a machine on which trials run, and
-tell whether the study survived. Nothing leaves this host, and nothing costs money. About three minutes.
+Start the cluster of a file in a lab on this host, run a study on it, cut the power of a machine on which trials run,
+and report whether the study survived. Nothing leaves this host, and nothing costs money. Takes about three minutes.
 
-The machines are namespaces of Linux, each with its address, disk and ssh server: those of the file for the provider
-`local`; for `aws` they start as moto, which stands for Amazon's service, is asked for them. The lab has no network and
-no GPU: machines have this environment's packages, pip only checks that these are what it is asked for, network file
-systems are a folder that all share, containers are left out, and GPUs are numbers. Every change to the file is told.
+The lab's machines are Linux namespaces, each with its own address, disk and ssh server. For the provider `local` they
+are the hosts of the file; for `aws` they are started when moto, which replaces Amazon's service, is asked for them. The
+lab has no network and no GPUs: machines have the packages of this environment, pip only checks that the requested ones
+are among them, network file systems are a shared folder, containers are left out, and GPUs are simulated. Every change
+to the file is reported.
 
-Needed: Linux, root, iproute2, openssh-server, rsync; for `aws` pip install 'raytune-suite[rehearse]'.
+Requires Linux, root, iproute2, openssh-server and rsync; for `aws` also pip install 'raytune-suite[rehearse]'.
 """
 
 REHEARSE_EXAMPLES = """\
@@ -38,72 +39,74 @@ examples:
   sudo .venv/bin/raytune-suite cluster rehearse mine.yaml
   sudo .venv/bin/raytune-suite cluster rehearse mine.yaml examples/tune_digits.py -- --storage-path /shared/studies
 
-The exit status is 0 if all went as it should, 1 if not. Without SCRIPT the study is one whose result is known
-beforehand, and is compared with it.
+The exit status is 0 if every check passed, and 1 otherwise. Without SCRIPT, the rehearsal runs a study whose result is
+known in advance, and compares the two.
 """
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """What `cluster rehearse` can be told."""
-    command.add_argument("script", metavar="SCRIPT", nargs="?", help="the study (default: one of our own)")
-    command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- ARGUMENTS", help="what it is told")
+    """Add the arguments of `cluster rehearse`."""
+    command.add_argument("script", metavar="SCRIPT", nargs="?", help="the study (default: one with a known result)")
+    command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- ARGUMENTS", help="arguments of SCRIPT")
     command.add_argument(
         "--shared", default="/shared", metavar="DIR", help="the folder that all machines share (default: /shared)"
     )
     command.add_argument(
-        "--workers", type=int, default=2, metavar="N", help="of one's own hosts, how many take part (default: 2)"
+        "--workers", type=int, default=2, metavar="N", help="for `local`: the number of workers to use (default: 2)"
     )
     command.add_argument(
-        "--keep", type=Path, metavar="DIR", help="keep logs and studies there (after a failure: in rehearsal-TIME)"
+        "--keep", type=Path, metavar="DIR", help="keep logs and studies in DIR (after a failure: in rehearsal-TIME)"
     )
     command.set_defaults(command=rehearse)
 
 
 def rehearse(arguments: argparse.Namespace) -> int:
-    """Check a file, enter the lab, and hold the rehearsal there."""
-    from raytune_suite.cluster.rehearsal import machines
+    """Check the file, enter the lab, and run the rehearsal there."""
+    from raytune_suite.cluster.rehearsal import lab
 
-    if machines.inside():
-        return within(arguments)
-    document = sound(arguments)
-    machines.check_host()
+    if lab.inside():
+        return run_inside(arguments)
+    document = validate(arguments)
+    lab.check_host()
     require_extra("cluster", "a rehearsal")
     if document.get("provider", "type") == "aws":
         require_extra("rehearse", "a rehearsal of a file for AWS")
     with tempfile.TemporaryDirectory(prefix="rehearsal-", dir="/var/tmp", ignore_cleanup_errors=True) as folder:
         os.environ[FOLDER] = folder
-        status = machines.enter([sys.executable, "-m", "raytune_suite", *sys.argv[1:]])
+        status = lab.enter([sys.executable, "-m", "raytune_suite", *sys.argv[1:]])
         place = arguments.keep
-        if place is None and status != 0:  # whoever wants to know why shall not need to do it again
+        if place is None and status != 0:  # so that a failure can be analyzed without another run
             place = Path(f"rehearsal-{dt.datetime.now().astimezone():%Y%m%d-%H%M%S}")
         if place is not None and Path(folder, "logs").exists():
             keep(Path(folder), place)
         return status
 
 
-def sound(arguments: argparse.Namespace) -> Document:
-    """The cluster file, if it can be rehearsed.
+def validate(arguments: argparse.Namespace) -> ClusterDocument:
+    """Return the cluster file if it can be rehearsed with these arguments.
 
     Raises:
-        ArgumentError: If it is wrong, or of another provider.
+        ArgumentError: If the file has errors or another provider, or an argument is invalid.
     """
-    from raytune_suite.cluster.checks import check as checks
+    from raytune_suite.cluster import checks
     from raytune_suite.cluster.pools import provider
-    from raytune_suite.cluster.rehearsal import machines
+    from raytune_suite.cluster.rehearsal import lab
 
     report = checks.check(arguments.file)
-    checks.refuse(report, f"{str(arguments.file)!r} is not rehearsed", missing=True)
+    checks.reject(report, f"{str(arguments.file)!r} is not rehearsed", missing=True)
     if provider(report.document) not in ("local", "aws"):
-        raise ArgumentError(f"only files for `local` and `aws` can be rehearsed, not {provider(report.document)!r}")
+        raise ArgumentError(
+            f"the provider is {provider(report.document)!r}, but only `local` and `aws` can be rehearsed"
+        )
     if arguments.workers < 1:
-        raise ArgumentError(f"`--workers` is {arguments.workers}, but must be 1 or more")
+        raise ArgumentError(f"`--workers` is {arguments.workers}, but must be at least 1")
     if not arguments.shared.startswith("/"):
-        raise ArgumentError(f"`--shared` is {arguments.shared!r}, but must be a whole path such as /shared")
+        raise ArgumentError(f"`--shared` is {arguments.shared!r}, but must be an absolute path such as /shared")
     if arguments.script is None and arguments.arguments:
-        raise ArgumentError(f"`{arguments.arguments[0]}` stands after FILE and is not read: options stand before FILE")
+        raise ArgumentError(f"`{arguments.arguments[0]}` is ignored after FILE: write options before FILE")
     if arguments.script is not None and not Path(arguments.script).is_file():
-        raise ArgumentError(f"there is no program {arguments.script!r}")
-    if arguments.keep is not None and not machines.inside():
+        raise ArgumentError(f"the program {arguments.script!r} does not exist")
+    if arguments.keep is not None and not lab.inside():
         try:
             arguments.keep.mkdir(parents=True)
         except OSError as error:
@@ -111,35 +114,37 @@ def sound(arguments: argparse.Namespace) -> Document:
     return report.document
 
 
-def within(arguments: argparse.Namespace) -> int:
-    """Hold the rehearsal; the lab ends with this process."""
-    from raytune_suite.cluster.rehearsal.rehearse import rehearse as hold
-    from raytune_suite.cluster.rehearsal.sites import site_of
+def run_inside(arguments: argparse.Namespace) -> int:
+    """Run the rehearsal in the lab, which ends with this process."""
+    from raytune_suite.cluster.rehearsal import rehearse as run
+    from raytune_suite.cluster.rehearsal.providers import lab_cluster_for
 
     start = time.monotonic()
 
-    def say(text: str) -> None:
+    def report(text: str) -> None:
         print(f"[{time.monotonic() - start:4.0f} s] {text}", flush=True)  # noqa: T201 - this is the command line
 
-    site = site_of(sound(arguments), Path(os.environ[FOLDER]), shared=arguments.shared, workers=arguments.workers)
+    cluster = lab_cluster_for(
+        validate(arguments), Path(os.environ[FOLDER]), shared=arguments.shared, workers=arguments.workers
+    )
     try:
-        for change in site.changes:
-            say(f"changed for the lab: {change}")
-        given = arguments.arguments[1:] if arguments.arguments[:1] == ["--"] else arguments.arguments
+        for change in cluster.changes:
+            report(f"changed for the lab: {change}")
+        script_arguments = arguments.arguments[1:] if arguments.arguments[:1] == ["--"] else arguments.arguments
         try:
-            verdict = hold(site, arguments.script, given, say)
+            result = run.rehearse(cluster, arguments.script, script_arguments, report)
         finally:
-            site.lab.collect_logs()
+            cluster.lab.collect_logs()
     finally:
-        site.lab.shut_down()
-    failed = [what for what, passed, _seen in verdict.checks if not passed]
-    count = f"{len(verdict.checks) - len(failed)} of {len(verdict.checks)}"
-    say(f"{count} things went as they should{''.join(f'; not: {what}' for what in failed)}")
-    return 0 if verdict.good else 1
+        cluster.lab.shut_down()
+    failed = [step.name for step in result.steps if not step.passed]
+    count = f"{len(result.steps) - len(failed)} of {len(result.steps)}"
+    report(f"{count} checks passed{''.join(f'; failed: {name}' for name in failed)}")
+    return 0 if result.passed else 1
 
 
 def keep(folder: Path, place: Path) -> None:
-    """Copy what a rehearsal has left that a person may want to read."""
+    """Copy the logs, studies and files of a rehearsal from `folder` to `place`."""
     for part in filter(Path.exists, (folder / "logs", folder / "shared")):
         shutil.copytree(part, place / part.name, symlinks=True)
     for file in folder.glob("*.yaml"):

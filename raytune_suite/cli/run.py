@@ -1,4 +1,4 @@
-"""`raytune-suite run`: tune a workload, and tell what came out."""
+"""`raytune-suite run`: tune a workload and print the result."""
 
 from __future__ import annotations
 
@@ -7,50 +7,74 @@ import datetime as dt
 import json
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cli.help import add_command
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
 
+if TYPE_CHECKING:
+    from raytune_suite.tuning.result import StudyResult
+
 SIMULATED = ("workers", "compute")
-"""The options that only the simulated clock knows; they are fields of `Simulation`."""
+"""Options of the simulated engine only; they are fields of `Simulation`."""
 
 DEFAULT_BUDGET = 20.0
-"""Full trainings that `run` spends where nobody sets a limit."""
+"""Full trainings that `run` spends if no limit is set."""
 
 ABOUT = """\
-Tune a workload with a method, print the best trials and the best config, and judge that config on seeds that the
-method has never seen.
+Tune a workload with a method. Prints the best trials and the best config, and evaluates that config on test seeds,
+which the method never sees while tuning.
 
-A budget of 20 means: all trials together train as long as 20 trials that run to their end. Methods that stop bad
-trials early look at many more than 20 configs for it.
+A budget of 20 means that all trials together train as long as 20 full trainings. Methods that stop bad trials early try
+many more than 20 configs with it.
 """
 
 EXAMPLES = """\
 examples:
   raytune-suite run live/digits-mlp --budget 10 --plot study.png
-  raytune-suite run live/digits-mlp --method tpe+asha             any searcher with any scheduler
+  # any searcher with any scheduler
+  raytune-suite run live/digits-mlp --method tpe+asha
   raytune-suite run live/digits-mlp --method asha --arg eta=4 --arg min_t=3
-  raytune-suite run live/digits-mlp --method hyperband --tuning-seeds 0-4 --test-seeds 5-9
-  raytune-suite run live/digits-mlp --name mine --resume          go on with the study called mine
-  raytune-suite run synthetic/mfh3 --engine simulated             a test function in virtual time
+  raytune-suite run live/digits-mlp --tuning-seeds 0-4 --test-seeds 5-9
+  # resume the study called mine
+  raytune-suite run live/digits-mlp --name mine --resume
+  # a test function in simulated time
+  raytune-suite run synthetic/mfh3 --engine simulated
+  raytune-suite run synthetic/mfh3 --engine simulated --format json > mfh3.json
 
-Ctrl-C, a crash or a power cut lose nothing: the same command with --name and --resume goes on.
+After Ctrl-C, a crash or a power cut nothing is lost: repeat the command with --name and --resume.
 """
 
 
 def add(commands: Any) -> None:
     """Add the command `run`."""
-    command = commands.add_parser(
-        "run",
-        help="tune a workload",
-        description=ABOUT,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("workload", metavar="WORKLOAD", help="its name, see `raytune-suite list workloads`")
+    command = add_command(commands, "run", summary="tune a workload", about=ABOUT, examples=EXAMPLES)
+    command.add_argument("workload", metavar="WORKLOAD", help="a name from `raytune-suite list workloads`")
+    add_method(command)
+    add_engine(command)
 
-    group = command.add_argument_group("the method")
-    group.add_argument("--method", default="asha", help="one of `list methods`, or SEARCHER+SCHEDULER (default: asha)")
+    group = command.add_argument_group("output")
+    group.add_argument(
+        "--storage-path",
+        metavar="DIR",
+        default="~/ray_results",
+        help="the folder of all studies (default: %(default)s)",
+    )
+    group.add_argument("--name", help="the name of the study's folder (default: made of workload, method and time)")
+    group.add_argument("--resume", action="store_true", help="resume the study called --name")
+    group.add_argument("--plot", type=Path, metavar="FILE", help="plot the study to a .png, .svg or .pdf file")
+    group.add_argument(
+        "--format", choices=["text", "json"], default="text", help="json has every trial and column (default: text)"
+    )
+    command.set_defaults(command=run)
+
+
+def add_method(command: argparse.ArgumentParser) -> None:
+    """Add the options that define the study: its method, limits and seeds."""
+    group = command.add_argument_group("method")
+    group.add_argument(
+        "--method", default="asha", help="a name from `list methods`, or SEARCHER+SCHEDULER (default: asha)"
+    )
     group.add_argument(
         "--arg",
         action="append",
@@ -59,54 +83,52 @@ def add(commands: Any) -> None:
         metavar="NAME=VALUE",
         help="an argument of the method, such as eta=4; may be repeated; `list methods --format json` has the names",
     )
-    group.add_argument("--seed", type=int, default=0, help="drives all draws of the method (default: 0)")
+    group.add_argument("--seed", type=int, default=0, help="the seed of the method's random draws (default: 0)")
 
-    group = command.add_argument_group(f"when it ends (whichever comes first; default: --budget {DEFAULT_BUDGET:g})")
+    about = f"The study ends at the first limit that it reaches (default: --budget {DEFAULT_BUDGET:g})."
+    group = command.add_argument_group("limits", about)
+    group.add_argument("--budget", type=float, metavar="N", help="train for as long as N full trainings, in total")
+    group.add_argument("--num-samples", type=int, metavar="N", help="run N trials; for pbt and pb2 the population size")
     group.add_argument(
-        "--budget", type=float, metavar="N", help="all trials together may train as much as N full trainings"
+        "--time-limit", type=float, metavar="SECONDS", help="simulated seconds with --engine simulated, else real ones"
     )
-    group.add_argument("--num-samples", type=int, metavar="N", help="the most trials; for pbt and pb2 the population")
-    group.add_argument("--time-limit", type=float, metavar="SECONDS", help="of simulated time with --engine simulated")
 
-    group = command.add_argument_group("training seeds")
-    example = "such as 0,1 or 0-4"
-    group.add_argument("--tuning-seeds", type=seeds, metavar="SEEDS", help=f"what the method may see, {example}")
-    group.add_argument("--test-seeds", type=seeds, metavar="SEEDS", help="what judges its choice afterwards; or none")
+    group = command.add_argument_group("training seeds", "A list such as 0,1 or a range such as 0-4.")
+    group.add_argument("--tuning-seeds", type=seeds, metavar="SEEDS", help="the seeds that each trial trains on")
+    group.add_argument(
+        "--test-seeds", type=seeds, metavar="SEEDS", help="the seeds that the best config is evaluated on, or none"
+    )
 
-    group = command.add_argument_group("the engine")
+
+def add_engine(command: argparse.ArgumentParser) -> None:
+    """Add the options that say where trials run."""
+    group = command.add_argument_group("engine")
     group.add_argument(
         "--engine",
         choices=["ray", "simulated"],
         default="ray",
-        help="ray trains on this machine or the cluster; simulated has a virtual clock, in this process: the same "
-        "decisions, as fast as they can be made, and the same in each run (default: ray)",
+        help="ray trains on this machine or on a cluster; simulated uses a virtual clock in this process, which is "
+        "fast and gives the same result in every run (default: ray)",
     )
-    group.add_argument(
-        "--workers", type=int, metavar="N", help="simulated: trials at once in virtual time (default: 4)"
-    )
+    group.add_argument("--workers", type=int, metavar="N", help="simulated: the number of parallel trials (default: 4)")
     group.add_argument(
         "--compute",
         type=int,
         metavar="N",
-        help="simulated: let N Ray workers train in parallel; it is faster, and decides the same for every N "
-        "(default: this process trains)",
+        help="simulated: train in N Ray workers in parallel; the result is the same for every N (default: train in "
+        "this process)",
     )
 
     group = command.add_argument_group("resources")
-    group.add_argument("--max-concurrent", type=int, metavar="N", help="trials at once (default: what Ray can place)")
-    group.add_argument("--cpus", type=float, metavar="N", help="CPUs of each trial (default: 1)")
-    group.add_argument("--gpus", type=float, metavar="N", help="GPUs of each trial, parts such as 0.5 too (default: 0)")
-
-    group = command.add_argument_group("where it lies")
-    group.add_argument("--storage-path", metavar="DIR", default="~/ray_results", help="(default: ~/ray_results)")
-    group.add_argument("--name", help="the study's folder in it (default: workload, method and time)")
-    group.add_argument("--resume", action="store_true", help="go on with the study called --name")
-    group.add_argument("--plot", type=Path, metavar="FILE", help="draw the study into a .png, .svg or .pdf")
-    command.set_defaults(command=run)
+    group.add_argument(
+        "--max-concurrent", type=int, metavar="N", help="the most parallel trials (default: as many as Ray can place)"
+    )
+    group.add_argument("--cpus", type=float, metavar="N", help="CPUs per trial (default: 1)")
+    group.add_argument("--gpus", type=float, metavar="N", help="GPUs per trial, such as 0.5 or 2 (default: 0)")
 
 
 def assignment(text: str) -> tuple[str, Any]:
-    """NAME=VALUE, the value as JSON if it is that.
+    """Parse NAME=VALUE; a value that is not JSON is a string.
 
     Example:
         >>> assignment("eta=4"), assignment("kind=fast"), assignment('mutable=["lr"]')
@@ -114,7 +136,7 @@ def assignment(text: str) -> tuple[str, Any]:
     """
     name, equals, value = text.partition("=")
     if not equals or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r} must have the form NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"the argument is {text!r}, but must have the form NAME=VALUE")
     try:
         return name, json.loads(value)
     except json.JSONDecodeError:
@@ -122,7 +144,7 @@ def assignment(text: str) -> tuple[str, Any]:
 
 
 def seeds(text: str) -> list[int]:
-    """Seeds such as "0,1", "0-4", or "none".
+    """Parse seeds such as "0,1", "0-4" or "none".
 
     Example:
         >>> seeds("0-2,7"), seeds("none")
@@ -139,45 +161,34 @@ def seeds(text: str) -> list[int]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Tune a workload and tell what came out."""
+    """Tune a workload and print the result."""
     check(arguments)
-
-    from rich.console import Console
 
     from raytune_suite.optional import require_extra
     from raytune_suite.workloads import workload
 
-    found = workload(arguments.workload)
-    if found.extra is not None:
-        require_extra(found.extra, f"workload {found.name!r}")
-    limits = {name: getattr(arguments, name) for name in ("budget", "num_samples", "time_limit")}
-    if all(limit is None for limit in limits.values()):
-        limits["budget"] = DEFAULT_BUDGET
-    given = {"cpu": arguments.cpus, "gpu": arguments.gpus}
-    resources = {kind: amount for kind, amount in given.items() if amount is not None}
+    chosen = workload(arguments.workload)
+    if chosen.extra is not None:
+        require_extra(chosen.extra, f"workload {chosen.name!r}")
     name = arguments.name or (None if arguments.resume else new_name(arguments.workload, arguments.method))
 
-    from raytune_suite.cli.console import output, show_study
+    from raytune_suite.engines.simulated.engine import Simulation
     from raytune_suite.methods import parts  # after the checks above: this imports Ray
-    from raytune_suite.plotting import plot_study
-    from raytune_suite.tuning.tune import Simulation, tune
+    from raytune_suite.tuning.tune import tune
 
     parts(arguments.method)
     engine: str | Simulation = arguments.engine
     settings = {name: getattr(arguments, name) for name in SIMULATED if getattr(arguments, name) is not None}
     if settings:
         engine = Simulation(**settings)
-    messages = Console(stderr=True, highlight=False, soft_wrap=True)
-    if name is not None:
-        place = Path(arguments.storage_path, name) if "://" not in arguments.storage_path else name
-        messages.print(f"study {place}", style="dim", markup=False)
+    announce(arguments.storage_path, name)
     try:
         result = tune(
-            workload=found,
+            workload=chosen,
             method=arguments.method,
             method_args=dict(arguments.arg),
-            **limits,
-            resources={"cpu": 1.0, **resources} if resources else None,
+            **limits(arguments),
+            resources=resources(arguments),
             max_concurrent=arguments.max_concurrent,
             seed=arguments.seed,
             tuning_seeds=arguments.tuning_seeds,
@@ -188,29 +199,64 @@ def run(arguments: argparse.Namespace) -> int:
             engine=engine,
         )
     except StudyInterrupted as interruption:
-        raise StudyInterrupted(f"{interruption}{resuming(arguments, name)}") from None
+        raise StudyInterrupted(f"{interruption}{resume_command(arguments, name)}") from None
     except StudyError as error:
-        raise StudyError(f"{error}{resuming(arguments, name)}") from error
-    console = output()
-    show_study(result, console)
-    if arguments.plot is not None:
-        picture = plot_study(result, arguments.plot)
-        console.print(f"picture  {picture}", soft_wrap=True, markup=False, highlight=False)
+        raise StudyError(f"{error}{resume_command(arguments, name)}") from error
+    show(result, arguments)
     return 0
 
 
+def announce(storage: str, name: str | None) -> None:
+    """Print on stderr where the study lies, so that it can be found while it runs."""
+    from rich.console import Console
+
+    if name is not None:
+        place = Path(storage, name) if "://" not in storage else f"{storage}/{name}"
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"study {place}", style="dim", markup=False)
+
+
+def show(result: StudyResult, arguments: argparse.Namespace) -> None:
+    """Print a result and plot it, as the arguments request."""
+    from raytune_suite.cli.console import output, show_fact, show_study, study_as_json
+    from raytune_suite.plotting import plot_study
+
+    console = output()
+    as_json = arguments.format == "json"
+    if as_json:
+        print(study_as_json(result))  # noqa: T201 - this is the command line
+    else:
+        show_study(result, console)
+    if arguments.plot is not None:
+        figure = plot_study(result, arguments.plot)
+        if not as_json:
+            show_fact("figure", str(figure), console, wrap=False)
+
+
+def limits(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The limits of the study; the default budget if none is set."""
+    chosen = {name: getattr(arguments, name) for name in ("budget", "num_samples", "time_limit")}
+    return chosen if any(limit is not None for limit in chosen.values()) else {"budget": DEFAULT_BUDGET}
+
+
+def resources(arguments: argparse.Namespace) -> dict[str, float] | None:
+    """The resources of a trial; None if they are left to `tune`."""
+    amounts = {"cpu": arguments.cpus, "gpu": arguments.gpus}
+    requested = {kind: amount for kind, amount in amounts.items() if amount is not None}
+    return {"cpu": 1.0, **requested} if requested else None
+
+
 def check(arguments: argparse.Namespace) -> None:
-    """Refuse what does not go together, and a picture that could not be drawn: better now than after the study.
+    """Reject options that contradict each other or cannot work, before the study starts.
 
     Raises:
-        ArgumentError: If an option has no meaning for the engine, or the picture's suffix is unknown.
+        ArgumentError: If an option has no meaning for the engine, or the figure's suffix is unknown.
         MissingPackageError: If matplotlib is missing.
     """
     simulated = arguments.engine == "simulated"
     for option in SIMULATED if not simulated else () if arguments.compute else ("cpus", "gpus"):
         if getattr(arguments, option) is not None:
-            remedy = "train on Ray, or give `--compute`" if simulated else "add `--engine simulated`"
-            raise ArgumentError(f"`--{option}` has no meaning for the engine {arguments.engine!r}: {remedy}")
+            remedy = "use `--engine ray`, or add `--compute N`" if simulated else "add `--engine simulated`"
+            raise ArgumentError(f"`--{option}` is not an option of the engine {arguments.engine!r}: {remedy}")
     if arguments.plot is None:
         return
 
@@ -223,13 +269,13 @@ def check(arguments: argparse.Namespace) -> None:
 
 
 def new_name(workload: str, method: str) -> str:
-    """A study's name that says what it is, and is new."""
+    """A name for a study that is descriptive and unique."""
     now = dt.datetime.now().astimezone()
     return f"{workload}-{method}-{now:%Y%m%d-%H%M%S}".replace("/", "-")
 
 
-def resuming(arguments: argparse.Namespace, name: str | None) -> str:
-    """How to go on with the study of these arguments, as a line with a command to copy; "" for a simulated one."""
+def resume_command(arguments: argparse.Namespace, name: str | None) -> str:
+    """A line with the command that resumes the study of these arguments; "" for a simulated study."""
     if arguments.engine == "simulated":
         return ""
     words = ["raytune-suite", "run", arguments.workload, "--method", arguments.method]
@@ -243,5 +289,7 @@ def resuming(arguments: argparse.Namespace, name: str | None) -> str:
         value = getattr(arguments, option)
         if value is not None:
             words += [f"--{option.replace('_', '-')}", ",".join(map(str, value)) or "none"]
+    if arguments.format != "text":
+        words += ["--format", arguments.format]
     words += ["--seed", str(arguments.seed), "--storage-path", arguments.storage_path, "--name", str(name), "--resume"]
-    return f"\nTo go on: {shlex.join(words)}"
+    return f"\nTo resume: {shlex.join(words)}"

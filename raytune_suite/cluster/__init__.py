@@ -1,6 +1,6 @@
-"""Cluster files: what is wrong with one before it costs money, a filled-in template, and the commands that use it.
+"""Cluster files: check one before it costs money, fill in a template, and start and use the cluster it describes.
 
-`load` reads a file with its line numbers, `nodes` says which pools of machines it has, `machines` what these machines
-are, `findings` what can be wrong; `launcher_checks`, `node_checks`, `command_checks`, `kuberay_checks` and `capacity`
-look for it, `check` calls them all. `render` fills a template in, and `commands` says what to run.
+`document` reads a file with its line numbers, `pools` finds its pools of machines, and `instance_types` knows the
+machines that clouds rent. `checks` finds mistakes, `capacity` computes how many trials fit and what they cost, `render`
+fills in a template, and `commands` builds the shell commands. `rehearsal` starts a cluster in a lab on this host.
 """

@@ -1,11 +1,11 @@
-"""A YAML file with the lines on which its values stand."""
+"""YAML documents that know the line of each of their values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import yaml  # type: ignore[import-untyped] # it has no types of its own
+import yaml  # type: ignore[import-untyped] # it ships no types
 
 from raytune_suite.errors import ArgumentError
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-Where = tuple[str | int, ...]
-"""The way to a value: keys and indices from the top."""
+KeyPath = tuple[str | int, ...]
+"""The keys and indices that lead to a value, from the top level."""
 
 
 @dataclass(frozen=True)
-class Document:
+class ClusterDocument:
     """One document of a YAML file.
 
     Attributes:
         path: The file.
-        text: The whole file.
-        data: What the document says.
-        root: The same as YAML's nodes, which know where they stand.
+        text: The text of the whole file.
+        data: The values of the document.
+        root: The root of its YAML nodes, which have line numbers.
     """
 
     path: Path
@@ -34,7 +34,7 @@ class Document:
     root: Any
 
     def get(self, *where: str | int, default: Any = None) -> Any:
-        """The value at a place, `default` if there is none."""
+        """Return the value at a key path, `default` if there is none."""
         value: Any = self.data
         for step in where:
             try:
@@ -44,55 +44,55 @@ class Document:
         return value
 
     def mapping(self, *where: str | int) -> dict[str, Any]:
-        """The mapping at a place; an empty one where none is."""
-        found = self.get(*where)
-        return found if isinstance(found, dict) else {}
+        """Return the mapping at a key path, an empty one if there is none."""
+        value = self.get(*where)
+        return value if isinstance(value, dict) else {}
 
     def entries(self, *where: str | int) -> list[Any]:
-        """The list at a place; an empty one where none is."""
-        found = self.get(*where)
-        return found if isinstance(found, list) else []
+        """Return the list at a key path, an empty one if there is none."""
+        value = self.get(*where)
+        return value if isinstance(value, list) else []
 
     def strings(self, *where: str | int) -> list[str]:
-        """The list of commands at a place; nothing where no list is."""
+        """Return the list at a key path as strings, an empty list if there is none."""
         return [str(entry) for entry in self.entries(*where)]
 
-    def line(self, where: Where) -> int:
-        """The line of a key or of an entry, counted from 1; of what surrounds it where it is not there."""
+    def line(self, where: KeyPath) -> int:
+        """Return the line (counted from 1) of a key or list entry; if it is missing, that of its closest parent."""
         node, line = self.root, self.root.start_mark.line
         for step in where:
-            found = step_into(node, step)
-            if found is None:
+            entry = child(node, step)
+            if entry is None:
                 break
-            node, line = found
+            node, line = entry
         return int(line) + 1
 
-    def node(self, where: Where) -> Any:
-        """The YAML node of the value at a place, None if there is none."""
+    def node(self, where: KeyPath) -> Any:
+        """Return the YAML node at a key path, None if there is none."""
         node = self.root
         for step in where:
-            found = step_into(node, step)
-            if found is None:
+            entry = child(node, step)
+            if entry is None:
                 return None
-            node = found[0]
+            node = entry[0]
         return node
 
-    def value_line(self, where: Where) -> int:
-        """The line on which a value is written: of an alias, the one it stands for."""
+    def value_line(self, where: KeyPath) -> int:
+        """Return the line on which a value is written; for an alias, the line of its anchor."""
         node = self.node(where)
         return self.line(where) if node is None else int(node.start_mark.line) + 1
 
-    def duplicates(self) -> Iterator[tuple[Where, int]]:
-        """Keys that are given twice in one mapping, with the line of the second; YAML keeps the last, silently."""
-        yield from repeated(self.root, ())
+    def duplicates(self) -> Iterator[tuple[KeyPath, int]]:
+        """Yield keys that occur twice in a mapping, with the line of the second. YAML silently keeps the last value."""
+        yield from duplicate_keys(self.root, ())
 
-    def scalars(self) -> Iterator[tuple[Where, str]]:
-        """Every text and number as it is written, keys too."""
-        yield from written(self.root, ())
+    def scalars(self) -> Iterator[tuple[KeyPath, str]]:
+        """Yield each scalar as it is written, including keys."""
+        yield from scalar_texts(self.root, ())
 
 
-def step_into(node: Any, step: str | int) -> tuple[Any, int] | None:
-    """The node under a key or index, and the line where its entry begins."""
+def child(node: Any, step: str | int) -> tuple[Any, int] | None:
+    """Return the node under a key or index, and the line on which its entry begins."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == str(step):
@@ -102,38 +102,38 @@ def step_into(node: Any, step: str | int) -> tuple[Any, int] | None:
     return None
 
 
-def repeated(node: Any, where: Where) -> Iterator[tuple[Where, int]]:
-    """The keys that stand twice in a mapping within `node`."""
+def duplicate_keys(node: Any, where: KeyPath) -> Iterator[tuple[KeyPath, int]]:
+    """Yield the keys that occur twice in a mapping below `node`."""
     if isinstance(node, yaml.MappingNode):
         seen = set()
         for key, value in node.value:
             if key.value in seen:
                 yield (*where, key.value), key.start_mark.line + 1
             seen.add(key.value)
-            yield from repeated(value, (*where, key.value))
+            yield from duplicate_keys(value, (*where, key.value))
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            yield from repeated(value, (*where, index))
+            yield from duplicate_keys(value, (*where, index))
 
 
-def written(node: Any, where: Where) -> Iterator[tuple[Where, str]]:
-    """The scalars within `node`."""
+def scalar_texts(node: Any, where: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the scalars below `node`."""
     if isinstance(node, yaml.ScalarNode):
         yield where, node.value
     elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             yield (*where, key.value), str(key.value)
-            yield from written(value, (*where, key.value))
+            yield from scalar_texts(value, (*where, key.value))
     else:
         for index, value in enumerate(node.value):
-            yield from written(value, (*where, index))
+            yield from scalar_texts(value, (*where, index))
 
 
-def read(path: Path) -> list[Document]:
-    """The documents of a YAML file, those that say nothing left out.
+def read(path: Path) -> list[ClusterDocument]:
+    """Read the non-empty documents of a YAML file.
 
     Raises:
-        ArgumentError: If there is no such file, it is no YAML, or a document of it is no mapping.
+        ArgumentError: If the file cannot be read, is not YAML, is empty, or has a document that is not a mapping.
     """
     try:
         text = path.expanduser().read_text(encoding="utf-8")
@@ -142,11 +142,15 @@ def read(path: Path) -> list[Document]:
     return parse(text, path)
 
 
-def parse(text: str, path: Path) -> list[Document]:
-    """The documents of a YAML text; `path` is what messages call it.
+def parse(text: str, path: Path) -> list[ClusterDocument]:
+    """Parse the non-empty documents of a YAML text.
+
+    Args:
+        text: The text.
+        path: The file name for error messages.
 
     Raises:
-        ArgumentError: If it is no YAML, or a document of it is no mapping.
+        ArgumentError: If the text is not YAML, is empty, or has a document that is not a mapping.
     """
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
@@ -158,8 +162,9 @@ def parse(text: str, path: Path) -> list[Document]:
         if value is None:
             continue
         if not isinstance(value, dict):
-            raise ArgumentError(f"{str(path)!r} line {node.start_mark.line + 1}: must be `key: value` lines")
-        documents.append(Document(path, text, value, node))
+            line = node.start_mark.line + 1
+            raise ArgumentError(f"{str(path)!r} line {line}: expected a mapping (`key: value` lines)")
+        documents.append(ClusterDocument(path, text, value, node))
     if not documents:
         raise ArgumentError(f"{str(path)!r} is empty")
     return documents

@@ -1,4 +1,4 @@
-"""The machines that clouds rent: CPUs, GPUs, memory and indicative prices, from the dated table machines.toml."""
+"""Instance types of the clouds: CPUs, GPUs, memory and indicative prices, from the dated table instance_types.toml."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Machine:
-    """One kind of machine.
+class InstanceType:
+    """An instance type of a cloud.
 
     Attributes:
-        name: The cloud's name of it.
+        name: The cloud's name for it.
         cpus: Virtual CPUs.
         memory: GiB.
-        gpus: How many GPUs it has.
-        gpu: What GPUs these are, "" without any.
-        price: Indicative US dollars per hour on demand; None if unknown.
-        spot: The same as a spot machine.
+        gpus: The number of GPUs.
+        gpu: The model of the GPUs, "" if it has none.
+        price: Indicative on-demand price in US dollars per hour; None if unknown.
+        spot: Indicative spot price in US dollars per hour; None if unknown.
     """
 
     name: str
@@ -35,23 +35,23 @@ class Machine:
 
 @cache
 def table() -> dict[str, Any]:
-    """The table machines.toml as it is."""
+    """Return the contents of instance_types.toml."""
     text = resources.files("raytune_suite.cluster").joinpath("instance_types.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
-def machines(cloud: str) -> dict[str, Machine]:
-    """Every machine of a cloud ("aws", "gcp", "azure") that the table has, by name; none of another provider.
+def instance_types(cloud: str) -> dict[str, InstanceType]:
+    """Return the known instance types of a cloud ("aws", "gcp", "azure") by name; none for other providers.
 
     Example:
-        >>> machines("aws")["g6.48xlarge"].gpus
+        >>> instance_types("aws")["g6.48xlarge"].gpus
         8
     """
-    return {name: Machine(name, **facts) for name, facts in table().get(cloud, {}).get("machines", {}).items()}
+    return {name: InstanceType(name, **facts) for name, facts in table().get(cloud, {}).get("machines", {}).items()}
 
 
 def in_complete_family(cloud: str, name: str) -> bool:
-    """Whether the table lists all sizes of the family that `name` claims to be of.
+    """Return whether the table lists every size of the family that `name` belongs to.
 
     Example:
         >>> in_complete_family("aws", "g5.13xlarge"), in_complete_family("aws", "m7g.large")
@@ -60,27 +60,27 @@ def in_complete_family(cloud: str, name: str) -> bool:
     return name.startswith(tuple(table().get(cloud, {}).get("families", ())))
 
 
-def with_accelerators(machine: Machine, accelerators: list[dict[str, Any]]) -> Machine:
-    """A machine of Google's with the GPUs that are added to it; as it is if it brings its own.
+def with_accelerators(instance: InstanceType, accelerators: list[dict[str, Any]]) -> InstanceType:
+    """Return a Google Cloud instance type with attached GPUs; unchanged if it has built-in GPUs.
 
     Example:
         >>> t4 = [{"acceleratorType": "nvidia-tesla-t4", "acceleratorCount": 4}]
-        >>> with_accelerators(machines("gcp")["n1-standard-16"], t4).gpus
+        >>> with_accelerators(instance_types("gcp")["n1-standard-16"], t4).gpus
         4
     """
     known = table()["gcp"]["accelerators"]
-    for accelerator in accelerators if machine.gpus == 0 else ():
+    for accelerator in accelerators if instance.gpus == 0 else ():
         count = int(accelerator.get("acceleratorCount", 1))
         kind = str(accelerator.get("acceleratorType", "")).rpartition("/")[2]
-        more = known.get(kind, {}).get("price")
-        price = None if more is None or machine.price is None else machine.price + count * more
-        machine = dataclasses.replace(
-            machine, gpus=machine.gpus + count, gpu=known.get(kind, {}).get("gpu", kind), price=price
+        each = known.get(kind, {}).get("price")
+        price = None if each is None or instance.price is None else instance.price + count * each
+        instance = dataclasses.replace(
+            instance, gpus=instance.gpus + count, gpu=known.get(kind, {}).get("gpu", kind), price=price
         )
-    return machine
+    return instance
 
 
 def price_note(cloud: str) -> str:
-    """Where the prices of a cloud come from, and when; "" of a provider without prices."""
+    """Return the date, region and source of a cloud's prices, "" for providers without prices."""
     facts = table().get(cloud)
     return "" if facts is None else f"{facts['as_of']}, {facts['region']}, {facts['source']}"

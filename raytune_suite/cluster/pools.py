@@ -1,4 +1,4 @@
-"""The pools of machines that a cluster file describes, whatever its provider."""
+"""The pools of machines that a cluster file describes, for any provider."""
 
 from __future__ import annotations
 
@@ -6,88 +6,88 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.cluster.instance_types import machines, with_accelerators
+from raytune_suite.cluster.instance_types import instance_types, with_accelerators
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from raytune_suite.cluster.document import Document, Where
-    from raytune_suite.cluster.instance_types import Machine
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+    from raytune_suite.cluster.instance_types import InstanceType
 
 KUBERAY = ("RayCluster", "RayJob", "RayService", "RayCronJob")
-"""The kinds of KubeRay's manifests."""
+"""The kinds of KubeRay manifests."""
 
 INSTANCE_KEY = {
     "aws": ("node_config", "InstanceType"),
     "gcp": ("node_config", "machineType"),
     "azure": ("node_config", "azure_arm_parameters", "vmSize"),
 }
-"""Where a node type says which machine it is, for each cloud."""
+"""Where a node type names its instance type, by cloud."""
 
 GPU_RESOURCE = re.compile(r"(nvidia|amd)\.com/(gpu|mig-.+)")
-"""What Kubernetes calls a GPU."""
+"""The name of a GPU resource in Kubernetes."""
 
 MEMORY_UNITS = {"Ki": 2**-20, "Mi": 2**-10, "Gi": 1.0, "Ti": 2.0**10}
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Machines of one kind.
+    """A pool of machines of the same kind.
 
     Attributes:
-        name: The node type, or KubeRay's group.
-        where: Where it stands in the file.
-        head: Whether it is the head.
-        spot: Whether these machines may be reclaimed.
-        least: Fewest machines.
-        most: Most machines.
-        cpus: The CPUs that Ray offers on each; None if only the machine itself knows.
-        gpus: The same for GPUs.
-        machine_name: The cloud's name of the machine, None if there is no cloud.
-        machine: What the table knows about it.
+        name: The node type, or the name of a KubeRay group.
+        where: Its key path in the file.
+        head: Whether it is the head node.
+        spot: Whether its machines may be reclaimed.
+        min_machines: The fewest machines.
+        max_machines: The most machines.
+        cpus: The CPUs that Ray offers on each machine; None if only the machine itself knows.
+        gpus: The GPUs that Ray offers on each machine; None if only the machine itself knows.
+        instance_type_name: The cloud's name of the machine, None without a cloud.
+        instance_type: Its entry in the table of instance types, None if there is none.
     """
 
     name: str
-    where: Where
+    where: KeyPath
     head: bool
     spot: bool
-    least: int
-    most: int
+    min_machines: int
+    max_machines: int
     cpus: float | None
     gpus: float | None
-    machine_name: str | None = None
-    machine: Machine | None = None
+    instance_type_name: str | None = None
+    instance_type: InstanceType | None = None
 
     @property
     def price(self) -> float | None:
-        """US dollars per hour of each, None if unknown."""
-        if self.machine is None:
+        """US dollars per hour of each machine, None if unknown."""
+        if self.instance_type is None:
             return None
-        return self.machine.spot if self.spot else self.machine.price
+        return self.instance_type.spot if self.spot else self.instance_type.price
 
 
-def is_kuberay(document: Document) -> bool:
-    """Whether a document is a manifest of KubeRay's."""
+def is_kuberay(document: ClusterDocument) -> bool:
+    """Return whether a document is a KubeRay manifest."""
     return str(document.get("apiVersion", default="")).startswith("ray.io/") and document.get("kind") in KUBERAY
 
 
-def is_plain_manifest(document: Document) -> bool:
-    """Whether a document is a manifest that says nothing of Ray, such as a volume's."""
+def is_plain_manifest(document: ClusterDocument) -> bool:
+    """Return whether a document is a Kubernetes manifest unrelated to Ray, such as that of a volume."""
     version = str(document.get("apiVersion", default=""))
     return bool(version) and not version.startswith("ray.io/")
 
 
-def cluster_of(documents: list[Document]) -> Document:
-    """The document that describes a cluster: KubeRay's of several manifests, the first otherwise."""
+def cluster_of(documents: list[ClusterDocument]) -> ClusterDocument:
+    """Return the document that describes the cluster: the KubeRay manifest if there is one, else the first document."""
     return next(filter(is_kuberay, documents), documents[0])
 
 
-def provider(document: Document) -> str:
-    """The provider's name: "aws", "local", ..., "kuberay"; "" if there is none."""
+def provider(document: ClusterDocument) -> str:
+    """Return the provider's name: "aws", "local", ..., "kuberay"; "" if there is none."""
     return "kuberay" if is_kuberay(document) else str(document.get("provider", "type", default=""))
 
 
-def pools(document: Document) -> list[Pool]:
-    """All pools, the head's too."""
+def pools(document: ClusterDocument) -> list[Pool]:
+    """Return all pools, including the head's."""
     if is_kuberay(document):
         return kuberay_pools(document)
     if provider(document) == "local":
@@ -97,53 +97,53 @@ def pools(document: Document) -> list[Pool]:
 
 
 def as_count(value: Any, otherwise: int) -> int:
-    """A number of machines; `otherwise` where it is none."""
+    """Return `value` if it is an integer, else `otherwise`."""
     return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
 
 
 def as_amount(value: Any) -> float | None:
-    """A number, None where it is none."""
+    """Return `value` as a float if it is a number, else None."""
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def node_type(document: Document, name: str) -> Pool:
-    """The pool of a node type of `ray up`."""
-    where: Where = ("available_node_types", name)
+def node_type(document: ClusterDocument, name: str) -> Pool:
+    """Return the pool of a node type of `ray up`."""
+    where: KeyPath = ("available_node_types", name)
     cloud = provider(document)
     head = name == document.get("head_node_type")
     limit = 0 if head else as_count(document.get("max_workers"), 2)  # 2 is Ray's default
     kind = document.get(*where, *INSTANCE_KEY[cloud]) if cloud in INSTANCE_KEY else None
-    machine = machines(cloud).get(str(kind).rpartition("/")[2])
-    if machine is not None and cloud == "gcp":
-        machine = with_accelerators(machine, dicts(document.entries(*where, "node_config", "guestAccelerators")))
+    instance = instance_types(cloud).get(str(kind).rpartition("/")[2])
+    if instance is not None and cloud == "gcp":
+        instance = with_accelerators(instance, dicts(document.entries(*where, "node_config", "guestAccelerators")))
     offered = document.mapping(*where, "resources")
     cpus, gpus = as_amount(offered.get("CPU")), as_amount(offered.get("GPU"))
-    if machine is not None:
-        cpus = float(machine.cpus) if cpus is None else cpus
+    if instance is not None:
+        cpus = float(instance.cpus) if cpus is None else cpus
         if gpus is None and cloud == "aws" and not offered:  # Ray asks EC2 what such a machine has
-            gpus = float(machine.gpus)
-    known = bool(offered) or machine is not None
+            gpus = float(instance.gpus)
+    known = bool(offered) or instance is not None
     return Pool(
         name=name,
         where=where,
         head=head,
         spot=is_spot(document, (*where, "node_config")),
-        least=as_count(document.get(*where, "min_workers"), 0),
-        most=as_count(document.get(*where, "max_workers"), limit),
+        min_machines=as_count(document.get(*where, "min_workers"), 0),
+        max_machines=as_count(document.get(*where, "max_workers"), limit),
         cpus=cpus,
         gpus=0.0 if gpus is None and known else gpus,
-        machine_name=None if kind is None else str(kind),
-        machine=machine,
+        instance_type_name=None if kind is None else str(kind),
+        instance_type=instance,
     )
 
 
 def dicts(entries: list[Any]) -> list[dict[str, Any]]:
-    """Those entries of a list that are mappings."""
+    """Return the entries of a list that are mappings."""
     return [entry for entry in entries if isinstance(entry, dict)]
 
 
-def is_spot(document: Document, where: Where) -> bool:
-    """Whether machines of the node_config at a place may be reclaimed."""
+def is_spot(document: ClusterDocument, where: KeyPath) -> bool:
+    """Return whether machines with the node_config at a key path may be reclaimed."""
     cloud = provider(document)
     if cloud == "aws":
         return bool(document.get(*where, "InstanceMarketOptions", "MarketType") == "spot")
@@ -155,39 +155,48 @@ def is_spot(document: Document, where: Where) -> bool:
 
 
 def flag(commands: list[str], name: str) -> str | None:
-    """The value of `ray start`'s option `name` in a list of commands, None if it is not given.
+    """Return the value of the option `name` of `ray start` in a list of commands, None if it is missing.
 
     Example:
         >>> flag(["ulimit -n 65536; ray start --head --num-cpus=0"], "--num-cpus")
         '0'
     """
     for command in commands:
-        found = re.search(rf"ray start\b.*{name}[= ]+([^\s;&|]+)", command, re.DOTALL)
-        if found:
-            return found[1]
+        match = re.search(rf"ray start\b.*{name}[= ]+([^\s;&|]+)", command, re.DOTALL)
+        if match:
+            return match[1]
     return None
 
 
-def local_pools(document: Document) -> list[Pool]:
-    """The head and the workers of machines of one's own; only their start commands say what they offer."""
+def local_pools(document: ClusterDocument) -> list[Pool]:
+    """Return the pools of the provider `local`, whose resources are only known from the start commands."""
     start = document.strings("worker_start_ray_commands")
     addresses = document.entries("provider", "worker_ips")
     offered = [flag(start, option) for option in ("--num-cpus", "--num-gpus")]
     cpus, gpus = (None if value is None or not value.isdecimal() else float(value) for value in offered)
-    if document.get("provider", "coordinator_address"):  # it knows the hosts, and gives as many as are wanted
+    if document.get("provider", "coordinator_address"):  # only the coordinator knows the hosts
         most = as_count(document.get("max_workers"), 0)
         least = as_count(document.get("min_workers"), 0)
     else:
         most = min(as_count(document.get("max_workers"), len(addresses)), len(addresses))
         least = as_count(document.get("min_workers"), most)
     return [
-        Pool("head", ("provider", "head_ip"), head=True, spot=False, least=0, most=0, cpus=0, gpus=0),
-        Pool("workers", ("provider",), head=False, spot=False, least=least, most=most, cpus=cpus, gpus=gpus),
+        Pool("head", ("provider", "head_ip"), head=True, spot=False, min_machines=0, max_machines=0, cpus=0, gpus=0),
+        Pool(
+            "workers",
+            ("provider",),
+            head=False,
+            spot=False,
+            min_machines=least,
+            max_machines=most,
+            cpus=cpus,
+            gpus=gpus,
+        ),
     ]
 
 
-def cluster_spec(document: Document) -> Where:
-    """Where a manifest of KubeRay's describes its cluster."""
+def cluster_spec(document: ClusterDocument) -> KeyPath:
+    """Return the key path of a KubeRay manifest's cluster specification."""
     return {
         "RayCluster": ("spec",),
         "RayJob": ("spec", "rayClusterSpec"),
@@ -196,13 +205,13 @@ def cluster_spec(document: Document) -> Where:
     }[document.get("kind")]
 
 
-def kuberay_pools(document: Document) -> list[Pool]:
-    """The head's group and the workers' groups of a manifest."""
+def kuberay_pools(document: ClusterDocument) -> list[Pool]:
+    """Return the head group and the worker groups of a KubeRay manifest."""
     top = cluster_spec(document)
-    places: list[Where] = [(*top, "headGroupSpec")]
+    places: list[KeyPath] = [(*top, "headGroupSpec")]
     groups = document.entries(*top, "workerGroupSpecs")
     places += [(*top, "workerGroupSpecs", index) for index in range(len(groups))]
-    found = []
+    result = []
     for where in places:
         if not isinstance(document.get(*where), dict):
             continue
@@ -218,23 +227,23 @@ def kuberay_pools(document: Document) -> list[Pool]:
         selector = document.mapping(*where, "template", "spec", "nodeSelector")
         hosts = as_count(document.get(*where, "numOfHosts"), 1)
         most = as_count(document.get(*where, "maxReplicas"), as_count(document.get(*where, "replicas"), 1)) * hosts
-        found.append(
+        result.append(
             Pool(
                 name="head" if head else str(document.get(*where, "groupName", default=where[-1])),
                 where=where,
                 head=head,
                 spot=any(selects_spot(str(key), str(value)) for key, value in selector.items()),
-                least=as_count(document.get(*where, "minReplicas"), 0) * hosts,
-                most=0 if head else most,
+                min_machines=as_count(document.get(*where, "minReplicas"), 0) * hosts,
+                max_machines=0 if head else most,
                 cpus=None if cpus is None else quantity(cpus),
                 gpus=quantity(given.get("num-gpus", gpus)),
             )
         )
-    return found
+    return result
 
 
 def selects_spot(label: str, value: str) -> bool:
-    """Whether a node selector asks for nodes that may be reclaimed, with the labels that the clouds use.
+    """Return whether a node selector selects nodes that may be reclaimed, by the labels that clouds use.
 
     Example:
         >>> selects_spot("cloud.google.com/gke-spot", "true"), selects_spot("karpenter.sh/capacity-type", "on-demand")
@@ -244,10 +253,10 @@ def selects_spot(label: str, value: str) -> bool:
 
 
 def quantity(text: Any) -> float:
-    """A quantity of Kubernetes as a number; memory in GiB.
+    """Parse a Kubernetes quantity; memory is returned in GiB.
 
     Raises:
-        ArgumentError: If it is none.
+        ArgumentError: If it is not a quantity.
 
     Example:
         >>> quantity("500m"), quantity("8"), quantity("16Gi"), quantity("512Mi")
@@ -261,4 +270,4 @@ def quantity(text: Any) -> float:
             return float(value[:-2]) * MEMORY_UNITS[value[-2:]]
         return float(value)
     except ValueError:
-        raise ArgumentError(f"{value!r} is no quantity of Kubernetes: write 8, 500m or 16Gi") from None
+        raise ArgumentError(f"{value!r} is not a Kubernetes quantity such as 8, 500m or 16Gi") from None

@@ -1,15 +1,15 @@
-"""Data that others made: where it lies, how it is fetched, and whether it is what its authors published."""
+"""Third-party data: where it is stored, how it is downloaded, and whether it is what its authors published."""
 
 from __future__ import annotations
 
-from raytune_suite.datasets.catalogue import Dataset, File, Part, datasets, parts, select
+from raytune_suite.datasets.catalogue import Dataset, DatasetPart, File, datasets, parts, select
 from raytune_suite.datasets.download import fetch
 from raytune_suite.datasets.verification import State, check, digest, folder, path
 
 __all__ = [
     "Dataset",
+    "DatasetPart",
     "File",
-    "Part",
     "State",
     "check",
     "datasets",

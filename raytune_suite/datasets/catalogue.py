@@ -1,10 +1,11 @@
-"""The data that others made: what each file is called here, where its authors publish it, and its checksum.
+"""The catalogue of third-party data: the path of each file, where its authors publish it, and its checksum.
 
-A dataset has parts, such as "arlbench/cc_cartpole_ppo"; a part is fetched whole and has one file or a few.
+A dataset has parts, such as "arlbench/cc_cartpole_ppo". A part consists of one or a few files, which are downloaded
+together.
 
-A file that we have held has its bytes and checksum here, and a link that names a commit or a tag. The others, whose
-`sha256` is None, are trusted on first use: what comes at first is believed, and its checksum written into the folder's
-checksums.json. So later changes are noticed, but not an error in that first download.
+Files that were tested with this package have their size and checksum here, and a URL that names a commit or a tag. The
+others, whose `sha256` is None, are trusted on first use: the checksum of the first download is recorded in the folder's
+checksums.json. Later changes are then noticed, but not an error in that first download.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ class File:
     """One file as its authors publish it.
 
     Attributes:
-        path: Its path in the folder of the data, with "/".
+        path: Its path in the data folder, with "/".
         url: Where its authors publish it.
-        size: Its bytes; None where we have never held it.
-        sha256: Its checksum in hexadecimal digits; None where we have never held it.
-        member: Where the link gives a zip archive, the name in it of the file.
+        size: Its size in bytes; None if unknown.
+        sha256: Its checksum in hexadecimal digits; None if unknown.
+        member: The name of the file in the zip archive at the URL; None if the URL is that of the file.
     """
 
     path: str
@@ -39,11 +40,11 @@ class File:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """What is fetched together.
+class DatasetPart:
+    """The files of a dataset that are downloaded together.
 
     Attributes:
-        name: Such as "arlbench/cc_cartpole_ppo"; its first word is the dataset's name.
+        name: The name of the dataset, "/", and that of the part, such as "arlbench/cc_cartpole_ppo".
         files: Its files.
     """
 
@@ -58,30 +59,30 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """What some authors have published together.
+    """Data that were published together.
 
     Attributes:
-        name: What `raytune-suite data fetch` calls it.
-        summary: One line that says what it holds.
-        licence: Under which its authors publish it, as an SPDX identifier.
-        source: Where one can read about it.
-        parts: What can be fetched of it.
+        name: Its name for `raytune-suite data fetch`.
+        summary: One line that describes its content.
+        licence: The SPDX identifier of its licence.
+        source: The URL of its description.
+        parts: The parts that can be downloaded.
     """
 
     name: str
     summary: str
     licence: str
     source: str
-    parts: tuple[Part, ...]
+    parts: tuple[DatasetPart, ...]
 
 
 GITHUB = "https://raw.githubusercontent.com"
 
 Known = tuple[int, str]
-"""Bytes and checksum."""
+"""The size in bytes and the checksum of a file."""
 
 ARLBENCH_COMMIT, ARLBENCH_BRANCH = "61a4a3abc30266c5b80eae6cddafe8d296e258e7", "experiments"
-"""Where the landscapes that we have held are, and where all are."""
+"""The commit of the landscapes with a known checksum, and the branch that has all of them."""
 
 ARLBENCH: dict[str, Known] = {
     "box2d_lunar_lander_dqn": (3530609, "dc265ea34cfefdd073f101191aa15e6ef552380e4b8d216ab3cf321ed827ab59"),
@@ -133,18 +134,18 @@ MORE_TASKSET = (
 
 
 def file(path: str, url: str, known: Known | None, member: str | None = None) -> File:
-    """A file, with its bytes and checksum where they are known."""
+    """Create the record of a file, with size and checksum if they are known."""
     size, sha256 = (None, None) if known is None else known
     return File(path=path, url=url, size=size, sha256=sha256, member=member)
 
 
 def arlbench() -> Dataset:
-    """The landscapes of ARLBench, one file for each task."""
+    """Return the landscapes of ARLBench, one file per task."""
 
-    def part(task: str) -> Part:
+    def part(task: str) -> DatasetPart:
         ref = ARLBENCH_COMMIT if task in ARLBENCH else ARLBENCH_BRANCH
         url = f"{GITHUB}/automl/arlbench/{ref}/results_combined/sobol/{task}.csv"
-        return Part(name=f"arlbench/{task}", files=(file(f"arlbench/{task}.csv", url, ARLBENCH.get(task)),))
+        return DatasetPart(name=f"arlbench/{task}", files=(file(f"arlbench/{task}.csv", url, ARLBENCH.get(task)),))
 
     return Dataset(
         name="arlbench",
@@ -156,13 +157,13 @@ def arlbench() -> Dataset:
 
 
 def yahpo() -> Dataset:
-    """The surrogates of YAHPO Gym, three files for each scenario."""
+    """Return the surrogates of YAHPO Gym, three files per scenario."""
 
-    def part(scenario: str) -> Part:
+    def part(scenario: str) -> DatasetPart:
         paths = [f"{scenario}/{name}" for name in YAHPO_FILES]
         url = f"{GITHUB}/slds-lmu/yahpo_data/{YAHPO_TAG}"
         files = tuple(file(f"yahpo/{path}", f"{url}/{path}", YAHPO.get(path)) for path in paths)
-        return Part(name=f"yahpo/{scenario}", files=files)
+        return DatasetPart(name=f"yahpo/{scenario}", files=files)
 
     return Dataset(
         name="yahpo",
@@ -174,12 +175,12 @@ def yahpo() -> Dataset:
 
 
 def taskset() -> Dataset:
-    """TaskSet's RNN text classification as DPL publishes it, one file for each task."""
+    """Return TaskSet's RNN text classification as published by DPL, one file per task."""
 
-    def part(short: str) -> Part:
+    def part(short: str) -> DatasetPart:
         task = TASKSET_PREFIX + short
         url = f"{GITHUB}/machinelearningnuremberg/DPL/{TASKSET_COMMIT}/data/taskset/{task}.json"
-        return Part(name=f"taskset/{task}", files=(file(f"taskset/{task}.json", url, TASKSET.get(short)),))
+        return DatasetPart(name=f"taskset/{task}", files=(file(f"taskset/{task}.json", url, TASKSET.get(short)),))
 
     return Dataset(
         name="taskset",
@@ -191,64 +192,68 @@ def taskset() -> Dataset:
 
 
 def lcbench() -> Dataset:
-    """LCBench's own learning curves, one file for all tasks."""
+    """Return the learning curves of LCBench, one file for all tasks."""
     url = "https://figshare.com/ndownloader/files/21188607"
     return Dataset(
         name="lcbench",
         summary="LCBench: learning curves of small networks, 2000 configs x 52 epochs on each of 35 data sets",
         licence="Apache-2.0",
         source="https://github.com/automl/LCBench",
-        parts=(Part(name="lcbench/data_2k", files=(file("lcbench/data_2k.json", url, None, member="data_2k.json"),)),),
+        parts=(
+            DatasetPart(
+                name="lcbench/data_2k", files=(file("lcbench/data_2k.json", url, None, member="data_2k.json"),)
+            ),
+        ),
     )
 
 
 @cache
 def datasets() -> dict[str, Dataset]:
-    """Every dataset by its name."""
+    """Return all datasets by name."""
     return {dataset.name: dataset for dataset in (arlbench(), yahpo(), taskset(), lcbench())}
 
 
 @cache
-def parts() -> dict[str, Part]:
-    """Every part by its name."""
+def parts() -> dict[str, DatasetPart]:
+    """Return all parts by name."""
     return {part.name: part for dataset in datasets().values() for part in dataset.parts}
 
 
 @cache
-def _places() -> dict[str, tuple[Part, File]]:
+def _files_by_path() -> dict[str, tuple[DatasetPart, File]]:
     return {file.path: (part, file) for part in parts().values() for file in part.files}
 
 
-def find(path: str) -> tuple[Part, File]:
-    """The part and the file that lie at this path of the folder.
+def find(path: str) -> tuple[DatasetPart, File]:
+    """Return the file with this path, and its part.
 
     Raises:
-        UnknownNameError: If the catalogue has none.
+        UnknownNameError: If the catalogue has no such file.
     """
-    if path not in _places():
-        raise UnknownNameError("data file", path, _places())
-    return _places()[path]
+    if path not in _files_by_path():
+        raise UnknownNameError("data file", path, _files_by_path())
+    return _files_by_path()[path]
 
 
-def select(names: Iterable[str]) -> tuple[Part, ...]:
-    """The parts that these names mean, each once: a part, a dataset, or "all" datasets.
+def select(names: Iterable[str]) -> tuple[DatasetPart, ...]:
+    """Return the parts that are selected by the names of parts or datasets, or by "all", without repetitions.
 
-    A dataset means those of its parts whose checksums are known, which are those that are tested here, or all of them
-    where none is; "all" means the parts whose checksums are known.
+    The name of a dataset selects its parts with known checksums (those that were tested with this package), or all of
+    its parts if it has none; "all" selects all parts with known checksums.
 
     Raises:
-        UnknownNameError: If a name is none of these.
+        UnknownNameError: If a name is unknown.
     """
-    chosen: dict[str, Part] = {}
+    chosen: dict[str, DatasetPart] = {}
     for name in names:
         if name == "all":
-            some = [part for part in parts().values() if part.verified]
+            selected = [part for part in parts().values() if part.verified]
         elif name in datasets():
-            every = datasets()[name].parts
-            some = [part for part in every if part.verified] or list(every)
+            of_dataset = datasets()[name].parts
+            selected = [part for part in of_dataset if part.verified] or list(of_dataset)
         elif name in parts():
-            some = [parts()[name]]
+            selected = [parts()[name]]
         else:
             raise UnknownNameError("data", name, ["all", *datasets(), *parts()])
-        chosen |= {part.name: part for part in some}
+        chosen |= {part.name: part for part in selected}
     return tuple(chosen.values())

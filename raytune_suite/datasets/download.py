@@ -1,8 +1,8 @@
-"""Download data from their authors: resumable, and never a half or a wrong file under its final name.
+"""Download of third-party data from its authors. It can be resumed, and never leaves a wrong file under a final name.
 
-What has come lies beside the final name with ".part" at its end, and the server's mark of its version (ETag) with
-".etag". A later fetch asks for the rest of that version, and starts anew if the server sends the whole file. Only when
-size and checksum are right does the file get its name.
+While a file is downloaded, it has the suffix ".part", and beside it lies a file with the suffix ".etag" that holds the
+server's version of it (ETag). A later download requests the rest of that version, and starts from scratch if the server
+sends the whole file. The file is renamed to its final name only if its checksum is correct.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int | None], None]
 
 BLOCK = 1 << 18
-"""Bytes read at once."""
+"""The number of bytes that are read at once."""
 
 LOCK = ".lock"
-"""In the folder: who holds it downloads."""
+"""The lock file in the data folder; only the process that holds it downloads."""
 
 TIMEOUT = 60.0
-"""Seconds without a byte after which a connection counts as lost."""
+"""The seconds without data after which a connection counts as lost."""
 
 PARTIAL, NOT_SATISFIABLE, GONE = 206, 416, (404, 410)
-"""HTTP: the rest comes; there is no rest; there is no such thing."""
+"""HTTP status codes: the rest of the file follows; there is nothing left to send; the file does not exist."""
 
 
 def fetch(
@@ -48,21 +48,21 @@ def fetch(
     *,
     progress: Callable[[File], Progress] | None = None,
 ) -> list[Path]:
-    """Download what is missing, truncated or altered of some datasets or parts.
+    """Download the files of some datasets or parts that are missing, truncated or altered.
 
     Args:
-        names: Datasets ("arlbench"), parts ("arlbench/cc_cartpole_ppo"), or "all": the parts of known checksum.
-        where: The folder; `folder()` unless given.
-        progress: Called for each file to be downloaded; what it returns is called with the bytes so far, and the bytes
-            of the whole file where they are known.
+        names: Datasets ("arlbench"), parts ("arlbench/cc_cartpole_ppo"), or "all" for the parts with known checksums.
+        where: The data folder, by default `folder()`.
+        progress: Called with each file before its download. The function that it returns is called with the number of
+            bytes so far, and the size of the file or None.
 
     Returns:
-        The files that were downloaded.
+        The paths of the downloaded files.
 
     Raises:
         UnknownNameError: If a name is unknown.
-        DataError: If a file cannot be downloaded, or is not what its authors published. What came of a lost connection
-            is kept, and the same call goes on with it.
+        DataError: If a file cannot be downloaded, or is not what its authors published. After a lost connection, the
+            data so far are kept, and the same call resumes the download.
     """
     where = folder() if where is None else where
     wanted = [file for part in select(names) for file in part.files]
@@ -71,36 +71,38 @@ def fetch(
 
 
 def fetch_file(file: File, where: Path, progress: Progress) -> Path:
-    """Download one file into a folder, check it, and give it its name.
+    """Download one file into a folder, check it, and rename it to its final name.
 
     Raises:
-        DataError: As `fetch`.
+        DataError: As in `fetch`.
     """
     place = where / file.path
     partial = place.with_name(place.name + ".part")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(where):
-            if check_file(file, where) is not State.OK:  # another process may have brought it in the meantime
-                _bring(file, where, partial, progress)
+        with _exclusive(where):
+            if check_file(file, where) is not State.OK:  # another process may have downloaded it in the meantime
+                _fetch(file, where, partial, progress)
     except urllib.error.HTTPError as error:
         remedy = "its authors may have moved it" if error.code in GONE else "try again later with the same command"
-        raise DataError(f"{file.url} answers {error.code} {error.reason}: {remedy}") from error
+        raise DataError(f"{file.url} returned {error.code} {error.reason}: {remedy}") from error
     except (http.client.HTTPException, urllib.error.URLError, ssl.SSLError, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", None) or error
         raise DataError(
-            f"the connection to {file.url} failed ({reason}): the same command goes on where it stopped"
+            f"the connection to {file.url} failed ({reason}): repeat the command to resume the download"
         ) from error
     except OSError as error:
-        raise DataError(f"{str(place)!r} cannot be written ({error}): free space or choose another folder") from error
+        raise DataError(
+            f"{str(place)!r} cannot be written ({error}): free space on the disk, or choose another folder"
+        ) from error
     return place
 
 
-def _bring(file: File, where: Path, partial: Path, progress: Progress) -> None:
-    """Download a file, check it, and give it its name."""
+def _fetch(file: File, where: Path, partial: Path, progress: Progress) -> None:
+    """Download a file, check it, and rename it to its final name."""
     _download(file, partial, progress)
     _check(file, partial)
-    _etag(partial).unlink(missing_ok=True)  # what follows may change the bytes: then nothing can be resumed
+    _etag(partial).unlink(missing_ok=True)  # the next steps may change the file, which then cannot be resumed
     if file.member is not None:
         _unpack(file.member, partial)
     if file.sha256 is None:
@@ -109,17 +111,17 @@ def _bring(file: File, where: Path, partial: Path, progress: Progress) -> None:
 
 
 @contextmanager
-def _alone(where: Path) -> Iterator[None]:
-    """Wait until no other process downloads into this folder."""
+def _exclusive(where: Path) -> Iterator[None]:
+    """Wait until no other process downloads into this folder, and keep others waiting until the block ends."""
     with (where / LOCK).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _download(file: File, partial: Path, progress: Progress) -> None:
-    """Get the bytes that `partial` lacks."""
+    """Download the bytes that are missing in `partial`."""
     had = partial.stat().st_size if partial.is_file() and _etag(partial).is_file() else 0
-    request = urllib.request.Request(file.url, headers={"User-Agent": "raytune-suite"})  # noqa: S310 - the catalogue's
+    request = urllib.request.Request(file.url, headers={"User-Agent": "raytune-suite"})  # noqa: S310 - from the catalogue
     if had:
         request.add_header("Range", f"bytes={had}-")
         request.add_header("If-Range", _etag(partial).read_text(encoding="utf-8"))
@@ -128,23 +130,23 @@ def _download(file: File, partial: Path, progress: Progress) -> None:
     except urllib.error.HTTPError as error:
         if error.code != NOT_SATISFIABLE:
             raise
-        return  # all is there already
+        return  # the file is complete
     with response:
         resumed = response.status == PARTIAL
         have = had if resumed else 0
         length = response.headers.get("Content-Length")
         total = have + int(length) if length is not None else file.size
         if not resumed:
-            partial.unlink(missing_ok=True)  # before the mark, so that no old bytes ever carry a new one
-            _mark(partial, response.headers.get("ETag"))
+            partial.unlink(missing_ok=True)  # before the new ETag is stored, so that it never belongs to old bytes
+            _store_etag(partial, response.headers.get("ETag"))
         with partial.open("ab") as out:
             have = _copy(response, out, have, total, progress)
     if total is not None and have < total:
-        raise ConnectionError(f"it ended after {have} of {total} bytes")
+        raise ConnectionError(f"closed after {have} of {total} bytes")
 
 
 def _copy(response: BinaryIO, out: BinaryIO, have: int, total: int | None, progress: Progress) -> int:
-    """Append what comes; the bytes in all."""
+    """Append the response to `out`, and return the number of bytes in total."""
     progress(have, total)
     while block := response.read(BLOCK):
         out.write(block)
@@ -154,21 +156,26 @@ def _copy(response: BinaryIO, out: BinaryIO, have: int, total: int | None, progr
 
 
 def _check(file: File, partial: Path) -> None:
-    """Refuse and remove what is not what the authors published."""
+    """Remove a file that is not what its authors published.
+
+    Raises:
+        DataError: If its checksum is wrong.
+    """
     if file.sha256 is None:
         return
-    found = digest(partial)
-    if found != file.sha256:
+    sha256 = digest(partial)
+    if sha256 != file.sha256:
         size = partial.stat().st_size
         partial.unlink()
         raise DataError(
-            f"{file.url} gave {size} bytes with the SHA-256 {found}, not the {file.size} bytes with {file.sha256} that "
-            "we know: they are removed; try again, and if it stays so its authors have changed it"
+            f"{file.url} returned {size} bytes with the SHA-256 {sha256}, but the file must have {file.size} bytes "
+            f"with {file.sha256}: the download is removed; try again, and if the error persists, the authors have "
+            "changed the file"
         )
 
 
 def _unpack(member: str, partial: Path) -> None:
-    """Put the member of a zip archive in the archive's place."""
+    """Replace a zip archive by one of its members."""
     unpacked = partial.with_name(partial.name + ".unpacked")
     try:
         with zipfile.ZipFile(partial) as archive, archive.open(member) as source, unpacked.open("wb") as out:
@@ -177,28 +184,38 @@ def _unpack(member: str, partial: Path) -> None:
     except (zipfile.BadZipFile, KeyError) as error:
         partial.unlink()
         unpacked.unlink(missing_ok=True)
-        raise DataError(f"what came is no zip archive with {member!r} in it ({error}); it is removed") from error
+        raise DataError(
+            f"the download is not a zip archive that contains {member!r} ({error}): it is removed"
+        ) from error
     unpacked.replace(partial)
 
 
 def _record(name: str, partial: Path, where: Path) -> None:
-    """Write down what a file of unknown checksum was when it first came."""
-    known, came = recorded(where), (partial.stat().st_size, digest(partial))
-    if known.get(name, came) != came or not came[0]:
+    """Record the checksum of a file on its first download, and check it on later ones.
+
+    Raises:
+        DataError: If the file is empty, or differs from the first download.
+    """
+    known, received = recorded(where), (partial.stat().st_size, digest(partial))
+    if not received[0]:
         partial.unlink()
-        was = "at least a byte" if name not in known else f"the {known[name][0]} bytes with {known[name][1]} of before"
+        raise DataError(f"the download of {name} is empty (0 bytes): try again later")
+    if known.get(name, received) != received:
+        partial.unlink()
+        size, sha256 = known[name]
         raise DataError(
-            f"{name} is now {came[0]} bytes with the SHA-256 {came[1]}, not {was}: they are removed. If its authors "
-            f"have changed it and you trust that, remove its line from {str(where / CHECKSUMS)!r} and fetch again"
+            f"{name} now has {received[0]} bytes with the SHA-256 {received[1]}, but the first download had {size} "
+            f"bytes with {sha256}: the new download is removed. If its authors have changed it and you trust the new "
+            f"version, remove its line from {str(where / CHECKSUMS)!r} and fetch it again"
         )
-    known[name] = came
+    known[name] = received
     new = where / (CHECKSUMS + ".part")
     new.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     new.replace(where / CHECKSUMS)
 
 
-def _mark(partial: Path, etag: str | None) -> None:
-    """Keep the version of what is about to come; without one nothing can be resumed."""
+def _store_etag(partial: Path, etag: str | None) -> None:
+    """Store the version of the file that is about to be downloaded; without one the download cannot be resumed."""
     if etag is None or etag.startswith("W/"):
         _etag(partial).unlink(missing_ok=True)
     else:

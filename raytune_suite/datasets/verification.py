@@ -1,4 +1,4 @@
-"""Whether the data that lie in a folder are what their authors published."""
+"""Verification that the files in the data folder are what their authors published."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from raytune_suite.datasets.catalogue import File, find, parts
 from raytune_suite.errors import DataError
 
 ENVIRONMENT = "RAYTUNE_SUITE_DATA"
-"""The variable that names the folder."""
+"""The environment variable that names the data folder."""
 
 CHECKSUMS = "checksums.json"
-"""In the folder: the checksums, by path, that files of unknown checksum had when they were first fetched."""
+"""The file in the data folder with the checksums, by path, of files that were trusted on their first download."""
 
 
 class State(StrEnum):
-    """What a check finds of a file."""
+    """The state of a file in the data folder."""
 
     OK = "ok"
     MISSING = "missing"
@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 def folder() -> Path:
-    """Where the data lie: what RAYTUNE_SUITE_DATA names, or raytune_suite in the user's cache folder."""
+    """Return the data folder: the value of RAYTUNE_SUITE_DATA, by default raytune_suite in the user's cache folder."""
     named = os.environ.get(ENVIRONMENT)
     if named:
         return Path(named).expanduser().absolute()
@@ -39,15 +39,15 @@ def folder() -> Path:
 
 
 def path(name: str) -> Path:
-    """The file of this path in `folder()`, checked: its size and checksum are what its authors published.
+    """Return the path of a file in `folder()` after verifying its size and checksum.
 
-    A file is read for that once per process, and again if it has changed since.
+    The file is read once per process, and again only if it has changed since.
 
     Args:
         name: A path of the catalogue, with "/".
 
     Raises:
-        DataError: If it is missing, truncated or altered; the message has the command that fetches it.
+        DataError: If the file is missing, truncated or altered; the message has the command that downloads it.
         UnknownNameError: If the catalogue has no such file.
 
     Example:
@@ -62,22 +62,24 @@ def path(name: str) -> Path:
     fetch = f"`raytune-suite data fetch {part.name}`"
     if state is State.MISSING:
         raise DataError(
-            f"the data file {str(place)!r} is missing: {fetch} gets it, or name its folder in {ENVIRONMENT}"
+            f"the data file {str(place)!r} is missing: download it with {fetch}, or set {ENVIRONMENT} to its folder"
         )
-    raise DataError(f"the data file {str(place)!r} is {state}, not what its authors published: {fetch} gets it anew")
+    raise DataError(
+        f"the data file {str(place)!r} is {state}, not what its authors published: download it again with {fetch}"
+    )
 
 
 def check(where: Path | None = None) -> dict[str, State]:
-    """What is to be said of each file of the catalogue, by its path; the folder is `folder()` unless given."""
+    """Return the state of each file of the catalogue by its path; the data folder is `folder()` by default."""
     where = folder() if where is None else where
     return {file.path: check_file(file, where) for part in parts().values() for file in part.files}
 
 
 def check_file(file: File, where: Path) -> State:
-    """What is to be said of one file of the catalogue in a folder.
+    """Return the state of one file of the catalogue in a folder.
 
-    A file of unknown checksum is held against what was recorded when it was first fetched; if nothing was, it is
-    "unverified".
+    A file whose checksum is not in the catalogue is compared with that of its first download; if none was recorded, it
+    is "unverified".
     """
     place = where / file.path
     size, sha256 = file.size, file.sha256
@@ -95,7 +97,7 @@ def check_file(file: File, where: Path) -> State:
 
 
 def recorded(where: Path) -> dict[str, tuple[int, str]]:
-    """The bytes and checksums, by path, of the files that were trusted on their first fetch into a folder."""
+    """Return size and checksum, by path, of the files in a folder that were trusted on their first download."""
     try:
         text = (where / CHECKSUMS).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -104,15 +106,17 @@ def recorded(where: Path) -> dict[str, tuple[int, str]]:
         return {name: (int(size), str(sha256)) for name, (size, sha256) in json.loads(text).items()}
     except (ValueError, TypeError, AttributeError) as error:
         place = str(where / CHECKSUMS)
-        raise DataError(f"{place!r} is damaged ({error}): remove it, and the files that it vouched for") from None
+        raise DataError(
+            f"{place!r} is damaged ({error}): remove it, and download the files without a known checksum again"
+        ) from None
 
 
 def digest(place: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file in hexadecimal digits."""
     with place.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @cache
-def _digest(place: Path, size: int, changed: int) -> str:  # noqa: ARG001 - a file that has changed is read again
+def _digest(place: Path, size: int, changed: int) -> str:  # noqa: ARG001 - part of the cache key, so that a changed file is read again
     return digest(place)

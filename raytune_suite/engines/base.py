@@ -1,177 +1,116 @@
-"""The two engines behind one call: Ray's runtime, and the simulated clock."""
+"""The interface between `tune` and what runs a study: `Engine.run(spec)` returns an `Outcome`.
+
+`raytune_suite.engines.ray.RayEngine` and `raytune_suite.engines.simulated.Simulation` implement it. Code above this
+package never asks which of the two it has.
+"""
 
 from __future__ import annotations
 
-import inspect
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from ray import tune
-
-from raytune_suite.engines.ray import engine as ray_engine
-from raytune_suite.engines.ray.engine import Outcome
-from raytune_suite.engines.seed_averaging import SEED, mean_curve, on_seeds
-from raytune_suite.engines.simulated import engine as simulated_engine
-from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
-from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
-from raytune_suite.errors import ArgumentError
-from raytune_suite.types import FIDELITY, check_count
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
 
+    from ray import tune
     from ray.tune import Callback
+    from ray.tune.search import Searcher
 
-    from raytune_suite.engines.callbacks.budget import StudyStopper
-    from raytune_suite.engines.ray.engine import Settings
-    from raytune_suite.engines.simulated.engine import Fault
-    from raytune_suite.engines.simulated.evaluators import Evaluator
+    from raytune_suite.engines.callbacks.decision_log import DecisionLog
+    from raytune_suite.engines.callbacks.study_log import StudyLog
     from raytune_suite.schedulers import StudyScheduler
-    from raytune_suite.tuning.task import Problem
-    from raytune_suite.types import Config, Curve
+    from raytune_suite.types import Config, Curve, Objective
+
+    Trainable: TypeAlias = Callable[[dict[str, Any]], Any] | type[tune.Trainable] | str
 
 
-@dataclass(frozen=True)
-class Simulation:
-    """The simulated clock: the same searcher and scheduler objects without Ray's runtime, in virtual time.
+@dataclass(frozen=True, kw_only=True)
+class StudySpec:
+    """Everything an engine needs to know to run a study.
 
     Attributes:
-        workers: How many trials run at once, in virtual time.
-        cost: The virtual seconds of one unit of resource for a config. None: as the workload declares, else 1.
-        faults: Workers that are lost, and when.
-        max_failures: How often a trial that crashes, or whose worker is lost, is tried again from its last checkpoint.
-        checkpoint_every: After how many reports a trial saves a checkpoint; 0: only when it is paused.
-        compute: How many Ray workers train class trainables, each with `tune`'s `resources`. None or 0: this process
-            trains. It changes how long a study takes, never its decisions.
-
-    Raises:
-        ArgumentError: If a value cannot be used.
+        trainable: A function of a config, a `tune.Trainable` class, or the name of a registered trainable.
+        objective: What is optimized, and how training is measured.
+        searcher: A Ray searcher that has its space.
+        scheduler: A scheduler of this package.
+        storage_path: The folder or URI that holds the study's folder.
+        name: The name of the study's folder.
+        curve: A function (config, training seed) -> whole learning curve; None if models are trained.
+        cost: The declared seconds of one unit of resource for a config; None if not declared.
+        seeds: The training seeds on which each trial trains; with several, their metrics are averaged.
+        num_samples: The maximum number of trials; None for no limit.
+        budget: The total resource that all trials may spend, in units of `time_attr`; None for no limit.
+        time_limit: Seconds (virtual ones on the simulated clock); None for no limit.
+        resources: What a trial occupies, such as `{"cpu": 1, "gpu": 0.5}`; None for one CPU.
+        callbacks: The user's Ray callbacks.
+        title: What the progress line is headed by; None for no progress line.
+        resume: Whether to continue the study that is stored under this name.
     """
 
-    workers: int = 4
+    trainable: Trainable
+    objective: Objective
+    searcher: Searcher
+    scheduler: StudyScheduler
+    storage_path: str
+    name: str
+    curve: Callable[[Config, int], Curve] | None = None
     cost: Callable[[Config], float] | None = None
-    faults: Sequence[Fault] = ()
-    max_failures: int = 0
-    checkpoint_every: int = 0
-    compute: int | None = None
+    seeds: tuple[int, ...] = ()
+    num_samples: int | None = None
+    budget: float | None = None
+    time_limit: float | None = None
+    resources: Mapping[str, float] | None = None
+    callbacks: tuple[Callback, ...] = ()
+    title: str | None = None
+    resume: bool = False
 
-    def __post_init__(self) -> None:
-        check_count("workers", self.workers)
-        if self.compute is not None and self.compute != 0:
-            check_count("compute", self.compute)
+    @property
+    def path(self) -> str:
+        """The study's folder or URI."""
+        return f"{self.storage_path.rstrip('/')}/{self.name}"
 
 
-def check_engine(engine: Any) -> Simulation | None:
-    """The simulation to run, or None for Ray.
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What an engine returns.
 
-    Raises:
-        ArgumentError: If `engine` is neither "ray" nor "simulated" nor a `Simulation`.
+    Attributes:
+        log: The study's log: reports, trials, costs.
+        scheduler: The scheduler as it is at the end; after a resume, it is not the object that was passed in.
+        decisions: The decision log; its times are NaN on Ray. None if the study was interrupted.
+        interrupted: Whether Ctrl-C ended the study.
+        result_grid: Ray's own result; None for a simulated study.
+        overhead: The real seconds that everything but the training took; None on Ray, where trials run in parallel.
     """
-    if isinstance(engine, Simulation):
-        return engine
-    if engine not in ("ray", "simulated"):
-        raise ArgumentError(f"`engine` is {engine!r}, but must be 'ray', 'simulated' or a Simulation(...)")
-    return Simulation() if engine == "simulated" else None
+
+    log: StudyLog
+    scheduler: StudyScheduler
+    decisions: DecisionLog | None = None
+    interrupted: bool = False
+    result_grid: tune.ResultGrid | None = None
+    overhead: float | None = None
 
 
-def run(
-    problem: Problem,
-    simulation: Simulation | None,
-    *,
-    seeds: Sequence[int],
-    searcher: Any,
-    scheduler: StudyScheduler,
-    num_samples: int,
-    time_limit: float | None,
-    stopper: StudyStopper,
-    resources: Mapping[str, float] | None,
-    storage_path: str,
-    name: str,
-    callbacks: Sequence[Callback],
-    resume: bool,
-    settings: Settings,
-) -> Outcome:
-    """Run a study on the engine that was chosen; the arguments are those of `ray_backend.run`.
+class Engine(Protocol):
+    """Runs studies."""
 
-    With several `seeds` each trial trains on all of them. Without, or with one, a config holds its seed.
+    def describe(self) -> dict[str, Any]:
+        """What a study's manifest records about the engine: JSON-like values."""
 
-    Raises:
-        ArgumentError: If the simulated clock cannot run this.
-        StudyError: If the engine gave up.
-    """
-    common: dict[str, Any] = {
-        "searcher": searcher,
-        "scheduler": scheduler,
-        "metric": problem.metric,
-        "mode": problem.mode,
-        "num_samples": num_samples,
-        "time_limit": time_limit,
-        "stopper": stopper,
-        "callbacks": callbacks,
-    }
-    if simulation is None:
-        trained = problem.trainable
-        if len(seeds) > 1:
-            trained = on_seeds(trained, seeds)  # type: ignore[arg-type] # make_problem has checked that it is a class
-        return ray_engine.run(
-            trained,
-            resources=resources,
-            storage_path=storage_path,
-            name=name,
-            resume=resume,
-            settings=settings,
-            **common,
-        )
-    path = f"{storage_path}/{name}"
-    try:
-        with evaluation(problem, simulation, seeds, resources) as trainings:
-            simulated = simulated_engine.run(
-                trainings,
-                time_attr=problem.time_attr,
-                workers=simulation.workers,
-                max_failures=simulation.max_failures,
-                checkpoint_every=simulation.checkpoint_every,
-                faults=simulation.faults,
-                **common,
-            )
-    except KeyboardInterrupt:
-        return Outcome(None, path, True, [*callbacks], scheduler, None)
-    return Outcome(None, path, False, simulated.callbacks, scheduler, simulated.decisions, simulated.overhead)
+    def can_resume(self, path: str) -> bool:
+        """Whether an unfinished study is stored at `path` (a folder or a URI)."""
 
+    def check(self, spec: StudySpec) -> None:
+        """Check that the engine can run a study, before anything is written.
 
-def evaluation(
-    problem: Problem, simulation: Simulation, seeds: Sequence[int], resources: Mapping[str, float] | None = None
-) -> AbstractContextManager[Evaluator]:
-    """What a worker of the simulated clock does for this problem, within the context.
+        Raises:
+            ArgumentError: If it cannot.
+        """
 
-    Raises:
-        ArgumentError: If the trainable is a function: those run in processes of Ray's only. If Ray workers shall
-            compute curves.
-    """
-    if problem.curve is not None:
-        if simulation.compute:
-            raise ArgumentError(
-                f"`compute` is {simulation.compute}, but the curves of this workload are looked up, and nothing is "
-                "trained: leave `compute` out"
-            )
-        curve = mean_curve(problem.curve, seeds) if len(seeds) > 1 else problem.curve
+    def run(self, spec: StudySpec) -> Outcome:
+        """Run a study, or continue it, until it ends or is interrupted.
 
-        def seeded(config: Config) -> Curve:
-            bare = {key: value for key, value in config.items() if key not in (SEED, FIDELITY)}
-            return curve(bare, config.get(SEED, 0))
-
-        return nullcontext(CurveEvaluator(seeded, problem.time_attr))
-    trainable: Any = problem.trainable
-    if not (inspect.isclass(trainable) and issubclass(trainable, tune.Trainable)):
-        raise ArgumentError(
-            f"the simulated clock cannot train {getattr(trainable, '__name__', trainable)!r}: write a "
-            "ray.tune.Trainable class, or take the engine 'ray'"
-        )
-    cost = simulation.cost or problem.cost or (lambda _config: 1.0)
-    seconds = cost
-    if len(seeds) > 1:
-        trainable, seconds = on_seeds(trainable, seeds), lambda config: len(seeds) * cost(config)
-    if simulation.compute:
-        return WorkerPoolEvaluator(trainable, seconds, compute=simulation.compute, resources=resources)
-    return nullcontext(InProcessEvaluator(trainable, seconds))
+        Raises:
+            StudyError: If the study cannot continue; it can be resumed.
+        """

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ray import tune
 
-from raytune_suite.types import Curve, as_number
+from raytune_suite.types import SEED, Curve, as_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from raytune_suite.types import Config
-
-SEED = "seed"
-"""The entry of a config that holds the training seed."""
 
 
 def on_seeds(  # noqa: C901 - a class of seven short methods

@@ -1,1 +1,1 @@
-"""Models that searchers share, as pure functions on arrays."""
+"""Models shared by the searchers, as pure functions on arrays."""

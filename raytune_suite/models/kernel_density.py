@@ -1,7 +1,7 @@
-"""A kernel density estimate over numbers of the unit interval and categories, for many points at once.
+"""A kernel density estimate over numbers in the unit interval and categories, evaluated at many points at once.
 
-The kernel is a product: Gaussian in each number, Aitchison and Aitken's in each category (1976, "Multivariate binary
-discrimination by the kernel method", Biometrika 63:413).
+The kernel is a product of a Gaussian for each number and Aitchison and Aitken's kernel for each category (1976,
+"Multivariate binary discrimination by the kernel method", Biometrika 63:413).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 def spread(points: Array, options: Counts) -> Array:
-    """The spread of each column, of shape (dimensions,).
+    """Compute the spread of each column, of shape (dimensions,).
 
-    For a number it is the standard deviation. For a category it is `sqrt((1 - sum p_i^2) / 2)`, which is the standard
-    deviation of the codes 0 and 1 where there are two options and, unlike that of the codes of more, does not depend on
-    the order in which options are written.
+    For a number it is the standard deviation. For a category it is `sqrt((1 - sum p_i^2) / 2)`: with two options, the
+    standard deviation of the codes 0 and 1; with more, unlike a standard deviation of codes, it does not depend on the
+    order of the options.
 
     Args:
         points: Numbers, and for a category the position of its option; of shape (points, dimensions).
-        options: How many options each column has; 0 for a number.
+        options: The number of options of each column; 0 for a number.
     """
     deviation: Array = points.std(axis=0)
     for column in np.flatnonzero(options):
@@ -38,10 +38,10 @@ def spread(points: Array, options: Counts) -> Array:
 
 
 def bandwidths(points: Array, options: Counts, least: float) -> Array:
-    """The normal reference rule per column, `1.06 sigma n^(-1/(4+d))`, at least `least`.
+    """Compute the bandwidth of each column by the normal reference rule, `1.06 sigma n^(-1/(4+d))`, at least `least`.
 
-    The bandwidth of a category is the probability of another option, so that (k - 1) / k, where the kernel is uniform,
-    is the most.
+    The bandwidth of a category is the probability of another option; it is at most (k - 1) / k, where the kernel is
+    uniform.
     """
     count, dimensions = points.shape
     rule = 1.06 * spread(points, options) * count ** (-1 / (4 + dimensions))
@@ -52,11 +52,11 @@ def bandwidths(points: Array, options: Counts, least: float) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Density:
-    """The estimate.
+    """A kernel density estimate.
 
     Attributes:
-        points: Of shape (points, dimensions), as in `spread`; nothing is NaN.
-        options: Of shape (dimensions,), as in `spread`.
+        points: The data, of shape (points, dimensions), as in `spread`, without NaN.
+        options: The numbers of options, of shape (dimensions,), as in `spread`.
         widths: The bandwidths, of shape (dimensions,).
     """
 
@@ -65,10 +65,10 @@ class Density:
     widths: Array
 
     def log(self, at: Array) -> Array:
-        """The logarithm of the density at each row of `at`, of shape (rows,).
+        """Compute the logarithm of the density at each row of `at`, of shape (rows,).
 
         The log kernel of a pair is bilinear in features of its two points: scaled numbers, whose squared distance is
-        |a|^2 + |b|^2 - 2ab, and one-hot categories. So all pairs are one matrix product.
+        |a|^2 + |b|^2 - 2ab, and one-hot categories. All pairs are therefore computed by one matrix product.
         """
         numbers = self.options == 0
         widths = self.widths[numbers]
@@ -85,17 +85,17 @@ class Density:
             pairs += (
                 self._one_hot(at, columns, np.ones(len(columns))) @ self._one_hot(self.points, columns, same - other).T
             )
-        largest = pairs.max(axis=1)  # taken out, so that the exponentials neither overflow nor all vanish
+        largest = pairs.max(axis=1)  # subtracted, so that the exponentials neither overflow nor all vanish
         pairs -= largest[:, None]
         np.exp(pairs, out=pairs)
         logs: Array = np.log(pairs.sum(axis=1)) + largest + constant - np.log(len(self.points))
         return logs
 
     def sample(self, count: int, factor: float, rng: np.random.Generator) -> Array:
-        """`count` draws around points of the estimate, of shape (count, dimensions).
+        """Draw `count` points around the data, of shape (count, dimensions).
 
-        A number comes from the Gaussian of `factor` times its bandwidth, truncated to the unit interval; a category
-        from its kernel.
+        Numbers are drawn from Gaussians with `factor` times their bandwidth, truncated to the unit interval; categories
+        from their kernel.
         """
         centers = self.points[rng.integers(len(self.points), size=count)]
         uniform = rng.random(centers.shape)
@@ -112,7 +112,7 @@ class Density:
         return drawn
 
     def _one_hot(self, rows: Array, columns: NDArray[np.intp], weights: Array) -> Array:
-        """For each of the columns as many entries as it has options: its weight at the row's option, else 0."""
+        """Encode each column with one entry per option: the column's weight at the row's option, else 0."""
         starts = np.concatenate([[0], np.cumsum(self.options[columns])])
         features = np.zeros((len(rows), starts[-1]))
         places = starts[:-1] + rows[:, columns].astype(np.intp)
@@ -121,7 +121,7 @@ class Density:
 
 
 def impute(points: Array, options: Counts, rng: np.random.Generator) -> Array:
-    """`points` with a random one of the column's other values in place of each NaN; uniform where there is none."""
+    """Replace each NaN by a random value of its column; if a column has none, by a uniform draw."""
     full = points.copy()
     for column in np.flatnonzero(np.isnan(points).any(axis=0)):
         missing = np.isnan(points[:, column])

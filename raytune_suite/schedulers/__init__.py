@@ -1,7 +1,7 @@
-"""Schedulers: each decides which trials go on, is an ordinary Ray Tune `TrialScheduler`, and can be taken alone.
+"""Schedulers: each decides which trials continue, and is an ordinary Ray Tune `TrialScheduler`, usable on its own.
 
-One file per scheduler. To add one: a file with a final subclass of `StudyScheduler` (or of `StockScheduler`, if Ray
-has it and it works), and a line below; the conformance suite then covers it.
+One file per scheduler. To add one, write a final subclass of `StudyScheduler` in a new file and register it below; the
+conformance suite then covers it. `StockScheduler` adapts any scheduler of Ray's.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from raytune_suite.schedulers.study_searcher import StudySearcher
 
 __all__ = ["SCHEDULERS", "StudyScheduler", "StudySearcher"]
 
-SCHEDULERS: Registry[type[StudyScheduler]] = Registry("scheduler")
+SCHEDULERS: Registry[type[StudyScheduler]] = Registry(
+    "scheduler", group="raytune_suite.schedulers", base=StudyScheduler
+)
 SCHEDULERS.add("fifo", "raytune_suite.schedulers.fifo:FIFO")
 SCHEDULERS.add("asha", "raytune_suite.schedulers.asha:ASHA")
 SCHEDULERS.add("hyperband", "raytune_suite.schedulers.hyperband:Hyperband")

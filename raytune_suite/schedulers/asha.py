@@ -1,124 +1,112 @@
 """Asynchronous successive halving, the *stopping* variant (Li et al. 2020, "A System for Massively Parallel
 Hyperparameter Tuning", MLSys; the paper's Algorithm 2 promotes instead).
 
-A trial that reaches a rung goes on if it is among the best 1/eta that have reached it so far, and is stopped for good
-if it is not. Nothing is ever paused, so that a trainable needs no checkpoints.
+A trial that reaches a rung continues if it is among the best 1/eta that have reached it so far, and is stopped for good
+otherwise. Nothing is ever paused, so trainables need no checkpoints. The decisions are those of Ray's `ASHAScheduler`,
+but brackets are drawn from a seeded stream, rungs stay sorted, and the state is saved with the study.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
 
 import bisect
-import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Unpack, final
 
-import numpy as np
-from ray.tune.schedulers import ASHAScheduler
-from ray.tune.schedulers.async_hyperband import _Bracket
+from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite import rungs, seeding
 from raytune_suite.errors import ArgumentError
-from raytune_suite.schedulers.stock import StockScheduler
+from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
+from raytune_suite.types import as_loss, check_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ray.tune.experiment import Trial
 
-    from raytune_suite.schedulers.base import SchedulerArgs
+
+@dataclass(eq=False)
+class StoppingRung:
+    """A rung at which trials are stopped.
+
+    Attributes:
+        level: Its resource.
+        scores: The negated losses of the trials that have reached it, in ascending order.
+        trials: The ids of these trials.
+    """
+
+    level: float
+    scores: list[float] = field(default_factory=list)
+    trials: set[str] = field(default_factory=set)
+
+
+@dataclass(eq=False)
+class StoppingBracket:
+    """One ladder of rungs, the highest first.
+
+    Example:
+        >>> bracket = StoppingBracket([StoppingRung(1.0)], eta=2)
+        >>> [bracket.record(name, 1, loss) for name, loss in [("a", 0.5), ("b", 0.4), ("c", 0.6)]]
+        [True, True, False]
+    """
+
+    ladder: list[StoppingRung]
+    eta: float
+
+    def record(self, trial_id: str, resource: float, loss: float) -> bool:
+        """Record a report at the highest rung that the trial passes with it; returns whether the trial may continue."""
+        for rung in self.ladder:
+            if resource >= rung.level and trial_id not in rung.trials:
+                score = -loss
+                good = not rung.scores or score >= rungs.stopping_cutoff(rung.scores, self.eta)
+                bisect.insort(rung.scores, score)
+                rung.trials.add(trial_id)
+                return good
+        return True
 
 
 @final
-class ASHA(StockScheduler):
-    """Ray's `ASHAScheduler`, with its bracket draws seeded, and at a cost that does not grow with the study."""
+class ASHA(StudyScheduler):
+    """Stops all but the best 1/eta of the trials at each rung, without waiting for others to reach it."""
 
     def __init__(self, *, min_t: int = 1, eta: float = 3, brackets: int = 1, **args: Unpack[SchedulerArgs]) -> None:
-        """`min_t` is the least resource at which a trial is judged, `eta` is the reduction factor.
+        """`min_t` is the least resource at which a trial is stopped, `eta` is the reduction factor.
 
         With several `brackets`, bracket s starts its rungs at `min_t * eta**s`.
 
         Raises:
-            ArgumentError: If these make no ladder, or there are more brackets than rungs.
+            ArgumentError: If the arguments make no ladder, or there are more brackets than rungs.
         """
-        top = args.get("max_t") or min_t  # without max_t the base refuses, and says so
-        most = rungs.max_bracket(min_t, top, eta) + 1
-        if isinstance(brackets, bool) or not isinstance(brackets, int) or not (brackets == 1 or 1 < brackets <= most):
+        super().__init__(**args)
+        max_t = self.max_t or min_t
+        most = rungs.max_bracket(min_t, max_t, eta) + 1
+        if isinstance(brackets, bool) or not isinstance(brackets, int) or not 1 <= brackets <= most:
             raise ArgumentError(f"`brackets` is {brackets!r}, but must be an integer from 1 to {most}")
-        stock = _ASHA(
-            seeding.stream(args.get("seed", 0), "scheduler", "ASHA"),
-            time_attr=args.get("time_attr", "training_iteration"),
-            max_t=top,
-            grace_period=min_t,
-            reduction_factor=eta,
-            brackets=brackets,
-        )
-        super().__init__(stock, **args)
-        self._levels = rungs.geometric(min_t, top, eta)
+        ladders = [rungs.halving_levels(min_t, max_t, eta, s) for s in range(brackets)]
+        self.brackets = [
+            StoppingBracket([StoppingRung(level) for level in reversed(levels)], eta) for levels in ladders
+        ]
+        self._odds = rungs.bracket_odds([len(levels) for levels in ladders])
+        self._rng = seeding.stream(self.seed, "scheduler", "ASHA")
+        self._bracket_of: dict[str, StoppingBracket] = {}
+        self._levels = rungs.geometric(min_t, max_t, eta)
 
     @property
     def levels(self) -> tuple[float, ...]:
         """The resources of the rungs, and `max_t`."""
         return self._levels
 
+    def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
+        """Draw the trial's bracket."""
+        drawn = self._rng.choice(len(self.brackets), p=self._odds) if len(self.brackets) > 1 else 0
+        self._bracket_of[trial.trial_id] = self.brackets[drawn]
 
-class _ASHA(ASHAScheduler):
-    """Ray's, drawing brackets from a stream of its own. Ray draws one for each trial even where there is but one."""
+    def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
+        """Stop the trial at a rung if it is not among the best."""
+        good = self._bracket_of[trial.trial_id].record(trial.trial_id, result[self.time_attr], loss)
+        return str(TrialScheduler.CONTINUE if good else TrialScheduler.STOP)
 
-    def __init__(self, rng: np.random.Generator, **stock: Any) -> None:
-        super().__init__(**stock)
-        self._rng = rng
-        brackets: Any = [_SortedBracket(bracket) for bracket in self._brackets]
-        self._brackets = brackets
-        sizes = np.array([bracket.height for bracket in brackets])
-        self._odds = np.exp(sizes - sizes.max()) / np.exp(sizes - sizes.max()).sum()
-
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002 - Ray's signature
-        """Give the trial a bracket."""
-        drawn = self._rng.choice(len(self._brackets), p=self._odds) if len(self._brackets) > 1 else 0
-        self._trial_info[trial.trial_id] = self._brackets[drawn]
-
-
-class _SortedBracket(_Bracket):
-    """Ray's, with rungs that stay sorted. Ray sorts a rung anew for each trial that reaches it."""
-
-    def __init__(self, bracket: Any) -> None:
-        self.__dict__.update(bracket.__dict__)
-        ladder: Any = [(level, _SortedRung()) for level, _ in self._rungs]  # Ray's type says dicts
-        self._rungs = ladder
-        self.height = len(ladder)
-
-    def cutoff(self, recorded: _SortedRung) -> float | None:
-        """What a trial must reach to go on; None where it is the first."""
-        return percentile(recorded.rewards, (1 - 1 / self.rf) * 100) if recorded.rewards else None
-
-
-class _SortedRung:
-    """As much of a dict from the ids of trials to their rewards as Ray's bracket uses; the rewards are sorted."""
-
-    def __init__(self) -> None:
-        self.rewards: list[float] = []
-        self._names: set[str] = set()
-
-    def __len__(self) -> int:
-        return len(self.rewards)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._names
-
-    def __setitem__(self, name: str, reward: float) -> None:
-        self._names.add(name)
-        bisect.insort(self.rewards, reward)
-
-
-def percentile(ordered: Sequence[float], percent: float) -> float:
-    """What `numpy.percentile` says of these numbers, to the last bit, if they are sorted and finite.
-
-    Example:
-        >>> percentile([1.0, 2.0, 4.0], 75), float(np.percentile([1.0, 2.0, 4.0], 75))
-        (3.0, 3.0)
-    """
-    place = (len(ordered) - 1) * (percent / 100)
-    below = math.floor(place)
-    if below + 1 >= len(ordered):
-        return ordered[-1]
-    low, high, share = ordered[below], ordered[below + 1], place - below
-    return high - (high - low) * (1 - share) if share >= 0.5 else low + (high - low) * share  # noqa: PLR2004 - as numpy
+    def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:  # noqa: ARG002
+        """Record the last result of a trial that ended by itself: others are compared with it."""
+        bracket = self._bracket_of.pop(trial.trial_id)
+        if result is not None:
+            loss = as_loss(result[str(self._metric)], check_mode(self._mode))
+            bracket.record(trial.trial_id, result[self.time_attr], loss)

@@ -1,7 +1,6 @@
 """Trains each trial to the fidelity that its searcher has assigned to it, and no further.
 
-The fidelity stands in the trial's config, under `FIDELITY`: this scheduler holds no second copy, a result shows it, and
-a restore finds it.
+The fidelity is in the trial's config, under `FIDELITY`: so it appears in results and survives a restore.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from raytune_suite.types import FIDELITY
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
 
-    from raytune_suite.types import Verdict
+    from raytune_suite.types import PromotionDecision
 
 
 @final
@@ -36,44 +35,44 @@ class AssignedFidelity(StudyScheduler):
         self._over: list[str] = []
 
     def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
-        """Check that there is a fidelity.
+        """Check that the config has a fidelity.
 
         Raises:
-            ArgumentError: If not.
+            ArgumentError: If it has none.
         """
         if FIDELITY not in trial.config:
             raise ArgumentError(
-                f"a config has no {FIDELITY!r}, which this scheduler enforces: use a searcher that assigns it, as dehb"
+                f"a config has no {FIDELITY!r}, which this scheduler enforces: use a searcher that assigns it (dehb)"
             )
 
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
         """Stop or pause at the fidelity."""
         name = trial.trial_id
-        target = self._granted.get(name, trial.config[FIDELITY])  # Ray may have lost the config of a killed study
+        target = self._granted.get(name, trial.config[FIDELITY])  # the trial's new config may be lost in a kill
         if result[self.time_attr] < target:
             return str(TrialScheduler.CONTINUE)
-        if self._due.get(name) == target:  # else it is asked again, and due at the next fidelity already
+        if self._due.get(name) == target:  # else this repeats a report, and the trial is due at the next fidelity
             del self._due[name]
         return str(TrialScheduler.PAUSE if self._resume else TrialScheduler.STOP)
 
     def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:  # noqa: ARG002
-        """Forget it."""
+        """Forget the trial."""
         self._due.pop(trial.trial_id, None)
         self._granted.pop(trial.trial_id, None)
 
-    def hear(self, searcher: Searcher) -> None:
-        """Take the searcher's verdicts on paused trials."""
+    def searcher_updated(self, searcher: Searcher) -> None:
+        """Take the searcher's decisions on paused trials."""
         self._resume = getattr(searcher, "resume", False)
-        verdicts: list[Verdict] = getattr(searcher, "verdicts", [])
-        for name, fidelity in verdicts:
+        decisions: list[PromotionDecision] = getattr(searcher, "promotion_decisions", [])
+        for name, fidelity in decisions:
             if fidelity is None:
                 self._over.append(name)
-            elif name in self._trials:
+            elif name in self.trials:
                 self._due[name] = fidelity
-        verdicts.clear()
+        decisions.clear()
 
     def choose(self, controller: Any) -> Trial | None:
-        """End the paused trials that are over, then resume the first that was promoted."""
+        """Stop the paused trials that are not promoted, then resume the first that is."""
         live = {trial.trial_id: trial for trial in self.live()}
         over = [live[name] for name in self._over if name in live]
         self._over = [trial.trial_id for trial in over if trial.status != Trial.PAUSED]  # still being saved
@@ -82,14 +81,14 @@ class AssignedFidelity(StudyScheduler):
                 self.stopped_early.add(done.trial_id)
                 controller.stop_trial(done)
         for name, fidelity in self._due.items():
-            if self._is(name, Trial.PAUSED):
-                trial: Any = self._trials[name]  # Ray's method is untyped
+            if self.trials.has(name, Trial.PAUSED):
+                trial: Any = self.trials[name]  # Ray's method is untyped
                 trial.set_config({**trial.config, FIDELITY: fidelity})
                 self._granted[name] = fidelity
-                return self._trials[name]
-        self.end_paused(controller)
+                return self.trials[name]
+        self.stop_if_only_paused(controller)
         return None
 
-    def waiting(self) -> bool:
+    def promotion_due(self) -> bool:
         """Whether promoted trials are still paused."""
-        return any(self._is(name, Trial.PAUSED) for name in self._due)
+        return any(self.trials.has(name, Trial.PAUSED) for name in self._due)

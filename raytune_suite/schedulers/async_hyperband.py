@@ -1,10 +1,10 @@
 """Hyperband with asynchronous promotion (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning",
 MLSys, Algorithm 2 and section 3.2; each bracket of Hyperband is one of its ladders). With `brackets=1` it is ASHA as
-published, which promotes, where Ray's stops.
+published, which promotes; Ray's is the stopping variant.
 
-A trial that reaches a rung is paused, unless it is the one to go on. Whenever a worker is free, the best trial that
-belongs to the best 1/eta of a rung and has not gone on does so, higher rungs first; only if there is none, a new config
-begins. Nobody waits for a rung to fill, so that a slow trial holds up nobody; in exchange some promotions are wrong.
+A trial that reaches a rung is paused, unless it is the next to be promoted. Whenever a worker is free, the best trial
+among the best 1/eta of a rung that was not promoted yet is resumed, higher rungs first; only if there is none, a new
+config starts. No trial waits for a rung to fill, so a slow trial delays no other, but some promotions are wrong.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from raytune_suite.rungs import Sizes
 
 Entry: TypeAlias = tuple[float, int, str]
-"""A trial on a rung: its loss, its place in the order of arrival, its id."""
+"""A trial on a rung: its loss, its position in the order of arrival, its id."""
 
 
 @dataclass(eq=False)
@@ -37,7 +37,7 @@ class OpenRung:
     Attributes:
         resource: Where it is.
         arrived: All trials that have reached it, the best first.
-        waiting: A heap of those that have not gone on.
+        waiting: A heap of those that were not promoted.
     """
 
     resource: float
@@ -52,7 +52,7 @@ class OpenRung:
         return entry
 
     def candidate(self, eta: Fraction) -> Entry | None:
-        """The best that waits, if it is among the best 1/eta of all; if it is not, then nobody is."""
+        """The best trial that waits, if it is among the best 1/eta of all; otherwise there is no candidate."""
         if not self.waiting or self.waiting[0][0] == FAILED:
             return None
         best = self.waiting[0]
@@ -74,12 +74,12 @@ class AsyncHyperband(StudyScheduler):
         brackets: int | None = None,
         **args: Unpack[SchedulerArgs],
     ) -> None:
-        """`min_t` is the least resource of a rung, `eta` is the reduction factor; `sizes` see `rungs.hyperband`.
+        """`min_t` is the least resource of a rung, `eta` is the reduction factor; for `sizes` see `rungs.hyperband`.
 
-        `brackets` is how many of Hyperband's there are, beginning with the one of the most configs; None: all.
+        `brackets` is the number of Hyperband's brackets to use, starting with that of the most configs; None: all.
 
         Raises:
-            ArgumentError: If these make no ladder, or there are more brackets than rungs.
+            ArgumentError: If the arguments make no ladder, or there are more brackets than rungs.
         """
         super().__init__(**args)
         plans = rungs.hyperband(min_t, self.max_t or min_t, eta, sizes)
@@ -101,14 +101,14 @@ class AsyncHyperband(StudyScheduler):
         return tuple(rung.resource for rung in self.plans[0])
 
     def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
-        """Give the trial a place in the current bracket; each takes as many in turn as Hyperband gives it."""
+        """Add the trial to the current bracket; each in turn takes as many trials as in Hyperband."""
         if self._opened == self.plans[self._bracket][0].configs:
             self._bracket, self._opened = (self._bracket + 1) % len(self.plans), 0
         self._opened += 1
         self._place[trial.trial_id] = (self._bracket, 0, 0.0)
 
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
-        """Pause at the rung, unless this is the trial that goes on."""
+        """Pause at the rung, unless this trial is the next to be promoted."""
         bracket, height, paused_at = self._place[trial.trial_id]
         ladder, resource = self.rungs[bracket], result[self.time_attr]
         if resource <= paused_at and trial.trial_id not in self._offered:
@@ -124,7 +124,7 @@ class AsyncHyperband(StudyScheduler):
         return str(TrialScheduler.CONTINUE)
 
     def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:  # noqa: ARG002
-        """Count a trial that ended on its way to a rung there, with its last loss or as failed."""
+        """Count a trial that ended on its way to a rung at that rung, with its last loss or as failed."""
         bracket, height, _ = self._place.pop(trial.trial_id)
         self._offered.discard(trial.trial_id)
         if height < len(self.rungs[bracket]):
@@ -132,19 +132,19 @@ class AsyncHyperband(StudyScheduler):
             self.rungs[bracket][height].arrive(trial.trial_id, loss)
 
     def choose(self, controller: Any) -> Trial | None:
-        """The paused trial that goes on, if there is one."""
+        """The paused trial to promote, if there is one."""
         entry = self._next()
         if entry is None:
-            self.end_paused(controller)
+            self.stop_if_only_paused(controller)
             return None
-        trial = self._trials[entry[2]]
+        trial = self.trials[entry[2]]
         if trial.status != Trial.PAUSED:
             return None  # still being saved
         self._offered.add(trial.trial_id)
         return trial
 
-    def waiting(self) -> bool:
-        """Whether a trial is to go on."""
+    def promotion_due(self) -> bool:
+        """Whether a trial is to be promoted."""
         return self._next() is not None
 
     def debug_string(self) -> str:
@@ -153,7 +153,7 @@ class AsyncHyperband(StudyScheduler):
         return f"Asynchronous Hyperband: trials on the rungs of each bracket: {', '.join(rows)}"
 
     def _next(self) -> Entry | None:
-        """The trial to go on: of the highest rung that has one."""
+        """The trial to promote: that of the highest rung that has a candidate."""
         for rung, height in self._highest_first:
             while rung.waiting and self._gone(rung.waiting[0][2], height):
                 heapq.heappop(rung.waiting)
@@ -163,7 +163,7 @@ class AsyncHyperband(StudyScheduler):
         return None
 
     def _gone(self, name: str, height: int) -> bool:
-        """Whether a trial that waited at this height has ended, or has been resumed since it was offered to Ray."""
-        if name not in self._trials or self._trials[name].is_finished() or self._place[name][1] != height + 1:
+        """Whether a trial that waited at this height has ended, or was resumed after it was offered to Ray."""
+        if name not in self.trials or self.trials[name].is_finished() or self._place[name][1] != height + 1:
             return True
-        return name in self._offered and self._trials[name].status != Trial.PAUSED
+        return name in self._offered and not self.trials.has(name, Trial.PAUSED)

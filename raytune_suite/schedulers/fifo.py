@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Unpack, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
-from ray.tune.schedulers import FIFOScheduler
+from ray.tune.schedulers import TrialScheduler
 
-from raytune_suite.schedulers.stock import StockScheduler
+from raytune_suite.schedulers.base import StudyScheduler
 
 if TYPE_CHECKING:
-    from raytune_suite.schedulers.base import SchedulerArgs
+    from ray.tune.experiment import Trial
 
 
 @final
-class FIFO(StockScheduler):
-    """Ray's `FIFOScheduler`; with `max_t` it ends each trial there."""
+class FIFO(StudyScheduler):
+    """First in, first out; with `max_t` it ends each trial there."""
 
     ladder: ClassVar[bool] = False
     stops_failed: ClassVar[bool] = False
 
-    def __init__(self, **args: Unpack[SchedulerArgs]) -> None:
-        """See `SchedulerArgs`."""
-        super().__init__(FIFOScheduler(), **args)
+    def added(self, controller: Any, trial: Trial) -> None:
+        """Nothing to do."""
+
+    def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
+        """Continue."""
+        return str(TrialScheduler.CONTINUE)
+
+    def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:
+        """Nothing to do."""

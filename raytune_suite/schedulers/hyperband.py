@@ -2,7 +2,7 @@
 
 A trial that reaches its rung is paused. When all of the rung have reached it, the best 1/eta are resumed from their
 checkpoints towards the next rung and the others are stopped. The next bracket opens as soon as the one before has
-all its configs, so that a worker never idles. Ray's own leaves bracket s = 0 only if many trials are live at once.
+all its configs, so that a worker never idles. Ray's own never leaves its first bracket unless many trials are live.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Bracket:
         return self.rung == 0 and len(self.members) < self.plan[0].configs
 
     def promote(self) -> tuple[list[str], list[str]]:
-        """Go to the next rung; returns the ids that go on, best first, and those that do not.
+        """Move to the next rung; returns the ids of the trials that are promoted, best first, and of the others.
 
-        A bracket that was left half full keeps the ratio: 1/eta of those that it has, one at least.
+        A bracket that is not full keeps the ratio: it promotes 1/eta of the trials that it has, at least one.
         """
         planned, following = self.plan[self.rung].configs, self.plan[self.rung + 1].configs
         places = max(1, len(self.members) * following // planned)
@@ -69,10 +69,10 @@ class Hyperband(StudyScheduler):
     def __init__(
         self, *, min_t: int = 1, eta: float = 3, sizes: Sizes = "paper", **args: Unpack[SchedulerArgs]
     ) -> None:
-        """`min_t` is the least resource of a rung, `eta` is the reduction factor; `sizes` see `rungs.hyperband`.
+        """`min_t` is the least resource of a rung, `eta` is the reduction factor; for `sizes` see `rungs.hyperband`.
 
         Raises:
-            ArgumentError: If these make no ladder.
+            ArgumentError: If the arguments make no ladder.
         """
         super().__init__(**args)
         self.plans = rungs.hyperband(min_t, self.max_t or min_t, eta, sizes)
@@ -87,7 +87,7 @@ class Hyperband(StudyScheduler):
         return tuple(rung.resource for rung in self.plans[0])
 
     def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
-        """Give the trial a place in the open bracket, or in the next one."""
+        """Add the trial to the open bracket, or to the next one."""
         if not self.brackets or not self.brackets[-1].open:
             self.brackets.append(Bracket(self.plans[self._opened % len(self.plans)]))
             self._opened += 1
@@ -104,7 +104,7 @@ class Hyperband(StudyScheduler):
         return str(TrialScheduler.PAUSE)
 
     def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:  # noqa: ARG002
-        """Count a trial that ended on its way to a rung there, with its last loss or as failed."""
+        """Count a trial that ended on its way to a rung at that rung, with its last loss or as failed."""
         bracket = self._bracket_of.pop(trial.trial_id, None)
         if bracket is None or trial.trial_id not in bracket.members:
             return
@@ -112,20 +112,20 @@ class Hyperband(StudyScheduler):
         bracket.losses.setdefault(trial.trial_id, loss)
 
     def choose(self, controller: Any) -> Trial | None:
-        """Settle the rungs that are complete, then the first promoted trial that is still paused."""
+        """Promote from the rungs that are complete, then resume the first promoted trial that is still paused."""
         no_more = controller.search_alg is not None and controller.search_alg.is_finished()
         for bracket in list(self.brackets):
             self._settle(controller, bracket, no_more=no_more)
-        self._ready = [name for name in self._ready if self._is(name, Trial.PAUSED)]
-        return self._trials[self._ready[0]] if self._ready else None
+        self._ready = [name for name in self._ready if self.trials.has(name, Trial.PAUSED)]
+        return self.trials[self._ready[0]] if self._ready else None
 
-    def waiting(self) -> bool:
-        """Whether promoted trials are still paused, or a rung has just been completed and is to be settled first."""
+    def promotion_due(self) -> bool:
+        """Whether promoted trials are still paused, or a rung has just been completed."""
         complete = [bracket.members for bracket in self.brackets if not bracket.open and self._complete(bracket)]
-        return any(self._is(name, Trial.PAUSED) for names in (self._ready, *complete) for name in names)
+        return any(self.trials.has(name, Trial.PAUSED) for names in (self._ready, *complete) for name in names)
 
     def debug_string(self) -> str:
-        """How many brackets are open, and where."""
+        """How many brackets were opened, and the rungs of those that are running."""
         rows = [f"{len(b.losses)}/{len(b.members)} at {b.level}" for b in self.brackets]
         return f"Hyperband: {self._opened} brackets opened, running: {', '.join(rows) or 'none'}"
 
@@ -137,18 +137,18 @@ class Hyperband(StudyScheduler):
             return
         kept, dropped = bracket.promote()
         for name in dropped:
-            if self._is(name, Trial.PAUSED):
+            if self.trials.has(name, Trial.PAUSED):
                 self.stopped_early.add(name)
-                controller.stop_trial(self._trials[name])
-        bracket.losses.update({name: FAILED for name in kept if name not in self._trials})  # ended by themselves
-        self._ready.extend(name for name in kept if name in self._trials)
+                controller.stop_trial(self.trials[name])
+        bracket.losses.update({name: FAILED for name in kept if name not in self.trials})  # ended by themselves
+        self._ready.extend(name for name in kept if name in self.trials)
         if not kept:
             self.brackets.remove(bracket)
 
     def _complete(self, bracket: Bracket) -> bool:
         """Whether all trials of the rung are paused there, or have ended or crashed."""
-        for trial in [self._trials[name] for name in bracket.members if name in self._trials]:
-            if trial.status == Trial.ERROR:  # it crashed, and Ray did not try it again
+        for trial in [self.trials[name] for name in bracket.members if name in self.trials]:
+            if trial.status == Trial.ERROR:  # it crashed, and Ray does not retry it
                 bracket.losses[trial.trial_id] = FAILED
             elif trial.status != Trial.PAUSED:  # on its way, or still being saved
                 return False

@@ -1,7 +1,7 @@
 """Population based bandits (Parker-Holder et al. 2020, "Provably Efficient Online Hyperparameter Optimization with
 Population-Based Bandits", NeurIPS).
 
-As PBT, but a Gaussian process of the change in the metric, varying with time, chooses the new config (Algorithm 1).
+Like PBT, but the new config is chosen with a time-varying Gaussian process of the change in the metric (Algorithm 1).
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 from ray.tune.schedulers import PopulationBasedTraining, pb2
 
 from raytune_suite.optional import require
-from raytune_suite.schedulers.population import Lineages, PopulationScheduler, population
+from raytune_suite.schedulers.population import Lineages, PopulationScheduler, check_population_args
 from raytune_suite.spaces import FEATURES
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @final
 class PB2(PopulationScheduler):
-    """Ray's `PB2`, whose Gaussian process sees the unit cube, so that log scales and integers are served too."""
+    """Ray's `PB2` with its Gaussian process on the unit cube, so that log scales and integers are supported, too."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"conditional", "grid", "categorical"}
     instead: ClassVar[str] = "use pbt"
@@ -44,28 +44,28 @@ class PB2(PopulationScheduler):
         mutable: Sequence[str] | None = None,
         **args: Unpack[SchedulerArgs],
     ) -> None:
-        """See `population`.
+        """See `check_population_args`.
 
         Raises:
             ArgumentError: If an argument cannot be used.
-            SpaceError: If the space has choices: the kernel knows numbers only.
+            SpaceError: If the space has choices: the kernel supports only numbers.
             MissingPackageError: If scikit-learn is not installed.
         """
         require("sklearn", extra="pb2")
-        checked = population(args, interval=interval, quantile=quantile, mutable=mutable)
-        checked.space.refuse("scheduler PB2", supported=self.features, remedy=self.instead)
+        checked = check_population_args(args, interval=interval, quantile=quantile, mutable=mutable)
+        checked.space.check_supported("scheduler PB2", supported=self.features, remedy=self.instead)
         super().__init__(_PB2(checked.space, checked.names, **checked.stock), **args)
 
 
 class _PB2(Lineages, pb2.PB2):
-    """Ray's, seeing the unit cube."""
+    """Ray's class, on the unit cube."""
 
     def __init__(self, space: Space, names: Collection[str], **stock: Any) -> None:
         bounds: Any = {name: [0.0, 1.0] for name in names}
         self.current: Any
-        # Ray takes no "/" in a name, as those of nested parameters have, and uses these bounds nowhere below.
+        # Ray rejects "/" in names, which those of nested parameters have; the methods below do not use these bounds.
         super().__init__(hyperparam_bounds={name.replace("/", "."): limits for name, limits in bounds.items()}, **stock)
-        self._hyperparam_mutations = {name.split("/")[0]: [None] for name in names}  # Ray logs those, no more
+        self._hyperparam_mutations = {name.split("/")[0]: [None] for name in names}  # Ray only logs these
         self._hyperparam_bounds = {}  # else Ray would add them to configs
         self._unit_bounds, self._space = bounds, space
 
@@ -77,14 +77,14 @@ class _PB2(Lineages, pb2.PB2):
         return score
 
     def _get_new_config(self, trial: Trial, trial_to_clone: Trial) -> tuple[Config, dict[str, Any]]:
-        """As Ray's, with unit values; `current` holds the choices made since the last report (the paper's batch)."""
+        """As Ray's, with unit values; `current` are the choices since the last report (the paper's batch)."""
         if self.data["Time"].max() > self.last_exploration_time:
             self.current = None
         units: Any = self._units(trial_to_clone.config)
         from threadpoolctl import threadpool_limits
 
-        with threadpool_limits(1), warnings.catch_warnings():  # on small matrices more threads only wait for each other
-            warnings.simplefilter("ignore")  # scikit-learn's: a bound of the kernel was reached
+        with threadpool_limits(1), warnings.catch_warnings():  # more are slower on small matrices
+            warnings.simplefilter("ignore")  # of scikit-learn: a bound of the kernel was reached
             units, data = pb2._explore(  # noqa: SLF001 - the algorithm itself
                 self.data, self._unit_bounds, self.current, trial_to_clone, trial, units
             )

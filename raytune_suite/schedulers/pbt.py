@@ -12,7 +12,7 @@ from ray.tune.schedulers import PopulationBasedTraining
 
 from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError
-from raytune_suite.schedulers.population import Lineages, PopulationScheduler, population
+from raytune_suite.schedulers.population import Lineages, PopulationScheduler, check_population_args
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from raytune_suite.types import Config
 
 FACTORS = (0.8, 1.2)
-"""What a number is multiplied by when it is perturbed (section 4.1.1 of the paper)."""
+"""The factors by which a number is multiplied when it is perturbed (section 4.1.1 of the paper)."""
 
 
 @final
 class PBT(PopulationScheduler):
-    """Ray's `PopulationBasedTraining`, with explored configs that stay in the space."""
+    """Ray's `PopulationBasedTraining`, exploring only configs of the space."""
 
     def __init__(
         self,
@@ -41,24 +41,24 @@ class PBT(PopulationScheduler):
         resample_probability: float = 0.25,
         **args: Unpack[SchedulerArgs],
     ) -> None:
-        """See `population`. With `resample_probability` a parameter is drawn anew instead of perturbed.
+        """See `check_population_args`. With `resample_probability` a parameter is resampled instead of perturbed.
 
         Raises:
             ArgumentError: If an argument cannot be used.
         """
         if not 0 <= resample_probability <= 1:
-            raise ArgumentError(f"`resample_probability` is {resample_probability!r}, but must be from 0 to 1")
-        checked = population(args, interval=interval, quantile=quantile, mutable=mutable)
+            raise ArgumentError(f"`resample_probability` is {resample_probability!r}, but must be between 0 and 1")
+        checked = check_population_args(args, interval=interval, quantile=quantile, mutable=mutable)
         rng = seeding.stream(args.get("seed", 0), "explore")
         stock = {**checked.stock, "resample_probability": resample_probability}
         super().__init__(_PBT(checked.space, checked.names, rng, **stock), **args)
 
 
 class _PBT(Lineages, PopulationBasedTraining):
-    """Ray's, exploring within the space."""
+    """Ray's class, exploring within the space."""
 
     def __init__(self, space: Space, names: Collection[str], rng: np.random.Generator, **stock: Any) -> None:
-        # Ray wants mutations, of which it would only use the names here: `_get_new_config` does all exploring.
+        # Ray requires mutations, and uses only their names here: `_get_new_config` explores.
         super().__init__(hyperparam_mutations={name.split("/")[0]: [None] for name in names}, **stock)
         self._space, self._names, self._rng = space, names, rng
 
@@ -69,10 +69,10 @@ class _PBT(Lineages, PopulationBasedTraining):
 def explore(
     space: Space, config: Config, names: Collection[str], rng: np.random.Generator, resample_probability: float
 ) -> Config:
-    """Perturb a config: each parameter of `names` is drawn anew with this probability, else moved up or down.
+    """Perturb a config: resample each parameter of `names` with this probability, else move it up or down.
 
-    A number is multiplied by one of `FACTORS` and brought back into its bounds; one of few values and a category
-    move by one where that would change nothing. Other parameters keep their values to the last digit.
+    A number is multiplied by one of `FACTORS` and clipped to its bounds; a category, and a number that this leaves
+    unchanged because of its steps, moves by one. Other parameters keep their values to the last digit.
     """
     values = space.flatten(config)
     for parameter in space.parameters:
@@ -86,7 +86,7 @@ def explore(
 
 
 def perturb(parameter: Parameter, unit: float, *, up: bool) -> float:
-    """The value of a parameter next to the one at `unit`; for a category its position."""
+    """The value of a parameter next to the one at `unit`; for a category, its position."""
     value = parameter.value(unit)
     step = 1 if parameter.kind != "float" else parameter.q
     step = parameter.q or step

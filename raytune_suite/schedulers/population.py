@@ -1,12 +1,13 @@
 """What PBT and PB2 share: arguments, lineages, and the replay of a lineage.
 
-The result of a population method is a schedule of configs, the *lineage* of the best member, and not one config
-(Jaderberg et al. 2017, section 4.4). To judge it, the schedule must be trained again.
+The result of a population method is not a config but a schedule of configs, the *lineage* of the best member
+(Jaderberg et al. 2017, section 4.4). To evaluate it, the schedule must be trained again from scratch.
 """
 
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Unpack, final
 
 from ray.tune.schedulers import TrialScheduler
@@ -15,24 +16,18 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
 from raytune_suite.schedulers.stock import StockScheduler
 from raytune_suite.spaces import FEATURES, Space
-from raytune_suite.types import check_count
+from raytune_suite.types import Stage, check_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from ray.tune.experiment import Trial
 
-    from raytune_suite.types import Config
+_WITHOUT_SEARCHER = SimpleNamespace(search_alg=None)
+"""What Ray's classes see in place of the controller when a trial is added: they reject a searcher, and use no more."""
 
 
-class Stage(NamedTuple):
-    """One step of a lineage: from this resource on, this config."""
-
-    start: float
-    config: Config
-
-
-class Population(NamedTuple):
+class PopulationArgs(NamedTuple):
     """The checked arguments of a population method.
 
     Attributes:
@@ -47,34 +42,26 @@ class Population(NamedTuple):
 
 
 class Lineages:
-    """Mixed into Ray's PBT and PB2: keeps the lineage of every member as they clone each other.
+    """A mixin for Ray's PBT and PB2 that records the lineages of the members as they clone each other.
 
     Attributes:
-        lineages: By trial id, the stages that made what the trial is now.
+        lineages: By trial id, the stages behind the trial's present state.
     """
 
     lineages: dict[str, list[Stage]]
 
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Start a lineage."""
-        super().on_trial_add(tune_controller, trial)  # type: ignore[misc] # Ray's class comes next
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002 - Ray's signature
+        """Start a lineage. A searcher may propose the first configs."""
+        super().on_trial_add(_WITHOUT_SEARCHER, trial)  # type: ignore[misc] # Ray's class comes next
         self.lineages[trial.trial_id] = [Stage(0, trial.config)]
 
-    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """The member that was trained least; of several, one that was cloned less often.
-
-        Ray takes the first of several. A member that fails again and again goes back to where the member that it
-        clones stands each time, and would be taken each time: no other would ever be trained.
-        """
-        waiting = [trial for trial in tune_controller.get_trials() if trial.status in (trial.PENDING, trial.PAUSED)]
-        return min(waiting, key=self._turn, default=None)
-
-    def _turn(self, trial: Trial) -> tuple[float, int]:
+    def turn(self, trial: Trial) -> tuple[float, int]:
+        """The key by which waiting members are ordered: how much they were trained, and how often they cloned."""
         trained: float = self._trial_state[trial].last_train_time  # type: ignore[attr-defined] # Ray's class has it
         return trained, len(self.lineages[trial.trial_id])
 
     def _quantiles(self) -> tuple[list[Trial], list[Trial]]:
-        """As Ray's, but nobody clones a member that failed itself: where all did, that would go on for ever."""
+        """As Ray's, but members that failed are not cloned: if all have failed, that would never end."""
         lower, upper = super()._quantiles()  # type: ignore[misc] # Ray's class comes next
         upper = [trial for trial in upper if math.isfinite(self._trial_state[trial].last_score)]  # type: ignore[attr-defined] # as above
         return (lower if upper else []), upper
@@ -90,27 +77,26 @@ class Lineages:
 
 
 class PopulationScheduler(StockScheduler):
-    """What PBT and PB2 have in common. A config's values change while it trains, so that the space must be known."""
+    """The base of PBT and PB2. They change the configs of running trials, so they must know the space."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"conditional", "grid"}
     instead: ClassVar[str] = "use asha, hyperband or median"
-    draws: ClassVar[bool] = True
     pauses: ClassVar[bool] = True
     needs_state: ClassVar[bool] = True
     rewinds: ClassVar[bool] = True
-    stops_failed: ClassVar[bool] = False  # a member that failed is the worst, and so is replaced
-    takes_searcher: ClassVar[bool] = False  # Ray's refuses one, though the first configs may well come from it
+    stops_failed: ClassVar[bool] = False  # a member that failed is the worst, and is replaced
+    population: ClassVar[bool] = True
 
     def __init__(self, stock: TrialScheduler, **args: Unpack[SchedulerArgs]) -> None:
-        """Take one of Ray's with `Lineages` mixed in.
+        """`stock` is one of Ray's classes with `Lineages` mixed in.
 
         Raises:
             ArgumentError: If an argument cannot be used.
         """
         if args.get("max_concurrent") is not None:
             raise ArgumentError(
-                "a population takes turns on what the cluster can place, so `max_concurrent` would starve its members: "
-                "leave it out, and give `resources` that say how many fit"
+                "`max_concurrent` would starve the members of a population, which take turns on what the cluster can "
+                "place: leave it out, and choose `resources` so that as many fit as should run at once"
             )
         super().__init__(stock, **args)
         self.stock.lineages = {}
@@ -118,7 +104,7 @@ class PopulationScheduler(StockScheduler):
         self._at_report: dict[tuple[str, float], list[Stage]] = {}
 
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:
-        """Pass on, after a check that what was to be saved is there."""
+        """Pass on, after checking that a checkpoint that was requested has been saved."""
         if trial.trial_id in self._asked_to_save:
             self.check_state(trial)
         self._at_report[trial.trial_id, result[self.time_attr]] = self.stock.lineages[trial.trial_id]
@@ -126,6 +112,15 @@ class PopulationScheduler(StockScheduler):
         if self.stock._trial_state[trial].last_checkpoint is not None:  # noqa: SLF001 - Ray has no public way to it
             self._asked_to_save.add(trial.trial_id)
         return decision
+
+    def choose(self, controller: Any) -> Trial | None:  # noqa: ARG002 - the base's signature
+        """The waiting member that was trained least; of several, the one that has cloned others least often.
+
+        Ray takes the first of several. A member that fails again and again is put back each time to the resource of
+        the member that it clones, and would be chosen each time: no other would ever be trained.
+        """
+        waiting = [trial for trial in self.live() if trial.status in (trial.PENDING, trial.PAUSED)]
+        return min(waiting, key=self.stock.turn, default=None)
 
     def before_save(self) -> None:
         """Wait for the checkpoints that are being written, as an exploit would."""
@@ -136,21 +131,21 @@ class PopulationScheduler(StockScheduler):
                 state.last_result = result.metrics if result else state.last_result
 
     def lineage(self, trial_id: str, resource: float | None = None) -> list[Stage]:
-        """The stages that made what this trial is now, or was when it reported at `resource`; the first from 0."""
+        """The stages behind a trial's report at `resource`, or behind its present state; the first starts at 0."""
         now: list[Stage] = self.stock.lineages[trial_id]
         return now if resource is None else self._at_report.get((trial_id, resource), now)
 
 
-def population(
+def check_population_args(
     args: SchedulerArgs, *, interval: int | None, quantile: float, mutable: Sequence[str] | None
-) -> Population:
+) -> PopulationArgs:
     """Check the arguments that the population methods share.
 
     Args:
-        args: Those of every scheduler.
-        interval: The resource between two decisions about a member; None: a tenth of `max_t`, at least 1.
+        args: The arguments that every scheduler takes.
+        interval: The resource between two decisions on a member; None: a tenth of `max_t`, at least 1.
         quantile: The fraction of the population that is copied, and the fraction that is replaced.
-        mutable: The names of the parameters that may change during a training; None: all of them.
+        mutable: The names of the parameters that may change during training; None: all of them.
 
     Raises:
         ArgumentError: If the space is missing or an argument cannot be used.
@@ -159,48 +154,50 @@ def population(
     space = args.get("space")
     if space is None:
         raise ArgumentError("a population method needs `space`: it changes the configs of running trials")
-    compiled = Space(space)
-    compiled.refuse("a population method", supported=PopulationScheduler.features, remedy=PopulationScheduler.instead)
+    compiled = Space.of(space)
+    compiled.check_supported(
+        "a population method", supported=PopulationScheduler.features, remedy=PopulationScheduler.instead
+    )
     names = tuple(compiled.names if mutable is None else mutable)
     for name in names:
         if name not in compiled.names:
-            raise ArgumentError(f"`mutable` has {name!r}, which is no parameter; known: {', '.join(compiled.names)}")
+            raise ArgumentError(f"`mutable` has {name!r}, which is not a parameter; known: {', '.join(compiled.names)}")
     if not names:
-        raise ArgumentError("`mutable` is empty: a population method must be free to change something")
+        raise ArgumentError("`mutable` is empty: name at least one parameter that a population method may change")
     if interval is None:
         interval = max(1, (args.get("max_t") or 10) // 10)
     check_count("interval", interval)
     if not 0 < quantile <= 0.5:  # noqa: PLR2004 - half of the population
-        raise ArgumentError(f"`quantile` is {quantile!r}, but must be above 0 and at most 0.5")
+        raise ArgumentError(f"`quantile` is {quantile!r}, but must be greater than 0 and at most 0.5")
     stock = {
         "time_attr": args.get("time_attr", "training_iteration"),
         "perturbation_interval": interval,
         "quantile_fraction": quantile,
-        "log_config": False,  # Ray would write files as it goes; the lineages are kept in the state
+        "log_config": False,  # Ray would write files meanwhile; the lineages are part of the state
     }
-    return Population(compiled, names, stock)
+    return PopulationArgs(compiled, names, stock)
 
 
 @final
 class ReplayScheduler(StudyScheduler):
-    """Trains every trial with the configs of a lineage, each from its resource on; other values of its config stay."""
+    """Trains every trial with the configs of a lineage, each from its resource on."""
 
     pauses: ClassVar[bool] = True
     stops_failed: ClassVar[bool] = False
 
     def __init__(self, stages: Sequence[Stage], *, keep: Collection[str], **args: Unpack[SchedulerArgs]) -> None:
-        """`stages` as `PopulationScheduler.lineage` gives them; the values named in `keep` stay a trial's own."""
+        """`stages` are those of `StudyScheduler.lineage`; of the values named in `keep` each trial keeps its own."""
         super().__init__(**args)
         self.stages = [{k: v for k, v in stage.config.items() if k not in keep} for stage in stages]
         self.starts = [stage.start for stage in stages]
         self._stage: dict[str, int] = {}
 
     def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
-        """The trial starts with the first stage; the caller gave it that config."""
+        """Start at the first stage, whose config the caller must have given to the trial."""
         self._stage[trial.trial_id] = 0
 
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
-        """Pause where the next stage begins."""
+        """Pause where the next stage starts."""
         following = self._stage[trial.trial_id] + 1
         due = following < len(self.stages) and result[self.time_attr] >= self.starts[following]
         return str(TrialScheduler.PAUSE if due else TrialScheduler.CONTINUE)

@@ -1,4 +1,4 @@
-"""`StudySearcher`: a searcher and the scheduler that shall be saved with it, as one Ray Tune searcher."""
+"""`StudySearcher`: a searcher together with the scheduler whose state is saved with it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 
 class StudySearcher(Searcher):
-    """A searcher and the scheduler that shall be saved with it, as one Ray Tune searcher.
+    """A searcher together with the scheduler whose state is saved with it, as one Ray Tune searcher.
 
-    It also keeps to `max_concurrent`. Ray's `ConcurrencyLimiter` counts paused trials, so that a scheduler which
-    waits for a full rung waits for ever; this one counts those that run or are about to.
+    It also enforces `max_concurrent`. Ray's `ConcurrencyLimiter` counts paused trials, so that a scheduler that waits
+    for a rung to fill waits forever; this one counts the trials that are running or pending.
     """
 
     def __init__(self, searcher: Searcher, scheduler: StudyScheduler) -> None:
         """Wrap `searcher`.
 
         Raises:
-            ArgumentError: If the searcher cannot be saved: on a restore Ray would start the study again, silently.
+            ArgumentError: If the searcher cannot be saved: on a restore Ray would silently start the study again.
         """
         if type(searcher).save is Searcher.save or type(searcher).restore is Searcher.restore:
             raise ArgumentError(
-                f"searcher {type(searcher).__name__} has no `save` and `restore`, so that no study with it could be "
-                "resumed: write both, or derive it from `AskTellSearcher`, which has them"
+                f"searcher {type(searcher).__name__} has no `save` and `restore`, so that a study with it could not "
+                "be resumed: implement both, or derive it from `AskTellSearcher`, which has them"
             )
         self.searcher = searcher
         self.scheduler = scheduler
@@ -49,32 +49,32 @@ class StudySearcher(Searcher):
         return bool(self.searcher.set_search_properties(metric, mode, config, **spec))
 
     def suggest(self, trial_id: str) -> Any:
-        """A new config, unless paused trials come first or enough trials are there; none where all crash."""
-        self.scheduler.wake()
-        if self.scheduler.hopeless():
+        """A new config, unless paused trials come first, `max_concurrent` is reached, or all trials crash."""
+        self.scheduler.complete_restore()
+        if self.scheduler.only_crashes():
             return Searcher.FINISHED
-        if self.scheduler.waiting() or self.scheduler.full():
+        if self.scheduler.promotion_due() or self.scheduler.at_capacity():
             return None
         config = self.searcher.suggest(trial_id)
-        self.scheduler.hear(self.searcher)
+        self.scheduler.searcher_updated(self.searcher)
         return config
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Pass on."""
         self.searcher.on_trial_result(trial_id, result)
-        self.scheduler.hear(self.searcher)
+        self.scheduler.searcher_updated(self.searcher)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Pass on."""
         self.searcher.on_trial_complete(trial_id, result, error)
-        self.scheduler.hear(self.searcher)
+        self.scheduler.searcher_updated(self.searcher)
 
     def get_state(self) -> dict[str, Any]:
         """The scheduler's; Ray saves the wrapped searcher's own beside it."""
         return self.scheduler.get_state()
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Hand the scheduler its state."""
+        """Restore the scheduler's state."""
         self.scheduler.set_state(state)
 
     def save(self, checkpoint_path: str) -> None:

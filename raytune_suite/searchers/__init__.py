@@ -1,7 +1,8 @@
-"""Searchers: each proposes configs, is an ordinary Ray Tune `Searcher`, and can be taken alone.
+"""Searchers propose configs. Each is an ordinary Ray Tune `Searcher` and can be used on its own.
 
-One file per searcher. To add one: a file with a final subclass of `AskTellSearcher`, and a line below; the
-conformance suite then covers it.
+There is one file per searcher. To add one, write a final subclass of `AskTellSearcher` and register it below; the
+conformance suite then covers it. Other packages register theirs through the entry-point group
+`raytune_suite.searchers`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from raytune_suite.searchers.base import AskTellSearcher
 
 __all__ = ["SEARCHERS", "AskTellSearcher"]
 
-SEARCHERS: Registry[type[AskTellSearcher]] = Registry("searcher")
+SEARCHERS: Registry[type[AskTellSearcher]] = Registry("searcher", group="raytune_suite.searchers", base=AskTellSearcher)
 SEARCHERS.add("random", "raytune_suite.searchers.random:RandomSearcher")
 SEARCHERS.add("sobol", "raytune_suite.searchers.sobol:SobolSearcher")
 SEARCHERS.add("grid", "raytune_suite.searchers.grid:GridSearcher")

@@ -1,8 +1,8 @@
-"""`AskTellSearcher`: the one base of all searchers; a leaf writes `setup`, `ask` and `tell`.
+"""`AskTellSearcher`, the base class of all searchers; a subclass implements `setup`, `ask` and `tell`.
 
-The base owns what is the same for all of them: the direction of the metric (a leaf always minimizes a loss), NaN and
-missing metrics, errored, paused and killed trials, reports that come twice after a restore, configs to evaluate
-first, native Python types, and saving everything with the study, the random stream's state included.
+The base handles what all searchers have in common: the direction of the metric (a subclass always minimizes a loss),
+NaN and missing metrics, errored, paused and killed trials, reports that are repeated after a restore, configs to
+evaluate first, native Python types, and saving the whole state with the study, including that of the random stream.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-_NOTHING = (0.0, 0.0)
-"""The level and the resource of a trial that has reached none yet."""
+_NO_LEVEL = (0.0, 0.0)
+"""The level and the resource of a trial that has not reached a level yet."""
 
 
-class Exhausted(Exception):  # noqa: N818 - it is a signal, as StopIteration is
-    """What `ask` raises when there is no config left to propose, now or later."""
+class Exhausted(Exception):  # noqa: N818 - a signal, as StopIteration is
+    """Raised by `ask` when there is no config left to propose, now or later."""
 
 
 class SearcherArgs(TypedDict, total=False):
-    """The arguments that every searcher takes, all by keyword.
+    """The keyword arguments that every searcher accepts.
 
     Attributes:
-        space: The search space, in Ray Tune's own objects. Without it the one given to `tune.Tuner` is used.
-        metric: The name of the reported value to optimize. Without it `tune.TuneConfig` gives it.
-        mode: "min" or "max", as for the metric.
-        time_attr: The reported value that counts how much a trial has been trained.
-        max_t: The most resource of a trial, in units of `time_attr`. Only those that assign fidelities need it.
-        levels: The resources at which trials are judged (`StudyScheduler.levels`), rising; a multi-fidelity searcher
-            learns there. None: at each report.
-        seed: Drives all draws of this searcher.
+        space: The search space, as Ray Tune's domains or compiled. By default that of `tune.Tuner` is used.
+        metric: The name of the reported value to optimize. By default that of `tune.TuneConfig` is used.
+        mode: "min" or "max". By default that of `tune.TuneConfig` is used.
+        time_attr: The reported value that counts how far a trial is trained.
+        max_t: The most resource of a trial, in units of `time_attr`. Required only by searchers that assign fidelities.
+        levels: The increasing resources at which the scheduler decides (`StudyScheduler.levels`); a multi-fidelity
+            searcher learns at these. None means at every report.
+        seed: The seed of all random draws of this searcher.
         points_to_evaluate: Configs to propose first, in this order.
     """
 
-    space: dict[str, Any] | None
+    space: dict[str, Any] | Space | None
     metric: str | None
     mode: str | None
     time_attr: str
@@ -60,17 +60,19 @@ class SearcherArgs(TypedDict, total=False):
 
 
 class AskTellSearcher(Searcher, abc.ABC):
-    """A Ray Tune searcher with ask and tell inside.
+    """A Ray Tune searcher with an ask-and-tell interface.
 
     Attributes:
-        features: The features of a space (`Space.features`) that this searcher serves; others are refused by name.
-        instead: What to take for a space that it cannot serve.
-        extra: The extra of this package that it needs, or None.
-        multi_fidelity: Whether `tell` is called at each level that a trial reaches, too, or only at its end.
-        assigns: Whether its configs say, under the key `FIDELITY`, how far they are to be trained.
-        space: The compiled space, or None until Ray has given it.
-        rng: This searcher's own random stream.
-        asking: The id of the trial that `ask` proposes a config for.
+        features: The features of a space (`Space.features`) that this searcher supports; spaces with others are
+            rejected.
+        instead: The remedy that is suggested for a rejected space.
+        extra: The extra of this package that this searcher needs, or None.
+        multi_fidelity: Whether `tell` is also called at each level that a trial reaches, not only at its end.
+        assigns: Whether its configs hold, under the key `FIDELITY`, how far to train them.
+        finite: Whether it proposes a fixed number of configs and then ends the study without a budget, as a grid does.
+        space: The compiled space, or None until Ray passes it.
+        rng: This searcher's random stream.
+        asking: The id of the trial for which `ask` proposes a config.
     """
 
     features: ClassVar[frozenset[str]]
@@ -78,14 +80,15 @@ class AskTellSearcher(Searcher, abc.ABC):
     extra: ClassVar[str | None] = None
     multi_fidelity: ClassVar[bool] = False
     assigns: ClassVar[bool] = False
+    finite: ClassVar[bool] = False
 
     def __init__(self, **args: Unpack[SearcherArgs]) -> None:
-        """See `SearcherArgs`. Leaves add arguments of their own.
+        """See `SearcherArgs` for the arguments; subclasses may add their own.
 
         Raises:
-            ArgumentError: If the mode or the seed is none.
-            SpaceError: If the space is malformed, has a feature that this searcher cannot serve, or does not hold
-                one of the configs to evaluate first.
+            ArgumentError: If the mode or the seed is invalid.
+            SpaceError: If the space is malformed, has a feature that this searcher does not support, or does not
+                contain one of the configs to evaluate first.
         """
         mode = args.get("mode")
         super().__init__(metric=args.get("metric"), mode=None if mode is None else check_mode(mode))
@@ -98,26 +101,26 @@ class AskTellSearcher(Searcher, abc.ABC):
         self.rng: np.random.Generator = seeding.stream(self.seed, "searcher", type(self).__name__)
         self.space: Space | None = None
         self.asking = ""
-        self._first = [copy.deepcopy(config) for config in args.get("points_to_evaluate", ())]
+        self._points = [copy.deepcopy(config) for config in args.get("points_to_evaluate", ())]
         self._live: dict[str, Config] = {}
-        self._seen: dict[str, tuple[float, float]] = {}
-        self._told: dict[str, tuple[float, float]] = {}
+        self._last_report: dict[str, tuple[float, float]] = {}
+        self._last_level: dict[str, tuple[float, float]] = {}
         space = args.get("space")
         if space is not None:
             self._set_space(space)
 
-    # ---- what a leaf writes -----------------------------------------------------------------------------------
+    # ---- implemented by subclasses ----------------------------------------------------------------------------
 
     @abc.abstractmethod
     def setup(self, space: Space) -> None:
-        """Make the model of `space`; called once, before anything else. `rng` and `seed` are there."""
+        """Prepare to search `space`. Called once, before `ask` and `tell`; `rng` and `seed` are already set."""
 
     @abc.abstractmethod
     def ask(self) -> Config | None:
-        """The next config, or None where there is none before more results have come.
+        """Return the next config, or None if there is none until more results arrive.
 
         Raises:
-            Exhausted: If there will be none any more.
+            Exhausted: If there are no more configs.
         """
 
     @abc.abstractmethod
@@ -125,7 +128,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         """Learn from an observation."""
 
     def dropped(self, trial_id: str) -> None:
-        """A trial has ended before it reported or crashed: there is nothing to learn, and nothing to wait for."""
+        """Handle a trial that ended without a report or a crash, so that no observation of it follows."""
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
@@ -137,7 +140,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         config: dict[str, Any],
         **spec: Any,  # noqa: ARG002 - Ray passes more than is needed
     ) -> bool:
-        """Take what `tune.TuneConfig` and `tune.Tuner` say; False where it contradicts the constructor's arguments."""
+        """Accept the settings of `tune.TuneConfig` and `tune.Tuner`; return False if they contradict previous ones."""
         if metric is not None:
             if self._metric not in (None, metric):
                 return False
@@ -149,21 +152,21 @@ class AskTellSearcher(Searcher, abc.ABC):
         if not config:
             return self.space is not None
         if self.space is not None:
-            return Space(config).describe() == self.space.describe()
+            return Space.of(config).describe() == self.space.describe()
         self._set_space(config)
         return True
 
     @final
     def suggest(self, trial_id: str) -> Any:
-        """Propose a config for the trial; None for "not now", `Searcher.FINISHED` for "never again".
+        """Propose a config for a trial; return None if there is none now, and `Searcher.FINISHED` if there are no more.
 
         Raises:
-            ArgumentError: If nobody has given the space, the metric or the mode yet.
+            ArgumentError: If the space, the metric or the mode is not set yet.
         """
         self._require_complete()
         self.asking = trial_id
         try:
-            config = self._first.pop(0) if self._first else self.ask()
+            config = self._points.pop(0) if self._points else self.ask()
         except Exhausted:
             return str(Searcher.FINISHED)
         if config is None:
@@ -173,73 +176,73 @@ class AskTellSearcher(Searcher, abc.ABC):
 
     @final
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Note a report. One at a resource that was seen before is a replay after a fault and changes nothing."""
+        """Record a report. Reports up to a resource that was reported before are replays after a fault; ignore them."""
         report = self._read(result)
         if trial_id not in self._live or report is None:
             return
-        if trial_id in self._seen and report[0] <= self._seen[trial_id][0]:
+        if trial_id in self._last_report and report[0] <= self._last_report[trial_id][0]:
             return
-        self._seen[trial_id] = report
+        self._last_report[trial_id] = report
         if self.multi_fidelity:
             resource, loss = report
-            level = reached(self.levels, self._told.get(trial_id, _NOTHING)[0], resource)
+            level = reached_level(self.levels, self._last_level.get(trial_id, _NO_LEVEL)[0], resource)
             if level is not None:
-                self._told[trial_id] = (level, resource)
+                self._last_level[trial_id] = (level, resource)
                 self.tell(Observation(trial_id, self._live[trial_id], level, loss, final=False))
 
     @final
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Learn how a trial ended.
+        """Learn how a trial ended. A crash counts as the worst loss.
 
-        Ray calls this without a result for a trial that a scheduler killed while it was paused, and with the last
-        result, never seen by `on_trial_result`, for one that a scheduler stopped. A crash counts as the worst.
+        Ray calls this without a result if a scheduler killed the trial while it was paused, and with a last result that
+        `on_trial_result` has not received if a scheduler stopped it.
         """
         if trial_id not in self._live:
             return
-        config, seen = self._live.pop(trial_id), self._seen.pop(trial_id, None)
-        told = self._told.pop(trial_id, _NOTHING)
+        config, previous = self._live.pop(trial_id), self._last_report.pop(trial_id, None)
+        last_level = self._last_level.pop(trial_id, _NO_LEVEL)
         last = self._read(result) if result else None
         if error:
-            report = (seen[0] if seen else 0.0, FAILED)
-        elif last or seen or result:
-            report = last or seen or (0.0, FAILED)
+            report = (previous[0] if previous else 0.0, FAILED)
+        elif last or previous or result:
+            report = last or previous or (0.0, FAILED)
         else:
             self.dropped(trial_id)
             return
         if self.multi_fidelity:
-            report = (self._final_level(told, report[0], error=error), report[1])
+            report = (self._final_level(last_level, report[0], error=error), report[1])
         self.tell(Observation(trial_id, config, *report, final=True))
 
     @final
     def save(self, checkpoint_path: str) -> None:
-        """Save everything; Ray calls this with each snapshot of a study."""
+        """Save the whole state; Ray calls this with each snapshot of a study."""
         Path(checkpoint_path).write_bytes(cloudpickle.dumps(self.__dict__))
 
     @final
     def restore(self, checkpoint_path: str) -> None:
-        """Become what was saved."""
+        """Restore a saved state."""
         self.__dict__.update(cloudpickle.loads(Path(checkpoint_path).read_bytes()))
 
-    # ---- within -----------------------------------------------------------------------------------------------
+    # ---- internal ---------------------------------------------------------------------------------------------
 
-    def _final_level(self, told: tuple[float, float], resource: float, *, error: bool) -> float:
-        """The level for which the end of a trial counts; `told` is the last that it reached, and where."""
-        level, at = told
+    def _final_level(self, last_level: tuple[float, float], resource: float, *, error: bool) -> float:
+        """Return the level to which a trial's end belongs, given its last level and the resource reported there."""
+        level, at = last_level
         if not error and resource <= at:
             return level  # paused or stopped there
-        found = None if error else reached(self.levels, level, resource)
-        return found or heading(self.levels, level) or level
+        reached = None if error else reached_level(self.levels, level, resource)
+        return reached or next_level(self.levels, level) or level
 
-    def _set_space(self, param_space: dict[str, Any]) -> None:
-        space = Space(param_space)
-        space.refuse(f"searcher {type(self).__name__}", supported=self.features, remedy=self.instead)
+    def _set_space(self, param_space: dict[str, Any] | Space) -> None:
+        space = Space.of(param_space)
+        space.check_supported(f"searcher {type(self).__name__}", supported=self.features, remedy=self.instead)
         if self.assigns and FIDELITY in {path.split("/")[0] for path in (*space.names, *space.constants)}:
-            raise SpaceError(f"the space has an entry {FIDELITY!r}, where the searcher writes the fidelity: rename it")
-        for config in self._first:
+            raise SpaceError(f"the space has an entry {FIDELITY!r}, which is reserved for the fidelity: rename it")
+        for config in self._points:
             try:
                 space.check(config)
             except SpaceError as error:
-                raise SpaceError(f"`points_to_evaluate` has a config that is not in the space: {error}") from None
+                raise SpaceError(f"`points_to_evaluate` has a config outside the space: {error}") from None
         self.space = space
         self.setup(space)
 
@@ -247,12 +250,12 @@ class AskTellSearcher(Searcher, abc.ABC):
         for name, value in (("space", self.space), ("metric", self._metric), ("mode", self._mode)):
             if value is None:
                 raise ArgumentError(
-                    f"{type(self).__name__} has no `{name}`: give it to the searcher, "
+                    f"{type(self).__name__} has no `{name}`: pass it to the searcher, "
                     f"or to `tune.{'Tuner(param_space=...)' if name == 'space' else f'TuneConfig({name}=...)'}`"
                 )
 
     def _read(self, result: Mapping[str, Any]) -> tuple[float, float] | None:
-        """(resource, loss) of a result; None where the metric or the resource is not in it."""
+        """Return (resource, loss) of a result; None if it lacks the metric or the resource."""
         resource = as_number(result.get(self.time_attr))
         if self._metric is None or self._metric not in result or resource is None:
             return None
@@ -260,13 +263,13 @@ class AskTellSearcher(Searcher, abc.ABC):
         return resource, as_loss(result[self._metric], mode)
 
 
-def reached(levels: Sequence[float] | None, before: float, resource: float) -> float | None:
-    """The highest of the levels above `before` that a trial has reached at `resource`; None if there is none.
+def reached_level(levels: Sequence[float] | None, before: float, resource: float) -> float | None:
+    """Return the highest level above `before` that a trial has reached at `resource`; None if there is none.
 
-    Where no levels are known, each resource is one.
+    If `levels` is None, every resource is a level.
 
     Example:
-        >>> reached((1, 3, 9), 1, 4), reached((1, 3, 9), 3, 4), reached(None, 3, 4)
+        >>> reached_level((1, 3, 9), 1, 4), reached_level((1, 3, 9), 3, 4), reached_level(None, 3, 4)
         (3, None, 4)
     """
     if levels is None:
@@ -274,6 +277,6 @@ def reached(levels: Sequence[float] | None, before: float, resource: float) -> f
     return max((level for level in levels if before < level <= resource), default=None)
 
 
-def heading(levels: Sequence[float] | None, before: float) -> float | None:
-    """The lowest level above `before`: the one that a trial is on its way to."""
+def next_level(levels: Sequence[float] | None, before: float) -> float | None:
+    """Return the lowest level above `before`; None if there is none."""
     return min((level for level in levels or () if level > before), default=None)

@@ -1,16 +1,17 @@
 """DEHB: differential evolution with a subpopulation per fidelity (Awad et al. 2021, "DEHB: Evolutionary Hyperband for
 Scalable, Robust and Efficient Hyperparameter Optimization", IJCAI).
 
-The brackets are Hyperband's. Each fidelity keeps a subpopulation as large as the most configs that a bracket trains
-there. The very first bracket is plain successive halving from random configs. After that, configs are trial vectors of
-DE/rand/1/bin: their parents are the best of the fidelity below in the bracket, and each takes its target's place unless
-it is worse. A free worker gets the next config of the oldest bracket that has one, or opens a bracket; it never waits.
+The brackets are those of Hyperband. Each fidelity has a subpopulation, whose size is the largest number of configs that
+any bracket trains there. The very first bracket is plain successive halving of random configs. After that, configs are
+trial vectors of DE/rand/1/bin: their parents are the best configs of the next lower fidelity in the bracket, and a
+trial vector replaces its target unless it is worse. A free worker gets the next config of the oldest bracket that has
+one, or opens a bracket; it never waits.
 
 The paper evolves every rung after the first bracket (`promotions="first-bracket"`). The package dehb 0.1.2 promotes the
-best unchanged in all brackets of the first iteration, which finds good configs sooner in our measurements
-(benchmarks/results/reference_parity.md), so that it is the default; but there a global counter ends it, which parallel
-runs advance early. There, too, the first population is not evaluated as it is, and evaluations in flight are lost on a
-restore. `sizes="hpbandster"` gives the package's numbers of configs.
+best configs unchanged in all brackets of the first iteration. In our measurements this finds good configs sooner
+(benchmarks/results/reference_parity.md), so it is the default here. In that package, however, a global counter ends the
+promotions, which parallel runs advance too early; the first population is not evaluated as it was drawn; and running
+evaluations are lost on a restore. `sizes="hpbandster"` selects the package's numbers of configs.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.models import differential_evolution as de
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
-from raytune_suite.types import FIDELITY, Verdict
+from raytune_suite.types import FIDELITY, PromotionDecision
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 
 Promotions = Literal["first-bracket", "first-iteration"]
-"""Which brackets promote their best unchanged."""
+"""Which brackets promote their best configs unchanged."""
 
 
 class Member(NamedTuple):
@@ -45,9 +46,9 @@ class Member(NamedTuple):
 
     Attributes:
         vector: Its point in the unit cube.
-        slot: Its place in the subpopulation, where its target is.
-        donor: The paused trial that trains it further, or None for a new one.
-        config: What it decodes to, where the user gave it.
+        slot: The index of its target in the subpopulation.
+        donor: The paused trial that continues its training; None for a new trial.
+        config: The config itself if it comes from the user, else None.
     """
 
     vector: Vector
@@ -57,7 +58,7 @@ class Member(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """A member that has reached its rung: its loss and its trial."""
+    """A member that has been trained to its rung, with its loss and the id of its trial."""
 
     member: Member
     loss: float
@@ -65,17 +66,17 @@ class Trained(NamedTuple):
 
 
 @dataclass(eq=False)
-class Bracket:
-    """One way up a ladder of rungs.
+class DEHBBracket:
+    """A bracket of DEHB in progress.
 
     Attributes:
         plan: Its rungs, the lowest first.
-        promotes: Whether it takes its best along unchanged, as plain successive halving does.
-        waiting: The members of the current rung that are made and yet to be handed out.
-        unmade: How many members of the current rung are yet to be evolved.
-        size: How many members the current rung has.
+        promotes: Whether it promotes its best configs unchanged, as plain successive halving does.
+        waiting: The members of the current rung that exist and have not been proposed yet.
+        unmade: The number of members of the current rung that have not been evolved yet.
+        size: The number of members of the current rung.
         rung: The index of the current rung.
-        trained: Those that have reached it.
+        trained: The members that have been trained to the current rung.
     """
 
     plan: list[Rung]
@@ -92,9 +93,9 @@ class Bracket:
         return self.plan[self.rung].resource
 
     def advance(self, donors: Collection[str]) -> bool:
-        """Go to the next rung; False if there is none.
+        """Move on to the next rung; return False if there is none, or if no member is left.
 
-        If it promotes, then of ties the one of the lower slot; those among the `donors` go on as they are.
+        If the bracket promotes, ties go to the lower slot, and members whose trial is among the `donors` are resumed.
         """
         if self.rung + 1 == len(self.plan):
             return False
@@ -114,10 +115,10 @@ class Bracket:
 
 @final
 class DEHBSearcher(AskTellSearcher):
-    """DEHB. A config says under `FIDELITY` how far it is to be trained; the scheduler "assigned" sees to that.
+    """DEHB. Its configs hold, under `FIDELITY`, how far to train them; the scheduler "assigned" enforces that.
 
     Attributes:
-        verdicts: What shall become of paused trials; the scheduler takes them from here.
+        promotion_decisions: The decisions about paused trials; the scheduler reads and clears them.
     """
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
@@ -136,62 +137,72 @@ class DEHBSearcher(AskTellSearcher):
         resume: bool = False,
         **args: Unpack[SearcherArgs],
     ) -> None:
-        """`min_t` is the least resource of a rung, `eta` the reduction factor; `sizes` see `rungs.hyperband`.
+        """Create the searcher.
 
-        `promotions` says which brackets promote their best unchanged, before evolution takes over: only the very first
-        one, or all of the first iteration. With `resume`, a promoted config goes on from its checkpoint; the paper
-        trains it anew.
+        Args:
+            min_t: The least resource of a rung.
+            eta: The reduction factor.
+            sizes: How many configs the first rungs have, see `rungs.hyperband`.
+            promotions: Which brackets promote their best configs unchanged before evolution takes over: only the very
+                first one, or all of the first iteration.
+            mutation_factor: The factor F of the mutation, above 0 and at most 2.
+            crossover_probability: The probability that a coordinate comes from the mutant.
+            resume: Whether a promoted config continues from its checkpoint. The paper trains it from scratch.
+            args: See `SearcherArgs`; `max_t` is required.
 
         Raises:
-            ArgumentError: If an argument cannot be used, `max_t` is missing, or there is one fidelity only.
+            ArgumentError: If an argument is invalid, `max_t` is missing, or there is only one fidelity.
         """
         max_t = args.get("max_t")
         if max_t is None:
-            raise ArgumentError("DEHBSearcher needs `max_t`: the most resource that a trial may have")
+            raise ArgumentError("DEHBSearcher needs `max_t`, the most resource of a trial")
         if not 0 < mutation_factor <= 2:  # noqa: PLR2004 - Storn & Price's range
             raise ArgumentError(f"`mutation_factor` is {mutation_factor!r}, but must be above 0 and at most 2")
         if not 0 <= crossover_probability <= 1:
-            raise ArgumentError(f"`crossover_probability` is {crossover_probability!r}, but must be from 0 to 1")
+            raise ArgumentError(f"`crossover_probability` is {crossover_probability!r}, but must be between 0 and 1")
         if promotions not in get_args(Promotions):
             raise ArgumentError(f"`promotions` is {promotions!r}, but must be one of {', '.join(get_args(Promotions))}")
         self.plans = rungs.hyperband(min_t, max_t, eta, sizes)
         if len(self.plans) == 1:
             raise ArgumentError(
                 f"`max_t` is {max_t}, but must be at least `min_t` * `eta`, which is {min_t * eta:g}: "
-                "with one fidelity there is one config to evolve; use tpe or random"
+                "with only one fidelity there is only one config to evolve; use tpe or random"
             )
         self._promoting = 1 if promotions == "first-bracket" else len(self.plans)
         self.mutation_factor, self.crossover_probability = mutation_factor, crossover_probability
         self.resume = resume
-        self.verdicts: list[Verdict] = []
-        self._brackets: list[Bracket] = []
+        self.promotion_decisions: list[PromotionDecision] = []
+        self._brackets: list[DEHBBracket] = []
         self._opened = 0
-        self._jobs: dict[str, tuple[Bracket, Member]] = {}
-        args["levels"] = None  # one report may pass several
+        self._jobs: dict[str, tuple[DEHBBracket, Member]] = {}
+        args["levels"] = None  # a single report may pass several rungs
         super().__init__(**args)
 
     def setup(self, space: Space) -> None:
-        """Draw the populations; the configs to evaluate first take the first places of the lowest one."""
+        """Draw the initial populations; the configs to evaluate first come first in that of the lowest fidelity."""
         sizes: dict[int, int] = {}
         for rung in (rung for plan in self.plans for rung in plan):
             sizes[rung.resource] = max(rung.configs, sizes.get(rung.resource, 0))
         self._cube = space
-        self._populations = {level: de.Population.random(size, len(space), self.rng) for level, size in sizes.items()}
-        first = self.plans[0][0]  # where `eta` is small, a later bracket may have more configs there
+        self._populations = {
+            level: de.Subpopulation.random(size, len(space), self.rng) for level, size in sizes.items()
+        }
+        first = self.plans[0][0]  # if `eta` is small, a later bracket may have more configs at this fidelity
         lowest = self._populations[first.resource].vectors[: first.configs]
-        if len(self._first) > len(lowest):
+        if len(self._points) > len(lowest):
             raise ArgumentError(
-                f"`points_to_evaluate` has {len(self._first)} configs, but the first rung {len(lowest)}"
+                f"`points_to_evaluate` has {len(self._points)} configs, but the first rung holds only {len(lowest)}: "
+                "leave some out"
             )
-        for slot, config in enumerate(self._first):
+        for slot, config in enumerate(self._points):
             units = space.encode(config)
             lowest[slot] = np.where(np.isnan(units), lowest[slot], units)
-        given, self._first = dict(enumerate(self._first)), []
-        self._initial = [Member(vector, slot, config=given.get(slot)) for slot, vector in enumerate(lowest.copy())]
+        points, self._points = dict(enumerate(self._points)), []
+        self._initial = [Member(vector, slot, config=points.get(slot)) for slot, vector in enumerate(lowest.copy())]
 
     def ask(self) -> Config:
-        """The next config and its fidelity."""
-        bracket = next((one for one in self._brackets if one.waiting or one.unmade), None) or self._open()
+        """Return the next config with its fidelity."""
+        bracket = next((one for one in self._brackets if one.waiting or one.unmade), None) or self._open_bracket()
         if bracket.waiting:
             member = bracket.waiting.pop(0)
         else:
@@ -201,7 +212,7 @@ class DEHBSearcher(AskTellSearcher):
         return {**(member.config or self._cube.decode(member.vector)), FIDELITY: bracket.fidelity}
 
     def tell(self, observation: Observation) -> None:
-        """Take the loss of a config that has reached its fidelity, or has ended before."""
+        """Record the loss of a config that has been trained to its fidelity, or has ended earlier."""
         name, paused = observation.trial_id, not observation.final
         if name not in self._jobs or (paused and observation.resource < self._jobs[name][0].fidelity):
             return
@@ -209,40 +220,41 @@ class DEHBSearcher(AskTellSearcher):
         self._populations[bracket.fidelity].select(member.slot, member.vector, observation.loss)
         bracket.trained.append(Trained(member, observation.loss, name))
         if paused and not bracket.promotes:
-            self.verdicts.append(Verdict(name, None))
+            self.promotion_decisions.append(PromotionDecision(name, None))
         if len(bracket.trained) == bracket.size:
             self._finish_rung(bracket)
 
     def dropped(self, trial_id: str) -> None:
-        """Hand its config out again."""
+        """Propose the trial's config again."""
         if trial_id in self._jobs:
             bracket, member = self._jobs.pop(trial_id)
             bracket.waiting.append(member)
 
-    def _open(self) -> Bracket:
+    def _open_bracket(self) -> DEHBBracket:
+        """Add the next bracket of the iteration."""
         plan = self.plans[self._opened % len(self.plans)]
         size, promotes = plan[0].configs, self._opened < self._promoting
         waiting, self._initial = self._initial, []
-        self._brackets.append(Bracket(plan, promotes, waiting, unmade=size - len(waiting), size=size))
+        self._brackets.append(DEHBBracket(plan, promotes, waiting, unmade=size - len(waiting), size=size))
         self._opened += 1
         return self._brackets[-1]
 
-    def _finish_rung(self, bracket: Bracket) -> None:
-        """Take the bracket to its next rung; what is paused goes on there or ends."""
+    def _finish_rung(self, bracket: DEHBBracket) -> None:
+        """Move the bracket to its next rung, and decide which of its paused trials are resumed there."""
         paused = [one.trial_id for one in bracket.trained if bracket.promotes and one.trial_id in self._live]
         if not bracket.advance(paused if self.resume else ()):
             self._brackets.remove(bracket)
-        going = {member.donor: member for member in bracket.waiting if member.donor is not None}
+        resumed = {member.donor: member for member in bracket.waiting if member.donor is not None}
         bracket.waiting = [member for member in bracket.waiting if member.donor is None]
-        self._jobs |= {name: (bracket, member) for name, member in going.items()}
-        self.verdicts += [Verdict(name, None) for name in paused if name not in going]
-        self.verdicts += [Verdict(name, bracket.fidelity) for name in going]
+        self._jobs |= {name: (bracket, member) for name, member in resumed.items()}
+        self.promotion_decisions += [PromotionDecision(name, None) for name in paused if name not in resumed]
+        self.promotion_decisions += [PromotionDecision(name, bracket.fidelity) for name in resumed]
 
-    def _evolve(self, bracket: Bracket) -> Member:
-        """A trial vector for the next target of the rung's fidelity.
+    def _evolve(self, bracket: DEHBBracket) -> Member:
+        """Create a trial vector for the next target of the rung's fidelity.
 
-        Its parents come from the fidelity of the rung below, as many of the best as this rung has configs; on the first
-        rung they come from its own fidelity.
+        Its parents are the best configs of the fidelity of the rung below, as many as this rung has configs; on the
+        first rung they are those of its own fidelity.
         """
         here = self._populations[bracket.fidelity]
         below = self._populations[bracket.plan[max(0, bracket.rung - 1)].resource]

@@ -1,7 +1,7 @@
 """Bayesian optimization with a Gaussian process (Snoek et al. 2012, "Practical Bayesian Optimization").
 
-The algorithm is that of the package bayesian-optimization 3 (Matern 5/2 kernel, upper confidence bound). Ray's own
-adapter needs a class that the package no longer has.
+The implementation is that of the package bayesian-optimization 3 (Matern 5/2 kernel, upper confidence bound). Ray's
+adapter needs a class that this package no longer has.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 class GPSearcher(AskTellSearcher):
     """A Gaussian process over the unit cube.
 
-    The process is fitted anew for each config, from all observations: those that failed count as the worst finite
-    one, and those still being trained as the mean ("constant liar", Ginsbourger et al. 2010), so that parallel
-    trials differ. Its cost grows with the cube of the observations: take `tpe` for more than a few hundred.
+    The process is fitted again for each config to all observations. Failed trials count as the worst finite loss, and
+    running trials as the mean loss ("constant liar", Ginsbourger et al. 2010), so that parallel trials differ. The cost
+    of a fit grows with the cube of the number of observations: for more than a few hundred, use `tpe`.
     """
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid", "conditional"}
@@ -40,10 +40,15 @@ class GPSearcher(AskTellSearcher):
     extra: ClassVar[str] = "bayesopt"
 
     def __init__(self, *, n_initial: int = 10, kappa: float = 2.576, **args: Unpack[SearcherArgs]) -> None:
-        """The first `n_initial` configs are random; `kappa` weighs exploration, in standard deviations.
+        """Create the searcher.
+
+        Args:
+            n_initial: The number of random configs that are proposed first.
+            kappa: The weight of exploration, in standard deviations.
+            args: See `SearcherArgs`.
 
         Raises:
-            ArgumentError: If an argument cannot be used.
+            ArgumentError: If an argument is invalid.
             MissingPackageError: If bayesian-optimization is not installed.
         """
         check_count("n_initial", n_initial)
@@ -61,7 +66,7 @@ class GPSearcher(AskTellSearcher):
         self._losses: list[float] = []
 
     def ask(self) -> Config:
-        """A random config at first, then the one with the best upper confidence bound."""
+        """Return a random config at first, then the config with the best upper confidence bound."""
         self._asked += 1
         if self._asked <= self._n_initial or all(loss == FAILED for loss in self._losses):
             return self._cube.sample(self.rng)
@@ -74,9 +79,9 @@ class GPSearcher(AskTellSearcher):
         losses[losses == FAILED] = known.max()
         running = [self._cube.encode(config) for config in self._live.values()]
         targets = [*losses, *[known.mean()] * len(running)]
-        # One thread: on matrices as small as these more only wait for each other. The package prints each duplicate.
+        # More threads only wait for each other on such small matrices. The package prints a line for each duplicate.
         with threadpool_limits(1), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")  # a bound of the kernel was reached; a choice is "experimental"
+            warnings.simplefilter("ignore")  # the kernel is at a bound; categorical parameters are "experimental"
             model = BayesianOptimization(
                 None,
                 {parameter.name: _bounds(parameter) for parameter in self._cube.parameters},
@@ -86,7 +91,7 @@ class GPSearcher(AskTellSearcher):
                 allow_duplicate_points=True,
             )
             for units, loss in zip([*self._units, *running], targets, strict=True):
-                model.register(self._names(units), -loss)  # the package maximizes
+                model.register(self._named_units(units), -loss)  # the package maximizes
             point = model.suggest()
         return self._cube.decode(np.array([_unit(p, point[p.name]) for p in self._cube.parameters]))
 
@@ -95,17 +100,18 @@ class GPSearcher(AskTellSearcher):
         self._units.append(self._cube.encode(observation.config))
         self._losses.append(observation.loss)
 
-    def _names(self, units: NDArray[np.float64]) -> dict[str, Any]:
+    def _named_units(self, units: NDArray[np.float64]) -> dict[str, Any]:
+        """Convert a point of the unit cube to the package's format."""
         named = zip(self._cube.parameters, units, strict=True)
         return {p.name: str(p.value(unit)) if _is_choice(p) else float(unit) for p, unit in named}
 
 
 def _is_choice(parameter: Parameter) -> bool:
-    return parameter.kind == "categorical" and parameter.size != 1  # the package refuses a choice of one
+    return parameter.kind == "categorical" and parameter.size != 1  # the package rejects a choice with one option
 
 
 def _bounds(parameter: Parameter) -> tuple[float, float] | tuple[str, ...]:
-    """A number lies in the unit interval; a category is one of its positions, as a word, which becomes one-hot."""
+    """Return the unit interval for a number, and the positions as strings for a choice, which are one-hot encoded."""
     return tuple(map(str, range(int(parameter.upper) + 1))) if _is_choice(parameter) else (0.0, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Grid search: the full product of the values of all parameters, each config once."""
+"""Grid search: the Cartesian product of the values of all parameters."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from raytune_suite.types import Config, Observation
 
 LARGEST = 100_000
-"""The most configs of a grid; nobody trains more of them."""
+"""The largest number of configs in a grid."""
 
 
 @final
 class GridSearcher(AskTellSearcher):
-    """Every config of a finite space once, the last parameter varying fastest."""
+    """Every config of a finite space once, with the last parameter varying fastest."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"continuous", "unbounded"}
+    finite: ClassVar[bool] = True
     instead: ClassVar[str] = (
         "quantize it between bounds (e.g. tune.quniform), or list its values in tune.grid_search([...])"
     )
@@ -36,10 +37,10 @@ class GridSearcher(AskTellSearcher):
         self._rest = list(space.grid())
 
     def ask(self) -> Config:
-        """The next config of the grid."""
+        """Return the next config of the grid."""
         if not self._rest:
             raise Exhausted
         return self._rest.pop(0)
 
     def tell(self, observation: Observation) -> None:
-        """Nothing to learn."""
+        """Do nothing: there is nothing to learn."""

@@ -1,13 +1,14 @@
-"""BOHB's model (Falkner et al. 2018, "BOHB: Robust and Efficient Hyperparameter Optimization at Scale", ICML).
+"""The model of BOHB (Falkner et al. 2018, "BOHB: Robust and Efficient Hyperparameter Optimization at Scale", ICML).
 
-At the largest fidelity that has enough observations, a kernel density estimate of the good configs, l, and one of the
-bad, g. The next config is the best of some candidates drawn from a widened l by the ratio l/g (Algorithm 2). With the
-scheduler "hyperband" this is BOHB; with "asha", which judges as results come in, its asynchronous relative.
+At the largest fidelity that has enough observations, the model consists of a kernel density estimate l of the good
+configs and one, g, of the bad. Candidates are drawn from l with widened bandwidths, and the one with the highest ratio
+l/g is the next config (Algorithm 2). With the scheduler "hyperband" this is BOHB; with "asha", which decides as results
+arrive, its asynchronous variant.
 
 As in the package hpbandster, 15 % of the observations are good, and both sets need more points than the space has
-dimensions, so that 2 (d + 1) observations at a fidelity make a model (the paper asks for d + 3, in sets that may
-overlap). Unlike there, the bandwidth of a category does not depend on how its options are ordered and never exceeds
-what a probability can be, every option has a finite density, and what arrives late at a lower fidelity is kept.
+dimensions, so that a fidelity needs 2 (d + 1) observations for a model (the paper requires d + 3, in sets that may
+overlap). Unlike in hpbandster, the bandwidth of a categorical parameter does not depend on the order of its options and
+is always a valid probability, every option has a finite density, and late observations at a lower fidelity are kept.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Level:
-    """The observations at one fidelity, in arrays that grow by doubling.
+    """The observations at one fidelity, in arrays whose capacity doubles when they are full.
 
     Attributes:
-        points: Of shape (capacity, dimensions); inactive parameters are NaN.
-        losses: Of shape (capacity,).
+        points: The configs, of shape (capacity, dimensions); inactive parameters are NaN.
+        losses: The losses, of shape (capacity,).
         rows: The row of each trial.
     """
 
@@ -46,7 +47,7 @@ class Level:
 
     @classmethod
     def empty(cls, dimensions: int) -> Level:
-        """Without observations."""
+        """Create a level without observations."""
         return cls(np.empty((16, dimensions)), np.empty(16))
 
     def put(self, trial_id: str, point: NDArray[np.float64], loss: float) -> None:
@@ -58,7 +59,7 @@ class Level:
         self.points[row], self.losses[row] = point, loss
 
     def split(self, min_points: int, fraction: float) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-        """The points of the good and of the bad observations; None where there are too few. A crash is never good."""
+        """Return the good and the bad points; None if there are too few. Failed observations are never good."""
         count = len(self.rows)
         good = max(min_points, int(fraction * count))
         losses = self.losses[:count]
@@ -70,7 +71,7 @@ class Level:
 
 @final
 class KDESearcher(AskTellSearcher):
-    """The kernel density model of BOHB. A crash is the worst observation of the fidelity that it was heading for."""
+    """The kernel density model of BOHB. A crash counts as the worst loss at the next fidelity of the trial."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
     multi_fidelity: ClassVar[bool] = True
@@ -86,20 +87,26 @@ class KDESearcher(AskTellSearcher):
         min_bandwidth: float = 1e-3,
         **args: Unpack[SearcherArgs],
     ) -> None:
-        """The defaults are hpbandster's, section 4.1 and appendix B of the paper.
+        """Create the searcher. The defaults are those of hpbandster (section 4.1 and appendix B of the paper).
 
-        `min_points` is how many observations the good and the bad set need each (None: one more than the space has
-        parameters), `top_fraction` the share that is good, `random_fraction` the share of configs drawn at random.
-        `candidates` are drawn from l with `bandwidth_factor` times its bandwidths, which are at least `min_bandwidth`.
+        Args:
+            min_points: The number of observations that the good and the bad set need each; None for one more than the
+                number of parameters.
+            top_fraction: The fraction of the observations that is good.
+            random_fraction: The fraction of the configs that are drawn at random.
+            candidates: The number of candidates drawn from l.
+            bandwidth_factor: The factor by which the bandwidths are multiplied to draw candidates.
+            min_bandwidth: The smallest bandwidth.
+            args: See `SearcherArgs`.
 
         Raises:
-            ArgumentError: If an argument cannot be used.
+            ArgumentError: If an argument is invalid.
         """
         for name, count in (("candidates", candidates), ("min_points", 2 if min_points is None else min_points)):
             check_count(name, count)
-        for name, share in (("top_fraction", top_fraction), ("random_fraction", random_fraction)):
-            if not 0 <= share <= 1:
-                raise ArgumentError(f"`{name}` is {share!r}, but must be from 0 to 1")
+        for name, fraction in (("top_fraction", top_fraction), ("random_fraction", random_fraction)):
+            if not 0 <= fraction <= 1:
+                raise ArgumentError(f"`{name}` is {fraction!r}, but must be between 0 and 1")
         for name, width in (("bandwidth_factor", bandwidth_factor), ("min_bandwidth", min_bandwidth)):
             if not 0 < width < np.inf:
                 raise ArgumentError(f"`{name}` is {width!r}, but must be a number greater than 0")
@@ -117,7 +124,7 @@ class KDESearcher(AskTellSearcher):
         self._stale = False
 
     def ask(self) -> Config:
-        """The candidate of the greatest l/g; a random config now and then, and as long as there is no model."""
+        """Return the candidate with the highest l/g, or sometimes, and while there is no model, a random config."""
         if self._stale:
             self._model, self._stale = self._fit(), False
         if self.rng.random() < self.random_fraction or self._model is None:
@@ -128,7 +135,7 @@ class KDESearcher(AskTellSearcher):
         return self._cube.decode(np.where(self._options > 0, (best + 0.5) / np.maximum(self._options, 1), best))
 
     def tell(self, observation: Observation) -> None:
-        """Keep the observation at its fidelity."""
+        """Record the observation at its fidelity."""
         units = self._cube.encode(observation.config)
         point = np.where(self._options > 0, np.floor(units * self._options), units)
         level = self._levels.setdefault(observation.resource, Level.empty(len(units)))
@@ -136,13 +143,13 @@ class KDESearcher(AskTellSearcher):
         self._stale = True
 
     def _fit(self) -> tuple[Density, Density] | None:
-        """The estimates of the good and the bad at the largest fidelity that has enough of both."""
+        """Estimate the densities of good and bad configs at the largest fidelity that has enough of both."""
         needed = self.min_points or len(self._options) + 1
         for resource in sorted(self._levels, reverse=True):
-            parts = self._levels[resource].split(needed, self.top_fraction)
-            if parts is not None:
-                full = [impute(part, self._options, self.rng) for part in parts]
-                widths = [bandwidths(part, self._options, self.min_bandwidth) for part in full]
-                good, bad = (Density(part, self._options, width) for part, width in zip(full, widths, strict=True))
+            sets = self._levels[resource].split(needed, self.top_fraction)
+            if sets is not None:
+                full = [impute(points, self._options, self.rng) for points in sets]
+                widths = [bandwidths(points, self._options, self.min_bandwidth) for points in full]
+                good, bad = (Density(points, self._options, width) for points, width in zip(full, widths, strict=True))
                 return good, bad
         return None

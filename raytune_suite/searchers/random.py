@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @final
 class RandomSearcher(AskTellSearcher):
-    """Independent draws from the space, learning nothing."""
+    """Independent random configs."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
 
@@ -23,8 +23,8 @@ class RandomSearcher(AskTellSearcher):
         self._sample = space.sample
 
     def ask(self) -> Config:
-        """A fresh draw."""
+        """Draw a config."""
         return self._sample(self.rng)
 
     def tell(self, observation: Observation) -> None:
-        """Nothing to learn."""
+        """Do nothing: there is nothing to learn."""

@@ -1,7 +1,7 @@
-"""Random search over configs and fidelities alike: what a multi-fidelity method has to beat.
+"""Random search over configs and fidelities: the baseline that a multi-fidelity method has to beat.
 
-Each config is trained to a rung drawn at random, all of them equally likely, and never further. It is the random search
-of NePS's and HPOSuite's comparisons where the fidelity is not ignored; `random` trains every config to its end.
+Each config is trained to a rung that is drawn uniformly at random, and never further. This is the multi-fidelity random
+search in the comparisons of NePS and HPOSuite; the searcher `random` trains every config to the end.
 """
 
 from __future__ import annotations
@@ -21,31 +21,36 @@ if TYPE_CHECKING:
 
 @final
 class RandomFidelitySearcher(AskTellSearcher):
-    """Independent draws of configs, and of the rungs `min_t * eta**k` and `max_t` under `FIDELITY`."""
+    """Independent random configs, each with a random rung (`min_t * eta**k` or `max_t`) under `FIDELITY`."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
     assigns: ClassVar[bool] = True
 
     def __init__(self, *, min_t: int = 1, eta: float = 3, **args: Unpack[SearcherArgs]) -> None:
-        """`min_t` is the least resource of a rung, `eta` the factor from one to the next.
+        """Create the searcher.
+
+        Args:
+            min_t: The least resource of a rung.
+            eta: The factor between one rung and the next.
+            args: See `SearcherArgs`; `max_t` is required.
 
         Raises:
-            ArgumentError: If these make no ladder, or `max_t` is missing.
+            ArgumentError: If an argument is invalid, or `max_t` is missing.
         """
         max_t = args.get("max_t")
         if max_t is None:
-            raise ArgumentError("RandomFidelitySearcher needs `max_t`: the most resource that a trial may have")
+            raise ArgumentError("RandomFidelitySearcher needs `max_t`, the most resource of a trial")
         self._rungs = rungs.increasing([round(level) for level in rungs.geometric(min_t, max_t, eta)])
         super().__init__(**args)
 
     def setup(self, space: Space) -> None:
-        """Keep the space; the configs to evaluate first are trained to their end."""
+        """Keep the space; the configs to evaluate first are trained to the end."""
         self._sample = space.sample
-        self._first = [{**config, FIDELITY: self._rungs[-1]} for config in self._first]
+        self._points = [{**config, FIDELITY: self._rungs[-1]} for config in self._points]
 
     def ask(self) -> Config:
-        """A fresh draw."""
+        """Draw a config and its fidelity."""
         return {**self._sample(self.rng), FIDELITY: self._rungs[self.rng.integers(len(self._rungs))]}
 
     def tell(self, observation: Observation) -> None:
-        """Nothing to learn."""
+        """Do nothing: there is nothing to learn."""

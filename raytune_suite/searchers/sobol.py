@@ -1,7 +1,7 @@
-"""Sobol search: a scrambled low-discrepancy sequence instead of independent draws.
+"""Sobol search: a scrambled low-discrepancy sequence in place of independent draws.
 
-Sobol 1967; scrambling as in Owen 1998, from `scipy.stats.qmc`. In few dimensions it covers the space more evenly
-than random search with the same number of configs (Bergstra & Bengio 2012, section 5).
+The sequence of Sobol 1967, scrambled as in Owen 1998, is that of `scipy.stats.qmc`. In few dimensions it covers the
+space more evenly than random search with the same number of configs (Bergstra & Bengio 2012, section 5).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from raytune_suite.types import Config, Observation
 
 BLOCK = 64
-"""Points are drawn in blocks of this power of two, since a Sobol sequence is balanced at powers of two."""
+"""The number of points drawn at once: a power of two, at which a Sobol sequence is balanced."""
 
 
 @final
 class SobolSearcher(AskTellSearcher):
-    """The points of a scrambled Sobol sequence in the unit cube, decoded."""
+    """The points of a scrambled Sobol sequence."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
 
@@ -35,11 +35,11 @@ class SobolSearcher(AskTellSearcher):
         self._block = np.empty((0, len(space)))
 
     def ask(self) -> Config:
-        """The next point of the sequence."""
+        """Return the next point of the sequence."""
         if len(self._block) == 0:
             self._block = self._sequence.random(BLOCK)
         point, self._block = self._block[0], self._block[1:]
         return self._decode(point)
 
     def tell(self, observation: Observation) -> None:
-        """Nothing to learn."""
+        """Do nothing: there is nothing to learn."""

@@ -1,8 +1,8 @@
 """The tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization").
 
-The algorithm is hyperopt's. Ray's own adapter is not used: it takes NaN for a loss, learns nothing from trials that
-crash or are killed while paused, and lets quantized values leave their bounds. Here hyperopt sees the unit cube, each
-choice as a choice, and conditional parameters below their option.
+The implementation is that of hyperopt. Ray's adapter for it is not used: it treats NaN as a loss, learns nothing from
+trials that crash or are killed while paused, and lets quantized values leave their bounds. Here hyperopt searches the
+unit cube; choices are hyperopt's choices, with their conditional parameters nested below the options.
 """
 
 from __future__ import annotations
@@ -24,16 +24,21 @@ if TYPE_CHECKING:
 
 @final
 class TPESearcher(AskTellSearcher):
-    """Hyperopt's TPE. It learns how a trial ended; a crash is a loss of infinity, the worst there is."""
+    """Hyperopt's TPE. It learns from the end of each trial; a crash counts as an infinite loss."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
     extra: ClassVar[str] = "hyperopt"
 
     def __init__(self, *, n_initial: int = 20, gamma: float = 0.25, **args: Unpack[SearcherArgs]) -> None:
-        """The first `n_initial` configs are random; `gamma` sets how many count as good (section 4 of the paper).
+        """Create the searcher.
+
+        Args:
+            n_initial: The number of random configs that are proposed first.
+            gamma: Determines how many observations count as good (section 4 of the paper).
+            args: See `SearcherArgs`.
 
         Raises:
-            ArgumentError: If an argument cannot be used.
+            ArgumentError: If an argument is invalid.
             MissingPackageError: If hyperopt is not installed.
         """
         check_count("n_initial", n_initial)
@@ -52,7 +57,7 @@ class TPESearcher(AskTellSearcher):
         self._trials = hyperopt.Trials()
 
     def ask(self) -> Config:
-        """Hyperopt's next suggestion."""
+        """Return hyperopt's next suggestion."""
         from hyperopt import tpe
 
         ids = self._trials.new_trial_ids(1)
@@ -98,7 +103,7 @@ class TPESearcher(AskTellSearcher):
 
 
 def _describe(space: Space) -> dict[str, Any]:
-    """The space in hyperopt's words: numbers from 0 to 1, choices of positions, children below their option."""
+    """Convert the space to hyperopt's format: numbers in [0, 1], choices of positions, children below their option."""
     from hyperopt import hp
 
     def children(parent: str | None, option: int | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Search spaces in Ray Tune's own words: validated, sampled, encoded to the unit cube, converted to ConfigSpace."""
+"""Search spaces of Ray Tune domains: validation, sampling, encoding in the unit cube, conversion to ConfigSpace."""
 
 from raytune_suite.spaces.parameters import FEATURES, Condition, Parameter
 from raytune_suite.spaces.space import Space

@@ -1,4 +1,4 @@
-"""Conversion to and from the optional package ConfigSpace."""
+"""Conversion to and from the format of the optional package ConfigSpace."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ if TYPE_CHECKING:
 
 
 def to_configspace(parameters: Sequence[Parameter], seed: int | None) -> Any:
-    """A `ConfigSpace.ConfigurationSpace` of these parameters.
+    """Create a `ConfigSpace.ConfigurationSpace` of these parameters.
 
     Raises:
         MissingPackageError: If ConfigSpace is not installed.
     """
     package = require("ConfigSpace", "configspace")
     space = package.ConfigurationSpace(seed=seed)
-    foreign: dict[str, Any] = {}
+    converted: dict[str, Any] = {}
     for parameter in parameters:
-        foreign[parameter.name] = _foreign(package, parameter)
-        space.add(foreign[parameter.name])
+        converted[parameter.name] = _convert(package, parameter)
+        space.add(converted[parameter.name])
     conditional = [(parameter, parameter.condition) for parameter in parameters if parameter.condition]
     by_name = {parameter.name: parameter for parameter in parameters}
     for parameter, condition in conditional:
         choice = _choices(by_name[condition.parent])[condition.option]
-        space.add(package.EqualsCondition(foreign[parameter.name], foreign[condition.parent], choice))
+        space.add(package.EqualsCondition(converted[parameter.name], converted[condition.parent], choice))
     return space
 
 
 def from_configspace(parameters: Sequence[Parameter], configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """The values (for choices positions) by name, for `Space.unflatten`.
+    """Convert a `Configuration` to values by name (positions for choices), as `Space.unflatten` expects them.
 
     Raises:
-        SpaceError: If a name is unknown or a choice has no such category.
+        SpaceError: If a name is unknown or a value is not a category of its choice.
     """
     by_name = {parameter.name: parameter for parameter in parameters}
     values: dict[str, Any] = {}
@@ -56,14 +56,14 @@ def from_configspace(parameters: Sequence[Parameter], configuration: Mapping[str
 
 
 def _choices(parameter: Parameter) -> list[Any]:
-    """What ConfigSpace chooses among: the categories if all are strings or all numbers, else their positions."""
+    """Return ConfigSpace's choices: the categories if all are strings, all int or all float, else their positions."""
     categories = list(parameter.categories)
     alike = any(all(type(category) in kinds for category in categories) for kinds in ((str,), (int,), (float,)))
     return categories if alike else list(range(len(categories)))
 
 
-def _foreign(package: Any, parameter: Parameter) -> Any:
-    """One parameter in ConfigSpace's words; a quantized one counts its steps."""
+def _convert(package: Any, parameter: Parameter) -> Any:
+    """Convert one parameter; a quantized one becomes an integer that counts its steps."""
     name, step = parameter.name, parameter.q or 1
     if parameter.kind == "categorical":
         return package.CategoricalHyperparameter(name, _choices(parameter))

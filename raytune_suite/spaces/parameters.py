@@ -1,4 +1,4 @@
-"""One parameter of a space, and how it is read from a domain of Ray Tune."""
+"""One parameter of a space, and its construction from a Ray Tune domain."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ FEATURES: Final[dict[str, str]] = {
     "conditional": "is conditional",
     "grid": "is a tune.grid_search",
 }
-"""The features that a parameter may have, in the words that complete "parameter 'lr' ..."."""
+"""The features that a parameter may have, each with the text that completes the sentence "parameter 'lr' ..."."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """When a parameter exists: only while the parameter `parent` takes its category number `option`."""
+    """The condition of a parameter: it is active only if `parent` has its category number `option`."""
 
     parent: str
     option: int
@@ -52,16 +52,16 @@ class Condition:
 class Parameter:
     """One dimension of the unit cube.
 
-    A categorical parameter speaks in positions: its values are the integers from 0 to `size - 1`, and
-    `categories[position]` is what the user wrote there. (An option with parameters of its own is no single value.)
+    The values of a categorical parameter are positions: integers from 0 to `size - 1`. `categories[position]` is the
+    option that the user wrote there; it is not a single value if it has parameters of its own.
 
     Attributes:
-        name: The path in the config, joined by "/". Below option number i of the choice `c` it goes on as `c[i]/...`,
-            e.g. "optimizer[0]/momentum".
+        name: The path in the config, joined by "/". Below option number i of the choice `c` it continues with
+            `c[i]/...`, e.g. "optimizer[0]/momentum".
         kind: "float", "integer" or "categorical".
         scale: The map between the unit interval and the values.
         categories: The options of a categorical parameter as the user wrote them, else ().
-        condition: When the parameter exists; None for always.
+        condition: When the parameter is active; None for always.
         grid: Whether it was written as `tune.grid_search`.
 
     Example:
@@ -88,7 +88,7 @@ class Parameter:
 
     @property
     def upper(self) -> Number:
-        """The greatest value, inclusive (also where Ray's own upper bound is exclusive); infinity for a normal."""
+        """The greatest value, inclusive even if Ray's upper bound is exclusive; infinity for a normal."""
         return self.scale.upper
 
     @property
@@ -103,7 +103,7 @@ class Parameter:
 
     @property
     def size(self) -> int | None:
-        """The number of values (of options, for a choice); None where they are not finitely many."""
+        """The number of values or, for a choice, of options; None if there are infinitely many."""
         return self.scale.size
 
     @property
@@ -113,7 +113,7 @@ class Parameter:
 
     @property
     def features(self) -> frozenset[str]:
-        """What a searcher must be able to serve, in the words of `FEATURES`."""
+        """The features that a searcher must support: keys of `FEATURES`."""
         kind = {"float": "continuous", "integer": "integer", "categorical": "categorical"}[self.kind]
         flags = {
             kind: self.kind != "float" or self.q is None,
@@ -127,7 +127,7 @@ class Parameter:
 
     @property
     def allowed(self) -> str:
-        """What a value must be, in words."""
+        """A description of the valid values."""
         if self.kind == "categorical":
             return f"one of {listed(self.categories)}"
         multiple = "" if self.q is None else f" that is a multiple of {self.q}"
@@ -135,28 +135,28 @@ class Parameter:
         return f"{'an integer' if self.kind == 'integer' else 'a finite number'}{multiple}{bounds}"
 
     def value(self, unit: float) -> Number:
-        """The native value at `unit` in [0, 1]; for a categorical parameter the position of the category.
+        """Return the native value at `unit` in [0, 1]; for a categorical parameter, the position of the category.
 
         Raises:
-            SpaceError: If `unit` lies outside, or is NaN.
+            SpaceError: If `unit` is outside [0, 1] or NaN.
         """
         if not 0.0 <= unit <= 1.0:
-            raise SpaceError(f"the unit value of parameter {self.name!r} is {unit!r}, but must lie in [0, 1]")
+            raise SpaceError(f"the unit value of parameter {self.name!r} is {unit!r}, but must be in [0, 1]")
         return self.scale.value(unit)
 
     def unit(self, value: Any) -> float:
-        """The point of [0, 1] that stands for `value`; the middle of its cell where values are discrete.
+        """Return the point of [0, 1] that represents `value`; for discrete values, the middle of its cell.
 
         Raises:
-            SpaceError: If `value` is no value of this parameter.
+            SpaceError: If `value` is not a valid value of this parameter.
         """
         return self.scale.unit(self.accept(value))
 
     def accept(self, value: Any) -> Number:
-        """`value` as a native Python number, if it is a value (or position) of this parameter.
+        """Convert `value`, a valid value (or position) of this parameter, to a native Python number.
 
         Raises:
-            SpaceError: If it is none.
+            SpaceError: If it is not a valid value.
         """
         accepted = self.scale.accept(value)
         if accepted is None:
@@ -166,23 +166,23 @@ class Parameter:
 
 
 def listed(values: tuple[Any, ...], limit: int = 8) -> str:
-    """The first few `values` in words, and how many there are."""
+    """Format the first few `values`, and say how many there are if some are left out."""
     shown = ", ".join(_shown(value) for value in values[:limit])
     return shown if len(values) <= limit else f"{shown}, ... ({len(values)} in all)"
 
 
 def _shown(value: Any) -> str:
-    """`value` in words, with dots for the domains in it."""
+    """Format `value`, with dots in place of domains."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key!r}: {_shown(inner)}' for key, inner in value.items())}}}"
     return "..." if isinstance(value, Domain) else repr(value)
 
 
 def read_number(domain: Domain, name: str, condition: Condition | None) -> Parameter:
-    """The numeric parameter `name` that a domain of Ray describes.
+    """Create the numeric parameter `name` from a domain of Ray.
 
     Raises:
-        SpaceError: If the domain has no values, or values too close to tell apart, or is none of Ray's own.
+        SpaceError: If the domain has no values, has too many values to distinguish, or is not one of Ray's.
     """
     if not isinstance(domain, Float | Integer):
         raise _unknown(domain, name)
@@ -205,17 +205,17 @@ def read_number(domain: Domain, name: str, condition: Condition | None) -> Param
 
 def _unknown(domain: Domain, name: str) -> SpaceError:
     return SpaceError(
-        f"parameter {name!r} is a {type(domain).__name__} with the sampler {domain.sampler}, which is unknown here: "
+        f"parameter {name!r} is a {type(domain).__name__} with the sampler {domain.sampler}, which is not supported: "
         "use the functions of ray.tune, e.g. tune.uniform or tune.randint"
     )
 
 
 def _integers(domain: Integer, q: Number | None, name: str, *, log: bool) -> Scale:
-    """The scale of randint and its kin. Ray excludes the upper bound, unless q is given and is not 1."""
+    """Return the scale of an integer domain. Ray excludes its upper bound, unless q is set and is not 1."""
     bounds = {"lower": domain.lower, "upper": domain.upper, "q": 1 if q is None else q}
     for key, bound in bounds.items():
         if not is_real(bound) or bound != int(bound):
-            raise SpaceError(f"integer parameter {name!r} has {key}={bound!r}, but must have an integer there")
+            raise SpaceError(f"integer parameter {name!r} has {key}={bound!r}, but {key} must be an integer")
     lower, upper, step = (int(bound) for bound in bounds.values())
     _check_bounds(name, lower, upper, log=log)
     first, last = (lower, upper - 1) if step == 1 else (-(-lower // step), upper // step)
@@ -224,14 +224,14 @@ def _integers(domain: Integer, q: Number | None, name: str, *, log: bool) -> Sca
 
 
 def _floats(domain: Float, q: Number | None, name: str, *, log: bool) -> Scale:
-    """The scale of uniform and its kin. Ray moves the bounds of a quantized one inwards to multiples of q."""
+    """Return the scale of a bounded float domain. Ray moves quantized bounds inwards to multiples of q."""
     for key, bound in {"lower": domain.lower, "upper": domain.upper}.items():
         if not is_real(bound):
-            raise SpaceError(f"parameter {name!r} has {key}={bound!r}, but must have a finite number there")
+            raise SpaceError(f"parameter {name!r} has {key}={bound!r}, but {key} must be a finite number")
     lower, upper = float(domain.lower), float(domain.upper)
     _check_bounds(name, lower, upper, log=log)
     if not math.isfinite(upper - lower):
-        raise SpaceError(f"parameter {name!r} reaches from {lower} to {upper}: too wide for a float; narrow it")
+        raise SpaceError(f"parameter {name!r} ranges from {lower} to {upper}, which is too wide for a float: narrow it")
     if q is None:
         return Continuous(lower, upper, log=log)
     first, last = (_inward(bound, float(q), side) for bound, side in ((lower, math.ceil), (upper, math.floor)))
@@ -240,23 +240,23 @@ def _floats(domain: Float, q: Number | None, name: str, *, log: bool) -> Scale:
 
 
 def _normal(domain: Float, sampler: NormalSampler, q: Number | None, name: str) -> Scale:
-    """The scale of randn and qrandn."""
+    """Return the scale of a normal domain."""
     mean, sd = sampler.mean, sampler.sd
     if not is_real(mean) or not is_real(sd) or sd <= 0:
         raise SpaceError(
-            f"parameter {name!r} is normal with mean={mean!r} and sd={sd!r}, but needs a finite mean, and sd above 0"
+            f"parameter {name!r} is normal with mean={mean!r} and sd={sd!r}, but both must be finite and sd above 0"
         )
     if np.isfinite(domain.lower) or np.isfinite(domain.upper):
         raise SpaceError(f"parameter {name!r} is normal with bounds, which Ray cannot sample: use tune.randn(mean, sd)")
     if q is None:
         return Normal(float(mean), float(sd))
     if q < sd * TAIL or abs(mean) / q > LINEAR_LIMIT:
-        raise SpaceError(f"parameter {name!r} has q={q!r}, too fine for mean={mean!r} and sd={sd!r}: leave q out")
+        raise SpaceError(f"parameter {name!r} has q={q!r}, too small for mean={mean!r} and sd={sd!r}: leave q out")
     return RoundedNormal(float(mean), float(sd), step=float(q))
 
 
 def _inward(bound: float, q: float, side: Any) -> int:
-    """The index of `bound` on the grid of multiples of q, rounded inwards as in `Quantized._grid_index` of Ray."""
+    """Return the index of `bound` among the multiples of q, rounded inwards as in Ray's `Quantized._grid_index`."""
     nearest = round(bound / q)
     return nearest if math.isclose(bound / q, nearest) else int(side(bound / q))
 
@@ -269,16 +269,18 @@ def _check_bounds(name: str, lower: Number, upper: Number, *, log: bool) -> None
     if log and lower <= 0:
         raise SpaceError(
             f"parameter {name!r} is on a log scale with lower={lower!r}, but lower must be greater than 0: "
-            "raise it, or use the linear kind"
+            "raise it, or use the domain with a linear scale"
         )
 
 
 def _check_grid(name: str, bounds: tuple[Number, Number], q: Number, indices: tuple[int, int], *, log: bool) -> None:
     (lower, upper), (first, last) = bounds, indices
     if q > upper - lower:
-        raise SpaceError(f"parameter {name!r} has q={q!r}, bigger than its range from {lower!r} to {upper!r}")
+        raise SpaceError(
+            f"parameter {name!r} has q={q!r}, larger than its range from {lower!r} to {upper!r}: use a smaller q"
+        )
     fine = last <= LOG_LIMIT if log else last - first < LINEAR_LIMIT
     if not fine or (isinstance(q, float) and max(abs(first), abs(last)) > LINEAR_LIMIT):
         raise SpaceError(
-            f"parameter {name!r} has more values from {lower!r} to {upper!r} than a float tells apart: narrow it"
+            f"parameter {name!r} has more values from {lower!r} to {upper!r} than a float can distinguish: narrow it"
         )

@@ -1,13 +1,13 @@
 """The maps between the unit interval and the values of one parameter, as pure functions.
 
-One rule holds for all: **a uniform draw from [0, 1] becomes a draw from Ray's own sampler of that domain.** Hence:
+All of them follow one rule: **a uniform draw from [0, 1] becomes a draw from Ray's sampler of that domain.** Hence:
 
-- an integer has as much of the interval as Ray gives it probability: equal cells, or for log scale the cell
-  [k, k + 1) in log space (Ray floors the exponential);
-- a rounded float (`quniform`, `qloguniform`) has the cell that rounds to it, so the two ends have half a cell;
-- a normal is its inverse cumulative distribution, cut at `TAIL` of probability on either side.
+- an integer occupies as much of the interval as its probability in Ray: equal cells, or on a log scale the cell
+  [k, k + 1) in log space (Ray rounds the exponential down);
+- a rounded float (`quniform`, `qloguniform`) occupies the cell that is rounded to it, so the two ends have half a cell;
+- a normal is mapped by its inverse cumulative distribution function, truncated at probability `TAIL` on either side.
 
-`unit` gives a point well inside the cell of a value, so that `value(unit(x)) == x` exactly where values are discrete.
+`unit` returns a point well inside the cell of a value, so that `value(unit(x)) == x` holds exactly for discrete values.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ import numpy as np
 Number: TypeAlias = int | float
 
 TAIL = 1e-7
-"""The probability cut off at either end of a normal: 5.2 standard deviations, where float64 still resolves it."""
+"""The probability at which a normal is truncated on either side: 5.2 standard deviations, which float64 can resolve."""
 
 NEAR = 1e-9
-"""Relative distance within which a float is taken for a value of the grid (0.3 for 3 * 0.1)."""
+"""The relative distance within which a float counts as a value of the grid (0.3 for 3 * 0.1)."""
 
 LOG_LIMIT = 2**40
-"""The largest index of a log grid whose neighbours float64 still tells apart in the unit interval."""
+"""The largest index of a log grid whose neighbours float64 can distinguish in the unit interval."""
 
 LINEAR_LIMIT = 2**48
-"""The most values of a linear grid that float64 still tells apart in the unit interval."""
+"""The largest number of values of a linear grid that float64 can distinguish in the unit interval."""
 
 
 class Scale(ABC):
@@ -44,7 +44,7 @@ class Scale(ABC):
         log: Whether the map is logarithmic.
         q: The step of a quantized parameter, else None.
         normal: Mean and standard deviation of a normal, else None.
-        indices: The multiples of the step (of 1 where `q` is None) that are the values; None where not finitely many.
+        indices: The values divided by the step (1 if `q` is None); None if there are infinitely many.
     """
 
     def __init__(
@@ -61,20 +61,20 @@ class Scale(ABC):
 
     @property
     def size(self) -> int | None:
-        """How many values there are; None where they are not finitely many."""
+        """The number of values; None if there are infinitely many."""
         return None if self.indices is None else self.indices.stop - self.indices.start
 
     @abstractmethod
     def value(self, unit: float) -> Number:
-        """The native value at `unit`, which lies in [0, 1]."""
+        """Return the native value at `unit`, a number in [0, 1]."""
 
     @abstractmethod
     def unit(self, value: Number) -> float:
-        """The point of [0, 1] that stands for `value`, which is a member."""
+        """Return the point of [0, 1] that represents `value`, which must be a valid value."""
 
     @abstractmethod
     def accept(self, value: Any) -> Number | None:
-        """`value` as a native member (numpy scalars converted), or None if it is no member."""
+        """Convert `value` to a native number; return None if it is not a valid value."""
 
 
 class Continuous(Scale):
@@ -86,17 +86,17 @@ class Continuous(Scale):
         self._width = (math.log(upper) if log else upper) - self._start
 
     def value(self, unit: float) -> float:
-        """Linear in the value, or in its logarithm."""
+        """Interpolate linearly between the bounds, or between their logarithms."""
         point = self._start + unit * self._width
         return min(max(math.exp(point) if self.log else point, self.lower), self.upper)
 
     def unit(self, value: Number) -> float:
-        """The inverse of `value`."""
+        """Invert `value`."""
         point = math.log(value) if self.log else value
         return min(max((point - self._start) / self._width, 0.0), 1.0)
 
     def accept(self, value: Any) -> float | None:
-        """A real number within the bounds; one that rounding put just outside is the bound."""
+        """Accept a real number within the bounds; one that rounding errors put just outside becomes the bound."""
         if not is_real(value):
             return None
         if self.lower <= value <= self.upper:
@@ -108,22 +108,22 @@ class Continuous(Scale):
 
 
 class Normal(Scale):
-    """Every float, normally distributed. Values beyond the cut `TAIL` share the ends of the interval."""
+    """Every float, normally distributed. Values beyond the truncation at `TAIL` share the ends of the interval."""
 
     def __init__(self, mean: float, sd: float) -> None:
         super().__init__(-math.inf, math.inf, normal=(mean, sd))
         self._distribution = NormalDist(mean, sd)
 
     def value(self, unit: float) -> float:
-        """The quantile of `unit`."""
+        """Return the quantile of `unit`."""
         return self._distribution.inv_cdf(min(max(unit, TAIL), 1.0 - TAIL))
 
     def unit(self, value: Number) -> float:
-        """The cumulative probability of `value`."""
+        """Return the cumulative probability of `value`."""
         return min(max(self._distribution.cdf(value), TAIL), 1.0 - TAIL)
 
     def accept(self, value: Any) -> float | None:
-        """Any finite real number."""
+        """Accept any finite real number."""
         return float(value) if is_real(value) else None
 
 
@@ -138,7 +138,7 @@ class Integers(Scale):
         self._width = math.log(last + 1) - self._start if log else 0.0
 
     def value(self, unit: float) -> int:
-        """The integer in whose cell `unit` lies."""
+        """Return the integer in whose cell `unit` lies."""
         if self.log:
             index = min(max(math.floor(math.exp(self._start + unit * self._width)), self._first), self._last)
         else:
@@ -146,14 +146,14 @@ class Integers(Scale):
         return index * self._step
 
     def unit(self, value: Number) -> float:
-        """The middle of the cell of `value`."""
+        """Return the middle of the cell of `value`."""
         index = int(value) // self._step
         if self.log:
             return (0.5 * (math.log(index) + math.log(index + 1)) - self._start) / self._width
         return (index - self._first + 0.5) / self._count
 
     def accept(self, value: Any) -> int | None:
-        """An integer (no bool, no float) within the bounds and a multiple of the step."""
+        """Accept an integer (not a bool or a float) within the bounds that is a multiple of the step."""
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
             return None
         return int(value) if self.lower <= value <= self.upper and int(value) % self._step == 0 else None
@@ -169,20 +169,20 @@ class Rounded(Scale):
         self._width = (math.log(last) if log else float(last)) - self._start
 
     def value(self, unit: float) -> float:
-        """The multiple of the step that is nearest to the continuous value, computed as Ray does."""
+        """Return the multiple of the step that is nearest to the continuous value, computed as in Ray."""
         point = self._start + unit * self._width
         index = round(math.exp(point) if self.log else point)
         return min(max(index, self._first), self._last) * self._step
 
     def unit(self, value: Number) -> float:
-        """Where `value` itself lies; the ends are 0 and 1. A single value is in the middle."""
+        """Return the position of `value` between the ends, which are 0 and 1; a single value lies at 0.5."""
         if self._width == 0.0:
             return 0.5
         index = round(value / self._step)
         return min(max(((math.log(index) if self.log else index) - self._start) / self._width, 0.0), 1.0)
 
     def accept(self, value: Any) -> float | None:
-        """A real number within `NEAR` of a multiple of the step within the bounds."""
+        """Accept a real number within `NEAR` of a multiple of the step within the bounds."""
         index = grid_index(value, self._step)
         return None if index is None or not self._first <= index <= self._last else index * self._step
 
@@ -195,31 +195,31 @@ class RoundedNormal(Scale):
         self._step, self._distribution = step, NormalDist(mean, sd)
 
     def value(self, unit: float) -> float:
-        """The multiple of the step that is nearest to the quantile of `unit`."""
+        """Return the multiple of the step that is nearest to the quantile of `unit`."""
         return round(self._distribution.inv_cdf(min(max(unit, TAIL), 1.0 - TAIL)) / self._step) * self._step
 
     def unit(self, value: Number) -> float:
-        """The middle of the cell of `value`, as far as the cell lies within the cut."""
+        """Return the middle of the part of the cell of `value` that lies within the truncation."""
         index = round(value / self._step)
         cell = (self._distribution.cdf((index + side) * self._step) for side in (-0.5, 0.5))
         low, high = (min(max(edge, TAIL), 1.0 - TAIL) for edge in cell)
         return 0.5 * (low + high)
 
     def accept(self, value: Any) -> float | None:
-        """A finite real number within `NEAR` of a multiple of the step."""
+        """Accept a finite real number within `NEAR` of a multiple of the step."""
         index = grid_index(value, self._step)
         return None if index is None else index * self._step
 
 
 def is_real(value: Any) -> bool:
-    """Whether `value` is a finite real number: an int or float, of Python or numpy, but no bool."""
+    """Whether `value` is a finite int or float of Python or numpy, and not a bool."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         return False
     return bool(-sys.float_info.max <= value <= sys.float_info.max)
 
 
 def grid_index(value: Any, step: float) -> int | None:
-    """Which multiple of `step` the number `value` is, or None if it is none (or no number)."""
+    """Return n if `value` is the number n * `step`; None if it is not a multiple of `step`."""
     if not is_real(value):
         return None
     ratio = float(value) / step

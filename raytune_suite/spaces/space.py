@@ -1,4 +1,4 @@
-"""A search space: what a Ray user passes as `param_space`, compiled."""
+"""A search space, compiled from the dict that a user passes to Ray Tune as `param_space`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from raytune_suite.errors import ArgumentError, SpaceError, near
 from raytune_suite.spaces.configspace import from_configspace, to_configspace
 from raytune_suite.spaces.parameters import FEATURES, Condition, Parameter, read_number
 from raytune_suite.spaces.scales import Integers
-from raytune_suite.spaces.tree import Choice, Constant, Group, Leaf, Node
+from raytune_suite.spaces.tree import ChoiceNode, ConstantNode, DictNode, Node, NumberNode
 from raytune_suite.spaces.values import fresh, native
 
 if TYPE_CHECKING:
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from raytune_suite.types import Config
 
 _SEPARATOR = "/"
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # in the repr of an object without one of its own
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # in the default repr of an object
 
 
 class Space:
-    """A search space in Ray Tune's words, compiled and checked.
+    """A search space of Ray Tune domains, compiled and checked.
 
-    Parts that exist only sometimes are written as a choice among dicts that hold domains of their own. Such a config
-    holds only what belongs to the chosen dict. A constant in each (here "name") tells the options apart.
+    Conditional parameters are written as a choice among dicts that contain domains. A config then holds only the
+    parameters of the chosen dict. A constant in each dict (here "name") distinguishes the options.
 
     Attributes:
-        parameters: The parameters, in the order of the dict, depth first (a choice comes before what its options hold).
-        names: Their names.
-        constants: The values that never change, by path; those within options are not among them.
-        features: What the space contains, in the words of `FEATURES`.
+        parameters: The parameters, in the order of the dict, depth first (a choice precedes the parameters within it).
+        names: The names of the parameters.
+        constants: The constants outside options, by path.
+        features: The features of the space: keys of `FEATURES`.
 
     Raises:
-        SpaceError: If anything in `param_space` cannot be used; the message names the path, the value and the remedy.
+        SpaceError: If anything in `param_space` is invalid; the message names the path, the value and the remedy.
 
     Example:
         >>> import numpy as np
@@ -58,13 +58,14 @@ class Space:
     """
 
     def __init__(self, param_space: dict[str, Any]) -> None:
-        """Compile `param_space`, the dict that a user of Ray Tune passes."""
+        """Compile `param_space`, a dict of Ray Tune domains. Use `Space.of` where the space may be compiled already."""
         if not isinstance(param_space, dict):
             raise SpaceError(f"the space is {param_space!r}, but must be a dict of ray.tune domains")
         parameters: list[Parameter] = []
-        self._root = _grow(param_space, "", None, parameters)
+        self.param_space = param_space
+        self._root = _compile(param_space, "", None, parameters)
         if not parameters:
-            raise SpaceError(f"the space {param_space!r} has no parameter: give at least one, e.g. tune.uniform(0, 1)")
+            raise SpaceError(f"the space {param_space!r} has no parameter: add at least one, e.g. tune.uniform(0, 1)")
         self.parameters = tuple(parameters)
         self.names = tuple(parameter.name for parameter in parameters)
         for position, name in enumerate(self.names):
@@ -74,6 +75,15 @@ class Space:
         self.features = frozenset[str]().union(*(parameter.features for parameter in parameters))
         self._scales = tuple(parameter.scale for parameter in parameters)
 
+    @classmethod
+    def of(cls, space: dict[str, Any] | Space) -> Space:
+        """Compile `space`, unless it is a compiled space, which is returned as it is.
+
+        Raises:
+            SpaceError: If it is invalid.
+        """
+        return space if isinstance(space, Space) else cls(space)
+
     def __len__(self) -> int:
         return len(self.parameters)
 
@@ -81,14 +91,14 @@ class Space:
         return f"Space({', '.join(self.names)})"
 
     def sample(self, rng: np.random.Generator) -> Config:
-        """Draw a config as Ray's random search would; all randomness comes from `rng`, one number per parameter."""
+        """Draw a config from the distribution of Ray's random search, with one number from `rng` per parameter."""
         return self._decode(rng.random(len(self._scales)).tolist())
 
     def check(self, config: Config) -> None:
-        """Check that `config` is a whole member, constants included.
+        """Check that `config` is a complete config of this space, including the constants.
 
         Raises:
-            SpaceError: If not; the message says what is missing, unknown or out of bounds, and what is allowed.
+            SpaceError: If it is not; the message says what is missing, unknown or out of bounds, and what is allowed.
         """
         self._read(config, strict=True)
 
@@ -97,29 +107,29 @@ class Space:
         return self._root.matches(config)
 
     def complete(self, config: Config) -> Config:
-        """`config` in native Python types and with the constants that it leaves out (those within options it may not).
+        """Convert `config` to native Python types and add missing constants, except those within options.
 
         Raises:
-            SpaceError: If it is no member.
+            SpaceError: If it is not a config of this space.
         """
         completed: Config = self._root.build(self._read(config, strict=False))
         return completed
 
     def encode(self, config: Config) -> NDArray[np.float64]:
-        """The point of the unit cube for `config`, of shape (len(space),); inactive parameters are NaN.
+        """Convert `config` to a point of the unit cube, of shape (len(space),); inactive parameters are NaN.
 
         Raises:
-            SpaceError: If `config` is no member. Constants outside options may be missing.
+            SpaceError: If it is not a config of this space. Constants outside options may be missing.
         """
         flat = self._read(config, strict=False)
         units = (math.nan if v is None else scale.unit(v) for v, scale in zip(flat, self._scales, strict=True))
         return np.fromiter(units, dtype=np.float64, count=len(flat))
 
     def decode(self, vector: ArrayLike) -> Config:
-        """The config at `vector`, of shape (len(space),), each entry in [0, 1]; inactive entries may be NaN.
+        """Convert a point of the unit cube, of shape (len(space),), to a config; inactive entries may be NaN.
 
         Raises:
-            SpaceError: If the shape is another, or an entry lies outside [0, 1], or an active one is NaN.
+            SpaceError: If the shape is wrong, an entry is outside [0, 1], or an active one is NaN.
         """
         array = np.asarray(vector, dtype=np.float64)
         if array.shape != (len(self._scales),):
@@ -127,19 +137,19 @@ class Space:
         return self._decode(array.tolist())
 
     def flatten(self, config: Config) -> dict[str, Any]:
-        """The active parameters of `config` by name: native values, and for a choice the position of the option.
+        """Return the active parameters of `config` by name: native values, and positions for choices.
 
         Raises:
-            SpaceError: If `config` is no member. Constants outside options may be missing.
+            SpaceError: If it is not a config of this space. Constants outside options may be missing.
         """
         flat = self._read(config, strict=False)
         return {name: value for name, value in zip(self.names, flat, strict=True) if value is not None}
 
     def unflatten(self, values: Mapping[str, Any]) -> Config:
-        """The config that `flatten` would turn into `values`; entries of inactive parameters are ignored.
+        """Invert `flatten`; entries of inactive parameters are ignored.
 
         Raises:
-            SpaceError: If an active parameter is missing, a name unknown, or a value out of bounds.
+            SpaceError: If an active parameter is missing, a name is unknown, or a value is out of bounds.
         """
         for name in values:
             if name not in self.names:
@@ -149,63 +159,63 @@ class Space:
         return config
 
     def describe(self) -> dict[str, str]:
-        """The parameters and constants by name, each in words that are the same in every process.
+        """Describe the parameters and constants, by name, in text that is the same in every process.
 
         Two spaces with the same description have the same configs and the same encoding.
         """
-        words = {}
+        descriptions = {}
         for parameter in self.parameters:
             scale = ", log" if parameter.log else f", normal {parameter.normal}" if parameter.normal else ""
-            words[parameter.name] = _ADDRESS.sub("", parameter.allowed + scale)
-        return words | {path: _ADDRESS.sub("", repr(value)) for path, value in self.constants.items()}
+            descriptions[parameter.name] = _ADDRESS.sub("", parameter.allowed + scale)
+        return descriptions | {path: _ADDRESS.sub("", repr(value)) for path, value in self.constants.items()}
 
     @property
     def grid_size(self) -> int:
-        """The number of configs of `grid`.
+        """The number of configs that `grid` yields.
 
         Raises:
-            SpaceError: If a parameter has no finite number of values.
+            SpaceError: If a parameter has infinitely many values.
         """
         return self._root.count()
 
     def grid(self) -> Iterator[Config]:
-        """All configs of a space whose parameters all have finitely many values, the last parameter fastest.
+        """Yield all configs of a finite space, with the last parameter varying fastest.
 
-        Choices, tune.grid_search, integers and quantized domains expand to all their values; what belongs to an option
-        expands only under it.
+        Choices, tune.grid_search, integers and quantized domains expand to all their values; conditional parameters
+        expand only below their option.
 
         Raises:
-            SpaceError: If a parameter has no finite number of values.
+            SpaceError: If a parameter has infinitely many values.
         """
-        self._root.count()  # refuse now, not at the first config
+        self._root.count()  # raise now, not at the first config
         flat: list[Any] = [None] * len(self)
         return (self._root.build(flat) for _ in self._root.assignments(flat))
 
-    def refuse(self, who: str, *, supported: Collection[str], remedy: str) -> None:
-        """Refuse this space on behalf of `who`, if it has a feature that is not among those `supported`.
+    def check_supported(self, who: str, *, supported: Collection[str], remedy: str) -> None:
+        """Check that `who` supports all features of this space.
 
         Args:
-            who: Who cannot serve it, e.g. "searcher 'gp'".
-            supported: Words of `FEATURES`.
-            remedy: What to do instead, e.g. "use tpe or random".
+            who: What is to search the space, e.g. "searcher 'gp'".
+            supported: The supported features: keys of `FEATURES`.
+            remedy: What to do otherwise, e.g. "use tpe or random".
 
         Raises:
-            SpaceError: Naming the first parameter that cannot be served, and why.
-            ArgumentError: If `supported` has a word that is no feature.
+            SpaceError: If a feature is not supported; the message names the first parameter that has it.
+            ArgumentError: If `supported` has an unknown feature.
         """
         for feature in supported:
             if feature not in FEATURES:
                 raise ArgumentError(f"unknown feature {feature!r} of a space{near(feature, FEATURES)}")
         for parameter in self.parameters:
-            for feature, words in FEATURES.items():
+            for feature, text in FEATURES.items():
                 if feature in parameter.features and feature not in supported:
-                    raise SpaceError(f"{who} cannot serve {parameter.name!r}, which {words}: {remedy}")
+                    raise SpaceError(f"{who} does not support {parameter.name!r}, which {text}: {remedy}")
 
     def to_configspace(self, seed: int | None = None) -> Any:
-        """This space as a `ConfigSpace.ConfigurationSpace`, with log scales and conditions.
+        """Convert this space to a `ConfigSpace.ConfigurationSpace`, with log scales and conditions.
 
-        Quantized parameters become integers that count the steps; the categories of a choice stay as they are if they
-        are all strings or all numbers, else they become positions. `from_configspace` undoes both.
+        Quantized parameters become integers that count the steps. The categories of a choice are kept if all are
+        strings, all int or all float; otherwise they become positions. `from_configspace` reverts both.
 
         Raises:
             MissingPackageError: If ConfigSpace is not installed.
@@ -213,10 +223,10 @@ class Space:
         return to_configspace(self.parameters, seed)
 
     def from_configspace(self, configuration: Mapping[str, Any]) -> Config:
-        """The config of a `Configuration` (or dict) that comes from the space of `to_configspace`.
+        """Convert a `Configuration` (or dict) of the space made by `to_configspace` to a config of this space.
 
         Raises:
-            SpaceError: If it does not fit this space.
+            SpaceError: If it is not valid in this space.
         """
         return self.unflatten(from_configspace(self.parameters, configuration))
 
@@ -238,51 +248,53 @@ class Space:
         return flat
 
 
-def _grow(value: Any, path: str, condition: Condition | None, parameters: list[Parameter]) -> Node:
-    """The node for one part of a param space; its parameters are appended to `parameters`."""
+def _compile(value: Any, path: str, condition: Condition | None, parameters: list[Parameter]) -> Node:
+    """Create the node for one part of a param space, and append its parameters to `parameters`."""
     if isinstance(value, Categorical):
-        return _grow_choice(value.categories, path, condition, parameters, grid=isinstance(value.sampler, Grid))
+        return _compile_choice(value.categories, path, condition, parameters, grid=isinstance(value.sampler, Grid))
     if isinstance(value, dict) and "grid_search" in value:
         if len(value) > 1 or not isinstance(value["grid_search"], list):
             raise SpaceError(
                 f"{path or 'the space'!r} is {value!r}, but must be tune.grid_search([...]) and nothing else"
             )
-        return _grow_choice(value["grid_search"], path, condition, parameters, grid=True)
+        return _compile_choice(value["grid_search"], path, condition, parameters, grid=True)
     if isinstance(value, Function) or (isinstance(value, dict) and value.keys() == {"eval"}):
         raise SpaceError(
-            f"{path!r} is a tune.sample_from, whose values no searcher can model: "
-            "nest domains in the dicts of a tune.choice, or compute it in the trainable"
+            f"{path!r} is a tune.sample_from, which searchers cannot model: "
+            "nest domains in the dicts of a tune.choice, or compute the value in the trainable"
         )
     if isinstance(value, Domain):
         parameters.append(read_number(value, path, condition))
-        return Leaf(len(parameters) - 1, parameters[-1])
+        return NumberNode(len(parameters) - 1, parameters[-1])
     if isinstance(value, dict):
         children = {}
         for key, child in value.items():
             if not isinstance(key, str) or not key or _SEPARATOR in key:
                 where = f" in {path!r}" if path else ""
                 raise SpaceError(f"the key {key!r}{where} must be a non-empty string without {_SEPARATOR!r}: rename it")
-            children[key] = _grow(child, f"{path}{_SEPARATOR}{key}" if path else key, condition, parameters)
-        return Group(path, children)
+            children[key] = _compile(child, f"{path}{_SEPARATOR}{key}" if path else key, condition, parameters)
+        return DictNode(path, children)
     if _holds_domain(value):
         raise SpaceError(f"{path!r} is {value!r}, a domain inside a {type(value).__name__}: put it in a dict instead")
-    return Constant(path, fresh(native(value)))
+    return ConstantNode(path, fresh(native(value)))
 
 
-def _grow_choice(
+def _compile_choice(
     categories: list[Any], path: str, condition: Condition | None, parameters: list[Parameter], *, grid: bool
-) -> Choice:
-    """The node for a choice; only options that hold domains are looked into."""
+) -> ChoiceNode:
+    """Create the node for a choice; options without domains become constants."""
     if not categories:
-        raise SpaceError(f"parameter {path!r} is a choice among nothing: give it at least one option")
+        raise SpaceError(f"parameter {path!r} is a choice without options: add at least one")
     slot, options = len(parameters), tuple(native(category) for category in categories)
     parameters.append(Parameter(path, "categorical", Integers(0, len(options) - 1), options, condition, grid))
     nodes: list[Node] = []
     for position, option in enumerate(options):
         below = f"{path}[{position}]"
         holds = _holds_domain(option)
-        nodes.append(_grow(option, below, Condition(path, position), parameters) if holds else Constant(below, option))
-    return Choice(slot, parameters[slot], tuple(nodes))
+        nodes.append(
+            _compile(option, below, Condition(path, position), parameters) if holds else ConstantNode(below, option)
+        )
+    return ChoiceNode(slot, parameters[slot], tuple(nodes))
 
 
 def _holds_domain(value: Any) -> bool:
@@ -296,9 +308,9 @@ def _holds_domain(value: Any) -> bool:
 
 
 def _constants(node: Node) -> Iterator[tuple[str, Any]]:
-    """Path and value of the constants outside options."""
-    if isinstance(node, Constant):
+    """Yield path and value of the constants outside options."""
+    if isinstance(node, ConstantNode):
         yield node.path, node.value
-    elif isinstance(node, Group):
+    elif isinstance(node, DictNode):
         for child in node.children.values():
             yield from _constants(child)

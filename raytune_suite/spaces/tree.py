@@ -1,7 +1,7 @@
-"""A compiled search space is a tree of four kinds of node: it reads a config into a flat list, and builds it from one.
+"""The tree into which a search space is compiled: it reads a config into a flat list, and builds a config from one.
 
-A flat list has one entry per parameter: its value (for a choice the position of the option), or None where the
-parameter is inactive.
+A flat list has one entry per parameter: its value, for a choice the position of the option, or None if the parameter is
+inactive.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _PLAIN = frozenset({str, bool, int, float, type(None)})
 
 
 class Node(ABC):
-    """One part of the space, at `path` in the config.
+    """One part of the space. Its members are the values that the part may take in a config.
 
     Attributes:
-        path: Where the part is, in the words of `Parameter.name`.
-        fixed: Whether it holds no parameter.
+        path: The path of the part in the config, in the format of `Parameter.name`.
+        fixed: Whether it contains no parameter.
     """
 
     path: str
@@ -36,14 +36,14 @@ class Node(ABC):
 
     @abstractmethod
     def build(self, flat: Flat) -> Any:
-        """The part of the config that `flat` describes: fresh dicts and lists, native values."""
+        """Build this part of the config from `flat`, with new dicts and lists and native values."""
 
     @abstractmethod
     def read(self, value: Any, flat: Flat, *, strict: bool) -> None:
-        """Write into `flat` what `value` chose; unless `strict`, a constant may be missing.
+        """Write the values of the parameters in `value` into `flat`; unless `strict`, constants may be missing.
 
         Raises:
-            SpaceError: If `value` is no member.
+            SpaceError: If `value` is not a member.
         """
 
     @abstractmethod
@@ -52,18 +52,18 @@ class Node(ABC):
 
     @abstractmethod
     def assignments(self, flat: Flat) -> Iterator[None]:
-        """Walk through all members, writing each into `flat`."""
+        """Iterate over all members, writing each into `flat`."""
 
     @abstractmethod
     def count(self) -> int:
-        """The number of members.
+        """Count the members.
 
         Raises:
-            SpaceError: If they are not finitely many.
+            SpaceError: If there are infinitely many.
         """
 
 
-class Constant(Node):
+class ConstantNode(Node):
     """A value that never changes."""
 
     fixed = True
@@ -71,29 +71,29 @@ class Constant(Node):
     def __init__(self, path: str, value: Any) -> None:
         self.path, self.value = path, value
 
-    def build(self, flat: Flat) -> Any:  # noqa: ARG002 - the same for all
-        """The value; dicts and lists are copied, so that a trainable may change them."""
+    def build(self, flat: Flat) -> Any:  # noqa: ARG002 - a constant has no entry
+        """Return the value; dicts and lists are copied, so that a trainable may change them."""
         return fresh(self.value)
 
-    def read(self, value: Any, flat: Flat, *, strict: bool) -> None:  # noqa: ARG002 - nothing was chosen
-        """Check that it is the value."""
+    def read(self, value: Any, flat: Flat, *, strict: bool) -> None:  # noqa: ARG002 - a constant has no entry
+        """Check that `value` is the constant."""
         if not same(value, self.value):
-            raise SpaceError(f"{self.path!r} is {value!r}, but is the constant {self.value!r} in this space")
+            raise SpaceError(f"{self.path!r} is {value!r}, but must be {self.value!r}, a constant of this space")
 
     def matches(self, value: Any) -> bool:
-        """Whether it is the value."""
+        """Whether `value` is the constant."""
         return same(value, self.value)
 
-    def assignments(self, flat: Flat) -> Iterator[None]:  # noqa: ARG002 - nothing to write
-        """The only one."""
+    def assignments(self, flat: Flat) -> Iterator[None]:  # noqa: ARG002 - a constant has no entry
+        """Yield once."""
         yield
 
     def count(self) -> int:
-        """One."""
+        """Return 1."""
         return 1
 
 
-class Leaf(Node):
+class NumberNode(Node):
     """A numeric parameter."""
 
     fixed = False
@@ -102,41 +102,41 @@ class Leaf(Node):
         self.path, self.slot, self.parameter = parameter.name, slot, parameter
 
     def build(self, flat: Flat) -> Any:
-        """The entry of this parameter."""
+        """Return the entry of this parameter."""
         value = flat[self.slot]
         if value is None:
             raise SpaceError(
-                f"parameter {self.path!r} has no value, but is active: it must be {self.parameter.allowed}"
+                f"parameter {self.path!r} is active, but has no value: it must be {self.parameter.allowed}"
             )
         return value
 
     def read(self, value: Any, flat: Flat, *, strict: bool) -> None:  # noqa: ARG002 - a parameter may never be missing
-        """Write the native value."""
+        """Write the value as a native number."""
         flat[self.slot] = self.parameter.accept(value)
 
     def matches(self, value: Any) -> bool:
-        """Whether it is within the bounds, and on the grid."""
+        """Whether `value` is within the bounds, and a multiple of the step if the parameter is quantized."""
         return self.parameter.scale.accept(value) is not None
 
     def assignments(self, flat: Flat) -> Iterator[None]:
-        """All values, rising."""
+        """Iterate over all values in increasing order."""
         self.count()
         for index in self.parameter.scale.indices or ():
             flat[self.slot] = index * (self.parameter.q or 1)
             yield
 
     def count(self) -> int:
-        """The number of values."""
+        """Count the values."""
         if self.parameter.size is None:
             raise SpaceError(
-                f"parameter {self.path!r} has no finite number of values, so no grid: "
+                f"parameter {self.path!r} has infinitely many values, which a grid cannot contain: "
                 "quantize it between bounds (e.g. tune.quniform), or list its values in tune.grid_search([...])"
             )
         return self.parameter.size
 
 
-class Group(Node):
-    """A dict."""
+class DictNode(Node):
+    """A dict, each of whose entries is a node."""
 
     def __init__(self, path: str, children: Mapping[str, Node]) -> None:
         self.path, self.children = path, children
@@ -144,11 +144,11 @@ class Group(Node):
         self._items = tuple(children.items())
 
     def build(self, flat: Flat) -> Any:
-        """A dict of all children."""
+        """Build a dict of all entries."""
         return {key: child.build(flat) for key, child in self._items}
 
     def read(self, value: Any, flat: Flat, *, strict: bool) -> None:
-        """Read all children; no key may be missing or unknown."""
+        """Read all entries; no key may be missing or unknown."""
         if not isinstance(value, dict):
             where = repr(self.path) if self.path else "the config"
             raise SpaceError(f"{where} is {value!r}, but must be a dict with the keys {listed(tuple(self.children))}")
@@ -163,92 +163,92 @@ class Group(Node):
                 raise SpaceError(f"unknown key {key!r}{where}{near(str(key), self.children)}")
 
     def matches(self, value: Any) -> bool:
-        """Whether it is a dict of just these keys, and all values are members."""
+        """Whether `value` is a dict with exactly these keys, and all its values are members."""
         if not isinstance(value, dict) or value.keys() != self.children.keys():
             return False
         return all(child.matches(value[key]) for key, child in self._items)
 
     def assignments(self, flat: Flat) -> Iterator[None]:
-        """The cartesian product, the last child fastest."""
+        """Iterate over the Cartesian product, with the last entry varying fastest."""
         return _product(tuple(self.children.values()), flat)
 
     def count(self) -> int:
-        """The product over the children."""
+        """Multiply the counts of the entries."""
         total = 1
         for child in self.children.values():
             total *= child.count()
         return total
 
-    def nearest(self, value: Any) -> bool:
-        """Whether `value` has all constants of this dict, so that this is what its author meant."""
-        tags = [(key, child) for key, child in self._items if isinstance(child, Constant)]
-        return isinstance(value, dict) and all(key in value and child.matches(value[key]) for key, child in tags)
+    def has_constants(self, value: Any) -> bool:
+        """Whether `value` has all constants of this dict, so that the user probably meant this option."""
+        constants = [(key, child) for key, child in self._items if isinstance(child, ConstantNode)]
+        return isinstance(value, dict) and all(key in value and child.matches(value[key]) for key, child in constants)
 
 
-class Choice(Node):
-    """A categorical parameter; an option may hold parameters of its own, which exist only while it is chosen."""
+class ChoiceNode(Node):
+    """A categorical parameter; an option may contain parameters, which are active only if it is chosen."""
 
     fixed = False
 
     def __init__(self, slot: int, parameter: Parameter, options: tuple[Node, ...]) -> None:
         self.path, self.slot, self.parameter, self.options = parameter.name, slot, parameter, options
         self._lookup: dict[tuple[bool, Any], int] = {}
-        odd: list[int] = []  # positions that are not in the lookup
+        others: list[int] = []  # positions that are not in the lookup
         for position, option in enumerate(options):
-            if isinstance(option, Constant) and type(option.value) in _PLAIN:
-                twin = self._lookup.setdefault(_key(option.value), position)
-                rivals = [*odd, *([twin] if twin != position else [])]
+            if isinstance(option, ConstantNode) and type(option.value) in _PLAIN:
+                equal = self._lookup.setdefault(_key(option.value), position)
+                candidates = [*others, *([equal] if equal != position else [])]
             else:
-                rivals = list(range(position))
-                odd.append(position)
-            for rival in rivals:
-                if overlap(option, options[rival]):
-                    raise SpaceError(self._twins(rival, position))
+                candidates = list(range(position))
+                others.append(position)
+            for candidate in candidates:
+                if overlap(option, options[candidate]):
+                    raise SpaceError(self._overlap_message(candidate, position))
 
-    def _twins(self, first: int, second: int) -> str:
-        """Say that a config would not show which of two options was chosen."""
+    def _overlap_message(self, first: int, second: int) -> str:
+        """Say that a config does not show which of two options was chosen."""
         pair = listed((self.parameter.categories[first], self.parameter.categories[second]))
         return (
-            f"options {first} and {second} of {self.path!r} cannot be told apart in a config ({pair}): "
-            "remove one, or make each a dict with a constant of its own, e.g. {'name': 'sgd', ...}"
+            f"options {first} and {second} of {self.path!r} cannot be distinguished in a config ({pair}): "
+            "remove one, or make each a dict with a constant that differs, e.g. {'name': 'sgd', ...}"
         )
 
     def build(self, flat: Flat) -> Any:
-        """The chosen option."""
+        """Build the chosen option."""
         position = flat[self.slot]
         if position is None:
             raise SpaceError(
-                f"parameter {self.path!r} has no value, but is active: it must be {self.parameter.allowed}"
+                f"parameter {self.path!r} is active, but has no value: it must be {self.parameter.allowed}"
             )
         return self.options[position].build(flat)
 
-    def read(self, value: Any, flat: Flat, *, strict: bool) -> None:  # noqa: ARG002 - constants tell options apart
-        """Write the position of the option, and what it holds."""
+    def read(self, value: Any, flat: Flat, *, strict: bool) -> None:  # noqa: ARG002 - constants distinguish the options
+        """Write the position of the option, and the values of its parameters."""
         position = self._find(value)
         if position is None:
-            near_options = [option for option in self.options if isinstance(option, Group) and option.nearest(value)]
-            if len(near_options) == 1:
-                near_options[0].read(value, flat, strict=True)  # raises, and names the very parameter
+            meant = [option for option in self.options if isinstance(option, DictNode) and option.has_constants(value)]
+            if len(meant) == 1:
+                meant[0].read(value, flat, strict=True)  # raises an error that names the wrong parameter
             raise SpaceError(f"parameter {self.path!r} is {value!r}, but must be {self.parameter.allowed}")
         flat[self.slot] = position
         self.options[position].read(value, flat, strict=True)
 
     def matches(self, value: Any) -> bool:
-        """Whether it belongs to an option."""
+        """Whether `value` is a member of an option."""
         return self._find(value) is not None
 
     def assignments(self, flat: Flat) -> Iterator[None]:
-        """The members of each option in turn."""
+        """Iterate over the members of each option in turn."""
         for position, option in enumerate(self.options):
             flat[self.slot] = position
             yield from option.assignments(flat)
 
     def count(self) -> int:
-        """The sum over the options."""
+        """Sum the counts of the options."""
         return sum(option.count() for option in self.options)
 
     def _find(self, value: Any) -> int | None:
-        """The position of the option that `value` belongs to."""
+        """Return the position of the option of which `value` is a member; None if there is none."""
         if type(value) in _PLAIN:
             position = self._lookup.get(_key(value))
             if position is not None or len(self._lookup) == len(self.options):
@@ -257,10 +257,10 @@ class Choice(Node):
 
 
 def _allowed(node: Node) -> str:
-    """What the value at a node must be, in words."""
-    if isinstance(node, Constant):
+    """Describe the valid values at a node."""
+    if isinstance(node, ConstantNode):
         return repr(node.value)
-    if isinstance(node, Leaf | Choice):
+    if isinstance(node, NumberNode | ChoiceNode):
         return node.parameter.allowed
     return "a dict"
 
@@ -274,21 +274,21 @@ def _product(nodes: tuple[Node, ...], flat: Flat) -> Iterator[None]:
 
 
 def _key(value: Any) -> tuple[bool, Any]:
-    """A dict key by which True and 1 differ, though Python holds them equal."""
+    """Return a dict key that distinguishes True and 1, which are equal in Python."""
     return isinstance(value, bool), value
 
 
 def overlap(a: Node, b: Node) -> bool:
-    """Whether some value may belong to both (bounds that touch count, even if the grids within miss each other)."""
-    if isinstance(a, Constant) or isinstance(b, Constant):
-        constant, other = (a, b) if isinstance(a, Constant) else (b, a)
-        return other.matches(constant.value) if isinstance(constant, Constant) else False
-    if isinstance(a, Choice) or isinstance(b, Choice):
-        choice, other = (a, b) if isinstance(a, Choice) else (b, a)
-        return isinstance(choice, Choice) and any(overlap(option, other) for option in choice.options)
-    if isinstance(a, Group) and isinstance(b, Group):
+    """Whether a value may be a member of both; if the bounds overlap, the steps within them are not compared."""
+    if isinstance(a, ConstantNode) or isinstance(b, ConstantNode):
+        constant, other = (a, b) if isinstance(a, ConstantNode) else (b, a)
+        return other.matches(constant.value) if isinstance(constant, ConstantNode) else False
+    if isinstance(a, ChoiceNode) or isinstance(b, ChoiceNode):
+        choice, other = (a, b) if isinstance(a, ChoiceNode) else (b, a)
+        return isinstance(choice, ChoiceNode) and any(overlap(option, other) for option in choice.options)
+    if isinstance(a, DictNode) and isinstance(b, DictNode):
         alike = a.children.keys() == b.children.keys()
         return alike and all(overlap(child, b.children[key]) for key, child in a.children.items())
-    if isinstance(a, Leaf) and isinstance(b, Leaf):
+    if isinstance(a, NumberNode) and isinstance(b, NumberNode):
         return a.parameter.lower <= b.parameter.upper and b.parameter.lower <= a.parameter.upper
     return False

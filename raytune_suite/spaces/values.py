@@ -1,4 +1,4 @@
-"""Constants and categories: copied, made native, compared."""
+"""Copying, converting and comparing the values of constants and categories."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def fresh(value: Any) -> Any:
-    """`value` with its dicts and lists copied; whatever else is inside stays the very object."""
+    """Copy the dicts and lists in `value`; all other objects in it are kept."""
     if type(value) is dict:
         return {key: fresh(inner) for key, inner in value.items()}
     if type(value) is list:
@@ -17,7 +17,7 @@ def fresh(value: Any) -> Any:
 
 
 def native(value: Any) -> Any:
-    """`value` with numpy scalars, also those in dicts and lists, turned into Python's."""
+    """Convert the numpy scalars in `value`, also within dicts and lists, to Python's types."""
     if isinstance(value, np.generic):
         return value.item()
     if type(value) is dict:
@@ -30,9 +30,10 @@ def native(value: Any) -> Any:
 def same(a: Any, b: Any) -> bool:  # noqa: PLR0911 - one line per kind of value
     """Whether two values are the same category.
 
-    Numbers are compared by value (1 and 1.0 are the same, as JSON and pandas may swap them) but booleans are no
-    numbers; lists and tuples by their elements; NaN is NaN; numpy arrays by dtype-free content. Any other object is
-    compared by identity, then by its own `==` within one type.
+    Numbers are compared by value: 1 and 1.0 are the same, since JSON and pandas may convert one to the other, but a
+    boolean is not a number. Lists and tuples are compared by their elements, numpy arrays by their content regardless
+    of the dtype, and NaN equals NaN. Other objects are the same if they are identical, or have the same type and are
+    equal by `==`.
     """
     if a is b:
         return True
@@ -51,5 +52,5 @@ def same(a: Any, b: Any) -> bool:  # noqa: PLR0911 - one line per kind of value
         return bool(a.shape == b.shape and np.all(a == b))
     try:
         return bool(a == b)
-    except Exception:  # noqa: BLE001 - the `==` of a foreign object (a tensor, say) may raise anything: then not equal
+    except Exception:  # noqa: BLE001 - the `==` of an arbitrary object, such as a tensor, may raise anything
         return False

@@ -1,4 +1,4 @@
-"""Judging a study's choice on training seeds that the method has never seen."""
+"""The evaluation of a study's choice on training seeds that the method has never seen."""
 
 from __future__ import annotations
 
@@ -8,81 +8,72 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from ray import tune as ray_tune
 
-from raytune_suite.engines import base
-from raytune_suite.engines.callbacks.budget import StudyStopper
-from raytune_suite.engines.callbacks.study_log import StudyLog
-from raytune_suite.engines.ray import engine
-from raytune_suite.engines.seed_averaging import SEED
 from raytune_suite.errors import StudyInterrupted
 from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.schedulers.population import ReplayScheduler
 from raytune_suite.searchers.grid import GridSearcher
-from raytune_suite.tuning.result import how_to_resume
-from raytune_suite.types import FIDELITY, hyperparameters
+from raytune_suite.tuning.study_folder import StudyFolder
+from raytune_suite.types import FIDELITY, SEED, split_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from raytune_suite.engines.base import Simulation
-    from raytune_suite.engines.ray.engine import Settings
+    from raytune_suite.engines.base import Engine
     from raytune_suite.schedulers import StudyScheduler
-    from raytune_suite.schedulers.population import Stage
-    from raytune_suite.tuning.task import Problem
+    from raytune_suite.tuning.task import TuningTask
+    from raytune_suite.types import Stage
 
 _logger = logging.getLogger("raytune_suite")
 
 
-def judge(
-    problem: Problem,
+def evaluate_on_test_seeds(
+    task: TuningTask,
     lineage: Sequence[Stage],
     path: str,
+    engine: Engine,
     *,
-    simulation: Simulation | None,
-    resources: Mapping[str, float] | None,
-    settings: Settings,
+    resources: Mapping[str, float] | None = None,
     name: str = "test",
 ) -> pd.DataFrame:
-    """Train the chosen schedule anew on each test seed, to the end, and return the scores: one row (seed, value) each.
+    """Train the chosen schedule from scratch on each test seed, to the end; returns one row (seed, value) per seed.
 
-    On Ray it is a study called `name` within the study's folder, resumed if it is there. A training that fails has a
-    score of NaN, and is told.
+    It is a study called `name` in the study's folder `path`, resumed if it is there. A training that fails scores NaN,
+    with a warning.
 
     Raises:
-        StudyError: If the engine gave up.
+        StudyError: If the study cannot continue.
         StudyInterrupted: After Ctrl-C.
     """
-    first = hyperparameters(lineage[0].config)
-    if FIDELITY in lineage[0].config:  # a trainable may read it
-        first[FIDELITY] = problem.max_t
-    space = {**first, SEED: ray_tune.grid_search(list(problem.test_seeds))}
-    common: dict[str, Any] = {"metric": problem.metric, "mode": problem.mode, "time_attr": problem.time_attr}
-    scheduler: StudyScheduler = FIFO(max_t=problem.max_t, max_concurrent=len(problem.test_seeds), **common)
+    objective = task.objective
+    first, _, fidelity = split_config(lineage[0].config)
+    if fidelity is not None:  # a trainable may read it
+        first[FIDELITY] = objective.max_t
+    space = {**first, SEED: ray_tune.grid_search(list(task.test_seeds))}
+    common: dict[str, Any] = {
+        "metric": objective.metric,
+        "mode": objective.mode,
+        "time_attr": objective.time_attr,
+        "max_t": objective.max_t,
+    }
+    scheduler: StudyScheduler = FIFO(max_concurrent=len(task.test_seeds), **common)
     if len(lineage) > 1:
-        scheduler = ReplayScheduler(lineage, keep=(SEED,), max_t=problem.max_t, **common)
-    ran = base.run(
-        problem,
-        simulation,
-        seeds=(),
-        searcher=GridSearcher(space=space, **common),
-        scheduler=scheduler,
-        num_samples=-1,
-        time_limit=None,
-        stopper=StudyStopper(None, metric=problem.metric, time_attr=problem.time_attr),
-        resources=resources,
-        storage_path=path,
-        name=name,
-        callbacks=[StudyLog(max_t=problem.max_t, scheduler=scheduler, **common)],
-        resume=simulation is None and engine.exists(path, name),
-        settings=settings,
+        scheduler = ReplayScheduler(lineage, keep=(SEED,), **common)
+    folder = StudyFolder(path, name)
+    outcome = engine.run(
+        task.spec(
+            searcher=GridSearcher(space=space, **common),
+            scheduler=scheduler,
+            storage_path=path,
+            name=name,
+            resources=resources,
+            resume=engine.can_resume(folder.path),
+        )
     )
-    if ran.interrupted:
-        folder, _, study = path.rpartition("/")
-        again = "run it again" if simulation else how_to_resume(folder, study)
-        raise StudyInterrupted(f"interrupted while judging on the test seeds; {again}")
-    log = next(callback for callback in ran.callbacks if isinstance(callback, StudyLog))
-    trials = log.trials_frame()
-    good = trials["outcome"] == "trained in full"
-    scores = pd.DataFrame({"seed": trials[f"config/{SEED}"].astype(int), "value": trials["value"].where(good)})
-    if not good.all():
-        _logger.warning("training failed on the test seeds %s", sorted(scores["seed"][~good]))
+    if outcome.interrupted:
+        raise StudyInterrupted(f"interrupted while evaluating on the test seeds; {folder.how_to_resume()}")
+    trials = outcome.log.trials_frame()
+    complete = trials["outcome"] == "trained in full"
+    scores = pd.DataFrame({"seed": trials[f"config/{SEED}"].astype(int), "value": trials["value"].where(complete)})
+    if not complete.all():
+        _logger.warning("training failed on the test seeds %s", sorted(scores["seed"][~complete]))
     return scores.sort_values("seed").reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""What is tuned: the arguments of `tune` that say it, checked and completed, from wherever they came."""
+"""What is tuned: the arguments of `tune` that describe it, checked and completed, or a workload in their place."""
 
 from __future__ import annotations
 
@@ -7,49 +7,44 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ray import tune
+
 from raytune_suite import seeding
-from raytune_suite.engines.ray.engine import check_trainable
-from raytune_suite.engines.seed_averaging import SEED
+from raytune_suite.engines.base import StudySpec
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
-from raytune_suite.types import check_mode
+from raytune_suite.types import SEED, Objective, check_mode
 from raytune_suite.workloads import Workload
 from raytune_suite.workloads import workload as find_workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from raytune_suite.engines.ray.engine import Trainable
-    from raytune_suite.types import Config, Curve, Mode
+    from raytune_suite.engines.base import Trainable
+    from raytune_suite.types import Config, Curve
 
 
 @dataclass(frozen=True)
-class Problem:
+class TuningTask:
     """What is tuned, whether it came as arguments or as a workload.
 
     Attributes:
-        trainable: What trains.
-        space: The search space, without the seed.
-        metric: The metric's name.
-        mode: "min" or "max".
-        time_attr: The reported value that counts the resource.
-        max_t: The most resource of a trial, or None.
-        tuning_seeds: The training seeds that the method may see; empty where the trainable is given none.
-        test_seeds: Those that judge its choice.
-        defaults: Arguments of methods that the workload suggests.
-        curve: A config and a training seed give the whole curve; None where models are trained.
-        cost: The declared seconds of one unit of resource; None where nobody has declared them.
+        trainable: A function of a config, a `tune.Trainable` class, or the name of a registered trainable.
+        space: The search space, without the training seed.
+        objective: What is optimized, and how training is measured.
+        tuning_seeds: The training seeds that the method may see; empty if the trainable takes none.
+        test_seeds: The training seeds on which the chosen config is evaluated.
+        defaults: Method arguments that the workload suggests.
+        curve: A function (config, training seed) -> whole learning curve; None if models are trained.
+        cost: The declared seconds of one unit of resource for a config; None if not declared.
         stateless: Why its trainings cannot be copied or changed midway; "" if they can.
     """
 
     trainable: Trainable
     space: dict[str, Any]
-    metric: str
-    mode: Mode
-    time_attr: str
-    max_t: int | None
-    tuning_seeds: tuple[int, ...]
-    test_seeds: tuple[int, ...]
+    objective: Objective
+    tuning_seeds: tuple[int, ...] = ()
+    test_seeds: tuple[int, ...] = ()
     defaults: dict[str, Any] = dataclasses.field(default_factory=dict)
     curve: Callable[[Config, int], Curve] | None = None
     cost: Callable[[Config], float] | None = None
@@ -57,95 +52,131 @@ class Problem:
 
     @property
     def full_space(self) -> dict[str, Any]:
-        """The space with the training seed in it, where there are seeds."""
+        """The space, with the first tuning seed in it if there are seeds."""
         return {**self.space, SEED: self.tuning_seeds[0]} if self.tuning_seeds else self.space
 
+    def spec(self, **how: Any) -> StudySpec:
+        """A study of this task; `how` are the other fields of `StudySpec`."""
+        return StudySpec(trainable=self.trainable, objective=self.objective, curve=self.curve, cost=self.cost, **how)
 
-def make_problem(
+    @property
+    def label(self) -> str:
+        """The name of the trainable."""
+        name = self.trainable if isinstance(self.trainable, str) else self.trainable.__name__
+        return name.strip("<>")
+
+
+def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
     trainable: Any,
     space: dict[str, Any] | None,
     workload: str | Workload | None,
-    *,
-    arguments: dict[str, Any],
+    metric: str | None,
+    mode: str | None,
+    max_t: int | None,
+    time_attr: str | None,
     tuning_seeds: Sequence[int] | None,
     test_seeds: Sequence[int] | None,
-) -> Problem:
-    """Check what is tuned, and complete it from the workload.
+) -> TuningTask:
+    """Check what is tuned; the arguments are those of `tune`.
 
     Raises:
-        ArgumentError: If something is missing, given twice, or cannot be used.
+        ArgumentError: If an argument is missing, given twice, or cannot be used.
+        MissingPackageError: If the workload needs a package that is not installed.
     """
+    arguments = {"trainable": trainable, "space": space, "metric": metric, "mode": mode}
     if workload is not None:
-        return of_workload(
-            workload, trainable, space, arguments=arguments, tuning_seeds=tuning_seeds, test_seeds=test_seeds
-        )
-    for key, value in (("trainable", trainable), ("space", space), ("metric", arguments["metric"])):
-        if value is None:
-            raise ArgumentError(f"`{key}` is missing: give `trainable`, `space`, `metric` and `mode`, or a `workload`")
+        given = {**arguments, "max_t": max_t, "time_attr": time_attr}
+        for name, value in given.items():
+            if value is not None:
+                raise ArgumentError(
+                    f"`{name}` and `workload` are both given, but the workload defines its own `{name}`"
+                )
+        return workload_task(workload, tuning_seeds=tuning_seeds, test_seeds=test_seeds)
+    for name, value in arguments.items():
+        if value is None and name != "mode":
+            raise ArgumentError(f"`{name}` is missing: give `trainable`, `space`, `metric` and `mode`, or a `workload`")
+    if not isinstance(space, dict):
+        raise ArgumentError(f"`space` is {space!r}, but must be a dict of ray.tune domains")
     seeds = _check_seeds("tuning_seeds", tuning_seeds if tuning_seeds is not None else [0] if test_seeds else [])
     tests = _check_seeds("test_seeds", test_seeds or [])
     shared = sorted(set(seeds) & set(tests))
     if shared:
-        raise ArgumentError(f"the seeds {shared} are among `tuning_seeds` and `test_seeds`: the method has seen them")
+        raise ArgumentError(f"`test_seeds` and `tuning_seeds` share {shared}, but the method must not see test seeds")
     checked = check_trainable(trainable)
-    is_class = inspect.isclass(checked)
-    if len(seeds) > 1 and not is_class:
+    if len(seeds) > 1 and not inspect.isclass(checked):
         raise ArgumentError(
-            f"`tuning_seeds` has {len(seeds)} seeds, but a function can be trained on one at a time only: "
+            f"`tuning_seeds` has {len(seeds)} seeds, but a function can train on one seed only: "
             "give one, or write a ray.tune.Trainable class"
         )
-    if not isinstance(space, dict):
-        raise ArgumentError(f"`space` is {space!r}, but must be a dict of ray.tune domains")
     if seeds and SEED in space:
-        raise ArgumentError(f"the space has an entry {SEED!r}, where the trainable shall find its seed: rename it")
-    return Problem(
-        trainable=checked,
-        space=space,
-        metric=str(arguments["metric"]),
-        mode=check_mode(arguments["mode"]),
-        time_attr=arguments["time_attr"] or "training_iteration",
-        max_t=arguments["max_t"],
-        tuning_seeds=seeds,
-        test_seeds=tests,
-    )
+        raise ArgumentError(f"`space` has an entry {SEED!r}, which is reserved for the training seed: rename it")
+    objective = Objective(str(metric), check_mode(mode), time_attr or "training_iteration", max_t)
+    return TuningTask(checked, space, objective, seeds, tests)
 
 
-def of_workload(
-    workload: str | Workload,
-    trainable: Any,
-    space: dict[str, Any] | None,
-    *,
-    arguments: dict[str, Any],
-    tuning_seeds: Sequence[int] | None,
-    test_seeds: Sequence[int] | None,
-) -> Problem:
-    """What a workload says, as arguments."""
-    given = [key for key, value in {"trainable": trainable, "space": space, **arguments}.items() if value is not None]
-    if given:
-        raise ArgumentError(f"`{given[0]}` and `workload` are both given, but the workload brings its own")
-    found = find_workload(workload) if isinstance(workload, str) else workload
-    if found.extra is not None:
-        require_extra(found.extra, f"workload {found.name!r}")
-    problem = make_problem(
-        found.trainable,
-        found.space,
+def workload_task(
+    workload: str | Workload, *, tuning_seeds: Sequence[int] | None = None, test_seeds: Sequence[int] | None = None
+) -> TuningTask:
+    """The tuning task of a workload, by default with the workload's own seeds.
+
+    Raises:
+        UnknownNameError: If there is no such workload.
+        ArgumentError: If the seeds cannot be used.
+        MissingPackageError: If the workload needs a package that is not installed.
+    """
+    known = find_workload(workload) if isinstance(workload, str) else workload
+    if not isinstance(known, Workload):
+        raise ArgumentError(f"`workload` is {workload!r}, but must be the name of a workload or a Workload")
+    if known.extra is not None:
+        require_extra(known.extra, f"workload {known.name!r}")
+    task = make_task(
+        known.trainable,
+        known.space,
         None,
-        arguments={"metric": found.metric, "mode": found.mode, "max_t": found.max_t, "time_attr": found.time_attr},
-        tuning_seeds=found.tuning_seeds if tuning_seeds is None else tuning_seeds,
-        test_seeds=found.test_seeds if test_seeds is None else test_seeds,
+        metric=known.metric,
+        mode=known.mode,
+        max_t=known.max_t,
+        time_attr=known.time_attr,
+        tuning_seeds=known.tuning_seeds if tuning_seeds is None else tuning_seeds,
+        test_seeds=known.test_seeds if test_seeds is None else test_seeds,
     )
-    stateless = f"workload {found.name!r} has no state: its curves belong to one config each"
+    stateless = f"workload {known.name!r} has no state: each of its curves belongs to one config"
     return dataclasses.replace(
-        problem,
-        defaults={"min_t": found.min_t, "eta": found.eta, "mutable": found.mutable or None},
-        curve=found.curve,
-        cost=found.cost,
-        stateless="" if found.has_state else stateless,
+        task,
+        defaults={"min_t": known.min_t, "eta": known.eta, "mutable": known.mutable or None},
+        curve=known.curve,
+        cost=known.cost,
+        stateless="" if known.has_state else stateless,
     )
+
+
+def check_trainable(trainable: Any) -> Trainable:
+    """Return `trainable` if Ray can train it.
+
+    Raises:
+        ArgumentError: If it is not a function of one config, a class of `tune.Trainable` or a registered name.
+    """
+    checked: Trainable = trainable
+    if isinstance(trainable, str):
+        return checked
+    if inspect.isclass(trainable):
+        if issubclass(trainable, tune.Trainable):
+            return checked
+        raise ArgumentError(f"`trainable` is the class {trainable.__name__}, but must derive from ray.tune.Trainable")
+    if not callable(trainable):
+        raise ArgumentError(
+            f"`trainable` is {trainable!r}, but must be a function of a config or a tune.Trainable class"
+        )
+    try:
+        inspect.signature(trainable).bind({})
+    except (TypeError, ValueError):
+        name = getattr(trainable, "__name__", repr(trainable))
+        raise ArgumentError(f"`trainable` is the function {name}, but it must take one argument, the config") from None
+    return checked
 
 
 def _check_seeds(name: str, seeds: Sequence[int]) -> tuple[int, ...]:
     checked = tuple(seeding.check_seed(seed) for seed in seeds)
     if len(set(checked)) < len(checked):
-        raise ArgumentError(f"`{name}` is {list(checked)}, but must not hold a seed twice")
+        raise ArgumentError(f"`{name}` is {list(checked)}, but must not contain a seed twice")
     return checked

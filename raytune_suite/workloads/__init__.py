@@ -1,6 +1,7 @@
-"""Workloads: tuning problems with a space, a metric, a resource and an evaluator, each found by its name.
+"""Workloads: tuning problems by name, each with a space, a metric, a resource and an evaluator.
 
-Importing this package loads neither Ray nor torch; `workload(name)` loads what that workload needs.
+Importing this package imports neither Ray nor torch; `workload(name)` imports what that workload needs. Other packages
+register theirs through the entry-point group `raytune_suite.workloads`.
 """
 
 from __future__ import annotations
@@ -17,28 +18,28 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "WORKLOADS", "Workload", "family_names", "workload"]
 
-WORKLOADS: Registry[Callable[[], Workload]] = Registry("workload")
-"""The function that makes each workload: "live/" trains a model, "table/" looks up, "synthetic/" computes."""
+WORKLOADS: Registry[Callable[[], Workload]] = Registry("workload", group="raytune_suite.workloads")
+"""The function that creates each workload: "live/" trains a model, "table/" looks up, "synthetic/" computes."""
 
 WORKLOADS.add("live/digits-mlp", "raytune_suite.workloads.live.digits_mlp:digits_mlp")
 WORKLOADS.add("live/digits-cnn", "raytune_suite.workloads.live.digits_cnn:digits_cnn")
 WORKLOADS.add("live/digits-gru", "raytune_suite.workloads.live.digits_gru:digits_gru")
 WORKLOADS.add("live/cartpole-ppo", "raytune_suite.workloads.live.cartpole_ppo:cartpole_ppo")
 WORKLOADS.add("table/digits-mlp", "raytune_suite.workloads.tabular.digits_mlp:digits_table")
-WORKLOADS.add("synthetic/mfh3", "raytune_suite.workloads.synthetic.workloads:mf_hartmann")
-WORKLOADS.add("synthetic/mfh3-good", "raytune_suite.workloads.synthetic.workloads:mfh3_good")
-WORKLOADS.add("synthetic/mfh3-terrible", "raytune_suite.workloads.synthetic.workloads:mfh3_terrible")
-WORKLOADS.add("synthetic/mfh6", "raytune_suite.workloads.synthetic.workloads:mfh6")
-WORKLOADS.add("synthetic/mfh6-moderate", "raytune_suite.workloads.synthetic.workloads:mfh6_moderate")
-WORKLOADS.add("synthetic/counting-ones", "raytune_suite.workloads.synthetic.workloads:counting_ones")
-WORKLOADS.add("synthetic/branin", "raytune_suite.workloads.synthetic.workloads:branin")
-WORKLOADS.add("synthetic/currin", "raytune_suite.workloads.synthetic.workloads:currin")
+WORKLOADS.add("synthetic/mfh3", "raytune_suite.workloads.synthetic.function_workloads:mf_hartmann")
+WORKLOADS.add("synthetic/mfh3-good", "raytune_suite.workloads.synthetic.function_workloads:mfh3_good")
+WORKLOADS.add("synthetic/mfh3-terrible", "raytune_suite.workloads.synthetic.function_workloads:mfh3_terrible")
+WORKLOADS.add("synthetic/mfh6", "raytune_suite.workloads.synthetic.function_workloads:mfh6")
+WORKLOADS.add("synthetic/mfh6-moderate", "raytune_suite.workloads.synthetic.function_workloads:mfh6_moderate")
+WORKLOADS.add("synthetic/counting-ones", "raytune_suite.workloads.synthetic.function_workloads:counting_ones")
+WORKLOADS.add("synthetic/branin", "raytune_suite.workloads.synthetic.function_workloads:branin")
+WORKLOADS.add("synthetic/currin", "raytune_suite.workloads.synthetic.function_workloads:currin")
 WORKLOADS.add("synthetic/pbt-quadratic", "raytune_suite.workloads.synthetic.pbt_quadratic:pbt_quadratic")
 
 FAMILIES: Registry[Callable[[str], Workload]] = Registry("family of workloads")
-"""Workloads on data of others: the function that makes one from what follows the family's name and a "/".
+"""Workloads on third-party data: the function that creates one from the part of its name after the family and "/".
 
-Its module also has `names()`: the rest of the name of every workload that it knows, without needing the data.
+The function's module also has `names()`, which returns these parts for all workloads that it knows without the data.
 """
 
 FAMILIES.add("arlbench", "raytune_suite.workloads.tabular.arlbench:arlbench")
@@ -48,11 +49,12 @@ FAMILIES.add("yahpo", "raytune_suite.workloads.surrogate.yahpo:yahpo")
 
 
 def workload(name: str) -> Workload:
-    """Make the workload of this name, with a space of its own that the caller may change.
+    """Create the workload called `name`, with a copy of its space that the caller may change.
 
     Raises:
-        UnknownNameError: If there is none; the message has the nearest name.
-        DataError: If it needs data that are missing, truncated or altered; the message says what to fetch.
+        UnknownNameError: If there is no such workload; the message suggests a similar name.
+        DataError: If its data are missing, truncated or altered; the message has the command that downloads them.
+        PluginError: If it is the workload of another package that cannot be used.
 
     Example:
         >>> workload("live/digits-mlp").metric
@@ -68,7 +70,7 @@ def workload(name: str) -> Workload:
 
 
 def family_names(family: str) -> tuple[str, ...]:
-    """The whole names of the workloads that a family knows, without needing its data.
+    """Return the full names of the workloads of a family that are known without its data.
 
     Raises:
         UnknownNameError: If there is no such family.

@@ -11,7 +11,7 @@ import pytest
 import raytune_suite as rts
 from raytune_suite.bench import store
 from raytune_suite.bench.run import exact_regret, fingerprint, incumbent_at, judgement, normalized
-from raytune_suite.schedulers.population import Stage
+from raytune_suite.types import Stage
 
 if TYPE_CHECKING:
     from pathlib import Path

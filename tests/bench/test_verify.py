@@ -69,9 +69,7 @@ def test_an_altered_decision_is_found(copied: Path) -> None:
     rows = decision_log.read(log)
     decision_log.write(log, [*rows[:5], rows[5]._replace(decision="STOP"), *rows[6:]])
     verdict = verify(copied, sample=99, processes=2, watcher=Nobody())
-    assert [words for _, words in verdict.differing] == [
-        "row 5 of the decision log: decision 'STOP' against 'CONTINUE'"
-    ]
+    assert [words for _, words in verdict.differing] == ["row 5 of the decision log: decision 'STOP' != 'CONTINUE'"]
     assert verdict.tables == ()
 
 

@@ -1,4 +1,4 @@
-"""What the tests that need a lab of namespaces share."""
+"""A fixture for tests that need a lab of namespaces."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from raytune_suite.cluster.rehearsal.machines import check_host
+from raytune_suite.cluster.rehearsal.lab import check_host
 from raytune_suite.errors import RehearsalError
 
 
 @pytest.fixture(scope="session")
 def lab() -> None:
-    """Skip where there can be no lab. Root gets the programs that are missing; continuous integration must have one."""
+    """Skip the test on hosts without support for a lab, but fail in CI. As root, install missing programs first."""
     if os.geteuid() == 0:
-        subprocess.run(["bash", Path(__file__).with_name("install_lab.sh")], check=False)  # noqa: S603, S607 - our own
+        subprocess.run(["bash", Path(__file__).with_name("install_lab.sh")], check=False)  # noqa: S603, S607 - our own script
     try:
         check_host()
     except RehearsalError as error:

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Install what a rehearsal needs, where it is missing, on Debian: bash tests/cluster/install_lab.sh
+# Install the programs that a rehearsal needs and that are missing, on Debian: bash tests/cluster/install_lab.sh
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 exec 9> /var/tmp/raytune-suite-install-lab.lock
-flock 9  # several processes of tests may want it at once
+flock 9  # several test processes may run this at once
 missing=()
 while read -r program package; do
   if ! command -v "$program" > /dev/null; then missing+=("$package"); fi

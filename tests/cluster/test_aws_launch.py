@@ -1,4 +1,4 @@
-"""Our files for AWS, filled in by `cluster render` and launched by `ray up`: what EC2 and IAM, played by moto, rent."""
+"""Our files for AWS, filled in by `cluster render` and launched by `ray up`, with moto in place of EC2 and IAM."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml  # type: ignore[import-untyped] # it has no types of its own
+import yaml  # type: ignore[import-untyped] # it ships no types
 
 from raytune_suite import cli
 from raytune_suite.cluster import commands
@@ -40,24 +40,24 @@ MACHINES = {
 
 
 class Shell:
-    """Stands for ssh to a machine: notes what it would be told, and reports that all went well."""
+    """A stand-in for ssh to a machine, which records what it would run and reports success."""
 
-    told: list[dict[str, Any]]
+    calls: list[dict[str, Any]]
     exitcode = 0
 
-    def __init__(self, **given: Any) -> None:
-        self.given = given
-        self.cmd_runner = self  # `ray down` says two commands by it
+    def __init__(self, **arguments: Any) -> None:
+        self.arguments = arguments
+        self.cmd_runner = self  # `ray down` runs two commands with it
 
     def start(self) -> None:
-        for there, here in self.given["file_mounts"].items():
+        for there, here in self.arguments["file_mounts"].items():
             if there.startswith("~/ray_bootstrap_"):  # what the autoscaler reads on the head
                 shutil.copy(here, Path(there).expanduser())
-        self.told.append(self.given)
-        self.given["provider"].set_node_tags(self.given["node_id"], {"ray-node-status": "up-to-date"})
+        self.calls.append(self.arguments)
+        self.arguments["provider"].set_node_tags(self.arguments["node_id"], {"ray-node-status": "up-to-date"})
 
     def join(self) -> None:
-        """Nothing runs beside us."""
+        """Do nothing: there is no thread."""
 
     def run(self, *_words: Any, **_options: Any) -> str:
         return ""
@@ -65,30 +65,30 @@ class Shell:
 
 @pytest.fixture
 def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """What the head is told, in an account of AWS's of its own and a home of its own."""
+    """The setups of the head, in a new AWS account and a new home folder."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # Ray caches there what it asked of a cloud
-    monkeypatch.chdir(tmp_path)  # what is copied to the machines, and thus read before
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # Ray caches responses of the cloud there
+    monkeypatch.chdir(tmp_path)  # the folder that is copied to the machines
     for name in ("constraints.txt", "pyproject.toml"):
         (tmp_path / name).touch()
     ray_commands: Any = importlib.import_module("ray.autoscaler._private.commands")
-    monkeypatch.setattr(Shell, "told", [], raising=False)
+    monkeypatch.setattr(Shell, "calls", [], raising=False)
     monkeypatch.setattr(ray_commands, "NodeUpdaterThread", Shell)
     monkeypatch.setattr(ray_commands, "POLL_INTERVAL", 0.1)
-    no_waiting = SimpleNamespace(sleep=lambda _seconds: None, time=time.time)  # half a minute until a role is known
+    no_waiting = SimpleNamespace(sleep=lambda _seconds: None, time=time.time)  # 30 s until a role is known
     monkeypatch.setattr("ray.autoscaler._private.aws.config.time", no_waiting)
     with importlib.import_module("moto").mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
-        yield Shell.told
+        yield Shell.calls
 
 
 def ray(command: commands.Command) -> None:
-    """One of our commands, in this process, where AWS is played."""
-    program, *words = command.words
+    """Run one of our commands in this process, in which AWS is mocked."""
+    program, *words = command.argv
     assert program == "ray"
     importlib.import_module("ray.scripts.scripts").cli(words, standalone_mode=False)
 
@@ -98,12 +98,12 @@ def client(service: str) -> Any:
 
 
 def instances() -> dict[str, dict[str, Any]]:
-    """The machines that run, by node type."""
+    """Return the running instances, by node type."""
     running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     groups = client("ec2").describe_instances(Filters=running)["Reservations"]
-    found = [one for group in groups for one in group["Instances"]]
-    named = {tags(one)["ray-user-node-type"]: one for one in found}
-    assert len(named) == len(found)
+    running_instances = [one for group in groups for one in group["Instances"]]
+    named = {tags(one)["ray-user-node-type"]: one for one in running_instances}
+    assert len(named) == len(running_instances)
     return named
 
 
@@ -112,14 +112,14 @@ def tags(instance: dict[str, Any]) -> dict[str, str]:
 
 
 def disks(instance: dict[str, Any]) -> list[tuple[str, str, int]]:
-    """Device, kind and GB of what is attached to a machine."""
+    """Return the device, type and GB of each volume of an instance."""
     mine = [{"Name": "attachment.instance-id", "Values": [instance["InstanceId"]]}]
     volumes = client("ec2").describe_volumes(Filters=mine)["Volumes"]
     return [(one["Attachments"][0]["Device"], one["VolumeType"], one["Size"]) for one in volumes]
 
 
 def launch(pools: list[str]) -> dict[str, Any]:
-    """One worker of each pool, as the head's autoscaler launches it; what that has read."""
+    """Launch one worker of each pool like the head's autoscaler, and return the configuration that it read."""
     file = Path("~/ray_bootstrap_config.yaml").expanduser()
     config: dict[str, Any] = yaml.safe_load(file.read_text())
     node_provider: Any = importlib.import_module("ray.autoscaler.v2.instance_manager.node_provider")
@@ -136,15 +136,15 @@ def launch(pools: list[str]) -> dict[str, Any]:
 
 
 @pytest.mark.e2e
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # Ray leaves the file that it reads to be closed
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # Ray does not close a file
 @pytest.mark.parametrize(("name", "spot", "own_role"), [("aws-gpu", False, False), ("aws-gpu-spot", True, True)])
-def test_a_filled_in_file_rents_what_it_says_and_gives_all_back(
+def test_a_filled_in_file_launches_its_machines_and_terminates_them(
     name: str, spot: bool, own_role: bool, head: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     mine = tmp_path / "mine.yaml"
     group = security_group()
-    given = {**SETTINGS, "available_node_types.head.node_config.SecurityGroupIds.0": group}
-    settings = [word for key, value in given.items() for word in ("--set", f"{key}={value}")]
+    values = {**SETTINGS, "available_node_types.head.node_config.SecurityGroupIds.0": group}
+    settings = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
     assert cli.main(["cluster", "render", str(ROOT / f"clusters/{name}.yaml"), *settings, "--output", str(mine)]) == 0
     if own_role:
         before = mine.read_text()
@@ -156,10 +156,10 @@ def test_a_filled_in_file_rents_what_it_says_and_gives_all_back(
 
     (start,) = commands.up(document, yes=True)
     ray(start)
-    (told,) = head
+    (setup,) = head
     check_head(instances()["head"], name, own_role=own_role)
     check_access(instances()["head"], group, tmp_path / "home")
-    check_told(told)
+    check_setup(setup)
 
     config = launch(list(MACHINES))
     assert set(instances()) == {"head", *MACHINES}
@@ -174,7 +174,7 @@ def test_a_filled_in_file_rents_what_it_says_and_gives_all_back(
 
 
 def security_group() -> str:
-    """The group that the README says how to make."""
+    """Create the group that the README describes."""
     ec2 = client("ec2")
     (network,) = ec2.describe_vpcs()["Vpcs"]
     made = ec2.create_security_group(GroupName="raytune", Description="raytune", VpcId=network["VpcId"])
@@ -186,7 +186,7 @@ def security_group() -> str:
 
 
 def iam_profile() -> None:
-    """The role that the README says how to make."""
+    """Create the role that the README describes."""
     iam = client("iam")
     iam.create_role(RoleName="ray-head", AssumeRolePolicyDocument="{}")
     iam.create_instance_profile(InstanceProfileName="ray-head")
@@ -194,7 +194,7 @@ def iam_profile() -> None:
 
 
 def check_head(head: dict[str, Any], name: str, *, own_role: bool) -> None:
-    """One on demand, of the kind, image and disk that the file names, with its rights."""
+    """Check that the head is on demand, and has the instance type, image, disk and role of the file."""
     assert (head["InstanceType"], head["ImageId"], head.get("InstanceLifecycle")) == ("m6i.xlarge", IMAGE, None)
     assert head["Placement"]["AvailabilityZone"] in ZONES
     assert disks(head) == [("/dev/sda1", "gp3", 200)]
@@ -207,7 +207,7 @@ def check_head(head: dict[str, Any], name: str, *, own_role: bool) -> None:
 
 
 def check_access(head: dict[str, Any], group: str, home: Path) -> None:
-    """One can log in with a key that lies here, from the address of one's own; Ray has opened nothing else."""
+    """Check that a local key gives access from the user's own address only, and that Ray has opened nothing else."""
     assert [one["KeyName"] for one in client("ec2").describe_key_pairs()["KeyPairs"]] == [head["KeyName"]]
     key = home / ".ssh" / f"{head['KeyName']}.pem"
     assert (key.stat().st_mode & 0o777, "PRIVATE KEY" in key.read_text()) == (0o600, True)
@@ -224,22 +224,22 @@ def check_access(head: dict[str, Any], group: str, home: Path) -> None:
     assert {pair["GroupId"] for rule in rules for pair in rule["UserIdGroupPairs"]} == {group}
 
 
-def check_told(told: dict[str, Any]) -> None:
-    """The head mounts the storage, runs our container, installs the project, and starts the autoscaler."""
-    assert any(SETTINGS["storage"] in command for command in told["initialization_commands"])
-    assert told["docker_config"]["image"] == "rayproject/ray:2.60.0-py311-gpu"
-    assert {"~/raytune_suite", "~/ray_bootstrap_config.yaml", "~/ray_bootstrap_key.pem"} <= set(told["file_mounts"])
-    assert any("'.[all]'" in command for command in told["setup_commands"])
-    assert any("--autoscaling-config=~/ray_bootstrap_config.yaml" in command for command in told["ray_start_commands"])
+def check_setup(setup: dict[str, Any]) -> None:
+    """Check that the head mounts the storage, runs our container, installs the project, and starts the autoscaler."""
+    assert any(SETTINGS["storage"] in command for command in setup["initialization_commands"])
+    assert setup["docker_config"]["image"] == "rayproject/ray:2.60.0-py311-gpu"
+    assert {"~/raytune_suite", "~/ray_bootstrap_config.yaml", "~/ray_bootstrap_key.pem"} <= set(setup["file_mounts"])
+    assert any("'.[all]'" in command for command in setup["setup_commands"])
+    assert any("--autoscaling-config=~/ray_bootstrap_config.yaml" in command for command in setup["ray_start_commands"])
 
 
 def check_worker(worker: dict[str, Any], kind: str, *, spot: bool) -> None:
-    """One of the pool's kind, spot or not as the file says, in the head's group."""
+    """Check that a worker has the instance type and market of its pool, and the group of the head."""
     assert (worker["InstanceType"], worker["ImageId"]) == (kind, IMAGE)
     assert worker.get("InstanceLifecycle") == ("spot" if spot else None)
     assert disks(worker) == [("/dev/sda1", "gp3", 200)]
     assert worker["Placement"]["AvailabilityZone"] in ZONES
     head = instances()["head"]
     assert (worker["KeyName"], worker["SecurityGroups"]) == (head["KeyName"], head["SecurityGroups"])
-    assert "IamInstanceProfile" not in worker  # workers have no rights of their own
+    assert "IamInstanceProfile" not in worker  # workers have no permissions
     assert tags(worker)["ray-node-type"] == "worker"

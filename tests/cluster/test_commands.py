@@ -1,4 +1,4 @@
-"""The commands that bring a cluster up, use it and take it down."""
+"""The commands that start a cluster, use it and stop it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NAMES = ("aws-gpu", "local", "laptop", "kuberay/raycluster", "kuberay/rayjob", "
 FILES = {name: read(ROOT / "clusters" / f"{name}.yaml")[0] for name in NAMES}
 
 
-def shown(wanted: list[commands.Command]) -> list[str]:
-    return [str(one).replace(sys.executable, "python").replace(f"{ROOT}/", "") for one in wanted]
+def shown(commands_: list[commands.Command]) -> list[str]:
+    return [str(one).replace(sys.executable, "python").replace(f"{ROOT}/", "") for one in commands_]
 
 
 def test_up() -> None:
@@ -34,9 +34,9 @@ def test_up() -> None:
     assert shown(commands.up(FILES["kuberay/base"])) == ["kubectl apply -f clusters/kuberay/base.yaml"]
 
 
-def test_down_stops_the_workers_of_your_own_hosts_too() -> None:
+def test_down_also_stops_the_workers_of_own_hosts() -> None:
     assert shown(commands.down(FILES["aws-gpu"], yes=True)) == ["ray down --yes clusters/aws-gpu.yaml"]
-    key = os.path.expanduser("~/.ssh/id_ed25519")  # noqa: PTH111 - as it is typed
+    key = os.path.expanduser("~/.ssh/id_ed25519")  # noqa: PTH111 - as it would be typed
     options = "-o ConnectTimeout=10 -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
     assert shown(commands.down(FILES["local"])) == [
         "ray down clusters/local.yaml",
@@ -81,14 +81,14 @@ def test_submit_passes_arguments_and_fetches_results() -> None:
         commands.submit(FILES["kuberay/raycluster"], "study.py", fetch=("a", "b"))
 
 
-def test_a_command_runs_with_its_environment_and_gives_its_status() -> None:
+def test_a_command_runs_with_its_environment_and_returns_its_status() -> None:
     program = "import os, sys; sys.exit(int(os.environ['WANTED']))"
     assert commands.run(commands.Command((sys.executable, "-c", program), {"WANTED": "3"})) == 3
-    with pytest.raises(ArgumentError, match="'no-such-program' is not installed"):
+    with pytest.raises(ArgumentError, match="'no-such-program'"):
         commands.run(commands.Command(("no-such-program",)))
 
 
-def test_what_a_secret_command_prints_is_seen_by_nobody(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_output_of_a_secret_command_is_hidden(capfd: pytest.CaptureFixture[str]) -> None:
     words = (sys.executable, "-c", "import sys; print('the token'); print('a note', file=sys.stderr)")
     assert commands.run(commands.Command(words)) == 0
     assert capfd.readouterr().out == "the token\n"
@@ -108,7 +108,7 @@ esac
 """
 
 
-def test_the_slurm_script_starts_a_head_that_trains_nothing_then_all_workers_then_the_study(tmp_path: Path) -> None:
+def test_the_slurm_script_starts_a_head_without_cpus_then_all_workers_then_the_study(tmp_path: Path) -> None:
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
     for name in ("scontrol", "srun", "ray", "python", "getent"):

@@ -1,4 +1,4 @@
-"""A template filled in: other values, the same comments."""
+"""Filling in a template changes values and keeps comments."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml  # type: ignore[import-untyped] # it has no types of its own
+import yaml  # type: ignore[import-untyped] # it ships no types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raytune_suite.cluster.checks.check import check_document
+from raytune_suite.cluster.checks import check_document
 from raytune_suite.cluster.document import parse, read
 from raytune_suite.cluster.pools import cluster_of
-from raytune_suite.cluster.render import assignments, render
+from raytune_suite.cluster.render import read_settings, render
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from raytune_suite.cluster.document import Document
+    from raytune_suite.cluster.document import ClusterDocument
 
 ROOT = Path(__file__).parents[2]
 CLUSTERS = ROOT / "clusters"
 COMMENT = re.compile(r"(?:^| )#.*$", re.MULTILINE)
 
 
-def template(name: str) -> Document:
+def template(name: str) -> ClusterDocument:
     return cluster_of(read(CLUSTERS / f"{name}.yaml"))
 
 
@@ -67,15 +67,15 @@ FILLED = {
     "kuberay/raycluster": {"image": "registry.example.com/mine:2.60.0-py311-gpu"},
 }
 FILLED |= {"aws-gpu-spot": FILLED["aws-gpu"], "kuberay/rayjob": FILLED["kuberay/raycluster"]}
-"""All that a newcomer must say."""
+"""Everything that a new user must set."""
 
 
 @pytest.mark.parametrize("path", sorted(CLUSTERS.rglob("*.yaml")), ids=lambda path: str(path.stem))
-def test_every_value_that_is_missing_can_be_set_as_the_readme_says(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_placeholder_can_be_set_as_the_readme_says(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     name = str(path.relative_to(CLUSTERS).with_suffix(""))
     settings = FILLED.get(name, {})
-    text = render(template(name), assignments([f"{key}={value}" for key, value in settings.items()], None))
+    text = render(template(name), read_settings([f"{key}={value}" for key, value in settings.items()], None))
     report = check_document(cluster_of(parse(text, path)))
     assert (report.errors, report.missing) == (0, [])
     assert "YOUR-" not in COMMENT.sub("", text)
@@ -83,7 +83,7 @@ def test_every_value_that_is_missing_can_be_set_as_the_readme_says(path: Path, m
     assert [key for key in settings if key not in readme] == []
 
 
-def test_all_settings_of_a_cloud_and_no_other_line_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_change_no_other_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     before = template("aws-gpu")
     text = render(before, AWS)
@@ -103,7 +103,7 @@ def test_all_settings_of_a_cloud_and_no_other_line_changes(monkeypatch: pytest.M
     assert (report.errors, report.missing) == (0, [])
 
 
-def test_gpus_follow_the_machine_where_ray_cannot_ask_the_cloud() -> None:
+def test_resources_are_adjusted_to_the_instance_type_where_ray_cannot_ask_the_cloud() -> None:
     pool = filled("gcp-gpu", gpu_8__instance_type="a2-highgpu-8g")["available_node_types"]["gpu_8"]
     assert (pool["node_config"]["machineType"], pool["resources"]) == ("a2-highgpu-8g", {"CPU": 96, "GPU": 8})
     pool = filled("azure-gpu", gpu_1__instance_type="Standard_NC24ads_A100_v4")["available_node_types"]["gpu_1"]
@@ -111,19 +111,19 @@ def test_gpus_follow_the_machine_where_ray_cannot_ask_the_cloud() -> None:
     assert filled("azure-gpu", region="westeurope")["provider"]["location"] == "westeurope"
 
 
-def test_a_text_stays_a_text() -> None:
+def test_a_string_stays_a_string() -> None:
     config = filled("azure-gpu", available_node_types__head__node_config__azure_arm_parameters__imageSku="2404")
     assert config["available_node_types"]["head"]["node_config"]["azure_arm_parameters"]["imageSku"] == "2404"
 
 
-def test_hosts_of_your_own() -> None:
+def test_own_hosts() -> None:
     config = filled("local", provider__head_ip="10.77.0.1", provider__worker_ips="[10.77.0.2, 10.77.0.3]")
     assert config["provider"] == {"type": "local", "head_ip": "10.77.0.1", "worker_ips": ["10.77.0.2", "10.77.0.3"]}
     assert filled("local", workers__max_workers=1)["max_workers"] == 1
 
 
 @pytest.mark.parametrize("name", ["kuberay/raycluster", "kuberay/rayjob"])
-def test_a_manifest(name: str) -> None:
+def test_a_kuberay_manifest(name: str) -> None:
     settings = {"image": "registry.example.com/mine:1-gpu", "storage": "my-claim", "gpu-8.max_workers": 5}
     text = render(template(name), settings)
     assert COMMENT.findall(text) == COMMENT.findall(template(name).text)
@@ -136,7 +136,7 @@ def test_a_manifest(name: str) -> None:
 
 
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=30))
-def test_any_text_is_read_back_as_it_was_given(value: str) -> None:
+def test_any_string_survives_a_round_trip(value: str) -> None:
     document = parse("cluster_name: &name old  # yours\nother: *name\n", Path("small.yaml"))[0]
     text = render(document, {"cluster_name": value})
     assert yaml.safe_load(text) == {"cluster_name": value, "other": value}
@@ -144,33 +144,33 @@ def test_any_text_is_read_back_as_it_was_given(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "words"),
+    ("name", "settings", "mentioned"),
     [
         ("aws-gpu", {"provider.regoin": "x"}, "did you mean 'provider.region'"),
         ("aws-gpu", {"regoin": "x"}, "did you mean 'region'"),
         ("aws-gpu", {"gpu_2.max_workers": 1}, "has no 'gpu_2.max_workers'.*'gpu_1.max_workers' or 'gpu_8.max_workers'"),
         ("aws-gpu", {"ImageId": "ami-0"}, "did you mean 'available_node_types.head.node_config.ImageId'"),
         ("aws-gpu", {"qqqqqqqq": 1}, "known: region, zone, image, storage, gpu_1.min_workers"),
-        ("aws-gpu", {"image": "ami-0123456789abcdef0"}, "is the container's.*head.node_config.ImageId"),
+        ("aws-gpu", {"image": "ami-0123456789abcdef0"}, "'ami-0123456789abcdef0'.*head.node_config.ImageId"),
         ("kuberay/raycluster", {"gpu-9.max_workers": 1}, "'gpu-1-spot.max_workers' or 'gpu-8.max_workers'"),
-        ("aws-gpu", {"available_node_types": 1}, "is no single value"),
-        ("local", {"storage": "x"}, "mounts nothing"),
-        ("local", {"workers.instance_type": "x"}, "has no meaning"),
+        ("aws-gpu", {"available_node_types": 1}, "'available_node_types'"),
+        ("local", {"storage": "x"}, "`STORAGE="),
+        ("local", {"workers.instance_type": "x"}, "`instance_type`.*'local'"),
     ],
 )
-def test_what_a_template_does_not_have_is_refused(name: str, settings: dict[str, Any], words: str) -> None:
-    with pytest.raises(ArgumentError, match=words):
+def test_a_setting_that_does_not_apply_is_rejected(name: str, settings: dict[str, Any], mentioned: str) -> None:
+    with pytest.raises(ArgumentError, match=mentioned):
         render(template(name), settings)
 
 
-def test_settings_from_toml_and_from_the_command_line_which_goes_first(tmp_path: Path) -> None:
+def test_settings_of_the_command_line_take_precedence_over_toml(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text('region = "us-west-2"\n[gpu_1]\nmax_workers = 4\nmin_workers = 1\n')
-    assert assignments(["gpu_1.max_workers=6"], tmp_path / "mine.toml") == {
+    assert read_settings(["gpu_1.max_workers=6"], tmp_path / "mine.toml") == {
         "region": "us-west-2",
         "gpu_1.max_workers": "6",
         "gpu_1.min_workers": 1,
     }
     with pytest.raises(ArgumentError, match="NAME=VALUE"):
-        assignments(["region"], None)
-    with pytest.raises(ArgumentError, match="cannot be read as TOML"):
-        assignments([], tmp_path / "no.toml")
+        read_settings(["region"], None)
+    with pytest.raises(ArgumentError, match=r"no\.toml"):
+        read_settings([], tmp_path / "no.toml")

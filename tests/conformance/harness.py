@@ -22,7 +22,7 @@ from raytune_suite.engines.simulated.controller import Controller
 from raytune_suite.engines.simulated.snapshot import Snapshot, record_trials, restore_snapshot, take_snapshot
 from raytune_suite.engines.simulated.trial_factory import TrialGenerator, make_search
 from raytune_suite.spaces import Space
-from raytune_suite.types import hyperparameters
+from raytune_suite.types import split_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,9 @@ class Curve:
 
     def rate(self, config: dict[str, Any]) -> float:
         """How fast it learns, from 0 to 1."""
-        off = [abs(unit - 0.37) for unit in self.space.encode(hyperparameters(config)) if not math.isnan(unit)]
+        off = [
+            abs(unit - 0.37) for unit in self.space.encode(split_config(config).hyperparameters) if not math.isnan(unit)
+        ]
         return math.exp(-3 * sum(off) / len(off))
 
 

@@ -14,7 +14,7 @@ from raytune_suite.methods import METHODS, Method, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS, StudySearcher
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import Space
-from raytune_suite.types import hyperparameters
+from raytune_suite.types import split_config
 from tests.conformance import common
 from tests.conformance.harness import METRIC, Curve, Setup, Study, start
 
@@ -64,7 +64,7 @@ def test_a_method_improves_on_its_first_config(name: str) -> None:
     study = run(*make(name, points_to_evaluate=[poor]), samples=12)
     assert all(trial.status == Trial.TERMINATED for trial in study.trials)
     number, first = study.configs[0]
-    assert (number, hyperparameters(first)) == (0, poor)
+    assert (number, split_config(first).hyperparameters) == (0, poor)
     curve = Curve(space)
     untuned = min(curve.step(poor) for _ in range(common.MAX_T))
     assert min(report.loss for report in study.log if report.loss is not None) < untuned

@@ -28,7 +28,7 @@ def setup(name: str, **changes: Any) -> Setup:
 
 def check_ended(study: Study) -> None:
     """Check that every trial was proposed, unless all crash, and has ended at `max_t` or before."""
-    assert len(study.trials) == study.setup.samples or study.scheduler.hopeless()
+    assert len(study.trials) == study.setup.samples or study.scheduler.only_crashes()
     for trial in study.trials:
         assert trial.status == (Trial.ERROR if trial.num_failures > study.setup.max_failures else Trial.TERMINATED)
     assert max((report.iteration for report in study.log), default=0) <= common.MAX_T

@@ -15,7 +15,7 @@ from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, SpaceError
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import FEATURES, Space
-from raytune_suite.types import hyperparameters
+from raytune_suite.types import split_config
 from tests.conformance import common, probe
 from tests.conformance.harness import METRIC
 
@@ -58,13 +58,13 @@ def check_more(tested: AskTellSearcher, count: int = 3) -> list[Any]:
     proposed = common.rounds(tested, 1000, 1000 + count)
     for config in proposed:
         assert isinstance(config, dict)
-        space_of(tested).check(hyperparameters(config))
+        space_of(tested).check(split_config(config).hyperparameters)
     return proposed
 
 
 def bare(proposed: list[dict[str, Any] | str | None]) -> list[dict[str, Any]]:
     """Configs without assigned fidelities."""
-    return [hyperparameters(config) for config in proposed if isinstance(config, dict)]
+    return [split_config(config).hyperparameters for config in proposed if isinstance(config, dict)]
 
 
 def test_values_are_native_and_in_bounds(name: str) -> None:
@@ -72,7 +72,7 @@ def test_values_are_native_and_in_bounds(name: str) -> None:
     for config in common.rounds(tested, 0, 12):
         assert isinstance(config, dict)
         assert all(type(leaf) in NATIVE for leaf in leaves(config)), config
-        space_of(tested).check(hyperparameters(config))
+        space_of(tested).check(split_config(config).hyperparameters)
         assert config["fixed"] == "x"
 
 
@@ -238,7 +238,7 @@ def test_points_come_first_and_in_order(name: str) -> None:
     proposed = bare(common.rounds(tested, 0, 7))
     assert proposed[:3] == points
     for config in proposed:
-        space_of(tested).check(hyperparameters(config))
+        space_of(tested).check(split_config(config).hyperparameters)
 
 
 def test_points_outside_of_the_space_are_rejected(name: str) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from raytune_suite.datasets import Dataset, File, Part, catalogue, verification
+from raytune_suite.datasets import Dataset, DatasetPart, File, catalogue, verification
 from tests.datasets.server import BODY, Site, known, serving
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def small(site: Site, where: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:  # noqa: ARG001 - the folder is set
-    """A catalogue of two datasets on the site: "toy" of two parts, and "new", which nobody has held."""
-    toy = [Part(name=f"toy/{name}", files=(known(f"toy/{name}.csv", f"{site.url}/{name}.csv", body),))
+    """A catalogue of two datasets on the site: "toy" with two parts, and "new" without a known checksum."""
+    toy = [DatasetPart(name=f"toy/{name}", files=(known(f"toy/{name}.csv", f"{site.url}/{name}.csv", body),))
            for name, body in (("a", BODY), ("b", b"second"))]  # fmt: skip
-    new = Part(name="new/part", files=(File(path="new/part.csv", url=f"{site.url}/unknown.csv"),))
+    new = DatasetPart(name="new/part", files=(File(path="new/part.csv", url=f"{site.url}/unknown.csv"),))
     made = {
         "toy": Dataset(name="toy", summary="two files", licence="MIT", source=site.url, parts=tuple(toy)),
         "new": Dataset(name="new", summary="one file", licence="CC0-1.0", source=site.url, parts=(new,)),
@@ -38,7 +38,7 @@ def small(site: Site, where: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         patch.setattr(catalogue, "datasets", lambda: made)
         patch.setattr("raytune_suite.datasets.datasets", lambda: made)
         catalogue.parts.cache_clear()
-        catalogue._places.cache_clear()
+        catalogue._files_by_path.cache_clear()
         yield site
     catalogue.parts.cache_clear()
-    catalogue._places.cache_clear()
+    catalogue._files_by_path.cache_clear()

@@ -1,4 +1,4 @@
-"""A web server on this machine that can be told to misbehave."""
+"""A web server on this machine that misbehaves on request."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BODY = bytes(range(256)) * 4000
-"""About a megabyte, so that a connection can be cut in its middle."""
+"""About a megabyte, so that a connection can be cut in the middle."""
 
 
 def known(path: str, url: str, body: bytes) -> File:
-    """The record of a file with this content."""
+    """Return the record of a file with this content."""
     return File(path=path, url=url, size=len(body), sha256=hashlib.sha256(body).hexdigest())
 
 
 @dataclass
 class Site:
-    """What the server has, and how it answers.
+    """The content and the behaviour of the server.
 
     Attributes:
-        content: The bytes by path.
-        url: Where the server is.
-        ranges: Whether it can send the rest of a file.
-        cut: How many bytes it sends before it drops the connection; None for all.
-        hang: Whether it keeps the connection open, silently, where it would drop it.
+        content: The content of each path.
+        url: The URL of the server.
+        ranges: Whether it supports range requests.
+        cut: The number of bytes after which it drops the connection; None for never.
+        hang: Whether it stops sending at that point, but keeps the connection open.
         asked: The Range header of each request so far.
     """
 
@@ -70,7 +70,7 @@ class Site:
 
 @contextmanager
 def serving(content: dict[str, bytes]) -> Iterator[Site]:
-    """A site with this content, on a free port, until the block ends."""
+    """Serve this content on a free port until the block ends."""
     site = Site(content)
 
     class Handler(BaseHTTPRequestHandler):

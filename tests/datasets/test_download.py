@@ -33,19 +33,19 @@ def files(where: Path) -> set[str]:
     return {path.relative_to(where).as_posix() for path in where.rglob("*") if path.is_file() and path.name != ".lock"}
 
 
-def test_a_file_comes_whole_with_its_progress(site: Site, where: Path) -> None:
-    told: list[tuple[int, int | None]] = []
-    place = download.fetch_file(known("x/a.csv", f"{site.url}/a.csv", BODY), where, lambda *seen: told.append(seen))
+def test_a_file_is_downloaded_with_its_progress(site: Site, where: Path) -> None:
+    calls: list[tuple[int, int | None]] = []
+    place = download.fetch_file(known("x/a.csv", f"{site.url}/a.csv", BODY), where, lambda *call: calls.append(call))
     assert place.read_bytes() == BODY
-    assert told[0] == (0, len(BODY))
-    assert told[-1] == (len(BODY), len(BODY))
+    assert calls[0] == (0, len(BODY))
+    assert calls[-1] == (len(BODY), len(BODY))
     assert files(where) == {"x/a.csv"}
 
 
-def test_a_cut_connection_is_told_and_the_next_fetch_asks_for_the_rest_alone(site: Site, where: Path) -> None:
+def test_a_cut_connection_is_an_error_and_the_next_fetch_requests_only_the_rest(site: Site, where: Path) -> None:
     file = known("x/a.csv", f"{site.url}/a.csv", BODY)
     site.cut = HALF
-    with pytest.raises(DataError, match=r"connection to http://.*failed.*goes on where it stopped"):
+    with pytest.raises(DataError, match=site.url):
         fetch(file, where)
     assert not (where / "x/a.csv").exists()
     assert (where / "x/a.csv.part").read_bytes() == BODY[:HALF]
@@ -64,8 +64,8 @@ def test_a_server_that_cannot_send_the_rest_sends_all_again(site: Site, where: P
     assert fetch(file, where).read_bytes() == BODY
 
 
-def test_what_has_changed_on_the_server_meanwhile_starts_anew(site: Site, where: Path) -> None:
-    """The half of the old version must not be joined to the half of the new one, which no checksum would notice."""
+def test_a_file_that_has_changed_on_the_server_is_downloaded_from_scratch(site: Site, where: Path) -> None:
+    """One half of the old version must not be joined with the other half of the new one: no checksum would notice."""
     file = File(path="x/a.csv", url=f"{site.url}/a.csv")
     site.cut = HALF
     with pytest.raises(DataError):
@@ -75,7 +75,7 @@ def test_what_has_changed_on_the_server_meanwhile_starts_anew(site: Site, where:
     assert site.asked[-1] == f"bytes={HALF}-"
 
 
-def test_a_part_that_is_whole_already_needs_no_byte_more(site: Site, where: Path) -> None:
+def test_a_partial_file_that_is_complete_needs_no_further_data(site: Site, where: Path) -> None:
     file = known("x/a.csv", f"{site.url}/a.csv", BODY)
     site.cut = HALF
     with pytest.raises(DataError):
@@ -84,16 +84,16 @@ def test_a_part_that_is_whole_already_needs_no_byte_more(site: Site, where: Path
     assert fetch(file, where).read_bytes() == BODY
 
 
-def test_a_wrong_checksum_is_told_and_nothing_is_left(site: Site, where: Path) -> None:
+def test_a_wrong_checksum_is_an_error_and_nothing_is_left(site: Site, where: Path) -> None:
     file = known("x/a.csv", f"{site.url}/b.csv", BODY)
-    with pytest.raises(DataError, match=r"gave 6 bytes with the SHA-256 .* they are removed"):
+    with pytest.raises(DataError, match=f"{site.url}/b.csv .*6 bytes"):
         fetch(file, where)
     assert [name for name in files(where) if not name.endswith(".etag")] == []
     site.content["/b.csv"] = BODY
     assert fetch(file, where).read_bytes() == BODY
 
 
-def test_a_wrong_download_leaves_the_file_that_was_there(site: Site, where: Path) -> None:
+def test_a_wrong_download_keeps_the_existing_file(site: Site, where: Path) -> None:
     place = where / "x/a.csv"
     place.parent.mkdir(parents=True)
     place.write_bytes(b"old")
@@ -102,19 +102,19 @@ def test_a_wrong_download_leaves_the_file_that_was_there(site: Site, where: Path
     assert place.read_bytes() == b"old"
 
 
-def test_a_moved_file_and_a_server_that_is_away_are_told(site: Site, where: Path) -> None:
-    with pytest.raises(DataError, match="answers 404 Not Found: its authors may have moved it"):
+def test_a_moved_file_and_an_unreachable_server_are_errors(site: Site, where: Path) -> None:
+    with pytest.raises(DataError, match=f"{site.url}/gone .*404"):
         fetch(File(path="x", url=f"{site.url}/gone"), where)
-    with pytest.raises(DataError, match=r"connection to http://127\.0\.0\.1:9/x failed"):
+    with pytest.raises(DataError, match=r"http://127\.0\.0\.1:9/x"):
         fetch(File(path="x", url="http://127.0.0.1:9/x"), where)
 
 
-def test_a_full_disk_is_told(site: Site, where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_an_error(site: Site, where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(download, "_copy", full)
-    with pytest.raises(DataError, match=r"cannot be written.*No space left on device.*free space"):
+    with pytest.raises(DataError, match=r"x/a\.csv'.*No space left on device"):
         fetch(known("x/a.csv", f"{site.url}/a.csv", BODY), where)
     assert not (where / "x/a.csv").exists()
 
@@ -124,11 +124,11 @@ def test_a_killed_fetch_leaves_no_file_under_the_final_name(site: Site, where: P
     program = """
 import sys
 from pathlib import Path
-from raytune_suite.data import File
-from raytune_suite.data.fetching import fetch_file
+from raytune_suite.datasets import File
+from raytune_suite.datasets.download import fetch_file
 fetch_file(File(path="x/a.csv", url=sys.argv[1]), Path(sys.argv[2]), lambda *_: None)
 """
-    fetcher = subprocess.Popen([sys.executable, "-c", program, f"{site.url}/a.csv", str(where)])  # noqa: S603 - ours
+    fetcher = subprocess.Popen([sys.executable, "-c", program, f"{site.url}/a.csv", str(where)])  # noqa: S603 - our own program
     partial, deadline = where / "x/a.csv.part", time.monotonic() + 60
     while not (partial.exists() and partial.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -150,7 +150,7 @@ def test_a_member_of_an_archive_is_unpacked(site: Site, where: Path) -> None:
     file = File(path="x/inner.json", url=f"{site.url}/some.zip", member="inner.json")
     assert fetch(file, where).read_bytes() == b"[1]"
     assert json.loads((where / "checksums.json").read_text())["x/inner.json"][0] == 3
-    with pytest.raises(DataError, match=r"no zip archive with 'inner\.json' in it"):
+    with pytest.raises(DataError, match=r"'inner\.json'"):
         fetch(File(path="x/b.json", url=f"{site.url}/b.csv", member="inner.json"), where)
     assert files(where) == {"x/inner.json", "checksums.json"}
 
@@ -163,12 +163,12 @@ def test_only_what_is_missing_or_damaged_is_fetched(small: Site, where: Path) ->
     assert len(small.asked) == 3
 
 
-def test_all_means_what_can_be_verified(small: Site, where: Path) -> None:
+def test_all_means_the_files_with_known_checksums(small: Site, where: Path) -> None:
     assert datasets.fetch(["all"]) == [where / "toy/a.csv", where / "toy/b.csv"]
     assert not any(path.endswith("unknown.csv") for path in map(str, small.asked))
 
 
-def test_what_nobody_has_held_is_trusted_at_first_and_held_to_that_afterwards(small: Site, where: Path) -> None:
+def test_a_file_without_a_known_checksum_is_trusted_on_its_first_download_only(small: Site, where: Path) -> None:
     place = where / "new/part.csv"
     assert datasets.fetch(["new"]) == [place]
     assert datasets.path("new/part.csv").read_bytes() == b"first version"
@@ -177,7 +177,7 @@ def test_what_nobody_has_held_is_trusted_at_first_and_held_to_that_afterwards(sm
     place.write_bytes(b"first")
     assert datasets.check()["new/part.csv"] is datasets.State.TRUNCATED
     small.content["/unknown.csv"] = b"second version"
-    with pytest.raises(DataError, match=r"not the 13 bytes with .* of before.*remove its line"):
+    with pytest.raises(DataError, match=r"new/part\.csv .*14 bytes.*13 bytes.*checksums\.json"):
         datasets.fetch(["new"])
     (where / "checksums.json").unlink()
     place.unlink()
@@ -185,15 +185,15 @@ def test_what_nobody_has_held_is_trusted_at_first_and_held_to_that_afterwards(sm
     assert datasets.path("new/part.csv").read_bytes() == b"second version"
 
 
-def test_nothing_at_all_is_not_trusted(small: Site, where: Path) -> None:
+def test_an_empty_file_is_not_trusted(small: Site, where: Path) -> None:
     small.content["/unknown.csv"] = b""
-    with pytest.raises(DataError, match="is now 0 bytes"):
+    with pytest.raises(DataError, match=r"new/part\.csv .*0 bytes"):
         datasets.fetch(["new"])
     assert not (where / "new/part.csv").exists()
 
 
 @pytest.mark.usefixtures("small")
-def test_two_fetches_at_once_bring_one_whole_file(where: Path) -> None:
+def test_two_fetches_at_once_download_one_complete_file(where: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(datasets.fetch, ["new"]) for _ in range(2)]
         assert {place for one in both for place in one.result()} == {where / "new/part.csv"}
@@ -202,14 +202,15 @@ def test_two_fetches_at_once_bring_one_whole_file(where: Path) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_damaged_checksums_are_told_with_their_remedy(where: Path) -> None:
+def test_damaged_checksums_are_an_error(where: Path) -> None:
     datasets.fetch(["new"])
     (where / "checksums.json").write_text("")
-    with pytest.raises(DataError, match=r"checksums.json' is damaged .*remove it"):
+    with pytest.raises(DataError, match=r"checksums\.json'"):
         datasets.path("new/part.csv")
 
 
 @pytest.mark.usefixtures("small")
-def test_an_unknown_name_has_its_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="unknown data 'toi': did you mean 'toy'"):
+def test_an_unknown_name_is_rejected_with_a_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match="'toy'") as caught:
         datasets.fetch(["toi"])
+    assert caught.value.name == "toi"

@@ -21,7 +21,7 @@ def put(where: Path, name: str, body: bytes) -> Path:
     return place
 
 
-def test_the_folder_is_the_variable_or_lies_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_folder_is_the_variable_or_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RAYTUNE_SUITE_DATA", str(tmp_path))
     assert datasets.folder() == tmp_path
     monkeypatch.delenv("RAYTUNE_SUITE_DATA")
@@ -36,7 +36,7 @@ def test_the_folder_is_the_variable_or_lies_in_the_cache(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("body", "state"), [(None, "missing"), (BODY[:-1], "truncated"), (BODY[:-1] + b"?", "altered"), (BODY, "ok")]
 )
-def test_a_file_that_is_not_what_was_published_is_refused_with_the_command(
+def test_a_file_that_is_not_what_was_published_is_rejected_with_the_command(
     where: Path, body: bytes | None, state: str
 ) -> None:
     if body is not None:
@@ -45,12 +45,12 @@ def test_a_file_that_is_not_what_was_published_is_refused_with_the_command(
     if state == "ok":
         assert datasets.path("toy/a.csv") == where / "toy/a.csv"
         return
-    with pytest.raises(DataError, match=rf"toy/a.csv' is {state}.*`raytune-suite data fetch toy/a`"):
+    with pytest.raises(DataError, match=rf"toy/a\.csv'.*{state}.*`raytune-suite data fetch toy/a`"):
         datasets.path("toy/a.csv")
 
 
 @pytest.mark.usefixtures("small")
-def test_a_file_is_read_once_and_again_when_it_has_changed(where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_once_and_again_after_a_change(where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Path] = []
     digest = verification.digest
 
@@ -70,19 +70,19 @@ def test_a_file_is_read_once_and_again_when_it_has_changed(where: Path, monkeypa
 
 
 @pytest.mark.usefixtures("small")
-def test_a_file_that_was_put_there_and_that_nobody_has_held_cannot_be_verified(where: Path) -> None:
+def test_a_file_that_was_never_downloaded_and_has_no_known_checksum_is_unverified(where: Path) -> None:
     place = put(where, "new/part.csv", b"by hand")
     assert datasets.check()["new/part.csv"] is datasets.State.UNVERIFIED
     assert datasets.path("new/part.csv") == place
 
 
 @pytest.mark.usefixtures("where")
-def test_a_path_that_is_not_in_the_catalogue_has_its_nearest() -> None:
-    with pytest.raises(UnknownNameError, match=r"did you mean 'arlbench/cc_cartpole_ppo.csv'"):
+def test_an_unknown_path_is_rejected_with_a_suggestion() -> None:
+    with pytest.raises(UnknownNameError, match=r"'arlbench/cc_cartpole_ppo\.csv'"):
         datasets.path("arlbench/cc_cartpol_ppo.csv")
 
 
-def test_every_part_lies_in_the_folder_of_its_dataset_and_no_file_is_listed_twice() -> None:
+def test_every_part_is_in_the_folder_of_its_dataset_and_no_file_is_listed_twice() -> None:
     seen: set[str] = set()
     for dataset in datasets.datasets().values():
         for part in dataset.parts:
@@ -100,8 +100,8 @@ def test_every_scenario_of_yahpo_can_be_fetched() -> None:
     assert set(catalogue.YAHPO_SCENARIOS) == set(SCENARIOS)
 
 
-def test_the_files_that_lie_here_are_what_their_authors_published() -> None:
+def test_the_files_on_this_machine_are_what_their_authors_published() -> None:
     present = {path: state for path, state in datasets.check().items() if state is not datasets.State.MISSING}
     if not present:
-        pytest.skip(f"no data in {datasets.folder()}: raytune-suite data fetch all, or name their folder")
+        pytest.skip(f"no data in {datasets.folder()}: run `raytune-suite data fetch all`, or set RAYTUNE_SUITE_DATA")
     assert set(present.values()) <= {datasets.State.OK, datasets.State.UNVERIFIED}

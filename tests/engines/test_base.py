@@ -13,7 +13,7 @@ import raytune_suite as rts
 from raytune_suite import cli
 from raytune_suite.engines.callbacks.decision_log import difference, read
 from raytune_suite.errors import StudyInterrupted
-from raytune_suite.workloads.synthetic.workloads import branin
+from raytune_suite.workloads.synthetic.function_workloads import branin
 
 if TYPE_CHECKING:
     from pathlib import Path

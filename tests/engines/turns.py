@@ -14,15 +14,16 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import ray
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.result import SHOULD_CHECKPOINT
 
-from raytune_suite.engines.callbacks.budget import StudyStopper
+from raytune_suite.engines.base import StudySpec
 from raytune_suite.engines.callbacks.decision_log import DecisionLog
-from raytune_suite.engines.ray import engine
-from tests.engines.simulated.studies import METRIC, Learner, cost, study_log
+from raytune_suite.engines.ray.engine import RayEngine, Settings
+from tests.engines.simulated.studies import OBJECTIVE, Learner, cost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,11 +136,21 @@ def end(trial: Trial) -> tuple[str, int]:
     return trial.status, trial.run_metadata.num_failures
 
 
-def on_ray(made: Any, folder: str, trainable: Any = Learner, *, workers: int = 1, **settings: Any) -> DecisionLog:
-    """The decision log of a study on real Ray, without times; `settings` are those of `ray_backend.run`."""
-    log = DecisionLog("loss", "training_iteration")
-    _run(made, folder, trainable, log, workers=workers, **settings)
-    return log
+def on_ray(made: Any, folder: str, trainable: Any = Learner, *, workers: int = 1, **study: Any) -> DecisionLog:
+    """The decision log of a study on real Ray, without times; `study` are fields of `StudySpec`, and `settings`."""
+    settings = study.pop("settings", Settings(snapshot_s=1000))
+    spec = StudySpec(
+        trainable=trainable,
+        objective=OBJECTIVE,
+        searcher=made.searcher,
+        scheduler=made.scheduler,
+        resources={"cpu": ray.cluster_resources()["CPU"] / workers},
+        storage_path=folder,
+        **{"name": "study", **study},
+    )
+    decisions = RayEngine(settings).run(spec).decisions
+    assert decisions is not None
+    return decisions
 
 
 def on_ray_in_turns(
@@ -149,29 +160,14 @@ def on_ray_in_turns(
     *,
     workers: int,
     deaths: Sequence[tuple[float, int]] = (),
-    **settings: Any,
+    **study: Any,
 ) -> tuple[DecisionLog, Turns]:
     """A study on real Ray where each step waits for its turn: its decision log with virtual times, and its turns."""
     gate: Any = Gate.options(name=GATE).remote()  # type: ignore[attr-defined] # Ray's decorator hides it
     turns = Turns(gate, workers, deaths)
-    log = DecisionLog("loss", "training_iteration", turns.clock)
-    try:
-        _run(made, folder, trainable, log, workers=workers, callbacks=[turns], **settings)
-    finally:
-        ray.kill(gate)
-    return log, turns
-
-
-def _run(made: Any, folder: str, trainable: Any, log: DecisionLog, *, workers: int, **settings: Any) -> None:
-    usual: dict[str, Any] = {"time_limit": None, "resume": False, "name": "study", **METRIC}
-    callbacks = [study_log(made.scheduler), *settings.pop("callbacks", [])]
-    engine.run(
-        trainable,
-        searcher=made.searcher,
-        scheduler=log.watch(made.scheduler),
-        stopper=StudyStopper(None, metric="loss", time_attr="training_iteration"),
-        resources={"cpu": ray.cluster_resources()["CPU"] / workers},
-        storage_path=folder,
-        callbacks=callbacks,
-        **{**usual, "settings": engine.Settings(snapshot_s=1000), **settings},
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DecisionLog.__init__, "__defaults__", (turns.clock,))  # the log that the engine makes has times
+        try:
+            return on_ray(made, folder, trainable, workers=workers, callbacks=(turns,), **study), turns
+        finally:
+            ray.kill(gate)

@@ -17,7 +17,7 @@ RNG = np.random.default_rng
 
 
 class Scripted(np.random.Generator):
-    """A generator whose draws are given."""
+    """A generator with predefined draws."""
 
     def __init__(self, chosen: list[int]) -> None:
         super().__init__(np.random.PCG64(0))
@@ -36,7 +36,7 @@ def test_a_mutant_by_hand() -> None:
 @quick
 @given(st.integers(3, 8), st.integers(0, 999))
 def test_the_three_parents_differ(size: int, seed: int) -> None:
-    """With F = .5 and powers of eight as rows, 2 * mutant = 2 a + b - c tells the three apart."""
+    """With F = .5 and powers of eight as rows, 2 * mutant = 2 a + b - c identifies the three."""
     pool = np.array([[8.0**row] for row in range(size)])
     mutant = 2 * de.rand_1(pool, 0.5, RNG(seed))[0]
     rows = pool[:, 0]
@@ -52,7 +52,7 @@ def test_each_row_is_equally_often_each_parent() -> None:
 
 @quick
 @given(st.integers(1, 6), st.floats(0, 1), st.integers(0, 999))
-def test_a_trial_vector_takes_one_coordinate_of_the_mutant_at_least(size: int, probability: float, seed: int) -> None:
+def test_a_trial_vector_takes_at_least_one_coordinate_of_the_mutant(size: int, probability: float, seed: int) -> None:
     target, mutant = np.zeros(size), np.ones(size)
     child = de.binomial_crossover(target, mutant, probability, RNG(seed))
     assert set(child) <= {0.0, 1.0}
@@ -63,7 +63,7 @@ def test_a_trial_vector_takes_one_coordinate_of_the_mutant_at_least(size: int, p
 
 
 def test_coordinates_cross_with_the_probability() -> None:
-    """One for certain, each of the other three with .5: 1 + 3 / 2 = 2.5 of four."""
+    """One always, each of the other three with probability .5: 1 + 3 / 2 = 2.5 of four."""
     rng = RNG(0)
     crossed = [de.binomial_crossover(np.zeros(4), np.ones(4), 0.5, rng) for _ in range(4000)]
     assert np.mean([child.sum() for child in crossed]) == pytest.approx(2.5, abs=0.05)
@@ -72,50 +72,50 @@ def test_coordinates_cross_with_the_probability() -> None:
 
 @quick
 @given(st.lists(st.floats(-3, 3), min_size=1, max_size=6), st.integers(0, 999))
-def test_what_is_out_of_bounds_is_drawn_anew_and_nothing_else(values: list[float], seed: int) -> None:
+def test_only_coordinates_out_of_bounds_are_redrawn(values: list[float], seed: int) -> None:
     vector = np.array(values)
     fixed = de.repair(vector, RNG(seed))
     inside = (vector >= 0) & (vector <= 1)
     assert np.array_equal(fixed[inside], vector[inside])
     assert np.all((fixed >= 0) & (fixed <= 1))
-    assert not np.isin(fixed[~inside], [0.0, 1.0]).any(), "not put on the bound"
+    assert not np.isin(fixed[~inside], [0.0, 1.0]).any(), "not moved to the bound"
 
 
-def test_what_is_drawn_anew_is_uniform() -> None:
+def test_redrawn_coordinates_are_uniform() -> None:
     fixed = de.repair(np.full(4000, 1.7), RNG(0))
     assert np.histogram(fixed, bins=4, range=(0, 1))[0] / 4000 == pytest.approx([0.25] * 4, abs=0.03)
 
 
-def test_a_better_or_equal_trial_vector_takes_the_place() -> None:
-    population = de.Population(np.zeros((3, 1)), np.array([1.0, 1.0, 1.0]))
+def test_a_better_or_equal_trial_vector_replaces_its_target() -> None:
+    population = de.Subpopulation(np.zeros((3, 1)), np.array([1.0, 1.0, 1.0]))
     for slot, loss in enumerate((0.9, 1.0, 1.1)):
         population.select(slot, np.array([1.0]), loss)
     assert population.vectors[:, 0].tolist() == [1, 1, 0]
     assert population.losses.tolist() == [0.9, 1.0, 1.0]
 
 
-def test_a_failure_takes_only_the_place_of_what_was_never_evaluated_or_failed() -> None:
-    population = de.Population(np.zeros((3, 1)), np.array([math.nan, FAILED, 5.0]))
+def test_a_failure_replaces_only_a_target_that_was_never_evaluated_or_failed() -> None:
+    population = de.Subpopulation(np.zeros((3, 1)), np.array([math.nan, FAILED, 5.0]))
     for slot in range(3):
         population.select(slot, np.array([1.0]), FAILED)
     assert population.vectors[:, 0].tolist() == [1, 1, 0]
     assert population.losses.tolist() == [FAILED, FAILED, 5.0]
 
 
-def test_the_best_are_those_evaluated_of_least_loss() -> None:
-    population = de.Population(np.arange(5.0)[:, None], np.array([3.0, math.nan, 1.0, FAILED, 2.0]))
+def test_the_best_are_the_evaluated_vectors_with_the_lowest_losses() -> None:
+    population = de.Subpopulation(np.arange(5.0)[:, None], np.array([3.0, math.nan, 1.0, FAILED, 2.0]))
     assert population.best(2)[:, 0].tolist() == [2, 4]
     assert population.best(9)[:, 0].tolist() == [2, 4, 0, 3]
     assert population.evaluated[:, 0].tolist() == [0, 2, 3, 4]
 
 
-def test_each_slot_has_its_turn() -> None:
-    population = de.Population.random(3, 2, RNG(0))
+def test_slots_take_turns() -> None:
+    population = de.Subpopulation.random(3, 2, RNG(0))
     assert [population.target() for _ in range(7)] == [0, 1, 2, 0, 1, 2, 0]
     assert np.isnan(population.losses).all()
 
 
-def test_a_pool_of_three_is_left_as_it_is() -> None:
+def test_a_pool_of_three_is_not_changed() -> None:
     best = np.array([[0.1], [0.2], [0.3]])
     assert de.parent_pool(best, np.array([[0.9]]), RNG(0)) is best
 

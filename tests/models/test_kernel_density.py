@@ -35,7 +35,7 @@ def samples(draw: st.DrawFn) -> tuple[Array, Counts]:
 
 
 def by_hand(density: Density, at: Array) -> float:
-    """The density at one point as the paper writes it: a loop over points and dimensions."""
+    """Compute the density at one point as defined in the paper, with a loop over points and dimensions."""
     total = 0.0
     for point in density.points:
         product = 1.0
@@ -61,12 +61,12 @@ def test_the_rule_shrinks_with_points_and_grows_with_dimensions() -> None:
     assert bandwidths(points, np.array([0, 0]), 1e-3) == pytest.approx([0.420661, 0.420661], abs=1e-6)
 
 
-def test_points_that_agree_have_the_least_bandwidth() -> None:
+def test_identical_points_have_the_least_bandwidth() -> None:
     points = np.array([[0.3, 2.0]] * 5)
     assert bandwidths(points, np.array([0, 4]), 1e-3) == pytest.approx([1e-3, 1e-3])
 
 
-def test_two_options_spread_as_their_codes_do() -> None:
+def test_two_options_have_the_spread_of_their_codes() -> None:
     """Of 0, 0, 0, 1: p = 3/4 and 1/4: sqrt((1 - 10/16) / 2) = sqrt(3/16) = .433013, which is std(0, 0, 0, 1)."""
     points = np.array([[0.0], [0.0], [0.0], [1.0]])
     assert spread(points, np.array([2])) == pytest.approx([0.433013], abs=1e-6)
@@ -117,7 +117,7 @@ def test_a_density_by_hand() -> None:
 
 @quick
 @given(samples(), st.integers(0, 999))
-def test_all_candidates_at_once_are_as_one_by_one_and_as_an_independent_loop(
+def test_all_candidates_at_once_agree_with_one_by_one_and_with_an_independent_loop(
     sample: tuple[Array, Counts], seed: int
 ) -> None:
     points, options = sample
@@ -161,7 +161,7 @@ def test_a_density_far_from_all_points_neither_overflows_nor_vanishes() -> None:
 
 @pytest.mark.parametrize("size", [2, 3, 10])
 def test_categories_are_drawn_as_their_kernel_says(size: int) -> None:
-    """The point's own option with probability 1 - h, each of the others with h / (k - 1)."""
+    """The option of the point has probability 1 - h, each of the others h / (k - 1)."""
     width, count = 0.3, 20000
     density = Density(np.array([[1.0]]), np.array([size]), np.array([width]))
     drawn = density.sample(count, 3, np.random.default_rng(1))[:, 0]
@@ -193,7 +193,7 @@ def test_draws_are_points_of_the_space(sample: tuple[Array, Counts], factor: flo
     assert np.array_equal(chosen, np.floor(chosen))
 
 
-def test_what_is_missing_is_drawn_from_what_is_there() -> None:
+def test_missing_values_are_drawn_from_the_known_ones() -> None:
     nothing = math.nan
     points = np.array(
         [[0.1, 2.0, nothing, nothing], [nothing, nothing, nothing, nothing], [0.7, 0.0, nothing, nothing]]
@@ -202,13 +202,13 @@ def test_what_is_missing_is_drawn_from_what_is_there() -> None:
     assert full[1, 0] in (0.1, 0.7)
     assert full[1, 1] in (2.0, 0.0)
     assert np.all((full[:, 2] >= 0) & (full[:, 2] < 1))
-    assert len(set(full[:, 2])) == 3  # nothing was there: uniform
+    assert len(set(full[:, 2])) == 3  # no value is known: uniform
     assert set(full[:, 3]) <= {0.0, 1.0, 2.0}
     assert np.array_equal(full[~np.isnan(points)], points[~np.isnan(points)])
-    assert np.isnan(points[1, 0])  # the observations stay as they are
+    assert np.isnan(points[1, 0])  # the observations are not changed
 
 
-def test_imputed_values_are_as_frequent_as_those_that_are_there() -> None:
+def test_imputed_values_are_as_frequent_as_the_known_ones() -> None:
     points = np.array([[0.0]] * 3 + [[1.0]] + [[math.nan]] * 4000)
     full = impute(points, np.array([2]), np.random.default_rng(0))
     assert np.mean(full[4:]) == pytest.approx(0.25, abs=0.03)

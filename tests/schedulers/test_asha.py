@@ -1,17 +1,21 @@
-"""ASHA, the stopping variant."""
+"""ASHA, the stopping variant, against its definition and against Ray's."""
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
 import pytest
 from ray import tune
+from ray.tune.schedulers import ASHAScheduler
 
+from raytune_suite import rungs, seeding
 from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import make_method
 from raytune_suite.schedulers.asha import ASHA
 from tests.conformance.harness import METRIC, Setup, Study, start
+from tests.schedulers.by_hand import Trials, decisions
 
 SPACE = {"lr": tune.loguniform(1e-4, 1.0), "momentum": tune.uniform(0, 1)}
 
@@ -22,7 +26,7 @@ def study(samples: int, *, workers: int = 1, **arguments: Any) -> Study:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_a_trial_goes_on_if_it_is_among_the_best_so_far(workers: int) -> None:
+def test_a_trial_continues_if_it_is_among_the_best_so_far(workers: int) -> None:
     controller = study(30, workers=workers, max_t=27)
     rungs: dict[int, list[float]] = {1: [], 3: [], 9: []}
     for report in controller.log:
@@ -48,21 +52,51 @@ def test_min_t_is_the_first_rung() -> None:
 
 def test_several_brackets_start_at_later_rungs() -> None:
     controller = study(40, max_t=27, brackets=4)
-    first: dict[str, int] = {}
-    for bracket in controller.scheduler.stock._brackets:
-        first[str(bracket._rungs)] = bracket._rungs[-1][0]
-    assert sorted(first.values()) == [1, 3, 9, 27]
+    assert [bracket.ladder[-1].level for bracket in controller.scheduler.brackets] == [1, 3, 9, 27]
+    assert all(bracket.ladder[-1].trials for bracket in controller.scheduler.brackets)
     assert all(trial.is_finished() for trial in controller.trials)
 
 
 @pytest.mark.parametrize("brackets", [0, 5, 1.5, True, None])
 def test_brackets_must_fit_the_ladder(brackets: Any) -> None:
-    with pytest.raises(ArgumentError, match=r"`brackets` is .*, but must be an integer from 1 to 4"):
+    with pytest.raises(ArgumentError, match=f"`brackets` is {brackets}"):
         ASHA(max_t=27, brackets=brackets)
 
 
-@pytest.mark.parametrize(("max_t", "eta", "levels"), [(243, 3, [1, 3, 9, 27, 81]), (1000, 10, [1, 10, 100])])
-def test_no_rung_below_max_t_is_lost_to_rounding(max_t: int, eta: int, levels: list[int]) -> None:
-    """Ray truncates logarithms, and so loses a rung here: the one at `max_t`, where every trial ends anyway."""
-    found = sorted(level for level, _ in ASHA(max_t=max_t, eta=eta).stock._brackets[0]._rungs)
-    assert [level for level in found if level < max_t] == levels
+@pytest.mark.parametrize(
+    ("max_t", "eta", "levels"),
+    [(243, 3, (1, 3, 9, 27, 81, 243)), (1000, 10, (1, 10, 100, 1000)), (50, 3, (1, 3, 9, 27))],
+)
+def test_no_rung_is_lost_to_rounding(max_t: int, eta: int, levels: tuple[int, ...]) -> None:
+    """Ray truncates logarithms and loses the rung at 243 or 1000: that of `max_t`, where every trial ends anyway."""
+    (bracket,) = ASHA(max_t=max_t, eta=eta).brackets
+    assert tuple(rung.level for rung in reversed(bracket.ladder)) == levels
+
+
+@pytest.mark.parametrize(("max_t", "eta", "min_t"), [(81, 3, 1), (50, 3, 1), (64, 2, 2), (40, 2.5, 1), (100, 4, 5)])
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("stride", [1, 4])
+def test_it_decides_as_rays_own_class(max_t: int, eta: float, min_t: int, mode: str, stride: int) -> None:
+    for seed in range(10):
+        rays = ASHAScheduler("training_iteration", METRIC, mode, max_t, grace_period=min_t, reduction_factor=eta)
+        ours = ASHA(max_t=max_t, eta=eta, min_t=min_t, metric=METRIC, mode=mode)
+        made = Trials(random.Random(seed), max_t=max_t, stride=stride)
+        assert decisions(ours, made) == decisions(rays, made)
+
+
+def test_brackets_are_drawn_with_the_odds_of_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray draws them from numpy's global generator."""
+    for seed in range(5):
+        rays = ASHAScheduler("training_iteration", METRIC, "min", 81, reduction_factor=3, brackets=5)
+        ours = ASHA(max_t=81, brackets=5, seed=seed, metric=METRIC, mode="min")
+        monkeypatch.setattr(np.random, "choice", seeding.stream(seed, "scheduler", "ASHA").choice)
+        made = Trials(random.Random(seed), max_t=81, stride=1)
+        assert decisions(ours, made) == decisions(rays, made)
+
+
+@pytest.mark.parametrize("eta", [2, 2.5, 3, 4])
+def test_the_cutoff_is_numpys_to_the_last_bit(eta: float) -> None:
+    rng = np.random.default_rng(0)
+    for count in range(1, 60):
+        scores = np.sort(rng.normal(size=count)).tolist()
+        assert rungs.stopping_cutoff(scores, eta) == np.nanpercentile(scores, (1 - 1 / eta) * 100)

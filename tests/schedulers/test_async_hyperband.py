@@ -75,7 +75,7 @@ def test_nothing_is_trained_twice_and_nothing_is_stopped_below_max_t_while_it_ru
     assert {report.iteration for report in controller.log if report.decision == "STOP"} == {27}
 
 
-def test_each_bracket_takes_as_many_in_turn_as_hyperband_gives_it() -> None:
+def test_each_bracket_in_turn_takes_as_many_trials_as_in_hyperband() -> None:
     """1..9: brackets of 9, 5 and 3 configs, which are first judged at 1, 3 and never."""
     controller = study(2 * (9 + 5 + 3), max_t=9).run()
     first = [ladder[0].arrived for ladder in controller.scheduler.rungs if ladder]
@@ -110,7 +110,7 @@ def test_no_fault_hangs_it(workers: int, fault: str, retries: int) -> None:
     assert not controller.scheduler.live()
 
 
-def test_a_failed_one_is_never_promoted() -> None:
+def test_a_failed_trial_is_never_promoted() -> None:
     nan: dict[str, Any] = {"fault": lambda number, _iteration: "nan" if number % 3 else None}
     controller = study(30, brackets=1, setup=nan).run()
     far = Counter(report.number for report in controller.log)
@@ -128,7 +128,7 @@ def test_a_worker_never_idles_while_samples_are_left(workers: int) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_a_checkpoint_that_cannot_be_written_holds_nobody_up(workers: int) -> None:
+def test_a_checkpoint_that_cannot_be_written_blocks_no_other_trial(workers: int) -> None:
     controller = study(12, max_t=9, brackets=1, setup={"workers": workers}).run_failing_saves(4)
     assert sum(trial.status == Trial.ERROR for trial in controller.trials) == 4
     assert all(trial.is_finished() for trial in controller.trials)
@@ -155,11 +155,11 @@ def test_reports_that_skip_rungs_pause_at_the_next(stride: int) -> None:
 
 @pytest.mark.parametrize("brackets", [0, 5, True, 1.5])
 def test_brackets_must_fit_the_ladder(brackets: Any) -> None:
-    with pytest.raises(ArgumentError, match=r"`brackets` is .*, but must be an integer from 1 to 4"):
+    with pytest.raises(ArgumentError, match=rf"`brackets` is {brackets}"):
         AsyncHyperband(max_t=27, brackets=brackets)
 
 
-def test_the_state_is_told_in_a_line() -> None:
+def test_the_debug_string_is_one_line() -> None:
     controller = study(9, max_t=9, brackets=1).run(4)
     assert controller.scheduler.debug_string() == (
         "Asynchronous Hyperband: trials on the rungs of each bracket: "

@@ -68,7 +68,7 @@ def test_the_best_of_a_rung_are_promoted() -> None:
 
 @pytest.mark.parametrize("samples", [1, 2, 5, 8, 10, 13])
 @pytest.mark.parametrize("workers", [1, 3])
-def test_a_bracket_that_is_left_half_full_ends(samples: int, workers: int) -> None:
+def test_a_bracket_that_is_not_full_ends(samples: int, workers: int) -> None:
     controller = study(samples, max_t=9, setup={"workers": workers}).run()
     far = reached(controller)
     assert len(far) == samples
@@ -100,7 +100,7 @@ def test_a_failed_trial_gives_its_place_to_the_next() -> None:
     assert Counter(reached(controller).values()) == {1: 7, 3: 1, 9: 1}
 
 
-def test_where_all_fail_nobody_is_promoted() -> None:
+def test_if_all_fail_none_is_promoted() -> None:
     controller = study(9, max_t=9, setup={"fault": lambda _number, _iteration: "nan"}).run()
     assert set(reached(controller).values()) == {1}
 
@@ -114,7 +114,7 @@ def test_reports_that_skip_the_rungs_pause_at_the_next() -> None:
     assert max(reached(controller).values()) == -(-90 // 7)
 
 
-@pytest.mark.filterwarnings("ignore:a trial that was paused:UserWarning")  # it is trained again, rightly
+@pytest.mark.filterwarnings("ignore:a trial that was paused:UserWarning")  # it is trained again, as it should be
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_kill_while_a_checkpoint_is_written_loses_nothing(workers: int) -> None:
     calm = study(26, max_t=9, setup={"workers": workers}).run()
@@ -130,14 +130,14 @@ def test_a_kill_while_a_checkpoint_is_written_loses_nothing(workers: int) -> Non
         assert all(trial.is_finished() for trial in again.trials)
 
 
-def test_a_trainable_that_loses_its_state_is_told_of() -> None:
-    """A rung is reached again from the start: it is said, and nothing hangs."""
-    with pytest.warns(UserWarning, match=r"paused at training_iteration = . went on from .: .* no checkpoint"):
+def test_a_trainable_that_loses_its_state_causes_a_warning() -> None:
+    """Its rungs are reached again from scratch: a warning says so, and nothing hangs."""
+    with pytest.warns(UserWarning, match=r"training_iteration = . resumed from ."):
         controller = study(9, max_t=27, min_t=3, setup={"forgets": True}).run()
     assert all(trial.is_finished() for trial in controller.trials)
 
 
-def test_the_state_is_told_in_a_line() -> None:
+def test_the_debug_string_is_one_line() -> None:
     controller = study(9, max_t=9).run(3)
     assert controller.scheduler.debug_string() == "Hyperband: 1 brackets opened, running: 3/4 at 1"
 
@@ -146,7 +146,7 @@ def test_the_state_is_told_in_a_line() -> None:
     ("max_t", "eta", "sizes"), [(81, 3, "hpbandster"), (243, 3, "paper"), (100, 10, "paper"), (10, 2.5, "paper")]
 )
 def test_other_ladders_are_trained_exactly_too(max_t: int, eta: float, sizes: Any) -> None:
-    """In the order of the table; what is trained further counts on each rung below."""
+    """In the order of the table; a trial that is trained further counts on each rung below."""
     plan = rungs.hyperband(1, max_t, eta, sizes)[-3:]
     controller = study(sum(bracket[0].configs for bracket in plan), max_t=max_t, eta=eta, sizes=sizes)
     controller.scheduler.plans = plan  # the last three brackets
@@ -159,7 +159,7 @@ def test_other_ladders_are_trained_exactly_too(max_t: int, eta: float, sizes: An
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_a_checkpoint_that_cannot_be_written_holds_nobody_up(workers: int) -> None:
+def test_a_checkpoint_that_cannot_be_written_blocks_no_other_trial(workers: int) -> None:
     controller = study(17, max_t=9, setup={"workers": workers}).run_failing_saves(4)
     assert all(trial.is_finished() for trial in controller.trials)
 
@@ -167,7 +167,7 @@ def test_a_checkpoint_that_cannot_be_written_holds_nobody_up(workers: int) -> No
 @pytest.mark.parametrize("save_each", [True, False])
 @pytest.mark.parametrize("name", ["hyperband", "bohb", "kde+asha", "async-hyperband", "kde+async-hyperband"])
 def test_a_study_killed_anywhere_decides_the_same(name: str, save_each: bool) -> None:
-    """After any event, checkpoints half written and promotions not yet begun among them."""
+    """After any event, including while checkpoints are written and before promotions begin."""
 
     def fresh() -> Study:
         soon: dict[str, Any] = {"min_points": 3} if "kde" in name or name == "bohb" else {}
@@ -193,7 +193,7 @@ def test_max_concurrent_is_kept_after_a_restore_too(workers: int) -> None:
     assert max(first.most_running, again.most_running) <= 2
 
 
-def test_a_restored_study_asks_for_nothing_before_what_was_promoted() -> None:
+def test_a_restored_study_asks_for_no_config_before_promoted_trials_resume() -> None:
     """Ray asks for a trial before it asks the scheduler anything."""
     calm = study(17, max_t=9, max_concurrent=1, setup={"snapshots": True}).run()
     first = study(17, max_t=9, max_concurrent=1, setup={"snapshots": True}).run(9).settle()

@@ -1,14 +1,21 @@
-"""The median stopping rule."""
+"""The median stopping rule, against its definition and against Ray's."""
 
 from __future__ import annotations
 
+import math
+import random
 from typing import Any
 
 import numpy as np
+import pytest
 from ray import tune
+from ray.tune.schedulers import MedianStoppingRule
 
+from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import make_method
+from raytune_suite.schedulers.median import MedianStopping
 from tests.conformance.harness import METRIC, Setup, Study, start
+from tests.schedulers.by_hand import Trials, decisions
 
 SPACE = {"lr": tune.loguniform(1e-4, 1.0), "momentum": tune.uniform(0, 1)}
 
@@ -50,3 +57,24 @@ def test_without_max_t_a_trial_ends_by_itself() -> None:
     config = make_method("median", SPACE, metric=METRIC, mode="min").tune_config(num_samples=5)
     controller = start(config.search_alg, config.scheduler, Setup(SPACE, samples=5, end=6)).run()
     assert max(report.iteration for report in controller.log) == 6
+
+
+@pytest.mark.parametrize(("min_t", "min_trials"), [(1, 3), (4, 1), (10, 5)])
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("stride", [1, 4])
+def test_it_decides_as_rays_own_class(min_t: int, min_trials: int, mode: str, stride: int) -> None:
+    never: Any = math.inf
+    for seed in range(10):
+        rays = MedianStoppingRule(
+            "training_iteration", METRIC, mode, min_t, min_samples_required=min_trials, min_time_slice=never
+        )
+        ours = MedianStopping(min_t=min_t, min_trials=min_trials, max_t=40, metric=METRIC, mode=mode)
+        made = Trials(random.Random(seed), max_t=40, stride=stride)
+        assert decisions(ours, made) == decisions(rays, made)
+
+
+@pytest.mark.parametrize("argument", ["min_t", "min_trials"])
+def test_bad_arguments_are_rejected_by_name(argument: str) -> None:
+    arguments: Any = {argument: 0}
+    with pytest.raises(ArgumentError, match=f"`{argument}` is 0"):
+        MedianStopping(**arguments)

@@ -46,6 +46,6 @@ def test_what_is_not_mutable_is_copied_and_never_chosen(monkeypatch: pytest.Monk
     assert len({config["inner"]["momentum"] for _, config in controller.configs}) > len(firsts)
 
 
-def test_choices_are_refused_with_the_remedy() -> None:
-    with pytest.raises(SpaceError, match=r"cannot serve 'kind', which is a choice: use pbt"):
+def test_choices_are_rejected_by_name() -> None:
+    with pytest.raises(SpaceError, match="'kind'"):
         PB2(space={"kind": tune.choice(["a", "b"]), **SPACE}, max_t=9)

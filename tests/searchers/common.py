@@ -1,4 +1,4 @@
-"""What the searcher tests share."""
+"""Helpers of the searchers' tests."""
 
 from __future__ import annotations
 

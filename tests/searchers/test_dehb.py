@@ -19,7 +19,7 @@ from raytune_suite.errors import ArgumentError, SpaceError
 from raytune_suite.models import differential_evolution as de
 from raytune_suite.searchers.dehb import DEHBSearcher
 from raytune_suite.searchers.random import RandomSearcher
-from raytune_suite.types import FIDELITY, Verdict, hyperparameters
+from raytune_suite.types import FIDELITY, PromotionDecision, split_config
 from tests.ids import ids
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def dehb(space: dict[str, Any] = SPACE, **arguments: Any) -> DEHBSearcher:
 
 
 def loss_of(config: dict[str, Any]) -> float:
-    """The optimum is at (.3, .6); more training takes noise of a third away."""
+    """The optimum is at (.3, .6); more training reduces the error of up to a third."""
     return float(abs(config["x"] - 0.3) + abs(config["y"] - 0.6) + math.sin(1e4 * config["x"]) / (3 + config[FIDELITY]))
 
 
@@ -55,7 +55,7 @@ def end(searcher: DEHBSearcher, number: int, config: dict[str, Any], loss: float
 
 
 def sequential(searcher: DEHBSearcher, count: int) -> list[dict[str, Any]]:
-    """The configs of a run with one worker."""
+    """Return the configs of a run with one worker."""
     configs = []
     for number in range(count):
         configs.append(ask(searcher, number))
@@ -68,7 +68,7 @@ def point(config: dict[str, Any]) -> tuple[float, float]:
 
 
 def spied(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The parent pools of all mutations from now on."""
+    """Return a list of the parent pools of all mutations from now on."""
     pools: list[Any] = []
     mutate = de.rand_1
 
@@ -80,7 +80,7 @@ def spied(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return pools
 
 
-def vectors(population: de.Population) -> set[tuple[float, ...]]:
+def vectors(population: de.Subpopulation) -> set[tuple[float, ...]]:
     return {tuple(vector) for vector in population.vectors.tolist()}
 
 
@@ -88,11 +88,9 @@ def vectors(population: de.Population) -> set[tuple[float, ...]]:
     ("sizes", "expected"),
     [("paper", {1: 81, 3: 34, 9: 15, 27: 8, 81: 5}), ("hpbandster", {1: 81, 3: 27, 9: 9, 27: 6, 81: 5})],
 )
-def test_a_subpopulation_is_as_large_as_the_most_that_a_bracket_trains_there(
-    sizes: Any, expected: dict[int, int]
-) -> None:
-    found = {level: len(population.vectors) for level, population in dehb(sizes=sizes)._populations.items()}
-    assert found == expected
+def test_a_subpopulation_is_as_large_as_the_largest_rung_at_its_fidelity(sizes: Any, expected: dict[int, int]) -> None:
+    actual = {level: len(population.vectors) for level, population in dehb(sizes=sizes)._populations.items()}
+    assert actual == expected
 
 
 @pytest.mark.parametrize("at_once", [1, 20, 81])
@@ -110,7 +108,7 @@ def test_the_first_asks_are_exactly_the_initial_population(at_once: int) -> None
 
 
 def test_the_first_bracket_is_plain_successive_halving() -> None:
-    """81, 27, 9, 3 and 1 configs at 1, 3, 9, 27 and 81, each rung the best of the one before, unchanged."""
+    """81, 27, 9, 3 and 1 configs at 1, 3, 9, 27 and 81; each rung has the best of the previous one, unchanged."""
     searcher = dehb()
     configs = sequential(searcher, 81 + 27 + 9 + 3 + 1)
     assert Counter(config[FIDELITY] for config in configs) == {1: 81, 3: 27, 9: 9, 27: 3, 81: 1}
@@ -124,11 +122,10 @@ def test_the_first_bracket_is_plain_successive_halving() -> None:
 def test_all_brackets_train_hyperband_s_table() -> None:
     table = [(rung.resource, rung.configs) for plan in rungs.hyperband(1, 81, 3) for rung in plan]
     configs = sequential(dehb(), 2 * sum(count for _, count in table))
-    found: list[tuple[int, int]] = []
+    done = 0
     for level, count in table * 2:
-        taken = configs[sum(c for _, c in found) :][:count]
-        assert {config[FIDELITY] for config in taken} == {level}
-        found.append((level, count))
+        assert {config[FIDELITY] for config in configs[done : done + count]} == {level}
+        done += count
 
 
 def test_from_the_second_bracket_on_every_config_is_evolved() -> None:
@@ -137,13 +134,13 @@ def test_from_the_second_bracket_on_every_config_is_evolved() -> None:
     before = {point(config) for config in configs}
     for number in range(121, 121 + 140):
         evolved = ask(searcher, number)
-        assert point(evolved) not in before, "neither promoted nor drawn before"
+        assert point(evolved) not in before, "neither promoted nor proposed before"
         before.add(point(evolved))
         end(searcher, number, evolved)
 
 
 def test_an_evolved_config_shares_a_coordinate_with_its_target_or_is_all_mutant() -> None:
-    """At CR = 0 exactly one coordinate is new, the other is its target's; targets come in turn."""
+    """At CR = 0 exactly one coordinate is new, and the other is that of the target; targets take turns."""
     searcher = dehb(crossover_probability=0)
     sequential(searcher, 121)
     targets = searcher._populations[3].vectors.copy()
@@ -154,8 +151,8 @@ def test_an_evolved_config_shares_a_coordinate_with_its_target_or_is_all_mutant(
 
 
 @pytest.mark.parametrize("workers", [2, 40, 200])
-def test_many_in_flight_do_not_end_the_plain_bracket_early(workers: int) -> None:
-    """Whatever opens beside it: the first bracket promotes 27, 9, 3, 1 and the others evolve."""
+def test_many_running_trials_do_not_end_the_first_bracket_early(workers: int) -> None:
+    """Whichever brackets are opened meanwhile: the first promotes 27, 9, 3 and 1 configs, and the others evolve."""
     searcher, flying, number = dehb(), dict[int, dict[str, Any]](), 0
     plain: list[dict[str, Any]] = []
     seen: dict[tuple[float, float], int] = {}
@@ -208,7 +205,7 @@ def test_on_the_first_rung_parents_are_of_its_own_fidelity(monkeypatch: pytest.M
     own = searcher._populations[3]
     assert ask(searcher, 900)[FIDELITY] == 3
     assert {tuple(row) for row in pools[0].tolist()} == {tuple(row) for row in own.evaluated.tolist()}
-    assert len(pools[0]) == 27  # of 34, seven were not evaluated yet
+    assert len(pools[0]) == 27  # of 34, of which seven have not been evaluated yet
 
 
 def test_a_short_pool_is_filled_from_all_fidelities(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +235,7 @@ def test_selection_is_greedy_and_takes_ties() -> None:
     assert tuple(here.vectors[1]) == tuple(target) != point(second)
 
 
-def test_a_failed_config_never_is_promoted_nor_takes_a_place() -> None:
+def test_a_failed_config_is_never_promoted_and_replaces_no_target() -> None:
     searcher = dehb(max_t=9)
     configs = [ask(searcher, number) for number in range(9)]
     for number, config in enumerate(configs):
@@ -249,10 +246,10 @@ def test_a_failed_config_never_is_promoted_nor_takes_a_place() -> None:
     promoted = [ask(searcher, 10 + number) for number in range(3)]
     assert {point(config) for config in promoted[:2]} == {point(configs[0]), point(configs[4])}
     assert [config[FIDELITY] for config in promoted] == [3, 3, 3]
-    assert not searcher._jobs["t12"][0].promotes  # only two were left to promote: the next bracket opened
+    assert not searcher._jobs["t12"][0].promotes  # only two could be promoted: the next bracket was opened
 
 
-def test_where_all_fail_it_goes_on_with_the_next_bracket() -> None:
+def test_if_all_fail_it_continues_with_the_next_bracket() -> None:
     searcher = dehb(max_t=9)
     for number in range(60):
         ask(searcher, number)
@@ -260,18 +257,18 @@ def test_where_all_fail_it_goes_on_with_the_next_bracket() -> None:
     assert len(searcher._brackets) <= 1
 
 
-def test_unknown_trials_and_late_news_are_harmless() -> None:
-    calm, searcher = dehb(max_t=9), dehb(max_t=9)
-    for one in (calm, searcher):
+def test_unknown_trials_and_late_results_are_ignored() -> None:
+    undisturbed, searcher = dehb(max_t=9), dehb(max_t=9)
+    for one in (undisturbed, searcher):
         sequential(one, 20)
     searcher.on_trial_complete("stranger", {"training_iteration": 9, "loss": -9.0})
     searcher.on_trial_result("stranger", {"training_iteration": 9, "loss": -9.0})
     searcher.on_trial_complete("t3", {"training_iteration": 9, "loss": -9.0})
     searcher.dropped("stranger")
-    assert [ask(searcher, 50 + n) for n in range(9)] == [ask(calm, 50 + n) for n in range(9)]
+    assert [ask(searcher, 50 + n) for n in range(9)] == [ask(undisturbed, 50 + n) for n in range(9)]
 
 
-def test_evaluations_in_flight_survive_a_restore(tmp_path: Path) -> None:
+def test_running_evaluations_survive_a_restore(tmp_path: Path) -> None:
     searcher = dehb(max_t=9)
     configs = [ask(searcher, number) for number in range(7)]
     searcher.save(str(tmp_path / "state"))
@@ -287,7 +284,7 @@ def test_evaluations_in_flight_survive_a_restore(tmp_path: Path) -> None:
     assert [config[FIDELITY] for config in following[0][:3]] == [3, 3, 3]
 
 
-def test_a_config_that_never_ran_is_handed_out_again() -> None:
+def test_a_config_that_never_ran_is_proposed_again() -> None:
     searcher = dehb(max_t=9)
     first = ask(searcher, 0)
     rest = [ask(searcher, number) for number in range(1, 9)]
@@ -303,35 +300,35 @@ def test_no_files_no_logging_and_no_global_draws(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    state = np.random.get_state(legacy=False)["state"]["key"].tobytes()  # noqa: NPY002 - to see that nobody draws from it
+    state = np.random.get_state(legacy=False)["state"]["key"].tobytes()  # noqa: NPY002 - to check that nothing draws from it
     sequential(dehb(max_t=9), 40)
     assert list(tmp_path.iterdir()) == []
     assert (root.handlers, root.level) == (handlers, level)
     assert np.random.get_state(legacy=False)["state"]["key"].tobytes() == state  # noqa: NPY002 - as above
 
 
-def test_points_to_evaluate_are_the_first_of_the_first_rung_and_compete() -> None:
+def test_points_to_evaluate_come_first_in_the_first_rung_and_may_be_promoted() -> None:
     best, other = {"x": 0.3, "y": 0.6}, {"x": 0.9, "y": 0.1}
     searcher = dehb(max_t=9, points_to_evaluate=[other, best])
     configs = sequential(searcher, 13)
-    assert [hyperparameters(config) for config in configs[:2]] == [other, best]
+    assert [split_config(config).hyperparameters for config in configs[:2]] == [other, best]
     assert sum(config[FIDELITY] == 1 for config in configs) == 9
-    assert [hyperparameters(config) for config in configs].count(best) == 3, "promoted to 3 and 9"
+    assert [split_config(config).hyperparameters for config in configs].count(best) == 3, "promoted to 3 and 9"
 
 
-def test_points_of_a_conditional_space_are_proposed_as_they_are() -> None:
+def test_points_of_a_conditional_space_are_proposed_unchanged() -> None:
     points = [{"lr": 0.1, "layers": 4, "optimizer": {"name": "adam"}}]
     searcher = dehb(MIXED, max_t=9, points_to_evaluate=points)
-    assert hyperparameters(ask(searcher, 0)) == points[0]
+    assert split_config(ask(searcher, 0)).hyperparameters == points[0]
     assert not np.isnan(searcher._populations[1].vectors).any()
 
 
-def test_more_points_than_the_first_rung_holds_are_refused() -> None:
-    with pytest.raises(ArgumentError, match=r"`points_to_evaluate` has 10 configs, but the first rung 9"):
+def test_more_points_than_the_first_rung_holds_are_rejected() -> None:
+    with pytest.raises(ArgumentError, match=r"`points_to_evaluate` has 10 .*9"):
         dehb(max_t=9, points_to_evaluate=[{"x": 0.1, "y": 0.1}] * 10)
 
 
-def test_vectors_are_rounded_at_evaluation_only() -> None:
+def test_vectors_are_rounded_only_for_the_evaluation() -> None:
     searcher = dehb({"n": tune.randint(1, 5), "k": tune.choice(["a", "b"])}, max_t=9)
     for number in range(30):
         config = ask(searcher, number)
@@ -340,7 +337,7 @@ def test_vectors_are_rounded_at_evaluation_only() -> None:
     assert not np.isin(units, [0.125, 0.25, 0.375, 0.625, 0.75, 0.875]).any(), "the middles of cells"
 
 
-def test_end_integers_are_as_probable_as_the_middle() -> None:
+def test_the_first_and_last_integers_are_as_probable_as_the_others() -> None:
     searcher = dehb({"n": tune.randint(0, 4)}, max_t=3**6)
     seen = Counter(ask(searcher, number)["n"] for number in range(729))
     assert [seen[n] / 729 for n in range(4)] == pytest.approx([0.25] * 4, abs=0.06)
@@ -353,7 +350,7 @@ def test_end_integers_are_as_probable_as_the_middle() -> None:
     st.lists(st.none() | st.floats(-9, 9) | st.just(math.nan), min_size=40, max_size=60),
     st.booleans(),
 )
-def test_whatever_happens_every_config_is_of_the_space(
+def test_whatever_happens_every_config_is_in_the_space(
     seed: int, ladder: tuple[int, int, float], losses: list[float | None], mirrored: bool
 ) -> None:
     min_t, max_t, eta = ladder
@@ -363,7 +360,7 @@ def test_whatever_happens_every_config_is_of_the_space(
         config = ask(searcher, number)
         assert config[FIDELITY] in levels
         assert searcher.space is not None
-        searcher.space.check(hyperparameters(config))
+        searcher.space.check(split_config(config).hyperparameters)
         if loss is None:
             searcher.on_trial_complete(f"t{number}", error=True)
         else:
@@ -371,29 +368,29 @@ def test_whatever_happens_every_config_is_of_the_space(
 
 
 @pytest.mark.parametrize("space", [{"k": tune.choice(["only"])}, {"x": tune.uniform(0, 1)}], ids=list)
-def test_small_spaces_are_served(space: dict[str, Any]) -> None:
+def test_small_spaces_are_supported(space: dict[str, Any]) -> None:
     searcher = dehb(space, max_t=9)
     for number in range(40):
         end(searcher, number, ask(searcher, number), float(number))
 
 
 def test_it_beats_random_search_for_the_same_cost() -> None:
-    """Each pays for what it trains: 100 trainings to 27. Only what was trained to 27 counts."""
+    """Each may spend 100 trainings to 27. Only configs that were trained to 27 count."""
 
     def off(config: dict[str, Any]) -> float:
-        return float(np.mean([abs(value - 0.3) for value in hyperparameters(config).values()]))
+        return float(np.mean([abs(value - 0.3) for value in split_config(config).hyperparameters.values()]))
 
     space = {name: tune.uniform(0, 1) for name in "abcdef"}
     ours, random = [], []
     for seed in range(5):
         searcher = dehb(space, max_t=27, seed=seed)
-        spent, number, found = 0, 0, []
+        spent, number, losses = 0, 0, []
         while spent < 27 * 100:
             config = ask(searcher, number)
             end(searcher, number, config, off(config) + 0.1 * math.sin(1e4 * config["a"]) / config[FIDELITY])
             spent, number = spent + config[FIDELITY], number + 1
-            found += [off(config)] if config[FIDELITY] == 27 else []
-        ours.append(min(found))
+            losses += [off(config)] if config[FIDELITY] == 27 else []
+        ours.append(min(losses))
         plain = RandomSearcher(space=space, seed=seed, **COMMON)
         drawn: list[Any] = [plain.suggest(f"t{n}") for n in range(100)]
         random.append(min(map(off, drawn)))
@@ -404,31 +401,33 @@ def paused(searcher: DEHBSearcher, number: int, fidelity: int, loss: float) -> N
     searcher.on_trial_result(f"t{number}", {"training_iteration": fidelity, "loss": loss})
 
 
-def test_with_resume_the_promoted_go_on_and_the_others_end() -> None:
+def test_with_resume_promoted_trials_continue_and_the_others_end() -> None:
     searcher = dehb(max_t=9, resume=True)
     for number in range(9):
         ask(searcher, number)
-        assert searcher.verdicts == []
+        assert searcher.promotion_decisions == []
         paused(searcher, number, 1, float(number))
-    assert {v.trial_id: v.fidelity for v in searcher.verdicts} == {f"t{n}": 3 if n < 3 else None for n in range(9)}
-    searcher.verdicts.clear()
+    assert {v.trial_id: v.fidelity for v in searcher.promotion_decisions} == {
+        f"t{n}": 3 if n < 3 else None for n in range(9)
+    }
+    searcher.promotion_decisions.clear()
     for number in range(9):
         if number > 2:
             searcher.on_trial_complete(f"t{number}")
     for number in range(3):
-        paused(searcher, number, 2, 0.0)  # on its way
+        paused(searcher, number, 2, 0.0)  # on the way to its rung
         paused(searcher, number, 3, float(-number))
-    assert {v.trial_id: v.fidelity for v in searcher.verdicts} == {"t0": None, "t1": None, "t2": 9}
+    assert {v.trial_id: v.fidelity for v in searcher.promotion_decisions} == {"t0": None, "t1": None, "t2": 9}
 
 
-def test_what_died_while_it_was_paused_is_trained_anew() -> None:
+def test_a_config_whose_trial_died_while_paused_is_trained_from_scratch() -> None:
     searcher = dehb(max_t=9, resume=True)
     configs = [ask(searcher, number) for number in range(9)]
     for number in range(9):
         if number == 8:
             searcher.on_trial_complete("t0", error=True)  # its checkpoint could not be written
         paused(searcher, number, 1, float(number))
-    assert {v.trial_id for v in searcher.verdicts if v.fidelity == 3} == {"t1", "t2"}
+    assert {v.trial_id for v in searcher.promotion_decisions if v.fidelity == 3} == {"t1", "t2"}
     again = ask(searcher, 9)
     assert again == {**configs[0], FIDELITY: 3}
 
@@ -438,10 +437,10 @@ def test_a_report_may_pass_several_rungs() -> None:
     for number in range(9):
         ask(searcher, number)
         paused(searcher, number, 4, float(number))
-    assert sum(verdict.fidelity == 3 for verdict in searcher.verdicts) == 3
+    assert sum(decision.fidelity == 3 for decision in searcher.promotion_decisions) == 3
     for number in range(3):
         paused(searcher, number, 8, float(number))
-    assert searcher.verdicts[-1] == Verdict("t0", 9)
+    assert searcher.promotion_decisions[-1] == PromotionDecision("t0", 9)
 
 
 BAD: dict[str, list[Any]] = {
@@ -455,34 +454,32 @@ BAD: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
-def test_bad_arguments_are_refused_by_name(name: str, value: Any) -> None:
+def test_bad_arguments_are_rejected_by_name(name: str, value: Any) -> None:
     with pytest.raises(ArgumentError, match=f"`{name}` is {value!r}"):
         dehb(**{name: value})
 
 
-def test_max_t_is_needed() -> None:
-    with pytest.raises(ArgumentError, match="needs `max_t`"):
+def test_max_t_is_required() -> None:
+    with pytest.raises(ArgumentError, match="`max_t`"):
         dehb(max_t=None)
 
 
 @pytest.mark.parametrize("ladder", [(1, 1, 3), (4, 4, 3), (1, 2, 3)])
-def test_one_fidelity_is_refused(ladder: tuple[int, int, float]) -> None:
-    with pytest.raises(
-        ArgumentError, match=f"`max_t` is {ladder[1]}, but must be at least .* {3 * ladder[0]}: .* use tpe"
-    ):
+def test_one_fidelity_is_rejected(ladder: tuple[int, int, float]) -> None:
+    with pytest.raises(ArgumentError, match=f"`max_t` is {ladder[1]}.* {3 * ladder[0]}"):
         dehb(min_t=ladder[0], max_t=ladder[1], eta=ladder[2])
 
 
 @pytest.mark.parametrize(
     "entry", [tune.uniform(0, 1), 3, {"low": tune.uniform(0, 1)}, {"low": 1}, tune.choice([1, 2])], ids=ids
 )
-def test_a_space_must_leave_the_fidelity_alone(entry: Any) -> None:
-    with pytest.raises(SpaceError, match=r"the space has an entry 'fidelity'.*rename it"):
+def test_the_key_of_the_fidelity_is_reserved(entry: Any) -> None:
+    with pytest.raises(SpaceError, match="'fidelity'"):
         dehb({**SPACE, FIDELITY: entry})
 
 
 def test_the_whole_first_iteration_may_promote_as_in_the_package() -> None:
-    """81, 34, 15, 8 and 5 configs are new; what is promoted in between is unchanged. Then all is evolved."""
+    """81, 34, 15, 8 and 5 configs are new; promoted configs are unchanged. Afterwards all configs are evolved."""
     table = [rung for plan in rungs.hyperband(1, 81, 3) for rung in plan]
     searcher = dehb(promotions="first-iteration")
     configs = sequential(searcher, sum(rung.configs for rung in table))
@@ -498,7 +495,7 @@ def test_the_whole_first_iteration_may_promote_as_in_the_package() -> None:
     assert not {point(config) for config in later} & {point(config) for config in configs}
 
 
-def test_many_in_flight_do_not_end_the_promoting_iteration_early() -> None:
+def test_many_running_trials_do_not_end_the_promoting_iteration_early() -> None:
     searcher = dehb(max_t=9, promotions="first-iteration")
     configs = [ask(searcher, number) for number in range(9 + 5 + 3 + 9 + 5)]
     for number, config in enumerate(configs[:14]):

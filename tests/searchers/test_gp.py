@@ -51,13 +51,13 @@ def test_failed_observations_are_avoided() -> None:
     assert np.mean([best(done) for done in ours]) < 0.4
 
 
-def test_where_all_failed_it_goes_on_at_random() -> None:
+def test_if_all_failed_it_continues_at_random() -> None:
     searcher = GPSearcher(space=PLANE, n_initial=2, **COMMON)
     done = minimize(searcher, lambda _config: None, 6)
     assert len({config["x"] for config, _ in done}) == 6
 
 
-def test_integers_and_choices_are_learnt_too() -> None:
+def test_it_learns_integers_and_choices() -> None:
     space = {"n": tune.randint(0, 20), "kind": tune.choice(["a", "b", "c"]), "only": tune.choice(["one"])}
 
     def loss(config: dict[str, Any]) -> float:
@@ -69,6 +69,6 @@ def test_integers_and_choices_are_learnt_too() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("n_initial", 0), ("n_initial", True), ("kappa", 0), ("kappa", -1)])
-def test_bad_arguments_are_refused_by_name(name: str, value: Any) -> None:
+def test_bad_arguments_are_rejected_by_name(name: str, value: Any) -> None:
     with pytest.raises(ArgumentError, match=f"`{name}` is {value}"):
         GPSearcher(space=PLANE, **{**COMMON, name: value})

@@ -1,4 +1,4 @@
-"""Random search draws what Ray's own would."""
+"""Random search has the distribution of Ray's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COUNTED = {
 
 
 def draws(domain: Any, count: int) -> tuple[list[Any], list[Any]]:
-    """Ours and Ray's."""
+    """Return draws of the searcher and of Ray."""
     searcher = RandomSearcher(space={"x": domain}, metric="loss", mode="min", seed=5)
     ours = []
     for number in range(count):
@@ -45,7 +45,7 @@ def test_numbers_have_the_distribution_of_rays(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(COUNTED))
-def test_the_few_values_are_as_frequent_as_rays(name: str) -> None:
+def test_discrete_values_are_as_frequent_as_rays(name: str) -> None:
     ours, rays = (Counter(values) for values in draws(COUNTED[name], 3000))
     values = sorted(ours | rays, key=str)
     table = [[counts[value] for value in values] for counts in (ours, rays)]

@@ -1,4 +1,4 @@
-"""The known faults of the reference implementations, each shown where that is a line of arithmetic, and absent here."""
+"""Known faults of the reference implementations, which are reproduced if that takes a line, and are absent here."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def end(searcher: Searcher, name: str, resource: float, loss: float) -> None:
 
 
 @pytest.mark.parametrize(("max_t", "eta", "lowest"), [(243, 3, 3), (1000, 10, 10)])
-def test_the_logarithm_of_others_loses_the_lowest_rung(max_t: int, eta: int, lowest: int) -> None:
+def test_a_truncated_logarithm_loses_the_lowest_rung(max_t: int, eta: int, lowest: int) -> None:
     theirs = int(math.log(max_t) / math.log(eta))
     assert round(max_t * eta**-theirs) == lowest
     assert rungs.max_bracket(1, max_t, eta) == theirs + 1
@@ -56,10 +56,10 @@ def test_the_logarithm_of_others_loses_the_lowest_rung(max_t: int, eta: int, low
 
 @pytest.mark.parametrize("workers", [1, 2, 50])
 @pytest.mark.parametrize("name", ["hyperband", "bohb", "async-hyperband", "kde+async-hyperband", "dehb"])
-def test_every_bracket_is_opened_however_few_trials_are_live(
+def test_every_bracket_is_opened_even_with_few_running_trials(
     name: str, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ray's HyperBand leaves the first bracket only if its queue is full. And its BOHB never sees a result at R."""
+    """Ray's HyperBand opens a second bracket only if its queue is full, and its BOHB never observes a result at R."""
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     config = make_method(name, SPACE, metric=METRIC, mode="min", max_t=9).tune_config(num_samples=40)
@@ -77,8 +77,8 @@ def test_every_bracket_is_opened_however_few_trials_are_live(
 # ---- BOHB ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_codes_of_ten_options_would_give_a_bandwidth_of_two_and_negative_densities() -> None:
-    """statsmodels takes 1.06 sigma n^(-1/(4+d)) of the codes; 9/10 is the most that a probability of others can be."""
+def test_bandwidths_are_probabilities_and_densities_positive() -> None:
+    """In statsmodels the bandwidth is 1.06 sigma n^(-1/(4+d)) of the codes; as a probability it is 9/10 at most."""
     options = np.array([10, 10])
     points = np.random.default_rng(0).integers(10, size=(8, 2)).astype(float)
     theirs = 1.06 * points.std(axis=0) * 8 ** (-1 / 6)
@@ -94,7 +94,7 @@ def test_the_codes_of_ten_options_would_give_a_bandwidth_of_two_and_negative_den
 
 
 def test_a_value_is_not_always_resampled() -> None:
-    """With a bandwidth above 1 it would be."""
+    """With a bandwidth above 1 it would always be."""
     points = np.arange(10.0)[:, None]
     ours = Density(points, np.array([10]), bandwidths(points, np.array([10]), 1e-3))
     centers = np.random.default_rng(1).integers(10, size=2000)  # the first draw of `sample`
@@ -124,7 +124,7 @@ def test_a_log_scale_is_not_ignored() -> None:
 
 
 def test_fidelities_are_not_mixed_in_one_model() -> None:
-    """At 1 the best is near 0, at 81 near 1: the model follows the latter alone, however many the former are."""
+    """The optimum at 1 is near 0, and that at 81 near 1: the model follows only the latter."""
     searcher = KDESearcher(space={"x": tune.uniform(0, 1)}, random_fraction=0, seed=0, levels=(1, 81), **COMMON)
     for number in range(200):
         end(searcher, f"low{number}", 1, ask(searcher, f"low{number}")["x"])
@@ -152,15 +152,15 @@ def dehb(**arguments: Any) -> DEHBSearcher:
     return DEHBSearcher(space=SPACE, **{**COMMON, **arguments})
 
 
-def test_the_initial_population_is_evaluated_as_it_is() -> None:
+def test_the_initial_population_is_evaluated_unchanged() -> None:
     searcher = dehb()
     initial = searcher._populations[1].vectors.copy()
     asked = [ask(searcher, f"t{number}") for number in range(81)]
     assert [[config["x"], config["y"]] for config in asked] == initial.tolist()
 
 
-def test_many_in_flight_do_not_switch_to_evolution_early() -> None:
-    """300 in flight open brackets of the second iteration; the first bracket promotes all the same."""
+def test_many_running_trials_do_not_switch_to_evolution_early() -> None:
+    """300 running trials open brackets of the second iteration; the first bracket still promotes."""
     searcher = dehb()
     asked = [ask(searcher, f"t{number}") for number in range(300)]
     assert searcher._opened > 5
@@ -171,22 +171,22 @@ def test_many_in_flight_do_not_switch_to_evolution_early() -> None:
 
 
 def test_the_incumbent_is_not_the_minimum_over_all_fidelities() -> None:
-    """Here little training looks better than much."""
+    """In this test less training looks better than more."""
     searcher, reports = dehb(max_t=9), []
     for number in range(40):
         config = ask(searcher, f"t{number}")
         level = config[FIDELITY]
         end(searcher, f"t{number}", level, config["x"] + level)
         reports.append(Report(number, level, config["x"] + level, 0.0, 0.0, complete=level == 9))
-    found = incumbents(reports, "min")[-1]
-    assert found.resource == 9
-    assert found.value == min(report.value for report in reports if report.resource == 9)
-    assert found.value > min(report.value for report in reports)
+    incumbent = incumbents(reports, "min")[-1]
+    assert incumbent.resource == 9
+    assert incumbent.value == min(report.value for report in reports if report.resource == 9)
+    assert incumbent.value > min(report.value for report in reports)
 
 
 @pytest.mark.parametrize("size", [49, 98, 103, 107, 161, 187, 197])
 @pytest.mark.parametrize("maker", [DEHBSearcher, KDESearcher])
-def test_a_choice_among_so_many_works(size: int, maker: Any) -> None:
+def test_a_choice_with_many_options_works(size: int, maker: Any) -> None:
     searcher = maker(space={"k": tune.choice(list(range(size)))}, seed=1, **{**COMMON, "max_t": 9})
     for number in range(40):
         config = ask(searcher, f"t{number}")
@@ -194,8 +194,8 @@ def test_a_choice_among_so_many_works(size: int, maker: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [2, 49, 98, 103, 1000])
-def test_no_point_of_the_unit_interval_falls_beside_the_options(size: int) -> None:
-    """Bins of a width of 1/k, summed up, may end below 1."""
+def test_every_point_of_the_unit_interval_belongs_to_an_option(size: int) -> None:
+    """The sum of k bins of width 1/k may be below 1."""
     space = Space({"k": tune.choice(list(range(size)))})
     edges = [number / size for number in range(size + 1)]
     points = [*edges, *(np.nextafter(edge, 0) for edge in edges), *(min(np.nextafter(edge, 1), 1.0) for edge in edges)]
@@ -203,14 +203,14 @@ def test_no_point_of_the_unit_interval_falls_beside_the_options(size: int) -> No
 
 
 @pytest.mark.parametrize("maker", [DEHBSearcher, KDESearcher])
-def test_end_integers_do_not_get_half_the_probability(maker: Any) -> None:
-    """Rounding 1 + 3 u gives 1 and 4 a sixth each; four equal cells give a quarter."""
+def test_the_first_and_last_integers_do_not_get_half_the_probability(maker: Any) -> None:
+    """Rounding 1 + 3 u gives 1 and 4 a probability of 1/6 each; with four equal cells it is 1/4."""
     searcher = maker(space={"n": tune.randint(1, 5)}, seed=0, **{**COMMON, "max_t": 3**6})
     seen = Counter(ask(searcher, f"t{number}")["n"] for number in range(729))
     assert [seen[n] / 729 for n in (1, 2, 3, 4)] == pytest.approx([0.25] * 4, abs=0.05)
 
 
-def test_jobs_in_flight_survive_a_restore(tmp_path: Path) -> None:
+def test_running_jobs_survive_a_restore(tmp_path: Path) -> None:
     searcher, restored = dehb(), dehb(seed=7)
     for number in range(81):
         ask(searcher, f"t{number}")
@@ -233,7 +233,7 @@ def test_no_file_is_written_no_logging_configured_and_no_global_stream_drawn(
     maker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def seen() -> tuple[Any, ...]:
-        root, state = logging.getLogger(), np.random.get_state(legacy=False)  # noqa: NPY002 - to see that nobody draws
+        root, state = logging.getLogger(), np.random.get_state(legacy=False)  # noqa: NPY002 - to check it
         return root.level, list(root.handlers), state["state"]["key"].tobytes(), state["state"]["pos"]
 
     monkeypatch.chdir(tmp_path)
@@ -246,5 +246,5 @@ def test_no_file_is_written_no_logging_configured_and_no_global_stream_drawn(
     assert not list(tmp_path.iterdir())
 
 
-def test_it_runs_with_today_s_numpy() -> None:
+def test_it_runs_with_numpy_2() -> None:
     assert int(np.__version__.split(".")[0]) >= 2

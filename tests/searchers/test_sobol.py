@@ -37,14 +37,14 @@ def test_it_covers_the_cube_more_evenly_than_chance(count: int) -> None:
     assert ours < random / 2
 
 
-def test_blocks_join_without_a_seam() -> None:
-    """Over several blocks it is one balanced sequence: each half of each axis holds half of the points."""
-    found = points(SobolSearcher(space=CUBE, **COMMON), 4 * BLOCK)
-    assert ((found < 0.5).sum(axis=0) == 2 * BLOCK).all()
-    assert len(np.unique(found, axis=0)) == 4 * BLOCK
+def test_several_blocks_form_one_balanced_sequence() -> None:
+    """Each half of each axis contains half of the points."""
+    proposed = points(SobolSearcher(space=CUBE, **COMMON), 4 * BLOCK)
+    assert ((proposed < 0.5).sum(axis=0) == 2 * BLOCK).all()
+    assert len(np.unique(proposed, axis=0)) == 4 * BLOCK
 
 
-def test_it_goes_on_where_it_was_saved_within_a_block(tmp_path: Path) -> None:
+def test_it_continues_where_it_was_saved_within_a_block(tmp_path: Path) -> None:
     searcher = SobolSearcher(space=CUBE, **COMMON)
     points(searcher, BLOCK + 7)
     searcher.save(str(tmp_path / "state"))

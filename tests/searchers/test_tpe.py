@@ -40,7 +40,7 @@ def test_it_beats_random_search_on_a_smooth_function() -> None:
     assert np.mean(ours) < 0.6 * np.mean(random)
 
 
-def test_it_learns_which_option_is_good_and_what_belongs_to_it() -> None:
+def test_it_learns_which_option_is_good_and_its_parameters() -> None:
     done = minimize(TPESearcher(space=CONDITIONAL, seed=1, **COMMON), conditional, 80)
     late = [config["optimizer"] for config, _ in done[50:]]
     sgd = [chosen for chosen in late if chosen["name"] == "sgd"]
@@ -49,7 +49,7 @@ def test_it_learns_which_option_is_good_and_what_belongs_to_it() -> None:
     assert best(done) < 0.15
 
 
-def test_a_crash_is_the_worst_and_so_avoided() -> None:
+def test_a_crash_counts_as_the_worst_loss_and_is_avoided() -> None:
     def crashes(config: dict[str, Any]) -> float | None:
         return None if config["x"] > 0 else 5 + config["x"]
 
@@ -68,19 +68,19 @@ def test_the_first_configs_are_random() -> None:
     assert [config for config, _ in first[8:]] != [config for config, _ in second[8:]]
 
 
-def test_a_killed_trial_teaches_its_last_report() -> None:
+def test_it_learns_the_last_report_of_a_killed_trial() -> None:
     searcher = TPESearcher(space={"x": tune.uniform(-5, 5)}, n_initial=5, **COMMON)
     late = []
     for number in range(40):
         config = searcher.suggest(f"t{number}")
         assert isinstance(config, dict)
         searcher.on_trial_result(f"t{number}", {"training_iteration": 1, "loss": abs(config["x"] - 2)})
-        searcher.on_trial_complete(f"t{number}")  # as Ray says it of one that was killed while paused
+        searcher.on_trial_complete(f"t{number}")  # as Ray calls it for a trial that was killed while paused
         late.append(config["x"])
     assert abs(np.median(late[20:]) - 2) < 1
 
 
 @pytest.mark.parametrize(("name", "value"), [("n_initial", 0), ("n_initial", 2.5), ("gamma", 0), ("gamma", 1)])
-def test_bad_arguments_are_refused_by_name(name: str, value: Any) -> None:
+def test_bad_arguments_are_rejected_by_name(name: str, value: Any) -> None:
     with pytest.raises(ArgumentError, match=f"`{name}` is {value}"):
         TPESearcher(space=SMOOTH, **{**COMMON, name: value})

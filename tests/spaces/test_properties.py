@@ -20,7 +20,7 @@ UNITS = st.floats(0.0, 1.0)
 
 
 def quantized(lower: float, upper: float, q: float, *, log: bool) -> Any:
-    """What tune.quniform gives, though q need not divide the bounds."""
+    """Return the domain of tune.quniform, except that q need not divide the bounds."""
     domain: Any = tune.loguniform(lower, upper) if log else tune.uniform(lower, upper)
     domain.set_sampler(Quantized(domain.get_sampler(), q), allow_override=True)
     return domain
@@ -72,7 +72,7 @@ def is_native(value: Any) -> bool:
 
 
 def close(a: Any, b: Any, width: float = 1e6) -> bool:
-    """Equal, but for rounding in floats."""
+    """Equal up to rounding errors of floats."""
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(close(a[key], b[key]) for key in a)
     return type(a) is type(b) and (
@@ -84,7 +84,7 @@ def compiled(param_space: dict[str, Any]) -> Space:
     try:
         return Space(param_space)
     except ValueError as error:
-        assume("two parameters are named" not in str(error))  # a key with brackets met a choice
+        assume("two parameters are named" not in str(error))  # a key with brackets collides with a choice
         raise
 
 
@@ -115,7 +115,7 @@ def test_every_unit_value_is_a_member_and_survives_the_round_trip(domain: Any, u
 
 @quick
 @given(numbers(), st.integers(0, 2**32 - 1))
-def test_what_ray_samples_is_a_member_and_survives_the_round_trip(domain: Any, seed: int) -> None:
+def test_samples_of_ray_are_members_and_survive_the_round_trip(domain: Any, seed: int) -> None:
     space = Space({"x": domain})
     for drawn in domain.sample(size=20, random_state=seed):
         value = domain.cast(drawn)
@@ -237,11 +237,11 @@ def test_continuous_draws_have_ray_s_distribution(domain: Any) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(spaces(), st.integers(0, 2**32 - 1))
-def test_configspace_gives_members(param_space: dict[str, Any], seed: int) -> None:
+def test_samples_of_configspace_are_members(param_space: dict[str, Any], seed: int) -> None:
     pytest.importorskip("ConfigSpace")
     space = compiled(param_space)
-    foreign = space.to_configspace(seed=seed)
-    for configuration in foreign.sample_configuration(5):
+    converted = space.to_configspace(seed=seed)
+    for configuration in converted.sample_configuration(5):
         config = space.from_configspace(configuration)
         space.check(config)
         assert is_native(config)

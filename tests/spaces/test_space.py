@@ -1,4 +1,4 @@
-"""What a space accepts, refuses, expands and says."""
+"""What a space accepts, rejects, expands and describes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 import random
+import re
 import subprocess
 import sys
 from typing import Any, cast
@@ -25,7 +26,7 @@ OPTIMIZERS = {"optimizer": tune.choice([SGD, ADAM, "none"]), "lr": tune.logunifo
 
 
 class Thing:
-    """Compares by identity, as most objects do."""
+    """An object that is compared by identity, as most are."""
 
 
 def bad_sampler() -> Domain:
@@ -35,7 +36,7 @@ def bad_sampler() -> Domain:
 
 
 def rounded(lower: float, upper: float, q: float) -> Any:
-    """What tune.quniform would give if it did not insist that q divides the bounds."""
+    """Return the domain that tune.quniform would make if it did not insist that q divides the bounds."""
     domain: Any = tune.uniform(lower, upper)
     domain.set_sampler(Quantized(domain.get_sampler(), q), allow_override=True)
     return domain
@@ -55,32 +56,32 @@ def with_sampler(domain: Domain) -> Domain:
 
 
 @pytest.mark.parametrize(
-    ("param_space", "words"),
+    ("param_space", "culprit"),
     [
-        ({}, "no parameter"),
-        ({"a": 1, "b": {"c": [1, 2]}}, "no parameter"),
-        ([("a", 1)], "must be a dict"),
-        ({"a": tune.uniform(0, 1), 3: 1}, "the key 3 must be"),
-        ({"a": {"b/c": tune.uniform(0, 1)}}, "the key 'b/c' in 'a'"),
-        ({"": tune.uniform(0, 1)}, "the key ''"),
+        ({}, "{}"),
+        ({"a": 1, "b": {"c": [1, 2]}}, "'a': 1"),
+        ([("a", 1)], "('a', 1)"),
+        ({"a": tune.uniform(0, 1), 3: 1}, "key 3 "),
+        ({"a": {"b/c": tune.uniform(0, 1)}}, "'b/c' in 'a'"),
+        ({"": tune.uniform(0, 1)}, "key ''"),
         ({"m": {"lr": tune.uniform(1, 1)}}, "'m/lr' has lower=1.0 and upper=1.0"),
-        ({"lr": tune.uniform(2, 1)}, "lower must be less"),
+        ({"lr": tune.uniform(2, 1)}, "'lr' has lower=2.0 and upper=1.0"),
         ({"lr": with_sampler(Float(math.nan, 1))}, "lower=nan"),
         ({"lr": with_sampler(Float(0, math.inf))}, "upper=inf"),
-        ({"lr": tune.uniform(-1e308, 1e308)}, "too wide"),
-        ({"lr": bounded_normal()}, "normal with bounds"),
+        ({"lr": tune.uniform(-1e308, 1e308)}, "-1e+308"),
+        ({"lr": bounded_normal()}, "'lr'"),
         ({"lr": tune.randn(math.nan, 1)}, "mean=nan"),
         ({"lr": tune.randn(0, math.inf)}, "sd=inf"),
         ({"lr": tune.qrandn(0, 1, -1)}, "q=-1"),
-        ({"lr": tune.qrandn(0, 1, 1e-12)}, "too fine"),
-        ({"lr": rounded(0, 1, 2)}, "bigger than its range"),
+        ({"lr": tune.qrandn(0, 1, 1e-12)}, "q=1e-12"),
+        ({"lr": rounded(0, 1, 2)}, "q=2"),
         ({"lr": rounded(0, 1, math.nan)}, "q=nan"),
-        ({"lr": rounded(0, 1, 1e-15)}, "more values"),
+        ({"lr": rounded(0, 1, 1e-15)}, "'lr'"),
         ({"lr": rounded(0.3, 1.7, 1)}, None),
         ({"lr": rounded(-1, 1, -1)}, "q=-1"),
         ({"n": tune.randint(5, 5)}, "lower=5 and upper=5"),
         ({"n": tune.randint(cast("int", 0.5), 3)}, "lower=0.5"),
-        ({"n": tune.qrandint(0, 3, 5)}, "bigger than its range"),
+        ({"n": tune.qrandint(0, 3, 5)}, "q=5"),
         ({"n": tune.qrandint(0, 8, 0)}, "q=0"),
         ({"n": tune.qrandint(7, 13, cast("int", 5.5))}, "q=5.5"),
         ({"n": tune.qrandint(8, 19, 10)}, None),
@@ -89,25 +90,25 @@ def with_sampler(domain: Domain) -> Domain:
         ({"n": tune.qrandint(21, 29, 7)}, None),
         ({"n": tune.qrandint(-6, 6, 7)}, None),
         ({"n": integers(0, 5)}, None),
-        ({"n": tune.randint(0, 2**60)}, "more values"),
-        ({"n": tune.lograndint(1, 2**50)}, "more values"),
-        ({"c": tune.choice([])}, "choice among nothing"),
-        ({"c": tune.grid_search([])}, "choice among nothing"),
-        ({"c": tune.choice(["a", "b", "a"])}, "options 0 and 2 of 'c' cannot be told apart"),
+        ({"n": tune.randint(0, 2**60)}, f"{2**60}"),
+        ({"n": tune.lograndint(1, 2**50)}, f"{2**50}"),
+        ({"c": tune.choice([])}, "'c'"),
+        ({"c": tune.grid_search([])}, "'c'"),
+        ({"c": tune.choice(["a", "b", "a"])}, "options 0 and 2 of 'c'"),
         ({"c": tune.choice([1, 2, 1.0])}, "options 0 and 2"),
         ({"c": tune.choice([[1], (1,)])}, "options 0 and 1"),
         ({"c": tune.choice([1, True, 0, False, None, "1"])}, None),
-        ({"c": {"grid_search": [1], "other": 2}}, "nothing else"),
-        ({"c": {"grid_search": (1, 2)}}, "nothing else"),
+        ({"c": {"grid_search": [1], "other": 2}}, "'c'"),
+        ({"c": {"grid_search": (1, 2)}}, "'c'"),
         (
             {"d": {"f": tune.sample_from(lambda config: config["a"])}, "a": tune.uniform(0, 1)},
-            "'d/f' is a tune.sample_from",
+            "'d/f'",
         ),
-        ({"f": {"eval": "1"}, "a": tune.uniform(0, 1)}, "tune.sample_from"),
-        ({"f": [1, tune.uniform(0, 1)]}, "inside a list"),
-        ({"f": tune.choice([0, {"x": [{"y": tune.uniform(0, 1)}]}])}, r"'f\[1\]/x'"),
-        ({"f": bad_sampler()}, "use the functions of ray.tune"),
-        ({"f": Domain()}, "unknown here"),
+        ({"f": {"eval": "1"}, "a": tune.uniform(0, 1)}, "'f'"),
+        ({"f": [1, tune.uniform(0, 1)]}, "'f'"),
+        ({"f": tune.choice([0, {"x": [{"y": tune.uniform(0, 1)}]}])}, "'f[1]/x'"),
+        ({"f": bad_sampler()}, "'f'"),
+        ({"f": Domain()}, "'f'"),
         ({"o": tune.choice([{"x": tune.uniform(0, 1)}, {"x": tune.uniform(0.5, 2)}])}, "options 0 and 1 of 'o'"),
         ({"o": tune.choice([{"x": tune.uniform(0, 1)}, {"x": tune.uniform(2, 3)}])}, None),
         ({"o": tune.choice([{"x": tune.uniform(0, 1)}, {"x": 0.5}])}, "options 0 and 1"),
@@ -115,15 +116,24 @@ def with_sampler(domain: Domain) -> Domain:
         ({"o": tune.choice([{"x": tune.choice([1, 2])}, {"x": tune.choice([2, 3])}])}, "options 0 and 1"),
         ({"o": tune.choice([0, tune.uniform(1, 2)])}, None),
         ({"o": tune.choice([1.5, tune.uniform(1, 2)])}, "options 0 and 1"),
-        ({"o": tune.choice([{"x": tune.randn()}]), "o[0]": {"x": tune.randn()}}, "two parameters are named"),
+        ({"o": tune.choice([{"x": tune.randn()}]), "o[0]": {"x": tune.randn()}}, "'o[0]/x'"),
     ],
 )
-def test_refuses_what_cannot_be_used(param_space: Any, words: str | None) -> None:
-    if words is None:
+def test_an_invalid_space_is_rejected_by_name(param_space: Any, culprit: str | None) -> None:
+    if culprit is None:
         assert len(Space(param_space)) > 0
         return
-    with pytest.raises(SpaceError, match=words):
+    with pytest.raises(SpaceError, match=re.escape(culprit)):
         Space(param_space)
+
+
+def test_a_space_is_compiled_once() -> None:
+    space = Space.of(OPTIMIZERS)
+    assert isinstance(space, Space)
+    assert space.describe() == Space(OPTIMIZERS).describe()
+    assert Space.of(space) is space
+    with pytest.raises(SpaceError, match="7"):
+        Space.of(7)  # type: ignore[arg-type]
 
 
 def test_parameters_are_named_in_the_order_of_the_dict_depth_first() -> None:
@@ -142,7 +152,7 @@ def test_parameters_are_named_in_the_order_of_the_dict_depth_first() -> None:
     assert repr(space).startswith("Space(optimizer, ")
 
 
-def test_ray_s_own_random_search_makes_members() -> None:
+def test_the_configs_of_ray_s_random_search_are_valid() -> None:
     param_space = {**OPTIMIZERS, "width": tune.grid_search([1, 2]), "n": tune.qlograndint(8, 64, 8)}
     space = Space(param_space)
     for seed in range(20):
@@ -157,21 +167,21 @@ def test_inactive_parameters_are_nan_and_ignored() -> None:
     assert np.isnan(vector).tolist() == [False, True, True, False, False]
     assert space.decode(vector)["optimizer"] == {"name": "adam", "betas": {"one": 0.9}}
     assert space.decode(np.nan_to_num(vector, nan=0.3))["optimizer"] == {"name": "adam", "betas": {"one": 0.9}}
-    with pytest.raises(SpaceError, match="has no value, but is active"):
+    with pytest.raises(SpaceError, match="'optimizer"):
         space.decode([0.5, 0.5, 0.5, math.nan, 0.5])
-    with pytest.raises(SpaceError, match="has no value, but is active"):
+    with pytest.raises(SpaceError, match="'optimizer"):
         space.decode([math.nan] * 5)
 
 
 @pytest.mark.parametrize("vector", [[0.5], [0.5] * 6, [[0.5] * 5], 0.5])
-def test_decode_refuses_another_shape(vector: Any) -> None:
-    with pytest.raises(SpaceError, match="the space has 5 parameters"):
+def test_decode_rejects_a_wrong_shape(vector: Any) -> None:
+    with pytest.raises(SpaceError, match=re.escape(str(np.shape(vector)))):
         Space(OPTIMIZERS).decode(vector)
 
 
 @pytest.mark.parametrize("unit", [-1e-9, 1.0000001, math.inf])
-def test_decode_refuses_what_lies_outside_the_cube(unit: float) -> None:
-    with pytest.raises(SpaceError, match=r"'lr' is .* must lie in \[0, 1\]"):
+def test_decode_rejects_points_outside_the_cube(unit: float) -> None:
+    with pytest.raises(SpaceError, match=re.escape(f"'lr' is {unit!r}")):
         Space(OPTIMIZERS).decode([0.5] * 4 + [unit])
 
 
@@ -179,40 +189,34 @@ GOOD: dict[str, Any] = {"optimizer": {"name": "sgd", "momentum": 0.5, "nesterov"
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "culprit"),
     [
-        ({"lr": 2}, "'lr' is 2, but must be a finite number from 0.0001 to 1.0"),
+        ({"lr": 2}, "'lr' is 2, .*0.0001 to 1.0"),
         ({"lr": math.nan}, "'lr' is nan"),
         ({"lr": "0.1"}, "'lr' is '0.1'"),
         ({"lr": True}, "'lr' is True"),
         ({"lr": 10**400}, "'lr' is 1000"),
-        ({"epochs": 4}, "'epochs' is 4, but is the constant 3"),
-        ({"Lr": 0.1}, "unknown key 'Lr'; known: optimizer, lr, epochs"),
-        ({"optimizer": "adam"}, "'optimizer' is 'adam', but must be one of"),
-        (
-            {"optimizer": {"name": "sgd", "nesterov": True}},
-            r"'optimizer\[0\]/momentum' is missing: it must be a finite",
-        ),
-        (
-            {"optimizer": {"name": "adam", "betas": {"one": 0.85}}},
-            r"'optimizer\[1\]/betas/one' is 0.85.* multiple of 0.1",
-        ),
-        ({"optimizer": {"name": "adam", "betas": 1}}, "must be a dict with the keys 'one'"),
-        ({"optimizer": {"name": "lion"}}, r"must be one of {'name': 'sgd', 'momentum': \.\.\., 'nesterov': \.\.\.}, "),
+        ({"epochs": 4}, "'epochs' is 4, .*3"),
+        ({"Lr": 0.1}, "'Lr'; known: optimizer, lr, epochs"),
+        ({"optimizer": "adam"}, "'optimizer' is 'adam'"),
+        ({"optimizer": {"name": "sgd", "nesterov": True}}, r"'optimizer\[0\]/momentum'"),
+        ({"optimizer": {"name": "adam", "betas": {"one": 0.85}}}, r"'optimizer\[1\]/betas/one' is 0.85"),
+        ({"optimizer": {"name": "adam", "betas": 1}}, r"'optimizer\[1\]/betas' is 1, .*'one'"),
+        ({"optimizer": {"name": "lion"}}, r"{'name': 'sgd', 'momentum': \.\.\., 'nesterov': \.\.\.}, "),
     ],
 )
-def test_check_says_what_is_wrong(change: dict[str, Any], words: str) -> None:
+def test_check_names_what_is_wrong(change: dict[str, Any], culprit: str) -> None:
     space = Space(OPTIMIZERS)
     space.check(GOOD)
     assert not space.contains({**GOOD, **change})
-    with pytest.raises(SpaceError, match=words):
+    with pytest.raises(SpaceError, match=culprit):
         space.check({**GOOD, **change})
 
 
 @pytest.mark.parametrize("key", list(GOOD))
-def test_check_says_what_is_missing(key: str) -> None:
+def test_check_names_what_is_missing(key: str) -> None:
     config = {name: value for name, value in GOOD.items() if name != key}
-    with pytest.raises(SpaceError, match=f"{key!r} is missing"):
+    with pytest.raises(SpaceError, match=repr(key)):
         Space(OPTIMIZERS).check(config)
 
 
@@ -223,7 +227,7 @@ def test_complete_adds_constants_and_makes_values_native() -> None:
     config = space.complete({"n": np.int64(3), "x": np.float64(0.3), "c": np.int64(2)})
     assert config == {"n": 3, "x": 3 * 0.1, "fixed": {"deep": [1]}, "c": 2}
     assert [type(config[key]) for key in ("n", "x", "c")] == [int, float, int]
-    with pytest.raises(SpaceError, match="'n' is missing"):
+    with pytest.raises(SpaceError, match="'n'"):
         space.complete({"x": 0.3, "c": 1})
 
 
@@ -240,7 +244,7 @@ def test_numpy_scalars_in_the_space_become_native() -> None:
     assert [type(value) for value in config.values()] == [int, float, int]
 
 
-def test_a_config_that_is_changed_leaves_the_space_alone() -> None:
+def test_changing_a_config_does_not_change_the_space() -> None:
     space = Space({"layers": [1, 2], "c": tune.choice([[3], {"d": [4]}])})
     for unit in (0.0, 1.0):
         first = space.decode([unit])
@@ -250,7 +254,7 @@ def test_a_config_that_is_changed_leaves_the_space_alone() -> None:
     assert space.decode([1.0]) == {"layers": [1, 2], "c": {"d": [4]}}
 
 
-def test_a_choice_may_be_among_anything() -> None:
+def test_a_choice_may_have_any_objects_as_options() -> None:
     things = [
         Thing(),
         Thing(),
@@ -270,11 +274,11 @@ def test_a_choice_may_be_among_anything() -> None:
         unit = (position + 0.5) / len(things)
         assert space.decode([unit])["thing"] is thing or space.decode([unit])["thing"] == thing
         assert space.encode({"thing": thing}) == pytest.approx([unit])
-    assert space.encode({"thing": [1, 2]}) == space.encode({"thing": (1, 2)})  # as JSON gives it back
+    assert space.encode({"thing": [1, 2]}) == space.encode({"thing": (1, 2)})  # as JSON returns it
     assert not space.contains({"thing": Thing()})
 
 
-def test_an_option_may_be_a_domain_itself() -> None:
+def test_an_option_may_be_a_domain() -> None:
     space = Space({"dropout": tune.choice([0, tune.uniform(0.1, 0.5), tune.choice(["a", "b"])])})
     assert space.names == ("dropout", "dropout[1]", "dropout[2]")
     assert space.decode([0.5, 0.5, 0.9]) == {"dropout": pytest.approx(0.3)}
@@ -291,7 +295,7 @@ def test_choices_nest_to_any_depth() -> None:
     assert [space.decode(space.encode(config)) for config in space.grid()] == list(space.grid())
 
 
-def test_grid_is_the_product_with_conditional_parts_under_their_choice() -> None:
+def test_a_grid_is_the_product_with_conditional_parameters_below_their_option() -> None:
     space = Space(
         {
             "optimizer": tune.choice([{"name": "sgd", "momentum": tune.grid_search([0.0, 0.9])}, {"name": "adam"}]),
@@ -311,9 +315,9 @@ def test_grid_is_the_product_with_conditional_parts_under_their_choice() -> None
 
 
 @pytest.mark.parametrize("domain", [tune.uniform(0, 1), tune.randn(), tune.qrandn(0, 1, 0.5)])
-def test_grid_refuses_infinitely_many_values_by_name(domain: Domain) -> None:
+def test_a_grid_rejects_infinitely_many_values_by_name(domain: Domain) -> None:
     space = Space({"c": tune.choice([1, 2]), "m": {"x": domain}})
-    with pytest.raises(SpaceError, match=r"'m/x' has no finite number of values.*tune.grid_search"):
+    with pytest.raises(SpaceError, match="'m/x'"):
         space.grid()
     with pytest.raises(SpaceError, match="'m/x'"):
         _ = space.grid_size
@@ -341,30 +345,28 @@ def test_features(domain: Any, features: set[str]) -> None:
     assert features <= FEATURES.keys()
 
 
-def test_refuse_names_the_first_parameter_that_cannot_be_served() -> None:
+def test_an_unsupported_feature_is_rejected_with_the_first_parameter_that_has_it() -> None:
     space = Space(OPTIMIZERS)
-    space.refuse("searcher 'tpe'", supported=FEATURES, remedy="")
+    space.check_supported("searcher 'tpe'", supported=FEATURES, remedy="")
     plain = FEATURES.keys() - {"conditional"}
-    with pytest.raises(
-        SpaceError, match=r"^searcher 'gp' cannot serve 'optimizer\[0\]/momentum', which is conditional: use tpe$"
-    ):
-        space.refuse("searcher 'gp'", supported=plain, remedy="use tpe")
-    with pytest.raises(ArgumentError, match=r"unknown feature 'condtional'.*did you mean 'conditional'"):
-        space.refuse("searcher 'gp'", supported={"condtional"}, remedy="")
+    with pytest.raises(SpaceError, match=r"^searcher 'gp' .*'optimizer\[0\]/momentum'.*conditional: use tpe$"):
+        space.check_supported("searcher 'gp'", supported=plain, remedy="use tpe")
+    with pytest.raises(ArgumentError, match=r"'condtional'.*'conditional'"):
+        space.check_supported("searcher 'gp'", supported={"condtional"}, remedy="")
 
 
-def test_unflatten_refuses_what_does_not_fit() -> None:
+def test_unflatten_rejects_invalid_values() -> None:
     space = Space(OPTIMIZERS)
     assert space.unflatten({"optimizer": 2, "lr": 0.5, "optimizer[0]/momentum": 0.5})["optimizer"] == "none"
-    with pytest.raises(SpaceError, match="unknown parameter 'Lr'"):
+    with pytest.raises(SpaceError, match="'Lr'"):
         space.unflatten({"Lr": 1})
-    with pytest.raises(SpaceError, match="position from 0 to 2"):
+    with pytest.raises(SpaceError, match=r"'optimizer' is 3, .*0 to 2"):
         space.unflatten({"optimizer": 3, "lr": 0.5})
-    with pytest.raises(SpaceError, match="'lr' has no value"):
+    with pytest.raises(SpaceError, match="'lr'"):
         space.unflatten({"optimizer": 2})
 
 
-def test_bounds_are_inclusive_whatever_ray_s_are() -> None:
+def test_bounds_are_inclusive_even_if_ray_s_are_not() -> None:
     def bounds(domain: Domain) -> tuple[float, float]:
         parameter = Space({"x": domain}).parameters[0]
         return parameter.lower, parameter.upper
@@ -375,7 +377,7 @@ def test_bounds_are_inclusive_whatever_ray_s_are() -> None:
     assert bounds(tune.qlograndint(3, 21, 4)) == (4, 20)
 
 
-def test_sampling_leaves_the_global_generators_alone() -> None:
+def test_sampling_does_not_change_the_global_generators() -> None:
     before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index] # noqa: NPY002
     Space(OPTIMIZERS).sample(np.random.default_rng(0))
     assert before == (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index] # noqa: NPY002
@@ -415,16 +417,16 @@ def test_configspace_has_the_same_bounds_scales_and_conditions() -> None:
     space = Space(
         {**OPTIMIZERS, "batch": tune.qlograndint(8, 64, 8), "n": tune.randint(1, 5), "s": tune.choice(["a", "b"])}
     )
-    foreign = space.to_configspace(seed=1)
-    assert set(foreign) == set(space.names)
-    assert (foreign["lr"].lower, foreign["lr"].upper, foreign["lr"].log) == (1e-4, 1.0, True)
-    assert (foreign["n"].lower, foreign["n"].upper) == (1, 4)
-    assert (foreign["batch"].lower, foreign["batch"].upper, foreign["batch"].log) == (1, 8, True)  # steps of 8
-    assert tuple(foreign["s"].choices) == ("a", "b")
-    conditions = {(c.child.name, c.parent.name, c.value) for c in foreign.conditions}
+    converted = space.to_configspace(seed=1)
+    assert set(converted) == set(space.names)
+    assert (converted["lr"].lower, converted["lr"].upper, converted["lr"].log) == (1e-4, 1.0, True)
+    assert (converted["n"].lower, converted["n"].upper) == (1, 4)
+    assert (converted["batch"].lower, converted["batch"].upper, converted["batch"].log) == (1, 8, True)  # steps of 8
+    assert tuple(converted["s"].choices) == ("a", "b")
+    conditions = {(c.child.name, c.parent.name, c.value) for c in converted.conditions}
     assert ("optimizer[1]/betas/one", "optimizer", 1) in conditions
-    assert all(isinstance(condition, package.EqualsCondition) for condition in foreign.conditions)
-    with pytest.raises(SpaceError, match="unknown parameter 'x'"):
+    assert all(isinstance(condition, package.EqualsCondition) for condition in converted.conditions)
+    with pytest.raises(SpaceError, match="'x'"):
         space.from_configspace({"x": 1})
     with pytest.raises(SpaceError, match="'s' is 'c'"):
         space.from_configspace({"s": "c"})

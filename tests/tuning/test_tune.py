@@ -231,9 +231,9 @@ class TestResume:
 
     def test_other_arguments_are_refused(self, tmp_path: Path) -> None:
         rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
-        with pytest.raises(ArgumentError, match="`seed` was 0 when this study began and is 1 now"):
+        with pytest.raises(ArgumentError, match="`seed` is 1, but was 0"):
             rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", resume=True, seed=1, **FAST)
-        with pytest.raises(ArgumentError, match="go on with it by `resume=True`, or choose another name"):
+        with pytest.raises(ArgumentError, match="`name` is 'a'"):
             rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
 
     def test_the_manifest_says_what_ran(self, tmp_path: Path) -> None:
@@ -262,11 +262,11 @@ def test_a_method_serves_rays_own_tuner(tmp_path: Path) -> None:
 
 def test_a_method_made_by_hand_must_fit_and_be_new(tmp_path: Path) -> None:
     other = rts.make_method("asha", max_t=9)
-    with pytest.raises(ArgumentError, match="was made with max_t=9, but the study has 4"):
+    with pytest.raises(ArgumentError, match="max_t=9"):
         refused(storage_path=tmp_path, method=other)()
     used = rts.make_method("asha", max_t=4)
-    used.scheduler._known.add("a")
-    with pytest.raises(ArgumentError, match="make a new one for each"):
+    used.scheduler.trials.known.add("a")
+    with pytest.raises(ArgumentError, match="'asha'"):
         refused(storage_path=tmp_path, method=used)()
 
 
@@ -306,8 +306,8 @@ def refused(**changes: Any) -> Callable[[], object]:
     [
         ({"trainable": None}, ArgumentError, "`trainable` is missing"),
         ({"trainable": 3}, ArgumentError, "`trainable` is 3"),
-        ({"trainable": dict}, ArgumentError, "the class dict is no trainable"),
-        ({"trainable": lambda: None}, ArgumentError, "must take one argument, the config"),
+        ({"trainable": dict}, ArgumentError, "`trainable` is the class dict"),
+        ({"trainable": lambda: None}, ArgumentError, "`trainable` is the function <lambda>"),
         ({"space": None}, ArgumentError, "`space` is missing"),
         ({"space": {}}, SpaceError, "no parameter"),
         ({"space": [1]}, ArgumentError, "`space` is"),
@@ -325,20 +325,20 @@ def refused(**changes: Any) -> Callable[[], object]:
         ({"num_samples": None}, ArgumentError, "nothing would end the study"),
         ({"budget": -1}, ArgumentError, "`budget` is -1"),
         ({"time_limit": "1h"}, ArgumentError, "`time_limit` is '1h'"),
-        ({"max_concurrent": 2, "method": "pbt"}, ArgumentError, "a population takes turns"),
+        ({"max_concurrent": 2, "method": "pbt"}, ArgumentError, "`max_concurrent`"),
         ({"max_concurrent": 0}, ArgumentError, "`max_concurrent` is 0"),
         ({"seed": -1}, ArgumentError, "`seed` is -1"),
         ({"tuning_seeds": [1, 1]}, ArgumentError, "`tuning_seeds` is"),
-        ({"tuning_seeds": [1, 2]}, ArgumentError, "a function can be trained on one at a time"),
-        ({"tuning_seeds": [1], "test_seeds": [1]}, ArgumentError, "the method has seen them"),
+        ({"tuning_seeds": [1, 2]}, ArgumentError, "`tuning_seeds` has 2"),
+        ({"tuning_seeds": [1], "test_seeds": [1]}, ArgumentError, "`test_seeds`.*\\[1\\]"),
         ({"tuning_seeds": [1], "space": {"seed": tune.randint(0, 9)}}, ArgumentError, "an entry 'seed'"),
         ({"name": "a/b"}, ArgumentError, "`name` is 'a/b'"),
         ({"resume": True}, ArgumentError, "`resume` needs `name`"),
-        ({"resume": True, "name": "nowhere"}, ArgumentError, "no study named 'nowhere'"),
+        ({"resume": True, "name": "nowhere"}, ArgumentError, "`name` is 'nowhere'"),
         ({"workload": "live/digits-mlp"}, ArgumentError, "`trainable` and `workload` are both given"),
-        ({"method": "gp", "space": {"o": tune.choice([{"a": tune.uniform(0, 1)}, 1])}}, SpaceError, "cannot serve"),
-        ({"resources": {"cpu": -1}}, ArgumentError, "`resources`"),
-        ({"resources": {"cpu": 1, "gpu": 1.5}}, ArgumentError, "a part of one GPU"),
+        ({"method": "gp", "space": {"o": tune.choice([{"a": tune.uniform(0, 1)}, 1])}}, SpaceError, r"'o\[0\]/a'"),
+        ({"resources": {"cpu": -1}}, ArgumentError, r"`resources\['cpu'\]` is -1"),
+        ({"resources": {"cpu": 1, "gpu": 1.5}}, ArgumentError, "`resources\\['gpu'\\]` is 1.5"),
     ],
     ids=ids,
 )  # fmt: skip
@@ -352,6 +352,6 @@ def test_bad_input_is_refused_before_anything_starts(
 
 @pytest.mark.usefixtures("ray_session")
 def test_what_this_machine_lacks_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"asks for \{GPU: 64\} in each trial, which no machine can give"):
+    with pytest.raises(ArgumentError, match=r"\{GPU: 64\}"):
         refused(storage_path=tmp_path, resources={"gpu": 64})()
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""What the tests of workloads share: the data of others, where they are."""
+"""Fixtures of the workloads' tests: third-party data, if they are on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def data_file() -> Callable[[str], Path]:
-    """Gives a file of the data of others; skips the test where it is missing, saying what to fetch."""
+    """Return a function that gets the path of a data file, or skips the test if the file is missing."""
 
     def get(name: str) -> Path:
         try:

@@ -1,4 +1,4 @@
-"""Ray walks along a curve: the same numbers, wherever it was saved, restored, reset or sent."""
+"""Ray reports a curve: the same numbers, wherever the training was saved, restored, reset or sent."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def saved(trainable: Any, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", BY_CURVE)
-def test_a_trainable_walks_the_numbers_of_the_curve_and_is_done_at_its_end(name: str) -> None:
+def test_a_trainable_reports_the_curve_and_is_done_at_its_end(name: str) -> None:
     found, config = workload(name), sampled(name, 0)
     assert found.curve is not None
     walk = steps(found.trainable({**config, "seed": 3}), found.max_t)
@@ -64,13 +64,13 @@ def test_no_seed_means_seed_zero(name: str) -> None:
     assert steps(found.trainable(config), 5) == steps(found.trainable({**config, "seed": 0}), 5)
 
 
-def test_another_seed_walks_another_curve() -> None:
+def test_another_seed_has_another_curve() -> None:
     made, config = workload("synthetic/mfh3-good").trainable, sampled("synthetic/mfh3-good", 0)
     assert made({**config, "seed": 1}).step() != made({**config, "seed": 2}).step()
 
 
 @pytest.mark.parametrize("done", [0, 1, 40])
-def test_a_restored_walk_goes_on_where_it_was(done: int, tmp_path: Path) -> None:
+def test_a_restored_training_continues_where_it_was(done: int, tmp_path: Path) -> None:
     made, config = workload("synthetic/mfh3-good").trainable, sampled("synthetic/mfh3-good", 0)
     whole = steps(made(config), 81)
     first, second = made(config), made(config)
@@ -81,7 +81,7 @@ def test_a_restored_walk_goes_on_where_it_was(done: int, tmp_path: Path) -> None
     assert steps(second, 81 - done) == whole[done:]
 
 
-def test_rays_own_save_and_restore_keep_the_iteration_too(tmp_path: Path) -> None:
+def test_rays_save_and_restore_also_keep_the_iteration(tmp_path: Path) -> None:
     made, config = workload("synthetic/counting-ones").trainable, sampled("synthetic/counting-ones", 0)
     first, second = made(config), made(config)
     first.train()
@@ -91,7 +91,7 @@ def test_rays_own_save_and_restore_keep_the_iteration_too(tmp_path: Path) -> Non
     assert restored["value"] == uninterrupted["value"]
 
 
-def test_a_reset_trainable_is_as_good_as_a_new_one() -> None:
+def test_a_reset_trainable_is_equivalent_to_a_new_one() -> None:
     made = workload("synthetic/mfh3-good").trainable
     used = made(sampled("synthetic/mfh3-good", 1))
     steps(used, 7)
@@ -100,7 +100,7 @@ def test_a_reset_trainable_is_as_good_as_a_new_one() -> None:
     assert steps(used, 81) == steps(made(config), 81)
 
 
-def test_a_resource_of_its_own_is_reported_with_all_metrics() -> None:
+def test_another_resource_is_reported_with_all_metrics() -> None:
     walker = curve_trainable("three", three, "steps")({"x": 1.0, "seed": 1})
     assert steps(walker, 3) == [
         {"loss": 2.5, "error": 5.0, "steps": 10, "done": False},
@@ -108,22 +108,33 @@ def test_a_resource_of_its_own_is_reported_with_all_metrics() -> None:
         {"loss": 2.125, "error": 4.25, "steps": 50, "done": True},
     ]
     assert isinstance(curve_trainable("three", three, "steps")({"x": 1.0}).step()["steps"], int), "as a counter is"
-    with pytest.raises(ArgumentError, match="the curve has 3 reports"):
+    with pytest.raises(ArgumentError, match="3 reports"):
         walker.step()
 
 
-def test_a_resource_that_ray_cannot_count_is_refused() -> None:
-    with pytest.raises(ArgumentError, match=r"reports at \[10.0, 20.0, 50.0\], but Ray's 'training_iteration' counts"):
+def test_a_curve_gets_the_hyperparameters_alone() -> None:
+    seen: list[Any] = []
+
+    def recorded(config: dict[str, Any], seed: int) -> Curve:
+        seen.append((config, seed))
+        return three(config, seed)
+
+    curve_trainable("recorded", recorded, "steps")({"x": 1.0, "seed": 4, "fidelity": 9})
+    assert seen == [({"x": 1.0}, 4)]
+
+
+def test_a_resource_that_ray_cannot_count_is_rejected() -> None:
+    with pytest.raises(ArgumentError, match=r"\[10.0, 20.0, 50.0\].*'training_iteration'"):
         curve_trainable("three", three, "training_iteration")({"x": 1.0})
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, "one"])
-def test_a_seed_that_is_none_is_refused(seed: Any) -> None:
+def test_an_invalid_seed_is_rejected(seed: Any) -> None:
     with pytest.raises(ArgumentError, match="`seed` is"):
         curve_trainable("three", three, "steps")({"x": 1.0, "seed": seed})
 
 
-def test_the_class_bears_the_workloads_name_and_is_sent_to_another_process(tmp_path: Path) -> None:
+def test_the_class_has_the_workloads_name_and_can_be_sent_to_another_process(tmp_path: Path) -> None:
     made, config = workload("synthetic/mfh6-moderate").trainable, sampled("synthetic/mfh6-moderate", 0)
     assert issubclass(made, CurveTrainable)
     assert made.__name__ == "synthetic-mfh6-moderate"
@@ -136,7 +147,7 @@ def test_the_class_bears_the_workloads_name_and_is_sent_to_another_process(tmp_p
     )
     arguments = [str(tmp_path / "class.pkl"), json.dumps(config), str(tmp_path)]
     command = [sys.executable, "-c", program, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
     assert json.loads(done.stdout) == steps(made(config), 5)
 
 

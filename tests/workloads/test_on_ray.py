@@ -1,4 +1,4 @@
-"""A workload of each kind is tuned by its name on Ray and on the simulated clock alike."""
+"""A workload of each kind is tuned by its name on both engines."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ NAMES = ("arlbench/cc_cartpole_ppo", "yahpo/lcbench/167168", "table/digits-mlp",
 def test_both_engines_tune_it(name: str, tmp_path: Path) -> None:
     family = name.partition("/")[0]
     if family in ("arlbench", "yahpo") and "RAYTUNE_SUITE_DATA" not in os.environ:
-        pytest.skip(f"set RAYTUNE_SUITE_DATA, or raytune-suite data fetch {family}")
-    found = {
+        pytest.skip(f"set RAYTUNE_SUITE_DATA, or run `raytune-suite data fetch {family}`")
+    results = {
         engine: rts.tune(
             workload=name,
             method="asha",
@@ -36,5 +36,5 @@ def test_both_engines_tune_it(name: str, tmp_path: Path) -> None:
         )
         for engine in ("ray", "simulated")
     }
-    assert found["ray"].best_config == found["simulated"].best_config
-    assert found["ray"].best_value == found["simulated"].best_value
+    assert results["ray"].best_config == results["simulated"].best_config
+    assert results["ray"].best_value == results["simulated"].best_value

@@ -1,1 +1,5 @@
-"""The linter of cluster files: one module for each part of a file that it checks."""
+"""Checks of a cluster file and of a study on the cluster; each finding has a code, a line and a remedy."""
+
+from raytune_suite.cluster.checks.report import CheckReport, check, check_document, reject
+
+__all__ = ["CheckReport", "check", "check_document", "reject"]

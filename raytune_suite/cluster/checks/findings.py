@@ -1,4 +1,4 @@
-"""What can be wrong with a cluster file: one code for each kind of mistake."""
+"""The kinds of mistakes in a cluster file, each with a code."""
 
 from __future__ import annotations
 
@@ -6,88 +6,88 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from raytune_suite.cluster.document import Document, Where
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 Severity = Literal["error", "warning"]
 
 CODES: dict[str, tuple[Severity, str]] = {
     # the file
-    "RTS101": ("error", "Ray's schema, or KubeRay's, refuses it"),
-    "RTS102": ("error", "a key is given twice"),
-    "RTS103": ("error", "a key that nobody reads"),
-    "RTS104": ("error", "a provider that Ray does not have"),
-    "RTS105": ("error", "Ray's own validation refuses it"),
-    "RTS106": ("warning", "a value of yours is still missing"),
+    "RTS101": ("error", "violates the schema of Ray or KubeRay"),
+    "RTS102": ("error", "duplicate key"),
+    "RTS103": ("error", "unknown key"),
+    "RTS104": ("error", "unknown provider"),
+    "RTS105": ("error", "rejected by Ray's own validation"),
+    "RTS106": ("warning", "placeholder without a value"),
     # node types
-    "RTS201": ("error", "more workers at least than at most"),
-    "RTS202": ("error", "a pool that nobody can scale to"),
-    "RTS203": ("warning", "a pool that cannot grow to its own limit"),
+    "RTS201": ("error", "minimum of workers above their maximum"),
+    "RTS202": ("error", "pool that can never have workers"),
+    "RTS203": ("warning", "pool that cannot grow to its own limit"),
     "RTS204": ("error", "trials would run on the head"),
-    "RTS205": ("error", "the head may be reclaimed"),
-    "RTS206": ("error", "no such machine"),
-    "RTS207": ("warning", "a machine that cannot be checked"),
-    "RTS208": ("error", "more or fewer GPUs than the machine has"),
+    "RTS205": ("error", "head that may be reclaimed"),
+    "RTS206": ("error", "unknown instance type"),
+    "RTS207": ("warning", "instance type that cannot be checked"),
+    "RTS208": ("error", "number of GPUs differs from the machine's"),
     "RTS209": ("error", "more CPUs than the machine has"),
-    "RTS210": ("error", "a misspelt resource"),
-    "RTS211": ("warning", "no pool has GPUs"),
-    "RTS212": ("warning", "idle machines go at once, or never"),
+    "RTS210": ("error", "misspelled resource"),
+    "RTS211": ("warning", "no pool with GPUs"),
+    "RTS212": ("warning", "idle machines are removed too early or too late"),
     "RTS213": ("warning", "hosts that stay idle"),
-    # versions and set-up
-    "RTS301": ("error", "another version of Ray than here"),
-    "RTS302": ("warning", "another version of Python than here"),
-    "RTS303": ("error", "a pool with GPUs runs an image without CUDA"),
-    "RTS304": ("warning", "an image that is not pinned"),
-    "RTS305": ("error", "nothing installs a pinned Ray"),
-    "RTS306": ("warning", "nothing installs raytune-suite on the nodes"),
-    "RTS307": ("error", "a folder to copy does not exist"),
-    "RTS308": ("warning", "a machine image from 2022"),
-    "RTS309": ("error", "a Python that raytune-suite does not run on"),
-    "RTS310": ("error", "a folder to copy lacks what is installed from it"),
+    # versions and setup
+    "RTS301": ("error", "Ray version differs from the local one"),
+    "RTS302": ("warning", "Python version differs from the local one"),
+    "RTS303": ("error", "image without CUDA in a pool with GPUs"),
+    "RTS304": ("warning", "image that is not pinned"),
+    "RTS305": ("error", "Ray is not installed in a pinned version"),
+    "RTS306": ("warning", "raytune-suite is not installed on the nodes"),
+    "RTS307": ("error", "folder to copy does not exist"),
+    "RTS308": ("warning", "machine image from 2022"),
+    "RTS309": ("error", "Python version that raytune-suite does not support"),
+    "RTS310": ("error", "folder to copy lacks files that are installed from it"),
     # starting Ray
-    "RTS401": ("error", "the head would not start workers"),
-    "RTS402": ("error", "workers would not find the head"),
-    "RTS403": ("warning", "an old Ray process would stay"),
-    "RTS404": ("warning", "a lost machine is noticed late"),
+    "RTS401": ("error", "head that would not start workers"),
+    "RTS402": ("error", "workers that would not find the head"),
+    "RTS403": ("warning", "old Ray process keeps running"),
+    "RTS404": ("warning", "lost machine is detected late"),
     # storage
     "RTS501": ("warning", "no storage that all nodes share"),
-    "RTS502": ("error", "workers cannot reach the study's storage"),
+    "RTS502": ("error", "workers cannot access the study's storage"),
     # access
-    "RTS601": ("error", "no way to log in"),
-    "RTS602": ("warning", "an ssh key that is not on this machine"),
+    "RTS601": ("error", "incomplete login settings"),
+    "RTS602": ("warning", "ssh key does not exist on this machine"),
     "RTS603": ("warning", "ssh is open to the world"),
-    "RTS604": ("warning", "the nodes may do anything with your EC2 and S3"),
-    "RTS605": ("error", "addresses that cannot be right"),
-    "RTS606": ("error", "a zone outside its region"),
-    "RTS607": ("error", "no project, or no region"),
-    "RTS608": ("error", "an unknown kind of market"),
+    "RTS604": ("warning", "nodes have full access to EC2 and S3"),
+    "RTS605": ("error", "invalid addresses"),
+    "RTS606": ("error", "zone outside its region"),
+    "RTS607": ("error", "missing project, resource group or region"),
+    "RTS608": ("error", "unknown market type"),
     # the study
     "RTS701": ("error", "no pool can place a trial"),
-    "RTS702": ("warning", "GPUs stay idle for want of CPUs"),
-    "RTS703": ("warning", "more trials at once than fit"),
-    "RTS704": ("error", "GPUs of a trial that Ray refuses"),
+    "RTS702": ("warning", "GPUs stay idle for lack of CPUs"),
+    "RTS703": ("warning", "more concurrent trials than fit"),
+    "RTS704": ("error", "number of GPUs per trial that Ray rejects"),
     # KubeRay
-    "RTS801": ("error", "a worker group without GPUs"),
-    "RTS802": ("error", "pods that Kubernetes and Ray would both restart"),
+    "RTS801": ("error", "worker group without GPUs"),
+    "RTS802": ("error", "pods that both Kubernetes and Ray restart"),
     "RTS803": ("warning", "no autoscaling"),
-    "RTS804": ("warning", "the cluster dies with its head"),
-    "RTS805": ("warning", "GPU nodes may refuse the pods"),
-    "RTS806": ("error", "a cluster without workers"),
-    "RTS807": ("error", "a group without a name of its own"),
+    "RTS804": ("warning", "cluster that does not survive a restart of its head"),
+    "RTS805": ("warning", "pods that GPU nodes may reject"),
+    "RTS806": ("error", "cluster without workers"),
+    "RTS807": ("error", "missing, invalid or duplicate group name"),
 }
-"""How bad each kind is where nothing makes it less so, and its title."""
+"""The default severity and the title of each code."""
 
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """One mistake.
+    """A mistake in a file.
 
     Attributes:
-        line: Where, counted from 1.
-        code: Which kind, a key of `CODES`.
-        where: The way to the value, with dots.
+        line: Its line, counted from 1.
+        code: Its kind, a key of `CODES`.
+        where: The dotted path of the value.
         reason: What is wrong, with the value.
         remedy: What to do.
-        severity: Whether a cluster would fail for it ("error"), or only be worse ("warning").
+        severity: "error" if the cluster would fail, "warning" if it would only be worse.
     """
 
     line: int
@@ -99,8 +99,8 @@ class Finding:
 
 
 def finding(
-    document: Document, code: str, where: Where, reason: str, remedy: str, *, severity: Severity | None = None
+    document: ClusterDocument, code: str, where: KeyPath, reason: str, remedy: str, *, severity: Severity | None = None
 ) -> Finding:
-    """A finding at a place of a document, as bad as its kind is unless a severity is given."""
+    """Return a finding at a key path of a document; `severity` overrides the default of its code."""
     place = ".".join(map(str, where))
     return Finding(document.line(where), code, place, reason, remedy, severity or CODES[code][0])

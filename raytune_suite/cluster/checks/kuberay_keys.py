@@ -1,4 +1,4 @@
-"""What can be said of a KubeRay manifest's keys and names without the operator's schema."""
+"""Check the keys and group names of a KubeRay manifest without the operator's schema."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from raytune_suite.cluster.checks.findings import Finding
-    from raytune_suite.cluster.document import Document, Where
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 CLUSTER_KEYS = (
     *("authOptions", "autoscalerOptions", "enableInTreeAutoscaling", "gcsFaultToleranceOptions", "headGroupSpec"),
@@ -46,20 +46,20 @@ CONTAINER_KEYS = (
     *("args", "command", "env", "envFrom", "image", "imagePullPolicy", "lifecycle", "livenessProbe", "name", "ports"),
     *("readinessProbe", "resources", "securityContext", "startupProbe", "volumeDevices", "volumeMounts", "workingDir"),
 )
-"""Keys of KubeRay 1.4 and of Kubernetes; later ones may have more, so that only near misses are mistakes."""
+"""Keys of KubeRay 1.4 and of Kubernetes. Later versions may have more, so only near misses count as mistakes."""
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-"""What Kubernetes takes for a part of a pod's name."""
+"""A name that may be part of a pod's name."""
 
 
-def misspelt(document: Document) -> Iterator[Finding]:
-    """Keys that are nearly known ones."""
+def misspelled_keys(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield unknown keys that resemble a known one."""
     top = cluster_spec(document)
-    groups: list[Where] = [
+    groups: list[KeyPath] = [
         (*top, "workerGroupSpecs", i) for i in range(len(document.entries(*top, "workerGroupSpecs")))
     ]
-    head: Where = (*top, "headGroupSpec")
-    places: list[tuple[Where, tuple[str, ...]]] = [
+    head: KeyPath = (*top, "headGroupSpec")
+    places: list[tuple[KeyPath, tuple[str, ...]]] = [
         (top, CLUSTER_KEYS),
         ((*top, "autoscalerOptions"), AUTOSCALER_KEYS),
         ((*top, "gcsFaultToleranceOptions"), STATE_KEYS),
@@ -74,22 +74,22 @@ def misspelt(document: Document) -> Iterator[Finding]:
                 yield unknown_key(document, (*where, key), known)
 
 
-def group_names(document: Document) -> Iterator[Finding]:
-    """The names of the groups of workers, which become parts of their pods' names."""
+def group_names(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield mistakes in the names of worker groups, which become parts of their pods' names."""
     top = cluster_spec(document)
     seen = set()
     for index, group in enumerate(document.entries(*top, "workerGroupSpecs")):
         if not isinstance(group, dict):
             continue
-        where: Where = (*top, "workerGroupSpecs", index, "groupName")
+        where: KeyPath = (*top, "workerGroupSpecs", index, "groupName")
         name = group.get("groupName")
         if name is None:
-            reason, remedy = "a group of workers has no groupName", "write `groupName: gpu-1`"
+            reason, remedy = "a worker group has no groupName", "add one, such as `groupName: gpu-1`"
         elif not LABEL.fullmatch(str(name)):
-            reason = f"the group's name {name!r} cannot be part of a pod's name"
-            remedy = "write lower-case letters, digits and `-`, 63 at most"
+            reason = f"the group name {name!r} cannot be part of a pod's name"
+            remedy = "use at most 63 lower-case letters, digits and `-`"
         elif name in seen:
-            reason, remedy = f"two groups are called {name!r}", "give each its own name"
+            reason, remedy = f"two worker groups are named {name!r}", "give each group its own name"
         else:
             seen.add(name)
             continue

@@ -1,4 +1,4 @@
-"""The file as a whole: Ray's schema and validation, keys that nobody reads, how to log in, and what a cloud needs."""
+"""Checks of a file for `ray up` as a whole: Ray's schema and validation, unknown keys, login, and cloud settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import dataclasses
 import io
 import ipaddress
 import json
-import logging
 import re
 from importlib import import_module, resources
 from pathlib import Path
@@ -16,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.pools import provider
+from raytune_suite.engines.ray import internals
 from raytune_suite.errors import near
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from raytune_suite.cluster.checks.findings import Finding
-    from raytune_suite.cluster.document import Document, Where
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 PROVIDERS = ("aws", "azure", "external", "gcp", "local", "spark", "vsphere")
-"""What Ray 2.60 starts; aliyun's module fails when it is imported, and kubernetes has given way to KubeRay."""
+"""The providers of Ray 2.60, without aliyun, whose module fails on import, and kubernetes, which KubeRay replaced."""
 
 ALL_PROVIDERS = ("type", "cache_stopped_nodes", "use_internal_ips", "use_external_head_ip", "disable_node_updaters")
 PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
@@ -37,10 +37,10 @@ PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
     ),
     "local": ("head_ip", "external_head_ip", "worker_ips", "coordinator_address"),
 }
-"""What each provider's code reads (of Ray 2.60), besides what all read."""
+"""The keys that each provider's code reads (in Ray 2.60), besides those of all providers."""
 
-CHECKS_OFF = ("disable_launch_config_check", "foreground_node_launch", "worker_liveness_check", "launch_multiple")
-"""Keys for tests of Ray's own, which any provider may have."""
+TEST_KEYS = ("disable_launch_config_check", "foreground_node_launch", "worker_liveness_check", "launch_multiple")
+"""Keys for Ray's own tests, which are valid for any provider."""
 
 NODE_CONFIG_KEYS: dict[str, tuple[str, ...]] = {
     "aws": (
@@ -63,24 +63,24 @@ NODE_CONFIG_KEYS: dict[str, tuple[str, ...]] = {
     ),
     "azure": ("azure_arm_parameters", "azure_arm_template", "tags"),
 }
-"""What a node_config may say: the arguments of the cloud's own call."""
+"""The keys of a node_config: the arguments of the cloud's API call."""
 
 ARM_PARAMETERS = (
     *("adminUsername", "publicKey", "imagePublisher", "imageOffer", "imageSku", "imageVersion", "imageId", "vmSize"),
     *("osDiskSize", "priority", "evictionPolicy", "billingProfile", "enableAcceleratedNetworking", "zones"),
     "availability_zone",
 )
-"""The parameters of Ray's template for Azure that a file may set."""
+"""The parameters of Ray's Azure template that a file may set."""
 
-PLACES = {"aws": ("region",), "gcp": ("region", "availability_zone"), "azure": ("location",)}
-"""What a provider must say of where its machines are: without it Ray ends with a KeyError."""
+LOCATION_KEYS = {"aws": ("region",), "gcp": ("region", "availability_zone"), "azure": ("location",)}
+"""The keys that say where machines are; without them Ray fails with a KeyError."""
 
-MISSING = re.compile(r"\bYOUR-[A-Z-]+")
-"""How our files write a value that only the reader knows."""
+PLACEHOLDER = re.compile(r"\bYOUR-[A-Z-]+")
+"""A placeholder in our files for a value that only the user knows."""
 
 
-def check(document: Document) -> Iterator[Finding]:
-    """What is wrong with a file for `ray up` as a whole, beyond its schema."""
+def check(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the mistakes in a file for `ray up` as a whole, beyond its schema."""
     yield from repeated_keys(document)
     yield from missing_values(document)
     yield from provider_keys(document)
@@ -91,18 +91,18 @@ def check(document: Document) -> Iterator[Finding]:
     yield from addresses(document)
 
 
-def schema(document: Document) -> Iterator[Finding]:
-    """Ray's JSON schema, with the nearest known key where one is unknown."""
+def schema(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the violations of Ray's JSON schema, with the closest known key for unknown ones."""
     rules = json.loads(resources.files("ray.autoscaler").joinpath("ray-schema.json").read_text(encoding="utf-8"))
-    if provider(document) == "local":  # Ray takes it away before it looks
+    if provider(document) == "local":  # Ray removes it before it validates
         rules["properties"]["min_workers"] = rules["properties"]["max_workers"]
     for error in import_module("jsonschema").Draft7Validator(rules).iter_errors(document.data):
         yield from schema_error(document, (), error)
 
 
-def schema_error(document: Document, top: Where, error: Any) -> Iterator[Finding]:
-    """One error of jsonschema's as findings: unknown keys one by one, all else as it says."""
-    where: Where = (*top, *error.absolute_path)
+def schema_error(document: ClusterDocument, top: KeyPath, error: Any) -> Iterator[Finding]:
+    """Yield the findings for one error of jsonschema; each unknown key is its own finding."""
+    where: KeyPath = (*top, *error.absolute_path)
     known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         for key in error.instance:
@@ -110,53 +110,53 @@ def schema_error(document: Document, top: Where, error: Any) -> Iterator[Finding
                 yield unknown_key(document, (*where, key), known)
         return
     message = " ".join(error.message.split())
-    yield finding(document, "RTS101", where, message[:200], "give it the form that the schema wants")
+    yield finding(document, "RTS101", where, message[:200], "correct the value")
 
 
-def unknown_key(document: Document, where: Where, known: Collection[str]) -> Finding:
-    """A key that nobody reads."""
-    reason = f"nobody reads `{where[-1]}`{near(str(where[-1]), sorted(known))}"
+def unknown_key(document: ClusterDocument, where: KeyPath, known: Collection[str]) -> Finding:
+    """Return a finding about an unknown key."""
+    reason = f"unknown key `{where[-1]}`{near(str(where[-1]), sorted(known))}"
     return finding(document, "RTS103", where, reason, "correct the name, or remove it")
 
 
-def repeated_keys(document: Document) -> Iterator[Finding]:
-    """A key that stands twice: the first is lost, silently."""
+def repeated_keys(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield duplicate keys, of which YAML silently drops the first."""
     for where, line in document.duplicates():
-        found = finding(document, "RTS102", where, f"`{where[-1]}` is given twice, the first is lost", "remove one")
-        yield dataclasses.replace(found, line=line)
+        reason = f"duplicate key `{where[-1]}`, the first value is lost"
+        yield dataclasses.replace(finding(document, "RTS102", where, reason, "remove one"), line=line)
 
 
-def missing_values(document: Document) -> Iterator[Finding]:
-    """What only the reader knows, and has not written yet."""
-    told = set()
+def missing_values(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield placeholders that have not been replaced."""
+    seen = set()
     for where, text in document.scalars():
-        for value in sorted(set(MISSING.findall(text))):
-            if (value, document.value_line(where)) in told:  # an alias of a value that was told
+        for value in sorted(set(PLACEHOLDER.findall(text))):
+            if (value, document.value_line(where)) in seen:  # an alias of a value that was reported
                 continue
-            told.add((value, document.value_line(where)))
-            remedy = "write your own value, see the comment there, or `raytune-suite cluster render`"
-            yield finding(document, "RTS106", where, f"{value} stands for a value of yours", remedy)
+            seen.add((value, document.value_line(where)))
+            remedy = "replace it by hand (see the comment there) or with `raytune-suite cluster render`"
+            yield finding(document, "RTS106", where, f"{value} is a placeholder for your own value", remedy)
 
 
-def provider_keys(document: Document) -> Iterator[Finding]:
-    """The provider's name, and its keys."""
+def provider_keys(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield an unknown provider, and unknown keys of a known one."""
     name = provider(document)
     if name and name not in PROVIDERS:
-        remedy = f"use one of {', '.join(PROVIDERS)}; on Kubernetes write a manifest for KubeRay, see clusters/kuberay"
+        remedy = f"use one of {', '.join(PROVIDERS)}; for Kubernetes write a KubeRay manifest, see clusters/kuberay"
         yield finding(document, "RTS104", ("provider", "type"), f"unknown provider {name!r}", remedy)
     if name in PROVIDER_KEYS:
-        known = (*ALL_PROVIDERS, *PROVIDER_KEYS[name], *CHECKS_OFF)
+        known = (*ALL_PROVIDERS, *PROVIDER_KEYS[name], *TEST_KEYS)
         for key in document.mapping("provider"):
             if key not in known:
                 yield unknown_key(document, ("provider", key), known)
 
 
-def node_config_keys(document: Document) -> Iterator[Finding]:
-    """The keys of each node type's node_config, which Ray hands to the cloud as they are."""
+def node_config_keys(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield unknown keys of each node type's node_config, which Ray passes to the cloud unchanged."""
     cloud = provider(document)
     known = NODE_CONFIG_KEYS.get(cloud)
     for name in document.mapping("available_node_types") if known else ():
-        where: Where = ("available_node_types", name, "node_config")
+        where: KeyPath = ("available_node_types", name, "node_config")
         for key in document.mapping(*where):
             if key not in (known or ()):
                 yield unknown_key(document, (*where, key), known or ())
@@ -165,101 +165,103 @@ def node_config_keys(document: Document) -> Iterator[Finding]:
                 yield unknown_key(document, (*where, "azure_arm_parameters", key), ARM_PARAMETERS)
 
 
-def access(document: Document) -> Iterator[Finding]:
-    """How one logs in, and what a login may do."""
+def access(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield mistakes in the login settings."""
     cloud = provider(document)
     user, private = document.get("auth", "ssh_user"), document.get("auth", "ssh_private_key")
-    by_default = cloud != "local" and document.get("auth") is None  # then the whole of Ray's `auth` is taken
+    by_default = cloud != "local" and document.get("auth") is None  # then Ray's complete default is used
     if cloud in ("local", "aws", "gcp", "azure", "vsphere") and not user and not by_default:
-        remedy = "write `auth: {ssh_user: ...}`, the account on the machines"
-        yield finding(document, "RTS601", ("auth",), "no `ssh_user` says who logs in", remedy)
+        remedy = "add `auth: {ssh_user: ...}` with the account on the machines"
+        yield finding(document, "RTS601", ("auth",), "`ssh_user` is missing", remedy)
     if cloud == "local" and not private:
-        reason = "no `ssh_private_key`: the head must have a key of its own that opens the workers"
-        remedy = "write `ssh_private_key: ~/.ssh/...`; a cloud's key is made by Ray, that of your own hosts is not"
+        reason = "`ssh_private_key` is missing: the head needs a key that gives access to the workers"
+        remedy = "add `ssh_private_key: ~/.ssh/...`; Ray only creates keys for clouds, not for your own hosts"
         yield finding(document, "RTS601", ("auth",), reason, remedy, severity="warning")
     public = document.get("auth", "ssh_public_key")
     if cloud == "azure" and bool(private) != bool(public):
         given, lacking = ("ssh_private_key", "ssh_public_key") if private else ("ssh_public_key", "ssh_private_key")
-        remedy = "give both, or none: then Ray makes a pair"
-        yield finding(document, "RTS601", ("auth",), f"`{given}` is given without `{lacking}`", remedy)
+        remedy = "set both, or neither to let Ray create a key pair"
+        yield finding(document, "RTS601", ("auth",), f"`{given}` is set without `{lacking}`", remedy)
     for key in ("ssh_private_key", "ssh_public_key"):
         value = document.get("auth", key)
         if value and not Path(str(value)).expanduser().is_file():
-            remedy = "make it (`ssh-keygen -t ed25519`), or run this where the key is"
-            yield finding(document, "RTS602", ("auth", key), f"there is no {value}", remedy)
+            remedy = "create it (`ssh-keygen -t ed25519`), or run this where the key is"
+            yield finding(document, "RTS602", ("auth", key), f"{value} does not exist", remedy)
 
 
-def clouds(document: Document) -> Iterator[Finding]:
-    """What single clouds need."""
+def clouds(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield missing or contradictory settings of a cloud's location and account."""
     cloud, where = provider(document), ("provider",)
     region, zones = document.get("provider", "region"), document.get("provider", "availability_zone")
     if cloud in ("aws", "gcp") and region and zones:
         for zone in str(zones).replace(" ", "").split(","):
             if not re.fullmatch(re.escape(str(region)) + ("[a-z]" if cloud == "aws" else "-[a-z]"), zone):
-                remedy = f"name a zone of {region}, such as {region}{'a' if cloud == 'aws' else '-a'}"
+                remedy = f"use a zone of {region}, such as {region}{'a' if cloud == 'aws' else '-a'}"
                 reason = f"zone {zone!r} is not in region {region!r}"
                 yield finding(document, "RTS606", (*where, "availability_zone"), reason, remedy)
-    for key in PLACES.get(cloud, ()):
+    for key in LOCATION_KEYS.get(cloud, ()):
         if not document.get("provider", key):
-            yield finding(document, "RTS607", where, f"no `{key}` says where", f"write `{key}: ...` under `provider`")
+            yield finding(document, "RTS607", where, f"`{key}` is missing", f"add `{key}: ...` under `provider`")
     if cloud == "gcp" and not document.get("provider", "project_id"):
-        yield finding(document, "RTS607", where, "no `project_id` says who pays", "`gcloud projects list` shows yours")
+        remedy = "add it; `gcloud projects list` shows yours"
+        yield finding(document, "RTS607", where, "`project_id` is missing", remedy)
     if cloud == "azure" and not document.get("provider", "resource_group"):
-        yield finding(document, "RTS607", where, "no `resource_group` holds the machines", "name one; Ray makes it")
+        remedy = "add a name; Ray creates the group"
+        yield finding(document, "RTS607", where, "`resource_group` is missing", remedy)
 
 
-def amazon(document: Document) -> Iterator[Finding]:
-    """What a cluster on EC2 opens, and how it rents machines."""
+def amazon(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield mistakes in the network access, permissions and market type of a cluster on EC2."""
     if provider(document) != "aws":
         return
     types = document.mapping("available_node_types")
     for name in types:
         given = document.mapping("available_node_types", name, "node_config")
         if not any(key in given for key in ("SecurityGroupIds", "NetworkInterfaces", "LaunchTemplate")):
-            reason = f"{name} gets a security group of Ray's, whose port 22 is open to all addresses"
+            reason = f"{name} gets Ray's default security group, which opens port 22 to all addresses"
             remedy = (
-                "make a group that lets in ssh from your address and all from itself, and write "
-                "`SecurityGroupIds: [sg-...]`; rules of `security_group` are added to Ray's own and close nothing"
+                "create a group that allows ssh from your address and all traffic within itself, and set "
+                "`SecurityGroupIds: [sg-...]`; rules under `security_group` only add to Ray's default"
             )
             yield finding(document, "RTS603", ("available_node_types", name, "node_config"), reason, remedy)
     if not in_node_configs(document, "IamInstanceProfile"):
-        remedy = "write `IamInstanceProfile: {Arn: ...}` with a role of yours into the head's node_config"
-        reason = "without `IamInstanceProfile` Ray makes a role with all rights to EC2 and S3"
+        remedy = "set `IamInstanceProfile: {Arn: ...}` with your own role in the head's node_config"
+        reason = "without `IamInstanceProfile` Ray creates a role with full access to EC2 and S3"
         yield finding(document, "RTS604", ("available_node_types",), reason, remedy)
     for name in types:
-        place: Where = ("available_node_types", name, "node_config", "InstanceMarketOptions", "MarketType")
+        place: KeyPath = ("available_node_types", name, "node_config", "InstanceMarketOptions", "MarketType")
         market = document.get(*place)
         if market not in (None, "spot", "capacity-block"):
-            reason = f"MarketType {market!r} is not one of EC2's"
-            yield finding(document, "RTS608", place, reason, "write `spot`, or leave it out")
+            reason = f"EC2 has no MarketType {market!r}"
+            yield finding(document, "RTS608", place, reason, "use `spot`, or remove it")
 
 
-def in_node_configs(document: Document, key: str) -> bool:
-    """Whether some node type's node_config has a key."""
+def in_node_configs(document: ClusterDocument, key: str) -> bool:
+    """Return whether the node_config of any node type has a key."""
     types = document.mapping("available_node_types")
     return any(key in document.mapping("available_node_types", name, "node_config") for name in types)
 
 
-def addresses(document: Document) -> Iterator[Finding]:
-    """The hosts of one's own cluster."""
+def addresses(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield mistakes in the addresses of the provider `local`."""
     if provider(document) != "local" or document.get("provider", "coordinator_address"):
         return
     head, workers = document.get("provider", "head_ip"), document.entries("provider", "worker_ips")
-    places: list[tuple[Where, Any]] = [(("provider", "head_ip"), head)]
+    places: list[tuple[KeyPath, Any]] = [(("provider", "head_ip"), head)]
     places += [(("provider", "worker_ips", index), worker) for index, worker in enumerate(workers)]
     for where, address in places:
         if not is_host(str(address)):
-            reason = f"{address!r} is neither an address nor a host's name"
-            yield finding(document, "RTS605", where, reason, "write an address such as 192.168.1.10")
+            reason = f"{address!r} is neither an IP address nor a host name"
+            yield finding(document, "RTS605", where, reason, "use an address such as 192.168.1.10")
     for index, worker in enumerate(workers):
         if worker == head or worker in workers[:index]:
             what = "the head" if worker == head else "another worker"
-            reason = f"{worker} is {what} already"
+            reason = f"{worker} is already {what}"
             yield finding(document, "RTS605", ("provider", "worker_ips", index), reason, "list each host once")
 
 
 def is_host(text: str) -> bool:
-    """Whether a text can be an address or the name of a host.
+    """Return whether a text can be an IP address or a host name.
 
     Example:
         >>> is_host("192.168.1.10"), is_host("192.168.1.300"), is_host("node-1.lab"), is_host("10.0.0")
@@ -267,22 +269,16 @@ def is_host(text: str) -> bool:
     """
     with contextlib.suppress(ValueError):
         return bool(ipaddress.ip_address(text))
-    named = re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*", text)
-    return named is not None and re.search("[A-Za-z]", text) is not None
+    name = re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*", text)
+    return name is not None and re.search("[A-Za-z]", text) is not None
 
 
-def validation(document: Document) -> Iterator[Finding]:
-    """What `ray up` itself would refuse, after the defaults are filled in; it starts nothing."""
-    util: Any = import_module("ray.autoscaler._private.util")  # Ray has no public name for it
-    told = io.StringIO()
-    logger = logging.getLogger(util.__name__)
-    before = logger.level
-    logger.setLevel(logging.ERROR)  # it tells of each default that it fills in
+def validation(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield what `ray up` itself would reject after filling in defaults. Nothing is started."""
+    output = io.StringIO()
     try:
-        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
-            util.validate_config(util.prepare_config(copy.deepcopy(document.data)))
-    except Exception as error:  # noqa: BLE001 - it raises what it likes, down to AssertionError
-        reason = " ".join((str(error) or told.getvalue() or type(error).__name__).split())
-        yield finding(document, "RTS105", (), f"Ray refuses this file: {reason[:200]}", "correct what it names")
-    finally:
-        logger.setLevel(before)
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            internals.validate_cluster_config(copy.deepcopy(document.data))
+    except Exception as error:  # noqa: BLE001 - it raises anything, even AssertionError
+        reason = " ".join((str(error) or output.getvalue() or type(error).__name__).split())
+        yield finding(document, "RTS105", (), f"Ray rejects this file: {reason[:200]}", "correct the named setting")

@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# The first process of a machine of the lab, in namespaces of its own: disk, network, account, ssh server. See machine.py.
+# The first process of a machine of the lab, in its own namespaces: set up disk, network, account and ssh server. See lab.py.
 #
 # LAB_NAME       the host's name
-# LAB_USER       the account; it is root by another name, so that the folders of this host can be read
-# LAB_ADDRESSES  its addresses; the first is the one by which it introduces itself
+# LAB_USER       the account; root under another name, so that it can read the folders of this host
+# LAB_ADDRESSES  its addresses; outgoing connections use the first
 # LAB_FOLDER     hosts, authorized_keys, host_key, profile, stand_ins/, shared/, disks/NAME/
-# LAB_SHARED     where the folder that all machines share is mounted; "" for nowhere
+# LAB_SHARED     the path of the folder that all machines share; "" for nowhere
 # LAB_KEEP       folders of this host that the machine needs, one per line
 set -euo pipefail
 
 mount --make-rprivate /
 hostname "$LAB_NAME"
 
-# The disk: this host's files, and above them in memory what the machine writes, which is lost with the power.
+# The disk: this host's files below an overlay in memory, which is lost when the power is cut.
 disk=$LAB_FOLDER/disks/$LAB_NAME
 root=$disk/root
 layers=0
-overlay() {  # overlay FOLDER: the machine sees it, and writes to a layer of its own
+overlay() {  # overlay FOLDER: show it to the machine, which writes to its own layer
   layers=$((layers + 1))
   mkdir -p "$disk/upper$layers" "$disk/work$layers" "$root/${1#/}"
   mount -t overlay overlay -o "lowerdir=$1,upperdir=$disk/upper$layers,workdir=$disk/work$layers" "$root/${1#/}"
@@ -29,7 +29,7 @@ mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,bind,ro "$root/proc/sys"
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys"
 
-# Its devices: none of this host's disks among them, whatever a set-up command would format.
+# The devices, without this host's disks, so that no setup command can format one.
 mount -t tmpfs -o size=64k,mode=755 tmpfs "$root/dev"
 for device in full null random tty urandom zero; do
   touch "$root/dev/$device"
@@ -53,7 +53,7 @@ if [[ -n $LAB_SHARED ]]; then
   mount --bind "$LAB_FOLDER/shared" "$root/${LAB_SHARED#/}"
 fi
 
-# The account. Names are known from `hosts` alone; nothing leads out of the lab.
+# The account. Host names are only known from `hosts`, and nothing outside the lab can be reached.
 home=/home/$LAB_USER
 if [[ $LAB_USER == root ]]; then home=/root; fi
 mkdir -p "$root$home/.ssh" "$root/run/sshd"
@@ -72,7 +72,7 @@ cp "$LAB_FOLDER/host_key" "$LAB_FOLDER/authorized_keys" "$root/lab/"
 cp -r "$LAB_FOLDER/stand_ins" "$root/lab/stand_ins"
 chmod 600 "$root/lab/host_key" "$root/lab/authorized_keys"
 
-# Whatever address is asked for is looked for on the lab's switch, to which eth0 leads once the lab has plugged it in.
+# All traffic goes to the lab's switch through eth0, once the lab has connected it.
 for _ in $(seq 200); do
   if ip link show eth0 > /dev/null 2>&1; then break; fi
   sleep 0.05
@@ -100,6 +100,6 @@ SetEnv PATH=$LAB_PATH
 PidFile none
 END
 cd /
-# bash stays the first process: it takes in the children of processes that have ended
+# bash stays the first process, to adopt orphaned processes
 forbidden=-sys_boot,-sys_module,-sys_rawio,-sys_time,-mknod
 setpriv --bounding-set "$forbidden" -- chroot "$root" /usr/bin/env -i "PATH=$LAB_PATH" "$(command -v sshd || echo /usr/sbin/sshd)" -D -e -f /lab/sshd_config

@@ -1,7 +1,7 @@
-"""What `pip` is on a machine of the lab: it installs nothing, and refuses what the lab's environment does not have.
+"""The stand-in for `pip` on machines of the lab: it installs nothing, and fails for packages that are not installed.
 
-The machines have no network and the environment from which the rehearsal was started. So a set-up command that would
-install what is here already passes, and one that needs more says so.
+The machines have no network, but the environment from which the rehearsal was started. A setup command succeeds if this
+environment has what it would install; otherwise the stand-in reports what is missing.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ WITH_VALUE = (
     *(("-t", "--target"), ("--root",), ("--prefix",), ("--python",), ("--cache-dir",), ("--upgrade-strategy",)),
     *(("--trusted-host",), ("--proxy",), ("--timeout",), ("--retries",), ("--progress-bar",), ("--log",)),
 )
-"""The options of pip that take a value and do not say what is wanted."""
+"""The options of pip that take a value which is not a requirement."""
 
 
-def requirements(words: list[str]) -> list[str]:
-    """What `pip install` is asked for: on its command line, and in the files of requirements that this names.
+def requirements(arguments: list[str]) -> list[str]:
+    """Return the requirements of a `pip install` command line, including those in requirements files.
 
     Raises:
-        OSError: If such a file cannot be read.
+        OSError: If a requirements file cannot be read.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("wanted", nargs="*")
@@ -36,27 +36,27 @@ def requirements(words: list[str]) -> list[str]:
     parser.add_argument("-r", "--requirement", action="append", default=[])
     for names in WITH_VALUE:
         parser.add_argument(*names)
-    given, _flags = parser.parse_known_intermixed_args(words)
-    return [*given.wanted, *given.editable, *(one for file in given.requirement for one in _in_file(Path(file)))]
+    options, _flags = parser.parse_known_intermixed_args(arguments)
+    return [*options.wanted, *options.editable, *(one for file in options.requirement for one in _in_file(Path(file)))]
 
 
 def _in_file(file: Path) -> list[str]:
-    """What a file of requirements asks for."""
-    found = []
+    """Return the requirements in a requirements file."""
+    result = []
     for line in file.read_text(encoding="utf-8").replace("\\\n", " ").splitlines():
         text = re.sub(r"(^|\s)#.*", "", line).strip()
         named = re.match(r"(?:-r\s*|--requirement[\s=]+)(.+)", text)
-        if named:  # where it is, is told from here
-            found += _in_file(file.parent / named[1])
+        if named:  # relative to this file
+            result += _in_file(file.parent / named[1])
         elif text.startswith("-"):
-            found += requirements(shlex.split(text))
+            result += requirements(shlex.split(text))
         elif text:
-            found.append(re.split(r"\s+--", text)[0])  # `--hash` follows it
-    return found
+            result.append(re.split(r"\s+--", text)[0])  # without options such as --hash
+    return result
 
 
 def missing(wanted: str) -> str:
-    """Why a requirement is not met here; "" if it is. The parts that an extra adds are not looked at."""
+    """Return why a requirement is not met, "" if it is. The requirements of extras are not checked."""
     folder = Path(re.sub(r"\[[^]]*\]$", "", wanted))
     if (folder / "pyproject.toml").is_file():
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("project", {})
@@ -64,39 +64,39 @@ def missing(wanted: str) -> str:
     try:
         requirement = Requirement(wanted)
     except InvalidRequirement:
-        return f"{wanted!r} would have to be fetched"
+        return f"{wanted!r} would have to be downloaded"
     if requirement.marker is not None and not requirement.marker.evaluate():
         return ""
     if requirement.url is not None:
-        return f"{wanted!r} would have to be fetched"
+        return f"{wanted!r} would have to be downloaded"
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
         return f"{requirement.name} is not installed"
     if requirement.specifier.contains(version, prereleases=True):
         return ""
-    return f"{requirement} is wanted, {version} here"
+    return f"{requirement} is required, but {version} is installed"
 
 
-def main(words: list[str]) -> int:
-    """Answer a command line of pip's; the exit status."""
-    if "install" not in words:
-        print(f"lab: pip does nothing here: pip {' '.join(words)}")  # noqa: T201 - this is a command line
+def main(arguments: list[str]) -> int:
+    """Run a command line of pip, and return the exit status."""
+    if "install" not in arguments:
+        print(f"lab: ignored: pip {' '.join(arguments)}")  # noqa: T201 - this is a command line
         return 0
     try:
-        wanted = requirements(words[words.index("install") + 1 :])
+        wanted = requirements(arguments[arguments.index("install") + 1 :])
     except OSError as error:
-        wanted, wrong = [], [str(error)]
+        wanted, problems = [], [str(error)]
     else:
-        wrong = [reason for reason in map(missing, wanted) if reason]
-    for reason in wrong:
+        problems = [reason for reason in map(missing, wanted) if reason]
+    for reason in problems:
         print(  # noqa: T201 - this is a command line
-            f"lab: {reason}: the machines have the environment of the rehearsal and no network, so install it there",
+            f"lab: {reason}: machines of the lab have no network, so install it in the environment of the rehearsal",
             file=sys.stderr,
         )
-    if not wrong:
-        print(f"lab: here already: {', '.join(wanted)}")  # noqa: T201 - as above
-    return 1 if wrong else 0
+    if not problems:
+        print(f"lab: already installed: {', '.join(wanted)}")  # noqa: T201 - as above
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The study that a rehearsal runs on a cluster: trials that take their time, and whose results are known beforehand.
+"""The study that a rehearsal runs: its trials take a while, and its result is known in advance.
 
-Beside the study's folder it writes NAME.json: its trials, with the step from which each was restored last.
+Next to the study's folder it writes NAME.json: its trials, with the step from which each was last restored.
 """
 
 from __future__ import annotations
@@ -9,27 +9,29 @@ import argparse
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
-from raytune_suite.tuning.tune import StudyResult
 from raytune_suite.tuning.tune import tune as run
+
+if TYPE_CHECKING:
+    from raytune_suite.tuning.result import StudyResult
 
 SPACE = {"x": tune.uniform(0, 1)}
 
 
-class Training(tune.Trainable):
-    """A curve that falls towards a config's own floor; each step takes `seconds`, and is saved."""
+class RehearsalTrainable(tune.Trainable):
+    """A loss that falls towards a floor set by the config; each step takes `seconds`, and is saved."""
 
     seconds = 0.0
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Start anew."""
+        """Start from scratch."""
         self.config, self.steps, self.restored = config, 0, 0
 
     def step(self) -> dict[str, Any]:
-        """Train for a while."""
+        """Train for one step."""
         time.sleep(self.seconds)
         self.steps += 1
         return {
@@ -39,12 +41,12 @@ class Training(tune.Trainable):
         }
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Save what has been trained, and by which machine."""
+        """Save the number of steps, and the name of this machine."""
         Path(checkpoint_dir, f"by-{socket.gethostname()}").touch()
         Path(checkpoint_dir, "steps").write_text(str(self.steps), encoding="utf-8")
 
     def load_checkpoint(self, checkpoint: Any) -> None:
-        """Go on from there."""
+        """Resume from a checkpoint."""
         self.steps = self.restored = int(Path(checkpoint, "steps").read_text(encoding="utf-8"))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -54,9 +56,9 @@ class Training(tune.Trainable):
 
 
 def study(trials: int, steps: int, **arguments: Any) -> StudyResult:
-    """Random search: what it finds does not depend on the order in which trials end."""
+    """Run random search, whose result does not depend on the order in which trials end."""
     return run(
-        Training,
+        RehearsalTrainable,
         SPACE,
         method="random",
         metric="loss",
@@ -70,18 +72,18 @@ def study(trials: int, steps: int, **arguments: Any) -> StudyResult:
 
 
 def main() -> None:
-    """Run it."""
+    """Run the study from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--storage-path", required=True, help="a folder that all nodes share")
     parser.add_argument("--name", default="rehearsal", help="the study's name")
-    parser.add_argument("--trials", type=int, default=4, help="how many")
-    parser.add_argument("--steps", type=int, default=10, help="of each trial")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each step")
-    parser.add_argument("--at-once", type=int, default=2, help="trials at once")
-    parser.add_argument("--cpus", type=float, default=1.0, help="of each trial")
-    parser.add_argument("--gpus", type=float, default=0.0, help="of each trial")
+    parser.add_argument("--trials", type=int, default=4, help="number of trials")
+    parser.add_argument("--steps", type=int, default=10, help="steps per trial")
+    parser.add_argument("--seconds", type=float, default=1.0, help="seconds per step")
+    parser.add_argument("--at-once", type=int, default=2, help="concurrent trials")
+    parser.add_argument("--cpus", type=float, default=1.0, help="CPUs per trial")
+    parser.add_argument("--gpus", type=float, default=0.0, help="GPUs per trial")
     options = parser.parse_args()
-    Training.seconds = options.seconds
+    RehearsalTrainable.seconds = options.seconds
     result = study(
         options.trials,
         options.steps,

@@ -1,8 +1,7 @@
-"""The decision log: one row per report, alike from both engines, so that two runs can be compared.
+"""The decision log: one row per report, in the same form from both engines, so that two runs can be compared.
 
-A scheduler is watched from outside: what Ray's controller, or ours, tells it and what it answers is all there is to
-know. So the same few lines record a simulated study and one on a cluster. There the log is a Ray callback, too, so that
-it is saved with each snapshot of the study, and a study that is resumed goes on with it.
+The log observes the scheduler, and so records a simulated study and one on a cluster in the same way. On Ray it is also
+a callback, so that it is saved with each snapshot of the study, and a resumed study continues it.
 """
 
 from __future__ import annotations
@@ -29,19 +28,19 @@ if TYPE_CHECKING:
     from raytune_suite.types import Config
 
 ERROR = "ERROR"
-"""The decision of a row that tells of a crash; it has no metric."""
+"""The decision of a row that records a crash; it has no metric."""
 
 
 class Decision(NamedTuple):
     """One row.
 
     Attributes:
-        time: When the report came, in virtual seconds; NaN where nobody gave a clock.
+        time: The time of the report, in virtual seconds; NaN without a clock.
         trial: The number of the trial in the order of creation, from 0.
-        resource: How much the trial had been trained; NaN where it was not reported.
-        value: The metric; NaN where it was no number, or not reported.
-        decision: CONTINUE, PAUSE, STOP or NOOP (where the scheduler had paused the trial itself), or `ERROR`.
-        config: The config with which the trial had been trained up to the report, as JSON with sorted keys.
+        resource: How much the trial had been trained; NaN if it was not reported.
+        value: The metric; NaN if it was not a number, or not reported.
+        decision: CONTINUE, PAUSE, STOP or NOOP (if the scheduler had paused the trial itself), or `ERROR`.
+        config: The config with which the trial had been trained until the report, as JSON with sorted keys.
     """
 
     time: float
@@ -66,14 +65,19 @@ _SCHEMA = pa.schema(
 
 @final
 class DecisionLog(Callback):
-    """Keeps the rows of one study. On Ray it is one of the study's callbacks, to be saved with it.
+    """The rows of one study; a `SchedulerObserver`, and on Ray one of the study's callbacks.
+
+    Example:
+        >>> from raytune_suite.methods import make_method
+        >>> log, method = DecisionLog("loss", "training_iteration"), make_method("asha", max_t=27)
+        >>> method.scheduler.observers.append(log)
 
     Attributes:
         rows: The rows so far, in the order of the reports.
     """
 
     def __init__(self, metric: str, time_attr: str, clock: Callable[[], float] | None = None) -> None:
-        """`clock` tells the seconds since the study began; without it the times are NaN."""
+        """`clock` returns the seconds since the study started; without it the times are NaN."""
         self.metric, self.time_attr = metric, time_attr
         self.rows: list[Decision] = []
         self._clock = clock
@@ -81,17 +85,13 @@ class DecisionLog(Callback):
         self._configs: dict[str, tuple[Config, str]] = {}
         self._last: dict[str, tuple[str, Any]] = {}
 
-    def watch(self, scheduler: Any) -> Any:
-        """A scheduler that does what `scheduler` does, and is recorded. Hand it to `tune.TuneConfig` or an engine."""
-        return _Watched(scheduler, self)
-
     def write(self, path: str | Path) -> None:
         """Write the rows as Parquet: the same rows give the same bytes."""
         write(path, self.rows)
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
-    def on_trial_result(  # as `completed`, of which Ray says nothing where the same report ends the study
+    def on_trial_result(  # like `trial_completed`, which Ray does not call if the same report ends the study
         self,
         iteration: int,  # noqa: ARG002 - Ray's signature
         trials: list[Trial],  # noqa: ARG002
@@ -99,26 +99,26 @@ class DecisionLog(Callback):
         result: dict[str, Any],
         **info: Any,  # noqa: ARG002
     ) -> None:
-        """Note a report on which the trial ends by itself."""
+        """Record a report with which the trial ends by itself."""
         if result.get("done"):
-            self.completed(trial, flatten_dict(result))
+            self.trial_completed(trial, flatten_dict(result))
 
     def get_state(self) -> dict[str, Any]:
-        """What Ray saves."""
+        """The state for Ray to save."""
         return {"rows": self.rows, "numbers": self._numbers, "last": self._last}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore the state."""
         self.rows, self._numbers, self._last = state["rows"], state["numbers"], state["last"]
 
-    # ---- what a watched scheduler tells -----------------------------------------------------------------------
+    # ---- the interface of `SchedulerObserver` -----------------------------------------------------------------
 
-    def added(self, trial: Trial) -> None:
-        """A trial was added, perhaps again."""
+    def trial_added(self, trial: Trial) -> None:
+        """Number a trial, unless it is added again."""
         self._numbers.setdefault(trial.trial_id, len(self._numbers))
 
-    def decided(self, trial: Trial, config: Config, result: dict[str, Any], decision: str) -> None:
-        """The scheduler has decided."""
+    def trial_decided(self, trial: Trial, config: Config, result: dict[str, Any], decision: str) -> None:
+        """Record a decision."""
         trial_id = trial.trial_id
         self._last[trial_id] = (decision, result.get("training_iteration"))
         resource, value = result.get(self.time_attr), result.get(self.metric)
@@ -133,16 +133,16 @@ class DecisionLog(Callback):
             )
         )
 
-    def completed(self, trial: Trial, result: dict[str, Any]) -> None:
-        """A running trial has ended: on a decision that is known, or by itself on a report that nobody decided on."""
+    def trial_completed(self, trial: Trial, result: dict[str, Any]) -> None:
+        """Record the last report of a trial that ended by itself; if the scheduler decided on it, it is known."""
         decision, iteration = self._last.get(trial.trial_id, ("", None))
         known = decision == TrialScheduler.CONTINUE and iteration == result.get("training_iteration")
         if decision != TrialScheduler.STOP and not known:
-            self.decided(trial, trial.config, result, str(TrialScheduler.STOP))
+            self.trial_decided(trial, trial.config, result, str(TrialScheduler.STOP))
 
-    def failed(self, trial: Trial) -> None:
-        """A trial has crashed."""
-        self.decided(trial, trial.config, {self.time_attr: trial.last_result.get(self.time_attr)}, ERROR)
+    def trial_failed(self, trial: Trial) -> None:
+        """Record a crash."""
+        self.trial_decided(trial, trial.config, {self.time_attr: trial.last_result.get(self.time_attr)}, ERROR)
 
     def _json(self, trial_id: str, config: Config) -> str:
         known = self._configs.get(trial_id)
@@ -151,63 +151,6 @@ class DecisionLog(Callback):
         text = json.dumps(config, sort_keys=True, default=repr)
         self._configs[trial_id] = config, text
         return text
-
-
-class _Watched(TrialScheduler):
-    """Passes all on, and notes the decisions."""
-
-    def __init__(self, scheduler: Any, log: DecisionLog) -> None:
-        super().__init__()  # type: ignore[no-untyped-call] # of Ray, inherited
-        self._scheduler, self._log = scheduler, log
-
-    @property
-    def metric(self) -> Any:
-        return self._scheduler.metric
-
-    @property
-    def supports_buffered_results(self) -> bool:
-        return bool(self._scheduler.supports_buffered_results)
-
-    def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
-        return bool(self._scheduler.set_search_properties(metric, mode, **spec))
-
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        self._log.added(trial)
-        self._scheduler.on_trial_add(tune_controller, trial)
-
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> Any:
-        config = trial.config  # an exploit changes it
-        decision = self._scheduler.on_trial_result(tune_controller, trial, result)
-        self._log.decided(trial, config, result, decision)
-        return decision
-
-    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        self._log.completed(trial, result)
-        self._scheduler.on_trial_complete(tune_controller, trial, result)
-
-    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        self._scheduler.on_trial_remove(tune_controller, trial)
-
-    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        self._log.failed(trial)
-        self._scheduler.on_trial_error(tune_controller, trial)
-
-    def choose_trial_to_run(self, tune_controller: Any) -> Any:
-        return self._scheduler.choose_trial_to_run(tune_controller)
-
-    def debug_string(self) -> str:
-        return str(self._scheduler.debug_string())
-
-    def save(self, checkpoint_path: str) -> None:
-        self._scheduler.save(checkpoint_path)
-
-    def restore(self, checkpoint_path: str) -> None:
-        self._scheduler.restore(checkpoint_path)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_scheduler":  # while it is unpickled
-            raise AttributeError(name)
-        return getattr(self._scheduler, name)
 
 
 def write(path: str | Path, rows: Sequence[Decision]) -> None:
@@ -223,7 +166,7 @@ def read(path: str | Path) -> list[Decision]:
     """Read what `write` wrote.
 
     Raises:
-        ArgumentError: If the file is no decision log.
+        ArgumentError: If the file is not a decision log.
     """
     table = pq.read_table(path)
     if table.schema != _SCHEMA:
@@ -234,47 +177,47 @@ def read(path: str | Path) -> list[Decision]:
 
 
 class Difference(NamedTuple):
-    """Where two logs part.
+    """Where two logs first differ.
 
     Attributes:
-        row: The first row that differs, from 0.
-        left: The one log's row there, or None where it has ended.
-        right: The other's.
-        words: What differs, in a few words.
+        row: The index of the first row that differs, from 0.
+        left: The row of the left log, or None if the log has ended.
+        right: The row of the right log, likewise.
+        message: What differs.
     """
 
     row: int
     left: Decision | None
     right: Decision | None
-    words: str
+    message: str
 
 
 def difference(left: Sequence[Decision], right: Sequence[Decision], *, times: bool = True) -> Difference | None:
-    """Where two logs part first, or None where they are equal. NaN equals NaN.
+    """Where two logs first differ, or None if they are equal. NaN equals NaN.
 
     Args:
-        left: The one log.
-        right: The other.
-        times: Whether the times must agree, too; those of a study on a cluster never do.
+        left: A log.
+        right: Another.
+        times: Whether to compare the times, which never agree between studies on a cluster.
 
     Example:
         >>> row = Decision(1.0, 0, 1.0, 0.5, "CONTINUE", "{}")
-        >>> difference([row], [row._replace(value=0.25)]).words
-        'value 0.5 against 0.25'
+        >>> difference([row], [row._replace(value=0.25)]).message
+        'value 0.5 != 0.25'
     """
     fields = Decision._fields if times else Decision._fields[1:]
     for number, (one, other) in enumerate(zip(left, right, strict=False)):
         if one == other:
             continue
         pairs = [(name, getattr(one, name), getattr(other, name)) for name in fields]
-        words = [f"{name} {x!r} against {y!r}" for name, x, y in pairs if x != y and not (x != x and y != y)]  # noqa: PLR0124 - NaN
-        if words:
-            return Difference(number, one, other, ", ".join(words))
+        unequal = [f"{name} {x!r} != {y!r}" for name, x, y in pairs if x != y and not (x != x and y != y)]  # noqa: PLR0124 - NaN
+        if unequal:
+            return Difference(number, one, other, ", ".join(unequal))
     if len(left) == len(right):
         return None
     number = min(len(left), len(right))
     more, ended = (left, "right") if len(left) > number else (right, "left")
-    rest = f"the {ended} log ends after {number} rows, the other goes on for {len(more) - number} more"
+    rest = f"the {ended} log ends after {number} rows, the other has {len(more) - number} more"
     one_row, other_row = (log[number] if len(log) > number else None for log in (left, right))
     return Difference(number, one_row, other_row, rest)
 

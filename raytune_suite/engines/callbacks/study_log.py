@@ -15,14 +15,13 @@ from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from raytune_suite.engines.callbacks.budget import Cost
-from raytune_suite.schedulers.population import PopulationScheduler, Stage
-from raytune_suite.types import as_loss, as_number
+from raytune_suite.types import Stage, as_loss, as_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from raytune_suite.schedulers import StudyScheduler
-    from raytune_suite.types import Config, Mode
+    from raytune_suite.types import Config, Mode, Objective
 
 
 _logger = logging.getLogger("raytune_suite")
@@ -86,13 +85,11 @@ class StudyLog(Callback):
         waiting: For what trials wait on the cluster; "" if they don't.
     """
 
-    def __init__(
-        self, *, metric: str, mode: Mode, time_attr: str, max_t: int | None, scheduler: StudyScheduler
-    ) -> None:
-        """`scheduler` tells which trials it stopped early."""
-        self.metric, self.mode, self.time_attr, self.max_t = metric, mode, time_attr, max_t
+    def __init__(self, objective: Objective, scheduler: StudyScheduler) -> None:
+        """`scheduler` knows which trials it stopped early."""
+        self.objective = objective
         self._scheduler = scheduler
-        self._cost = Cost(time_attr)
+        self._cost = Cost(objective.time_attr)
         self._numbers: dict[str, int] = {}
         self._last_report: dict[int, int] = {}
         self._lineages: dict[tuple[int, float], list[Stage]] = {}
@@ -135,23 +132,23 @@ class StudyLog(Callback):
         self._cost.add(trial.trial_id, result)
         number = self._numbers[trial.trial_id]
         flat = flatten_dict(result)
-        resource = as_number(flat.get(self.time_attr))
+        resource = as_number(flat.get(self.objective.time_attr))
         record = self.trials[number]
         record.last, record.status, record.config = flat, Trial.RUNNING, trial.config
-        if self.metric not in flat:
+        if self.objective.metric not in flat:
             self.unmetered = sorted(set(flat) - _ADDED_BY_RAY)
             return
-        value = as_number(flat[self.metric])
+        value = as_number(flat[self.objective.metric])
         if value is None and self.wrong is None:
-            self.wrong = (number, flat[self.metric])
+            self.wrong = (number, flat[self.objective.metric])
         if resource is None:
             return
-        complete = self.max_t is not None and resource >= self.max_t
+        complete = self.objective.max_t is not None and resource >= self.objective.max_t
         shown = math.nan if value is None else value
         self._last_report[number] = len(self.reports)
         self.reports.append(Report(number, resource, shown, self.elapsed, self._cost.spent, complete))
-        if isinstance(self._scheduler, PopulationScheduler):  # a member that is cloned over loses its own
-            lineage = self._scheduler.lineage(trial.trial_id, result[self.time_attr])
+        lineage = self._scheduler.lineage(trial.trial_id, flat[self.objective.time_attr])
+        if lineage:  # kept from here, since a member that clones another loses its own
             self._lineages[number, self._cost.spent] = lineage
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002

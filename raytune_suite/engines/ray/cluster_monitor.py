@@ -1,4 +1,4 @@
-"""Watches the cluster under a study: why trials wait, machines that join without its folder, machines that are lost."""
+"""Monitor the cluster under a study: resources that trials wait for, nodes that join, and nodes that are lost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from raytune_suite.engines.ray import cluster_state
-from raytune_suite.engines.ray.storage_probe import StorageProbe, refusal
+from raytune_suite.engines.ray.storage_probe import StorageProbe, not_shared
 from raytune_suite.errors import StudyError
 
 if TYPE_CHECKING:
@@ -20,212 +20,232 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raytune_suite.engines.callbacks.study_log import StudyLog
-    from raytune_suite.engines.ray.cluster_state import Autoscaler, Demand, Machine
+    from raytune_suite.engines.ray.cluster_state import AutoscalerStatus, Demand, NodeInfo
 
 _logger = logging.getLogger("raytune_suite")
 
-LOOK_S = 3.0
-"""Seconds between two looks at the cluster, of about a millisecond each."""
+CHECK_INTERVAL_S = 3.0
+"""Seconds between two checks of the cluster, each of which takes about a millisecond."""
 
-TELL_S = 60.0
-"""The least seconds between two lines of the log about waiting; the line on a terminal is always up to date."""
+LOG_INTERVAL_S = 60.0
+"""Least seconds between two log messages about waiting; the line on a terminal is always up to date."""
 
-GRACE_S = 30.0
-"""So long trials may ask for what nothing can give, before the study ends."""
+BUSY_S = 30.0
+"""Seconds without a running trial before a study reports that it waits for resources which a machine has in total.
 
-VERDICT_S = 2.0
-"""So long a machine may take to fall silent after a trial's process on it has died, to count as lost."""
+Shorter gaps are normal: resources are released only when the processes of earlier trials have ended.
+"""
 
-LATELY_S = 60.0
-"""So long after a machine was lost it may be why a process died that no machine is known of."""
+IMPOSSIBLE_TIMEOUT_S = 30.0
+"""Seconds that trials may wait for resources that nothing can provide before the study ends."""
+
+SILENCE_TIMEOUT_S = 2.0
+"""Seconds after the death of a trial's process in which its node must stop answering to count as lost."""
+
+RECENT_LOSS_S = 60.0
+"""Seconds after the loss of a node in which it explains the death of a process whose node is unknown."""
 
 LOST_MACHINE_RETRIES = 5
-"""So often in a row a trial may lose its machine without getting further; then its config counts as what kills them."""
+"""How many nodes in a row a trial may lose without progress, before its config is blamed for their loss."""
 
-_RAYS_REFUSAL = "Unable to set up cluster storage"
+_STORAGE_ERROR = "Unable to set up cluster storage"
+"""How Ray's error begins in a trial that does not see the study's folder."""
 
 
 @final
-class ClusterWatch(Callback):
+class ClusterMonitor(Callback):
     """A Ray Tune callback of one run; it is not saved with the study.
 
     Attributes:
         log: The study's log.
-        fault: Why the study cannot go on, if it cannot.
+        fault: Why the study cannot continue, "" if it can.
     """
 
     def __init__(
-        self, log: StudyLog, folder: Path | None, scaler: Callable[[], Autoscaler | None], *, on_terminal: bool
+        self, log: StudyLog, folder: Path | None, scaler: Callable[[], AutoscalerStatus | None], *, on_terminal: bool
     ) -> None:
-        """Watch the study that `log` keeps.
+        """Monitor the study that `log` records.
 
         Args:
-            log: Told what trials wait for, and which have lost their machine.
-            folder: The folder of studies; None if it is no local one.
-            scaler: Tells what the autoscaler is about.
-            on_terminal: Whether a line on a terminal shows what trials wait for.
+            log: Receives what trials wait for, and which of them have lost their node.
+            folder: The folder of studies; None if it is not a local one.
+            scaler: Returns the status of the autoscaler.
+            on_terminal: Whether a line on a terminal shows what trials wait for; otherwise it is logged.
         """
         self.fault = ""
         self.log, self._folder, self._scaler, self._on_terminal = log, folder, scaler, on_terminal
         self._probe = None if folder is None else StorageProbe(folder)
-        self._alive = set(cluster_state.machines())
+        self._alive = set(cluster_state.alive_nodes())
         self._known = self._alive.copy()
-        self._many = len(self._known) > 1
+        self._has_many_nodes = len(self._known) > 1
         self._lost_at = -math.inf
-        self._next = self._tell_next = 0.0
-        self._told = ""
+        self._next_check = self._next_log = 0.0
+        self._logged = ""
         self._idle_since: float | None = None
-        self._hopeless_since: float | None = None
+        self._impossible_since: float | None = None
         self._losses: dict[str, _Losses] = {}
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
-        """Look, if it is time.
+        """Check the cluster if it is time.
 
         Raises:
-            StudyError: If a machine that has joined does not see the study's folder, or trials wait for what nothing
-                can ever give them.
+            StudyError: If a node that has joined does not see the study's folder, or trials wait for resources that
+                nothing can ever provide.
         """
+        if self.log.waiting and not any(trial.status == Trial.PENDING for trial in trials):
+            self.log.waiting = ""  # at once: the study may end with this step
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next_check:
             return
-        self._next = now + LOOK_S
-        machines = cluster_state.machines()
-        if self._alive - machines.keys():
+        self._next_check = now + CHECK_INTERVAL_S
+        nodes = cluster_state.alive_nodes()
+        if self._alive - nodes.keys():
             self._lost_at = now
-        self._alive = set(machines)
-        self._check_storage(machines)
-        self.log.waiting = self._waiting(trials, list(machines.values()), now)
-        self._tell(now)
+        self._alive = set(nodes)
+        self._check_storage(nodes)
+        self.log.waiting = self._waiting(trials, list(nodes.values()), now)
+        self._log_waiting(now)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
-        """Leave nothing behind."""
+        """Clean up."""
         self.log.waiting = ""
         if self._probe is not None:
             self._probe.close()
 
     # ---- storage ----------------------------------------------------------------------------------------------
 
-    def _check_storage(self, machines: dict[str, Machine]) -> None:
-        new = machines.keys() - self._known
-        self._known |= new
-        self._many |= bool(new)
+    def _check_storage(self, nodes: dict[str, NodeInfo]) -> None:
+        joined = nodes.keys() - self._known
+        self._known |= joined
+        self._has_many_nodes |= bool(joined)
         if self._probe is None:
             return
-        self._probe.ask(machines[node] for node in new)
-        self._end(self._probe.refusal())
+        self._probe.start(nodes[node_id] for node_id in joined)
+        self._end_study(self._probe.problem())
 
     def check_failure(self, error: Exception) -> None:
-        """Look at what a trial failed with.
+        """Check the error with which a trial failed.
 
         Raises:
-            StudyError: If it did not see the study's folder.
+            StudyError: If the trial did not see the study's folder.
         """
-        if self._many and isinstance(error, RayTaskError) and _RAYS_REFUSAL in str(error):
-            self._end(refusal(self._folder, str(error.ip), "does not see that folder"))
+        if self._has_many_nodes and isinstance(error, RayTaskError) and _STORAGE_ERROR in str(error):
+            self._end_study(not_shared(self._folder, str(error.ip), "does not see this folder"))
 
-    def _end(self, fault: str) -> None:
+    def _end_study(self, fault: str) -> None:
         if fault:
-            self.fault = f"{fault}. The study was ended, and goes on with `resume=True` once that is so"
+            self.fault = f"{fault}. The study was stopped; resume it with `resume=True` after fixing this"
             raise StudyError(self.fault)
 
     # ---- waiting ----------------------------------------------------------------------------------------------
 
-    def _waiting(self, trials: list[Trial], machines: list[Machine], now: float) -> str:
-        """Why trials wait for machines; "" if they don't, or only for others to end."""
-        waiting = cluster_state.unplaced(trials)
+    def _waiting(self, trials: list[Trial], nodes: list[NodeInfo], now: float) -> str:
+        """Return what trials wait for, "" unless the user can do something about it.
+
+        Waiting is reported where an autoscaler is starting nodes or fails to, where no node has the resources, and
+        where the study has had no running or starting trial for `BUSY_S`: then other work occupies the resources.
+        """
+        waiting, starting = cluster_state.count_pending(trials)
         if not waiting:
-            self._idle_since = self._hopeless_since = None
+            self._idle_since = self._impossible_since = None
             return ""
         scaler = self._scaler()
-        self._check_hope(cluster_state.hopeless(waiting, machines, scaler), machines, now)
-        if any(trial.status == Trial.RUNNING for trial in trials):
+        self._check_possible(cluster_state.find_impossible(waiting, nodes, scaler), nodes, now)
+        if starting or any(trial.status == Trial.RUNNING for trial in trials):
             self._idle_since = None
         elif self._idle_since is None:
             self._idle_since = now
-        idle = self._idle_since is not None and now - self._idle_since >= LOOK_S
-        coming = scaler is not None and bool(scaler.starting or scaler.failed)
-        return cluster_state.why_waiting(waiting, machines, scaler) if idle or coming else ""
+        if scaler is not None and (scaler.starting or scaler.failed):
+            return cluster_state.describe_waiting(waiting, nodes, scaler)
+        placeable = all(cluster_state.can_place(demand, nodes) for demand in waiting)
+        patience = BUSY_S if placeable else CHECK_INTERVAL_S
+        if self._idle_since is None or now - self._idle_since < patience:
+            return ""
+        return cluster_state.describe_waiting(waiting, nodes, scaler)
 
-    def _check_hope(self, demand: Demand | None, machines: list[Machine], now: float) -> None:
-        if demand is None:
-            self._hopeless_since = None
+    def _check_possible(self, impossible: Demand | None, nodes: list[NodeInfo], now: float) -> None:
+        if impossible is None:
+            self._impossible_since = None
             return
-        self._hopeless_since = now if self._hopeless_since is None else self._hopeless_since
-        if now - self._hopeless_since >= GRACE_S:
+        self._impossible_since = now if self._impossible_since is None else self._impossible_since
+        if now - self._impossible_since >= IMPOSSIBLE_TIMEOUT_S:
             raise StudyError(
-                f"a trial asks for {' + '.join(map(cluster_state.words, demand))}, which no machine and no pool of an "
-                f"autoscaler can ever give: {cluster_state.inventory(machines)}. Add such a machine or pool "
-                "and go on with `resume=True`, or start another study with less in `resources`"
+                f"a trial needs {cluster_state.format_demand(impossible)}, which no machine and no autoscaler pool can "
+                f"provide: {cluster_state.describe_nodes(nodes)}. Add such a machine or pool and resume with "
+                "`resume=True`, or start another study with smaller `resources`"
             )
 
-    def _tell(self, now: float) -> None:
+    def _log_waiting(self, now: float) -> None:
         reason = self.log.waiting
-        if not self._on_terminal and reason not in ("", self._told) and now >= self._tell_next:
-            self._told, self._tell_next = reason, now + TELL_S
+        if not self._on_terminal and reason not in ("", self._logged) and now >= self._next_log:
+            self._logged, self._next_log = reason, now + LOG_INTERVAL_S
             _logger.warning("%s", reason)
 
-    # ---- lost machines ----------------------------------------------------------------------------------------
+    # ---- lost nodes -------------------------------------------------------------------------------------------
 
-    def excuses(self, trial: Trial, error: RayActorError, node: str) -> bool:
-        """Whether a trial's process died because its machine was lost, which is no failure of the trial.
+    def handle_actor_death(self, trial: Trial, error: RayActorError, node_id: str) -> bool:
+        """Return whether a trial's actor died because its node was lost, which is no failure of the trial.
+
+        The loss is recorded in the study's log. A trial that loses `LOST_MACHINE_RETRIES` nodes in a row without
+        progress is not excused any more.
 
         Args:
             trial: The trial.
-            error: What Ray raised. If Ray knows that the machine was drained or has died, it says so there.
-            node: The id of its machine; "" if it had none yet.
+            error: The error that Ray raised, which says whether Ray knows that the node was drained or has died.
+            node_id: The node of the actor, "" if it had none yet.
         """
-        machines = cluster_state.all_machines()
-        if len(machines) == 1:
+        nodes = cluster_state.all_nodes()
+        if len(nodes) == 1:
             return False
-        machine = machines.get(node)
-        silent = self._lost_lately(machines) if machine is None else _falls_silent(machine)
+        node = nodes.get(node_id)
+        silent = self._lost_recently(nodes) if node is None else _stops_answering(node)
         if not (silent or error.preempted or isinstance(error, ActorUnavailableError)):
             return False
         losses = self._losses.get(trial.trial_id, _Losses())
-        if machine is not None and not machine["Alive"] and node == losses.node:
-            return True  # it was to take over another's process, which was there, too
+        if node is not None and not node["Alive"] and node_id == losses.node_id:
+            return True  # counted already: the trial was about to reuse the actor of another one on this node
         number = self.log.number(trial.trial_id)
-        place = "a machine" if machine is None else cluster_state.name(machine)
         iteration = int((trial.last_result or {}).get("training_iteration", 0))
-        count = losses.in_a_row + 1 if iteration <= losses.reached else 1
-        self._losses[trial.trial_id] = _Losses(count, max(iteration, losses.reached), node)
+        count = losses.in_a_row + 1 if iteration <= losses.iteration else 1
+        self._losses[trial.trial_id] = _Losses(count, max(iteration, losses.iteration), node_id)
         self.log.lost_machine(trial.trial_id)
         if count > LOST_MACHINE_RETRIES:
             _logger.warning(
-                "trial %d: it has lost %d machines in a row and got no further, so that its config may be what kills "
-                "them: this is counted as its failure",
+                "trial %d: lost %d machines in a row without progress. Its config may be the cause, so this counts as "
+                "a failure of the trial",
                 number,
                 count,
             )
             return False
         saved: Any = trial.latest_checkpoint_result
-        at = None if saved is None else saved.metrics.get(self.log.time_attr)
-        goes_on = "starts again, without a checkpoint" if at is None else f"goes on from its checkpoint at {at}"
-        _logger.warning("trial %d: its machine %s was lost; it %s", number, place, goes_on)
+        at = None if saved is None else saved.metrics.get(self.log.objective.time_attr)
+        restart = "restarts without a checkpoint" if at is None else f"resumes from its checkpoint at {at}"
+        place = "" if node is None else f" {cluster_state.display_name(node)}"
+        _logger.warning("trial %d: its machine%s was lost; it %s", number, place, restart)
         return True
 
-    def _lost_lately(self, machines: dict[str, Machine]) -> bool:
-        """Whether one of these was lost since the last look, or not long before that."""
-        lost = any(not machines[node]["Alive"] for node in self._alive)
-        return lost or time.monotonic() - self._lost_at < LATELY_S
+    def _lost_recently(self, nodes: dict[str, NodeInfo]) -> bool:
+        """Return whether a node was lost since the last check or shortly before it."""
+        lost = any(not nodes[node_id]["Alive"] for node_id in self._alive)
+        return lost or time.monotonic() - self._lost_at < RECENT_LOSS_S
 
 
 class _Losses(NamedTuple):
-    """The machines that a trial has lost: how many in a row without getting further, how far it was, the last."""
+    """The nodes that a trial has lost: how many in a row without progress, at which iteration, and the last one."""
 
     in_a_row: int = 0
-    reached: int = -1
-    node: str = ""
+    iteration: int = -1
+    node_id: str = ""
 
 
-def _falls_silent(machine: Machine) -> bool:
-    """Whether a machine is gone, or goes within `VERDICT_S`."""
-    deadline = time.monotonic() + VERDICT_S
-    while machine["Alive"] and cluster_state.answers(machine):
+def _stops_answering(node: NodeInfo) -> bool:
+    """Return whether a node is dead, or stops answering within `SILENCE_TIMEOUT_S`."""
+    deadline = time.monotonic() + SILENCE_TIMEOUT_S
+    while node["Alive"] and cluster_state.accepts_connections(node):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.1)
-        machine = cluster_state.all_machines()[machine["NodeID"]]
+        node = cluster_state.all_nodes()[node["NodeID"]]
     return True

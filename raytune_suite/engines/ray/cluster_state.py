@@ -1,131 +1,150 @@
-"""What a Ray cluster is and does: its machines, its autoscaler, and what trials wait for there."""
+"""The state of a Ray cluster: its nodes, its autoscaler, and the resources that pending trials wait for."""
 
 from __future__ import annotations
 
-import json
 import socket
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray.autoscaler.v2.utils import is_autoscaler_v2
-from ray.core.generated import autoscaler_pb2
-from ray.experimental.internal_kv import internal_kv_get_gcs_client
 from ray.tune.experiment import Trial
 from ray.util import placement_group_table
+
+from raytune_suite.engines.ray import internals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 Bundle = frozenset[tuple[str, float]]
-"""What one process of a trial occupies on one machine, such as `{("CPU", 4.0), ("GPU", 1.0)}`."""
+"""The resources that one process of a trial occupies on one node, such as `{("CPU", 4.0), ("GPU", 1.0)}`."""
 
 Demand = tuple[Bundle, ...]
-"""What a trial occupies: mostly one bundle."""
+"""The bundles of a trial; usually one."""
 
-Machine = dict[str, Any]
-"""One node as `ray.nodes()` tells it."""
-
-
-def machines() -> dict[str, Machine]:
-    """The nodes that are alive, by their ids. It takes less than a millisecond."""
-    return {node: machine for node, machine in all_machines().items() if machine["Alive"]}
+NodeInfo = dict[str, Any]
+"""A node as `ray.nodes()` describes it."""
 
 
-def all_machines() -> dict[str, Machine]:
-    """The nodes that are or were alive, by their ids."""
+def alive_nodes() -> dict[str, NodeInfo]:
+    """Return the nodes that are alive, by node id. Takes less than a millisecond."""
+    return {node_id: node for node_id, node in all_nodes().items() if node["Alive"]}
+
+
+def all_nodes() -> dict[str, NodeInfo]:
+    """Return the nodes that are or were alive, by node id."""
     return {node["NodeID"]: node for node in ray.nodes()}
 
 
-def name(machine: Machine) -> str:
-    """What a person calls it."""
-    host, address = machine["NodeManagerHostname"], machine["NodeManagerAddress"]
+def display_name(node: NodeInfo) -> str:
+    """Return the node's host name and address."""
+    host, address = node["NodeManagerHostname"], node["NodeManagerAddress"]
     return str(address) if host == address else f"{host} ({address})"
 
 
-def answers(machine: Machine, timeout: float = 1.0) -> bool:
-    """Whether Ray's process on this machine takes a connection, within so many seconds."""
+def accepts_connections(node: NodeInfo, timeout: float = 1.0) -> bool:
+    """Return whether the node's raylet accepts a connection within `timeout` seconds."""
     try:
-        with socket.create_connection((machine["NodeManagerAddress"], machine["NodeManagerPort"]), timeout):
+        with socket.create_connection((node["NodeManagerAddress"], node["NodeManagerPort"]), timeout):
             return True
     except OSError:
         return False
 
 
-# ---- what trials ask for ----------------------------------------------------------------------------------------
+# ---- resource demands -------------------------------------------------------------------------------------------
 
 
-def bundle(resources: Mapping[str, float]) -> Bundle:
-    """`tune`'s `resources` as Ray places them.
+def to_bundle(resources: Mapping[str, float]) -> Bundle:
+    """Convert the `resources` argument of `tune` to a bundle with Ray's names.
 
     Example:
-        >>> sorted(bundle({"cpu": 2, "gpu": 0.5, "memory": 0}))
+        >>> sorted(to_bundle({"cpu": 2, "gpu": 0.5, "memory": 0}))
         [('CPU', 2.0), ('GPU', 0.5)]
     """
     names = {"cpu": "CPU", "gpu": "GPU"}
     return frozenset((names.get(key, key), float(amount)) for key, amount in resources.items() if amount)
 
 
-def fits(asked: Bundle, machine: Machine) -> bool:
-    """Whether the machine has as much as that, be it free or not."""
-    return all(machine["Resources"].get(key, 0) >= amount for key, amount in asked)
+def fits(bundle: Bundle, node: NodeInfo) -> bool:
+    """Return whether the node has these resources in total, free or not."""
+    return all(node["Resources"].get(key, 0) >= amount for key, amount in bundle)
 
 
-def can_place(demand: Demand, them: Iterable[Machine]) -> bool:
-    """Whether each bundle fits one of the machines."""
-    known = list(them)
-    return all(any(fits(asked, machine) for machine in known) for asked in demand)
+def can_place(demand: Demand, nodes: Iterable[NodeInfo]) -> bool:
+    """Return whether each bundle fits on one of the nodes."""
+    candidates = list(nodes)
+    return all(any(fits(bundle, node) for node in candidates) for bundle in demand)
 
 
-def words(resources: Iterable[tuple[str, float]]) -> str:
-    """Resources for a person, without those that Ray counts for itself.
+def format_resources(resources: Iterable[tuple[str, float]]) -> str:
+    """Format resources for messages, without those that Ray adds for its own bookkeeping.
 
     Example:
-        >>> words({"GPU": 0.5, "CPU": 4.0, "node:10.0.0.1": 1.0}.items())
+        >>> format_resources({"GPU": 0.5, "CPU": 4.0, "node:10.0.0.1": 1.0}.items())
         '{CPU: 4, GPU: 0.5}'
     """
     shown = sorted((key, amount) for key, amount in resources if not key.startswith(("node:", "object_store")))
     return "{" + ", ".join(f"{key}: {amount:.12g}" for key, amount in shown) + "}"
 
 
-def inventory(them: Iterable[Machine]) -> str:
-    """What the machines have, for a person: "2 machines with {CPU: 4, GPU: 1}"; memory is left out."""
-    kinds = Counter(words((key, n) for key, n in each["Resources"].items() if key != "memory") for each in them)
-    shown = [f"{n} machine{'s' * (n > 1)} with {'nothing' if what == '{}' else what}" for what, n in kinds.items()]
+def format_demand(demand: Demand) -> str:
+    """Format the bundles of a trial for messages.
+
+    Example:
+        >>> format_demand((to_bundle({"cpu": 1}), to_bundle({"gpu": 2})))
+        '{CPU: 1} + {GPU: 2}'
+    """
+    return " + ".join(map(format_resources, demand))
+
+
+def describe_nodes(nodes: Iterable[NodeInfo]) -> str:
+    """Summarize the resources of the nodes: "2 machines with {CPU: 4, GPU: 1}". Memory is omitted."""
+    kinds = Counter(
+        format_resources((key, amount) for key, amount in node["Resources"].items() if key != "memory")
+        for node in nodes
+    )
+    shown = [
+        f"{count} machine{'s' * (count > 1)} with {'nothing' if kind == '{}' else kind}"
+        for kind, count in kinds.items()
+    ]
     return f"the cluster has {' and '.join(shown) or 'no machine'}"
 
 
-def unplaced(trials: Iterable[Trial]) -> Counter[Demand]:
-    """What pending trials ask for and the cluster has not placed yet.
+def count_pending(trials: Iterable[Trial]) -> tuple[Counter[Demand], Counter[Demand]]:
+    """Count the pending trials by demand: those that wait for resources, and those that have them and are starting.
 
-    Those of which Ray has not been told yet are left out, and those that are placed and wait for their process.
+    Trials that have not requested a placement group yet are in neither count.
     """
     factories: list[Any] = [trial.placement_group_factory for trial in trials if trial.status == Trial.PENDING]
     pending = Counter(_demand(factory.bundles) for factory in factories)
     if not pending:
-        return pending
-    groups = placement_group_table().values()
-    return pending & Counter(_demand(group["bundles"].values()) for group in groups if group["state"] == "PENDING")
+        return pending, pending
+    groups = list(placement_group_table().values())
+    unplaced, placed = (
+        Counter(_demand(group["bundles"].values()) for group in groups if group["state"] == state)
+        for state in ("PENDING", "CREATED")
+    )
+    waiting = pending & unplaced
+    return waiting, (pending - waiting) & placed
 
 
 def _demand(bundles: Iterable[Mapping[str, float]]) -> Demand:
-    return tuple(bundle(each) for each in bundles)
+    return tuple(to_bundle(each) for each in bundles)
 
 
 # ---- the autoscaler ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Autoscaler:
-    """What the cluster's autoscaler is about.
+class AutoscalerStatus:
+    """The last known status of the cluster's autoscaler.
 
     Attributes:
-        known: Whether there is one; else Ray has not told.
-        grows: Whether it can start machines that are not there yet, as all but the provider `local` can.
-        starting: How many machines of which pool are on their way.
-        failed: Pools of which it could not start a machine, and why.
-        impossible: What no pool has; its first version never tells.
+        known: Whether the autoscaler has reported yet.
+        grows: Whether it can start additional nodes; every provider except `local` can.
+        starting: The number of nodes that are being started, by pool.
+        failed: The pools in which it could not start a node, with the reason.
+        impossible: Demands that no pool can satisfy; autoscaler v1 never reports these.
     """
 
     known: bool = True
@@ -135,99 +154,99 @@ class Autoscaler:
     impossible: frozenset[Demand] = frozenset()
 
 
-def autoscaler() -> Autoscaler | None:
-    """The autoscaler of the cluster to which this process is connected; None where there is none."""
-    client: Any = internal_kv_get_gcs_client()
-    if is_autoscaler_v2(fetch_from_server=True, gcs_client=client):
-        reply: Any = autoscaler_pb2.GetClusterStatusReply()  # type: ignore[attr-defined] # made by protobuf
-        reply.ParseFromString(client.get_cluster_status())
-        return read_v2(reply)
-    status = client.internal_kv_get(b"__autoscaling_status")
-    return read_v1(json.loads(status) if status else {})
+def autoscaler_status() -> AutoscalerStatus | None:
+    """Return the status of the connected cluster's autoscaler, None if it has no autoscaler."""
+    status = internals.autoscaler_status()
+    return parse_v1_status(status) if isinstance(status, dict) else parse_v2_status(status)
 
 
-def read_v1(status: Mapping[str, Any]) -> Autoscaler | None:
-    """What the first version of Ray's autoscaler has told; None if it starts no machines."""
+def parse_v1_status(status: Mapping[str, Any]) -> AutoscalerStatus | None:
+    """Parse the status that autoscaler v1 publishes; None if it starts no nodes."""
     report = status.get("autoscaler_report")
     if report is None:
-        return Autoscaler(known=False)
+        return AutoscalerStatus(known=False)
     starting = Counter({pool: int(count) for pool, count in report["pending_launches"].items()})
     starting.update(pool for _, pool, _ in report["pending_nodes"])
     kinds = [*report["active_nodes"], *starting]
-    if not _pools(kinds):  # it mirrors machines that came by themselves
-        return None if kinds else Autoscaler(known=False)
+    if not _pools(kinds):  # without a cluster file, the autoscaler only lists the nodes that have joined
+        return None if kinds else AutoscalerStatus(known=False)
     availability = report["node_availability_summary"]["node_availabilities"]
-    lacking = {pool: each for pool, each in availability.items() if not each["is_available"]}
-    return Autoscaler(
-        grows=set(_pools(kinds)) != {_HOSTS},
+    unavailable = {pool: each for pool, each in availability.items() if not each["is_available"]}
+    return AutoscalerStatus(
+        grows=set(_pools(kinds)) != {_LOCAL_POOL},
         starting=starting,
         failed={
             pool: (each["unavailable_node_information"] or {}).get("description") or "it is not available"
-            for pool, each in lacking.items()
+            for pool, each in unavailable.items()
         },
     )
 
 
-def read_v2(reply: Any) -> Autoscaler:
-    """What the second version has told, a `GetClusterStatusReply`.
+def parse_v2_status(reply: Any) -> AutoscalerStatus:
+    """Parse the `GetClusterStatusReply` of autoscaler v2.
 
-    It never says that it starts no machines. But then it says of all that has no place that it is impossible.
+    It never reports that it cannot start nodes, but in that case it lists every unplaced demand as infeasible.
     """
     state = reply.autoscaling_state
     starting = Counter({each.ray_node_type_name: each.count for each in state.pending_instance_requests})
     starting.update(
         each.ray_node_type_name for each in state.pending_instances if "(HEAD)" not in each.details
-    )  # the head is listed, too, until the provider has said where it is
+    )  # the head is listed too until the provider has reported its address
     active = [node.ray_node_type_name for node in reply.cluster_resource_state.node_states]
-    return Autoscaler(
+    return AutoscalerStatus(
         known=bool(_pools([*active, *starting])),
         starting=starting,
         failed={each.ray_node_type_name: each.reason for each in state.failed_instance_requests},
         impossible=frozenset(
-            tuple(bundle(request.resources_bundle) for request in gang.requests)
+            tuple(to_bundle(request.resources_bundle) for request in gang.requests)
             for gang in state.infeasible_gang_resource_requests
         ),
     )
 
 
-_HOSTS = "local.cluster.node"
-"""The one pool of the provider `local`: hosts that are there from the beginning."""
+_LOCAL_POOL = "local.cluster.node"
+"""The only pool of the provider `local`, whose hosts all exist from the start."""
 
 
 def _pools(kinds: Iterable[str]) -> list[str]:
-    """Those that are pools; where nothing starts machines, Ray calls each machine a kind of its own."""
+    """Return the node types that are pools; without a cluster file, Ray makes up a node type for each node."""
     return [kind for kind in kinds if kind and not kind.startswith("node_")]
 
 
 # ---- why trials wait --------------------------------------------------------------------------------------------
 
 
-def why_waiting(waiting: Counter[Demand], them: Sequence[Machine], scaler: Autoscaler | None) -> str:
-    """In a few words for what trials wait, and what comes of it."""
-    asks, placeable = [], True
+def describe_waiting(waiting: Counter[Demand], nodes: Sequence[NodeInfo], scaler: AutoscalerStatus | None) -> str:
+    """Return a one-line message: which resources pending trials need, why they have none, what the autoscaler does."""
+    needs, placeable = [], True
     for demand, count in waiting.items():
-        ask = f"{count} trials ask" if count > 1 else "1 trial asks"
-        can = can_place(demand, them)
-        placeable &= can
-        asks.append(f"{ask} for {' + '.join(map(words, demand))}, {'none is free' if can else 'no machine has that'}")
-    doubt = "" if placeable else ": no pool has it, or one has reached its limit"
-    return f"waiting for machines: {'; '.join(asks)}; {_prospect(scaler, doubt)}"
+        need = f"{count} trials need" if count > 1 else "1 trial needs"
+        possible = can_place(demand, nodes)
+        placeable &= possible
+        reason = "which no machine has free" if possible else "which no machine has"
+        needs.append(f"{need} {format_demand(demand)}, {reason}")
+    return f"waiting for resources: {'; '.join(needs)}; {_describe_autoscaler(scaler, placeable=placeable)}"
 
 
-def hopeless(waiting: Iterable[Demand], them: Sequence[Machine], scaler: Autoscaler | None) -> Demand | None:
-    """The first of those that can never be placed, as long as nobody adds other machines or pools."""
-    for demand in waiting:
-        if not can_place(demand, them) and (scaler is None or demand in scaler.impossible):
+def find_impossible(
+    demands: Iterable[Demand], nodes: Sequence[NodeInfo], scaler: AutoscalerStatus | None
+) -> Demand | None:
+    """Return the first demand that can never be placed unless someone adds nodes or pools, None if all can."""
+    for demand in demands:
+        if not can_place(demand, nodes) and (scaler is None or demand in scaler.impossible):
             return demand
     return None
 
 
-def _prospect(scaler: Autoscaler | None, doubt: str) -> str:
+def _describe_autoscaler(scaler: AutoscalerStatus | None, *, placeable: bool) -> str:
     if scaler is None:
-        return "no autoscaler would start one"
+        return "the cluster has no autoscaler to start more machines"
     if scaler.starting:
-        coming = " and ".join(f"{count} {pool}" for pool, count in sorted(scaler.starting.items()))
-        return f"the autoscaler is starting {coming}"
+        pools = " and ".join(f"{count} {pool}" for pool, count in sorted(scaler.starting.items()))
+        return f"the autoscaler is starting {pools}"
     if scaler.failed:
         return "; ".join(f"the autoscaler could not start {pool}: {why}" for pool, why in sorted(scaler.failed.items()))
-    return f"the autoscaler is starting none{doubt}" if scaler.known else "nothing is known of an autoscaler"
+    if not scaler.known:
+        return "no autoscaler has reported yet"
+    limit = "" if placeable else ": no pool has these resources, or the pool that has them is full"
+    return f"the autoscaler is not starting any machine{limit}"

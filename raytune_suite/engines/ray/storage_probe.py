@@ -1,4 +1,4 @@
-"""Whether the machines of a cluster share a folder: each is asked to find a file there, and to write another."""
+"""Check that the nodes of a cluster share a folder: each looks for a file there, and writes another."""
 
 from __future__ import annotations
 
@@ -10,111 +10,120 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from raytune_suite.engines.ray.cluster_state import name
+from raytune_suite.engines.ray.cluster_state import display_name
+from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from raytune_suite.engines.ray.cluster_state import Machine
+    from raytune_suite.engines.ray.cluster_state import NodeInfo
 
 _logger = logging.getLogger("raytune_suite")
 
-PATIENCE = 30.0
-"""Seconds for all machines to answer before a study starts; the first answer takes a process of Ray's, some seconds."""
+TIMEOUT_S = 30.0
+"""Seconds that all nodes have to answer before a study starts. A first answer takes a few: a Ray worker must start."""
 
 
 @final
 class StorageProbe:
-    """Asks machines about one folder; the answers are fetched later, so that nothing waits for them."""
+    """Checks one folder on many nodes. Answers are collected later, so nothing blocks on them."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` is where studies shall lie; it is made here if it is not there."""
+        """Probe `folder`, where studies are stored; it is created on this machine if it does not exist."""
         self.folder = folder
-        self._asked: dict[Any, Machine] = {}
-        self._mark = folder / f".raytune-suite-{uuid.uuid4().hex}"  # a new name, so that no NFS client remembers it
+        self._pending: dict[Any, NodeInfo] = {}
+        self._mark = folder / f".raytune-suite-{uuid.uuid4().hex}"  # a new name, which no NFS client has cached
 
-    def ask(self, machines: Iterable[Machine]) -> None:
-        """Ask these machines, all but the one on which this process runs."""
+    def start(self, nodes: Iterable[NodeInfo]) -> None:
+        """Start the check on these nodes, except on the one that runs this process."""
         here = ray.get_runtime_context().get_node_id()
-        for machine in machines:
-            if machine["NodeID"] == here:
+        for node in nodes:
+            if node["NodeID"] == here:
                 continue
-            if not self._asked:
+            if not self._pending:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self._mark.touch()
-            there = NodeAffinitySchedulingStrategy(machine["NodeID"], soft=False)
-            self._asked[_question().options(scheduling_strategy=there).remote(str(self._mark))] = machine
+            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            self._pending[_remote_check().options(scheduling_strategy=there).remote(str(self._mark))] = node
 
-    def refusal(self, timeout: float = 0.0) -> str:
-        """Why the folder will not do, as far as machines have answered within so many seconds; "" if it will.
+    def problem(self, timeout: float = 0.0) -> str:
+        """Return why the folder cannot be used, "" if all answers so far are good.
 
-        A machine that was lost meanwhile has no say.
+        Nodes that are lost before they answer are ignored.
+
+        Args:
+            timeout: Seconds to wait for answers.
         """
-        if not self._asked:
+        if not self._pending:
             return ""
-        answered, _ = ray.wait(list(self._asked), num_returns=len(self._asked), timeout=timeout)
+        answered, _ = ray.wait(list(self._pending), num_returns=len(self._pending), timeout=timeout)
         for answer in answered:
-            machine = self._asked.pop(answer)
+            node = self._pending.pop(answer)
             try:
-                trouble = ray.get(answer)
+                problem = ray.get(answer)
             except RayError as error:
-                _logger.debug("%s could not be asked about %s: %s", name(machine), self.folder, error)
+                _logger.debug("%s could not check %s: %s", display_name(node), self.folder, error)
                 continue
-            if trouble:
+            if problem:
                 self.close()
-                return refusal(self.folder, name(machine), trouble)
-        if not self._asked:
+                return not_shared(self.folder, display_name(node), problem)
+        if not self._pending:
             self.close()
         return ""
 
     def unanswered(self) -> list[str]:
-        """The machines that have not answered yet."""
-        return [name(machine) for machine in self._asked.values()]
+        """Return the names of the nodes that have not answered yet."""
+        return [display_name(node) for node in self._pending.values()]
 
     def close(self) -> None:
-        """Ask no more, and remove the file."""
-        self._asked.clear()
+        """Forget pending checks and remove the file."""
+        self._pending.clear()
         self._mark.unlink(missing_ok=True)
 
 
-def refusal(folder: Any, machine: str, trouble: str) -> str:
-    """What to tell a person."""
+def not_shared(folder: Any, machine: str, problem: str) -> str:
+    """Return the error message for a machine on which the folder cannot be used."""
     return (
-        f"`storage_path` leads to {str(folder)!r}, but the machine {machine} {trouble}: trials there could not save "
-        "their checkpoints. Give a folder that all machines of the cluster share, such as an NFS mount, or a URI "
-        "such as s3://bucket/studies"
+        f"`storage_path` resolves to {str(folder)!r}, but the machine {machine} {problem}: trials on it could not save "
+        "checkpoints. Use a folder that all machines of the cluster share, such as an NFS mount, or a URI such as "
+        "s3://bucket/studies"
     )
 
 
-def _question() -> Any:
-    """A Ray task that brings its code along: a machine that lacks this package can answer."""
+def _remote_check() -> Any:
+    """Return a Ray task whose code is shipped with it, so that nodes without this package can run it."""
 
-    def look(mark: str) -> str:
+    def check(mark: str) -> str:
         from pathlib import Path
         from uuid import uuid4
 
         if not Path(mark).exists():
-            return "does not see that folder"
+            return "does not see this folder"
         own = Path(f"{mark}-{uuid4().hex}")
         try:
             own.touch()
             own.unlink()
         except OSError as error:
-            return f"cannot write there ({error.strerror})"
+            return f"cannot write to it ({error.strerror})"
         return ""
 
-    return ray.remote(num_cpus=0, max_retries=0)(look)
+    return ray.remote(num_cpus=0, max_retries=0)(check)
 
 
-def check_shared(folder: Path, machines: Iterable[Machine]) -> str:
-    """Why the folder will not do for these machines; "" if it will. It waits for their answers, `PATIENCE` at most."""
+def check_shared_folder(folder: Path, nodes: Iterable[NodeInfo]) -> None:
+    """Check that all nodes see a folder and can write to it. Waits `TIMEOUT_S` at most.
+
+    Raises:
+        ArgumentError: If a node does not see the folder or cannot write to it.
+    """
     probe = StorageProbe(folder)
     try:
-        probe.ask(machines)
-        trouble = probe.refusal(PATIENCE)
-        for machine in probe.unanswered():
-            _logger.warning("%s has not said within %g s whether it sees %s", machine, PATIENCE, folder)
+        probe.start(nodes)
+        problem = probe.problem(TIMEOUT_S)
+        for node in probe.unanswered():
+            _logger.warning("%s did not report within %g s whether it sees %s", node, TIMEOUT_S, folder)
     finally:
         probe.close()
-    return trouble
+    if problem:
+        raise ArgumentError(problem)

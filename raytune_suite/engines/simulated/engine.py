@@ -1,49 +1,176 @@
-"""The engine that runs a study in virtual time: the twin of `ray_backend`, without Ray's runtime.
+"""The engine that runs a study in virtual time, in this process and without Ray's runtime.
 
-It drives the very same searcher and scheduler objects. What is told to them, in which order, and how many trials are
-asked for in advance is as on Ray; what a training takes is what its evaluation says. Real decision time never moves
-the clock, so that the same seeds give the same decision log, to the last bit.
+It drives the same searcher and scheduler objects as the engine on Ray. What they are called with, in which order, and
+how many trials are requested in advance is the same; how long training takes is what its evaluator declares. The time
+that decisions take never moves the clock, so that the same seeds give the same decision log, to the last bit.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import gc
+import inspect
 import logging
 import math
 import tempfile
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
+from ray import tune
 from ray.tune.search import Searcher
 
+from raytune_suite.engines.base import Outcome
+from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.decision_log import DecisionLog
+from raytune_suite.engines.callbacks.progress import Progress
+from raytune_suite.engines.callbacks.study_log import StudyLog
+from raytune_suite.engines.seed_averaging import mean_curve, on_seeds
 from raytune_suite.engines.simulated.clock import Clock
 from raytune_suite.engines.simulated.controller import Controller
+from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
 from raytune_suite.engines.simulated.running_trial import Fault
 from raytune_suite.engines.simulated.trial_factory import make_search, pending_depth
+from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
 from raytune_suite.errors import ArgumentError
 from raytune_suite.schedulers import StudyScheduler, StudySearcher
-from raytune_suite.types import check_count
+from raytune_suite.types import check_count, split_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ray.tune import Callback, Stopper
     from ray.tune.experiment import Trial
 
+    from raytune_suite.engines.base import StudySpec
     from raytune_suite.engines.simulated.evaluators import Evaluator
+    from raytune_suite.types import Config, Curve
 
-__all__ = ["Fault", "Outcome", "run"]
+__all__ = ["Fault", "Simulation", "simulate"]
 
 YOUNG = 10_000
-"""So many new objects call for Python's collector while a study runs, in place of 700."""
+"""While a study runs, Python's garbage collector starts after this many new objects, instead of 700."""
+
+
+@final
+@dataclass(frozen=True)
+class Simulation:
+    """The simulated clock: runs studies in virtual time with the same searcher and scheduler objects as on Ray.
+
+    Attributes:
+        workers: How many trials run at once, in virtual time.
+        cost: The virtual seconds of one unit of resource for a config. None: what the workload declares, else 1.
+        faults: When workers are lost.
+        max_failures: How often a trial that crashes, or whose worker is lost, is retried from its last checkpoint.
+        checkpoint_every: After how many reports a trial saves a checkpoint; 0: only when it is paused.
+        compute: How many Ray workers train class trainables, each with `tune`'s `resources`. None or 0: this process
+            trains. It changes how long a study takes, never its decisions.
+
+    Raises:
+        ArgumentError: If a value cannot be used.
+    """
+
+    workers: int = 4
+    cost: Callable[[Config], float] | None = None
+    faults: Sequence[Fault] = ()
+    max_failures: int = 0
+    checkpoint_every: int = 0
+    compute: int | None = None
+
+    def __post_init__(self) -> None:
+        check_count("workers", self.workers)
+        if self.compute is not None and self.compute != 0:
+            check_count("compute", self.compute)
+
+    def describe(self) -> dict[str, Any]:
+        """The settings, without the cost function."""
+        return {"engine": repr(dataclasses.replace(self, cost=None))}
+
+    def can_resume(self, path: str) -> bool:  # noqa: ARG002 - the interface
+        """Whether an interrupted study is stored at `path`."""
+        return False
+
+    def check(self, spec: StudySpec) -> None:
+        """Check that the study can be simulated.
+
+        Raises:
+            ArgumentError: If the trainable is a function, or Ray workers would have to look up curves.
+        """
+        self.evaluator(spec)
+
+    def run(self, spec: StudySpec) -> Outcome:
+        """Run a study in virtual time.
+
+        Raises:
+            StudyError: If the study cannot continue.
+        """
+        objective, scheduler = spec.objective, spec.scheduler
+        log = StudyLog(objective, scheduler)
+        callbacks: list[Callback] = [log, *spec.callbacks]
+        if spec.title is not None:
+            callbacks.append(Progress(log, spec.title))
+        try:
+            with self.evaluator(spec) as evaluator:
+                simulated = simulate(
+                    evaluator,
+                    searcher=spec.searcher,
+                    scheduler=scheduler,
+                    metric=objective.metric,
+                    mode=objective.mode,
+                    time_attr=objective.time_attr,
+                    num_samples=-1 if spec.num_samples is None else spec.num_samples,
+                    time_limit=spec.time_limit,
+                    stopper=StudyStopper(spec.budget, metric=objective.metric, time_attr=objective.time_attr),
+                    callbacks=callbacks,
+                    workers=self.workers,
+                    max_failures=self.max_failures,
+                    checkpoint_every=self.checkpoint_every,
+                    faults=self.faults,
+                )
+        except KeyboardInterrupt:
+            return Outcome(log=log, scheduler=scheduler, interrupted=True)
+        return Outcome(log=log, scheduler=scheduler, decisions=simulated.decisions, overhead=simulated.overhead)
+
+    def evaluator(self, spec: StudySpec) -> AbstractContextManager[Evaluator]:
+        """What a worker does for this study, within the context.
+
+        Raises:
+            ArgumentError: If the trainable is a function: those run in Ray's processes only. If Ray workers would have
+                to look up curves.
+        """
+        if spec.curve is not None:
+            if self.compute:
+                raise ArgumentError(
+                    f"`compute` is {self.compute}, but this workload looks its learning curves up and trains nothing: "
+                    "leave `compute` out"
+                )
+            curve = mean_curve(spec.curve, spec.seeds) if len(spec.seeds) > 1 else spec.curve
+
+            def seeded(config: Config) -> Curve:
+                hyperparameters, seed, _ = split_config(config)
+                return curve(hyperparameters, seed)
+
+            return nullcontext(CurveEvaluator(seeded, spec.objective.time_attr))
+        trainable: Any = spec.trainable
+        if not (inspect.isclass(trainable) and issubclass(trainable, tune.Trainable)):
+            raise ArgumentError(
+                f"the simulated clock cannot run the function {getattr(trainable, '__name__', trainable)!r}: write a "
+                "ray.tune.Trainable class, or use engine='ray'"
+            )
+        cost = self.cost or spec.cost or (lambda _config: 1.0)
+        seconds = cost
+        if len(spec.seeds) > 1:
+            trainable, seconds = on_seeds(trainable, spec.seeds), lambda config: len(spec.seeds) * cost(config)
+        if self.compute:
+            return WorkerPoolEvaluator(trainable, seconds, compute=self.compute, resources=spec.resources)
+        return nullcontext(InProcessEvaluator(trainable, seconds))
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run of the engine left.
+class SimulatedStudy:
+    """What `simulate` returns.
 
     Attributes:
         trials: Ray's trials, with their last results.
@@ -51,7 +178,7 @@ class Outcome:
         callbacks: The callbacks.
         scheduler: The scheduler.
         seconds: The virtual time at the end.
-        overhead: The real seconds that all but the trainings took.
+        overhead: The real seconds that everything but the training took.
     """
 
     trials: list[Trial]
@@ -62,7 +189,7 @@ class Outcome:
     overhead: float
 
 
-def run(
+def simulate(
     evaluation: Evaluator,
     *,
     searcher: Any,
@@ -79,13 +206,13 @@ def run(
     max_failures: int = 0,
     checkpoint_every: int = 0,
     faults: Sequence[Fault] = (),
-) -> Outcome:
+) -> SimulatedStudy:
     """Run a study in virtual time until it ends.
 
     Args:
         evaluation: What a worker does.
         searcher: Any Ray searcher or search algorithm; None for Ray's variant generator.
-        scheduler: Any Ray scheduler; one of this package's is saved with the searcher, as on Ray.
+        scheduler: A scheduler of this package, or any of Ray's; the decisions of the latter are not logged.
         metric: The metric's name.
         mode: "min" or "max".
         num_samples: The most trials; -1 for no limit.
@@ -117,6 +244,8 @@ def run(
         )
     clock: Clock[Any] = Clock()
     log = DecisionLog(metric, time_attr, clock)
+    if isinstance(scheduler, StudyScheduler):
+        scheduler.observers.append(log)
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="simulated-") as folder, _quiet(), _garbage_left_alone():
         search_alg = make_search(
@@ -132,7 +261,7 @@ def run(
         limit = getattr(scheduler, "max_concurrent", None)
         controller = Controller(
             search_alg,
-            log.watch(scheduler),
+            scheduler,
             evaluation,
             workers=workers,
             max_pending=limit or pending_depth(search_alg, workers),
@@ -145,7 +274,7 @@ def run(
         )
         controller.run(stop=stopper, num_samples=num_samples, total_num_samples=search_alg.total_samples)
     overhead = time.perf_counter() - began - controller.training_s
-    return Outcome(controller.trials, log, [*callbacks], scheduler, clock.now, overhead)
+    return SimulatedStudy(controller.trials, log, [*callbacks], scheduler, clock.now, overhead)
 
 
 @contextlib.contextmanager

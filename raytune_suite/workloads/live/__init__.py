@@ -1,1 +1,1 @@
-"""Workloads whose models are trained."""
+"""Workloads that train models."""

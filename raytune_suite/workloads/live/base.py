@@ -1,4 +1,4 @@
-"""What all live workloads share: how their trainings are saved, continued and begun anew, and configs checked."""
+"""The base of all live workloads: it starts, saves and continues trainings, and checks configs."""
 
 from __future__ import annotations
 
@@ -16,63 +16,65 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 FILE = "training.pt"
-"""The file of a training's state in its checkpoint's folder."""
+"""The file name of a training's state in the folder of a checkpoint."""
 
 
-class Training(Protocol):
-    """A training with a state of tensors, numbers and words."""
+class LiveTraining(Protocol):
+    """A training whose state consists of tensors, numbers and strings."""
 
     def state(self) -> dict[str, Any]:
-        """All that a training needs to go on from here."""
+        """Return the state from which a training can continue."""
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from where `state` was taken, with this training's own hyperparameters."""
+        """Continue from `state` with the hyperparameters of this training."""
 
 
 class LiveTrainable(tune.Trainable, abc.ABC):
-    """A training by torch on one thread of the CPU; a leaf writes `begin` and `step`.
+    """A training with torch on one CPU thread; a subclass implements `new_training` and `step`.
 
-    A config may hold a seed (0 where it is absent), which decides every random draw.
+    The seed in a config (0 if absent) determines every random draw.
     """
 
-    training: Training
+    training: LiveTraining
 
     @abc.abstractmethod
-    def begin(self, config: Config) -> Training:
-        """A training from scratch."""
+    def new_training(self, config: Config) -> LiveTraining:
+        """Create a training from scratch."""
 
     def setup(self, config: Config) -> None:
         """Start a training from scratch."""
         require("torch", extra="torch").set_num_threads(1)
-        self.training = self.begin(config)
+        self.training = self.new_training(config)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the training's state into the folder."""
         require("torch", extra="torch").save(self.training.state(), Path(checkpoint_dir) / FILE)
 
     def load_checkpoint(self, checkpoint: str) -> None:  # type: ignore[override]  # Ray declares another checkpoint
-        """Continue from the folder with the hyperparameters of this trainable's own config."""
+        """Continue from the state in the folder with the hyperparameters of this trainable's config."""
         self.training.load(require("torch", extra="torch").load(Path(checkpoint) / FILE, weights_only=True))
 
     def reset_config(self, new_config: Config) -> bool:
-        """Start from scratch with another config, so that Ray can use the process again."""
+        """Start from scratch with another config, so that Ray can reuse the process."""
         self.setup(new_config)
         return True
 
 
-def within(config: Config, ranges: Mapping[str, tuple[float, float]], whole: Collection[str]) -> dict[str, Any]:
-    """Take the hyperparameters named by `ranges` out of a config, which may hold other things too.
+def checked_values(
+    config: Config, ranges: Mapping[str, tuple[float, float]], integers: Collection[str]
+) -> dict[str, Any]:
+    """Return the hyperparameters in `ranges` from a config, which may have other entries, too.
 
-    Those in `whole` are rounded to integers.
+    Those in `integers` are rounded to integers.
 
     Raises:
-        ArgumentError: If one is missing, is no number, or is not from the first number of its range to below the
-            second. Ray's PBT perturbs without looking at a space's bounds, so this does occur.
+        ArgumentError: If one is missing, is not a number, or is outside its half-open range [low, high). This does
+            happen, because Ray's PBT perturbs values without regard to the bounds of the space.
     """
     values: dict[str, Any] = {}
     for name, (low, high) in ranges.items():
         value = as_number(config.get(name))
         if value is None or not low <= value < high:
             raise ArgumentError(f"`{name}` is {config.get(name)!r}, but must be a number in [{low}, {high})")
-        values[name] = round(value) if name in whole else value
+        values[name] = round(value) if name in integers else value
     return values

@@ -1,8 +1,8 @@
-"""What the workloads "live/digits-mlp", "live/digits-cnn" and "live/digits-gru" share: their Ray side.
+"""The common base of the workloads "live/digits-mlp", "live/digits-cnn" and "live/digits-gru".
 
-They are real trainings that need neither a download nor a GPU, can be saved and continued, and so serve every method,
-PBT included. `_digits_training` does the training, `_digits_networks` has the networks; a file each declares the
-workload.
+They are real trainings that need neither a download nor a GPU. They can be saved and continued, so they work with every
+method, including PBT. The training is in `digits_training` and the networks are in `digits_networks`; this module wraps
+them for Ray, and one module per network declares the workload.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ray import tune
 
 from raytune_suite.seeding import check_seed
+from raytune_suite.types import split_config
 from raytune_suite.workloads.base import Workload
 from raytune_suite.workloads.live.base import LiveTrainable
 
@@ -20,46 +21,46 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from raytune_suite.types import Config
-    from raytune_suite.workloads.live.digits_training import Training
+    from raytune_suite.workloads.live.digits_training import DigitsTraining
 
 TRAINING_IMAGES = 1078
-"""The size of the part that `_digits_training.digits` calls "train", here so that the cost models need no torch."""
+"""The size of the split "train" of `digits_training.digits`, repeated here so that the cost models need no torch."""
 CLASSES = 10
-"""Of digits, here for the same reason."""
+"""The number of classes, repeated here for the same reason."""
 
 
 class DigitsTrainable(LiveTrainable):
-    """Trains a network of `_digits_networks` by one epoch per step; a leaf names which.
+    """Trains a network of `digits_networks` for one epoch per step; a subclass names the network.
 
-    A config holds lr, momentum, weight_decay, dropout, batch, width, and may hold a seed (0 where it is absent).
-    Everything but the width may differ between a checkpoint and the config that continues it.
+    A config has the entries lr, momentum, weight_decay, dropout, batch and width, and optionally a seed (by default 0).
+    All but the width may differ between a checkpoint and the config that continues it.
 
-    A step reports, after the epoch: val_loss and test_loss (mean cross-entropy in nats), val_error and test_error
-    (share of wrong classes, 0 to 1), val_accuracy, and train_loss (the mean over the epoch's steps, dropout included).
-    The losses of a diverged training are NaN or infinite.
+    After each epoch, a step reports val_loss and test_loss (mean cross-entropy in nats), val_error and test_error
+    (fraction of wrong classes), val_accuracy, and train_loss (the mean over the epoch, with dropout). If the training
+    diverges, the losses are NaN or infinite.
 
     Attributes:
-        network: The network's name.
+        network: The name of the network.
 
     Raises:
-        ArgumentError: If the config has no usable hyperparameter or seed, or the width is not the checkpoint's.
+        ArgumentError: If a hyperparameter or the seed is invalid, or the width differs from that of the checkpoint.
         MissingPackageError: If torch or scikit-learn is not installed.
     """
 
     network: ClassVar[str]
-    training: Training
+    training: DigitsTraining
 
-    def begin(self, config: Config) -> Training:
-        """A training from scratch."""
-        from raytune_suite.workloads.live.digits_training import Hyperparameters, Training
+    def new_training(self, config: Config) -> DigitsTraining:
+        """Create a training from scratch."""
+        from raytune_suite.workloads.live.digits_training import DigitsHyperparameters, DigitsTraining
 
-        return Training(self.network, Hyperparameters.of(config), check_seed(config.get("seed", 0)))
+        return DigitsTraining(self.network, DigitsHyperparameters.of(config), check_seed(split_config(config).seed))
 
     def step(self) -> dict[str, float]:
         """Train for one epoch."""
         train_loss = self.training.run_epoch()
-        val_loss, val_error = self.training.judge("validation")
-        test_loss, test_error = self.training.judge("test")
+        val_loss, val_error = self.training.evaluate("validation")
+        test_loss, test_error = self.training.evaluate("test")
         return {
             "val_loss": val_loss,
             "val_error": val_error,
@@ -78,13 +79,18 @@ def digits_workload(
     duration: str,
     cost: Callable[[Config], float],
 ) -> Workload:
-    """Make the workload of a network whose width is tuned between two numbers, both included.
-
-    `what` and `duration` say in its summary which network it is, and how long a training takes.
+    """Create the workload of a network.
 
     The metric is the validation cross-entropy, not the error: with 360 validation images the error has steps of 0.28 %,
-    by which good configs tie and a method's choice among them would be left to the order of the trials. Its bounds are
-    those of certainty, 0, and of guessing among ten classes, ln 10.
+    so that good configs would tie, and the choice among them would depend on the order of the trials. The bounds are
+    the cross-entropies of certainty, 0, and of guessing among ten classes, ln 10.
+
+    Args:
+        trainable: The class that trains the network.
+        width: The bounds of the width, both inclusive.
+        what: The description of the network in the summary.
+        duration: The duration of a training in the summary.
+        cost: The cost model, see `Workload`.
     """
     space: dict[str, Any] = {
         "lr": tune.loguniform(1e-4, 1),
@@ -111,6 +117,6 @@ def digits_workload(
 
 
 def steps_per_epoch(config: Config) -> int:
-    """The number of steps of gradient descent in an epoch."""
+    """Return the number of gradient descent steps in an epoch."""
     steps: int = math.ceil(TRAINING_IMAGES / config["batch"])
     return steps

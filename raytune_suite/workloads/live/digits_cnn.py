@@ -19,15 +19,16 @@ class DigitsCNN(DigitsTrainable):
 
 
 def seconds_per_epoch(config: Config) -> float:
-    """The declared cost of one epoch on one CPU core.
+    """Return the declared cost of one epoch on one CPU core.
 
-    Fitted by us to fifteen (batch, width) pairs (torch 2.13, a 2-core cloud machine), all within 10 %.
+    The model was fitted to measurements of fifteen (batch, width) pairs (torch 2.13, a 2-core cloud machine), all
+    within 10 %.
     """
     return float(1.32e-2 + 9e-4 * steps_per_epoch(config) + 1.1e-4 * config["width"] ** 2)
 
 
 def digits_cnn() -> Workload:
-    """Make the workload."""
+    """Create the workload."""
     return digits_workload(
         DigitsCNN,
         width=(4, 16),

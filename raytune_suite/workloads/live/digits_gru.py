@@ -19,15 +19,16 @@ class DigitsGRU(DigitsTrainable):
 
 
 def seconds_per_epoch(config: Config) -> float:
-    """The declared cost of one epoch on one CPU core.
+    """Return the declared cost of one epoch on one CPU core.
 
-    Fitted by us to fifteen (batch, width) pairs (torch 2.13, a 2-core cloud machine), all within 6 %.
+    The model was fitted to measurements of fifteen (batch, width) pairs (torch 2.13, a 2-core cloud machine), all
+    within 6 %.
     """
     return float(3.45e-3 + 1.37e-3 * steps_per_epoch(config) + 1.75e-4 * config["width"])
 
 
 def digits_gru() -> Workload:
-    """Make the workload."""
+    """Create the workload."""
     return digits_workload(
         DigitsGRU,
         width=(8, 32),

@@ -19,15 +19,16 @@ class DigitsMLP(DigitsTrainable):
 
 
 def seconds_per_epoch(config: Config) -> float:
-    """The declared cost of one epoch on one CPU core.
+    """Return the declared cost of one epoch on one CPU core.
 
-    Fitted by us to twelve (batch, width) pairs (torch 2.13, a 2-core cloud machine), all within 7 %.
+    The model was fitted to measurements of twelve (batch, width) pairs (torch 2.13, a 2-core cloud machine), all
+    within 7 %.
     """
     return float(6e-4 + 2.5e-4 * steps_per_epoch(config) + 4e-5 * config["width"])
 
 
 def digits_mlp() -> Workload:
-    """Make the workload."""
+    """Create the workload."""
     return digits_workload(
         DigitsMLP,
         width=(16, 128),

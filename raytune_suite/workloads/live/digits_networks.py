@@ -1,7 +1,7 @@
-"""The networks behind "live/digits-mlp", "live/digits-cnn" and "live/digits-gru", as pure functions of their weights.
+"""The networks of "live/digits-mlp", "live/digits-cnn" and "live/digits-gru", as pure functions of their weights.
 
-A network has one size, its width, and a scheme by which its weights are drawn. It is written with torch's functions,
-not its modules: those draw their weights from the process's global generator.
+A network has one size parameter, its width, and an initialization scheme. The networks use torch's functions instead of
+its modules, because modules draw their weights from the global generator of the process.
 """
 
 from __future__ import annotations
@@ -25,16 +25,15 @@ SIDE, CLASSES = 8, 10
 PIXELS = SIDE * SIDE
 
 Dropout: TypeAlias = Callable[[Tensor], Tensor]
-"""Leaves hidden units out of a step of training; returns all of them in judging."""
+"""Drops hidden units in a training step; returns all of them in an evaluation."""
 
 
 class Network(NamedTuple):
     """A kind of network.
 
     Attributes:
-        start: From a width and a generator, the weights and biases that a training starts with, each requiring its
-            gradient.
-        logits: From these, pixels (n, 64) and the dropout, the scores (n, 10) of the classes.
+        start: A function from a width and a generator to the initial weights and biases, which require gradients.
+        logits: A function from these, pixels (n, 64) and the dropout to the logits (n, 10) of the classes.
     """
 
     start: Callable[[int, torch.Generator], list[Tensor]]
@@ -42,19 +41,19 @@ class Network(NamedTuple):
 
 
 def relu_layer(draws: torch.Generator, *shape: int) -> list[Tensor]:
-    """A weight of this shape, drawn as He et al. (2015) do ("Delving Deep into Rectifiers", eq. 10), zero biases."""
+    """Draw a weight of this shape as in He et al. (2015, "Delving Deep into Rectifiers", eq. 10), with zero biases."""
     weight = torch.randn(*shape, generator=draws) * math.sqrt(2 / math.prod(shape[1:]))
     return [weight.requires_grad_(), torch.zeros(shape[0], requires_grad=True)]
 
 
 def mlp_start(width: int, draws: torch.Generator) -> list[Tensor]:
-    """Two hidden layers of `width` units and one of scores."""
+    """Initialize two hidden layers of `width` units and the output layer."""
     shapes = ((width, PIXELS), (width, width), (CLASSES, width))
     return [parameter for shape in shapes for parameter in relu_layer(draws, *shape)]
 
 
 def mlp_logits(parameters: list[Tensor], pixels: Tensor, dropout: Dropout) -> Tensor:
-    """Each hidden layer is followed by a ReLU and by dropout."""
+    """Compute the logits; each hidden layer is followed by a ReLU and dropout."""
     hidden = pixels
     for weight, bias in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
         hidden = dropout(functional.linear(hidden, weight, bias).relu())
@@ -62,13 +61,13 @@ def mlp_logits(parameters: list[Tensor], pixels: Tensor, dropout: Dropout) -> Te
 
 
 def cnn_start(width: int, draws: torch.Generator) -> list[Tensor]:
-    """Two convolutions, 3 x 3 and `width` channels each, and scores of what is left of the image at half its side."""
+    """Initialize two 3 x 3 convolutions of `width` channels each, and an output layer on half the resolution."""
     shapes = ((width, 1, 3, 3), (width, width, 3, 3), (CLASSES, width * PIXELS // 4))
     return [parameter for shape in shapes for parameter in relu_layer(draws, *shape)]
 
 
 def cnn_logits(parameters: list[Tensor], pixels: Tensor, dropout: Dropout) -> Tensor:
-    """Each convolution is followed by a ReLU, the second one by the maxima of 2 x 2 pixels and by dropout, too."""
+    """Compute the logits; each convolution is followed by a ReLU, the second also by 2 x 2 max pooling and dropout."""
     hidden = pixels.reshape(-1, 1, SIDE, SIDE)
     for weight, bias in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
         hidden = functional.conv2d(hidden, weight, bias, padding=1).relu()
@@ -77,7 +76,7 @@ def cnn_logits(parameters: list[Tensor], pixels: Tensor, dropout: Dropout) -> Te
 
 
 def gru_start(width: int, draws: torch.Generator) -> list[Tensor]:
-    """A layer of `width` gated recurrent units, uniform within 1 / sqrt(width) as torch.nn.GRU has it, and scores."""
+    """Initialize a layer of `width` gated recurrent units, uniformly within 1 / sqrt(width), and the output layer."""
     bound = 1 / math.sqrt(width)
     shapes: tuple[tuple[int, ...], ...] = ((3 * width, SIDE), (3 * width, width), (3 * width,), (3 * width,))
     units = [((2 * torch.rand(*shape, generator=draws) - 1) * bound).requires_grad_() for shape in shapes]
@@ -85,7 +84,7 @@ def gru_start(width: int, draws: torch.Generator) -> list[Tensor]:
 
 
 def gru_logits(parameters: list[Tensor], pixels: Tensor, dropout: Dropout) -> Tensor:
-    """The units read the image row by row, from the top; their last state is followed by dropout.
+    """Compute the logits; the units read the image row by row from the top, and dropout follows their last state.
 
     Source: Cho et al. 2014, "Learning Phrase Representations using RNN Encoder-Decoder", section 2.3, in the variant
     of torch.nn.GRU.
@@ -111,4 +110,4 @@ NETWORKS = {
     "cnn": Network(cnn_start, cnn_logits),
     "gru": Network(gru_start, gru_logits),
 }
-"""By name, which is also that of the streams that a training draws from ("digits-mlp" and so on)."""
+"""The networks by name; a training's random streams are named after them ("digits-mlp" and so on)."""

@@ -1,8 +1,8 @@
-"""The training behind the "live/digits-" workloads: a small network on scikit-learn's bundled digits, without Ray.
+"""The training of the "live/digits-" workloads: a small network on scikit-learn's bundled digits, independent of Ray.
 
-Every random draw comes from a generator that belongs to (seed, what it is for), and the draws of an epoch from one that
-belongs to (seed, epoch). So no generator has to be saved, a restored training goes on to the last bit, and the
-process's global generators are neither read nor moved.
+Every random draw comes from a generator that is derived from the seed and its purpose, for the draws of an epoch from
+the seed and the epoch. Hence no generator has to be saved, a restored training continues bit for bit, and the global
+generators of the process are not used.
 
 Source of the data: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository
 (1998), as `sklearn.datasets.load_digits` ships it: 1797 images of 8 x 8 pixels, 10 classes.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require
 from raytune_suite.seeding import derive, stream
-from raytune_suite.workloads.live.base import within
+from raytune_suite.workloads.live.base import checked_values
 from raytune_suite.workloads.live.digits_networks import NETWORKS
 
 if TYPE_CHECKING:
@@ -39,20 +39,20 @@ RANGES: dict[str, tuple[float, float]] = {
     "batch": (1, math.inf),
     "width": (1, math.inf),
 }
-"""Where a training is defined: from the first number to below the second. The space to tune is far smaller."""
+"""The half-open ranges of valid values. The search space is much smaller."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hyperparameters:
-    """One config of a digits workload, checked.
+class DigitsHyperparameters:
+    """The checked hyperparameters of a digits workload.
 
     Attributes:
         lr: Learning rate of stochastic gradient descent.
         momentum: Its momentum.
         weight_decay: Its L2 penalty.
-        dropout: The probability of each hidden unit to be left out of a step.
+        dropout: The probability that a hidden unit is dropped in a step.
         batch: Images per step.
-        width: The size of the network: units of a layer or channels of a convolution, see `_digits_networks`.
+        width: The size of the network: units of a layer or channels of a convolution, see `digits_networks`.
     """
 
     lr: float
@@ -63,56 +63,58 @@ class Hyperparameters:
     width: int
 
     @classmethod
-    def of(cls, config: Config) -> Hyperparameters:
-        """Take the hyperparameters out of a config.
+    def of(cls, config: Config) -> DigitsHyperparameters:
+        """Read the hyperparameters from a config.
 
         Raises:
-            ArgumentError: If one is missing, is no number, or is outside of `RANGES`.
+            ArgumentError: If one is missing, is not a number, or is outside `RANGES`.
         """
-        return cls(**within(config, RANGES, whole={"batch", "width"}))
+        return cls(**checked_values(config, RANGES, integers={"batch", "width"}))
 
 
-class Part(NamedTuple):
-    """One part of the digits: pixels (n, 64) from 0 to 1 as float32, and classes (n,) as int64."""
+class DigitsSplit(NamedTuple):
+    """One split of the digits: pixels (n, 64) from 0 to 1 as float32, and classes (n,) as int64."""
 
     pixels: Tensor
     classes: Tensor
 
 
 @functools.cache
-def digits() -> dict[str, Part]:
-    """The parts "train" (60 %), "validation" and "test" (20 % each); the same for every seed, read once per process."""
+def digits() -> dict[str, DigitsSplit]:
+    """Return the splits "train" (60 %), "validation" and "test" (20 % each), which are the same for every seed."""
     pixels, classes = require("sklearn.datasets", extra="torch").load_digits(return_X_y=True)
     order = stream(0, "digits-mlp", "split").permutation(len(classes))
     first, second = round(0.6 * len(order)), round(0.8 * len(order))
     rows = {"train": order[:first], "validation": order[first:second], "test": order[second:]}
     return {
-        name: Part(torch.tensor(pixels[some] / 16, dtype=torch.float32), torch.tensor(classes[some], dtype=torch.int64))
+        name: DigitsSplit(
+            torch.tensor(pixels[some] / 16, dtype=torch.float32), torch.tensor(classes[some], dtype=torch.int64)
+        )
         for name, some in rows.items()
     }
 
 
-class Training:
-    """A network in training by stochastic gradient descent.
+class DigitsTraining:
+    """The training of a network by stochastic gradient descent.
 
     Attributes:
-        epoch: The number of epochs behind it.
-        parameters: The network's weights and biases.
-        velocities: The moving sum of gradients of each, as momentum needs.
+        epoch: The number of completed epochs.
+        parameters: The weights and biases of the network.
+        velocities: The momentum buffer of each of these.
     """
 
-    def __init__(self, network: str, hyperparameters: Hyperparameters, seed: int) -> None:
-        """Start the network of this name (in `NETWORKS`) anew."""
+    def __init__(self, network: str, hyperparameters: DigitsHyperparameters, seed: int) -> None:
+        """Initialize the network of this name, a key of `NETWORKS`."""
         self.network, self.hyperparameters, self.seed, self.epoch = network, hyperparameters, seed, 0
         self.parameters = NETWORKS[network].start(hyperparameters.width, self.generator("weights"))
         self.velocities = [torch.zeros_like(parameter) for parameter in self.parameters]
 
     def generator(self, *names: Any) -> torch.Generator:
-        """A torch generator of our own for these names."""
+        """Create the torch generator of these names."""
         return torch.Generator().manual_seed(derive(self.seed, f"digits-{self.network}", *names))
 
     def logits(self, pixels: Tensor, dropout: torch.Generator | None = None) -> Tensor:
-        """The scores (n, 10) of the classes; with a generator for dropout in training, without one in judging."""
+        """Compute the logits (n, 10) of the classes; pass a generator to apply dropout."""
         keep = 1 - self.hyperparameters.dropout
 
         def drop(hidden: Tensor) -> Tensor:
@@ -123,7 +125,7 @@ class Training:
         return NETWORKS[self.network].logits(self.parameters, pixels, drop)
 
     def run_epoch(self) -> float:
-        """Train for one epoch and return the mean training loss over it, dropout included."""
+        """Train for one epoch, and return the mean training loss over it, with dropout."""
         draws = self.generator("epoch", self.epoch)
         pixels, classes = digits()["train"]
         total = torch.zeros(())
@@ -137,9 +139,9 @@ class Training:
 
     @torch.no_grad()
     def _descend(self, gradients: tuple[Tensor, ...]) -> None:
-        """One step of gradient descent with momentum and weight decay, the same as torch.optim.SGD's.
+        """Make one step of gradient descent with momentum and weight decay, identical to that of torch.optim.SGD.
 
-        It is spelled out since making a torch optimizer costs each new process a second of imports (torch 2.13).
+        It is written out here because the first torch optimizer of a process takes a second of imports (torch 2.13).
         """
         settings = self.hyperparameters
         for parameter, velocity, gradient in zip(self.parameters, self.velocities, gradients, strict=True):
@@ -147,15 +149,15 @@ class Training:
             parameter.sub_(velocity, alpha=settings.lr)
 
     @torch.no_grad()
-    def judge(self, part: str) -> tuple[float, float]:
-        """The mean cross-entropy (nats) and the share of wrong classes on one part of `digits()`."""
-        pixels, classes = digits()[part]
+    def evaluate(self, split: str) -> tuple[float, float]:
+        """Compute the mean cross-entropy (nats) and the fraction of wrong classes on one split of `digits()`."""
+        pixels, classes = digits()[split]
         logits = self.logits(pixels)
         wrong = (logits.argmax(dim=1) != classes).float().mean()
         return functional.cross_entropy(logits, classes).item(), wrong.item()
 
     def state(self) -> dict[str, Any]:
-        """All that a training of the same width needs to go on from here, whatever its other hyperparameters."""
+        """Return the state from which a training of the same width, with any other hyperparameters, can continue."""
         return {
             "epoch": self.epoch,
             "width": self.hyperparameters.width,
@@ -164,7 +166,7 @@ class Training:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from where `state` was taken, with this training's own hyperparameters.
+        """Continue from `state` with the hyperparameters of this training.
 
         Raises:
             ArgumentError: If the networks differ in width.
@@ -172,7 +174,7 @@ class Training:
         width = self.hyperparameters.width
         if state["width"] != width:
             raise ArgumentError(
-                f"`width` is {width}, but the checkpoint's network has {state['width']}: it cannot change"
+                f"`width` is {width}, but must be {state['width']}, the width of the network in the checkpoint"
             )
         self.epoch = state["epoch"]
         with torch.no_grad():

@@ -1,15 +1,15 @@
-"""The training behind "live/cartpole-ppo": proximal policy optimization on gymnasium's vector CartPole, without Ray.
+"""The training of "live/cartpole-ppo": proximal policy optimization on gymnasium's vector CartPole, independent of Ray.
 
-Every random draw comes from a generator that belongs to (seed, what it is for, unit), the environment's draws too. So
-no generator has to be saved, a restored training goes on to the last bit, and the process's global generators are
-neither read nor moved.
+Every random draw, including those of the environment, comes from a generator that is derived from the seed, its purpose
+and the unit. Hence no generator has to be saved, a restored training continues bit for bit, and the global generators
+of the process are not used.
 
 Sources: Schulman et al. 2017, "Proximal Policy Optimization Algorithms" (arXiv 1707.06347); Huang et al. 2022, "The 37
-Implementation Details of Proximal Policy Optimization", whose details 2 (orthogonal weights), 3 (Adam's epsilon), 5
-(generalized advantages), 6 (minibatches), 7 (normalized advantages, here over a whole rollout, so that a minibatch may
-be small), 8 (clipped surrogate), 10 (entropy), 11 (clipped gradient) and 13 (separate networks) are followed. Two are
-not: the rate is not annealed (4), since a training's course must not depend on how far it will be trained, and the
-value's loss is not clipped (9).
+Implementation Details of Proximal Policy Optimization", of which this follows details 2 (orthogonal weights), 3 (Adam's
+epsilon), 5 (generalized advantages), 6 (minibatches), 7 (normalized advantages, here over a whole rollout, so that a
+minibatch may be small), 8 (clipped surrogate), 10 (entropy), 11 (clipped gradient) and 13 (separate networks). It does
+not follow 4 (the learning rate is not annealed, since a training must not depend on how far it will be continued) and 9
+(the value loss is not clipped).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 
 from raytune_suite.optional import require
 from raytune_suite.seeding import derive, stream
-from raytune_suite.workloads.live.base import within
+from raytune_suite.workloads.live.base import checked_values
 
 if TYPE_CHECKING:
     import torch
@@ -38,9 +38,9 @@ else:
 
 STREAM = "cartpole-ppo"
 ENVIRONMENTS, ROLLOUT, ROLLOUTS = 8, 116, 2
-"""Environments at once, steps of each in a rollout, rollouts in a unit of training: 1,856 environment steps."""
+"""The number of parallel environments, their steps per rollout, and the rollouts per unit: 1,856 environment steps."""
 EPISODES, LONGEST = 16, 500
-"""Episodes that judge a policy, and the most steps of an episode."""
+"""The number of episodes in an evaluation, and the largest number of steps of an episode."""
 HIDDEN, OBSERVED, ACTIONS = 64, 4, 2
 
 SHAPES = [
@@ -49,7 +49,7 @@ SHAPES = [
     for rows, columns in ((HIDDEN, OBSERVED), (HIDDEN, HIDDEN), (outputs, HIDDEN))
     for shape in ((rows, columns), (rows,))
 ]
-"""The weights and biases of the actor's three layers, then those of the critic's."""
+"""The shapes of the weights and biases of the actor's three layers, then of the critic's."""
 
 RANGES: dict[str, tuple[float, float]] = {
     "lr": (0, math.inf),
@@ -62,22 +62,22 @@ RANGES: dict[str, tuple[float, float]] = {
     "epochs": (1, math.inf),
     "minibatch": (1, math.inf),
 }
-"""Where a training is defined: from the first number to below the second. The space to tune is far smaller."""
+"""The half-open ranges of valid values. The search space is much smaller."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hyperparameters:
-    """One config of the workload, checked.
+class PPOHyperparameters:
+    """The checked hyperparameters of the workload.
 
     Attributes:
         lr: Adam's learning rate.
         gamma: The discount of future rewards.
         gae_lambda: The decay of generalized advantage estimation.
-        clip: How far the ratio of new to old probability may go from 1 before the surrogate is cut.
+        clip: The distance from 1 at which the ratio of new to old probability is clipped.
         ent_coef: The weight of the entropy in the loss.
-        vf_coef: The weight of the value's loss.
-        max_grad_norm: The longest gradient; longer ones are shortened to it.
-        epochs: How often a rollout is gone through.
+        vf_coef: The weight of the value loss.
+        max_grad_norm: The norm to which larger gradients are clipped.
+        epochs: The number of passes over each rollout.
         minibatch: Transitions per step of Adam.
     """
 
@@ -92,25 +92,25 @@ class Hyperparameters:
     minibatch: int
 
     @classmethod
-    def of(cls, config: Config) -> Hyperparameters:
-        """Take the hyperparameters out of a config.
+    def of(cls, config: Config) -> PPOHyperparameters:
+        """Read the hyperparameters from a config.
 
         Raises:
-            ArgumentError: If one is missing, is no number, or is outside of `RANGES`.
+            ArgumentError: If one is missing, is not a number, or is outside `RANGES`.
         """
-        return cls(**within(config, RANGES, whole={"epochs", "minibatch"}))
+        return cls(**checked_values(config, RANGES, integers={"epochs", "minibatch"}))
 
 
 class Rollout(NamedTuple):
-    """What happened in T steps of N environments.
+    """The transitions of T steps in N environments.
 
     Attributes:
-        observations: Of shape (T + 1, N, 4): before each step and after the last.
-        actions: Of shape (T, N).
-        terminated: Of shape (T, N): whether the pole fell in this step.
-        done: Of shape (T, N): whether it fell or the episode was long enough.
-        valid: Of shape (T, N): False where a step only began the next episode, which an environment does in the step
-            after the last (gymnasium's autoreset mode NEXT_STEP).
+        observations: The observations before each step and after the last, of shape (T + 1, N, 4).
+        actions: The actions, of shape (T, N).
+        terminated: Whether the pole fell in this step, of shape (T, N).
+        done: Whether the pole fell or the episode reached its maximum length, of shape (T, N).
+        valid: False for a step that only started the next episode, of shape (T, N). An environment does this in the
+            step after the last one of an episode (gymnasium's autoreset mode NEXT_STEP).
     """
 
     observations: Tensor
@@ -121,42 +121,42 @@ class Rollout(NamedTuple):
 
 
 def advantages(rollout: Rollout, values: Tensor, gamma: float, gae_lambda: float) -> Tensor:
-    """Generalized advantage estimates (T, N) from the values (T + 1, N) of the observations; each reward is 1.
+    """Compute generalized advantage estimates (T, N) from the values (T + 1, N) of the observations; all rewards are 1.
 
-    An episode cut for its length is worth as much as its last observation promises, one that ended by itself nothing
-    more (Pardo et al. 2018, "Time Limits in Reinforcement Learning"). Source: Schulman et al. 2016, "High-Dimensional
-    Continuous Control Using Generalized Advantage Estimation", eq. 16.
+    An episode that is truncated at its maximum length is bootstrapped from the value of its last observation; one that
+    terminated is not (Pardo et al. 2018, "Time Limits in Reinforcement Learning"). Source: Schulman et al. 2016,
+    "High-Dimensional Continuous Control Using Generalized Advantage Estimation", eq. 16.
     """
     delta = 1 + gamma * values[1:] * ~rollout.terminated - values[:-1]
     carried = gamma * gae_lambda * ~rollout.done
-    found = torch.empty_like(delta)
+    estimates = torch.empty_like(delta)
     following = torch.zeros_like(delta[0])
     for step in reversed(range(len(delta))):
-        following = found[step] = delta[step] + carried[step] * following
-    return found
+        following = estimates[step] = delta[step] + carried[step] * following
+    return estimates
 
 
 def layers(weights: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """The actor's and the critic's weights and biases as views into the vector of all."""
+    """Return the weights and biases of the actor and of the critic as views into the vector of all weights."""
     parts = torch.split(weights, [math.prod(shape) for shape in SHAPES])
     views = [part.view(shape) for part, shape in zip(parts, SHAPES, strict=True)]
     return views[: len(views) // 2], views[len(views) // 2 :]
 
 
 def forward(network: list[Tensor], observations: Tensor) -> Tensor:
-    """What a network of two hidden tanh layers says: (..., 4) becomes (..., outputs)."""
+    """Apply a network with two hidden tanh layers to observations (..., 4); the result has shape (..., outputs)."""
     hidden = torch.tanh(functional.linear(observations, network[0], network[1]))
     hidden = torch.tanh(functional.linear(hidden, network[2], network[3]))
     return functional.linear(hidden, network[4], network[5])
 
 
 def observed(environment: CartPoleVectorEnv) -> Tensor:
-    """What the actor sees of the environments now, of shape (N, 4)."""
+    """Return the current observations of the environments, of shape (N, 4)."""
     return torch.tensor(np.asarray(environment.state).T, dtype=torch.float32)
 
 
 def starting_weights(draws: torch.Generator) -> Tensor:
-    """Orthogonal weights, scaled by sqrt 2, or 0.01 for the actor's last layer and 1 for the critic's; biases zero."""
+    """Draw orthogonal weights scaled by sqrt 2 (last layer: 0.01 for the actor, 1 for the critic), with zero biases."""
     parts = [torch.zeros(shape) for shape in SHAPES]
     scales = (math.sqrt(2), math.sqrt(2), 0.01, math.sqrt(2), math.sqrt(2), 1.0)
     for weight, scale in zip(parts[::2], scales, strict=True):
@@ -165,21 +165,21 @@ def starting_weights(draws: torch.Generator) -> Tensor:
 
 
 class Adam:
-    """Adam on one vector, the same as torch.optim.Adam's, with Huang et al.'s epsilon (detail 3).
+    """Adam on one vector, identical to torch.optim.Adam, with the epsilon of Huang et al. (detail 3).
 
-    It is spelled out since making a torch optimizer costs each new process a second of imports (torch 2.13). Source:
-    Kingma, Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1.
+    It is written out here because the first torch optimizer of a process takes a second of imports (torch 2.13).
+    Source: Kingma, Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1.
     """
 
     decays, epsilon = (0.9, 0.999), 1e-5
 
     def __init__(self, size: int) -> None:
-        """Start with no gradient seen."""
+        """Initialize the moments with zeros."""
         self.mean, self.square, self.steps = torch.zeros(size), torch.zeros(size), 0
 
     @torch.no_grad()
     def descend(self, weights: Tensor, gradient: Tensor, lr: float) -> None:
-        """Change the weights by one step."""
+        """Make one step that changes the weights in place."""
         self.steps += 1
         first, second = self.decays
         self.mean.lerp_(gradient, 1 - first)
@@ -188,44 +188,44 @@ class Adam:
         weights.addcdiv_(self.mean, scale, value=-lr / (1 - first**self.steps))
 
 
-class Training:
-    """An actor and a critic in training.
+class PPOTraining:
+    """The training of an actor and a critic.
 
     Attributes:
-        unit: The number of units behind it.
+        unit: The number of completed units.
         weights: All weights and biases, as one vector.
     """
 
-    def __init__(self, hyperparameters: Hyperparameters, seed: int) -> None:
-        """Start anew."""
+    def __init__(self, hyperparameters: PPOHyperparameters, seed: int) -> None:
+        """Initialize the networks and the environments."""
         self.hyperparameters, self.seed, self.unit = hyperparameters, seed, 0
         self.weights = starting_weights(self.generator("weights")).requires_grad_()
         self.adam = Adam(len(self.weights))
         self.environment = self._environment(ENVIRONMENTS, "start")
 
     def generator(self, *names: Any) -> torch.Generator:
-        """A torch generator of our own for these names."""
+        """Create the torch generator of these names."""
         return torch.Generator().manual_seed(derive(self.seed, STREAM, *names))
 
     def _environment(self, count: int, name: str) -> CartPoleVectorEnv:
-        """Environments at the start of an episode each."""
-        made = CartPoleVectorEnv(count, max_episode_steps=LONGEST)
-        made.np_random = stream(self.seed, STREAM, name)
-        made.reset()
-        return made
+        """Create environments, each at the start of an episode."""
+        environment = CartPoleVectorEnv(count, max_episode_steps=LONGEST)
+        environment.np_random = stream(self.seed, STREAM, name)
+        environment.reset()
+        return environment
 
     def run_unit(self) -> dict[str, float]:
-        """Train for one unit and return the means over its updates: policy_loss, value_loss, entropy."""
+        """Train for one unit, and return the means over its updates of policy_loss, value_loss and entropy."""
         self.environment.np_random = stream(self.seed, STREAM, "environment", self.unit)
         draws = self.generator("unit", self.unit)
-        told = [told for _ in range(ROLLOUTS) for told in self._improve(self._collect(draws), draws)]
+        losses = [update for _ in range(ROLLOUTS) for update in self._improve(self._collect(draws), draws)]
         self.unit += 1
-        means = torch.stack(told).mean(dim=0).tolist()
+        means = torch.stack(losses).mean(dim=0).tolist()
         return dict(zip(("policy_loss", "value_loss", "entropy"), means, strict=True))
 
     @torch.no_grad()
     def _collect(self, draws: torch.Generator) -> Rollout:
-        """Act as the actor says, by its probabilities."""
+        """Collect a rollout, sampling the actions from the actor's probabilities."""
         environment, (actor, _) = self.environment, layers(self.weights)
         observations = torch.empty(ROLLOUT + 1, ENVIRONMENTS, OBSERVED)
         actions = torch.empty(ROLLOUT, ENVIRONMENTS, dtype=torch.int64)
@@ -242,7 +242,7 @@ class Training:
         return Rollout(observations, actions, terminated, done, valid)
 
     def _improve(self, rollout: Rollout, draws: torch.Generator) -> list[Tensor]:
-        """Go through a rollout several times, in minibatches; returns the three losses of each."""
+        """Make several passes over a rollout in minibatches, and return the three losses of each minibatch."""
         settings, valid = self.hyperparameters, rollout.valid
         with torch.no_grad():
             actor, critic = layers(self.weights)
@@ -253,7 +253,7 @@ class Training:
             estimated = (estimated - estimated.mean()) / (estimated.std() + 1e-8)
             observations, actions = rollout.observations[:-1][valid], rollout.actions[valid].unsqueeze(1)
             before = forward(actor, observations).log_softmax(dim=1).gather(1, actions).squeeze(1)
-        told = []
+        losses = []
         for _ in range(settings.epochs):
             for rows in torch.split(torch.randperm(len(actions), generator=draws), settings.minibatch):
                 actor, critic = layers(self.weights)
@@ -267,14 +267,14 @@ class Training:
                 (gradient,) = torch.autograd.grad(loss, [self.weights])
                 gradient *= (settings.max_grad_norm / (gradient.norm() + 1e-6)).clamp(max=1)
                 self.adam.descend(self.weights, gradient, settings.lr)
-                told.append(torch.stack((policy_loss, value_loss, entropy)).detach())
-        return told
+                losses.append(torch.stack((policy_loss, value_loss, entropy)).detach())
+        return losses
 
     @torch.no_grad()
-    def judge(self) -> float:
-        """The mean return of `EPISODES` episodes in which the likelier action is taken.
+    def evaluate(self) -> float:
+        """Compute the mean return of `EPISODES` episodes in which the more likely action is taken.
 
-        Their starts depend on the seed alone, so that the units of a training are compared on the same episodes.
+        Their starts depend only on the seed, so that the units of a training are compared on the same episodes.
         """
         environment, (actor, _) = self._environment(EPISODES, "judge"), layers(self.weights)
         running, total = np.ones(EPISODES, dtype=bool), 0
@@ -286,7 +286,7 @@ class Training:
         return float(total / EPISODES)
 
     def state(self) -> dict[str, Any]:
-        """All that a training needs to go on from here, whatever its hyperparameters; nothing in it changes later."""
+        """Return a copy of the state, from which a training with any hyperparameters can continue."""
         environment = self.environment
         return {
             "unit": self.unit,
@@ -300,7 +300,7 @@ class Training:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Go on from where `state` was taken, with this training's own hyperparameters."""
+        """Continue from `state` with the hyperparameters of this training."""
         self.unit, self.adam.steps = state["unit"], state["updates"]
         with torch.no_grad():
             self.weights.copy_(state["weights"])

@@ -1,18 +1,19 @@
-"""The surrogates of YAHPO Gym: neural networks that predict a whole learning curve, on data sets of OpenML.
+"""The surrogates of YAHPO Gym: neural networks that predict whole learning curves on data sets of OpenML.
 
-"yahpo/lcbench/3945" is the scenario lcbench on task 3945. A prediction is deterministic, has no training seed and no
-state, and its trainings are over before they begin: methods that change a training midway are refused.
+"yahpo/lcbench/3945" is the scenario lcbench on task 3945. A prediction is deterministic: it has no training seed and no
+state, so methods that change a training midway (PBT) are rejected.
 
-- **lcbench**: a unit of resource is an epoch. Of the surrogate's epochs 1 to 52 a training has 51, and methods should
-  judge by epoch 2 at the earliest, so that neither edge of the data decides.
-- **rbv2 and iaml**: the fidelity is the share of the training data, from 0.03 or 0.05 to 1. A unit of resource is
-  1 / `max_t` of them, with the largest `max_t` up to 27 whose unit the surrogate knows. `repl` stays at 10. Seconds are
-  the differences of the training times, as if more data could be added to a training. These are written after the
-  package yahpo-gym 1.0.2 and tried on small models of the same signature, never on the authors' files.
+- **lcbench**: a unit of resource is an epoch. A training has 51 of the surrogate's epochs 1 to 52, and methods should
+  evaluate configs at epoch 2 at the earliest, so that neither edge of the data matters.
+- **rbv2 and iaml**: the fidelity is the fraction of the training data, from 0.03 or 0.05 to 1. A unit of resource is
+  the fraction 1 / `max_t`, where `max_t` is the largest number up to 27 for which the surrogate supports that fraction.
+  `repl` is fixed at 10. Seconds are the differences of the training times, as if data could be added to a training.
+  These scenarios follow the package yahpo-gym 1.0.2; they were tested on small models with the same signature, but not
+  on the authors' files.
 
-`bounds` are the best and the worst value at `max_t` that benchmarks/tables/make_yahpo_bounds.py has found; only lcbench
-has them. Where a config is better than that, its regret is 0. The data must lie at the same path on each machine of a
-cluster. The networks compute in float32: kinds of CPU may differ in the last digits.
+`bounds` are the best and the worst value at `max_t` that benchmarks/tables/make_yahpo_bounds.py found; only lcbench has
+them. The regret of a config that is even better is 0. On a cluster, the data must have the same path on all nodes. The
+networks compute in float32, so the last digits may depend on the type of CPU.
 
 Source: see `yahpo_scenarios`; the surrogates are github.com/slds-lmu/yahpo_data, v1.0.2, and LCBench's data are from
 L. Zimmer, M. Lindauer, F. Hutter, "Auto-PyTorch Tabular" (2021), doi.org/10.1109/TPAMI.2021.3067763.
@@ -33,7 +34,7 @@ from raytune_suite import datasets
 from raytune_suite.errors import DataError, UnknownNameError
 from raytune_suite.optional import require
 from raytune_suite.spaces import Space
-from raytune_suite.types import FIDELITY, Curve
+from raytune_suite.types import Curve, split_config
 from raytune_suite.workloads.base import Workload
 from raytune_suite.workloads.surrogate.yahpo_scenarios import SCENARIOS
 from raytune_suite.workloads.surrogate.yahpo_space import flat, read_space
@@ -51,18 +52,18 @@ if TYPE_CHECKING:
 BOUNDS = Path(__file__).with_name("yahpo_bounds.json")
 
 MOST_SHARES = 27
-"""The most units of resource where the fidelity is a share of the training data: rungs 1, 3, 9, 27."""
+"""The largest number of units of resource if the fidelity is a fraction of the training data: rungs 1, 3, 9, 27."""
 
 LEAST_SECONDS = 1e-3
-"""What a report costs at least: the predicted time may stand still or go back a little."""
+"""The least cost of a report, since the predicted time may stagnate or decrease slightly."""
 
 
 def yahpo(name: str) -> Workload:
-    """The workload of a scenario and an instance, such as "lcbench/3945".
+    """Create the workload of a scenario and an instance, such as "lcbench/3945".
 
     Raises:
         UnknownNameError: If there is no such scenario, or it has no such instance.
-        DataError: If its files are missing, truncated or altered; the message has the command that fetches them.
+        DataError: If its files are missing, truncated or altered; the message has the command that downloads them.
         MissingPackageError: If onnxruntime is not installed.
     """
     kind, _, instance = name.partition("/")
@@ -98,28 +99,28 @@ def yahpo(name: str) -> Workload:
 
 
 def names() -> tuple[str, ...]:
-    """What can be asked for without the data: the tasks of lcbench. The instances of others are in their files."""
+    """Return the names that are known without the data: the tasks of lcbench. Other scenarios list theirs in files."""
     return tuple(f"{scenario.name}/{instance}" for scenario in SCENARIOS.values() for instance in scenario.instances)
 
 
 def frozen_bounds(scenario: str, instance: str) -> tuple[float, float] | None:
-    """The best and the worst value of the metric at `max_t`, where they are shipped."""
-    found = json.loads(BOUNDS.read_text(encoding="utf-8"))["bounds"].get(f"{scenario}/{instance}")
-    return None if found is None else (float(found[0]), float(found[1]))
+    """Return the best and the worst value of the metric at `max_t`; None if they are not part of this package."""
+    bounds = json.loads(BOUNDS.read_text(encoding="utf-8"))["bounds"].get(f"{scenario}/{instance}")
+    return None if bounds is None else (float(bounds[0]), float(bounds[1]))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Surrogate:
-    """One scenario on one instance; it can be pickled, since each process opens the network when it first needs it.
+    """One scenario on one instance. It can be pickled, since each process opens the network on first use.
 
     Attributes:
-        scenario: The order of inputs and outputs.
-        param_space: The space in Ray Tune's words, without instance and fidelities.
+        scenario: The scenario, which has the order of inputs and outputs.
+        param_space: The space as a dict of Ray Tune domains, without instance and fidelities.
         constants: The inputs that are the same for all configs: the instance and the fixed fidelities.
-        codes: The number of each value of each categorical input; "#na#" is that of a parameter that does not exist.
+        codes: The integer code of each value of each categorical input; "#na#" stands for an inactive parameter.
         model: The file of the network.
         fidelities: The surrogate's fidelity after 1, 2, ... units of resource.
-        min_t: The least resource to judge a config by.
+        min_t: The least resource at which a method should evaluate a config.
         space: `param_space`, compiled.
     """
 
@@ -133,7 +134,7 @@ class Surrogate:
     space: Space = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "space", Space(self.param_space))
+        object.__setattr__(self, "space", Space.of(self.param_space))
 
     @classmethod
     def of(
@@ -144,18 +145,18 @@ class Surrogate:
         encoding: Mapping[str, Mapping[str, int]],
         model: Path,
     ) -> Surrogate:
-        """Read what the files of a scenario say.
+        """Create the surrogate from the files of a scenario.
 
         Args:
-            scenario: What the files do not say.
-            instance: Which data set.
-            document: What is in config_space.json.
-            encoding: What is in encoding.json.
+            scenario: The information that the files lack.
+            instance: The data set.
+            document: The content of config_space.json.
+            encoding: The content of encoding.json.
             model: The path of model.onnx.
 
         Raises:
             UnknownNameError: If the scenario has no such instance.
-            DataError: If a file does not have what the scenario says.
+            DataError: If the files do not match the scenario.
         """
         described = {entry["name"]: entry for entry in document["hyperparameters"]}
         unknown = {*scenario.continuous, *scenario.categorical} ^ described.keys()
@@ -163,7 +164,10 @@ class Surrogate:
         choices[scenario.instance] = [instance] if instance in choices[scenario.instance] else []
         unencoded = [name for name in choices if not {"#na#", *choices[name]} <= encoding.get(name, {}).keys()]
         if unknown or unencoded:
-            raise DataError(f"the files of {scenario.name} do not fit it: {sorted(unknown) or unencoded}")
+            raise DataError(
+                f"the files of {scenario.name} do not match the scenario: {sorted(unknown) or unencoded} differ; "
+                f"download them again with `raytune-suite data fetch yahpo/{scenario.name}`"
+            )
         instances = described[scenario.instance]["choices"]
         if instance not in instances:
             raise UnknownNameError(f"instance of {scenario.name}", instance, instances)
@@ -180,10 +184,10 @@ class Surrogate:
         )
 
     def predict(self, configs: Sequence[Config], fidelities: Floats) -> Floats:
-        """What is predicted for each config at each fidelity, of shape (configs, fidelities, outputs).
+        """Predict the outputs of each config at each fidelity, of shape (configs, fidelities, outputs).
 
         Raises:
-            SpaceError: If a config is not one of the space.
+            SpaceError: If a config is not in the space.
         """
         numbers, codes = zip(*map(self._inputs, configs), strict=True)
         x_cont = np.repeat(np.array(numbers, dtype=np.float32), len(fidelities), axis=0)
@@ -193,7 +197,7 @@ class Surrogate:
         return predicted.reshape(len(configs), len(fidelities), len(self.scenario.outputs))
 
     def curve(self, config: Config, seed: int) -> Curve:  # noqa: ARG002 - the surrogates have no training seeds
-        """The whole training of a config."""
+        """Predict the learning curve of a config."""
         predicted = self.predict([config], self.fidelities)[0]
         columns = dict(zip(self.scenario.outputs, predicted.T, strict=True))
         elapsed = np.maximum.accumulate(columns.pop(self.scenario.runtime))
@@ -204,23 +208,22 @@ class Surrogate:
         )
 
     def exact(self, config: Config) -> float:
-        """The metric at `max_t`."""
+        """Predict the metric at `max_t`."""
         return float(self.curve(config, 0).metrics[self.scenario.metric][-1])
 
     def seconds_per_unit(self, config: Config) -> float:
-        """The predicted seconds of one unit of resource, on average over a training."""
+        """Predict the seconds of one unit of resource, on average over a training."""
         return float(self.curve(config, 0).seconds.mean())
 
     def _inputs(self, config: Config) -> tuple[list[float], list[int]]:
-        """The network's numeric and categorical inputs; those of parameters that do not exist are 0 and "#na#"."""
-        tuned = {name: value for name, value in config.items() if name not in {"seed", FIDELITY}}
-        values = {**dict(flat(self.space.complete(tuned))), **self.constants}
+        """Return the numeric and categorical inputs of the network; those of inactive parameters are 0 and "#na#"."""
+        values = {**dict(flat(self.space.complete(split_config(config).hyperparameters))), **self.constants}
         numbers = [float(values.get(name, 0.0)) for name in self.scenario.continuous]
         return numbers, [self.codes[name][values.get(name, "#na#")] for name in self.scenario.categorical]
 
 
 def epochs(lower: int, upper: int) -> tuple[Floats, int]:
-    """The epochs from the first to the last but one, and the second as the least to judge by.
+    """Return the epochs from the first to the last but one, and the second as the least resource.
 
     Example:
         >>> fidelities, least = epochs(1, 52)
@@ -231,7 +234,7 @@ def epochs(lower: int, upper: int) -> tuple[Floats, int]:
 
 
 def shares(lower: float, upper: float) -> tuple[Floats, int]:
-    """Equal steps up to the greatest share of the training data, none below the least, 27 at most.
+    """Return at most 27 equal steps up to the upper fraction of the training data, none of them below the lower one.
 
     Example:
         >>> [len(shares(least, 1.0)[0]) for least in (0.03, 0.05)]
@@ -243,13 +246,15 @@ def shares(lower: float, upper: float) -> tuple[Floats, int]:
 
 @lru_cache(maxsize=8)
 def _session(model: Path) -> Any:
-    """The network, opened once per process, with one thread and so with sums in one order.
+    """Open the network, once per process, with one thread so that sums are always in the same order.
 
     Raises:
         DataError: If the file is not on this machine.
     """
     if not model.is_file():
-        raise DataError(f"the surrogate {str(model)!r} is not on this machine: fetch the data to this path, here too")
+        raise DataError(
+            f"the surrogate {str(model)!r} is not on this machine: download the data to this path here, too"
+        )
     onnxruntime = require("onnxruntime", extra="surrogates")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -1,8 +1,8 @@
-"""The scenarios of YAHPO Gym: the order of each surrogate's inputs and outputs, which its files do not tell.
+"""The scenarios of YAHPO Gym: the order of each surrogate's inputs and outputs, which is not in its files.
 
 Source: F. Pfisterer, L. Schneider, J. Moosbauer, M. Binder, B. Bischl, "YAHPO Gym - An Efficient Multi-Objective
 Multi-Fidelity Benchmark for Hyperparameter Optimization" (AutoML 2022), and the package yahpo-gym 1.0.2, folder
-`benchmarks`. Left out is nb301, which has no instances.
+`benchmarks`. The scenario nb301 is left out, since it has no instances.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ class Scenario:
     """One surrogate: a learner on many data sets.
 
     Attributes:
-        name: The folder of its files.
-        about: What it predicts, in words.
+        name: Its name, which is also the folder of its files.
+        about: A description of the trainings that it predicts.
         instance: The parameter that names the data set.
-        instances: Its values, where they are known without the files.
+        instances: The values of that parameter if they are known without the files, else ().
         continuous: The numeric inputs in the surrogate's order.
         categorical: The categorical inputs in the surrogate's order.
-        outputs: What it predicts, in its order.
-        metric: The output to tune by.
-        mode: Whether less or more of it is better.
-        runtime: The output that is the seconds of a training.
+        outputs: The outputs in the surrogate's order.
+        metric: The output to optimize.
+        mode: Whether the metric is minimized or maximized.
+        runtime: The output with the seconds of a training.
         fidelity: The numeric input that is the resource.
-        fraction: Whether the fidelity is a share of the training data; else it is a number of epochs.
-        fixed: Further fidelities, and the value at which they stay.
+        fraction: Whether the fidelity is a fraction of the training data; otherwise it is a number of epochs.
+        fixed: Other fidelities with the values at which they are fixed.
     """
 
     name: str
@@ -66,7 +66,7 @@ RPART = ("cp", "maxdepth", "minbucket", "minsplit")
 GLMNET = ("alpha", "s")
 
 Inputs = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
-"""By learner: its numeric and its categorical inputs."""
+"""The numeric and the categorical inputs of each learner."""
 
 RBV2: Inputs = {
     "svm": (("cost", "gamma", "tolerance", "degree"), ("kernel",)),
@@ -92,14 +92,14 @@ IAML: Inputs = {
 
 
 def together(learners: Inputs) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The inputs of the scenario that chooses the learner, too: those of all learners, named "learner.input"."""
+    """Return the inputs of the scenario that also chooses the learner: those of all learners, named "learner.input"."""
     continuous = tuple(f"{learner}.{name}" for learner, (names, _) in learners.items() for name in names)
     categorical = tuple(f"{learner}.{name}" for learner, (_, names) in learners.items() for name in names)
     return continuous, categorical
 
 
 def lcbench() -> Scenario:
-    """LCBench: learning curves over epochs."""
+    """Return the scenario LCBench: learning curves over epochs."""
     return Scenario(
         name="lcbench",
         about="a small network, epoch by epoch",
@@ -123,7 +123,10 @@ def lcbench() -> Scenario:
 
 
 def rbv2(learner: str) -> Scenario:
-    """The random bot's learners; the fidelities are the share of the training data and the repetitions, 10 at most."""
+    """Return the scenario of a learner of the random bot.
+
+    The fidelities are the fraction of the training data and the number of repetitions, at most 10.
+    """
     continuous, categorical = together(RBV2) if learner == "super" else RBV2[learner]
     chooser = ("learner_id",) if learner == "super" else ()
     return Scenario(
@@ -143,7 +146,10 @@ def rbv2(learner: str) -> Scenario:
 
 
 def iaml(learner: str) -> Scenario:
-    """The learners of the study on interpretable models; the fidelity is the share of the training data."""
+    """Return the scenario of a learner of the study on interpretable models.
+
+    The fidelity is the fraction of the training data.
+    """
     continuous, categorical = together(IAML) if learner == "super" else IAML[learner]
     chooser = ("learner",) if learner == "super" else ()
     return Scenario(
@@ -172,4 +178,4 @@ SCENARIOS: dict[str, Scenario] = {
         *(iaml(learner) for learner in (*IAML, "super")),
     )
 }
-"""By name."""
+"""The scenarios by name."""

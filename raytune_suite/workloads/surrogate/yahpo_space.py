@@ -1,8 +1,7 @@
-"""YAHPO Gym's search spaces: ConfigSpace's JSON, format 0.2, as Ray Tune's objects, and configs back to flat names.
+"""Conversion of YAHPO Gym's search spaces from ConfigSpace's JSON, format 0.2, and of configs to flat names.
 
-A parameter that exists only under some value of another is written inside that value's option, as everywhere in this
-package. The option also holds the value itself under the name of its parameter, so the flat config is what is left of a
-nested one when its dicts are opened:
+As everywhere in this package, a conditional parameter is nested in the option on which it depends. The option also
+holds its own value under the name of its parameter, so that flattening a nested config gives YAHPO Gym's config:
 
     {"kernel": {"kernel": "radial", "gamma": 0.1}, "cost": 1.0}  ->  {"kernel": "radial", "gamma": 0.1, "cost": 1.0}
 """
@@ -21,29 +20,31 @@ if TYPE_CHECKING:
     from raytune_suite.types import Config
 
 Needs = dict[str, frozenset[Any]]
-"""When a parameter exists: the values that each of its ancestors may have; no ancestors, always."""
+"""The condition of a parameter: the values that each of its ancestors must have; empty for always."""
 
 
 def read_space(document: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
-    """Ray Tune's space for what a `config_space.json` holds.
+    """Convert the content of a `config_space.json` to a space of Ray Tune.
 
     Args:
         document: The parsed file.
         left_out: The parameters that are not tuned: the instance and the fidelities.
 
     Raises:
-        DataError: If it holds what this reader does not know: other types of parameters or conditions, forbidden
-            combinations, or a parameter that depends on two parents of which none is the other's ancestor.
+        DataError: If the file has something that is not supported: other types of parameters or conditions, forbidden
+            combinations, or a parameter with two parents of which neither is an ancestor of the other.
     """
     if document.get("forbiddens"):
-        raise DataError(f"the space forbids combinations, which Ray Tune cannot: {document['forbiddens']}")
+        raise DataError(
+            f"the space has forbidden combinations, which Ray Tune does not support: {document['forbiddens']}"
+        )
     described = {entry["name"]: entry for entry in document["hyperparameters"] if entry["name"] not in left_out}
     needs = _needs(described, document["conditions"])
     parents = {parent for need in needs.values() for parent in need}
     placed: set[str] = set()
 
     def level(context: dict[str, Any]) -> dict[str, Any]:
-        """The parameters that exist in this context and in no shorter one."""
+        """Return the parameters that are active in this context and not in a shorter one."""
         space = {}
         for name, need in needs.items():
             if need.keys() == context.keys() and all(context[parent] in values for parent, values in need.items()):
@@ -52,18 +53,18 @@ def read_space(document: Mapping[str, Any], left_out: Collection[str]) -> dict[s
         return space
 
     def options(name: str, context: dict[str, Any]) -> Any:
-        """The choice of a parent: a dict for each value, with what exists under it."""
+        """Return the choice of a parent: a dict for each value, with the parameters that depend on it."""
         return tune.choice([{name: value} | level({**context, name: value}) for value in described[name]["choices"]])
 
     space = level({})
-    lost = [name for name in described if name not in placed]
-    if lost:
-        raise DataError(f"the conditions of {lost} cannot be nested: their parents are not each other's ancestors")
+    missing = [name for name in described if name not in placed]
+    if missing:
+        raise DataError(f"the conditions of {missing} cannot be nested: no parent is an ancestor of the others")
     return space
 
 
 def flat(config: Config) -> Iterator[tuple[str, Any]]:
-    """The names and values of a nested config, its dicts opened."""
+    """Yield the names and values of a nested config, without its dicts."""
     for name, value in config.items():
         if isinstance(value, dict):
             yield from flat(value)
@@ -72,7 +73,7 @@ def flat(config: Config) -> Iterator[tuple[str, Any]]:
 
 
 def _needs(described: Mapping[str, Any], conditions: list[Mapping[str, Any]]) -> dict[str, Needs]:
-    """What each parameter needs to exist, that of its ancestors included."""
+    """Return the condition of each parameter, including those of its ancestors."""
     own: dict[str, Needs] = {name: {} for name in described}
     for condition in conditions:
         for clause in _clauses(condition):
@@ -84,7 +85,7 @@ def _needs(described: Mapping[str, Any], conditions: list[Mapping[str, Any]]) ->
 
     def closure(name: str, below: tuple[str, ...] = ()) -> Needs:
         if name in below:
-            raise DataError(f"the parameter {name!r} depends on itself, by way of {below}")
+            raise DataError(f"the parameter {name!r} depends on itself through {below}")
         needs = dict(own[name])
         for parent in own[name]:
             for ancestor, values in closure(parent, (*below, name)).items():
@@ -95,7 +96,7 @@ def _needs(described: Mapping[str, Any], conditions: list[Mapping[str, Any]]) ->
 
 
 def _clauses(condition: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The single conditions that must all hold."""
+    """Yield the single conditions of which a condition consists; all of them must hold."""
     kind = condition["type"]
     if kind == "AND":
         for inner in condition["conditions"]:
@@ -103,11 +104,11 @@ def _clauses(condition: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     elif kind in {"EQ", "IN"}:
         yield condition
     else:
-        raise DataError(f"the condition {dict(condition)} is of type {kind!r}, but only EQ, IN and AND are known")
+        raise DataError(f"the condition {dict(condition)} has type {kind!r}, but must have EQ, IN or AND")
 
 
 def _domain(entry: Mapping[str, Any]) -> Any:
-    """Ray Tune's domain of one parameter; in the file both bounds are inclusive, in Ray an integer's upper is not."""
+    """Return the domain of one parameter; the file's bounds are inclusive, but Ray's upper bound of integers is not."""
     kind = entry["type"]
     if kind == "categorical":
         return tune.choice(list(entry["choices"]))
@@ -118,4 +119,4 @@ def _domain(entry: Mapping[str, Any]) -> Any:
         return draw(entry["lower"], entry["upper"] + 1)
     if kind == "uniform_float":
         return (tune.loguniform if entry["log"] else tune.uniform)(entry["lower"], entry["upper"])
-    raise DataError(f"the parameter {entry['name']!r} is of type {kind!r}, which this reader does not know")
+    raise DataError(f"the parameter {entry['name']!r} has type {kind!r}, which is not supported")

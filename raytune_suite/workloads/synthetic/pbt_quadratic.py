@@ -1,10 +1,11 @@
-"""The workload "synthetic/pbt-quadratic": PBT's toy problem, with a state that costs nothing.
+"""The workload "synthetic/pbt-quadratic": the toy problem of PBT, which has a state and costs nothing to train.
 
-A training climbs a surrogate, `1.2 - (h0 t0^2 + h1 t1^2)`, by gradient ascent, and reports the true objective,
-`1.2 - (t0^2 + t1^2)`. With h0 = 0 it never learns about t0. The paper has two members, at h = (1, 0) and (0, 1).
+A training maximizes a surrogate objective, `1.2 - (h0 t0^2 + h1 t1^2)`, by gradient ascent, and reports the true
+objective, `1.2 - (t0^2 + t1^2)`. With h0 = 0 it never improves t0. In the paper the population has two members, with
+h = (1, 0) and h = (0, 1).
 
-Source: Jaderberg et al. 2017, "Population Based Training of Neural Networks", figure 2. The rate and the number of
-steps are ours, such that no training quite arrives at 1.2.
+Source: Jaderberg et al. 2017, "Population Based Training of Neural Networks", figure 2. The learning rate and the
+number of steps were chosen here, so that no training quite reaches the maximum, 1.2.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ray import tune
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import as_number
 from raytune_suite.workloads.base import Workload
-from raytune_suite.workloads.synthetic.functions import QUADRATIC_START, quadratic, quadratic_step
+from raytune_suite.workloads.synthetic.formulas import QUADRATIC_START, quadratic, quadratic_step
 
 if TYPE_CHECKING:
     from raytune_suite.types import Config
@@ -27,12 +28,12 @@ RATE, STEPS = 0.01, 81
 
 
 class PBTQuadratic(tune.Trainable):
-    """Makes one step of gradient ascent per step; a config holds h0 and h1, from 0 to 1. The seed changes nothing.
+    """Makes one step of gradient ascent per step. A config has the entries h0 and h1 in [0, 1]; the seed has no effect.
 
     A step reports value (the true objective), theta_0 and theta_1.
 
     Raises:
-        ArgumentError: If h0 or h1 is not from 0 to 1.
+        ArgumentError: If h0 or h1 is not in [0, 1].
     """
 
     def setup(self, config: Config) -> None:
@@ -41,30 +42,31 @@ class PBTQuadratic(tune.Trainable):
         self.theta = QUADRATIC_START
 
     def step(self) -> dict[str, float]:
-        """Climb."""
+        """Make one step of gradient ascent."""
         self.theta = quadratic_step(self.theta, self.h, RATE)
         return {"value": quadratic(self.theta), "theta_0": self.theta[0], "theta_1": self.theta[1]}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Write theta into the folder, to the last bit."""
+        """Write the exact theta into the folder."""
         (Path(checkpoint_dir) / "theta.json").write_text(json.dumps(self.theta))
 
     def load_checkpoint(self, checkpoint: str) -> None:  # type: ignore[override]  # Ray declares another checkpoint
-        """Go on from the folder's theta with the weights of this trainable's own config."""
+        """Continue from the theta in the folder with the weights of this trainable's config."""
         first, second = json.loads((Path(checkpoint) / "theta.json").read_text())
         self.theta = (first, second)
 
     def reset_config(self, new_config: Config) -> bool:
-        """Start from scratch with another config, so that Ray can use the process again."""
+        """Start from scratch with another config, so that Ray can reuse the process."""
         self.setup(new_config)
         return True
 
 
 def weights(config: Config) -> tuple[float, float]:
-    """The weights of the surrogate.
+    """Return the weights of the surrogate objective in a config.
 
     Raises:
-        ArgumentError: If one is missing or not from 0 to 1. Ray's own PBT perturbs without looking at a space's bounds.
+        ArgumentError: If one is missing or not in [0, 1]. Ray's PBT perturbs values without regard to the bounds of the
+            space.
     """
     values = [as_number(config.get(name)) for name in ("h0", "h1")]
     for name, value in zip(("h0", "h1"), values, strict=True):
@@ -74,7 +76,7 @@ def weights(config: Config) -> tuple[float, float]:
 
 
 def exact(config: Config) -> float:
-    """The value after a whole training with this config."""
+    """Compute the value after a whole training with this config."""
     theta = QUADRATIC_START
     for _ in range(STEPS):
         theta = quadratic_step(theta, weights(config), RATE)
@@ -82,12 +84,12 @@ def exact(config: Config) -> float:
 
 
 def seconds_per_step(config: Config) -> float:  # noqa: ARG001 - a workload's cost is a function of a config
-    """The declared cost: one second for a whole training."""
+    """Return the declared cost of a step; a whole training costs one second."""
     return 1 / STEPS
 
 
 def pbt_quadratic() -> Workload:
-    """Make the workload. No schedule of weights from 0 to 1 does better than 1 for both all the time."""
+    """Create the workload. The best schedule of weights in [0, 1] is 1 for both at all times."""
     optimum = exact({"h0": 1.0, "h1": 1.0})
     space: dict[str, Any] = {"h0": tune.uniform(0, 1), "h1": tune.uniform(0, 1)}
     return Workload(

@@ -1,17 +1,18 @@
 """The landscapes of ARLBench: reinforcement learning as tables of 256 Sobol configs x 10 seeds x 10 fidelities.
 
 "arlbench/cc_cartpole_ppo" is PPO on classic control's CartPole. The metric is the mean return over the evaluation
-episodes; more is better. A unit of resource is a tenth of the task's environment steps; the metric "steps" counts them.
-Methods tune on the seeds 0-4, and the seeds 5-9 judge their choice.
+episodes, to be maximized. A unit of resource is a tenth of the task's environment steps; the metric "steps" counts
+them. Methods tune on the seeds 0-4; the seeds 5-9 evaluate the config that they choose.
 
-- **Spaces** are those of the authors' files runscripts/configs/search_space/{ppo,dqn,sac}_*.yaml. What exists only with
-  prioritized sampling or with a target network is within that option, e.g. `config["use_target_network"]["tau"]`.
-- **Crashes**: a missing return is that of a crashed training, and so is one that the environment cannot pay: some runs
-  of the field mark a crash with a tiny positive number, which would win where all returns are negative. Both are scored
-  as the worst return of the whole landscape.
-- **Cost** is a model of ours, no measurement: the environment steps of a unit at 10,000 steps a second, and for DQN and
-  SAC a microsecond more for each sample of a step's minibatch.
-- **Bounds** are those of the landscape, see `tables.table_workload`.
+- **Spaces** are those of the authors' files runscripts/configs/search_space/{ppo,dqn,sac}_*.yaml. The parameters of
+  prioritized sampling and of the target network are nested in those options, e.g.
+  `config["use_target_network"]["tau"]`.
+- **Crashes**: a missing return belongs to a crashed training, and so does one that is impossible in the environment:
+  some files mark a crash with a tiny positive number, which would win if all returns are negative. Both are replaced by
+  the worst return of the whole landscape.
+- **Cost** is a model, not a measurement: 10,000 environment steps per second, and for DQN and SAC one more microsecond
+  for each sample in a step's minibatch.
+- **Bounds** are those of the landscape, see `table.table_workload`.
 
 Source: J. Becktepe et al., "ARLBench: Flexible and Efficient Benchmarking for Hyperparameter Optimization in
 Reinforcement Learning" (2024), arxiv.org/abs/2409.18827, and github.com/automl/arlbench, branch "experiments".
@@ -29,7 +30,7 @@ from ray import tune
 
 from raytune_suite import datasets
 from raytune_suite.errors import DataError, UnknownNameError
-from raytune_suite.workloads.tabular.table import Table, blocks, scored, table_workload
+from raytune_suite.workloads.tabular.table import Table, blocks, replace_nonfinite, table_workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,20 +43,20 @@ if TYPE_CHECKING:
     from raytune_suite.workloads.tabular.table import Floats
 
 PREFIX = "hp_config."
-"""Before the names of the hyperparameters in the files."""
+"""The prefix of the hyperparameters' columns in the files."""
 
 CONDITIONS = {
     "buffer_prio_sampling": ("buffer_alpha", "buffer_beta", "buffer_epsilon"),
     "use_target_network": ("tau", "target_update_interval"),
 }
-"""What exists only where a switch is on."""
+"""The parameters that are active only if a switch is on."""
 
 SECONDS_PER_STEP = 1e-4
 SECONDS_PER_SAMPLE = 1e-6
 
 
 def ppo(minibatches: list[int]) -> dict[str, Any]:
-    """The space of PPO."""
+    """Return the space of PPO."""
     return {
         "clip_eps": tune.uniform(0.0, 0.5),
         "ent_coef": tune.uniform(0.0, 0.5),
@@ -70,7 +71,7 @@ def ppo(minibatches: list[int]) -> dict[str, Any]:
 
 
 def dqn() -> dict[str, Any]:
-    """The space of DQN."""
+    """Return the space of DQN."""
     return {
         "buffer_batch_size": tune.choice([64, 128, 256]),
         "buffer_prio_sampling": replay(1e-7, 1e-3),
@@ -84,7 +85,7 @@ def dqn() -> dict[str, Any]:
 
 
 def sac(batches: list[int], buffer: tuple[int, int], learning_starts: int) -> dict[str, Any]:
-    """The space of SAC, whose batch, buffer and start differ from task to task."""
+    """Return the space of SAC, in which batch sizes, buffer sizes and learning starts depend on the task."""
     return {
         "buffer_batch_size": tune.choice(batches),
         "buffer_prio_sampling": replay(1e-9, 1e-4),
@@ -97,7 +98,7 @@ def sac(batches: list[int], buffer: tuple[int, int], learning_starts: int) -> di
 
 
 def replay(low: float, high: float) -> Any:
-    """Uniform sampling from the buffer, or prioritized sampling."""
+    """Return the choice between uniform and prioritized sampling from the replay buffer."""
     return switch(
         buffer_alpha=tune.uniform(0.01, 1.0),
         buffer_beta=tune.uniform(0.01, 1.0),
@@ -106,20 +107,20 @@ def replay(low: float, high: float) -> Any:
 
 
 def switch(**parameters: Any) -> Any:
-    """Off, or on with these parameters."""
+    """Return the choice between off, and on with these parameters."""
     return tune.choice([{"on": False}, {"on": True, **parameters}])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class ARLBenchTask:
     """One landscape.
 
     Attributes:
         about: The algorithm and the environment.
-        space: Makes its space.
-        steps: The environment steps of a unit of resource.
-        returns: The least and the greatest return that the environment can pay, where there is one.
-        batch: The hyperparameter that says how many samples an environment step is trained on; None for PPO.
+        space: The function that creates its space.
+        steps: The number of environment steps in a unit of resource.
+        returns: The least and the greatest possible return in the environment.
+        batch: The hyperparameter with the number of samples on which an environment step trains; None for PPO.
     """
 
     about: str
@@ -129,24 +130,24 @@ class Task:
     batch: str | None = "buffer_batch_size"
 
 
-TASKS: dict[str, Task] = {
-    "box2d_lunar_lander_dqn": Task(about="DQN on LunarLander", space=dqn, steps=10_000),
-    "brax_hopper_sac": Task(
+TASKS: dict[str, ARLBenchTask] = {
+    "box2d_lunar_lander_dqn": ARLBenchTask(about="DQN on LunarLander", space=dqn, steps=10_000),
+    "brax_hopper_sac": ARLBenchTask(
         about="SAC on Brax's Hopper",
         space=partial(sac, [512, 1024, 2048], (2048, 2_000_000), 16_384),
         steps=500_000,
     ),
-    "cc_acrobot_dqn": Task(about="DQN on Acrobot", space=dqn, steps=10_000, returns=(-500.0, 0.0)),
-    "cc_cartpole_ppo": Task(
+    "cc_acrobot_dqn": ARLBenchTask(about="DQN on Acrobot", space=dqn, steps=10_000, returns=(-500.0, 0.0)),
+    "cc_cartpole_ppo": ARLBenchTask(
         about="PPO on CartPole", space=partial(ppo, [128, 256, 512]), steps=10_000, returns=(0.0, 500.0), batch=None
     ),
-    "cc_pendulum_sac": Task(
+    "cc_pendulum_sac": ARLBenchTask(
         about="SAC on Pendulum",
         space=partial(sac, [256, 512, 1024], (1024, 120_000), 8192),
         steps=2000,
         returns=(-math.inf, 0.0),
     ),
-    "minigrid_empty_random_ppo": Task(
+    "minigrid_empty_random_ppo": ARLBenchTask(
         about="PPO on MiniGrid's EmptyRandom",
         space=partial(ppo, [32, 64, 128]),
         steps=10_000,
@@ -154,20 +155,20 @@ TASKS: dict[str, Task] = {
         batch=None,
     ),
 }
-"""Pendulum pays 0 at most, in every step; Acrobot -1 for a step, of which it has 500."""
+"""The landscapes. The reward of Pendulum is at most 0 in every step; that of Acrobot is -1 in each of 500 steps."""
 
 
 def names() -> tuple[str, ...]:
-    """The tasks."""
+    """Return the names of the tasks."""
     return tuple(TASKS)
 
 
 def arlbench(name: str) -> Workload:
-    """The workload of a task, such as "cc_cartpole_ppo".
+    """Create the workload of a task, such as "cc_cartpole_ppo".
 
     Raises:
-        UnknownNameError: If there is none.
-        DataError: If its file is missing, truncated or altered; the message has the command that fetches it.
+        UnknownNameError: If there is no such task.
+        DataError: If its file is missing, truncated or altered; the message has the command that downloads it.
     """
     if name not in TASKS:
         raise UnknownNameError("task of ARLBench", name, TASKS)
@@ -184,44 +185,46 @@ def arlbench(name: str) -> Workload:
     )
 
 
-def seconds_per_unit(task: Task, config: Config) -> float:
-    """The declared seconds of a tenth of a training."""
+def seconds_per_unit(task: ARLBenchTask, config: Config) -> float:
+    """Return the declared seconds of a tenth of a training."""
     samples = 0 if task.batch is None else config[task.batch]
     return task.steps * (SECONDS_PER_STEP + SECONDS_PER_SAMPLE * samples)
 
 
 @cache
 def read(path: Path, name: str) -> Table:
-    """The table of a task, read once per process.
+    """Read the table of a task, once per process.
 
     Raises:
-        DataError: If the file has not the columns or the fidelities of the task.
-        SpaceError: If one of its configs lies outside the space.
+        DataError: If the file does not have the fidelities of the task.
+        SpaceError: If one of its configs is outside the space.
     """
     import pandas as pd
 
     task, frame = TASKS[name], pd.read_csv(path)
-    found = blocks(frame, row="run_id", seed="seed", resource="budget", metrics=["performance"])
-    units = found.resource / task.steps
+    arrays = blocks(frame, row="run_id", seed="seed", resource="budget", metrics=["performance"])
+    units = arrays.resource / task.steps
     if not np.array_equal(units, np.arange(1, len(units) + 1)):
-        raise DataError(f"{str(path)!r} has reports after {found.resource.tolist()} steps, not every {task.steps}")
+        raise DataError(
+            f"{str(path)!r} has reports after {arrays.resource.tolist()} steps, but must have one every {task.steps}"
+        )
     columns = [column for column in frame.columns if column.startswith(PREFIX)]
     lines = frame.drop_duplicates("run_id").sort_values("run_id")[columns].to_dict("records")
     configs = [nested({str(key).removeprefix(PREFIX): value for key, value in line.items()}) for line in lines]
-    returns = crashes_scored(found.metrics["performance"], task.returns)
+    returns = replace_crashes(arrays.metrics["performance"], task.returns)
     seconds = np.array([seconds_per_unit(task, config) for config in configs])
     return Table(
         space=task.space(),
         configs=configs,
-        metrics={"return": returns, "steps": np.broadcast_to(found.resource, returns.shape)},
-        seeds=found.seeds,
+        metrics={"return": returns, "steps": np.broadcast_to(arrays.resource, returns.shape)},
+        seeds=arrays.seeds,
         resource=units,
         seconds=np.repeat(seconds[:, np.newaxis], len(units), axis=1),
     )
 
 
 def nested(line: Mapping[str, Any]) -> Config:
-    """A line's hyperparameters as a config of the space.
+    """Convert the hyperparameters in a row of the file to a config of the space.
 
     Example:
         >>> nested({"use_target_network": True, "target_update_interval": 7.0, "tau": float("nan")})
@@ -234,18 +237,18 @@ def nested(line: Mapping[str, Any]) -> Config:
             on = bool(config[switched])
             within = {name: line[name] for name in names_within if on and not math.isnan(line.get(name, math.nan))}
             config[switched] = {"on": on, **within}
-            if "target_update_interval" in within:  # a float in the file, since other lines have none
+            if "target_update_interval" in within:  # a float in the file, since it is missing in other rows
                 config[switched]["target_update_interval"] = int(within["target_update_interval"])
     return config
 
 
-def crashes_scored(returns: NDArray[np.float64], possible: tuple[float, float]) -> Floats:
-    """`returns` with the worst possible one seen in place of those missing and of those that cannot be.
+def replace_crashes(returns: NDArray[np.float64], possible: tuple[float, float]) -> Floats:
+    """Replace missing and impossible returns by the worst of the others.
 
     Example:
-        >>> crashes_scored(np.array([-1200.0, np.nan, -150.0, 1e-8]), (-np.inf, 0.0)).tolist()
+        >>> replace_crashes(np.array([-1200.0, np.nan, -150.0, 1e-8]), (-np.inf, 0.0)).tolist()
         [-1200.0, -1200.0, -150.0, -1200.0]
     """
     least, greatest = possible
     real = (returns >= least) & (returns <= greatest)
-    return scored(np.where(real, returns, np.nan), "max")
+    return replace_nonfinite(np.where(real, returns, np.nan), "max")

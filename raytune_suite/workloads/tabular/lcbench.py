@@ -1,11 +1,11 @@
-"""LCBench's own tables: funnel-shaped networks on 35 data sets, 2,000 configs each, one training per config.
+"""The tables of LCBench: funnel-shaped networks on 35 data sets, 2,000 configs each, one training per config.
 
-"lcbench/Fashion-MNIST" is read from the authors' one file of all data sets, of about a gigabyte. The metric is
-"val_accuracy" in percent; more is better. A unit of resource is an epoch: of the 52 reports, the first is made before
-any training and the last after it, and both are left out, as is usual. Seconds are the differences of recorded times.
+"lcbench/Fashion-MNIST" is read from the authors' file of all data sets, which has about a gigabyte. The metric is
+"val_accuracy" in percent, to be maximized. A unit of resource is an epoch: of the 52 reports, the first was made before
+the training and the last after it; as usual, both are left out. Seconds are the differences of the recorded times.
 
-The file also holds what does not vary, and metrics that are not read. An accuracy that is missing is that of a crashed
-training: it is scored as the worst of the data set. `exact` is a config's only training.
+Constant hyperparameters and the other metrics in the file are not read. A missing value belongs to a crashed training
+and is replaced by the worst value on the data set. `exact` is the only training of a config.
 
 Source: L. Zimmer, M. Lindauer, F. Hutter, "Auto-PyTorch Tabular: Multi-Fidelity MetaLearning for Efficient and Robust
 AutoDL" (2021), doi.org/10.1109/TPAMI.2021.3067763; format and space: github.com/automl/LCBench (api.py, README.md).
@@ -23,7 +23,7 @@ from ray import tune
 
 from raytune_suite import datasets
 from raytune_suite.errors import DataError, UnknownNameError
-from raytune_suite.workloads.tabular.table import Table, scored, table_workload
+from raytune_suite.workloads.tabular.table import Table, replace_nonfinite, table_workload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from raytune_suite.workloads.base import Workload
 
 FILE = "lcbench/data_2k.json"
-"""The authors' file, as `raytune_suite.datasets` calls it."""
+"""The path of the authors' file in the catalogue of `raytune_suite.datasets`."""
 
 DATASETS = (
     "adult airlines albert Amazon_employee_access APSFailure Australian bank-marketing "
@@ -41,26 +41,26 @@ DATASETS = (
     "KDDCup09_appetency kr-vs-kp mfeat-factors MiniBooNE nomao numerai28.6 phoneme segment shuttle "
     "sylvine vehicle volkert"
 )
-"""As OpenML calls them."""
+"""The names of the data sets in OpenML."""
 
 LOGS: dict[str, tuple[str, Mode]] = {
     "val_accuracy": ("Train/val_accuracy", "max"),
     "test_accuracy": ("Train/test_result", "max"),
     "val_cross_entropy": ("Train/val_cross_entropy", "min"),
 }
-"""Our name of each metric, the name in the file, and which direction is better."""
+"""For each metric its name in the file, and its direction."""
 
 LEAST_SECONDS = 1e-3
-"""What an epoch costs at least: a clock may stand still."""
+"""The least cost of an epoch, since two recorded times may be equal."""
 
 
 def names() -> tuple[str, ...]:
-    """The data sets."""
+    """Return the names of the data sets."""
     return tuple(DATASETS.split())
 
 
 def space() -> dict[str, Any]:
-    """The space of the README."""
+    """Return the space that is described in LCBench's README."""
     return {
         "batch_size": tune.lograndint(16, 513),
         "learning_rate": tune.loguniform(1e-4, 1e-1),
@@ -73,11 +73,11 @@ def space() -> dict[str, Any]:
 
 
 def lcbench(name: str) -> Workload:
-    """The workload of a data set, such as "Fashion-MNIST".
+    """Create the workload of a data set, such as "Fashion-MNIST".
 
     Raises:
-        UnknownNameError: If there is none.
-        DataError: If the file is missing or is not LCBench's; the message has the command that fetches it.
+        UnknownNameError: If there is no such data set.
+        DataError: If the file is missing or is not LCBench's; the message has the command that downloads it.
     """
     if name not in names():
         raise UnknownNameError("data set of LCBench", name, names())
@@ -94,23 +94,23 @@ def lcbench(name: str) -> Workload:
 
 @lru_cache(maxsize=4)
 def read(path: Path, name: str) -> Table:
-    """The table of one data set; the others in the file are not parsed.
+    """Read the table of one data set; the others in the file are not parsed.
 
     Raises:
-        DataError: If it has not what LCBench's file has.
-        SpaceError: If one of its configs lies outside the space.
+        DataError: If the file is not in LCBench's format.
+        SpaceError: If one of its configs is outside the space.
     """
     text = path.read_text(encoding="utf-8")
-    place = re.search(rf'"{re.escape(name)}"\s*:\s*(?=\{{\s*"\d+"\s*:)', text)  # no other key holds numbered configs
-    if place is None:
-        raise DataError(f"{str(path)!r} has no data set {name!r}: it is not LCBench's file")
+    start = re.search(rf'"{re.escape(name)}"\s*:\s*(?=\{{\s*"\d+"\s*:)', text)  # no other key has numbered configs
+    if start is None:
+        raise DataError(f"{str(path)!r} has no data set {name!r}: it is not the file of LCBench")
     try:
-        runs = list(json.JSONDecoder().raw_decode(text, place.end())[0].values())
+        runs = list(json.JSONDecoder().raw_decode(text, start.end())[0].values())
         configs = [{key: run["config"][key] for key in space()} for run in runs]
         logs = [run["log"] for run in runs]
         times = np.array([log["time"] for log in logs], dtype=np.float64)
         metrics = {
-            metric: scored(np.array([log[tag] for log in logs], dtype=np.float64)[:, np.newaxis, 1:-1], mode)
+            metric: replace_nonfinite(np.array([log[tag] for log in logs], dtype=np.float64)[:, np.newaxis, 1:-1], mode)
             for metric, (tag, mode) in LOGS.items()
         }
     except (KeyError, TypeError, ValueError) as error:

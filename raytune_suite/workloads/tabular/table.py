@@ -1,11 +1,10 @@
-"""Tables: trainings that were done once and are looked up ever after, by the nearest config.
+"""Tables of trainings that were run once, and are looked up by the nearest config.
 
-A method may ask for any config of the space; it gets the trainings of the row that is nearest to it, as in Syne Tune's
+A method may propose any config of the space, and gets the training of the row that is nearest to it, as in Syne Tune's
 tabular blackboxes (D. Salinas et al., "Syne Tune: A Library for Large Scale Hyperparameter Tuning and Reproducible
-Research", AutoML 2022, section 4). Distances are those of the unit cube of `raytune_suite.spaces`: log scales count as
-logs. A choice stands for one coordinate per option, 1 at the chosen one and 0 elsewhere. A number that does not exist
-counts as the middle of its range, a choice that does not exist as an equal share of each option. Of two rows equally
-near it is the first.
+Research", AutoML 2022, section 4). Distances are measured in the unit cube of `raytune_suite.spaces`, so log scales are
+respected. Choices are one-hot encoded. An inactive number counts as the middle of its range, and an inactive choice as
+an equal share of each option. Of equally near rows, the first is used.
 """
 
 from __future__ import annotations
@@ -37,20 +36,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Table:
-    """What trainings of n configs with s seeds reported at t resources.
+    """The reports of trainings of n configs with s seeds at t resources.
 
     Attributes:
-        space: The search space in Ray Tune's words.
-        configs: The n configs, each a member of the space.
-        metrics: By name, the reports, of shape (n, s, t). They are kept in their precision, float32 or float64, and can
-            only be read; a curve has float64.
+        space: The search space as a dict of Ray Tune domains.
+        configs: The n configs, each in the space.
+        metrics: The reports by name of the metric, of shape (n, s, t). They keep their precision, float32 or float64,
+            and are read-only; the values of a curve are float64.
         seeds: The s training seeds.
-        resource: The resource of each report, of shape (t,), rising.
-        seconds: The time from the report before to this one, of shape (n, t) or (n, s, t).
+        resource: The resource of each report, of shape (t,), increasing.
+        seconds: The time between the previous report and this one, of shape (n, t) or (n, s, t).
 
     Raises:
-        ArgumentError: If shapes do not fit each other.
-        SpaceError: If a config is no member of the space.
+        ArgumentError: If the shapes do not match.
+        SpaceError: If a config is not in the space.
 
     Example:
         >>> from ray import tune
@@ -92,22 +91,22 @@ class Table:
         object.__setattr__(self, "_lifted", np.ascontiguousarray(points.T))
 
     def row(self, config: Config) -> int:
-        """The row of the nearest config; `config` may hold more than the space, such as a seed.
+        """Return the row of the nearest config; `config` may have other entries, such as a seed, too.
 
         Raises:
-            SpaceError: If it is no config of the space.
+            SpaceError: If it is not a config of the space.
         """
         units = self._cube.units(config)
-        same = self._rows.get(tuple(units))
-        if same is not None:
-            return same
+        exact = self._rows.get(tuple(units))
+        if exact is not None:
+            return exact
         return int((self._cube.point(units) @ self._lifted).argmax())
 
     def curve(self, config: Config, seed: int) -> Curve:
-        """The training of the nearest config with this seed.
+        """Return the training of the nearest config with this seed.
 
         Raises:
-            SpaceError: If it is no config of the space.
+            SpaceError: If it is not a config of the space.
             ArgumentError: If the table has no trainings with this seed.
         """
         row, at = self.row(config), self._at(seed)
@@ -118,35 +117,40 @@ class Table:
         )
 
     def seconds_per_unit(self, config: Config) -> float:
-        """The seconds of one unit of resource, on average over the whole trainings of the nearest config."""
+        """Return the seconds of one unit of resource, on average over the trainings of the nearest config."""
         seconds = self.seconds[self.row(config)]
         return float(seconds.sum(axis=-1).mean()) / float(self.resource[-1])
 
     def last(self, metric: str, seeds: Sequence[int]) -> NDArray[np.float64]:
-        """What a metric was at the highest resource, of shape (n, len(seeds))."""
+        """Return the values of a metric at the highest resource, of shape (n, len(seeds))."""
         at = [self._at(seed) for seed in seeds]
         return self.metrics[metric][:, at, -1].astype(np.float64)
 
     def _at(self, seed: int) -> int:
-        """The position of a seed."""
+        """Return the position of a seed."""
         try:
             return self.seeds.index(seed)
         except ValueError:
             raise ArgumentError(
-                f"`seed` is {seed!r}, but the table has only trainings with the seeds {self.seeds}"
+                f"`seed` is {seed!r}, but must be one of {self.seeds}, the seeds of the trainings in the table"
             ) from None
 
     def _check(self) -> None:
-        """Refuse arrays that do not fit each other; the others are gathered, and kept from being written to."""
+        """Check that the shapes match, stack the metrics, and make all arrays read-only."""
         count, seeds, reports = len(self.configs), len(self.seeds), len(self.resource)
-        whole = (count, seeds, reports)
-        if 0 in whole or not self.metrics:
-            raise ArgumentError(f"a table has {whole} configs, seeds and reports, but needs some of each, and a metric")
+        shape = (count, seeds, reports)
+        if 0 in shape or not self.metrics:
+            raise ArgumentError(
+                f"the table has {shape} configs, seeds and reports and {len(self.metrics)} metrics, but must have at "
+                "least one of each"
+            )
         for name, values in self.metrics.items():
-            if values.shape != whole:
-                raise ArgumentError(f"`metrics[{name!r}]` has shape {values.shape}, but must have {whole}")
-        if self.seconds.shape not in {whole, (count, reports)}:
-            raise ArgumentError(f"`seconds` has shape {self.seconds.shape}, but must have {whole} or without the seeds")
+            if values.shape != shape:
+                raise ArgumentError(f"`metrics[{name!r}]` has shape {values.shape}, but must have {shape}")
+        if self.seconds.shape not in {shape, (count, reports)}:
+            raise ArgumentError(
+                f"`seconds` has shape {self.seconds.shape}, but must have {shape} or {(count, reports)}"
+            )
         object.__setattr__(self, "_reports", np.stack(list(self.metrics.values())))
         for array in (self._reports, self.resource, self.seconds):
             array.setflags(write=False)
@@ -154,39 +158,39 @@ class Table:
 
 
 ABSENT = -1.0
-"""Stands for the unit of a parameter that does not exist."""
+"""The unit of an inactive parameter."""
 
 
 class _Cube:
-    """The points of the configs of a space, with one coordinate per number and one per option of a choice.
+    """The encoding of configs as points with one coordinate per number and one per option of a choice.
 
-    Where no parameter is within another, each is read by a function of its own, several times faster than by `Space`.
+    If the space is flat, each parameter is read by a specialized function, which is several times faster than `Space`.
     """
 
     def __init__(self, param_space: dict[str, Any]) -> None:
         self._keys = tuple(param_space)
-        self._space = Space(param_space)
+        self._space = Space.of(param_space)
         parameters = self._space.parameters
         flat = all(p.name in param_space and p.condition is None and _plain(p) for p in parameters)
         self._readers = [(p.name, _category(p) if p.categories else _number(p)) for p in parameters] if flat else None
         self._options = [np.eye(len(p.categories)).tolist() for p in parameters]
 
     def units(self, config: Config) -> list[float]:
-        """The units of all parameters; `ABSENT` for those that do not exist.
+        """Return the units of all parameters; `ABSENT` for inactive ones.
 
         Raises:
-            SpaceError: If the config is no member.
+            SpaceError: If `config` is not in the space.
         """
         if self._readers is not None:
             try:
                 return [read(config[name]) for name, read in self._readers]
             except (KeyError, TypeError, ValueError):
-                pass  # the compiled space says what is wrong
+                pass  # the compiled space raises an error that says what is wrong
         known = {key: config[key] for key in self._keys if key in config}
         return [ABSENT if math.isnan(unit) else unit for unit in self._space.encode(known).tolist()]
 
     def point(self, units: list[float]) -> NDArray[np.float64]:
-        """The coordinates of these units, and a 1 at the end."""
+        """Return the coordinates for these units, followed by a 1."""
         if not any(self._options):
             return np.array([*units, 1.0])
         coordinates: list[float] = []
@@ -200,7 +204,7 @@ class _Cube:
 
 
 def _plain(parameter: Parameter) -> bool:
-    """Whether it is a number, or a choice of values that Python can look up and that look like no others."""
+    """Whether it is a number, or a choice among values of one type that can be looked up in a dict."""
     kinds = {type(category) for category in parameter.categories}
     return kinds in (set(), {str}, {bool}, {int}, {float})
 
@@ -211,14 +215,14 @@ def _number(parameter: Parameter) -> Callable[[Any], float]:
 
 
 def _unit_within(low: float, high: float, unit: Callable[[float], float], value: Any) -> float:
-    """The unit of a number between bounds; ValueError or TypeError else."""
+    """Return the unit of a number within the bounds; raise ValueError or TypeError for anything else."""
     if low <= value <= high:
         return unit(value)
     raise ValueError
 
 
 def _unit_of_integer(low: float, high: float, unit: Callable[[float], float], value: Any) -> float:
-    """The unit of an integer between bounds; ValueError or TypeError else."""
+    """Return the unit of an integer within the bounds; raise ValueError or TypeError for anything else."""
     if low <= value <= high and value == int(value):
         return unit(value)
     raise ValueError
@@ -230,13 +234,13 @@ def _category(parameter: Parameter) -> Callable[[Any], float]:
 
 
 class Blocks(NamedTuple):
-    """A long frame in arrays.
+    """A frame in long format, converted to arrays.
 
     Attributes:
-        rows: The n values of the column that tells the configs apart.
-        seeds: The s seeds, rising.
-        resource: The t resources, rising.
-        metrics: By name of a column, its values, of shape (n, s, t); NaN where the frame has no line.
+        rows: The n values of the column that identifies the configs, increasing.
+        seeds: The s seeds, increasing.
+        resource: The t resources, increasing.
+        metrics: The values of each metric by name of its column, of shape (n, s, t); NaN if the frame has no row.
     """
 
     rows: list[Hashable]
@@ -246,17 +250,17 @@ class Blocks(NamedTuple):
 
 
 def blocks(frame: pd.DataFrame, *, row: str, seed: str, resource: str, metrics: Sequence[str]) -> Blocks:
-    """Turn a frame with one line for each (config, seed, resource) into arrays.
+    """Convert a frame with one row for each (config, seed, resource) to arrays.
 
     Args:
-        frame: The lines, in any order.
-        row: The column that tells the configs apart.
+        frame: The rows, in any order.
+        row: The column that identifies the configs.
         seed: The column of the training seeds.
         resource: The column of the resources.
-        metrics: The columns to turn.
+        metrics: The columns of the metrics.
 
     Raises:
-        DataError: If two lines are about the same.
+        DataError: If two rows have the same config, seed and resource.
 
     Example:
         >>> import pandas as pd
@@ -265,29 +269,29 @@ def blocks(frame: pd.DataFrame, *, row: str, seed: str, resource: str, metrics: 
         [[[0.8, nan]], [[0.9, 0.5]]]
     """
     if frame.duplicated([row, seed, resource]).any():
-        raise DataError(f"two lines have the same {row}, {seed} and {resource}: they must not be given twice")
-    places, known = [], []
+        raise DataError(f"two rows have the same {row}, {seed} and {resource}: remove one of them")
+    indices, known = [], []
     for column in (row, seed, resource):
-        values, place = np.unique(frame[column].to_numpy(), return_inverse=True)
-        places.append(place)
+        values, index = np.unique(frame[column].to_numpy(), return_inverse=True)
+        indices.append(index)
         known.append(values)
     arrays = {}
     for metric in metrics:
         arrays[metric] = np.full([len(values) for values in known], np.nan)
-        arrays[metric][tuple(places)] = frame[metric].to_numpy(dtype=np.float64)
+        arrays[metric][tuple(indices)] = frame[metric].to_numpy(dtype=np.float64)
     rows, seeds, resources = known
     return Blocks(rows.tolist(), tuple(int(value) for value in seeds), resources.astype(np.float64), arrays)
 
 
-def worst_seen(values: Floats, mode: Mode) -> float:
-    """The worst finite number of an array: what a crashed training is scored as."""
+def worst_finite(values: Floats, mode: Mode) -> float:
+    """Return the worst finite number of an array, which stands for the result of a crashed training."""
     finite = values[np.isfinite(values)]
     return float(finite.max() if mode == "min" else finite.min())
 
 
-def scored(values: Floats, mode: Mode) -> Floats:
-    """`values` with the worst one seen in place of each that is missing or infinite, in the same precision."""
-    return np.where(np.isfinite(values), values, np.asarray(worst_seen(values, mode), dtype=values.dtype))
+def replace_nonfinite(values: Floats, mode: Mode) -> Floats:
+    """Replace NaN and infinite values by the worst finite one, in the same precision."""
+    return np.where(np.isfinite(values), values, np.asarray(worst_finite(values, mode), dtype=values.dtype))
 
 
 def table_workload(
@@ -302,32 +306,34 @@ def table_workload(
     cost: Callable[[Config], float] | None = None,
     min_t: int = 1,
 ) -> Workload:
-    """The workload that a table is.
+    """Create the workload of a table.
 
-    Its `bounds` are those of the table itself, whose file has a checksum, and so are frozen with it: the best mean that
-    a row has over the test seeds at the highest resource (over the tuning seeds where there are no test seeds), and the
-    worst of these: one training that went wrong would stretch the scale until all configs look alike. A table of one
-    training per config is all that there is: its best row is the `optimum`, and `exact` is what it says.
+    Its `bounds` are frozen with the table, whose file has a checksum: the best and the worst of the rows' means over
+    the test seeds (the tuning seeds if there are no test seeds) at the highest resource. Means are used because the
+    worst single training, which may have diverged, would stretch the scale until all configs look equal. If the table
+    has one training per config, its best row is the `optimum`, and `exact` looks up the nearest row.
 
     Args:
-        table: The table; its metrics hold `metric` without NaN.
-        name: The workload's name.
-        summary: One line about it.
-        metric: What to tune by.
-        mode: Whether less or more of it is better.
-        tuning_seeds: Those that a method may see.
-        test_seeds: Those that judge its choice.
-        cost: The seconds of a unit of resource for a config; `table.seconds_per_unit` where it is None.
-        min_t: The least resource to judge a config by.
+        table: The table; its metrics include `metric` without NaN.
+        name: The name of the workload.
+        summary: One line that describes it.
+        metric: The metric to optimize.
+        mode: Whether the metric is minimized or maximized.
+        tuning_seeds: The training seeds that a method may see.
+        test_seeds: The training seeds that evaluate its choice.
+        cost: A function from a config to the seconds of a unit of resource; by default `table.seconds_per_unit`.
+        min_t: The least resource at which a method should evaluate a config.
 
     Raises:
-        ArgumentError: If the table has not such a metric or seeds.
+        ArgumentError: If the table lacks the metric or a seed.
     """
     if metric not in table.metrics or not np.isfinite(table.metrics[metric]).all():
-        raise ArgumentError(f"`metric` is {metric!r}, but the table must have finite numbers of it: {[*table.metrics]}")
+        raise ArgumentError(
+            f"`metric` is {metric!r}, but must be one of {[*table.metrics]} and have only finite values"
+        )
     means = table.last(metric, test_seeds or tuning_seeds).mean(axis=1)
     best, worst = sorted((float(means.min()), float(means.max())), reverse=mode == "max")
-    certain = len(table.seeds) == 1
+    single = len(table.seeds) == 1
     return Workload(
         name=name,
         summary=summary,
@@ -341,11 +347,11 @@ def table_workload(
         tuning_seeds=tuning_seeds,
         test_seeds=test_seeds,
         bounds=(best, worst),
-        optimum=best if certain else None,
-        exact=partial(_only_value, table, metric) if certain else None,
+        optimum=best if single else None,
+        exact=partial(_only_value, table, metric) if single else None,
     )
 
 
 def _only_value(table: Table, metric: str, config: Config) -> float:
-    """The metric at the highest resource, where each config was trained once."""
+    """Return the metric at the highest resource of a table with one training per config."""
     return float(table.metrics[metric][table.row(config), 0, -1])

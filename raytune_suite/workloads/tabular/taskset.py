@@ -1,18 +1,18 @@
 """TaskSet's text classification by recurrent networks: 1,000 random configs of Adam, each trained once.
 
 "taskset/FixedTextRNNClassification_imdb_patch32_GRU128_bs128" is a GRU on IMDB. The losses are mean cross-entropies in
-nats: "valid_loss" is tuned, "train_loss" and "test_loss" are told as well. A training has 51 reports, the first before
-any training and then one every 200 steps of 10,000; report k is resource k. Each config has one training, with seed 0:
-nothing but the metric can judge a choice, and `exact` is that very training.
+nats: "valid_loss" is the metric, "train_loss" and "test_loss" are also reported. A training has 51 reports, the first
+before the training and then one every 200 of 10,000 steps; report k is resource k. Each config has a single training,
+with seed 0: a choice can be evaluated only by the metric, and `exact` is that training.
 
-- **Space**: the eight hyperparameters "Adam8p" of the paper, all log-uniform; beta1 and
-  beta2 by their distance to 1.
-- **Crashes**: about a tenth of the trainings diverge, to NaN or to losses as high as 1e17. A loss that is missing or
-  higher than that of any untrained network, the highest first report, is scored as that.
-- **Cost** is declared: 1 second for every report of every config, since the files have no times.
+- **Space**: the eight hyperparameters "Adam8p" of the paper, all log-uniform; beta1 and beta2 are replaced by their
+  distance to 1.
+- **Crashes**: about a tenth of the trainings diverge, to NaN or to losses up to 1e17. Losses that are missing, or
+  higher than that of every untrained network (the highest first report), are replaced by that.
+- **Cost** is declared as 1 second for every report of every config, since the files have no times.
 
 Source: L. Metz et al., "Using a thousand optimization tasks to learn hyperparameter search strategies" (2020),
-arxiv.org/abs/2002.11887; as files from github.com/machinelearningnuremberg/DPL.
+arxiv.org/abs/2002.11887; the files are those of github.com/machinelearningnuremberg/DPL.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ ABOUT = {
 """What each task trains."""
 
 DISTANCES = {"beta1": "one_minus_beta1", "beta2": "one_minus_beta2"}
-"""What is searched by its distance to 1."""
+"""The hyperparameters that are replaced by their distance to 1, and the names of the distances."""
 
-PARTS = ("train", "valid", "test")
+SPLITS = ("train", "valid", "test")
 
 
 def names() -> tuple[str, ...]:
-    """The tasks."""
+    """Return the names of the tasks."""
     return tuple(ABOUT)
 
 
 def adam8p() -> dict[str, Any]:
-    """The space, in which all is log-uniform."""
+    """Return the space, in which all parameters are log-uniform."""
     return {
         "learning_rate": tune.loguniform(1e-8, 10),
         "one_minus_beta1": tune.loguniform(1e-4, 1),
@@ -68,11 +68,11 @@ def adam8p() -> dict[str, Any]:
 
 
 def taskset(name: str) -> Workload:
-    """The workload of a task.
+    """Create the workload of a task.
 
     Raises:
-        UnknownNameError: If there is none.
-        DataError: If its file is missing, truncated or altered; the message has the command that fetches it.
+        UnknownNameError: If there is no such task.
+        DataError: If its file is missing, truncated or altered; the message has the command that downloads it.
     """
     if name not in ABOUT:
         raise UnknownNameError("task of TaskSet", name, ABOUT)
@@ -84,40 +84,40 @@ def taskset(name: str) -> Workload:
         mode="min",
         tuning_seeds=(0,),
         test_seeds=(),
-        min_t=2,  # the first report comes before any training, and says nothing of a config
+        min_t=2,  # the first report precedes the training, and does not depend on the config
     )
 
 
 @cache
 def read(path: Path) -> Table:
-    """The table of a file, read once per process.
+    """Read the table in a file, once per process.
 
     Raises:
-        DataError: If it has not what such a file should have.
-        SpaceError: If one of its configs lies outside the space.
+        DataError: If the file is not in TaskSet's format.
+        SpaceError: If one of its configs is outside the space.
     """
-    lines = json.loads(path.read_text(encoding="utf-8"))
+    rows = json.loads(path.read_text(encoding="utf-8"))
     try:
-        configs = [by_distance(line["hp"]) for line in lines]
-        losses = {f"{part}_loss": np.array([line[part]["loss"] for line in lines], dtype=float) for part in PARTS}
+        configs = [use_distances(row["hp"]) for row in rows]
+        losses = {f"{split}_loss": np.array([row[split]["loss"] for row in rows], dtype=float) for split in SPLITS}
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{str(path)!r} is no file of TaskSet: {error!r}") from error
+        raise DataError(f"{str(path)!r} is not in TaskSet's format: {error!r}") from error
     reports = losses["valid_loss"].shape[1]
     return Table(
         space=adam8p(),
         configs=configs,
-        metrics={name: at_most_untrained(values)[:, np.newaxis] for name, values in losses.items()},
+        metrics={name: limit_to_untrained(values)[:, np.newaxis] for name, values in losses.items()},
         seeds=(0,),
         resource=np.arange(1.0, reports + 1),
         seconds=np.ones((len(configs), reports)),
     )
 
 
-def by_distance(hyperparameters: Config) -> Config:
-    """The config in the words of the space.
+def use_distances(hyperparameters: Config) -> Config:
+    """Convert the hyperparameters in a file to a config of the space.
 
     Example:
-        >>> by_distance({"l1": 0.5, "beta1": 0.75})
+        >>> use_distances({"l1": 0.5, "beta1": 0.75})
         {'l1': 0.5, 'one_minus_beta1': 0.25}
     """
     return {
@@ -125,11 +125,11 @@ def by_distance(hyperparameters: Config) -> Config:
     }
 
 
-def at_most_untrained(losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`losses`, of shape (n, t), with the highest finite first one in place of those that are NaN or higher.
+def limit_to_untrained(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Replace losses, of shape (n, t), that are NaN or above the highest finite first loss by that loss.
 
     Example:
-        >>> at_most_untrained(np.array([[0.7, 0.5], [0.75, np.nan], [0.6, 1e17]])).tolist()
+        >>> limit_to_untrained(np.array([[0.7, 0.5], [0.75, np.nan], [0.6, 1e17]])).tolist()
         [[0.7, 0.5], [0.75, 0.75], [0.6, 0.75]]
     """
     first = losses[:, 0]

@@ -213,14 +213,14 @@ def trials_wait_for_a_machine(cluster: Cluster, folder: Path) -> dict[str, Any]:
             came.append(cluster.add_node(num_cpus=4, resources={"late": 4}))
 
     came: list[Any] = []
-    cluster_monitor.LOOK_S = 0.5
+    cluster_monitor.CHECK_INTERVAL_S = 0.5
     result = study(folder, Late, num_samples=4, max_concurrent=4, callbacks=[Tap(on_step=look)])
     return {"status": result.trials["status"].tolist(), "pending": max(pending)}
 
 
 def nothing_can_place_a_trial(cluster: Cluster, folder: Path) -> dict[str, Any]:  # noqa: ARG001
     """Neither one that is told before, nor one that only its trainable knows of."""
-    cluster_monitor.GRACE_S = 1.0
+    cluster_monitor.IMPOSSIBLE_TIMEOUT_S = 1.0
     Late.default_resource_request = classmethod(  # type: ignore[method-assign, assignment]
         lambda _cls, _config: tune.PlacementGroupFactory([{"CPU": 1}, {"GPU": 64}])
     )

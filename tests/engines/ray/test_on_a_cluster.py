@@ -55,7 +55,7 @@ def test_trials_of_a_lost_machine_go_on_elsewhere_from_their_checkpoint(played: 
     assert record["lost_machines"] == [1, 1]
     assert record["reached"] == [8, 8]
     assert all(start > 0 for start in record["start"])
-    assert sum("was lost; it goes on from its checkpoint at" in line for line in record["lines"]) == 2
+    assert sum("was lost; it resumes from its checkpoint at" in line for line in record["lines"]) == 2
 
 
 def test_a_class_goes_on_from_where_it_was_saved_and_a_takeover_on_a_lost_machine_is_no_failure(played: Path) -> None:
@@ -87,7 +87,7 @@ def test_waiting_trials_ask_for_their_machines_at_once_and_say_so(played: Path) 
     record = scene(played, "trials_wait_for_a_machine")
     assert record["status"] == ["TERMINATED"] * 4
     assert record["pending"] == 4
-    assert any("waiting for machines: 4 trials ask for {CPU: 1, late: 1}" in line for line in record["lines"])
+    assert any("waiting for resources: 4 trials need {CPU: 1, late: 1}" in line for line in record["lines"])
 
 
 def test_what_no_machine_can_place_is_refused(played: Path) -> None:
@@ -95,7 +95,7 @@ def test_what_no_machine_can_place_is_refused(played: Path) -> None:
     assert record["told"].startswith("ArgumentError: `resources` asks for {GPU: 64}")
     assert "GPU: 2" in record["told"]
     assert not record["left"]
-    assert record["found"].startswith("StudyError: a trial asks for {CPU: 1} + {GPU: 64}")
+    assert record["found"].startswith("StudyError: a trial needs {CPU: 1} + {GPU: 64}")
 
 
 def test_a_machine_that_lacks_the_folder_ends_a_study_and_lets_none_start(played: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_machine_that_lacks_the_folder_ends_a_study_and_lets_none_start(played
     if "skipped" in record:
         pytest.skip(record["skipped"])
     folder = str(played / "studies")
-    assert record["later"].startswith(f"StudyError: `storage_path` leads to '{folder}', but the machine")
+    assert record["later"].startswith(f"StudyError: `storage_path` resolves to '{folder}', but the machine")
     assert "resume=True" in record["later"]
-    assert record["before"].startswith(f"ArgumentError: `storage_path` leads to '{folder}', but the machine")
+    assert record["before"].startswith(f"ArgumentError: `storage_path` resolves to '{folder}', but the machine")
     assert not record["left"]

@@ -42,8 +42,9 @@ def create(name: str, folder: Path, evaluator: Evaluator, **settings: Any) -> St
         checkpoint_every=0, folder=str(folder), **METRIC,
     )  # fmt: skip
     depth = made.scheduler.max_concurrent or pending_depth(search_alg, 4)
+    made.scheduler.observers.append(decisions)
     controller = Controller(
-        search_alg, decisions.watch(made.scheduler), evaluator, max_pending=depth, clock=clock,
+        search_alg, made.scheduler, evaluator, max_pending=depth, clock=clock,
         callbacks=[log, decisions], **{"workers": 4, **settings},
     )  # fmt: skip
     return Study(controller, decisions, log)

@@ -15,13 +15,14 @@ from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcess
 from raytune_suite.methods import METHODS, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.searchers import SEARCHERS
-from raytune_suite.types import Curve
+from raytune_suite.types import Curve, Objective
 from tests.conformance.common import SOON
 
 SPACE: dict[str, Any] = {"x": tune.uniform(0, 1), "y": tune.loguniform(1e-3, 1)}
 FINITE: dict[str, Any] = {"x": tune.choice([0.1, 0.5, 0.9]), "y": tune.choice([0.01, 0.1, 1.0])}
 MAX_T = 9
 METRIC: dict[str, Any] = {"metric": "loss", "mode": "min"}
+OBJECTIVE = Objective("loss", "min", max_t=MAX_T)
 
 
 def rate(config: dict[str, Any]) -> float:
@@ -89,7 +90,7 @@ def variant(key: str) -> Any:
 
 def study_log(scheduler: Any) -> StudyLog:
     """The study log, which every study on Ray needs."""
-    return StudyLog(metric="loss", mode="min", time_attr="training_iteration", max_t=MAX_T, scheduler=scheduler)
+    return StudyLog(OBJECTIVE, scheduler)
 
 
 def samples(name: str) -> int:
@@ -97,7 +98,7 @@ def samples(name: str) -> int:
     return {"pbt": 6, "pb2": 6, "assigned": 30}.get(METHODS[name].scheduler, 14)
 
 
-def simulate(made: Any, evaluation: Any = CURVES, **arguments: Any) -> engine.Outcome:
+def simulate(made: Any, evaluation: Any = CURVES, **arguments: Any) -> engine.SimulatedStudy:
     """A simulated study of a method."""
     settings = {"num_samples": 14, **METRIC, **arguments}
-    return engine.run(evaluation, searcher=made.searcher, scheduler=made.scheduler, **settings)
+    return engine.simulate(evaluation, searcher=made.searcher, scheduler=made.scheduler, **settings)

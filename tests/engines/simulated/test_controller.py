@@ -12,9 +12,9 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher, SearchGenerator
 
-from raytune_suite.engines.callbacks.budget import StudyStopper
-from raytune_suite.engines.callbacks.decision_log import DecisionLog, _Watched, difference
-from raytune_suite.engines.ray import engine as ray_engine
+from raytune_suite.engines.base import StudySpec
+from raytune_suite.engines.callbacks.decision_log import difference
+from raytune_suite.engines.ray.engine import RayEngine, Settings
 from raytune_suite.engines.simulated import engine
 from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
 from raytune_suite.engines.simulated.trial_factory import (
@@ -27,7 +27,7 @@ from raytune_suite.engines.simulated.trial_factory import (
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers import StudySearcher
 from tests.engines.simulated import studies
-from tests.engines.simulated.studies import CURVES, METRIC, SPACE, Learner, cost, method, simulate, study_log
+from tests.engines.simulated.studies import CURVES, METRIC, OBJECTIVE, SPACE, Learner, cost, method, simulate, study_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,41 +45,40 @@ class Spy:
         self.calls.append((call, self._numbers.setdefault(trial_id, len(self._numbers)), *details))
 
     def scheduler(self, scheduler: Any) -> Any:
-        return _SpiedScheduler(scheduler, self)
+        """The scheduler itself, which now also notes its calls."""
+        spied: Any = type(scheduler)
+        spy = self
+
+        class Spied(spied):  # type: ignore[misc] # a class that is only known here
+            def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+                spy.record("add", trial.trial_id, trial.status)
+                super().on_trial_add(tune_controller, trial)
+
+            def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> Any:
+                spy.record("result", trial.trial_id, result["training_iteration"], result["done"], trial.status)
+                return super().on_trial_result(tune_controller, trial, result)
+
+            def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+                details = result["training_iteration"], result["done"], trial.status
+                spy.record("scheduler complete", trial.trial_id, *details)
+                super().on_trial_complete(tune_controller, trial, result)
+
+            def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+                spy.record("remove", trial.trial_id, trial.status)
+                super().on_trial_remove(tune_controller, trial)
+
+            def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+                spy.record("scheduler error", trial.trial_id, trial.status)
+                super().on_trial_error(tune_controller, trial)
+
+        scheduler.__class__ = Spied
+        return scheduler
 
     def searcher(self, searcher: Searcher) -> Searcher:
         return _SpiedSearcher(searcher, self)
 
     def callback(self) -> tune.Callback:
         return _SpyingCallback(self)
-
-
-class _SpiedScheduler(_Watched):
-    def __init__(self, scheduler: Any, spy: Spy) -> None:
-        super().__init__(scheduler, DecisionLog("loss", "training_iteration"))
-        self.spy = spy
-
-    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        self.spy.record("add", trial.trial_id, trial.status)
-        self._scheduler.on_trial_add(tune_controller, trial)
-
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> Any:
-        self.spy.record("result", trial.trial_id, result["training_iteration"], result["done"], trial.status)
-        return self._scheduler.on_trial_result(tune_controller, trial, result)
-
-    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        self.spy.record(
-            "scheduler complete", trial.trial_id, result["training_iteration"], result["done"], trial.status
-        )
-        self._scheduler.on_trial_complete(tune_controller, trial, result)
-
-    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
-        self.spy.record("remove", trial.trial_id, trial.status)
-        self._scheduler.on_trial_remove(tune_controller, trial)
-
-    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        self.spy.record("scheduler error", trial.trial_id, trial.status)
-        self._scheduler.on_trial_error(tune_controller, trial)
 
 
 class _SpiedSearcher(Searcher):
@@ -160,33 +159,32 @@ def test_with_one_worker_all_calls_are_in_the_order_of_ray(name: str, trials: in
     spies, logs = (Spy(), Spy()), []
     for spy, real in zip(spies, (True, False), strict=True):
         made = method(name)
-        log = DecisionLog("loss", "training_iteration")
-        callbacks = [study_log(made.scheduler), spy.callback()]
-        common: dict[str, Any] = {"num_samples": trials, "callbacks": callbacks, **METRIC}
         scheduler = spy.scheduler(made.scheduler)
         if real:
-            ray_engine.run(
-                Fragile,
+            spec = StudySpec(
+                trainable=Fragile,
+                objective=OBJECTIVE,
                 searcher=spy.searcher(made.searcher),
-                scheduler=log.watch(scheduler),
-                time_limit=None,
-                stopper=StudyStopper(None, metric="loss", time_attr="training_iteration"),
-                resources={"cpu": ray.cluster_resources()["CPU"]},
+                scheduler=scheduler,
                 storage_path=str(tmp_path),
                 name="study",
-                resume=False,
-                settings=ray_engine.Settings(max_failures=1),
-                **common,
+                num_samples=trials,
+                resources={"cpu": ray.cluster_resources()["CPU"]},
+                callbacks=(spy.callback(),),
             )
-            logs.append(log.rows)
+            decisions = RayEngine(Settings(max_failures=1)).run(spec).decisions
+            assert decisions is not None
+            logs.append(decisions.rows)
         else:
-            outcome = engine.run(
+            outcome = engine.simulate(
                 InProcessEvaluator(Fragile, cost),
                 searcher=StudySearcher(spy.searcher(made.searcher), scheduler),
                 scheduler=scheduler,
                 workers=1,
                 max_failures=1,
-                **common,
+                num_samples=trials,
+                callbacks=[study_log(made.scheduler), spy.callback()],
+                **METRIC,
             )
             logs.append(outcome.decisions.rows)
     assert difference(*logs, times=False) is None
@@ -259,7 +257,7 @@ class _Fixed(Searcher):
 
 def test_each_call_of_a_searcher_has_a_new_id_and_a_searcher_may_finish() -> None:
     searcher = _Fixed({"x": 0.5, "y": 0.1}, silences=1)
-    outcome = engine.run(CURVES, searcher=searcher, scheduler=FIFOScheduler(), num_samples=9, **METRIC)
+    outcome = engine.simulate(CURVES, searcher=searcher, scheduler=FIFOScheduler(), num_samples=9, **METRIC)
     assert len(outcome.trials) == 2
     assert searcher.trial_ids == ["00000000", "00000001", "00000002", "00000003"]
 
@@ -303,7 +301,7 @@ def test_with_a_searcher_one_trial_is_requested_in_advance() -> None:
     spy, made = Spy(), method("random")
     scheduler = spy.scheduler(made.scheduler)
     searcher = StudySearcher(spy.searcher(made.searcher), scheduler)
-    engine.run(CURVES, searcher=searcher, scheduler=scheduler, num_samples=6, workers=2, **METRIC)
+    engine.simulate(CURVES, searcher=searcher, scheduler=scheduler, num_samples=6, workers=2, **METRIC)
     first = [call[0] for call in spy.calls].index("result")
     assert [call[1] for call in spy.calls[:first] if call[0] == "suggest"] == [0, 1, 2]
 
@@ -317,7 +315,7 @@ def test_a_study_in_which_no_trial_can_start_raises() -> None:
             pass
 
     with pytest.raises(StudyError, match="no trials, 4 idle workers"):
-        engine.run(CURVES, searcher=Never(), scheduler=FIFOScheduler(), num_samples=9, **METRIC)
+        engine.simulate(CURVES, searcher=Never(), scheduler=FIFOScheduler(), num_samples=9, **METRIC)
 
 
 def test_an_unknown_decision_is_rejected() -> None:
@@ -327,7 +325,7 @@ def test_an_unknown_decision_is_rejected() -> None:
 
     undecided: Any = Undecided  # Ray's is untyped
     with pytest.raises(StudyError, match="MAYBE"):
-        engine.run(CURVES, searcher=_Fixed({"x": 0, "y": 1}), scheduler=undecided(), num_samples=1, **METRIC)
+        engine.simulate(CURVES, searcher=_Fixed({"x": 0, "y": 1}), scheduler=undecided(), num_samples=1, **METRIC)
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])

@@ -30,7 +30,6 @@ from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher
 
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.decision_log import ERROR, difference
-from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.simulated import engine
 from raytune_suite.engines.simulated.engine import Fault
 from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
@@ -48,6 +47,7 @@ from tests.engines.simulated.studies import (
     method,
     samples,
     simulate,
+    study_log,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -146,6 +146,17 @@ class Stock(Searcher):
         pass
 
 
+class Reports(tune.Callback):
+    """Keeps all reports."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[Any, ...]] = []
+
+    def on_trial_result(self, *_: Any, **info: Any) -> None:
+        trial, result = info["trial"], info["result"]
+        self.rows.append((trial.trial_id, result["training_iteration"], result["loss"], json.dumps(trial.config)))
+
+
 MUTATIONS: dict[str, Any] = {"hyperparam_mutations": SPACE, "perturbation_interval": 3}
 STOCK: dict[str, Any] = {
     "fifo": FIFOScheduler,
@@ -169,13 +180,14 @@ def test_rays_schedulers_run_with_any_searcher(name: str, *, limited: bool) -> N
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002 - Ray's ASHA draws from it
         settings: dict[str, Any] = {"num_samples": 12, "space": SPACE, **METRIC}
-        outcome = engine.run(CURVES, searcher=searcher, scheduler=STOCK[name](), **settings)
+        reports = Reports()
+        outcome = engine.simulate(CURVES, searcher=searcher, scheduler=STOCK[name](), callbacks=[reports], **settings)
         assert len(inner.ended) == 12
-        return outcome
+        return outcome, reports.rows
 
-    outcome = study()
+    outcome, rows = study()
     assert {trial.status for trial in outcome.trials} == {Trial.TERMINATED}
-    assert outcome.decisions.rows == study().decisions.rows
+    assert rows == study()[1]
 
 
 @pytest.mark.parametrize("name", POPULATIONS)
@@ -186,20 +198,22 @@ def test_rays_pbt_runs_with_its_variant_generator(name: str, workers: int) -> No
         np.random.seed(0)  # noqa: NPY002 - Ray's PBT draws from both
         searcher = BasicVariantGenerator(random_state=1)
         settings: dict[str, Any] = {"num_samples": 8, "space": SPACE, "stopper": budget(100), **METRIC}
-        return engine.run(LEARNER, searcher=searcher, scheduler=POPULATIONS[name](), workers=workers, **settings)
+        reports = Reports()
+        settings |= {"workers": workers, "callbacks": [reports]}
+        return engine.simulate(LEARNER, searcher=searcher, scheduler=POPULATIONS[name](), **settings), reports.rows
 
-    outcome = study()
-    assert len(outcome.decisions.rows) == 100
-    assert len({row.config for row in outcome.decisions.rows}) > 8
+    outcome, rows = study()
+    assert len(rows) == 100
+    assert len({config for *_, config in rows}) > 8
     assert [trial.trial_id for trial in outcome.trials] == [f"trial_{n:05d}" for n in range(8)]
-    assert outcome.decisions.rows == study().decisions.rows
+    assert rows == study()[1]
 
 
 def test_without_a_searcher_the_space_is_drawn_from_as_ray_does() -> None:
     np.random.seed(0)  # noqa: NPY002 - Ray's variant generator draws from it
     space = {**SPACE, "grid": tune.grid_search([1, 2])}
     settings: dict[str, Any] = {"num_samples": 3, "space": space, **METRIC}
-    outcome = engine.run(CURVES, searcher=None, scheduler=FIFOScheduler(), **settings)
+    outcome = engine.simulate(CURVES, searcher=None, scheduler=FIFOScheduler(), **settings)
     assert [trial.config["grid"] for trial in outcome.trials] == [1, 2] * 3
 
 
@@ -223,7 +237,7 @@ def test_a_study_ends_at_its_limit_of_virtual_time() -> None:
 
 def test_the_study_log_runs_on_virtual_time() -> None:
     made = method("asha")
-    log = StudyLog(**METRIC, time_attr="training_iteration", max_t=MAX_T, scheduler=made.scheduler)
+    log = study_log(made.scheduler)
     outcome = simulate(made, callbacks=[log], num_samples=14)
     assert [report.elapsed for report in log.reports] == [row.time for row in outcome.decisions.rows]
     assert log.elapsed == outcome.seconds
@@ -247,7 +261,7 @@ FRAGILE = InProcessEvaluator(Fragile, cost)
 
 def test_a_crash_ends_a_trial_and_is_told() -> None:
     made = method("random")
-    log = StudyLog(**METRIC, time_attr="training_iteration", max_t=MAX_T, scheduler=made.scheduler)
+    log = study_log(made.scheduler)
     outcome = simulate(made, FRAGILE, num_samples=2, callbacks=[log])
     assert [trial.status for trial in outcome.trials] == [Trial.ERROR] * 2
     crashes = [(row.trial, row.resource) for row in outcome.decisions.rows if row.decision == ERROR]
@@ -282,7 +296,7 @@ def test_a_crash_before_the_first_step_takes_no_time() -> None:
     assert len(outcome.trials) < 20, "a study in which every trial crashes ends early"
 
 
-def values(outcome: engine.Outcome) -> dict[tuple[int, float], float]:
+def values(outcome: engine.SimulatedStudy) -> dict[tuple[int, float], float]:
     return {(row.trial, row.resource): row.value for row in outcome.decisions.rows if row.decision != ERROR}
 
 

@@ -18,13 +18,13 @@ from ray import cloudpickle, tune
 from ray.tune.experiment import Trial
 
 import raytune_suite as rts
-from raytune_suite.engines.base import Simulation, evaluation
 from raytune_suite.engines.callbacks.decision_log import ERROR
 from raytune_suite.engines.simulated import worker_pool
+from raytune_suite.engines.simulated.engine import Simulation
 from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
 from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
 from raytune_suite.errors import ArgumentError, StudyError
-from raytune_suite.tuning.task import make_problem
+from raytune_suite.tuning.task import workload_task
 from tests.conformance import common
 from tests.engines.simulated import interrupted_studies
 from tests.engines.simulated.studies import LEARNER, MAX_T, METRIC, Learner, cost, method, samples, simulate
@@ -32,14 +32,7 @@ from tests.engines.simulated.studies import LEARNER, MAX_T, METRIC, Learner, cos
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CURVE = make_problem(
-    None,
-    None,
-    "synthetic/mfh3",
-    arguments=dict.fromkeys(("metric", "mode", "max_t", "time_attr")),
-    tuning_seeds=None,
-    test_seeds=None,
-)
+CURVE = workload_task("synthetic/mfh3")
 GOOD, POOR = {"x": 0.7, "y": 0.1}, {"x": 0.0, "y": 0.1}
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray workers could not import a test
@@ -364,5 +357,7 @@ def test_compute_is_a_positive_integer_and_for_trainables_only() -> None:
     for wrong in (-1, 1.5, True):
         with pytest.raises(ArgumentError, match=f"`compute` is {wrong}"):
             Simulation(compute=wrong)  # type: ignore[arg-type] # wrong on purpose
-    with pytest.raises(ArgumentError, match=r"`compute` is 2, but the curves .* leave `compute` out"):
-        evaluation(CURVE, Simulation(compute=2), ())
+    made = method("random")
+    looked_up = CURVE.spec(searcher=made.searcher, scheduler=made.scheduler, storage_path="", name="")
+    with pytest.raises(ArgumentError, match="`compute` is 2"):
+        Simulation(compute=2).check(looked_up)

@@ -1,4 +1,4 @@
-"""PPO on CartPole: its parts are what the papers say, and it learns."""
+"""PPO on CartPole: its parts follow the papers, and it learns."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_good_config_learns_fast_and_a_bad_one_does_not() -> None:
 
 
 @pytest.mark.e2e
-def test_a_whole_training_comes_near_the_longest_episodes() -> None:
+def test_a_whole_training_almost_reaches_the_longest_episodes() -> None:
     assert returns(27)[-1] > 450
 
 
@@ -55,7 +55,7 @@ def test_a_diverged_training_does_not_crash() -> None:
     assert [trainable.step()["return"] for _ in range(2)][-1] < 20
 
 
-def test_adam_is_torchs() -> None:
+def test_adam_is_that_of_torch() -> None:
     from raytune_suite.workloads.live.ppo_training import Adam
 
     draws = torch.Generator().manual_seed(0)
@@ -69,12 +69,15 @@ def test_adam_is_torchs() -> None:
     assert torch.allclose(ours, theirs, rtol=1e-6, atol=1e-7)
 
 
-def test_advantages_follow_their_definition_across_falls_cuts_and_resets() -> None:
+def test_advantages_follow_their_definition_across_terminations_truncations_and_resets() -> None:
     from raytune_suite.workloads.live.ppo_training import Rollout, advantages
 
     no, yes = [False], [True]
     values = torch.tensor([[1.0], [2.0], [3.0], [4.0], [5.0]])
-    for fallen, last in ((yes, 1 - 2.0), (no, 1 + 0.5 * 3 - 2)):  # nothing follows a fall; a cut one goes on in mind
+    for fallen, last in (
+        (yes, 1 - 2.0),
+        (no, 1 + 0.5 * 3 - 2),
+    ):  # terminated: no value follows; truncated: bootstrapped
         rollout = Rollout(
             observations=torch.zeros(5, 1, 4),
             actions=torch.zeros(4, 1, dtype=torch.int64),
@@ -82,15 +85,15 @@ def test_advantages_follow_their_definition_across_falls_cuts_and_resets() -> No
             done=torch.tensor([no, yes, no, no]),
             valid=torch.tensor([yes, yes, no, yes]),
         )
-        found = advantages(rollout, values, gamma=0.5, gae_lambda=0.8).squeeze(1)
+        estimates = advantages(rollout, values, gamma=0.5, gae_lambda=0.8).squeeze(1)
         first = (1 + 0.5 * 2 - 1) + 0.4 * last
-        assert found[rollout.valid.squeeze(1)].tolist() == pytest.approx([first, last, 1 + 0.5 * 5 - 4])
+        assert estimates[rollout.valid.squeeze(1)].tolist() == pytest.approx([first, last, 1 + 0.5 * 5 - 4])
 
 
-def test_a_rollout_marks_the_steps_that_only_begin_an_episode() -> None:
-    from raytune_suite.workloads.live.ppo_training import ROLLOUT, Hyperparameters, Training
+def test_a_rollout_marks_the_steps_that_only_start_an_episode() -> None:
+    from raytune_suite.workloads.live.ppo_training import ROLLOUT, PPOHyperparameters, PPOTraining
 
-    training = Training(Hyperparameters.of(GOOD), 0)
+    training = PPOTraining(PPOHyperparameters.of(GOOD), 0)
     rollout = training._collect(training.generator("test"))
     assert rollout.done.any()
     assert torch.equal(rollout.valid[1:], ~rollout.done[:-1])

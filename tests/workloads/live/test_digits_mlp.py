@@ -1,4 +1,4 @@
-"""The digits network: the same config and seed give the same curve, whatever was saved, reset or run before."""
+"""The digits network: the same config and seed give the same curve, whatever was saved, reset or run before it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_step_reports_the_metric_of_the_workload_and_consistent_numbers() -> N
     assert all(isinstance(value, float) for value in result.values())
 
 
-def test_rays_own_save_and_restore_keep_the_iteration_too(tmp_path: Path) -> None:
+def test_rays_save_and_restore_also_keep_the_iteration(tmp_path: Path) -> None:
     first, second = make(), make()
     first.train()  # type: ignore[no-untyped-call]  # Ray
     second.restore(first.save(str(tmp_path / "checkpoint")))
@@ -84,14 +84,14 @@ def test_a_clone_keeps_the_donors_weights_and_its_own_hyperparameters(tmp_path: 
     perturbed.reset_config(GOOD | {"lr": 0.05, "momentum": 0.5, "weight_decay": 1e-3, "dropout": 0.3, "batch": 100})
     for clone in (frozen, perturbed):
         clone.load_checkpoint(checkpoint)
-    assert frozen.step()["val_loss"] == before["val_loss"], "with lr 0 the donor's network stays as it is"
+    assert frozen.step()["val_loss"] == before["val_loss"], "with lr 0 the donor's network does not change"
     following = perturbed.step()
-    assert following["val_loss"] < 2 * before["val_loss"], "it goes on from the donor's weights"
-    assert following != donor.step(), "with other hyperparameters than the donor's"
+    assert following["val_loss"] < 2 * before["val_loss"], "it continues from the donor's weights"
+    assert following != donor.step(), "its hyperparameters differ from the donor's"
     assert vars(perturbed.training)["hyperparameters"].batch == 100
 
 
-def test_the_order_of_a_clones_epochs_is_the_donors_epoch_not_its_own(tmp_path: Path) -> None:
+def test_a_clone_continues_at_the_donors_epoch(tmp_path: Path) -> None:
     donor, clone = make(), make()
     curve(donor, 3)
     curve(clone, 1)
@@ -100,38 +100,38 @@ def test_the_order_of_a_clones_epochs_is_the_donors_epoch_not_its_own(tmp_path: 
     assert clone.step() == donor.step()
 
 
-def test_a_change_of_width_is_refused_and_the_workload_says_so(tmp_path: Path) -> None:
+def test_a_change_of_width_is_rejected_and_the_width_is_not_mutable(tmp_path: Path) -> None:
     checkpoint = saved(make(), tmp_path / "checkpoint")
-    with pytest.raises(ArgumentError, match="`width` is 32, but the checkpoint's network has 64"):
+    with pytest.raises(ArgumentError, match=r"`width` is 32, .*64"):
         make(width=32).load_checkpoint(checkpoint)
     assert set(digits_mlp().space) - set(digits_mlp().mutable) == {"width"}
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "culprit"),
     [
-        ({"dropout": 1.02}, r"`dropout` is 1.02, but must be a number in \[0, 1\)"),
+        ({"dropout": 1.02}, r"`dropout` is 1.02, .*\[0, 1\)"),
         ({"lr": float("nan")}, "`lr` is nan"),
         ({"batch": 0}, "`batch` is 0"),
         ({"momentum": None}, "`momentum` is None"),
         ({"seed": -1}, "`seed` is -1"),
     ],
 )
-def test_values_without_a_training_are_refused_by_name(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ArgumentError, match=message):
+def test_invalid_values_are_rejected_by_name(changes: dict[str, Any], culprit: str) -> None:
+    with pytest.raises(ArgumentError, match=culprit):
         make(**changes)
 
 
-def test_a_diverged_training_reports_its_loss_as_it_is_and_does_not_crash() -> None:
+def test_a_diverged_training_reports_its_loss_and_does_not_crash() -> None:
     result = curve(make(lr=1e6, momentum=0.99), 2)[-1]
     assert not np.isfinite(result["val_loss"])
     assert result["val_error"] > 0.5
 
 
-def test_the_parts_are_disjoint_and_of_the_stated_sizes() -> None:
-    sizes = {name: len(part.classes) for name, part in digits().items()}
+def test_the_splits_have_the_documented_sizes() -> None:
+    sizes = {name: len(split.classes) for name, split in digits().items()}
     assert sizes == {"train": TRAINING_IMAGES, "validation": 360, "test": 359}
-    assert all(set(part.classes.tolist()) == set(range(10)) for part in digits().values())
+    assert all(set(split.classes.tolist()) == set(range(10)) for split in digits().values())
 
 
 def test_the_declared_cost_grows_with_the_width_and_with_the_number_of_steps() -> None:

@@ -1,7 +1,7 @@
-"""Writes a small network as an ONNX file, without the package onnx: the few fields of its protocol that it takes.
+"""Writes a small network to an ONNX file without the package onnx.
 
-The network is linear and has the signature of YAHPO Gym's surrogates: int32 `x_cat` of shape (batch, categorical) and
-float32 `x_cont` of shape (batch, continuous) give float32 `output` of shape (batch, outputs),
+The network is linear and has the signature of YAHPO Gym's surrogates: it maps int32 `x_cat` of shape (batch,
+categorical) and float32 `x_cont` of shape (batch, continuous) to float32 `output` of shape (batch, outputs),
 
     output = x_cat @ w_cat + x_cont @ w_cont.
 
@@ -22,7 +22,7 @@ FLOAT, INT32 = 1, 6
 
 
 def varint(value: int) -> bytes:
-    """A number of protobuf: seven bits a byte, the least first."""
+    """Encode a number of protobuf: seven bits per byte, the least significant first."""
     head = b""
     while value > 127:
         head, value = head + bytes([value & 127 | 128]), value >> 7
@@ -30,12 +30,12 @@ def varint(value: int) -> bytes:
 
 
 def number(field: int, value: int) -> bytes:
-    """A field that is a number."""
+    """Encode a field that is a number."""
     return varint(field << 3) + varint(value)
 
 
 def block(field: int, content: bytes | str) -> bytes:
-    """A field that is a text or a message."""
+    """Encode a field that is a text or a message."""
     content = content.encode() if isinstance(content, str) else content
     return varint(field << 3 | 2) + varint(len(content)) + content
 

@@ -1,4 +1,4 @@
-"""Generated search spaces of ConfigSpace's JSON become Ray Tune's, and configs of these are legal for ConfigSpace."""
+"""Generated spaces in ConfigSpace's JSON are converted to Ray Tune's, and configs of these are legal in ConfigSpace."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Document = dict[str, Any]
 
 @st.composite
 def documents(draw: st.DrawFn) -> Document:
-    """A file with up to 8 parameters, each of which may depend on an earlier choice and, said again, its ancestors."""
+    """A file with up to 8 parameters, which may depend on an earlier choice and, explicitly, on its ancestors."""
     entries: list[Document] = []
     conditions: list[Document] = []
     clauses: dict[str, list[Document]] = {}
@@ -58,7 +58,7 @@ def _details(kind: str) -> st.SearchStrategy[Document]:
 
 
 def parameter(entry: Document) -> Any:
-    """The same parameter, made by ConfigSpace itself."""
+    """Create the same parameter with ConfigSpace."""
     name, kind = entry["name"], entry["type"]
     if kind == "categorical":
         return ConfigSpace.Categorical(name, entry["choices"])
@@ -69,7 +69,7 @@ def parameter(entry: Document) -> Any:
 
 
 def reference(document: Document) -> ConfigSpace.ConfigurationSpace:
-    """The same space, made by ConfigSpace itself."""
+    """Create the same space with ConfigSpace."""
     space = ConfigSpace.ConfigurationSpace()
     space.add([parameter(entry) for entry in document["hyperparameters"]])
 
@@ -87,16 +87,14 @@ def reference(document: Document) -> ConfigSpace.ConfigurationSpace:
 
 @settings(deadline=None, max_examples=60)
 @given(documents(), st.integers(0, 2**32))
-def test_every_config_is_legal_for_configspace_and_has_just_the_active_parameters(
-    document: Document, seed: int
-) -> None:
-    space, judge, rng = Space(read_space(document, ())), reference(document), np.random.default_rng(seed)
+def test_every_config_is_legal_in_configspace_and_has_only_the_active_parameters(document: Document, seed: int) -> None:
+    space, legal, rng = Space(read_space(document, ())), reference(document), np.random.default_rng(seed)
     corners = [np.zeros(len(space)), np.ones(len(space))]
     for config in [space.sample(rng), space.sample(rng), *map(space.decode, corners)]:
         assert space.contains(config)
         values = list(flat(config))
         assert len(dict(values)) == len(values)
-        ConfigSpace.Configuration(judge, values=dict(values))  # raises where something is not legal
+        ConfigSpace.Configuration(legal, values=dict(values))  # raises if anything is not legal
 
 
 @settings(deadline=None, max_examples=30)
@@ -104,15 +102,15 @@ def test_every_config_is_legal_for_configspace_and_has_just_the_active_parameter
 def test_bounds_and_scales_are_kept(document: Document) -> None:
     described = {entry["name"]: entry for entry in document["hyperparameters"]}
     seen = set()
-    for found in Space(read_space(document, ())).parameters:
-        name = found.name.rpartition("/")[2]
+    for parameter in Space(read_space(document, ())).parameters:
+        name = parameter.name.rpartition("/")[2]
         entry = described[name]
         seen.add(name)
         if entry["type"] == "categorical":
-            assert len(found.categories) == len(entry["choices"])
+            assert len(parameter.categories) == len(entry["choices"])
         else:
-            assert (found.lower, found.upper, found.log) == (entry["lower"], entry["upper"], entry["log"])
-            assert found.kind == {"uniform_int": "integer", "uniform_float": "float"}[entry["type"]]
+            assert (parameter.lower, parameter.upper, parameter.log) == (entry["lower"], entry["upper"], entry["log"])
+            assert parameter.kind == {"uniform_int": "integer", "uniform_float": "float"}[entry["type"]]
     assert seen == {name for name, entry in described.items() if entry["type"] != "constant"}
 
 
@@ -122,7 +120,7 @@ C = {"name": "c", "type": "uniform_int", "log": False, "lower": 1, "upper": 3}
 EQ = {"child": "c", "parent": "a", "type": "EQ", "value": "x"}
 
 
-def test_what_is_left_out_is_not_in_the_space() -> None:
+def test_parameters_that_are_left_out_are_not_in_the_space() -> None:
     document = {"hyperparameters": [A, B, C], "conditions": [EQ], "forbiddens": []}
     space = read_space(document, {"b"})
     assert Space(space).names == ("a", "a[0]/c")
@@ -130,18 +128,18 @@ def test_what_is_left_out_is_not_in_the_space() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "culprit"),
     [
-        ({"forbiddens": [{"name": "a"}]}, "forbids combinations"),
-        ({"conditions": [EQ | {"type": "GT"}]}, "only EQ, IN and AND are known"),
-        ({"conditions": [EQ | {"parent": "z"}]}, "no categorical parent"),
-        ({"conditions": [EQ | {"parent": "c", "child": "a"}]}, "no categorical parent"),
-        ({"conditions": [EQ, EQ | {"parent": "b"}]}, "cannot be nested"),
-        ({"conditions": [EQ | {"child": "a", "parent": "b"}, EQ | {"child": "b"}]}, "depends on itself"),
-        ({"hyperparameters": [A, B, C | {"type": "ordinal"}]}, "type 'ordinal'"),
+        ({"forbiddens": [{"name": "a"}]}, "'name': 'a'"),
+        ({"conditions": [EQ | {"type": "GT"}]}, "'GT'"),
+        ({"conditions": [EQ | {"parent": "z"}]}, "'parent': 'z'"),
+        ({"conditions": [EQ | {"parent": "c", "child": "a"}]}, "'parent': 'c'"),
+        ({"conditions": [EQ, EQ | {"parent": "b"}]}, r"\['c'\]"),
+        ({"conditions": [EQ | {"child": "a", "parent": "b"}, EQ | {"child": "b"}]}, "'a' depends on itself"),
+        ({"hyperparameters": [A, B, C | {"type": "ordinal"}]}, "'ordinal'"),
     ],
 )
-def test_what_cannot_be_read_is_refused(change: Document, told: str) -> None:
+def test_an_unsupported_space_is_rejected(change: Document, culprit: str) -> None:
     document = {"hyperparameters": [A, B, C], "conditions": [], "forbiddens": [], **change}
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=culprit):
         read_space(document, ())

@@ -14,7 +14,7 @@ from ray import tune
 
 from raytune_suite.errors import ArgumentError, DataError, SpaceError
 from raytune_suite.spaces import Space
-from raytune_suite.workloads.tabular.table import Table, blocks, scored, table_workload, worst_seen
+from raytune_suite.workloads.tabular.table import Table, blocks, replace_nonfinite, table_workload, worst_finite
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,33 +61,33 @@ def make(space: dict[str, Any], count: int = 50, **changes: Any) -> Table:
 
 
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-def test_a_config_of_the_table_finds_itself(space: dict[str, Any]) -> None:
+def test_a_config_of_the_table_is_its_own_nearest_row(space: dict[str, Any]) -> None:
     table = make(space, 200)
     assert [table.row(config | {"seed": 3, "fidelity": 2}) for config in table.configs] == list(range(200))
 
 
-def test_the_nearest_row_is_that_of_the_unit_cube() -> None:
+def test_the_nearest_row_is_nearest_in_the_unit_cube() -> None:
     table, compiled = make(NUMBERS, 300), Space(NUMBERS)
     points = np.array([compiled.encode(config) for config in table.configs])
     for config in sampled(NUMBERS, 200, seed=5):
         assert table.row(config) == ((points - compiled.encode(config)) ** 2).sum(axis=1).argmin()
 
 
-def test_log_scales_count_as_log() -> None:
+def test_log_scales_are_respected() -> None:
     configs = [{"lr": 1e-3}, {"lr": 1e-1}]
     assert make({"lr": tune.loguniform(1e-4, 1)}, 2, configs=configs).row({"lr": 0.011}) == 1
     assert make({"lr": tune.uniform(1e-4, 1)}, 2, configs=configs).row({"lr": 0.011}) == 0
 
 
-def test_another_category_is_further_than_any_number() -> None:
+def test_another_category_is_farther_than_any_number() -> None:
     configs = [{"lr": 1e-4, "batch": 32}, {"lr": 1.0, "batch": 64}]
     table = make({"lr": tune.loguniform(1e-4, 1), "batch": tune.choice([32, 64, 128])}, 2, configs=configs)
     assert table.row({"lr": 1e-4, "batch": 64}) == 1
     assert table.row({"lr": 0.9, "batch": 32}) == 0
-    assert table.row({"lr": 0.9, "batch": 128}) == 1, "all others are equally far"
+    assert table.row({"lr": 0.9, "batch": 128}) == 1, "all other categories are equally far"
 
 
-def test_a_parameter_that_does_not_exist_is_equally_near_to_all_its_values() -> None:
+def test_an_inactive_parameter_is_equally_near_to_all_its_values() -> None:
     off = {"lr": 0.01, "replay": {"on": False}}
     on = {"lr": 0.01, "replay": {"on": True, "alpha": 0.2, "kind": "a"}}
     table = make(NESTED, 2, configs=[off, on])
@@ -97,28 +97,28 @@ def test_a_parameter_that_does_not_exist_is_equally_near_to_all_its_values() -> 
     assert make(NESTED, 2, configs=[far, near]).row(off) == 1
 
 
-def test_of_two_rows_alike_it_is_the_first() -> None:
+def test_of_two_equal_rows_the_first_is_used() -> None:
     assert make({"lr": tune.uniform(0, 1)}, 2, configs=[{"lr": 0.5}, {"lr": 0.5}]).row({"lr": 0.5}) == 0
 
 
 @pytest.mark.parametrize(
-    ("config", "message"),
+    ("config", "culprit"),
     [
-        ({"lr": 2.0, "batch": 32, "norm": True}, "'lr' is 2.0, but must be a finite number from 0.0001 to 1"),
+        ({"lr": 2.0, "batch": 32, "norm": True}, "'lr' is 2.0, .*0.0001 to 1"),
         ({"lr": math.nan, "batch": 32, "norm": True}, "'lr' is nan"),
         ({"lr": "much", "batch": 32, "norm": True}, "'lr' is 'much'"),
-        ({"lr": 0.1, "batch": 33, "norm": True}, "'batch' is 33, but must be one of 32, 64, 128"),
+        ({"lr": 0.1, "batch": 33, "norm": True}, "'batch' is 33, .*32, 64, 128"),
         ({"lr": 0.1, "batch": [32], "norm": True}, "'batch' is"),
-        ({"lr": 0.1, "norm": True}, "'batch' is missing"),
+        ({"lr": 0.1, "norm": True}, "'batch'"),
     ],
 )
-def test_what_is_no_config_of_the_space_is_refused(config: dict[str, Any], message: str) -> None:
-    with pytest.raises(SpaceError, match=message):
+def test_a_config_outside_the_space_is_rejected(config: dict[str, Any], culprit: str) -> None:
+    with pytest.raises(SpaceError, match=culprit):
         make(MIXED).row(config)
 
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
-def test_a_curve_is_the_row_and_the_seed_in_float64(precision: type) -> None:
+def test_a_curve_has_the_values_of_its_row_and_seed_in_float64(precision: type) -> None:
     values: NDArray[Any] = np.random.default_rng(1).random((50, 3, 4)).astype(precision)
     seconds = np.arange(600.0).reshape(50, 3, 4)
     table = make(NUMBERS, metrics={"loss": values, "error": 2 * values}, seconds=seconds)
@@ -129,7 +129,7 @@ def test_a_curve_is_the_row_and_the_seed_in_float64(precision: type) -> None:
     assert curve.seconds.tolist() == seconds[7, 2].tolist()
     assert curve.resource.tolist() == [1, 2, 3, 4]
     assert table.metrics["loss"].dtype == precision
-    with pytest.raises(ArgumentError, match=r"`seed` is 2, but the table has only .* seeds \(0, 1, 7\)"):
+    with pytest.raises(ArgumentError, match=r"`seed` is 2, .*\(0, 1, 7\)"):
         table.curve(table.configs[7], seed=2)
 
 
@@ -139,23 +139,23 @@ def test_seconds_may_be_the_same_for_all_seeds() -> None:
     assert table.seconds_per_unit(table.configs[0]) == 1.0, "8 seconds for 8 units of resource"
 
 
-def test_a_table_cannot_be_written_to() -> None:
+def test_a_table_is_read_only() -> None:
     table = make(NUMBERS)
     with pytest.raises(ValueError, match="read-only"):
         table.metrics["loss"][0, 0, 0] = 0.0
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "culprit"),
     [
-        ({"metrics": {"loss": np.zeros((50, 4, 3))}}, r"`metrics\['loss'\]` has shape \(50, 4, 3\), but must have"),
+        ({"metrics": {"loss": np.zeros((50, 4, 3))}}, r"`metrics\['loss'\]` has shape \(50, 4, 3\)"),
         ({"seconds": np.ones(4)}, r"`seconds` has shape \(4,\)"),
-        ({"metrics": {}}, "and a metric"),
-        ({"configs": [], "metrics": {"loss": np.zeros((0, 3, 4))}}, "needs some of each"),
+        ({"metrics": {}}, "0 metrics"),
+        ({"configs": [], "metrics": {"loss": np.zeros((0, 3, 4))}}, r"\(0, 3, 4\)"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ArgumentError, match=message):
+def test_arrays_with_wrong_shapes_are_rejected(changes: dict[str, Any], culprit: str) -> None:
+    with pytest.raises(ArgumentError, match=culprit):
         make(NUMBERS, **changes)
 
 
@@ -166,8 +166,8 @@ def test_a_table_can_be_sent_to_another_process(space: dict[str, Any]) -> None:
     assert [sent.row(config) for config in sampled(space, 20, 3)] == [table.row(c) for c in sampled(space, 20, 3)]
 
 
-def test_a_lookup_costs_few_microseconds() -> None:
-    """The measure of benchmarks/perf on an idle core is 20; here a busy machine may be five times as slow."""
+def test_a_lookup_takes_few_microseconds() -> None:
+    """In benchmarks/perf it takes 20 on an idle core; here a busy machine may be five times as slow."""
     count = 1000
     metrics = {name: np.ones((count, 10, 27), dtype=np.float32) for name in ("val_loss", "val_error", "test_loss")}
     reports = {"metrics": metrics, "seeds": tuple(range(10)), "resource": np.arange(1.0, 28.0)}
@@ -177,23 +177,23 @@ def test_a_lookup_costs_few_microseconds() -> None:
     assert seconds / count < 100e-6
 
 
-def test_a_long_frame_becomes_arrays_whatever_its_order() -> None:
+def test_a_long_frame_is_converted_to_arrays_whatever_its_order() -> None:
     lines = [(run, seed, t, 100 * run + 10 * seed + t) for run in (4, 2) for seed in (1, 0) for t in (30, 10, 20)]
     frame = pd.DataFrame(lines[1:], columns=["run", "seed", "t", "loss"])
-    found = blocks(frame, row="run", seed="seed", resource="t", metrics=["loss"])
-    assert (found.rows, found.seeds, found.resource.tolist()) == ([2, 4], (0, 1), [10, 20, 30])
-    assert found.metrics["loss"][0].tolist() == [[210, 220, 230], [220, 230, 240]]
-    assert np.isnan(found.metrics["loss"][1, 1, 2]), "the line that is not there"
-    with pytest.raises(DataError, match="two lines have the same run, seed and t"):
+    arrays = blocks(frame, row="run", seed="seed", resource="t", metrics=["loss"])
+    assert (arrays.rows, arrays.seeds, arrays.resource.tolist()) == ([2, 4], (0, 1), [10, 20, 30])
+    assert arrays.metrics["loss"][0].tolist() == [[210, 220, 230], [220, 230, 240]]
+    assert np.isnan(arrays.metrics["loss"][1, 1, 2]), "the missing row"
+    with pytest.raises(DataError, match="run, seed and t"):
         blocks(pd.concat([frame, frame[:1]]), row="run", seed="seed", resource="t", metrics=["loss"])
 
 
-def test_a_crash_is_scored_as_the_worst_seen() -> None:
+def test_values_that_are_not_finite_are_replaced_by_the_worst_finite_one() -> None:
     values = np.array([1.0, math.nan, 3.0, math.inf, -math.inf])
-    assert scored(values, "min").tolist() == [1, 3, 3, 3, 3]
-    assert scored(values, "max").tolist() == [1, 1, 3, 1, 1]
-    assert scored(values.astype(np.float32), "max").dtype == np.float32
-    assert worst_seen(values, "min") == 3.0
+    assert replace_nonfinite(values, "min").tolist() == [1, 3, 3, 3, 3]
+    assert replace_nonfinite(values, "max").tolist() == [1, 1, 3, 1, 1]
+    assert replace_nonfinite(values.astype(np.float32), "max").dtype == np.float32
+    assert worst_finite(values, "min") == 3.0
 
 
 def workload_of(table: Table, **changes: Any) -> rts.Workload:
@@ -221,15 +221,15 @@ def test_the_only_training_of_each_config_is_exact() -> None:
     assert made.regret(table.configs[4]) == 16.0
 
 
-def test_each_workload_of_a_table_has_a_space_of_its_own() -> None:
+def test_each_workload_of_a_table_has_its_own_space() -> None:
     table = make(NESTED)
     made = workload_of(table)
     assert Space(made.space).describe() == Space(table.space).describe()
     assert made.space["lr"] is not table.space["lr"]
 
 
-def test_a_metric_with_holes_is_refused() -> None:
+def test_a_missing_metric_and_one_with_missing_values_are_rejected() -> None:
     with pytest.raises(ArgumentError, match="`metric` is 'los'"):
         workload_of(make(NUMBERS), metric="los")
-    with pytest.raises(ArgumentError, match="finite numbers"):
+    with pytest.raises(ArgumentError, match="`metric` is 'loss'"):
         workload_of(make(NUMBERS, metrics={"loss": np.full((50, 3, 4), np.nan)}))

@@ -1,0 +1,47 @@
+"""Check that the folders which Ray copies to the nodes contain what set-up commands install from them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raytune_suite.cluster.checks.findings import finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.document import ClusterDocument
+
+FILE_OPTION = re.compile(r"(?:^|\s)(?:-c|-r|--constraint|--requirement)[= ]*(\w[\w./-]*)")
+"""An option of pip that names a file."""
+
+THIS_FOLDER = re.compile(r"(?:^|\s)[\"']?\.(?:\[[\w,-]*\])?[\"']?(?=\s|$)")
+"""An argument that makes pip install the current folder."""
+
+PROJECT = ("pyproject.toml", "setup.py")
+"""The files of which one makes a folder an installable project."""
+
+
+def check(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield commands `cd FOLDER && ... pip install ...` that need files which the copied folder lacks."""
+    for target, source in document.mapping("file_mounts").items():
+        folder = Path(str(source)).expanduser()
+        begins = re.compile(rf"\s*cd\s+{re.escape(str(target).rstrip('/'))}/?\s*&&([^;&|]*\binstall\s[^;&|]*)")
+        for key in ("setup_commands", "head_setup_commands", "worker_setup_commands"):
+            for index, text in enumerate(document.strings(key)):
+                match = begins.match(text)
+                lacking = missing_files(folder, match[1]) if match is not None and folder.is_dir() else []
+                if lacking:
+                    reason = f"{key} needs {' and '.join(lacking)}, which {folder.absolute()} does not contain"
+                    remedy = f"run this from the checkout, or set the source of {target} in file_mounts to the checkout"
+                    yield finding(document, "RTS310", (key, index), reason, remedy)
+
+
+def missing_files(folder: Path, command: str) -> list[str]:
+    """Return the files that a pip command needs but the folder lacks."""
+    lacking = [name for name in FILE_OPTION.findall(command) if not (folder / name).is_file()]
+    if THIS_FOLDER.search(command) and not any((folder / name).is_file() for name in PROJECT):
+        lacking.append(PROJECT[0])
+    return lacking

@@ -1,0 +1,110 @@
+"""Run all checks of a cluster file, and of a study on the cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raytune_suite.cluster.capacity import Capacity, StudyRequirements, compute_capacity
+from raytune_suite.cluster.checks import commands, kuberay, launcher, nodes, study
+from raytune_suite.cluster.document import read
+from raytune_suite.cluster.pools import as_count, cluster_of, is_kuberay, is_plain_manifest, pools, provider
+from raytune_suite.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.document import ClusterDocument
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """The result of checking a file.
+
+    Attributes:
+        document: The checked document; in a file of several, the one that describes the cluster.
+        findings: The findings, by line.
+        capacity: The capacity for the study; None if no study was given or the file is too broken to tell.
+    """
+
+    document: ClusterDocument
+    findings: list[Finding]
+    capacity: Capacity | None
+
+    @property
+    def errors(self) -> int:
+        """The number of findings that are errors."""
+        return sum(found.severity == "error" for found in self.findings)
+
+    @property
+    def missing(self) -> list[Finding]:
+        """The findings about placeholders that still need a value."""
+        return [found for found in self.findings if found.code == "RTS106"]
+
+
+def check(path: Path, requirements: StudyRequirements | None = None) -> CheckReport:
+    """Check a file for `ray up` or a KubeRay manifest, and a study on the cluster if `requirements` are given.
+
+    Raises:
+        ArgumentError: If the file cannot be read as YAML.
+    """
+    return check_document(cluster_of(read(path)), requirements)
+
+
+def check_document(document: ClusterDocument, requirements: StudyRequirements | None = None) -> CheckReport:
+    """Check a document that has been read already."""
+    if is_plain_manifest(document):  # something that a cluster needs besides, such as a volume
+        return CheckReport(document, sorted(generic_findings(document)), None)
+    findings = check_file(document, requirements)
+    capacity = None
+    if requirements is not None and not any(one.code == "RTS101" for one in findings):
+        limit = document.get("max_workers")
+        if is_kuberay(document) or not (limit or provider(document) != "local"):
+            max_workers = None
+        else:
+            max_workers = as_count(limit, 2)
+        all_pools = pools(document)
+        capacity = compute_capacity(all_pools, requirements, max_workers)
+        findings += study.check(document, all_pools, capacity)
+    if not is_kuberay(document) and not any(one.severity == "error" for one in findings):
+        findings += launcher.validation(document)
+    return CheckReport(document, sorted(set(findings)), capacity)
+
+
+def reject(report: CheckReport, what: str, *, missing: bool = False) -> None:
+    """Raise if a report has errors.
+
+    Args:
+        report: The report.
+        what: The beginning of the error message.
+        missing: Whether placeholders that still need a value are errors, too.
+
+    Raises:
+        ArgumentError: If the report has errors.
+    """
+    errors = [one for one in report.findings if one.severity == "error"]
+    for reason, findings in (("see `raytune-suite cluster check`", errors), ("values are missing", report.missing)):
+        if findings and (missing or findings is errors):
+            lines = [f"  line {one.line}: {one.code} {one.reason}: {one.remedy}" for one in findings]
+            raise ArgumentError("\n".join([f"{what}, {reason}:", *lines]))
+
+
+def check_file(document: ClusterDocument, requirements: StudyRequirements | None) -> list[Finding]:
+    """Return the findings about the file itself. If it violates the schema, most other checks are skipped."""
+    storage_path = None if requirements is None else requirements.storage_path
+    if is_kuberay(document):
+        return list(kuberay.check(document, pools(document), storage_path))
+    findings = list(launcher.schema(document))
+    if any(one.code == "RTS101" for one in findings):
+        return [*findings, *generic_findings(document)]
+    all_pools = pools(document)
+    findings += launcher.check(document)
+    findings += nodes.check(document, all_pools)
+    findings += commands.check(document, all_pools, storage_path)
+    return findings
+
+
+def generic_findings(document: ClusterDocument) -> list[Finding]:
+    """Return the findings that are independent of a file's schema."""
+    return [*launcher.repeated_keys(document), *launcher.missing_values(document)]

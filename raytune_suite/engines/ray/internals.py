@@ -1,0 +1,143 @@
+"""Every private touch of Ray, each with the reason for it; nothing else in the package (but the simulated controller,
+which mirrors Ray's) imports Ray's private modules. `tests/engines/ray/test_internals.py` has a test for each function.
+
+Checked with Ray 2.60.
+"""  # noqa: D205 - the first sentence does not fit into one line
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ray.exceptions import RayActorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ray import tune
+    from ray.tune import Callback
+
+    from raytune_suite.schedulers import StudyScheduler, StudySearcher
+
+PRELOAD = {"preload_python_modules": ["ray.tune"]}
+"""A `_system_config` of `ray.init`: idle worker processes import Ray Tune in advance, which takes about a second."""
+
+
+def trial_environment() -> dict[str, str]:
+    """The environment variables that Ray Tune sets in the process of each trial."""
+    return dict(import_module("ray.tune.execution.class_cache").DEFAULT_ENV_VARS)
+
+
+def running_cluster() -> str | None:
+    """The address of the cluster to which this machine belongs, as `ray.init` finds it; None if there is none."""
+    address: str | None = import_module("ray._private.services").find_bootstrap_address(None)
+    return address
+
+
+def started_here() -> bool:
+    """Whether this process has started the Ray that it is connected to, which then has one machine."""
+    node: Any = import_module("ray._private.worker")._global_node  # noqa: SLF001 - no public function tells
+    return node is not None and bool(node.head)
+
+
+def node_of(error: RayActorError) -> str:
+    """The id of the node on which the actor ran that died with `error`; "" if it had not been placed."""
+    actor: Any = import_module("ray._private.state").actors(error.actor_id) if error.actor_id else None
+    return str(actor["Address"]["NodeID"]) if actor else ""
+
+
+@contextlib.contextmanager
+def reused_processes() -> Iterator[None]:
+    """Let trials use Ray's idle worker processes if those have a trial's environment already.
+
+    Ray Tune requests processes with the variables of `trial_environment()`, and Ray never assigns an idle process to a
+    request with an environment. A Ray that this process started has inherited the variables, so that none is needed.
+    """
+    class_cache: Any = import_module("ray.tune.execution.class_cache")
+    variables = class_cache.DEFAULT_ENV_VARS
+    class_cache.DEFAULT_ENV_VARS = {} if started_here() and variables.items() <= os.environ.items() else variables
+    try:
+        yield
+    finally:
+        class_cache.DEFAULT_ENV_VARS = variables
+
+
+@contextlib.contextmanager
+def trial_failures(on_failure: Callable[[Any, Any, Exception], bool]) -> Iterator[None]:
+    """Call `on_failure(controller, trial, error)` for each failure of a trial before Ray handles it.
+
+    If it returns True, the failure is excused: Ray then restarts the trial from its last checkpoint without counting
+    it. Ray excuses only losses of machines that were announced.
+
+    Two faults of Ray are repaired on the way. An excused trial that was about to take over another trial's process
+    would wait for that process forever. And Ray reports the failure of such a trial twice, for the process and for the
+    task, the second time when the trial already waits for its next process: the second report is dropped.
+    """
+    controller_class: Any = import_module("ray.tune.execution.tune_controller").TuneController
+    handle = controller_class._process_trial_failure  # noqa: SLF001 - where Ray decides
+    last: Any = None
+
+    def decide(self: Any, trial: Any, exception: Any) -> None:
+        nonlocal last
+        if exception is last:
+            return
+        last = exception
+        if on_failure(self, trial, exception):
+            exception._preempted = True  # noqa: SLF001 - as if it had been announced
+            trial.temporary_state.restoring_from = None  # else it counts as a checkpoint that cannot be read
+        if isinstance(exception, RayActorError):
+            self._resetting_trials.discard(trial)
+        handle(self, trial, exception)
+
+    controller_class._process_trial_failure = decide  # noqa: SLF001 - as above
+    try:
+        yield
+    finally:
+        controller_class._process_trial_failure = handle  # noqa: SLF001 - as above
+
+
+def study_objects(tuner: tune.Tuner) -> tuple[list[Callback], StudySearcher, StudyScheduler]:
+    """The callbacks, the searcher and the scheduler of a tuner; `Tuner.restore` makes new ones and hands out none."""
+    inner: Any = tuner._local_tuner  # noqa: SLF001 - there is no public way
+    config = inner._tune_config  # noqa: SLF001 - as above
+    return list(inner._run_config.callbacks), config.search_alg, config.scheduler  # noqa: SLF001 - as above
+
+
+def add_callbacks(tuner: tune.Tuner, callbacks: list[Callback]) -> None:
+    """Add callbacks that are not saved with the study: those in `RunConfig` are pickled when a `Tuner` is made."""
+    inner: Any = tuner._local_tuner  # noqa: SLF001 - there is no public way
+    inner._run_config.callbacks = [*inner._run_config.callbacks, *callbacks]  # noqa: SLF001 - as above
+
+
+def autoscaler_status() -> dict[str, Any] | Any:
+    """What the cluster's autoscaler last reported: a dict from its first version, a protobuf message from its second.
+
+    The dict is empty if there is no autoscaler.
+    """
+    client: Any = import_module("ray.experimental.internal_kv").internal_kv_get_gcs_client()
+    if import_module("ray.autoscaler.v2.utils").is_autoscaler_v2(fetch_from_server=True, gcs_client=client):
+        reply: Any = import_module("ray.core.generated.autoscaler_pb2").GetClusterStatusReply()
+        reply.ParseFromString(client.get_cluster_status())
+        return reply
+    status = client.internal_kv_get(b"__autoscaling_status")
+    return json.loads(status) if status else {}
+
+
+def validate_cluster_config(config: dict[str, Any]) -> None:
+    """Fill in the defaults of a cluster file and validate it, as `ray up` does before it starts anything.
+
+    Raises:
+        Exception: Whatever Ray raises if it rejects the file, including AssertionError; it may print the reason.
+    """
+    util: Any = import_module("ray.autoscaler._private.util")
+    logger = logging.getLogger(util.__name__)
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it logs each default that it fills in
+    try:
+        util.validate_config(util.prepare_config(config))
+    finally:
+        logger.setLevel(level)

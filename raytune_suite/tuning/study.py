@@ -1,0 +1,133 @@
+"""The steps of a study: check everything, run it on an engine, evaluate its choice, write the tables."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from raytune_suite.engines.storage import absolute
+from raytune_suite.errors import StudyInterrupted
+from raytune_suite.methods import resolve_method
+from raytune_suite.spaces import Space
+from raytune_suite.tuning.arguments import check_limits, check_resources
+from raytune_suite.tuning.final_evaluation import evaluate_on_test_seeds
+from raytune_suite.tuning.result import check_outcome, study_result
+from raytune_suite.tuning.study_folder import SCHEMA, StudyFolder, plain, study_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ray.tune import Callback
+
+    from raytune_suite.engines.base import Engine
+    from raytune_suite.methods import Method
+    from raytune_suite.tuning.arguments import Limits
+    from raytune_suite.tuning.result import StudyResult
+    from raytune_suite.tuning.task import TuningTask
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions:
+    """How a task is tuned; see the arguments of `tune`."""
+
+    method: str | Method
+    method_args: Mapping[str, Any]
+    limits: Limits
+    resources: Mapping[str, float] | None
+    max_concurrent: int | None
+    seed: int
+    callbacks: tuple[Callback, ...]
+    progress: bool | None
+
+
+def run_study(
+    task: TuningTask,
+    options: StudyOptions,
+    engine: Engine,
+    storage_path: str | Path,
+    name: str | None,
+    *,
+    resume: bool,
+) -> StudyResult:
+    """Run a study, or continue it, and write its tables.
+
+    Raises:
+        RaytuneSuiteError: See `tune`.
+        StudyInterrupted: After Ctrl-C; the message says how to continue.
+    """
+    space = Space.of(task.full_space)
+    method = _resolve(task, options, space)
+    limits = check_limits(options.limits, method, task.objective)
+    check_resources(options.resources)
+    name = study_name(name, f"{task.label}-{method.name}", resume=resume)
+    folder = StudyFolder(absolute(storage_path), name)
+    spec = task.spec(
+        searcher=method.searcher,
+        scheduler=method.scheduler,
+        storage_path=folder.storage_path,
+        name=name,
+        seeds=task.tuning_seeds,
+        num_samples=limits.num_samples,
+        budget=limits.resource(task.objective),
+        time_limit=limits.time_limit,
+        resources=options.resources,
+        callbacks=options.callbacks,
+        title=method.name if _shows_progress(options) else None,
+        resume=resume,
+    )
+    manifest = _manifest(task, options, method.name, limits, space) | engine.describe()
+    folder.check(engine, manifest, resume=resume)
+    engine.check(spec)
+    if not resume:
+        folder.write_manifest(manifest)
+    outcome = engine.run(spec)
+    if outcome.interrupted:
+        raise StudyInterrupted(f"interrupted after {len(outcome.log.trials)} trials; {folder.how_to_resume()}")
+    best = check_outcome(outcome.log, spec.path)
+    test_scores = None
+    if task.test_seeds:
+        lineage = outcome.log.lineage(best[-1])
+        test_scores = evaluate_on_test_seeds(task, lineage, spec.path, engine, resources=options.resources)
+    result = study_result(spec, outcome, method.name, best, test_scores)
+    folder.write_tables(result, outcome.decisions)
+    return result
+
+
+def _resolve(task: TuningTask, options: StudyOptions, space: Space) -> Method:
+    return resolve_method(
+        options.method,
+        space,
+        task.objective,
+        arguments=options.method_args,
+        defaults=task.defaults,
+        max_concurrent=options.max_concurrent,
+        seed=options.seed,
+        stateless=task.stateless,
+    )
+
+
+def _shows_progress(options: StudyOptions) -> bool:
+    return sys.stderr.isatty() if options.progress is None else options.progress
+
+
+def _manifest(task: TuningTask, options: StudyOptions, method: str, limits: Limits, space: Space) -> dict[str, Any]:
+    """What decides the outcome of a study, as it is stored with it; a study is resumed with the same."""
+    objective = task.objective
+    return {
+        "schema": SCHEMA,
+        "method": method,
+        "method_args": plain(options.method_args),
+        "space": space.describe(),
+        "metric": objective.metric,
+        "mode": objective.mode,
+        "max_t": objective.max_t,
+        "time_attr": objective.time_attr,
+        **limits._asdict(),
+        "max_concurrent": options.max_concurrent,
+        "resources": dict(options.resources or {}),
+        "seed": options.seed,
+        "tuning_seeds": list(task.tuning_seeds),
+        "test_seeds": list(task.test_seeds),
+    }

@@ -1,0 +1,253 @@
+"""`cluster check` finds no error in our own files, and each mistake in edited copies of them."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml  # type: ignore[import-untyped] # it ships no types
+
+from raytune_suite.cluster.capacity import StudyRequirements
+from raytune_suite.cluster.checks import check, check_document
+from raytune_suite.cluster.checks.findings import CODES
+from raytune_suite.cluster.document import parse
+from raytune_suite.errors import ArgumentError
+from tests.cluster.checks.edits import (
+    GPU_1,
+    GPU_8,
+    IN_HEAD,
+    INIT,
+    MISTAKES,
+    NFS,
+    SETUP,
+    SHARED,
+    VALID_EDITS,
+    Config,
+    Mistake,
+    ValidEdit,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks import CheckReport
+
+ROOT = Path(__file__).parents[3]
+CLUSTERS = ROOT / "clusters"
+OURS = sorted([*CLUSTERS.glob("*.yaml"), *CLUSTERS.glob("kuberay/ray*.yaml")])
+
+DATA = os.environ.get("RAYTUNE_SUITE_DATA") and str(Path(os.environ["RAYTUNE_SUITE_DATA"]).absolute())
+
+FROM_TEXT = {"RTS102", "RTS106"}
+"""Codes that no edit of values can produce; their tests are below."""
+
+
+def key_path(where: str) -> tuple[str | int, ...]:
+    return tuple(int(step) if step.isdecimal() else step for step in where.split("."))
+
+
+def edited(config: Config, edit: Config) -> Config:
+    copied = copy.deepcopy(config)
+    for where, value in edit.items():
+        *above, last = key_path(where)
+        place: Any = copied
+        for step in above:
+            place = place[step]
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+    return copied
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in the checkout, to which the file mounts of our files are relative, and without KubeRay's schema."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("RAYTUNE_SUITE_DATA", raising=False)
+
+
+def check_text(text: str, study: StudyRequirements | None = None) -> CheckReport:
+    return check_document(parse(text, Path("edited.yaml"))[0], study)
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(CLUSTERS)))
+def test_our_files_have_no_error(path: Path) -> None:
+    report = check(path, StudyRequirements(cpus=2, gpus=1, storage_path="/shared/studies"))
+    assert [found for found in report.findings if found.severity == "error"] == []
+    assert report.capacity is not None
+    assert report.capacity.slots != 0
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: str(mistake.name))
+def test_a_mistake_is_found_at_its_place(mistake: Mistake) -> None:
+    good = yaml.safe_load((CLUSTERS / f"{mistake.file}.yaml").read_text())
+    bad = edited(good, mistake.edit)
+    text = yaml.safe_dump(bad, sort_keys=False)
+    document = parse(text, Path("edited.yaml"))[0]
+    expected = next(iter(mistake.edit)) if mistake.where is None else mistake.where
+    report = check_document(document, mistake.study)
+    found = [one for one in report.findings if one.code == mistake.code and one.where == expected]
+    assert found, [(one.code, one.where, one.reason) for one in report.findings]
+    assert found[0].remedy
+    if bad != good:
+        before = check_text(yaml.safe_dump(good, sort_keys=False)).findings
+        assert (mistake.code, expected) not in {(one.code, one.where) for one in before}
+    if document.node(key_path(expected)) is not None and not expected[-1].isdecimal():
+        assert f"{key_path(expected)[-1]}:" in text.splitlines()[found[0].line - 1]
+
+
+@pytest.mark.parametrize("valid", VALID_EDITS, ids=lambda valid: str(valid.name))
+def test_a_valid_edit_is_not_reported(valid: ValidEdit) -> None:
+    config = edited(yaml.safe_load((CLUSTERS / f"{valid.file}.yaml").read_text()), valid.edit)
+    report = check_text(yaml.safe_dump(config, sort_keys=False), valid.study)
+    found = [one for one in report.findings if one.code == valid.code and one.severity != valid.at_most]
+    assert [(one.where, one.severity, one.reason) for one in found] == []
+    assert not {"RTS101", "RTS105"} & {one.code for one in report.findings}, report.findings
+
+
+@pytest.mark.parametrize(
+    ("requirements", "expected"),
+    [
+        ("numpy\nray[tune]==2.60.0  # not 2.9.0\n", set()),
+        ("ray==2.9.0\n", {("RTS301", "error")}),
+        ("ray[tune]\n", {("RTS305", "error")}),
+        ("# ray==2.60.0\nnumpy\n", {("RTS305", "warning")}),
+    ],
+)
+@pytest.mark.parametrize("command", ["pip install -r pins.txt", "uv pip install --requirement=/code/pins.txt numpy"])
+def test_requirements_files_are_read(
+    requirements: str, expected: set[tuple[str, str]], command: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pins.txt").write_text(requirements)
+    config = yaml.safe_load((CLUSTERS / "local.yaml").read_text())
+    config |= {SETUP: [command], "file_mounts": {"/code": str(tmp_path)}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    found = {(one.code, one.severity) for one in check(tmp_path / "mine.yaml").findings}
+    assert {one for one in found if one[0] in {"RTS301", "RTS305"}} == expected
+
+
+def test_the_finding_about_storage_names_shared_folders() -> None:
+    config = yaml.safe_load((CLUSTERS / "aws-gpu.yaml").read_text())
+    config[INIT] = [f"sudo mount -t nfs {NFS} /efs > /dev/null 2>&1"]
+    (found,) = [one for one in check_text(yaml.safe_dump(config), SHARED).findings if one.code == "RTS502"]
+    assert "/efs" in found.reason
+    assert found.severity == "error"
+
+
+def test_every_code_has_a_mistake() -> None:
+    assert {mistake.code for mistake in MISTAKES} | FROM_TEXT == set(CODES)
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(CLUSTERS)))
+def test_no_value_makes_the_check_crash(path: Path) -> None:
+    good = yaml.safe_load(yaml.safe_dump(yaml.safe_load(path.read_text())))  # without aliases
+    rng = random.Random(0)
+    for where in rng.sample(list(places(good, "")), 12):
+        text = yaml.safe_dump(edited(good, {where: rng.choice([5, "x", [1], {"a": 1}, {}])}))
+        with contextlib.suppress(ArgumentError):  # an invalid Kubernetes quantity
+            report = check_text(text, StudyRequirements(gpus=1, storage_path="/shared/studies"))
+            assert report.capacity is not None or "RTS101" in {one.code for one in report.findings}
+
+
+def places(value: Any, above: str) -> Iterator[str]:
+    """Yield the dotted paths of all values, except of keys that contain a dot."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        if "." not in str(key):
+            yield f"{above}{key}"
+            yield from places(part, f"{above}{key}.")
+
+
+def test_a_disabled_pool_is_no_error_next_to_another() -> None:
+    config = yaml.safe_load((CLUSTERS / "aws-gpu.yaml").read_text())
+    off = {f"{GPU_8}.max_workers": 0}
+    (found,) = [one for one in check_text(yaml.safe_dump(edited(config, off))).findings if one.code == "RTS202"]
+    assert found.severity == "warning"
+    for more in ({f"{GPU_1}.max_workers": 0}, {f"{GPU_8}.min_workers": 1}):
+        report = check_text(yaml.safe_dump(edited(config, {**off, **more})))
+        assert ("RTS202", "error") in {(one.code, one.severity) for one in report.findings}
+
+
+def test_a_disabled_group_is_no_error_next_to_another() -> None:
+    text = (CLUSTERS / "kuberay" / "raycluster.yaml").read_text().replace("maxReplicas: 2", "maxReplicas: 0")
+    (found,) = [one for one in check_text(text).findings if one.code == "RTS202"]
+    assert (found.severity, found.where) == ("warning", "spec.workerGroupSpecs.1.maxReplicas")
+
+
+def test_a_duplicate_key_is_found_on_its_second_line() -> None:
+    text = (CLUSTERS / "local.yaml").read_text() + "max_workers: 3\n"
+    (found,) = [one for one in check_text(text).findings if one.code == "RTS102"]
+    assert (found.line, found.where) == (len(text.splitlines()), "max_workers")
+
+
+def test_placeholders_are_reported_until_they_are_replaced() -> None:
+    text = (CLUSTERS / "aws-gpu.yaml").read_text()
+    assert {found.reason.split()[0] for found in check_text(text).missing} == {
+        "YOUR-GROUP",
+        "YOUR-IMAGE",
+        "YOUR-FILE-SYSTEM",
+    }
+    for name, value in {"GROUP": "0123456789abcdef0", "IMAGE": "0123456789abcdef0", "FILE-SYSTEM": "fs-01"}.items():
+        text = text.replace(f"YOUR-{name}", value)
+    assert check_text(text).missing == []
+
+
+def test_a_custom_role_is_no_finding() -> None:
+    config = yaml.safe_load((CLUSTERS / "aws-gpu.yaml").read_text())
+    profile = {"Arn": "arn:aws:iam::123456789012:instance-profile/ray-head"}
+    config = edited(config, {f"{IN_HEAD}.IamInstanceProfile": profile})
+    assert "RTS604" not in {found.code for found in check_text(yaml.safe_dump(config)).findings}
+
+
+def test_an_unknown_key_is_reported_with_a_suggestion() -> None:
+    text = (CLUSTERS / "local.yaml").read_text() + "idle_timeout_minuts: 3\n"
+    (found,) = check_text(text).findings[-1:]
+    assert "`idle_timeout_minuts`" in found.reason
+    assert "'idle_timeout_minutes'" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("a: [1", "YAML"), ("- a\n- b\n", "mapping"), ("# nothing\n", "empty")],
+)
+def test_a_file_that_is_no_mapping_is_rejected(text: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "file.yaml").write_text(text)
+    with pytest.raises(ArgumentError, match=reason):
+        check(tmp_path / "file.yaml")
+
+
+def test_a_missing_file_is_rejected() -> None:
+    with pytest.raises(ArgumentError, match=r"no\.yaml"):
+        check(Path("no.yaml"))
+
+
+class TestWithTheOperatorsSchema:
+    """Checks with KubeRay's own resource definitions, if the folder of third-party data has them."""
+
+    @pytest.fixture(autouse=True)
+    def definitions(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        if not DATA or not Path(DATA, "kuberay").is_dir():
+            pytest.skip("RAYTUNE_SUITE_DATA is not set to a folder with kuberay/")
+        monkeypatch.setenv("RAYTUNE_SUITE_DATA", DATA)
+
+    @pytest.mark.parametrize("name", ["raycluster", "rayjob"])
+    def test_our_manifests_are_valid(self, name: str) -> None:
+        assert check(CLUSTERS / "kuberay" / f"{name}.yaml").errors == 0
+
+    def test_a_misspelled_key_is_found(self) -> None:
+        text = (CLUSTERS / "kuberay" / "rayjob.yaml").read_text().replace("backoffLimit", "backofLimit")
+        (found,) = [one for one in check_text(text).findings if one.severity == "error"]
+        assert (found.code, found.where) == ("RTS103", "spec.backofLimit")
+        assert "did you mean 'backoffLimit'?" in found.reason
+
+    def test_a_string_for_a_number_is_found(self) -> None:
+        text = (CLUSTERS / "kuberay" / "raycluster.yaml").read_text().replace("maxReplicas: 8", "maxReplicas: many")
+        assert ("RTS101", "spec.workerGroupSpecs.0.maxReplicas") in {
+            (one.code, one.where) for one in check_text(text).findings
+        }
