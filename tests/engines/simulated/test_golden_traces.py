@@ -1,6 +1,6 @@
 """What every method decides on a small study, written down: a change of any decision is seen, and reviewed.
 
-`python -m tests.execution.test_golden_traces` writes the traces in `golden/` anew. They have six digits, of which four
+`python -m tests.engines.simulated.test_golden_traces` writes the traces in `golden/` anew. They have six digits, of which four
 must agree: the last bits may depend on the processor and its libraries. Trials, resources and decisions must agree
 exactly, and so must all bits of two runs on one machine.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = Path(__file__).with_name("golden")
-COMMAND = "python -m tests.execution.test_golden_traces"
+COMMAND = "python -m tests.engines.simulated.test_golden_traces"
 _NUMBER = re.compile(r"(-?\d+\.?\d*(?:e[-+]\d+)?)")
 
 

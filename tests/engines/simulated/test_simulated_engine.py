@@ -90,7 +90,7 @@ def test_each_method_tunes_alike_by_curves_and_in_process(name: str) -> None:
 
 
 def test_fresh_processes_decide_alike_to_the_last_bit() -> None:
-    program = "import json; from tests.execution import test_simulated_backend as t; t.common.cheapen(setattr); "
+    program = "import json; from tests.engines.simulated import test_simulated_engine as t; t.common.cheapen(setattr); "
     found = []
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
