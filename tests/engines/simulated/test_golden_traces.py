@@ -1,8 +1,8 @@
-"""What every method decides on a small study, written down: a change of any decision is seen, and reviewed.
+"""The decisions of every method in a small study, recorded: any change of a decision is detected, and reviewed.
 
-`python -m tests.engines.simulated.test_golden_traces` writes the traces in `golden/` anew. They have six digits, of which four
-must agree: the last bits may depend on the processor and its libraries. Trials, resources and decisions must agree
-exactly, and so must all bits of two runs on one machine.
+`python -m tests.engines.simulated.test_golden_traces` writes the traces in `golden/` again. They have six digits, of
+which four must agree: the last bits may depend on the processor and its libraries. Trials, resources and decisions must
+agree exactly, and so must all bits of two runs on one machine.
 """
 
 from __future__ import annotations
