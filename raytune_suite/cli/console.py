@@ -46,20 +46,19 @@ def show_study(result: StudyResult, console: Console) -> None:
     seconds = "s" if result.result_grid is not None else "s of simulated time"
     console.print(
         f"\n[bold]{result.method}[/] tried {len(result.trials)} configs in {last['cost']:g} {unit(result)} and "
-        f"{last['elapsed']:.0f} {seconds}\n",
-        soft_wrap=True,
+        f"{last['elapsed']:.0f} {seconds}\n"
     )
     show_trials(result, console)
-    show_fact("best config", as_json(result.best_config), console)
+    show_config("best config", result.best_config, console)
     for start, config in result.lineage[:-1]:
-        show_fact(f"  from {start:g}", as_json(config), console)
+        show_config(f"  from {start:g}", config, console)
     show_fact("tuning", f"{result.metric} {result.best_value:.4g} (trial {result.best_trial})", console)
     if result.test_scores is not None and result.test_value is not None:
         scores = ", ".join(f"{score:.4g}" for score in result.test_scores["value"])
         seeds = ", ".join(str(seed) for seed in result.test_scores["seed"])
         show_fact("test", f"{result.metric} {result.test_value:.4g}, the mean of {scores} (seeds {seeds})", console)
         show_fact("gap", describe_gap(result.test_value - result.best_value, result.mode), console)
-    show_fact("study", result.path, console)
+    show_fact("study", result.path, console, wrap=False)
 
 
 def unit(result: StudyResult) -> str:
@@ -80,16 +79,30 @@ def describe_gap(gap: float, mode: str) -> str:
     return f"{gap:+.4g}: {'better than' if worse < 0 else 'worse than' if worse > 0 else 'the same as'} tuning"
 
 
-def as_json(config: Any) -> str:
-    """A config in full precision, with no space within a pair of name and value, so that lines break between pairs."""
-    return json.dumps(config, default=repr, separators=(", ", ":\N{NO-BREAK SPACE}"))
+def show_config(label: str, config: Any, console: Console) -> None:
+    """Print a config as JSON, in full precision; lines break between its items."""
+    items = [f"{json.dumps(name)}: {json.dumps(value, default=repr)}" for name, value in config.items()]
+    lines = [f"{label:<{LABEL - 1}} {{"]
+    for number, item in enumerate(items):
+        ending = "," if number < len(items) - 1 else "}"
+        start = "" if lines[-1].endswith("{") else " "
+        if start and console.is_terminal and len(lines[-1] + start + item + ending) > console.width:
+            lines.append(" " * (LABEL + 1) + item + ending)
+        else:
+            lines[-1] += start + item + ending
+    printed = Text("\n".join(lines) + ("" if items else "}"))
+    printed.stylize("bold", 0, len(label))
+    console.print(printed, soft_wrap=True)
 
 
-def show_fact(label: str, text: str, console: Console) -> None:
-    """Print one labelled line; on a terminal it is wrapped between words, in a pipe it stays one line."""
+def show_fact(label: str, text: str, console: Console, *, wrap: bool = True) -> None:
+    """Print one labelled line; on a terminal it is wrapped between words, in a pipe it stays one line.
+
+    A path should not be wrapped, so that it can be copied.
+    """
     first = f"{label:<{LABEL - 1}} "
-    lines = wrapped(text, console.width, first, " " * LABEL) if console.is_terminal else [first + text]
-    printed = Text("\n".join(lines).replace("\N{NO-BREAK SPACE}", " "))
+    lines = wrapped(text, console.width, first, " " * LABEL) if wrap and console.is_terminal else [first + text]
+    printed = Text("\n".join(lines))
     printed.stylize("bold", 0, len(label))
     console.print(printed, soft_wrap=True)
 
@@ -105,7 +118,7 @@ def show_trials(result: StudyResult, console: Console) -> None:
     omitted = [count(len(ranked) - SHOWN_TRIALS, "more trial"), count(len(columns) - len(shown), "more column")]
     if any(omitted):
         text = f"{' and '.join(filter(None, omitted))}: use --format json to print everything"
-        console.print(Text(text, style="dim"), soft_wrap=True)
+        console.print(Text(text, style="dim"))
     console.print()
 
 

@@ -1,4 +1,4 @@
-"""`raytune-suite diff`: what it says where two runs part, and its exit status."""
+"""`raytune-suite diff`: what it prints where two runs diverge, and its exit status."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from raytune_suite import cli
+from raytune_suite.cli.console import EXPLANATIONS
 from raytune_suite.engines.callbacks.decision_log import Decision, write
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def study(tmp_path: Path) -> Path:
 
 def test_equal_runs_have_status_0(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["diff", str(study), str(study / "decisions.parquet")]) == 0
-    assert capsys.readouterr().out == "no difference: all 2 rows agree\n"
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "2 rows" in line
 
 
 def test_the_first_difference_is_shown_side_by_side_in_full_precision(
@@ -38,19 +40,19 @@ def test_the_first_difference_is_shown_side_by_side_in_full_precision(
     write(tmp_path / "other.parquet", [ROWS[0], ROWS[1]._replace(value=0.3)])
     assert cli.main(["diff", str(study), str(tmp_path / "other.parquet")]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "the first 1 rows agree, of 2 in A and 2 in B; row 1 differs:"
+    assert "row 1" in lines[0]
     table = {line.split()[0]: line.split()[1:] for line in lines[2:-1]}
     assert table["value"] == ["0.30000000000000004", "0.3", "<"]
     assert table["config/kind"] == ['"b"', '"b"']
     assert list(table) == ["time", "trial", "resource", "value", "decision", "config/lr", "config/kind"]
-    assert "the trainings part, not the method" in lines[-1]
+    assert EXPLANATIONS["value"] in lines[-1]
 
 
 def test_times_may_be_ignored(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "later.parquet", [row._replace(time=row.time + 1) for row in ROWS])
     both = [str(study), str(tmp_path / "later.parquet")]
     assert cli.main(["diff", *both]) == 1
-    assert "--ignore-time leaves times out" in capsys.readouterr().out
+    assert "--ignore-time" in capsys.readouterr().out
     assert cli.main(["diff", *both, "--ignore-time"]) == 0
     write(tmp_path / "later.parquet", [row._replace(time=row.time + 1, decision="PAUSE") for row in ROWS])
     capsys.readouterr()
@@ -58,24 +60,24 @@ def test_times_may_be_ignored(study: Path, tmp_path: Path, capsys: pytest.Captur
     assert "time" not in capsys.readouterr().out
 
 
-def test_a_run_that_ended_before_the_other_is_told(
+def test_a_run_that_ended_before_the_other_is_named(
     study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path / "short.parquet", ROWS[:1])
     assert cli.main(["diff", str(tmp_path / "short.parquet"), str(study)]) == 1
-    assert "A has ended, B goes on" in capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[-1].startswith("A ends")
 
 
 @pytest.mark.parametrize("content", [b"", b"no parquet at all"], ids=["empty", "text"])
-def test_what_is_no_log_is_told_with_status_2(
+def test_a_file_that_is_no_log_is_named_with_status_2(
     content: bytes, study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "broken.parquet").write_bytes(content)
     assert cli.main(["diff", str(study), str(tmp_path / "broken.parquet")]) == 2
-    assert "broken.parquet' cannot be read as a decision log" in capsys.readouterr().err
+    assert str(tmp_path / "broken.parquet") in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("name", "place"), [("", "decisions.parquet"), ("absent", "absent")])
-def test_where_no_log_is_it_is_told(name: str, place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_log_is_named(name: str, place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["diff", str(tmp_path / name), str(tmp_path / name)]) == 2
-    assert f"there is no decision log '{tmp_path / place}'" in capsys.readouterr().err
+    assert f"'{tmp_path / place}'" in capsys.readouterr().err

@@ -25,7 +25,7 @@ REGISTERED: dict[str, Iterable[str]] = {
 
 
 @pytest.mark.parametrize("what", REGISTERED)
-def test_list_has_one_line_for_each_that_starts_with_its_name(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_entry_has_one_line_that_starts_with_its_name(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["list", what]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(REGISTERED[what])
@@ -63,10 +63,10 @@ def test_workloads_of_families_are_listed_by_name_and_with_their_data_absent(
     assert entries["arlbench/cc_cartpole_ppo"]["needs"] == ["data: raytune-suite data fetch arlbench"]
     assert entries["lcbench/adult"]["needs"] == ["data: raytune-suite data fetch lcbench"]
     (taskset,) = (entry for entry in list_command.by_family([*entries.values()]) if entry["name"] == "taskset/...")
-    assert list_command.line(taskset)[2].endswith("data present")
+    assert list_command.row(taskset)[2].endswith("data present")
 
 
-def test_list_tells_what_the_classes_declare() -> None:
+def test_list_shows_what_the_classes_declare() -> None:
     entries = {entry["name"]: entry for entry in list_command.methods()}
     for name, recipe in METHODS.items():
         searcher, scheduler = SEARCHERS[recipe.searcher], SCHEDULERS[recipe.scheduler]
@@ -78,12 +78,7 @@ def test_list_tells_what_the_classes_declare() -> None:
         assert set(entries[name]["serves"]) == searcher.features & scheduler.features
 
 
-def test_whether_an_extra_is_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list_command.needed_extra("torch") == "raytune-suite[torch] (installed)"
     monkeypatch.setattr("raytune_suite.optional.available", lambda _extra: False)
     assert list_command.needed_extra("torch") == "raytune-suite[torch] (not installed)"
-
-
-def test_a_table_has_straight_columns() -> None:
-    assert list_command.aligned([["a", "1", ""], ["long", "20", "x"]]) == "a     1\nlong  20  x"
-    assert list_command.aligned([]) == ""

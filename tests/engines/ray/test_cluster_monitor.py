@@ -11,7 +11,7 @@ import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 from ray.tune.execution.tune_controller import TuneController
 
-from raytune_suite.engines.callbacks.progress import line
+from raytune_suite.engines.callbacks.progress import progress_line
 from raytune_suite.engines.ray import cluster_monitor, cluster_state, engine
 from raytune_suite.engines.ray.cluster_monitor import LOST_MACHINE_RETRIES, ClusterWatch
 from raytune_suite.errors import StudyError
@@ -117,18 +117,11 @@ def test_a_trial_that_is_lost_as_soon_as_it_is_made_is_excused(
     assert log.trials[0].lost_machines == 1
 
 
-def test_the_line_on_a_terminal_tells_for_what_trials_wait(log: StudyLog) -> None:
-    log.waiting = "waiting for machines: 1 trial asks for {GPU: 1}, none is free"
-    assert line(log, "asha").endswith(f" · {log.waiting}")
-    log.waiting = ""
-    assert "waiting" not in line(log, "asha")
-
-
 def test_the_line_on_a_terminal_tells_which_trials_are_paused(log: StudyLog) -> None:
     """Of that Ray tells no callback."""
     paused = trial(log, 1)
     log.on_trial_start(0, [paused], paused)
-    assert "1 running" in line(log, "hyperband")
+    assert "1 running" in progress_line(log, "hyperband", 80)
     paused.status = "PAUSED"
     log.refresh([paused])
-    assert "(1 paused)" in line(log, "hyperband")
+    assert "(1 paused)" in progress_line(log, "hyperband", 80)
