@@ -1,6 +1,6 @@
 """Tune models on Ray with any multi-fidelity method by changing one word.
 
-The public names are loaded when they are first used, so that importing this package is quick.
+The public names are imported on first use, so that importing this package is fast.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from raytune_suite.tuning.result import StudyResult
     from raytune_suite.tuning.tune import tune
     from raytune_suite.workloads import WORKLOADS, Workload, workload
+
+    __version__: str
 
 _PLACES = {
     "tune": "tuning.tune",
@@ -65,13 +67,18 @@ __all__ = [
     "tune",
     "workload",
 ]
-__version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+if not TYPE_CHECKING:  # a type checker reads the imports above, and reports names that do not exist
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib import metadata  # late: it takes longer than the rest of this package
+
+            return metadata.version("raytune-suite")
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -4,13 +4,18 @@ import importlib
 import os
 import subprocess
 import sys
+import tarfile
+import tomllib
 import venv
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 import raytune_suite
+from raytune_suite.optional import EXTRAS
 
 ROOT = Path(__file__).parents[1]
 MOST_NAMES = 20
@@ -30,9 +35,33 @@ except rts.RaytuneSuiteError as error:
     print(error)
 """
 
+TYPED = """
+from typing import Any, assert_type
+
+from ray import tune
+
+import raytune_suite as rts
+
+
+def train(config: dict[str, Any]) -> None:
+    tune.report({"loss": config["x"] ** 2})
+
+
+space = {"x": tune.uniform(-1, 1)}
+result = rts.tune(train, space, method="asha", metric="loss", mode="min", max_t=3, budget=2)
+assert_type(result, rts.StudyResult)
+assert_type(result.best_value, float)
+assert_type(result.best_config, dict[str, Any])
+assert_type(rts.make_method("asha", space, max_t=3), rts.Method)
+assert_type(rts.workload("synthetic/branin"), rts.Workload)
+assert_type(rts.__version__, str)
+rts.tune(train, space, method=1, metric="loss")  # type: ignore[arg-type]
+rts.tun(train)  # type: ignore[attr-defined]
+"""
+
 
 def run(*command: str, folder: Path) -> str:
-    """What a command prints that runs in a folder, with nothing of ours on its path."""
+    """The output of a command that runs in a folder, without this checkout on its path."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     environment["HOME"] = str(folder)
     done = subprocess.run(  # noqa: S603 - our own program
@@ -56,6 +85,21 @@ def test_importing_the_package_loads_neither_ray_nor_torch() -> None:
     assert run(sys.executable, "-c", program, folder=ROOT).strip() == "set()"
 
 
+def test_there_is_one_version_number() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert raytune_suite.__version__ == metadata.version("raytune-suite") == version
+    sources = [*(ROOT / "raytune_suite").rglob("*.py"), ROOT / "CITATION.cff"]
+    assert not [
+        path for path in sources if f'"{version}"' in path.read_text() or f"\nversion: {version}" in path.read_text()
+    ]
+
+
+def test_the_extras_are_those_that_messages_suggest() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(EXTRAS) == set(extras) - {"all", "test", "dev", "docs"}
+    assert "shtab==" in (ROOT / "constraints.txt").read_text()
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "clusters").glob("*.yaml")), ids=lambda path: str(path.stem))
 def test_ray_accepts_the_cluster_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     util = importlib.import_module("ray.autoscaler._private.util")
@@ -68,26 +112,74 @@ def test_ray_accepts_the_cluster_file(path: Path, monkeypatch: pytest.MonkeyPatc
     assert "--num-cpus=0" in next(line for line in text.splitlines() if "ray start --head" in line)
 
 
+@pytest.fixture(scope="session")
+def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist and the wheel that is made of it, built once for all processes of a test run."""
+    shared = tmp_path_factory.getbasetemp().parent if os.environ.get("PYTEST_XDIST_WORKER") else None
+    folder = (shared or tmp_path_factory.getbasetemp()) / "distributions"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            building = folder.with_name("building")
+            run(sys.executable, "-m", "build", "--outdir", str(building), str(ROOT), folder=folder.parent)
+            building.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fresh(distributions: Path) -> Path:
+    """A virtual environment with the wheel and without the extras, made once for all processes of a test run."""
+    folder = distributions.with_name("fresh")
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "installed").exists():
+            venv.create(folder, with_pip=True)
+            (wheel,) = distributions.glob("*.whl")
+            command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "-c"]
+            run(*command, str(ROOT / "constraints.txt"), str(wheel), folder=folder)
+            (folder / "installed").touch()
+    return folder
+
+
 @pytest.mark.e2e
-def test_the_wheel_works_outside_the_checkout_without_the_extras(tmp_path: Path) -> None:
-    run(sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT), folder=tmp_path)
-    (wheel,) = tmp_path.glob("*.whl")
-    venv.create(tmp_path / "fresh", with_pip=True)
-    python = str(tmp_path / "fresh" / "bin" / "python")
-    constraints = str(ROOT / "constraints.txt")
-    run(python, "-m", "pip", "install", "--quiet", "-c", constraints, str(wheel), folder=tmp_path)
-    listed = run(str(tmp_path / "fresh" / "bin" / "raytune-suite"), "list", "methods", folder=tmp_path)
-    assert "raytune-suite[hyperopt] (not installed)" in listed
-    clusters = run(str(tmp_path / "fresh" / "bin" / "raytune-suite"), "list", "clusters", folder=tmp_path)
+def test_the_wheel_and_the_sdist_have_the_package_data_as_files(distributions: Path) -> None:
+    (wheel,), (sdist,) = distributions.glob("*.whl"), distributions.glob("*.tar.gz")
+    clusters = [path for path in (ROOT / "clusters").rglob("*") if path.is_file()]
+    data = {f"raytune_suite/clusters/{path.relative_to(ROOT / 'clusters')}" for path in clusters}
+    data |= {f"raytune_suite/workloads/tabular/digits-mlp.{suffix}" for suffix in ("npz", "json")}
+    data |= {
+        str(path.relative_to(ROOT)) for path in (ROOT / "raytune_suite/cluster/rehearsal").rglob("*") if path.is_file()
+    }
+    data = {name for name in data if "__pycache__" not in name} | {"raytune_suite/py.typed"}
+    with zipfile.ZipFile(wheel) as archive:
+        contents = {name: archive.read(name) for name in data}
+        assert len(archive.namelist()) == len(set(archive.namelist()))
+    with tarfile.open(sdist) as archive:
+        top = sdist.name.removesuffix(".tar.gz")
+        members = {member.name.removeprefix(f"{top}/"): member for member in archive.getmembers()}
+        assert data <= {name for name, member in members.items() if member.isfile()}
+        assert {"clusters/aws-gpu.yaml", "SECURITY.md", "tests/test_packaging.py"} <= set(members)
+    assert all(contents[name] == (ROOT / name).read_bytes() for name in data)
+
+
+@pytest.mark.e2e
+def test_the_wheel_works_outside_the_checkout_without_the_extras(fresh: Path, tmp_path: Path) -> None:
+    python, command = str(fresh / "bin" / "python"), str(fresh / "bin" / "raytune-suite")
+    assert "raytune-suite[hyperopt] (not installed)" in run(command, "list", "methods", folder=tmp_path)
+    clusters = run(command, "list", "clusters", folder=tmp_path)
     files = [*(ROOT / "clusters").rglob("*.yaml"), *(ROOT / "clusters").rglob("*.sbatch")]
     assert {line.split()[0] for line in clusters.splitlines()} == {
         str(path.relative_to(ROOT / "clusters").with_suffix("")) for path in files
     }
-    lab = {"boot.sh", "stand_ins/mount", "stand_ins/sudo", "stand_ins/pip", "stand_ins/apt-get"}
-    assert {f"raytune_suite/cluster/lab/{name}" for name in lab} <= set(zipfile.ZipFile(wheel).namelist())
+    assert run(command, "--version", folder=tmp_path).strip() == metadata.version("raytune-suite")
     table = "import raytune_suite as rts; print(rts.workload('table/digits-mlp').max_t)"
     assert run(python, "-c", table, folder=tmp_path).strip() == "27"
     (tmp_path / "program.py").write_text(RANDOM_SEARCH)
-    best, refusal = run(python, "program.py", folder=tmp_path).splitlines()
+    best, error = run(python, "program.py", folder=tmp_path).splitlines()
     assert best.startswith("{'x': ")
-    assert "pip install 'raytune-suite[hyperopt]'" in refusal
+    assert "pip install 'raytune-suite[hyperopt]'" in error
+
+
+@pytest.mark.e2e
+def test_a_user_program_is_type_checked_against_the_wheel(fresh: Path, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(TYPED)
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--python-executable", str(fresh / "bin" / "python")]
+    run(*mypy, "--cache-dir", str(tmp_path / "cache"), "program.py", folder=tmp_path)
