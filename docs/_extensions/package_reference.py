@@ -13,7 +13,6 @@ import pkgutil
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
@@ -23,6 +22,7 @@ import raytune_suite
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from docutils import nodes
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
@@ -79,8 +79,9 @@ def plain(text: str) -> str:
     return "".join(parts)
 
 
-def convert_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:  # noqa: ARG001
-    """Convert a docstring in place; doctests and indented code stay as they are."""
+def convert_docstring(*event: Any) -> None:
+    """Convert a docstring in place, the last argument of the event; doctests and indented code stay as they are."""
+    lines: list[str] = event[-1]
     converted: list[str] = []
     above = code = -1  # the indentation of the last line of prose, and of the prose above the current code
     for blank, group in itertools.groupby(lines, lambda line: not line.strip()):

@@ -1,4 +1,4 @@
-"""Whoever follows the pages on extending literally gets a searcher, a scheduler and a workload that pass their tests."""
+"""Following the pages on extending literally gives a searcher, a scheduler and a workload that pass their tests."""
 
 from __future__ import annotations
 
