@@ -93,9 +93,8 @@ def test_a_loss_is_minimized_in_both_modes() -> None:
 def test_a_config_is_split_into_hyperparameters_seed_and_fidelity() -> None:
     config = {"fidelity": 9, "lr": 0.1, "nested": {"seed": 1}, "seed": 3}
     split = types.split_config(config)
-    assert split == ({"lr": 0.1, "nested": {"seed": 1}}, 3, 9)
-    assert (split.hyperparameters, split.seed, split.fidelity) == split
-    assert types.split_config({"lr": 0.1}) == ({"lr": 0.1}, 0, None)
+    assert (split.hyperparameters, split.seed, split.fidelity) == ({"lr": 0.1, "nested": {"seed": 1}}, 3, 9)
+    assert types.split_config({"lr": 0.1}) == types.SplitConfig({"lr": 0.1}, seed=0, fidelity=None)
     assert len(config) == 4, "the config is not changed"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -105,11 +106,14 @@ class Inner:
 def test_entry_points_are_read_once_and_only_when_needed(
     install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from raytune_suite import registry
-
     reads: list[str] = []
-    read = registry.metadata.entry_points
-    monkeypatch.setattr(registry.metadata, "entry_points", lambda group: reads.append(group) or read(group=group))
+    read = metadata.entry_points
+
+    def counted(group: str) -> metadata.EntryPoints:
+        reads.append(group)
+        return read(group=group)
+
+    monkeypatch.setattr(metadata, "entry_points", counted)
     install("toy_codec", {"toy": "toy_codec:decode"})
     codecs = codecs_with_plugins()
     assert reads == []
