@@ -336,7 +336,7 @@ def refused(**changes: Any) -> Callable[[], object]:
         ({"resume": True}, ArgumentError, "`resume` needs `name`"),
         ({"resume": True, "name": "nowhere"}, ArgumentError, "no study named 'nowhere'"),
         ({"workload": "live/digits-mlp"}, ArgumentError, "`trainable` and `workload` are both given"),
-        ({"method": "gp", "space": {"o": tune.choice([{"a": tune.uniform(0, 1)}, 1])}}, SpaceError, "cannot serve"),
+        ({"method": "gp", "space": {"o": tune.choice([{"a": tune.uniform(0, 1)}, 1])}}, SpaceError, r"'o\[0\]/a'"),
         ({"resources": {"cpu": -1}}, ArgumentError, "`resources`"),
         ({"resources": {"cpu": 1, "gpu": 1.5}}, ArgumentError, "a part of one GPU"),
     ],
