@@ -106,8 +106,6 @@ class Inner:
 def test_entry_points_are_read_once_and_only_when_needed(
     install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from raytune_suite import registry
-
     reads: list[str] = []
     read = metadata.entry_points
 
