@@ -113,7 +113,7 @@ def test_entry_points_are_read_once_and_only_when_needed(
         reads.append(group)
         return read(group=group)
 
-    monkeypatch.setattr(registry.metadata, "entry_points", counted)  # type: ignore[attr-defined]
+    monkeypatch.setattr(metadata, "entry_points", counted)
     install("toy_codec", {"toy": "toy_codec:decode"})
     codecs = codecs_with_plugins()
     assert reads == []
