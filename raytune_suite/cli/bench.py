@@ -146,8 +146,8 @@ def report(arguments: argparse.Namespace) -> int:
 
 def tell_plan(plan: Plan) -> None:
     """Say what is to be done, and what is not."""
-    entrants = plan.protocol.entrants
-    say(f"{plan.protocol.name}: {len(entrants)} methods on {len(plan.workloads)} workloads, {len(plan.runs)} runs")
+    methods = plan.protocol.methods
+    say(f"{plan.protocol.name}: {len(methods)} methods on {len(plan.workloads)} workloads, {len(plan.runs)} runs")
     for name, why in plan.missing.items():
         say(f"left out: {name}: {why}")
     refused: dict[str, dict[str, str]] = {}
@@ -162,12 +162,12 @@ def tell_plan(plan: Plan) -> None:
 
 def tell_summary(summary: Summary) -> None:
     """Say what came of it."""
-    before = f", {summary.found} were done before" if summary.found else ""
+    before = f", {summary.finished_before} were done before" if summary.finished_before else ""
     say(f"{summary.done} runs done{before}, {summary.refused} refused, {len(summary.failed)} failed: {summary.folder}")
-    if summary.others:
+    if summary.outdated:
         runs = summary.folder / "runs"
         say(
-            f"{summary.others} runs were made by other code or packages, or it is unknown by which: "
+            f"{summary.outdated} runs were made by other code or packages, or it is unknown by which: "
             f"--out another folder, or delete {runs} to do them again"
         )
     for one, error in summary.failed[:SHOWN]:
