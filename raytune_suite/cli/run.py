@@ -261,7 +261,7 @@ def check(arguments: argparse.Namespace) -> None:
         return
 
     from raytune_suite.optional import require
-    from raytune_suite.plotting.study_figure import SUFFIXES
+    from raytune_suite.plotting.study import SUFFIXES
 
     require("matplotlib", extra="report")
     if arguments.plot.suffix.lower() not in SUFFIXES:
