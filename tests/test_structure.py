@@ -1,4 +1,4 @@
-"""The shape of the package: names that are defined once, short files and functions, Ray's private modules in one place."""
+"""The shape of the package: names defined once, short files and functions, Ray's private modules in one place."""
 
 from __future__ import annotations
 

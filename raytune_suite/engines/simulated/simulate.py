@@ -108,19 +108,16 @@ def prepare(
     """
     _check(num_samples=num_samples, time_limit=time_limit, max_failures=max_failures, checkpoint_every=checkpoint_every)
     _check_faults(faults, check_count("workers", workers))
-    if isinstance(scheduler, StudyScheduler) and isinstance(searcher, Searcher):
-        searcher = searcher if isinstance(searcher, StudySearcher) else StudySearcher(searcher, scheduler)
     if not scheduler.set_search_properties(metric, mode):
         raise ArgumentError(
-            f"the scheduler rejects metric={metric!r} and mode={mode!r}, since it was made with others: "
-            "make it without metric and mode"
+            f"the scheduler was made with others than metric={metric!r} and mode={mode!r}: leave them out"
         )
     clock: Clock[Any] = Clock()
     decisions = DecisionLog(metric, time_attr, clock)
     if isinstance(scheduler, StudyScheduler):
         scheduler.observers.append(decisions)
     search_alg = make_search(
-        searcher,
+        _saved_together(searcher, scheduler),
         space=space,
         metric=metric,
         mode=mode,
@@ -144,6 +141,13 @@ def prepare(
         faults=faults,
     )
     return controller, decisions
+
+
+def _saved_together(searcher: Any, scheduler: Any) -> Any:
+    """The searcher, wrapped so that the scheduler is saved with it if it is one of this package's."""
+    if not isinstance(scheduler, StudyScheduler) or not isinstance(searcher, Searcher):
+        return searcher
+    return searcher if isinstance(searcher, StudySearcher) else StudySearcher(searcher, scheduler)
 
 
 def simulate(evaluator: Evaluator, *, callbacks: Sequence[Callback] = (), **study: Any) -> SimulatedStudy:
