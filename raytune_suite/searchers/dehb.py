@@ -208,7 +208,7 @@ class DEHBSearcher(AskTellSearcher):
         else:
             bracket.to_evolve -= 1
             member = self._evolve(bracket)
-        self._jobs[self.asking] = (bracket, member)
+        self._jobs[self.trial_id] = (bracket, member)
         return {**(member.config or self._cube.decode(member.vector)), FIDELITY: bracket.fidelity}
 
     def tell(self, observation: Observation) -> None:
