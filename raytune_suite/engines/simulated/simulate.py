@@ -79,7 +79,7 @@ def prepare(
     checkpoint_every: int = 0,
     faults: Sequence[Fault] = (),
 ) -> tuple[Controller, DecisionLog]:
-    """Wire a simulated study, ready for `run_to_end` or `Controller.run`.
+    """Wire a simulated study, ready for `Controller.run`; returns its controller and its decision log.
 
     Args:
         evaluator: What a worker does.
@@ -96,12 +96,8 @@ def prepare(
         callbacks: Ray callbacks. Every hook but `on_checkpoint` is called, since no checkpoint is a file here.
         workers: How many trials run at once.
         max_failures: How often a trial that crashes, or whose worker is lost, is retried from its last checkpoint.
-        checkpoint_every: After how many of its reports a trial saves a checkpoint, like Ray's `checkpoint_frequency`.
-            With 0 it saves one only when it is paused or a scheduler requests it, as class trainables do on Ray.
+        checkpoint_every: After how many of its reports a trial saves a checkpoint; 0: only when it is paused.
         faults: When workers are lost.
-
-    Returns:
-        The controller and the decision log.
 
     Raises:
         ArgumentError: If an argument cannot be used, or the searcher or the scheduler rejects the metric.
@@ -109,9 +105,7 @@ def prepare(
     _check(num_samples=num_samples, time_limit=time_limit, max_failures=max_failures, checkpoint_every=checkpoint_every)
     _check_faults(faults, check_count("workers", workers))
     if not scheduler.set_search_properties(metric, mode):
-        raise ArgumentError(
-            f"the scheduler was made with others than metric={metric!r} and mode={mode!r}: leave them out"
-        )
+        raise ArgumentError(f"`metric` {metric!r} and `mode` {mode!r} are not those that the scheduler was made with")
     clock: Clock[Any] = Clock()
     decisions = DecisionLog(metric, time_attr, clock)
     if isinstance(scheduler, StudyScheduler):
