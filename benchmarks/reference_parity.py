@@ -1,19 +1,19 @@
-"""Our BOHB and DEHB against the reference packages: same problems, budgets, seeds, and one way to count.
+"""Compare our BOHB and DEHB with the reference packages, on the same problems, budgets, seeds and cost accounting.
 
     python benchmarks/reference_parity.py [--seeds 20] [--own-seeds 60] [--problems mfh3 counting-ones] [--jobs 2]
 
-Runs hpbandster's BOHB and dehb 0.1.2, each in an environment of its own that is made on first use (see
-`references/environments.py`; skipped with a message where that fails), and ours in virtual time, one worker each,
-r = 1, R = 81, eta = 3, until 100 x R is spent. Compared is the regret without noise of the incumbent: the config with
+Runs hpbandster's BOHB and dehb 0.1.2, each in its own environment created on first use (see
+`references/environments.py`; skipped with a message if that fails), and ours in virtual time, with one worker each,
+r = 1, R = 81, eta = 3, until 100 x R is spent. The metric is the regret without noise of the incumbent: the config with
 the best observed value at R. Every evaluation costs its full resource, since the references train from scratch at each
-rung; what ours reaches when promotions resume is shown beside it. The problems under `published/` are those of the
-trajectories that dehb's authors publish: the best value at any fidelity after 60 to 300 evaluations.
+rung; our results with resumed promotions are shown as well. The problems under `published/` are those of the
+trajectories published by dehb's authors: the best value at any fidelity after 60 to 300 evaluations.
 
-"within" means that our mean lies in the 95 % interval (Student's t) of the reference's mean, "better" that it is below,
-"worse" that it is above. It is said of the end of the budget, and of earlier marks where they are worse.
+"within" means that our mean is in the 95 % interval (Student's t) of the reference's mean, "better" that it is below,
+"worse" that it is above. The verdict refers to the end of the budget, and lists earlier marks that are worse.
 
-Finished runs are kept under `build/parity`, so a killed comparison goes on where it stopped; ours are done again when
-the package has changed. A run of hpbandster takes 15 to 60 seconds, the others a few. The results are written to
+Finished runs are stored under `build/parity`, so a killed comparison can be resumed; ours are repeated when the package
+changes. A run of hpbandster takes 15 to 60 seconds, the others a few. The results are written to
 `benchmarks/results/reference_parity.json` and `.md`.
 """
 
@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # so that it finds its own modules from wherever it is started
+sys.path.insert(0, str(ROOT))  # to import `benchmarks` from any working directory
 
 from benchmarks.references.environments import REFERENCES, reference, run_module  # noqa: E402 - after the path is set
 from benchmarks.references.recorder import (  # noqa: E402
@@ -45,17 +45,17 @@ from benchmarks.references.recorder import (  # noqa: E402
     fingerprint,
     summary,
 )
-from benchmarks.references.tables import PUBLISHED, bad, judge, published_row, report, row  # noqa: E402
+from benchmarks.references.tables import PUBLISHED, add_verdicts, any_worse, published_row, report, row  # noqa: E402
 
 RUNS = ROOT / "build" / "parity"
 RESULTS = ROOT / "benchmarks" / "results"
 
 PACKAGES = {"bohb": "hpbandster", "dehb": "dehb"}
-"""The reference of each method."""
+"""The reference package of each method."""
 
 
 class Job(NamedTuple):
-    """One run: a method, who does it ("ours" or a package), a problem and a seed."""
+    """One run: a method, its implementation ("ours" or a package), a problem and a seed."""
 
     method: str
     side: str
@@ -64,25 +64,26 @@ class Job(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """Where its result is kept."""
+        """The file of its result."""
         folder = f"ours-{self.method}" if self.side == "ours" else self.side
         return RUNS / folder / self.problem.replace("/", "-") / f"{self.seed}.json"
 
-    def known(self, digest: str) -> dict[str, Any] | None:
-        """Its result, if it is there and still holds; `digest` is that of our sources."""
+    def stored_result(self, digest: str) -> dict[str, Any] | None:
+        """Return its result if it is stored and up to date; `digest` is that of our sources."""
         if not self.path.exists():
             return None
         result: dict[str, Any] = json.loads(self.path.read_text())
-        holds = result["fingerprint"] == fingerprint(SETUPS[self.problem].problem)
-        return result if holds and result.get("sources") == (digest if self.side == "ours" else None) else None
+        same_problem = result["fingerprint"] == fingerprint(SETUPS[self.problem].problem)
+        same_sources = result.get("sources") == (digest if self.side == "ours" else None)
+        return result if same_problem and same_sources else None
 
 
-def sources() -> str:
-    """A digest of all that can change what ours does."""
+def source_digest() -> str:
+    """Return a digest of all code that can change our results."""
     digest = hashlib.sha256()
     package = ROOT / "raytune_suite"
-    for folder in ("searchers", "schedulers", "execution", "spaces", "workloads"):
-        for path in sorted((package / folder).glob("*.py")):
+    for folder in ("searchers", "schedulers", "models", "engines", "spaces", "workloads"):
+        for path in sorted((package / folder).rglob("*.py")):
             digest.update(path.read_bytes())
     for path in (package / "rungs.py", package / "methods.py", Path(__file__)):
         digest.update(path.read_bytes())
@@ -90,12 +91,12 @@ def sources() -> str:
 
 
 def run_ours(method: str, setup: Setup, seed: int) -> list[Evaluation]:
-    """Our method on a problem in virtual time with one worker; what was evaluated, in order.
+    """Run our method on a problem in virtual time with one worker; return the evaluations in order.
 
-    The brackets have the references' sizes, so that all have the same rungs for their budget.
+    The brackets have the sizes of the references, so that all implementations have the same rungs.
 
-    The budget is what the trainings really take, with promotions resumed. That is never more than if each evaluation
-    were from scratch, so that both accountings find their 100 x R in it.
+    The budget is spent on resumed trainings. Training from scratch would cost at least as much, so that the run is long
+    enough for both kinds of accounting.
     """
     from raytune_suite.engines.callbacks.budget import StudyStopper
     from raytune_suite.engines.simulated import simulate as simulated
@@ -127,13 +128,13 @@ def run_ours(method: str, setup: Setup, seed: int) -> list[Evaluation]:
         stopper=StudyStopper(TIMES * problem.max_t, metric=workload.metric, time_attr=workload.time_attr),
         workers=1,
     )
-    rows = [row for row in outcome.decisions.rows if row.decision != "CONTINUE"]  # a rung is reached
-    made = [Evaluation(str(row.trial), json.loads(row.config), int(row.resource), row.value) for row in rows]
-    return made[: setup.evaluations]
+    at_rungs = [row for row in outcome.decisions.rows if row.decision != "CONTINUE"]
+    evaluations = [Evaluation(str(row.trial), json.loads(row.config), int(row.resource), row.value) for row in at_rungs]
+    return evaluations[: setup.evaluations]
 
 
 def compute(digest: str, job: Job) -> None:
-    """Do a run and keep its result; `digest` is that of our sources when the comparison began."""
+    """Execute a run and store its result; `digest` is that of our sources at the start of the comparison."""
     if job.side != "ours":
         python = reference(job.side)
         if python is not None:
@@ -154,17 +155,18 @@ def compute(digest: str, job: Job) -> None:
 
 
 def commit() -> str:
-    """The commit of this repository, with a plus where the package differs from it."""
+    """Return the commit of this repository, with a plus if the package has uncommitted changes."""
 
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603, S607 - our own words
+    def git(*arguments: str) -> str:
+        command = ["git", *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - no user input
         return done.stdout.strip()
 
     return git("rev-parse", "--short=10", "HEAD") + ("+" if git("status", "--porcelain", "raytune_suite") else "")
 
 
-def wanted(problems: list[str], methods: list[str], seeds: int, own_seeds: int) -> list[Job]:
-    """All runs, of all seeds one after the other, so that a killed comparison has all problems."""
+def all_jobs(problems: list[str], methods: list[str], seeds: int, own_seeds: int) -> list[Job]:
+    """Return all runs, one seed after the other, so that a killed comparison has results on all problems."""
     return [
         Job(method, side, problem, seed)
         for seed in range(max(seeds, own_seeds))
@@ -176,40 +178,44 @@ def wanted(problems: list[str], methods: list[str], seeds: int, own_seeds: int) 
 
 
 def main() -> int:
-    """Run what is missing, write the results and print the table; 1 if a verdict is bad."""
+    """Execute the missing runs, write the results and print the table; return 1 if ours is worse than a reference."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20, metavar="N", help="seeds 0 to N - 1 (20); at least 2")
     parser.add_argument(
-        "--own-seeds", type=int, default=60, metavar="N", help="seeds of ours (60): cheap, and so a sharper mean"
+        "--own-seeds", type=int, default=60, metavar="N", help="our seeds (60): cheap, so the mean is more precise"
     )
-    parser.add_argument("--problems", nargs="+", choices=SETUPS, default=list(SETUPS), help="all", metavar="PROBLEM")
-    parser.add_argument("--methods", nargs="+", choices=PACKAGES, default=list(PACKAGES), help="bohb dehb")
+    parser.add_argument(
+        "--problems", nargs="+", choices=SETUPS, default=list(SETUPS), help="problems (all)", metavar="PROBLEM"
+    )
+    parser.add_argument("--methods", nargs="+", choices=PACKAGES, default=list(PACKAGES), help="methods (bohb dehb)")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once (2)")
-    parser.add_argument("--cached", action="store_true", help="run no reference: take what finished runs there are")
+    parser.add_argument("--cached", action="store_true", help="run no reference, and use stored results only")
     arguments = parser.parse_args()
-    digest = sources()
-    here = {method for method in arguments.methods if reference(PACKAGES[method]) is not None}
+    digest = source_digest()
+    available = {method for method in arguments.methods if reference(PACKAGES[method]) is not None}
     jobs = [
         job
-        for job in wanted(arguments.problems, arguments.methods, arguments.seeds, arguments.own_seeds)
-        if job.side == "ours" or job.method in here
+        for job in all_jobs(arguments.problems, arguments.methods, arguments.seeds, arguments.own_seeds)
+        if job.side == "ours" or job.method in available
     ]
-    missing = [job for job in jobs if job.known(digest) is None and not (arguments.cached and job.side != "ours")]
+    missing = [
+        job for job in jobs if job.stored_result(digest) is None and not (arguments.cached and job.side != "ours")
+    ]
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(arguments.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         for number, (job, _) in enumerate(zip(missing, pool.map(partial(compute, digest), missing), strict=True), 1):
             print(f"{number}/{len(missing)} {job.side} {job.method} {job.problem} seed {job.seed}", file=sys.stderr)
     groups: dict[Job, list[dict[str, Any]]] = {}
     for job in jobs:
-        known = job.known(digest)
-        if known is not None:
-            groups.setdefault(job._replace(seed=0), []).append(known)
+        result = job.stored_result(digest)
+        if result is not None:
+            groups.setdefault(job._replace(seed=0), []).append(result)
     order = list(SETUPS)
     ordered = sorted(groups, key=lambda job: (order.index(job.problem), job.method, job.side == "ours"))
     rows = [row(job.problem, job.method, job.side, groups[job]) for job in ordered if len(groups[job]) > 1]
     rows += [published_row(problem) for problem in arguments.problems if problem in PUBLISHED]
-    rows.sort(key=lambda made: (order.index(made["problem"]), made["method"], made["side"] == "ours"))
-    judge(rows)
+    rows.sort(key=lambda one: (order.index(one["problem"]), one["method"], one["side"] == "ours"))
+    add_verdicts(rows)
     versions: dict[str, Any] = {"raytune_suite": f"{version('raytune-suite')} ({commit()})"}
     versions |= {
         requirement.partition("==")[0]: requirement.partition("==")[2]
@@ -218,7 +224,7 @@ def main() -> int:
     versions |= {"ray": version("ray"), "numpy": version("numpy"), "python": platform.python_version()}
     text = report(rows, versions, arguments.seeds, arguments.own_seeds)
     RESULTS.mkdir(exist_ok=True)
-    frozen = {
+    results = {
         "seeds": {"reference": list(range(arguments.seeds)), "ours": list(range(arguments.own_seeds))},
         "budget": f"{TIMES} x R",
         "min_t": 1,
@@ -228,10 +234,10 @@ def main() -> int:
         "environments": {PACKAGES[method]: REFERENCES[PACKAGES[method]] for method in arguments.methods},
         "rows": rows,
     }
-    (RESULTS / "reference_parity.json").write_text(json.dumps(frozen, indent=1) + "\n")
+    (RESULTS / "reference_parity.json").write_text(json.dumps(results, indent=1) + "\n")
     (RESULTS / "reference_parity.md").write_text(text)
     print(text)
-    return int(bad(rows))
+    return int(any_worse(rows))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Parameters that exist only sometimes: a choice among dicts, each with parameters of its own."""
+"""Conditional parameters: a choice among dicts, each with its own parameters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPACE = {
         ]
     ),
 }
-"""`momentum` is there for sgd only, the betas for adam only; the constant `name` tells the two apart."""
+"""`momentum` is active only for sgd, and the betas only for adam; the constant `name` distinguishes the two."""
 
 
 def train(config: dict[str, Any]) -> None:
@@ -40,7 +40,7 @@ def train(config: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Tune with TPE, which models each option's parameters by themselves."""
+    """Tune with TPE, which models the parameters of each option separately."""
     method_args = {"n_initial": 10}
     result = rts.tune(
         train, SPACE, method="tpe", method_args=method_args, metric="loss", mode="min", max_t=EPOCHS, num_samples=25

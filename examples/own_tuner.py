@@ -1,4 +1,4 @@
-"""Keep Ray's own Tuner, and take only the method from raytune_suite."""
+"""Keep Ray's Tuner, and use only a method of raytune_suite."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def train(config: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Tune with a searcher and a scheduler that were never one method before: tpe+asha."""
+    """Tune with a new combination of a searcher and a scheduler: tpe+asha."""
     space = {"lr": tune.loguniform(1e-3, 1.0)}
     method = rts.make_method("tpe+asha", space, metric="loss", mode="min", max_t=EPOCHS, seed=0, eta=3, n_initial=5)
     tuner = tune.Tuner(

@@ -12,9 +12,9 @@ import raytune_suite as rts
 
 
 def train(config: dict[str, Any]) -> None:
-    """Learn the number 3 by gradient descent with momentum; put your model here."""
+    """Learn the number 3 by gradient descent with momentum; replace this by your model."""
     epoch, weight, velocity = 0, 0.0, 0.0
-    if checkpoint := tune.get_checkpoint():  # this trial was paused, or cloned
+    if checkpoint := tune.get_checkpoint():  # the trial was paused or cloned
         epoch, weight, velocity = json.loads(Path(checkpoint.path, "state.json").read_text())
     for done in range(epoch + 1, 28):
         velocity = config["momentum"] * velocity - config["lr"] * (weight - 3)

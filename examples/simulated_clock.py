@@ -1,4 +1,4 @@
-"""Compare methods in virtual time: 20 full trainings each of a test function whose optimum is known, in seconds."""
+"""Compare methods on the simulated clock: a budget of 20 full trainings of a test function takes seconds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import raytune_suite as rts
 
 
 def main() -> None:
-    """Tune MFHartmann3 with three methods on three seeds each, eight workers, and print the regrets."""
+    """Tune MFHartmann3 with three methods, three seeds and eight workers, and print the mean regrets."""
     workload = rts.workload("synthetic/mfh3")
     print(f"{'method':<10}{'mean regret':>12}{'configs':>9}{'simulated s':>13}")
     for method in ("random", "asha", "bohb"):

@@ -1,4 +1,4 @@
-"""Tune a real network on this machine or on a cluster: the same file, unchanged.
+"""Tune a real network, with the same file on this machine or on a cluster.
 
 python examples/tune_digits.py --method hyperband --name mine
 ray submit clusters/local.yaml examples/tune_digits.py -- --method asha --storage-path /shared/studies
@@ -12,15 +12,17 @@ import raytune_suite as rts
 
 
 def main() -> None:
-    """Tune, and print what came out."""
+    """Tune, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", default="asha", help="see `raytune-suite list methods`")
-    parser.add_argument("--budget", type=float, default=10, help="full trainings (27 epochs each) that it may spend")
-    parser.add_argument("--seed", type=int, default=0, help="drives the method's own draws")
-    parser.add_argument("--name", default=None, help="the study's name; give one, so that you can resume it")
-    parser.add_argument("--resume", action="store_true", help="go on with the study of this name")
+    parser.add_argument("--method", default="asha", help="the method, see `raytune-suite list methods`")
+    parser.add_argument("--budget", type=float, default=10, help="the budget in full trainings of 27 epochs")
+    parser.add_argument("--seed", type=int, default=0, help="the seed of the method's random draws")
+    parser.add_argument("--name", default=None, help="the study's name, which is needed to resume it")
+    parser.add_argument("--resume", action="store_true", help="resume the study of this name")
     parser.add_argument(
-        "--storage-path", default="~/ray_results", help="on a cluster, a folder or URI that all nodes can reach"
+        "--storage-path",
+        default="~/ray_results",
+        help="on a cluster, a folder or URI that all nodes can access",
     )
     options = parser.parse_args()
 

@@ -106,8 +106,6 @@ class Inner:
 def test_entry_points_are_read_once_and_only_when_needed(
     install: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from raytune_suite import registry
-
     reads: list[str] = []
     read = metadata.entry_points
 
@@ -115,7 +113,7 @@ def test_entry_points_are_read_once_and_only_when_needed(
         reads.append(group)
         return read(group=group)
 
-    monkeypatch.setattr(registry.metadata, "entry_points", counted)  # type: ignore[attr-defined]
+    monkeypatch.setattr(metadata, "entry_points", counted)
     install("toy_codec", {"toy": "toy_codec:decode"})
     codecs = codecs_with_plugins()
     assert reads == []

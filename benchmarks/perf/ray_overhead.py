@@ -1,11 +1,11 @@
-"""What a trial costs beside its training: bare Ray Tune with its defaults against `rts.tune`, side by side.
+"""The overhead of a trial: plain Ray Tune with its defaults compared with `rts.tune`.
 
     python benchmarks/perf/ray_overhead.py [--trials 32] [--reports 9] [--no-growth]
 
-Each trial is a function that reports a few numbers and computes nothing, so that all of the time is overhead. Both
-sides have the same space and random search, and a Ray of their own: ours as `rts.tune` starts it, the other with
-Ray's defaults, both up for a few seconds before the clock starts. What the start took is shown, and `speedup_N_cold`
-counts it in. The growth compares our seconds per trial in a study of 1024 trials with one of 64.
+Each trial is a function that reports a few numbers and computes nothing, so all of the time is overhead. Both sides use
+random search on the same space and their own Ray, started by `rts.tune` or with Ray's defaults a few seconds before the
+measurement. The start-up times are shown, and included in `speedup_N_cold`. The growth compares the seconds per trial
+of `rts.tune` in a study of 1024 trials with those in a study of 64.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SETTLE_S = 5.0
-"""Seconds that Ray is left alone after its start, so that neither side pays for processes that still start."""
+"""Seconds to wait after the start of Ray, so that no measurement includes processes that are still starting."""
 
 SPACE = {"x": tune.uniform(0, 1), "y": tune.loguniform(1e-4, 1)}
 
 
 def make_trainable(reports: int) -> Any:
-    """A function that reports so many numbers."""
+    """Return a function that reports this many numbers."""
 
     def train(config: dict[str, Any]) -> None:
         for step in range(reports):
@@ -45,8 +45,8 @@ def make_trainable(reports: int) -> Any:
     return train
 
 
-def bare(trials: int, reports: int) -> float:
-    """Seconds that Ray Tune takes with its defaults."""
+def time_plain_ray(trials: int, reports: int) -> float:
+    """Return the seconds of a study with Ray Tune and its defaults."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         tune.Tuner(
@@ -58,8 +58,8 @@ def bare(trials: int, reports: int) -> float:
         return time.perf_counter() - start
 
 
-def ours(trials: int, reports: int) -> float:
-    """Seconds that `rts.tune` takes."""
+def time_ours(trials: int, reports: int) -> float:
+    """Return the seconds of a study with `rts.tune`."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         rts.tune(
@@ -75,11 +75,11 @@ def ours(trials: int, reports: int) -> float:
         return time.perf_counter() - start
 
 
-def started(start: Callable[[], object]) -> float:
-    """Seconds that a start of Ray takes; returns when it has settled."""
-    begin = time.perf_counter()
+def time_start(start: Callable[[], object]) -> float:
+    """Start Ray, wait until it has settled, and return the seconds of the start."""
+    began = time.perf_counter()
     start()
-    seconds = time.perf_counter() - begin
+    seconds = time.perf_counter() - began
     time.sleep(SETTLE_S)
     return seconds
 
@@ -87,25 +87,25 @@ def started(start: Callable[[], object]) -> float:
 def main() -> None:
     """Measure, and print a table and a line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=32, help="trials of the side-by-side studies (32)")
+    parser.add_argument("--trials", type=int, default=32, help="trials of the compared studies (32)")
     parser.add_argument("--reports", type=int, default=9, help="reports of each trial (9)")
-    parser.add_argument("--no-growth", action="store_true", help="leave out the studies of 64 and 1024 trials")
+    parser.add_argument("--no-growth", action="store_true", help="skip the studies of 64 and 1024 trials")
     arguments = parser.parse_args()
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     logging.disable(logging.WARNING)
     trials, reports = arguments.trials, arguments.reports
-    start_ours = started(connect)
-    rows = [("rts.tune", trials, ours(trials, reports))]
+    start_ours = time_start(connect)
+    rows = [("rts.tune", trials, time_ours(trials, reports))]
     if not arguments.no_growth:
-        rows += [("rts.tune", n, ours(n, reports)) for n in (64, 1024)]
+        rows += [("rts.tune", n, time_ours(n, reports)) for n in (64, 1024)]
     ray.shutdown()
-    start_bare = started(lambda: ray.init(log_to_driver=False, logging_level=logging.ERROR))
-    rows.insert(1, ("bare Ray Tune", trials, bare(trials, reports)))
+    start_plain = time_start(lambda: ray.init(log_to_driver=False, logging_level=logging.ERROR))
+    rows.insert(1, ("plain Ray Tune", trials, time_plain_ray(trials, reports)))
     ray.shutdown()
     speedup = rows[1][2] / rows[0][2]
     figures = {
         f"speedup_{trials}": round(speedup, 2),
-        f"speedup_{trials}_cold": round((start_bare + rows[1][2]) / (start_ours + rows[0][2]), 2),
+        f"speedup_{trials}_cold": round((start_plain + rows[1][2]) / (start_ours + rows[0][2]), 2),
     }
     if not arguments.no_growth:
         figures["growth_1024_over_64"] = round((rows[3][2] / 1024) / (rows[2][2] / 64), 3)
@@ -115,8 +115,8 @@ def main() -> None:
     for name, n, seconds in rows:
         table.add_row(name, str(n), f"{seconds:.2f}", f"{seconds / n:.3f}", f"{1000 * seconds / n / reports:.1f}")
     Console().print(table)
-    print(f"rts.tune takes 1/{speedup:.1f} of the time of bare Ray Tune.")
-    print(f"Ray itself took {start_ours:.1f} s to start as rts.tune starts it, {start_bare:.1f} s with its defaults.")
+    print(f"rts.tune is {speedup:.1f} times as fast as plain Ray Tune.")
+    print(f"Ray started in {start_ours:.1f} s with rts.tune, and in {start_plain:.1f} s with its defaults.")
     details = [{"what": name, "trials": n, "seconds": round(seconds, 3)} for name, n, seconds in rows]
     print(json.dumps({**figures, "reports": reports, "rows": details}))
 

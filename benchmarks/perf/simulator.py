@@ -1,26 +1,26 @@
-"""How fast studies run on the simulated clock, side by side with Syne Tune's simulator.
+"""The speed of studies on the simulated clock compared with Syne Tune's simulator.
 
     python benchmarks/perf/simulator.py [--growth] [--trials 500] [--epoch-s 30] [--repeats 3]
 
 The study: a synthetic table of 1,000 configs x 50 epochs, 4 workers, 500 trials, random search under ASHA (r = 1,
-R = 50, eta = 3). Both look the same table up, in fresh processes that take turns; each runs a small study first to
-warm up, and of the repeated figures the median counts. Neither prints while it runs. Times are CPU seconds, so that a
-busy machine harms both sides alike; writing our decision log counts, as writing its results does for Syne Tune.
+R = 50, eta = 3). Both use the same table, in fresh processes that alternate; each warms up with a small study, and
+medians of the repeats count. Neither prints while it runs. Times are CPU seconds, so that a busy machine affects both
+sides alike; they include writing our decision log and Syne Tune's results.
 
-An epoch takes from 30 to 60 virtual seconds, as on the tables of the field. Syne Tune's clock goes on in ticks of 5
-virtual seconds and decides after each, so that it is slower where epochs are longer, and where they are as short as
-a tick it is faster, but decides late: with epochs of 1 to 2 seconds (`--epoch-s 1`) it trains trials for epochs after
-they should have stopped. Ours goes from event to event, and takes the same time for all.
+An epoch takes from 30 to 60 virtual seconds, as in common tables. Syne Tune's clock advances in ticks of 5 virtual
+seconds and decides after each, so it is slower for longer epochs. For epochs as short as a tick it is faster, but
+decides late: with epochs of 1 to 2 seconds (`--epoch-s 1`) it trains trials for epochs after they should have stopped.
+Ours advances from event to event, at the same speed for all epochs.
 
-Syne Tune runs in an environment of its own, which is made with venv and pip under `build/envs` when it is first
-needed. Where it cannot be made, `speedup_syne` is null and our figures stand alone.
+Syne Tune runs in its own environment, created with venv and pip under `build/envs` on first use. If that fails,
+`speedup_syne` is null, and only our figures are shown.
 
 The last line is JSON:
     speedup_syne              our reports per CPU second, divided by Syne Tune's
     growth_20000_over_500     with --growth: our CPU time per report at 20,000 trials, divided by that at 500
     epoch_s                   the least and the most virtual seconds of an epoch
-    same_logs                 whether all our runs of one size wrote the same bytes as their decision log
-    ours, syne_tune           reports and trials per CPU second, and the figures behind them
+    same_logs                 whether the decision logs of all our runs of one size have the same bytes
+    ours, syne_tune           reports and trials per CPU second, and the underlying figures
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))  # so that it finds its own modules from wherever it is started
+sys.path.insert(0, str(ROOT))  # to import `benchmarks` from any working directory
 
 from benchmarks.references.environments import environment, run_module  # noqa: E402 - after the path is set
 
 SYNE_TUNE = ("syne-tune==0.16.0", "huggingface_hub==2.4.0", "numpy==2.4.6", "pandas==3.1.1")
-"""It cannot import its tables without huggingface_hub, though it does not ask for it."""
+"""Its blackbox repository imports huggingface_hub, which it does not declare as a dependency."""
 
 CONFIGS, EPOCHS, WORKERS, SEED = 1000, 50, 4, 0
 LARGE, SMALL = 20_000, 500
 
 
 def write_table(path: Path, epoch_s: float) -> None:
-    """Learning curves that fall at different rates to different levels; epochs take from `epoch_s` to twice that."""
+    """Write learning curves with different rates and final losses; epochs take from `epoch_s` to twice that."""
     rng = np.random.default_rng(SEED)
     rate, epochs = rng.random((CONFIGS, 1)), np.arange(1, EPOCHS + 1)
     losses = 1 / (1 + rate * epochs) + 0.3 * (1 - rate) + 0.01 * rng.random((CONFIGS, EPOCHS))
@@ -59,19 +59,19 @@ def write_table(path: Path, epoch_s: float) -> None:
 
 
 def measure(python: Path, module: str, table: Path, trials: int) -> dict[str, Any]:
-    """The figures of one run in a fresh process."""
+    """Return the figures of one run in a fresh process."""
     done = run_module(python, f"benchmarks.perf.{module}", str(table), str(trials), str(WORKERS), str(SEED))
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
 def per_second(runs: list[dict[str, Any]], what: str) -> float:
-    """The median of reports (or trials) per CPU second."""
+    """Return the median of reports (or trials) per CPU second."""
     return float(statistics.median(run[what] / run["cpu_s"] for run in runs))
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the JSON says of one side."""
+    """Summarize one side for the JSON output."""
     return {
         "reports_per_cpu_s": round(per_second(runs, "reports")),
         "trials_per_cpu_s": round(per_second(runs, "trials")),
@@ -85,9 +85,9 @@ def main() -> None:
     """Measure, and print a table and a line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--growth", action="store_true", help=f"also run {LARGE:,} trials of ours against {SMALL}")
-    parser.add_argument("--trials", type=int, default=SMALL, help=f"trials of the side-by-side study ({SMALL})")
+    parser.add_argument("--trials", type=int, default=SMALL, help=f"trials of the compared study ({SMALL})")
     parser.add_argument("--epoch-s", type=float, default=30, help="virtual seconds of the fastest config's epoch (30)")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each side, of which the median counts (3)")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each side; the median counts (3)")
     arguments = parser.parse_args()
     own, peer = Path(sys.executable), environment("syne-tune", SYNE_TUNE)
     runs: dict[str, list[dict[str, Any]]] = {"ours": [], "syne_tune": [], "small": [], "large": []}
@@ -104,10 +104,10 @@ def main() -> None:
     shown = Table(title=f"{CONFIGS} configs x {EPOCHS} epochs, {WORKERS} workers, ASHA, {os.cpu_count()} cores")
     for column in ("", "trials", "reports", "reports per CPU s", "trials per CPU s"):
         shown.add_column(column, justify="left" if not column else "right")
-    for name, found in runs.items():
-        if found:
-            counts = [str(found[0][what]) for what in ("trials", "reports")]
-            shown.add_row(name, *counts, *(f"{per_second(found, what):,.0f}" for what in ("reports", "trials")))
+    for name, repeats in runs.items():
+        if repeats:
+            counts = [str(repeats[0][what]) for what in ("trials", "reports")]
+            shown.add_row(name, *counts, *(f"{per_second(repeats, what):,.0f}" for what in ("reports", "trials")))
     Console().print(shown)
     figures: dict[str, Any] = {"speedup_syne": None}
     if peer is not None:
@@ -119,7 +119,7 @@ def main() -> None:
         figures[f"growth_{LARGE}_over_{SMALL}"] = round(growth, 3)
     figures["same_logs"] = all(len({run["log"] for run in runs[side]}) <= 1 for side in ("ours", "small", "large"))
     figures["epoch_s"] = [arguments.epoch_s, 2 * arguments.epoch_s]
-    print(json.dumps(figures | {name: summary(found) for name, found in runs.items() if found}))
+    print(json.dumps(figures | {name: summary(repeats) for name, repeats in runs.items() if repeats}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The study on our simulated clock, for `simulator.py`, which runs this module in a fresh process.
+"""The study on our simulated clock; `simulator.py` runs this module in a fresh process.
 
 Prints reports, trials, CPU seconds, and the digest of the decision log as a line of JSON.
 """
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from raytune_suite.types import Config
 
 WIDTH = 25
-"""As for Syne Tune, a config is a row and a column."""
+"""A config is a row and a column, as for Syne Tune."""
 
 
 def study(losses: NDArray[np.float64], seconds: NDArray[np.float64], trials: int, workers: int, seed: int) -> Any:
-    """Run a study; returns its figures. The time that writing the decision log takes counts."""
+    """Run a study and return its figures; the time includes writing the decision log."""
     configs, epochs = losses.shape
     space = {"row": tune.randint(0, configs // WIDTH), "column": tune.randint(0, WIDTH)}
     resource = np.arange(1.0, epochs + 1)
@@ -61,7 +61,7 @@ def study(losses: NDArray[np.float64], seconds: NDArray[np.float64], trials: int
 
 
 def main() -> None:
-    """Run a small study to warm up, then the one that counts."""
+    """Run a small study to warm up, then the measured one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", help="losses of shape (configs, epochs), and seconds of shape (configs,)")
     parser.add_argument("trials", type=int)

@@ -1,6 +1,6 @@
-"""The same study on Syne Tune's simulator, for `simulator.py`, which runs this module in an environment of its own.
+"""The same study on Syne Tune's simulator; `simulator.py` runs this module in its own environment.
 
-Prints reports, trials and CPU seconds as a line of JSON. What Syne Tune can do without is off: it does not save its
+Prints reports, trials and CPU seconds as a line of JSON. Optional work is turned off: Syne Tune does not save its
 tuner, and does not log.
 """
 
@@ -32,12 +32,12 @@ class Silent(TunerLogger):  # type: ignore[misc] # as above
     """Prints nothing."""
 
     def __getattribute__(self, name: str) -> Any:
-        """A method that prints does nothing."""
+        """Replace methods that print by methods that do nothing."""
         return (lambda *_, **__: None) if name.startswith("print_") else super().__getattribute__(name)
 
 
 WIDTH = 25
-"""Syne Tune reads no table of a single parameter, so that a config is a row and a column."""
+"""Syne Tune does not support tables with a single parameter, so a config is a row and a column."""
 
 
 class Counter(SimulatorCallback):  # type: ignore[misc] # as above
@@ -48,13 +48,13 @@ class Counter(SimulatorCallback):  # type: ignore[misc] # as above
         self.reports = 0
 
     def on_trial_result(self, *args: Any, **info: Any) -> None:
-        """Count a report, and do what the simulator needs."""
+        """Count a report, and call the simulator's callback."""
         self.reports += 1
         super().on_trial_result(*args, **info)
 
 
 def study(losses: NDArray[np.float64], seconds: NDArray[np.float64], trials: int, workers: int, seed: int) -> Any:
-    """Run a study; returns its figures."""
+    """Run a study and return its figures."""
     configs, epochs = losses.shape
     space = {"row": randint(0, configs // WIDTH - 1), "column": randint(0, WIDTH - 1)}
     elapsed = np.cumsum(np.repeat(seconds[:, None], epochs, axis=1), axis=1)
@@ -69,7 +69,7 @@ def study(losses: NDArray[np.float64], seconds: NDArray[np.float64], trials: int
     scheduler = ASHA(space, metric="loss", time_attr="epoch", max_t=epochs, random_seed=seed)
     counter = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["SYNETUNE_FOLDER"] = folder  # else it writes into the user's home
+        os.environ["SYNETUNE_FOLDER"] = folder  # instead of the user's home directory
         tuner = Tuner(
             trial_backend=backend,
             scheduler=scheduler,
@@ -92,7 +92,7 @@ def study(losses: NDArray[np.float64], seconds: NDArray[np.float64], trials: int
 
 
 def main() -> None:
-    """Run a small study to warm up, then the one that counts."""
+    """Run a small study to warm up, then the measured one."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", help="losses of shape (configs, epochs), and seconds of shape (configs,)")
     parser.add_argument("trials", type=int)

@@ -1,15 +1,14 @@
-"""What looking up costs: a whole learning curve of a config that was not asked for before, from tables and surrogates.
+"""The cost of a lookup: the whole learning curve of a new config, from tables and surrogates.
 
     python benchmarks/perf/workloads.py [--workloads table/digits-mlp,yahpo/lcbench/167168] [--configs 2000]
 
-Each config is drawn from the workload's own space, and its curve is asked for once, with a tuning seed, in one thread.
-A table finds the nearest row and hands over its curve; a surrogate predicts one at all fidelities. Medians of the wall
-time count, so that a busy machine hardly matters. A workload whose data or package is not there is left out, with what
-to fetch or to install.
+Each config is drawn from the workload's space, and its curve is requested once, with a tuning seed, in one thread. A
+table returns the curve of the nearest row; a surrogate predicts one at all fidelities. Medians of the wall time count,
+so that a busy machine hardly matters. A workload without its data or package is skipped, with instructions.
 
 The last line is JSON:
-    curve_ms    milliseconds of the first surrogate's curve; null where it was left out
-    table_us    microseconds of the first table's curve; null where it was left out
+    curve_ms    milliseconds of the first surrogate's curve; null if it was skipped
+    table_us    microseconds of the first table's curve; null if it was skipped
     median_us   microseconds of each workload
 """
 
@@ -32,48 +31,50 @@ from raytune_suite.workloads import Workload, workload
 SURROGATES = "yahpo/"
 WORKLOADS = ("table/digits-mlp", "yahpo/lcbench/167168")
 WARM_UP = 20
-"""Curves that are asked for before time is taken: a surrogate opens its network with the first."""
+"""Curves requested before the measurement: a surrogate loads its network with the first one."""
 PERCENTILES = (25, 50, 75, 99)
 
 
 def names(text: str) -> list[str]:
-    """The words between commas."""
+    """Split a comma-separated list."""
     return [word for word in text.split(",") if word]
 
 
-def microseconds(found: Workload, count: int) -> list[float]:
-    """The percentiles of `PERCENTILES` of what a curve takes, over so many configs."""
-    if found.curve is None:
-        raise SystemExit(f"{found.name} has no curves: it is trained live")
-    space, draws, took = Space(found.space), stream(0, "perf", found.name), []
-    configs = [space.sample(draws) for _ in range(WARM_UP + count)]
-    seeds = draws.choice(found.tuning_seeds, len(configs)).tolist()
+def microseconds(measured: Workload, count: int) -> list[float]:
+    """Return the percentiles of `PERCENTILES` of the time of a curve, over `count` configs."""
+    if measured.curve is None:
+        raise SystemExit(f"{measured.name} has no curves, since it is trained live: choose a table or a surrogate")
+    space, rng, times = Space(measured.space), stream(0, "perf", measured.name), []
+    configs = [space.sample(rng) for _ in range(WARM_UP + count)]
+    seeds = rng.choice(measured.tuning_seeds, len(configs)).tolist()
     for config, seed in zip(configs, seeds, strict=True):
         began = time.perf_counter_ns()
-        found.curve(config, seed)
-        took.append((time.perf_counter_ns() - began) / 1000)
-    return [float(value) for value in np.percentile(took[WARM_UP:], PERCENTILES)]
+        measured.curve(config, seed)
+        times.append((time.perf_counter_ns() - began) / 1000)
+    return [float(value) for value in np.percentile(times[WARM_UP:], PERCENTILES)]
 
 
 def main() -> None:
     """Measure, and print a table and a line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workloads", type=names, default=list(WORKLOADS), help=f"commas ({','.join(WORKLOADS)})")
-    parser.add_argument("--configs", type=int, default=2000, help="curves of each, of which the median counts (2000)")
+    parser.add_argument(
+        "--workloads", type=names, default=list(WORKLOADS), help=f"comma-separated ({','.join(WORKLOADS)})"
+    )
+    parser.add_argument("--configs", type=int, default=2000, help="configs per workload (2000)")
     arguments = parser.parse_args()
     medians: dict[str, float] = {}
-    shown = Table(title=f"microseconds per curve of a fresh config; one thread, Python {platform.python_version()}")
+    shown = Table(title=f"microseconds per curve of a new config; one thread, Python {platform.python_version()}")
     for column in ("", "reports", *(f"{share} %" for share in PERCENTILES)):
         shown.add_column(column, justify="left" if not column else "right")
     for name in arguments.workloads:
         try:
-            found = workload(name)
-            took = microseconds(found, arguments.configs)
+            measured = workload(name)
+            percentiles = microseconds(measured, arguments.configs)
         except (DataError, MissingPackageError) as error:
-            print(f"{name} is left out: {error}")
+            print(f"{name} is skipped: {error}")
             continue
-        medians[name] = round(took[PERCENTILES.index(50)], 2)
-        shown.add_row(name, str(found.max_t), *(f"{value:,.1f}" for value in took))
+        medians[name] = round(percentiles[PERCENTILES.index(50)], 2)
+        shown.add_row(name, str(measured.max_t), *(f"{value:,.1f}" for value in percentiles))
     Console().print(shown)
     surrogates = [median / 1000 for name, median in medians.items() if name.startswith(SURROGATES)]
     tables = [median for name, median in medians.items() if not name.startswith(SURROGATES)]

@@ -1,11 +1,11 @@
-"""One ask and one tell of a searcher, timed at a given number of observations: ours and its peers alike.
+"""Time one ask and one tell of a searcher at a given number of observations, for ours and for other packages.
 
-    python -m benchmarks.references.askers ours:kde 50,200,1000        in the project's environment
+    python -m benchmarks.references.askers ours:kde 50,200,1000        in the environment of this project
     build/envs/dehb/bin/python -m benchmarks.references.askers dehb 50,200,1000
 
-prints a line of JSON. `benchmarks/perf/suggest.py` runs it for each, in the environment where it lives. All have the
-same mixed space of six dimensions, the same observations and the same losses; only DEHB, which cannot be told what it
-has not asked for, is told its own configs instead.
+prints a line of JSON. `benchmarks/perf/suggest.py` runs it for each searcher in its environment. All have the same
+mixed space of six dimensions, the same observations and the same losses; except for DEHB, which accepts results of its
+own configs only.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SPACE: dict[str, Number | list[str]] = {
 
 
 def sample(rng: np.random.Generator) -> dict[str, Any]:
-    """A random config."""
+    """Draw a random config."""
     config: dict[str, Any] = {}
     for name, kind in SPACE.items():
         if isinstance(kind, list):
@@ -63,17 +63,17 @@ def sample(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def loss_of(config: Any) -> float:
-    """The loss of a config: smooth in the numbers, with a best option for each choice."""
+    """Return the loss of a config: smooth in the numbers, with a best option for each choice."""
     numbers = (math.log10(config["lr"]) + 3) ** 2 + (config["momentum"] - 0.9) ** 2 + abs(config["layers"] - 3) / 8
     choices = 0.3 * (config["activation"] != "gelu") + 0.5 * (config["optimizer"] != "adam")
     return float(numbers + (config["width"] / 512 - 0.5) ** 2 + choices)
 
 
 class Asker(Protocol):
-    """A searcher behind the two calls that are needed."""
+    """The interface of a searcher in this benchmark."""
 
     def prime(self, configs: Sequence[dict[str, Any]]) -> None:
-        """Tell these configs and their losses, as fast as it can be done; called once, at first."""
+        """Add these configs with their losses as fast as possible; called once, at the start."""
 
     def pair(self) -> None:
         """Ask for a config and tell its loss."""
@@ -99,7 +99,7 @@ class Ours:
         self._arguments: dict[str, Any] = {"space": space, "max_t": MAX_T, "levels": (1, 3, 9, 27, MAX_T), "seed": seed}
 
     def prime(self, configs: Sequence[dict[str, Any]]) -> None:
-        """The configs are handed in as those to evaluate first."""
+        """Pass the configs as those to evaluate first."""
         first = () if self._class.assigns else configs
         self._searcher = self._class(metric="loss", mode="min", points_to_evaluate=first, **self._arguments)
         for _ in configs:
@@ -118,19 +118,19 @@ class Ours:
 
 
 def config_space(seed: int) -> Any:
-    """The space for ConfigSpace 0.7 and 1.2."""
+    """Return the space for ConfigSpace 0.7 and 1.2."""
     import ConfigSpace
 
     space = ConfigSpace.ConfigurationSpace(seed=seed)
-    made: list[Any] = []
+    hyperparameters: list[Any] = []
     for name, kind in SPACE.items():
         if isinstance(kind, list):
-            made.append(ConfigSpace.CategoricalHyperparameter(name, kind))
+            hyperparameters.append(ConfigSpace.CategoricalHyperparameter(name, kind))
         elif kind.integer:
-            made.append(ConfigSpace.UniformIntegerHyperparameter(name, int(kind.low), int(kind.high)))
+            hyperparameters.append(ConfigSpace.UniformIntegerHyperparameter(name, int(kind.low), int(kind.high)))
         else:
-            made.append(ConfigSpace.UniformFloatHyperparameter(name, kind.low, kind.high, log=kind.log))
-    (space.add if hasattr(space, "add") else space.add_hyperparameters)(made)
+            hyperparameters.append(ConfigSpace.UniformFloatHyperparameter(name, kind.low, kind.high, log=kind.log))
+    (space.add if hasattr(space, "add") else space.add_hyperparameters)(hyperparameters)
     return space
 
 
@@ -138,7 +138,7 @@ class Hpbandster:
     """The config generator of hpbandster's BOHB; all observations at the highest fidelity."""
 
     def __init__(self, seed: int) -> None:
-        from hpbandster.core.dispatcher import Job  # type: ignore[import-not-found]  # in an environment of its own
+        from hpbandster.core.dispatcher import Job  # type: ignore[import-not-found]  # in its own environment
         from hpbandster.optimizers.config_generators.bohb import BOHB  # type: ignore[import-not-found]
 
         np.random.seed(seed)  # noqa: NPY002 - the package draws from the global generator
@@ -151,7 +151,7 @@ class Hpbandster:
         self._bohb.new_result(job, update_model=update)
 
     def prime(self, configs: Sequence[dict[str, Any]]) -> None:
-        """Fit only with the last."""
+        """Fit the model with the last config only."""
         for number, config in enumerate(configs, 1):
             self._tell(config, update=number == len(configs))
 
@@ -161,10 +161,10 @@ class Hpbandster:
 
 
 class Dehb:
-    """The package dehb by its ask and tell."""
+    """The package dehb with its ask-and-tell interface."""
 
     def __init__(self, seed: int) -> None:
-        from dehb import DEHB  # type: ignore[import-not-found]  # in an environment of its own
+        from dehb import DEHB  # type: ignore[import-not-found]  # in its own environment
 
         self._folder = tempfile.TemporaryDirectory()
         self._dehb = DEHB(
@@ -180,7 +180,7 @@ class Dehb:
         )
 
     def prime(self, configs: Sequence[dict[str, Any]]) -> None:
-        """It can only be told its own."""
+        """Ask and tell as often, since it accepts results of its own configs only."""
         for _ in configs:
             self.pair()
 
@@ -194,7 +194,7 @@ class Optuna:
     """Optuna's TPE with its defaults, kept in memory."""
 
     def __init__(self, seed: int) -> None:
-        import optuna  # type: ignore[import-not-found]  # in an environment of its own
+        import optuna  # type: ignore[import-not-found]  # in its own environment
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         from optuna.distributions import (  # type: ignore[import-not-found]
@@ -251,7 +251,7 @@ class Hyperopt:
         """Insert finished trials."""
         docs = []
         for number, config in enumerate(configs):
-            told = {
+            values = {
                 name: kind.index(config[name]) if isinstance(kind, list) else config[name]
                 for name, kind in SPACE.items()
             }
@@ -259,8 +259,8 @@ class Hyperopt:
                 "tid": number,
                 "cmd": self._domain.cmd,
                 "workdir": None,
-                "idxs": {name: [number] for name in told},
-                "vals": {name: [value] for name, value in told.items()},
+                "idxs": {name: [number] for name in values},
+                "vals": {name: [value] for name, value in values.items()},
             }
             docs += self._trials.new_trial_docs([number], [None], [{"status": "ok", "loss": loss_of(config)}], [misc])
             docs[-1]["state"] = self._hyperopt.JOB_STATE_DONE
@@ -268,7 +268,7 @@ class Hyperopt:
         self._trials.refresh()
 
     def pair(self) -> None:
-        """Suggest, evaluate as its loop does, refresh."""
+        """Suggest, evaluate and refresh, like hyperopt's own loop."""
         ids = self._trials.new_trial_ids(1)
         doc = self._hyperopt.tpe.suggest(ids, self._domain, self._trials, int(self._rng.integers(2**31)))[0]
         values = {name: chosen[0] for name, chosen in doc["misc"]["vals"].items()}
@@ -295,12 +295,12 @@ class BayesOpt:
         self._model = BayesianOptimization(None, bounds, random_state=seed, verbose=0, allow_duplicate_points=True)
 
     def prime(self, configs: Sequence[dict[str, Any]]) -> None:
-        """Register them."""
+        """Register the configs."""
         for config in configs:
             self._model.register({**config, "lr": math.log(config["lr"])}, -loss_of(config))
 
     def pair(self) -> None:
-        """Suggest, which fits the process, and register."""
+        """Suggest, which fits the Gaussian process, and register."""
         point: Any = self._model.suggest()
         self._model.register(point, -loss_of({**point, "lr": math.exp(point["lr"])}))
 
@@ -312,14 +312,14 @@ PEERS: dict[str, tuple[Callable[[int], Asker], str]] = {
     "hyperopt": (Hyperopt, "hyperopt"),
     "bayesian-optimization": (BayesOpt, "bayesian-optimization"),
 }
-"""How to make each peer, and the package whose version counts."""
+"""The class of each peer, and the package that determines its version."""
 
 
 def measure(make: Callable[[int], Asker], size: int, pairs: int, repeats: int, limit: float) -> float:
-    """Milliseconds of CPU per ask and tell with `size` observations: the median over repeats, each on a fresh one.
+    """Return the CPU milliseconds per ask and tell with `size` observations: the median over repeats.
 
-    A repeat takes the mean over its pairs, since some searchers answer now and then without their model. No new
-    pair or repeat is begun when `limit` seconds are over.
+    Each repeat uses a new searcher, and averages over its pairs, since some searchers sometimes answer without their
+    model. No pair or repeat starts after `limit` seconds.
     """
     rng = np.random.default_rng(0)
     configs = [sample(rng) for _ in range(size)]
@@ -340,10 +340,10 @@ def main() -> None:
     """Measure one searcher and print a line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("asker", help="ours:NAME for a registered searcher, or one of: " + ", ".join(PEERS))
-    parser.add_argument("sizes", help="numbers of observations, with commas")
-    parser.add_argument("--pairs", type=int, default=20, help="ask and tell so often per repeat (20)")
-    parser.add_argument("--repeats", type=int, default=5, help="repeats, of which the median is taken (5)")
-    parser.add_argument("--limit", type=float, default=30.0, help="seconds after which none is begun, per size (30)")
+    parser.add_argument("sizes", help="numbers of observations, comma-separated")
+    parser.add_argument("--pairs", type=int, default=20, help="pairs of ask and tell per repeat (20)")
+    parser.add_argument("--repeats", type=int, default=5, help="repeats; the median counts (5)")
+    parser.add_argument("--limit", type=float, default=30.0, help="seconds per size after which no pair starts (30)")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     side, _, name = arguments.asker.partition(":")
@@ -352,11 +352,11 @@ def main() -> None:
         make, package = lambda seed: Ours(name, seed), "raytune-suite"
     else:
         make, package = PEERS[side]
-    took = {
+    milliseconds = {
         size: measure(make, int(size), arguments.pairs, arguments.repeats, arguments.limit)
         for size in arguments.sizes.split(",")
     }
-    print(json.dumps({"ms": took, "version": version(package)}))
+    print(json.dumps({"ms": milliseconds, "version": version(package)}))
 
 
 if __name__ == "__main__":

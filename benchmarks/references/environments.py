@@ -1,9 +1,9 @@
-"""Virtual environments for packages that cannot live beside ours, made once and then reused.
+"""Virtual environments for packages that conflict with ours, created once and then reused.
 
-    python benchmarks/references/environments.py        make all of them, and say where their Pythons are
+    python benchmarks/references/environments.py        create all of them, and print the paths of their Pythons
 
-`environment` makes one with `python -m venv` and pip under `build/envs`, which git ignores. Each has exactly pinned
-versions; where it cannot be made (no network, no C compiler) the caller gets None, and the reason is printed once.
+`environment` creates one with `python -m venv` and pip under `build/envs`, which git ignores. Versions are pinned
+exactly. If it cannot be created (no network, no C compiler), the result is None, and the reason is printed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ROOT / "build" / "envs"
 
 REFERENCES: dict[str, tuple[str, ...]] = {
-    "hpbandster": (  # builds netifaces, so a C compiler is needed; it reads ConfigSpace as it was before 1.0
+    "hpbandster": (  # builds netifaces, which needs a C compiler; requires ConfigSpace before 1.0
         "hpbandster==0.7.4",
         "ConfigSpace==0.7.1",
         "numpy==1.26.4",
@@ -50,50 +50,50 @@ REFERENCES: dict[str, tuple[str, ...]] = {
 
 
 def environment(name: str, requirements: Iterable[str]) -> Path | None:
-    """The Python of an environment with these requirements; None, after a message, where it cannot be made.
+    """Return the Python of an environment with these requirements; print a message and return None if that fails.
 
-    An environment of this name with other requirements is made anew. Two processes may ask at once.
+    An environment of this name with other requirements is replaced. Two processes may call this at the same time.
 
     Args:
         name: The folder under `build/envs`.
-        requirements: What pip is to install, pinned.
+        requirements: The pinned requirements for pip.
     """
     folder = ENVIRONMENTS / name
     python, marker = folder / "bin" / "python", folder / "requirements.txt"
-    wanted = "".join(f"{line}\n" for line in requirements)
+    lines = "".join(f"{line}\n" for line in requirements)
     ENVIRONMENTS.mkdir(parents=True, exist_ok=True)
     with (ENVIRONMENTS / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if marker.exists() and marker.read_text() == wanted:
+        if marker.exists() and marker.read_text() == lines:
             return python
-        print(f"making the environment {name} in {folder.relative_to(ROOT)}", file=sys.stderr)
+        print(f"creating the environment {name} in {folder.relative_to(ROOT)}", file=sys.stderr)
         shutil.rmtree(folder, ignore_errors=True)
         for command in (
             [sys.executable, "-m", "venv", str(folder)],
-            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted.split()],
+            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *lines.split()],
         ):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no user input
             if done.returncode:
                 reason = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
-                print(f"the environment {name} cannot be made, so it is skipped:\n{reason}", file=sys.stderr)
+                print(f"skipping {name}, since its environment cannot be created:\n{reason}", file=sys.stderr)
                 return None
-        marker.write_text(wanted)
+        marker.write_text(lines)
     return python
 
 
 def reference(name: str) -> Path | None:
-    """The Python of the environment of a package in `REFERENCES`."""
+    """Return the Python of the environment of a package in `REFERENCES`, or None."""
     return environment(name, REFERENCES[name])
 
 
 def run_module(python: Path, module: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run a module of this repository inside an environment, with one thread, and return what it printed.
+    """Run a module of this repository in an environment with one thread, and return the finished process.
 
     Raises:
-        RuntimeError: If it fails and `check` is true; the message has what it said.
+        RuntimeError: If it fails and `check` is true; the message contains its output.
     """
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    done = subprocess.run(  # noqa: S603 - our own words
+    done = subprocess.run(  # noqa: S603 - no user input
         [str(python), "-W", "ignore", "-m", module, *arguments],
         cwd=ROOT,
         env={**os.environ, **threads, "PYTHONPATH": str(ROOT)},
@@ -107,12 +107,12 @@ def run_module(python: Path, module: str, *arguments: str, check: bool = True) -
 
 
 def main() -> Iterator[str]:
-    """Make all, and yield a line on each."""
+    """Create all environments, and yield a line for each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.parse_args()
     for name in REFERENCES:
         python = reference(name)
-        yield f"{name}: {python.relative_to(ROOT) if python else 'not here'}"
+        yield f"{name}: {python.relative_to(ROOT) if python else 'not available'}"
 
 
 if __name__ == "__main__":

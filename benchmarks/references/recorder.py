@@ -1,9 +1,9 @@
-"""What all packages are compared on: the problems, and one rule for budgets, costs and incumbents.
+"""The problems on which packages are compared, and the common definition of budgets, costs and incumbents.
 
-Runs wherever numpy does, so that the same lines count the evaluations of every package, ours included.
+It needs only numpy, so that the same code counts the evaluations of all packages, ours included.
 
-An evaluation at resource t is a training from scratch to t and costs t ("restart", as hpbandster and dehb train), or
-only what lies above the resource that its trial had reached before ("resume", which they cannot). A run may spend
+An evaluation at resource t is a training from scratch to t and costs t ("restart", as in hpbandster and dehb), or only
+the difference to the resource that its trial had reached before ("resume", which they do not support). A run may spend
 100 x R. The incumbent is the config with the best observed value *at R*; its regret is without noise, at R.
 """
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 ETA = 3
 TIMES = 100
-"""A run spends this many times R."""
+"""The budget of a run, as a multiple of R."""
 
 MARKS = (10, 30, 100)
-"""Where the regret is read, as multiples of R."""
+"""The costs at which the regret is measured, as multiples of R."""
 
 COUNTS = (60, 120, 180, 240, 300)
-"""After so many evaluations dehb's authors publish the best value."""
+"""The numbers of evaluations for which dehb's authors publish the best value."""
 
 Accounting = Literal["restart", "resume"]
 
 
 class Setup(NamedTuple):
-    """A problem, its least resource r, and how many evaluations a run makes (None: until the budget is spent)."""
+    """A problem, its least resource r, and the number of evaluations of a run (None: until the budget is spent)."""
 
     problem: SyntheticFunction
     min_t: int = 1
@@ -54,13 +54,13 @@ SETUPS: dict[str, Setup] = {
     "published/mfh6": Setup(MFHartmann(dimensions=6, max_t=100), 1, 300),
     "published/counting-ones": Setup(CountingOnes(categorical=50, continuous=50), 1, 300),
 }
-"""Those under `published/` are what dehb's authors ran for the trajectories in its repository: z from 1 to 100, and
-50 + 50 dimensions with 576/d to 93312/d draws, of which its brackets use 1152/d and up. (With the least z at 3, as in
-mf-prior-bench today, the package reaches -3.1 on mfh3 after 60 evaluations, and goes on to improve from 240 to 300.)"""
+"""Those under `published/` are the problems of the trajectories in dehb's repository: z from 1 to 100, and 50 + 50
+dimensions with 576/d to 93312/d draws, of which its brackets use 1152/d and more. (With a least z of 3, as in
+mf-prior-bench today, the package reaches -3.1 on mfh3 after 60 evaluations, and still improves from 240 to 300.)"""
 
 
 class Evaluation(NamedTuple):
-    """A result: which trial, its config, the resource up to which it was trained, and the observed value."""
+    """An evaluation: the trial, its config, the resource to which it was trained, and the observed value."""
 
     trial: str
     config: Config
@@ -68,12 +68,12 @@ class Evaluation(NamedTuple):
     value: float
 
 
-class Spent(Exception):  # noqa: N818 - it is a signal, as StopIteration is
-    """The budget is spent; the method is to be stopped."""
+class Spent(Exception):  # noqa: N818 - a signal like StopIteration
+    """The budget is spent: stop the method."""
 
 
 class Recorder:
-    """Evaluates configs of a setup and keeps what was evaluated."""
+    """Evaluates configs of a setup and records the evaluations."""
 
     def __init__(self, setup: Setup, seed: int) -> None:
         self.setup, self.seed = setup, seed
@@ -81,10 +81,10 @@ class Recorder:
         self._cost = 0
 
     def __call__(self, config: Config, fidelity: float) -> float:
-        """The observed value at a fidelity, which is cut to an integer resource.
+        """Return the observed value at a fidelity, which is truncated to an integer resource.
 
         Raises:
-            Spent: If this evaluation is no longer within the budget.
+            Spent: If this evaluation exceeds the budget.
         """
         problem = self.setup.problem
         resource = int(fidelity + 1e-6)
@@ -103,7 +103,7 @@ class Recorder:
 def trajectory(
     problem: SyntheticFunction, evaluations: Sequence[Evaluation], accounting: Accounting = "restart"
 ) -> list[tuple[int, float]]:
-    """The steps of the incumbent's regret: (cost so far, regret), for as long as the budget lasts."""
+    """Return the steps of the incumbent's regret, (cost so far, regret), within the budget."""
     steps: list[tuple[int, float]] = []
     reached: dict[str, int] = {}
     cost, best = 0, float("inf")
@@ -119,20 +119,20 @@ def trajectory(
 
 
 def at(steps: Sequence[tuple[int, float]], cost: float) -> float | None:
-    """The regret once `cost` is spent, or None before the first evaluation at R."""
+    """Return the regret once `cost` is spent, or None before the first evaluation at R."""
     before = [regret for spent, regret in steps if spent <= cost]
     return before[-1] if before else None
 
 
 def summary(problem: SyntheticFunction, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
-    """What is kept of a run: regrets at the marks and trajectories in both accountings, and counts."""
+    """Summarize a run: regrets at the marks and trajectories with both kinds of accounting, and counts."""
     restart, resume = (trajectory(problem, evaluations, how) for how in ("restart", "resume"))
     counts: dict[int, int] = {}
     for evaluation in evaluations:
         counts[evaluation.resource] = counts.get(evaluation.resource, 0) + 1
-    kept = {"best_seen": best_seen(evaluations)} if len(evaluations) >= COUNTS[-1] else {}
+    published = {"best_seen": best_seen(evaluations)} if len(evaluations) >= COUNTS[-1] else {}
     return {
-        **kept,
+        **published,
         "regret": {str(mark): at(restart, mark * problem.max_t) for mark in MARKS},
         "regret_resume": {str(mark): at(resume, mark * problem.max_t) for mark in MARKS},
         "trajectory": restart,
@@ -142,12 +142,12 @@ def summary(problem: SyntheticFunction, evaluations: Sequence[Evaluation]) -> di
 
 
 def best_seen(evaluations: Sequence[Evaluation]) -> dict[str, float]:
-    """The best value at *any* fidelity after so many evaluations: what dehb's published trajectories show."""
+    """Return the best value at *any* fidelity after `COUNTS` evaluations, as in dehb's published trajectories."""
     return {str(count): min(evaluation.value for evaluation in evaluations[:count]) for count in COUNTS}
 
 
 def fingerprint(problem: SyntheticFunction) -> str:
-    """What changes when the problem does, so that runs on an older one are not taken for runs on this one."""
+    """Return a fingerprint of a problem, which distinguishes results on different versions of it."""
     config = {
         name: kind.values[0] if isinstance(kind, Choice) else (kind.low + kind.high) / 2
         for name, kind in problem.parameters.items()
@@ -156,7 +156,7 @@ def fingerprint(problem: SyntheticFunction) -> str:
 
 
 def main(run: Callable[[Recorder], None], package: str, about: str | None) -> None:
-    """The command line of a script that runs one package once: problem, seed, and the file for the result."""
+    """Run a package once, from the command line: problem, seed, and the file for the result."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("problem", choices=SETUPS, help="one of: " + ", ".join(SETUPS), metavar="PROBLEM")
     parser.add_argument("seed", type=int, help="seed of the method and of the problem's noise")

@@ -1,8 +1,8 @@
-"""One run of the package dehb (DEHB, Awad et al. 2021) on one problem, as it is, by its ask and tell, one worker.
+"""One run of the unmodified package dehb (DEHB, Awad et al. 2021) on one problem, with ask and tell and one worker.
 
     build/envs/dehb/bin/python -m benchmarks.references.run_dehb mfh6-moderate 0 out.json
 
-It runs in the environment that `environments.py` makes. dehb writes files where it is told to, here a temporary folder.
+It runs in the environment created by `environments.py`. dehb writes its output files into a temporary folder.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import contextlib
 import tempfile
 
 import ConfigSpace
-from dehb import DEHB  # type: ignore[import-not-found]  # it lives in an environment of its own
+from dehb import DEHB  # type: ignore[import-not-found]  # in its own environment
 
 from benchmarks.references.recorder import ETA, Recorder, Spent, main
 from raytune_suite.workloads.synthetic.synthetic_functions import Choice, SyntheticFunction
 
 
 def space(problem: SyntheticFunction, seed: int) -> ConfigSpace.ConfigurationSpace:
-    """The problem's space."""
-    made = ConfigSpace.ConfigurationSpace(seed=seed)
+    """Return the search space of a problem."""
+    configuration_space = ConfigSpace.ConfigurationSpace(seed=seed)
     for name, kind in problem.parameters.items():
         if isinstance(kind, Choice):
-            made.add(ConfigSpace.CategoricalHyperparameter(name, list(kind.values)))
+            configuration_space.add(ConfigSpace.CategoricalHyperparameter(name, list(kind.values)))
         else:
-            made.add(ConfigSpace.UniformFloatHyperparameter(name, kind.low, kind.high))
-    return made
+            configuration_space.add(ConfigSpace.UniformFloatHyperparameter(name, kind.low, kind.high))
+    return configuration_space
 
 
 def run(recorder: Recorder) -> None:

@@ -1,10 +1,10 @@
-"""One run of hpbandster's BOHB (Falkner et al. 2018) on one problem, as it is, with one worker.
+"""One run of hpbandster's BOHB (Falkner et al. 2018) on one problem, with one worker.
 
     build/envs/hpbandster/bin/python -m benchmarks.references.run_hpbandster mfh6-moderate 0 out.json
 
-It runs in the environment that `environments.py` makes. Everything that decides is the package's own: `BOHB`, its
-master's loop, its iterations and its config generator. Only the dispatcher, which finds workers over the network and
-hands jobs to them, is replaced by one that evaluates each job on the spot.
+It runs in the environment created by `environments.py`. All decisions are made by the package: `BOHB`, the loop of its
+master, its iterations and its config generator. Only the dispatcher, which discovers workers on the network and sends
+jobs to them, is replaced by one that evaluates each job immediately.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import ConfigSpace
 import numpy as np
 from ConfigSpace import hyperparameters
-from hpbandster.core import master  # type: ignore[import-not-found]  # it lives in an environment of its own
+from hpbandster.core import master  # type: ignore[import-not-found]  # in its own environment
 from hpbandster.core.dispatcher import Job  # type: ignore[import-not-found]
 from hpbandster.optimizers import BOHB  # type: ignore[import-not-found]
 
@@ -29,35 +29,35 @@ if TYPE_CHECKING:
 
 
 def space(problem: SyntheticFunction, seed: int) -> ConfigSpace.ConfigurationSpace:
-    """The problem's space."""
-    made = ConfigSpace.ConfigurationSpace(seed=seed)
+    """Return the search space of a problem."""
+    result = ConfigSpace.ConfigurationSpace(seed=seed)
     for name, kind in problem.parameters.items():
         if isinstance(kind, Choice):
-            made.add_hyperparameter(hyperparameters.CategoricalHyperparameter(name, list(kind.values)))
+            result.add_hyperparameter(hyperparameters.CategoricalHyperparameter(name, list(kind.values)))
         else:
-            made.add_hyperparameter(hyperparameters.UniformFloatHyperparameter(name, kind.low, kind.high))
-    return made
+            result.add_hyperparameter(hyperparameters.UniformFloatHyperparameter(name, kind.low, kind.high))
+    return result
 
 
 class LocalDispatcher:
-    """The interface of hpbandster's dispatcher, for one worker in this process."""
+    """Implements the interface of hpbandster's dispatcher with one worker in this process."""
 
     evaluate: Callable[[dict[str, Any], float], float]
-    """Set on the class before hpbandster makes an instance."""
+    """Set on the class before hpbandster creates an instance."""
 
     def __init__(self, callback: Callable[[Job], None], queue_callback: Callable[[int], None], **_: Any) -> None:
         self._callback, self._queue_callback = callback, queue_callback
 
     def run(self) -> None:
-        """There is nothing to listen to: the one worker is here."""
+        """Announce the worker."""
         self._queue_callback(1)
 
     def number_of_workers(self) -> int:
-        """One."""
+        """Return 1."""
         return 1
 
     def submit_job(self, job_id: tuple[int, int, int], **job: Any) -> None:
-        """Evaluate at once and report."""
+        """Evaluate the job immediately, and report its result."""
         done = Job(job_id, **job)
         done.time_it("submitted")
         done.result = {"loss": type(self).evaluate(job["config"], job["budget"]), "info": {}}

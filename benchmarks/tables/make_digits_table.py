@@ -1,22 +1,22 @@
-"""Trains the network of "live/digits-mlp" again and again, and writes what it reported as the table "digits-mlp".
+"""Create the table "digits-mlp" by training the network of the workload "live/digits-mlp".
 
-    python benchmarks/tables/make_digits_table.py [--workers 2]     all of it: 1,024 configs x 27 epochs x 10 seeds
-    python benchmarks/tables/make_digits_table.py --row 17 --seed 3     train one row again, beside the table's
+    python benchmarks/tables/make_digits_table.py [--workers 2]     create 1,024 configs x 27 epochs x 10 seeds
+    python benchmarks/tables/make_digits_table.py --row 17 --seed 3     train one row again, and compare it
 
-The configs are the first points of a scrambled Sobol sequence over the live workload's space, the seeds its tuning and
-test seeds. A training depends on its config and its seed alone, so that any row can be made again by itself. Configs
-are trained in parallel on Ray (the cluster of `RAY_ADDRESS`, or this machine). Each is kept in the working folder when
-all its seeds are done: kill the script and start it again, and it goes on with those that are missing.
+The configs are the first points of a scrambled Sobol sequence over the space of the live workload, the seeds its tuning
+and test seeds. A training depends only on its config and its seed, so that any row can be reproduced on its own.
+Configs are trained in parallel on Ray (the cluster of `RAY_ADDRESS`, or this machine). A config is stored in the
+working folder when all of its seeds are trained: if the script is killed, start it again to resume.
 
-On the same kind of CPU with the same torch a row that is trained again is equal to the last bit. Elsewhere sums are
-rounded otherwise: of 60 rows, trained with AVX2 or SSE instead of AVX512, all agreed within 3e-7 after an epoch, nine
-of ten within 2 % to the end, and the others, whose training is unstable, ended as differently as another seed does.
+On the same kind of CPU with the same torch, a row is reproduced to the last bit. Elsewhere, sums are rounded
+differently: of 60 rows trained with AVX2 or SSE instead of AVX512, all agreed within 3e-7 after one epoch, nine of ten
+within 2 % at the end, and the others, whose training is unstable, differed as much as with another seed.
 
 It takes about 2,300 CPU seconds and writes two files into this folder:
     digits-mlp.npz      float32 arrays of shape (configs, seeds, epochs): val_loss, val_error, test_loss, test_error,
-                        NaN and infinite where a training diverged; arrays of shape (configs,): one for each
-                        hyperparameter, called config/NAME, and `seconds`, the declared seconds of an epoch
-    digits-mlp.json     the manifest: what was trained where and with what, and the first file's SHA-256
+                        NaN or infinite if a training diverged; arrays of shape (configs,): one for each
+                        hyperparameter, named config/NAME, and `seconds`, the declared seconds of an epoch
+    digits-mlp.json     the manifest: workload, seeds, machine, software versions, and the SHA-256 of the first file
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import qmc
 
-from raytune_suite.bench.manifest import commit, processor, versions
+from raytune_suite.bench.manifest import cpu_name, git_commit, package_versions
 from raytune_suite.engines.ray.engine import connect
 from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
 from raytune_suite.seeding import stream
@@ -60,16 +60,16 @@ ROOT = Path(__file__).resolve().parents[2]
 NAME, LIVE = "digits-mlp", "live/digits-mlp"
 SCHEMA = 1
 CONFIGS = 1024
-"""A power of two, at which a Sobol sequence is balanced."""
+"""A power of two, for a balanced Sobol sequence."""
 METRICS = ("val_loss", "val_error", "test_loss", "test_error")
 COST = "6e-4 + 2.5e-4 * ceil(1078 / batch) + 4e-5 * width"
-"""The formula of the live workload's `cost`, for those who read the manifest; the table has its values."""
+"""The formula of the live workload's `cost`, for the manifest; the table contains its values."""
 EVERY_S = 10.0
-"""Seconds between lines of progress."""
+"""Seconds between progress messages."""
 
 
 def draw(live: Workload, count: int) -> list[Config]:
-    """The first `count` points of the workload's Sobol sequence, as configs."""
+    """Return the first `count` points of the workload's Sobol sequence, as configs."""
     space = Space(live.space)
     sequence = qmc.Sobol(len(space), rng=stream(0, "table", live.name))
     points = sequence.random_base2((count - 1).bit_length())[:count]
@@ -77,7 +77,7 @@ def draw(live: Workload, count: int) -> list[Config]:
 
 
 def train(config: Config, seed: int) -> Arrays:
-    """What a training of the live workload reports: by metric, float32 of shape (epochs,)."""
+    """Train the live workload; return its reports by metric, float32 of shape (epochs,)."""
     live = workload(LIVE)
     training = InProcessEvaluator(live.trainable, live.cost).start(config | {"seed": seed})
     reports = []
@@ -89,74 +89,74 @@ def train(config: Config, seed: int) -> Arrays:
 
 
 def train_seeds(config: Config, seeds: tuple[int, ...]) -> Arrays:
-    """The trainings of a config: by metric, float32 of shape (seeds, epochs)."""
+    """Train a config with all seeds; return the reports by metric, float32 of shape (seeds, epochs)."""
     trained = [train(config, seed) for seed in seeds]
     return {metric: np.stack([arrays[metric] for arrays in trained]) for metric in METRICS}
 
 
 def all_seeds(live: Workload) -> tuple[int, ...]:
-    """The tuning seeds, then the test seeds."""
+    """Return the tuning seeds, then the test seeds."""
     return live.tuning_seeds + live.test_seeds
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A file to write, which gets its name `path` at the end, so that nobody finds half of it there."""
+def atomically(path: Path) -> Iterator[Path]:
+    """Yield a temporary file to write, and rename it to `path` at the end."""
     part = path.with_name(f"{path.name}.part")
     yield part
     part.replace(path)
 
 
-def kept(work: Path, row: int) -> Path:
-    """The file in the working folder with the trainings of one config."""
+def row_file(work: Path, row: int) -> Path:
+    """Return the file in the working folder with the trainings of one config."""
     return work / f"{row:04d}.npz"
 
 
 def open_work(work: Path, live: Workload, configs: list[Config]) -> None:
-    """Make the working folder, or see that it is of the same table.
+    """Create the working folder, or check that it belongs to the same table.
 
     Raises:
-        SystemExit: If it is of another.
+        SystemExit: If it belongs to another table.
     """
     plan = {"workload": live.name, "configs": configs, "seeds": all_seeds(live), "epochs": live.max_t}
-    text, note = json.dumps(plan, indent=1), work / "plan.json"
+    text, plan_file = json.dumps(plan, indent=1), work / "plan.json"
     work.mkdir(parents=True, exist_ok=True)
-    if not note.exists():
-        with whole(note) as path:
+    if not plan_file.exists():
+        with atomically(plan_file) as path:
             path.write_text(text)
-    elif note.read_text() != text:
-        raise SystemExit(f"{work} has trainings of other configs, seeds or epochs: give another --work, or remove it")
+    elif plan_file.read_text() != text:
+        raise SystemExit(f"{work} has trainings of other configs, seeds or epochs: use another --work, or remove it")
 
 
 def fill(work: Path, live: Workload, configs: list[Config], workers: int) -> None:
-    """Train all that is missing in the working folder, `workers` configs at a time, and tell how it goes on."""
-    missing = [row for row in range(len(configs)) if not kept(work, row).exists()]
+    """Train all missing configs of the working folder, `workers` at a time, and print the progress."""
+    missing = [row for row in range(len(configs)) if not row_file(work, row).exists()]
     if not missing:
         return
-    print(f"{len(configs) - len(missing)} of {len(configs)} configs are trained; the rest goes to Ray", flush=True)
+    print(f"{len(configs) - len(missing)} of {len(configs)} configs are trained; training the others", flush=True)
     connect()
     task = ray.remote(num_cpus=1)(train_seeds)
-    began = told = time.monotonic()
+    began = printed = time.monotonic()
     running: dict[Any, int] = {}
     waiting = iter(missing)
     for done in range(1, len(missing) + 1):
         while len(running) < workers and (row := next(waiting, None)) is not None:
             running[task.remote(configs[row], all_seeds(live))] = row
         (first,), _ = ray.wait(list(running))
-        with whole(kept(work, running.pop(first))) as path, path.open("wb") as file:
+        with atomically(row_file(work, running.pop(first))) as path, path.open("wb") as file:
             np.savez(file, **ray.get(first))
         now = time.monotonic()
-        if now - told > EVERY_S or done == len(missing):
-            told, left = now, (now - began) / done * (len(missing) - done)
+        if now - printed > EVERY_S or done == len(missing):
+            printed, left = now, (now - began) / done * (len(missing) - done)
             ready = len(configs) - len(missing) + done
             print(f"{ready} of {len(configs)} configs, {left / 60:.1f} minutes left", flush=True)
 
 
 def collect(work: Path, live: Workload, configs: list[Config]) -> Arrays:
-    """The whole table, from the working folder."""
+    """Collect the whole table from the working folder."""
     rows = []
     for row in range(len(configs)):
-        with np.load(kept(work, row)) as file:
+        with np.load(row_file(work, row)) as file:
             rows.append({metric: file[metric] for metric in METRICS})
     columns = {f"config/{name}": np.array([config[name] for config in configs]) for name in live.space}
     seconds = np.array([live.cost(config) for config in configs])
@@ -166,12 +166,12 @@ def collect(work: Path, live: Workload, configs: list[Config]) -> Arrays:
 
 
 def cpu() -> str:
-    """What this machine's CPU calls itself, and the instructions that torch uses: the last digits depend on both."""
-    return f"{processor()}, {torch.backends.cpu.get_cpu_capability()}"
+    """Return the name of the CPU and the instructions that torch uses: the last digits depend on both."""
+    return f"{cpu_name()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def describe(live: Workload, configs: list[Config], sha256: str) -> dict[str, Any]:
-    """The manifest."""
+    """Return the manifest."""
     return {
         "schema": SCHEMA,
         "name": NAME,
@@ -185,8 +185,8 @@ def describe(live: Workload, configs: list[Config], sha256: str) -> dict[str, An
         "space": Space(live.space).describe(),
         "configs": "scrambled Sobol sequence, scipy.stats.qmc.Sobol",
         "seconds_per_epoch": COST,
-        **commit(),
-        "packages": versions(),
+        **git_commit(),
+        "packages": package_versions(),
         "python": platform.python_version(),
         "os": platform.platform(),
         "cpu": cpu(),
@@ -196,44 +196,44 @@ def describe(live: Workload, configs: list[Config], sha256: str) -> dict[str, An
 
 
 def write(out: Path, live: Workload, configs: list[Config], table: dict[str, Any]) -> Path:
-    """Write the table, and then its manifest; returns the table's path."""
+    """Write the table, then its manifest; return the path of the table."""
     path = out / f"{NAME}.npz"
     out.mkdir(parents=True, exist_ok=True)
-    with whole(path) as part, part.open("wb") as file:
+    with atomically(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **table)
     manifest = describe(live, configs, hashlib.sha256(path.read_bytes()).hexdigest())
-    with whole(path.with_suffix(".json")) as part:
+    with atomically(path.with_suffix(".json")) as part:
         part.write_text(json.dumps(manifest, indent=2) + "\n")
     return path
 
 
 def compare(path: Path, live: Workload, row: int, seed: int) -> None:
-    """Train one row of a table again, and print it beside what the table has."""
+    """Train one row of a table again, and print it beside the row of the table."""
     with np.load(path) as file:
         table = dict(file)
     config = {name: table[f"config/{name}"][row].item() for name in live.space}
-    trained, place = train(config, seed), all_seeds(live).index(seed)
+    trained, seed_index = train(config, seed), all_seeds(live).index(seed)
     shown = Table(title=f"row {row}, seed {seed}: {config}")
     for column in ("epoch", "val_loss", "in the table", "val_error", "in the table"):
         shown.add_column(column, justify="right")
     for epoch in range(live.max_t):
-        pairs = [(trained[name][epoch], table[name][row, place, epoch]) for name in ("val_loss", "val_error")]
+        pairs = [(trained[name][epoch], table[name][row, seed_index, epoch]) for name in ("val_loss", "val_error")]
         shown.add_row(str(epoch + 1), *(f"{value:.6g}" for pair in pairs for value in pair))
     Console().print(shown)
-    same = all(np.array_equal(trained[name], table[name][row, place], equal_nan=True) for name in METRICS)
+    same = all(np.array_equal(trained[name], table[name][row, seed_index], equal_nan=True) for name in METRICS)
     print("equal to the last bit" if same else "not equal to the last bit")
 
 
 def main() -> None:
-    """Train what is missing and write the table, or train one row again."""
+    """Train the missing configs and write the table, or train one row again."""
     live = workload(LIVE)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="trainings at a time (one per core)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="configs trained at once (one per core)")
     parser.add_argument("--configs", type=int, default=CONFIGS, help=f"rows of the table ({CONFIGS})")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "tables" / NAME, help="the working folder")
-    parser.add_argument("--out", type=Path, default=FILE.parent, help="where the table goes (the package)")
-    parser.add_argument("--row", type=int, help="train this row of the written table again, and nothing else")
-    parser.add_argument("--seed", type=int, default=0, choices=all_seeds(live), help="with --row: its seed (0)")
+    parser.add_argument("--out", type=Path, default=FILE.parent, help="the folder of the table (in the package)")
+    parser.add_argument("--row", type=int, help="only train this row of the existing table again, and compare it")
+    parser.add_argument("--seed", type=int, default=0, choices=all_seeds(live), help="the seed for --row (0)")
     arguments = parser.parse_args()
     if arguments.row is not None:
         compare(arguments.out / f"{NAME}.npz", live, arguments.row, arguments.seed)

@@ -1,1 +1,1 @@
-"""The benchmark harness: methods on workloads, tuned on tuning seeds, judged on test seeds, for others to repeat."""
+"""The benchmark harness: reproducible comparisons of methods, tuned on tuning seeds and evaluated on test seeds."""

@@ -1,8 +1,8 @@
-"""What the runs of a comparison had found along the way: their incumbents as curves, and who reaches a target sooner.
+"""Anytime performance: the incumbents of all runs as curves, and the speed-up over a baseline.
 
-The regret of an incumbent is exact where the workload is judged so. Elsewhere it is that on the tuning seeds, which
-flatters: what the choice at the end is worth, `analysis` says. A run that failed is the worst from beginning to end,
-and no regret counts as worse than that, as there.
+The regret of an incumbent is exact where the workload is evaluated by exact values. Elsewhere it is the regret on the
+tuning seeds, which is optimistic: `analysis` evaluates the final incumbents. As there, a failed run has the worst
+regret from start to end, and larger regrets are clipped to the worst.
 """
 
 from __future__ import annotations
@@ -20,71 +20,83 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raytune_suite.bench.analysis import Group
+    from raytune_suite.bench.analysis import ComparisonGroup
     from raytune_suite.bench.step_functions import Band
     from raytune_suite.bench.store import Results
 
 Axis = Literal["cost", "time"]
 
-POINTS = step_functions.grid(0.02, 1.0, 41)
-"""Where curves are looked at: shares of the budget, or of the longest run's time."""
+GRID = step_functions.grid(0.02, 1.0, 41)
+"""The points at which curves are evaluated: shares of the budget, or of the longest run's time."""
 
-TARGET = 0.75
-"""The share of the baseline's runs that reach the target in the end."""
+TARGET_SHARE = 0.75
+"""The share of the baseline's runs that attain the target regret."""
 
 
-class Run(NamedTuple):
-    """The incumbents of a run: where they changed, as shares of the whole, and their regret; nothing if it failed."""
+class Trajectory(NamedTuple):
+    """The incumbents of a run; empty if the run failed.
 
-    places: NDArray[np.float64]
+    Attributes:
+        positions: Where the incumbent changed, as shares of the budget or of the longest run's time.
+        regrets: The regret of each incumbent.
+    """
+
+    positions: NDArray[np.float64]
     regrets: NDArray[np.float64]
 
 
-Runs = dict[tuple[str, str], list[Run]]
-"""The runs of each pair of a method and a workload that is not refused, in the order of their method seeds."""
+Trajectories = dict[tuple[str, str], list[Trajectory]]
+"""The runs of each supported (method, workload) pair, in the order of their method seeds."""
 
 
-def trajectories(results: Results, axis: Axis) -> Runs:
-    """The incumbents of every run along the budget or along the time, by their exact regret where it is known."""
-    known = results.runs[results.runs["status"] != REFUSED]
+def trajectories(results: Results, axis: Axis) -> Trajectories:
+    """Return the incumbents of every run over the budget or over time, by exact regret where it is known."""
+    runs = results.runs[results.runs["status"] != REFUSED]
     exact = set(results.results.loc[results.results["judged_by"] == EXACT, "workload"])
-    longest = known.groupby("workload")["simulated_seconds"].max()
-    budgets = {name: about["budget"] for name, about in results.manifest["workloads"].items()}
+    longest = runs.groupby("workload")["simulated_seconds"].max()
+    budgets = {name: facts["budget"] for name, facts in results.manifest["workloads"].items()}
     changes = dict(iter(results.trajectories.groupby(["workload", "method", "method_seed"])))
-    found: Runs = {}
-    for run in known.sort_values("method_seed", kind="stable").to_dict("records"):
+    by_pair: Trajectories = {}
+    for run in runs.sort_values("method_seed", kind="stable").to_dict("records"):
         workload, method = str(run["workload"]), str(run["method"])
         rows = changes.get((workload, method, run["method_seed"])) if run["status"] == DONE else None
         whole = budgets[workload] if axis == "cost" else longest[workload]
         column = "exact_regret" if workload in exact else "tuning_regret"
-        one = Run(np.empty(0), np.empty(0))
+        trajectory = Trajectory(np.empty(0), np.empty(0))
         if rows is not None:
-            regrets = np.minimum(rows[column].to_numpy(dtype=float), analysis.WORST)
-            one = Run(rows[axis].to_numpy(dtype=float) / (whole or 1.0), regrets)
-        found.setdefault((method, workload), []).append(one)
-    return found
+            regrets = np.minimum(rows[column].to_numpy(dtype=float), analysis.WORST_REGRET)
+            trajectory = Trajectory(rows[axis].to_numpy(dtype=float) / (whole or 1.0), regrets)
+        by_pair.setdefault((method, workload), []).append(trajectory)
+    return by_pair
 
 
-def stacked(runs: Runs, method: str, workloads: Sequence[str]) -> NDArray[np.float64]:
-    """The curves of a method at `POINTS`, of shape (points, runs, workloads); a failed run is the worst throughout."""
-    most = max(len(runs[method, workload]) for workload in workloads)
-    values = np.full((len(POINTS), most, len(workloads)), np.nan)
-    for task, workload in enumerate(workloads):
-        for place, run in enumerate(runs[method, workload]):
-            found = len(run.places) > 0
-            values[:, place, task] = step_functions.at(run.places, run.regrets, POINTS) if found else analysis.WORST
-            if np.isnan(values[-1, place, task]):  # its first incumbent came when the budget was spent
-                values[-1, place, task] = analysis.WORST
+def stack_curves(runs: Trajectories, method: str, workloads: Sequence[str]) -> NDArray[np.float64]:
+    """Evaluate the curves of a method on `GRID`, of shape (points, runs, workloads).
+
+    A failed run has the worst regret throughout.
+    """
+    most_runs = max(len(runs[method, workload]) for workload in workloads)
+    values = np.full((len(GRID), most_runs, len(workloads)), np.nan)
+    for column, workload in enumerate(workloads):
+        for index, run in enumerate(runs[method, workload]):
+            empty = len(run.positions) == 0
+            curve = analysis.WORST_REGRET if empty else step_functions.values_at(run.positions, run.regrets, GRID)
+            values[:, index, column] = curve
+            if np.isnan(values[-1, index, column]):  # the first incumbent came after the budget was spent
+                values[-1, index, column] = analysis.WORST_REGRET
     return values
 
 
 def bands(
-    runs: Runs, methods: Sequence[str], workloads: Sequence[str], *, seed: int, repetitions: int
+    runs: Trajectories, methods: Sequence[str], workloads: Sequence[str], *, seed: int, repetitions: int
 ) -> dict[str, Band]:
-    """The mean over workloads of the interquartile mean of a method's curves at `POINTS`, with its 95 % interval."""
+    """Average each method's curves on `GRID`, with a 95 % interval.
+
+    The average is the mean over workloads of the interquartile mean over runs.
+    """
     return {
         method: step_functions.band(
-            stacked(runs, method, workloads),
+            stack_curves(runs, method, workloads),
             stream(seed, "band", method, *workloads),
             repetitions,
             statistics.task_mean,
@@ -93,20 +105,20 @@ def bands(
     }
 
 
-def speedups(runs: Runs, group: Group, baseline: str) -> dict[str, list[float]]:
-    """By workload, the speed-up over the baseline of each method of the group.
+def speedups(runs: Trajectories, group: ComparisonGroup, baseline: str) -> dict[str, list[float]]:
+    """Return, by workload, the speed-up of each method of the group over the baseline.
 
-    The target is the regret that a share `TARGET` of the baseline's runs have reached in the end. The speed-up is the
-    cost at which the baseline reaches it for good, divided by that of the method, each the median of the runs: 0 where
-    the method does not reach it.
+    The target is the regret that a share `TARGET_SHARE` of the baseline's runs attain at the end of the budget. The
+    speed-up is the cost at which the baseline attains it permanently, divided by that of the method, each the median
+    over runs: 0 if the method does not attain it.
     """
     table = {}
     for workload in group.workloads:
-        ends = [run.regrets[-1] if len(run.regrets) else analysis.WORST for run in runs[baseline, workload]]
-        target = float(np.quantile(ends, TARGET, method="higher"))
+        final = [run.regrets[-1] if len(run.regrets) else analysis.WORST_REGRET for run in runs[baseline, workload]]
+        target = float(np.quantile(final, TARGET_SHARE, method="higher"))
         times = {
             method: [
-                statistics.time_to_target(run.places, worst_to_come(run), target) for run in runs[method, workload]
+                statistics.time_to_target(run.positions, worst_from_here(run), target) for run in runs[method, workload]
             ]
             for method in group.methods
         }
@@ -114,7 +126,7 @@ def speedups(runs: Runs, group: Group, baseline: str) -> dict[str, list[float]]:
     return table
 
 
-def worst_to_come(run: Run) -> NDArray[np.float64]:
-    """The worst regret from each incumbent on: a target counts as reached when it is not lost again."""
+def worst_from_here(run: Trajectory) -> NDArray[np.float64]:
+    """Return the worst regret from each incumbent onwards, so that a target counts only once it is not lost again."""
     worst: NDArray[np.float64] = np.maximum.accumulate(run.regrets[::-1])[::-1]
     return worst

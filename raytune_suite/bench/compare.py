@@ -1,4 +1,4 @@
-"""`compare()`: a whole comparison of methods with one call."""
+"""`compare()`: a whole comparison of methods in one call."""
 
 from __future__ import annotations
 
@@ -15,9 +15,17 @@ import pandas as pd
 
 from raytune_suite.bench import store
 from raytune_suite.bench.analysis import regrets
-from raytune_suite.bench.custom_methods import identity
+from raytune_suite.bench.custom_methods import factory_identity
 from raytune_suite.bench.plan import plan
-from raytune_suite.bench.protocol import ENGINES, WORKERS, Entrant, Protocol, Task, check_budget, seeds
+from raytune_suite.bench.protocol import (
+    ENGINES,
+    WORKERS,
+    MethodEntry,
+    Protocol,
+    WorkloadEntry,
+    as_seeds,
+    check_budget,
+)
 from raytune_suite.bench.runner import carry_out
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.types import check_count
@@ -31,20 +39,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison(store.Results):
-    """What a comparison has found; see `bench.store.Results` for the tables.
+    """The results of a comparison; see `bench.store.Results` for the tables.
 
     Attributes:
-        folder: Where it lies; without `out` it is gone when nothing refers to this object any more.
+        folder: The folder of the results. If `out` was None, it is deleted when this object is garbage-collected.
     """
 
     folder: Path
 
     @property
     def regret(self) -> pd.DataFrame:
-        """The mean normalized regret of a method's runs at the end of the budget: a row per workload, a column each.
+        """The mean normalized regret at the end of the budget: one row per workload, one column per method.
 
-        A run that failed counts as 1, the worst of the workload's bounds, and so does a regret above 1. NaN where the
-        method was refused, or the workload has no bounds.
+        A failed run counts as 1, the worst of the workload's bounds, and larger regrets are clipped to 1. NaN if the
+        method does not support the workload, or the workload has no bounds.
         """
         pairs = self.runs[self.runs["status"] != store.REFUSED].drop_duplicates(["workload", "method"])
         columns = sorted(self.runs["method"].unique())
@@ -56,7 +64,7 @@ class Comparison(store.Results):
         return table
 
     def report(self, path: str | Path) -> Path:
-        """Write the page about it to `path`, and return that.
+        """Write the HTML report to `path`, and return that path.
 
         Raises:
             MissingPackageError: If matplotlib or jinja2 is not installed.
@@ -86,104 +94,125 @@ def compare(
     processes: int | None = None,
     ray: str | None = None,
 ) -> Comparison:
-    """Compare methods: each tunes each workload with each method seed, and is judged on seeds that it has not seen.
+    """Compare methods: each tunes each workload with each method seed, and is evaluated on seeds it has not seen.
 
-    Runs are processes of their own. In a program, call it under `if __name__ == "__main__":`, as all that starts
-    processes.
+    Each run has its own process. In a script, call this function under `if __name__ == "__main__":`, like everything
+    that starts processes.
 
     Args:
-        methods: Names of methods; or what the tables shall call them, with the name or with what makes them: a
-            function or class that is called with those of `space`, `metric`, `mode`, `max_t`, `time_attr` and `seed`
-            that it takes, and gives a Ray searcher or a `Method`, such as that of `make_method("tpe", space, ...)`.
+        methods: Names of methods. Or a mapping from labels to names or factories: a factory is a function or class that
+            is called with those of `space`, `metric`, `mode`, `max_t`, `time_attr` and `seed` that it accepts, and
+            returns a Ray searcher or a `Method`, such as that of `make_method("tpe", space, ...)`.
         workloads: Names of workloads, or workloads.
-        budget: What a run may spend, in full trainings.
-        method_seeds: One run for each.
-        method_args: Arguments of methods, by what the tables call them.
+        budget: The full trainings that each run may spend.
+        method_seeds: The method seeds, with one run each.
+        method_args: Arguments of methods, by label.
         tuning_seeds: The training seeds that methods may see; by default each workload's.
-        test_seeds: Those that judge what they choose; by default each workload's.
-        workers: Trials at once. With the engine "ray" it does not apply to populations, nor to what a function makes.
+        test_seeds: The seeds on which incumbents are evaluated; by default each workload's.
+        workers: The number of concurrent trials. With the engine "ray", it does not apply to populations and factories.
         engine: "simulated" for virtual time, or "ray".
-        out: The folder for the results; what an earlier call has done there is not done again.
-        processes: Runs at once on this machine; by default as many as it has CPUs.
-        ray: The address of a Ray cluster that shall do the runs; "auto" for the one that is there.
+        out: The folder for the results; runs that an earlier call finished there are not repeated.
+        processes: The number of runs at once on this machine; by default the number of CPUs.
+        ray: The address of a Ray cluster that executes the runs; "auto" for the running one.
 
     Raises:
-        ArgumentError: If an argument cannot be used; nothing was started.
+        ArgumentError: If an argument is invalid; nothing was started.
         UnknownNameError: If an argument of a method is unknown; nothing was started.
-        StudyError: If all runs have failed, with the first one's error; those of some are in `Comparison.runs`.
-        StudyInterrupted: After Ctrl-C; with `out` the same call goes on.
+        StudyError: If all runs failed, with the error of the first one; partial failures are in `Comparison.runs`.
+        StudyInterrupted: After Ctrl-C; with `out`, the same call resumes.
 
     Example:
         >>> import raytune_suite as rts
-        >>> found = rts.compare(["asha", "random"], ["synthetic/branin"], budget=10)  # doctest: +SKIP
-        >>> found.regret  # doctest: +SKIP
+        >>> comparison = rts.compare(["asha", "random"], ["synthetic/branin"], budget=10)  # doctest: +SKIP
+        >>> comparison.regret  # doctest: +SKIP
     """
-    for word, names in (("methods", methods), ("workloads", workloads)):
-        if isinstance(names, str):
-            raise ArgumentError(f"`{word}` is {names!r}, but must be a list: write [{names!r}]")
-    unnamed = [] if isinstance(methods, Mapping) else [one for one in methods if not isinstance(one, str)]
-    if unnamed:
-        raise ArgumentError(f"`methods` has {unnamed[0]!r}, which needs a label: write {{'mine': ...}}, not a list")
-    named: dict[str, Any] = dict(methods) if isinstance(methods, Mapping) else {name: name for name in methods}
-    arguments = dict(method_args or {})
-    unknown = sorted(set(arguments) - set(named))
-    if unknown:
-        raise ArgumentError(f"`method_args` has {unknown[0]!r}, which is none of the methods: {', '.join(named)}")
+    entries = _method_entries(methods, method_args or {})
+    if isinstance(workloads, str):
+        raise ArgumentError(f"`workloads` is {workloads!r}, but must be a list: write [{workloads!r}]")
+    if not workloads:
+        raise ArgumentError("`workloads` is empty, but must contain at least one workload")
     if engine not in ENGINES:
         raise ArgumentError(f"`engine` is {engine!r}, but must be one of {', '.join(map(repr, ENGINES))}")
-    if not named or not workloads:
-        raise ArgumentError("`methods` or `workloads` is empty, but must name at least one")
-    entrants = tuple(_entrant(label, method, dict(arguments.get(label, {}))) for label, method in named.items())
     shared: dict[str, Any] = {
         "budget": check_budget(budget),
-        "method_seeds": seeds(method_seeds),
+        "method_seeds": as_seeds(method_seeds),
         "workers": check_count("workers", workers),
-        "tuning_seeds": None if tuning_seeds is None else seeds(tuning_seeds),
-        "test_seeds": None if test_seeds is None else seeds(test_seeds),
+        "tuning_seeds": None if tuning_seeds is None else as_seeds(tuning_seeds),
+        "test_seeds": None if test_seeds is None else as_seeds(test_seeds),
     }
-    tasks = tuple(
-        Task(workload=one, **shared) if isinstance(one, str) else Task(workload=one.name, made=one, **shared)
+    workload_entries = tuple(
+        WorkloadEntry(workload=one, **shared)
+        if isinstance(one, str)
+        else WorkloadEntry(workload=one.name, custom_workload=one, **shared)
         for one in workloads
     )
-    planned = plan(Protocol(name="comparison", entrants=entrants, tasks=tasks, engine=engine))
+    planned = plan(Protocol(name="comparison", methods=entries, workloads=workload_entries, engine=engine))
     folder = Path(tempfile.mkdtemp(prefix="comparison-") if out is None else out).expanduser()
-    summary = carry_out(planned, folder, processes=processes, ray=ray, watcher=_Silent())
-    if summary.failed and summary.done + summary.found == 0:
+    summary = carry_out(planned, folder, processes=processes, ray=ray, watcher=_SilentWatcher())
+    if summary.failed and summary.done + summary.finished_before == 0:
         run, error = summary.failed[0]
-        raise StudyError(f"all {len(summary.failed)} runs have failed; the first one, {run}: {error}")
-    found = Comparison(**vars(store.read(folder)), folder=folder)
+        raise StudyError(f"all {len(summary.failed)} runs failed; the first one, {run}: {error}")
+    comparison = Comparison(**vars(store.read(folder)), folder=folder)
     if out is None:
-        weakref.finalize(found, shutil.rmtree, folder, ignore_errors=True)
-    return found
+        weakref.finalize(comparison, shutil.rmtree, folder, ignore_errors=True)
+    return comparison
 
 
-def _entrant(label: str, method: Any, args: dict[str, Any]) -> Entrant:
-    """A method by its name, or a user's own.
+def _method_entries(
+    methods: Sequence[str] | Mapping[str, str | Callable[..., Any]], method_args: Mapping[str, Mapping[str, Any]]
+) -> tuple[MethodEntry, ...]:
+    """Convert the arguments of `compare`.
 
     Raises:
-        ArgumentError: If it is neither a name nor can be called.
+        ArgumentError: If one of them is invalid.
+    """
+    if isinstance(methods, str):
+        raise ArgumentError(f"`methods` is {methods!r}, but must be a list: write [{methods!r}]")
+    unnamed = [] if isinstance(methods, Mapping) else [one for one in methods if not isinstance(one, str)]
+    if unnamed:
+        raise ArgumentError(
+            f"`methods` contains {unnamed[0]!r}, but a list may contain names only: write a mapping "
+            f"{{'mine': {unnamed[0]!r}}}"
+        )
+    named: dict[str, Any] = dict(methods) if isinstance(methods, Mapping) else {name: name for name in methods}
+    if not named:
+        raise ArgumentError("`methods` is empty, but must contain at least one method")
+    unknown = sorted(set(method_args) - set(named))
+    if unknown:
+        raise ArgumentError(
+            f"`method_args` has the key {unknown[0]!r}, but must have labels of `methods`: {', '.join(named)}"
+        )
+    return tuple(_method_entry(label, method, dict(method_args.get(label, {}))) for label, method in named.items())
+
+
+def _method_entry(label: str, method: Any, args: dict[str, Any]) -> MethodEntry:
+    """Convert the name or the factory of a method.
+
+    Raises:
+        ArgumentError: If it is neither a name nor callable.
     """
     if isinstance(method, str):
-        return Entrant(label=label, method=method, args=args)
+        return MethodEntry(label=label, method=method, args=args)
     if not callable(method):
         raise ArgumentError(
-            f"`methods` has {label!r}: {method!r}, but must have a name, or what makes a searcher or a Method"
+            f"`methods[{label!r}]` is {method!r}, but must be a name, or a function or class that returns a Ray "
+            "searcher or a Method"
         )
-    return Entrant(label=label, method=identity(method), args=args, factory=method)
+    return MethodEntry(label=label, method=factory_identity(method), args=args, factory=method)
 
 
 @final
-class _Silent:
-    """Shows nothing."""
+class _SilentWatcher:
+    """Shows no progress."""
 
     def begin(self, total: int, done: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def ended(self, run: Run, status: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def tick(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def end(self) -> None:
-        """Nothing."""
+        """Do nothing."""

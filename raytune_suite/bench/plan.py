@@ -1,4 +1,4 @@
-"""A protocol's runs, after everything has been checked: names, arguments, spaces, packages and data."""
+"""Validate a protocol (names, arguments, spaces, packages, data), and list its runs."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raytune_suite.bench.custom_methods import identity
+from raytune_suite.bench.custom_methods import factory_identity
 from raytune_suite.bench.run import Run, fingerprint
-from raytune_suite.engines.base import evaluation
 from raytune_suite.errors import ArgumentError, DataError, MissingPackageError, RaytuneSuiteError, SpaceError
 from raytune_suite.methods import parts
+from raytune_suite.schedulers.fifo import FIFO
+from raytune_suite.searchers.random import RandomSearcher
 from raytune_suite.workloads import workload as find_workload
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from raytune_suite.bench.protocol import Entrant, Protocol, Task
-    from raytune_suite.tuning.task import Problem
+    from raytune_suite.bench.protocol import MethodEntry, Protocol, WorkloadEntry
+    from raytune_suite.tuning.task import TuningTask
     from raytune_suite.workloads import Workload
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done.
+    """The runs of a comparison.
 
     Attributes:
-        protocol: What was asked for.
-        workloads: By name, those that take part.
-        runs: All runs in the order of (workload, method, method seed), as the tables have them.
-        refused: By the id of a run, why its method cannot serve its workload: for want of a state, or for its space.
+        protocol: The specification.
+        workloads: The workloads by name, without the missing ones.
+        runs: All runs in the order of (workload, method, method seed), which is also the order of the tables.
+        refused: By run id, why the method does not support the workload: it needs training state, or another space.
         missing: By name, why a workload was left out.
     """
 
@@ -41,109 +42,110 @@ class Plan:
 
 
 def plan(protocol: Protocol, *, skip_missing: bool = False) -> Plan:
-    """Check all that a protocol names, and lay out its runs.
+    """Validate everything that a protocol names, and list its runs.
 
     Args:
-        protocol: What was asked for.
-        skip_missing: Whether workloads whose data or packages are missing are left out.
+        protocol: The specification.
+        skip_missing: Whether to leave out workloads whose data or packages are missing, instead of failing.
 
     Raises:
-        ArgumentError: If something cannot be used; the message has the line of the protocol.
+        ArgumentError: If something is invalid; the message names the line of the protocol.
     """
     _check_methods(protocol)
     workloads: dict[str, Workload] = {}
     runs: list[Run] = []
     refused: dict[str, str] = {}
     missing: dict[str, str] = {}
-    for task in protocol.tasks:
-        where = protocol.where("workloads", task.workload)
+    for entry in protocol.workloads:
+        location = protocol.location("workloads", entry.workload)
         try:
-            workload = task.made or find_workload(task.workload)
-            problem = _check_workload(_runs(protocol, protocol.entrants[0], task, workload)[0])
+            workload = entry.custom_workload or find_workload(entry.workload)
+            task = _check_workload(_runs_of(protocol, protocol.methods[0], entry, workload)[0])
         except (DataError, MissingPackageError) as error:
             if not skip_missing:
-                raise ArgumentError(f"{where}{error} (or leave such workloads out with --skip-missing)") from error
-            missing[task.workload] = str(error)
+                raise ArgumentError(f"{location}{error} (or skip such workloads with --skip-missing)") from error
+            missing[entry.workload] = str(error)
             continue
         except RaytuneSuiteError as error:
-            raise ArgumentError(f"{where}{error}") from error
-        workloads[task.workload] = workload
-        for entrant in protocol.entrants:
-            those = _runs(protocol, entrant, task, workload)
-            reason = _refusal(protocol, those[0], problem)
-            refused |= {run.id: reason for run in those if reason}
-            runs += those
-    for entrant in protocol.entrants:
-        reasons = [refused.get(run.id) for run in runs if run.label == entrant.label]
+            raise ArgumentError(f"{location}{error}") from error
+        workloads[entry.workload] = workload
+        for method in protocol.methods:
+            pair = _runs_of(protocol, method, entry, workload)
+            reason = _unsupported(protocol, pair[0], task)
+            refused |= {run.id: reason for run in pair if reason}
+            runs += pair
+    for method in protocol.methods:
+        reasons = [refused.get(run.id) for run in runs if run.label == method.label]
         if reasons and all(reasons):
-            place = protocol.where("methods", entrant.label)
-            raise ArgumentError(f"{place}{entrant.label} can serve none of the workloads: {reasons[0]}")
+            location = protocol.location("methods", method.label)
+            raise ArgumentError(f"{location}{method.label} supports none of the workloads: {reasons[0]}")
     if not runs:
-        raise ArgumentError(f"{protocol.where()}no workload is left: {'; '.join(missing.values())}")
-    ordered = sorted(runs, key=lambda run: tuple(run.names.values()))
+        raise ArgumentError(f"{protocol.location()}all workloads are missing: {'; '.join(missing.values())}")
+    ordered = sorted(runs, key=lambda run: tuple(run.cell.values()))
     _check_distinct(ordered)
     return Plan(protocol, workloads, tuple(ordered), refused, missing)
 
 
 def _check_methods(protocol: Protocol) -> None:
-    """Refuse the name of a method that nobody has registered."""
-    for entrant in protocol.entrants:
-        if entrant.factory is None:
+    """Reject unknown method names."""
+    for entry in protocol.methods:
+        if entry.factory is None:
             try:
-                parts(entrant.method)
+                parts(entry.method)
             except RaytuneSuiteError as error:
-                raise ArgumentError(f"{protocol.where('methods', entrant.label, 'method')}{error}") from error
+                raise ArgumentError(f"{protocol.location('methods', entry.label, 'method')}{error}") from error
 
 
-def _check_workload(run: Run) -> Problem:
-    """Refuse what the engine cannot run."""
-    problem, simulation = run.problem(), run.simulation()
-    if simulation is not None:
-        evaluation(problem, simulation, run.tuning_seeds)
-    return problem
+def _check_workload(run: Run) -> TuningTask:
+    """Reject a workload that the engine cannot run; returns its tuning task."""
+    task = run.tuning_task()
+    if run.engine == "simulated":  # Ray runs anything
+        anything = {"searcher": RandomSearcher(), "scheduler": FIFO(), "storage_path": "", "name": ""}
+        run.make_engine().check(task.spec(seeds=run.tuning_seeds, **anything))
+    return task
 
 
-def _refusal(protocol: Protocol, run: Run, problem: Problem) -> str:
-    """Why a run's method cannot serve its workload, for want of a state or for its space, or ""."""
+def _unsupported(protocol: Protocol, run: Run, task: TuningTask) -> str:
+    """Return why the method of a run does not support its workload, or ""."""
     try:
-        return run.refusal(problem)
+        return run.refusal(task)
     except SpaceError as error:
         return str(error)
     except RaytuneSuiteError as error:
-        place = protocol.where("methods", run.label, "args")
-        raise ArgumentError(f"{place}{run.label} on {run.workload}: {error}") from error
+        location = protocol.location("methods", run.label, "args")
+        raise ArgumentError(f"{location}{run.label} on {run.workload}: {error}") from error
 
 
-def _runs(protocol: Protocol, entrant: Entrant, task: Task, workload: Workload) -> list[Run]:
-    """The runs of a method on a workload, one for each method seed."""
+def _runs_of(protocol: Protocol, method: MethodEntry, entry: WorkloadEntry, workload: Workload) -> list[Run]:
+    """Return the runs of a method on a workload, one for each method seed."""
     run = Run(
-        workload=task.workload,
-        label=entrant.label,
-        method=entrant.method if entrant.factory is None else identity(entrant.factory),
-        args=dict(entrant.args),
+        workload=entry.workload,
+        label=method.label,
+        method=method.method if method.factory is None else factory_identity(method.factory),
+        args=dict(method.args),
         seed=0,
-        budget=task.budget,
-        workers=task.workers,
-        tuning_seeds=workload.tuning_seeds if task.tuning_seeds is None else task.tuning_seeds,
-        test_seeds=workload.test_seeds if task.test_seeds is None else task.test_seeds,
+        budget=entry.budget,
+        workers=entry.workers,
+        tuning_seeds=workload.tuning_seeds if entry.tuning_seeds is None else entry.tuning_seeds,
+        test_seeds=workload.test_seeds if entry.test_seeds is None else entry.test_seeds,
         engine=protocol.engine,
         fingerprint=fingerprint(workload),
         compute=protocol.compute if workload.curve is None else 0,
-        factory=entrant.factory,
-        made=task.made,
+        factory=method.factory,
+        custom_workload=entry.custom_workload,
     )
-    return [dataclasses.replace(run, seed=seed) for seed in task.method_seeds]
+    return [dataclasses.replace(run, seed=seed) for seed in entry.method_seeds]
 
 
 def _check_distinct(runs: Collection[Run]) -> None:
-    """Refuse two runs that no table could tell apart.
+    """Reject two runs with the same label, workload and seed.
 
     Raises:
-        ArgumentError: If there are such.
+        ArgumentError: If there are any.
     """
     seen: set[tuple[str, ...]] = set()
     for run in runs:
-        names = tuple(map(str, run.names.values()))
-        if names in seen:
-            raise ArgumentError(f"{run} is asked for twice: give each method and each workload a name of its own")
-        seen.add(names)
+        cell = tuple(map(str, run.cell.values()))
+        if cell in seen:
+            raise ArgumentError(f"{run} is requested twice: use distinct labels for methods and names for workloads")
+        seen.add(cell)

@@ -1,4 +1,4 @@
-"""The two ways to do many runs at once, each in a process of its own: on this machine, or as tasks of a Ray cluster."""
+"""Execute many runs at once, each in its own process: on this machine, or as tasks of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from raytune_suite.bench.run import Run
 
 TICK = 1.0
-"""Seconds after which one that waits looks up."""
+"""The longest time in seconds between two yields."""
 
 
-class Ended(NamedTuple):
-    """A run has ended.
+class EndedRun(NamedTuple):
+    """A run that has ended.
 
     Attributes:
-        run: Which.
-        folder: What it has written.
-        fault: Why its process ended before it had written all of it; "" if all is well.
+        run: The run.
+        folder: The folder that it has written.
+        fault: Why its process ended before the folder was complete; "" if it is complete.
     """
 
     run: Run
@@ -37,18 +37,20 @@ class Ended(NamedTuple):
     fault: str
 
 
-def locally(runs: Sequence[Run], processes: int, begin: Callable[[Run], Path]) -> Generator[Ended | None, None, None]:
-    """Do runs on this machine; yields those that have ended, and None about once a second.
+def run_locally(
+    runs: Sequence[Run], processes: int, begin: Callable[[Run], Path]
+) -> Generator[EndedRun | None, None, None]:
+    """Execute runs on this machine; yield each as it ends, and None about once a second in between.
 
-    The processes are forked by a server that has imported everything once. They end when this one does.
+    The processes are forked by a server that has imported everything once. They end when this process ends.
 
     Args:
-        runs: What is to be done.
-        processes: How many at once.
-        begin: Makes the folder of a run.
+        runs: The runs to execute.
+        processes: The number of runs at once.
+        begin: Creates the folder of a run.
     """
     context = multiprocessing.get_context("forkserver")
-    with _environment():
+    with _worker_environment():
         context.set_forkserver_preload([worker.__name__, *_packages(runs)])
         forkserver.ensure_running()
     waiting = [*reversed(runs)]
@@ -58,8 +60,8 @@ def locally(runs: Sequence[Run], processes: int, begin: Callable[[Run], Path]) -
             while waiting and len(active) < processes:
                 run = waiting.pop()
                 folder = begin(run)
-                process = context.Process(target=worker.main, args=(worker.pickled(run), folder), daemon=True)
-                with _no_script():
+                process = context.Process(target=worker.main, args=(worker.pickle_run(run), folder), daemon=True)
+                with _without_main_script():
                     process.start()
                 active[process.sentinel] = process, run, folder
             ended = connection.wait([*active], timeout=TICK)
@@ -68,7 +70,7 @@ def locally(runs: Sequence[Run], processes: int, begin: Callable[[Run], Path]) -
                 process.join()
                 fault = "" if process.exitcode == 0 else f"its process ended with exit code {process.exitcode}"
                 process.close()
-                yield Ended(run, folder, fault)
+                yield EndedRun(run, folder, fault)
             if not ended:
                 yield None
     finally:
@@ -77,21 +79,30 @@ def locally(runs: Sequence[Run], processes: int, begin: Callable[[Run], Path]) -
             process.join()
 
 
-def on_ray(runs: Sequence[Run], address: str, begin: Callable[[Run], Path]) -> Generator[Ended | None, None, None]:
-    """The same as tasks of the Ray cluster at an address, as many at once as it has CPUs; "auto" is the one here."""
+def run_on_ray(
+    runs: Sequence[Run], address: str, begin: Callable[[Run], Path]
+) -> Generator[EndedRun | None, None, None]:
+    """Execute runs as tasks of the Ray cluster at an address ("auto": the running one), as many as it has CPUs.
+
+    Yields the same as `run_locally`.
+
+    Raises:
+        ArgumentError: If there is no cluster at that address.
+    """
     import ray
 
-    ours = not ray.is_initialized()
-    if ours:
+    started_here = not ray.is_initialized()
+    if started_here:
         try:
             ray.init(address=address, log_to_driver=False)
         except ConnectionError as error:
             raise ArgumentError(
-                f"there is no Ray cluster at {address!r}: start one with `ray start --head`, or leave `--ray` out"
+                f"no Ray cluster at {address!r}: start one with `ray start --head`, or omit `--ray`"
             ) from error
     try:
-        task: Any = ray.remote(num_cpus=1, max_calls=1, runtime_env={"env_vars": worker.ENVIRONMENT})(worker.remote())
-        pending = {task.remote(worker.pickled(run)): run for run in runs}
+        as_task = ray.remote(num_cpus=1, max_calls=1, runtime_env={"env_vars": worker.ENVIRONMENT})
+        task: Any = as_task(worker.remote_function())
+        pending = {task.remote(worker.pickle_run(run)): run for run in runs}
         while pending:
             ended, _ = ray.wait([*pending], timeout=TICK)
             for reference in ended:
@@ -103,23 +114,23 @@ def on_ray(runs: Sequence[Run], address: str, begin: Callable[[Run], Path]) -> G
                         (folder / name).write_bytes(content)
                 except ray.exceptions.RayError as error:
                     fault = str(error).strip().splitlines()[-1]
-                yield Ended(run, folder, fault)
+                yield EndedRun(run, folder, fault)
             if not ended:
                 yield None
     finally:
-        if ours:
+        if started_here:
             ray.shutdown()
 
 
 def _packages(runs: Sequence[Run]) -> list[str]:
-    """The optional packages that these runs need; some are slow to import."""
+    """Return the optional packages that these runs need; some are slow to import."""
     extras = {extra for run in {(run.workload, run.label): run for run in runs}.values() for extra in run.extras()}
     return sorted({module for extra in extras for module in EXTRAS[extra]})
 
 
 @contextmanager
-def _environment() -> Iterator[None]:
-    """The environment of the fork server, here for the moment in which it starts."""
+def _worker_environment() -> Iterator[None]:
+    """Set the environment variables of workers while the fork server starts."""
     before = {name: os.environ.get(name) for name in worker.ENVIRONMENT}
     os.environ.update(worker.ENVIRONMENT)
     try:
@@ -133,10 +144,10 @@ def _environment() -> Iterator[None]:
 
 
 @contextmanager
-def _no_script() -> Iterator[None]:
-    """Keep the process that starts now from running the caller's script again, to find what is defined there.
+def _without_main_script() -> Iterator[None]:
+    """Keep the process that starts now from importing the caller's script.
 
-    It needs nothing of that: a user's own code comes with the run, by value.
+    It does not need the script: a user's own code is serialized with the run, by value.
     """
     script = sys.modules["__main__"]
     spec, file = script.__spec__, script.__dict__.pop("__file__", None)

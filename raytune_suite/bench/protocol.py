@@ -4,23 +4,24 @@
     name = "quick"
     method_seeds = "0-4"          # or a list
     budget = 20                   # full trainings that a run may spend
-    workers = 4                   # trials at once, in virtual time or on Ray; 4 unless told otherwise
-    engine = "simulated"          # or "ray"; "simulated" unless told otherwise
-    compute = 2                   # Ray workers that train beside the simulated clock; none unless told otherwise
+    workers = 4                   # concurrent trials, in virtual time or on Ray (default: 4)
+    engine = "simulated"          # or "ray" (default: "simulated")
+    compute = 2                   # Ray workers that train in parallel under the simulated clock (default: none)
 
-    [methods.asha]                # the label by which tables name it
+    [methods.asha]                # the label of the method in tables
     [methods.asha-4]
-    method = "asha"               # the label unless told otherwise
+    method = "asha"               # default: the label
     args = {eta = 4}
 
-    [workloads."synthetic/mfh3"]  # may have its own budget, method_seeds, workers, tuning_seeds, test_seeds
+    [workloads."synthetic/mfh3"]  # may override budget, method_seeds, workers, tuning_seeds and test_seeds
 
-The tuning and test seeds are those of the workload unless told otherwise.
+By default, the tuning and test seeds are those of the workload.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import json
 import math
 from dataclasses import dataclass
@@ -40,27 +41,27 @@ if TYPE_CHECKING:
     from raytune_suite.workloads import Workload
 
 SCHEMA = 1
-"""The version of such files."""
+"""The version of the file format."""
 
 ENGINES = ("simulated", "ray")
 WORKERS = 4
-SHARED = ("method_seeds", "budget", "workers")
-"""What the top level says for all workloads, and each may say for itself."""
+SHARED_KEYS = ("method_seeds", "budget", "workers")
+"""The keys that the top level sets for all workloads, and that each workload may override."""
 
-OF_WORKLOAD = (*SHARED, "tuning_seeds", "test_seeds")
-OF_METHOD = ("method", "args")
-OF_ALL = ("schema", "name", *SHARED, "engine", "compute", "methods", "workloads")
+WORKLOAD_KEYS = (*SHARED_KEYS, "tuning_seeds", "test_seeds")
+METHOD_KEYS = ("method", "args")
+TOP_LEVEL_KEYS = ("schema", "name", *SHARED_KEYS, "engine", "compute", "methods", "workloads")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entrant:
-    """A method that is compared.
+class MethodEntry:
+    """A method in a comparison.
 
     Attributes:
-        label: What the tables call it.
-        method: The name of a method, or what stands for a `factory`.
+        label: Its label in tables.
+        method: The name of the method, or the identity of the `factory`.
         args: The arguments of the method.
-        factory: What makes it, if it has no name.
+        factory: The user's function or class that builds the method; None for a registered one.
     """
 
     label: str
@@ -70,17 +71,17 @@ class Entrant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
-    """A workload on which they are compared.
+class WorkloadEntry:
+    """A workload in a comparison, with the size of its runs.
 
     Attributes:
         workload: Its name.
-        budget: Full trainings that each run may spend.
-        method_seeds: One run for each.
-        workers: Trials at once.
-        tuning_seeds: The training seeds that methods may see; None: the workload's.
-        test_seeds: Those that judge what they choose; None: the workload's.
-        made: The workload itself, if it has no name in the registry.
+        budget: The full trainings that each run may spend.
+        method_seeds: The method seeds, with one run each.
+        workers: The number of concurrent trials.
+        tuning_seeds: The training seeds that methods may see; None: those of the workload.
+        test_seeds: The seeds on which incumbents are evaluated; None: those of the workload.
+        custom_workload: The workload itself; None for a registered one.
     """
 
     workload: str
@@ -89,186 +90,192 @@ class Task:
     workers: int = WORKERS
     tuning_seeds: tuple[int, ...] | None = None
     test_seeds: tuple[int, ...] | None = None
-    made: Workload | None = None
+    custom_workload: Workload | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
-    """All that a comparison is asked to do.
+    """The specification of a comparison.
 
     Attributes:
-        name: What the report calls it.
-        entrants: The methods.
-        tasks: The workloads.
+        name: Its name in the report.
+        methods: The methods.
+        workloads: The workloads.
         engine: "simulated" or "ray".
-        compute: The Ray workers that train beside the simulated clock; 0: the run's own process trains.
-        text: The file from which it was read; "" if it was made in Python.
+        compute: The Ray workers that train in parallel under the simulated clock; 0: the run's own process trains.
+        text: The content of the file from which it was read; "" if it was created in Python.
         file: The name of that file, for messages.
-        lines: The line of each key in that file.
+        toml_positions: The line of each key in that file.
     """
 
     name: str
-    entrants: tuple[Entrant, ...]
-    tasks: tuple[Task, ...]
+    methods: tuple[MethodEntry, ...]
+    workloads: tuple[WorkloadEntry, ...]
     engine: str = "simulated"
     compute: int = 0
     text: str = ""
     file: str = ""
-    lines: Mapping[Key, int] = dataclasses.field(default_factory=dict)
+    toml_positions: Mapping[Key, int] = dataclasses.field(default_factory=dict)
 
     def describe(self) -> dict[str, Any]:
-        """All that it asks for, as JSON."""
-        entrants = [{"label": one.label, "method": one.method, "args": one.args} for one in self.entrants]
-        tasks = [
-            {"workload": task.workload, **{name: getattr(task, name) for name in OF_WORKLOAD}} for task in self.tasks
+        """Return the whole specification as JSON values."""
+        methods = [{"label": one.label, "method": one.method, "args": one.args} for one in self.methods]
+        workloads = [
+            {"workload": one.workload, **{name: getattr(one, name) for name in WORKLOAD_KEYS}} for one in self.workloads
         ]
         described = {"name": self.name, "engine": self.engine, "compute": self.compute}
-        described |= {"methods": entrants, "workloads": tasks}
+        described |= {"methods": methods, "workloads": workloads}
         return dict(json.loads(json.dumps(described, default=repr)))
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of what it asks for: comments and the order of keys don't matter."""
+        """The SHA-256 of the specification; comments and the order of keys don't matter."""
         return sha256(json.dumps(self.describe(), sort_keys=True).encode()).hexdigest()
 
-    def where(self, *key: str) -> str:
-        """The place of a key as a message begins, "quick.toml:14: "; that of the table around it if it has none."""
-        if not self.lines:
+    def location(self, *key: str) -> str:
+        """Return the prefix of a message about a key: "quick.toml:14: ".
+
+        A key that is not in the file gets the line of the table that should contain it.
+        """
+        if not self.toml_positions:
             return f"{' '.join(key)}: " if key else ""
-        while key and key not in self.lines:
+        while key and key not in self.toml_positions:
             key = key[:-1]
-        return f"{self.file}:{self.lines.get(key, 1)}: "
+        return f"{self.file}:{self.toml_positions.get(key, 1)}: "
 
 
 def read(path: Path) -> Protocol:
-    """Read a protocol and check all that it says by itself; `plan` checks the names.
+    """Read a protocol and validate everything except names, which `plan` checks.
 
     Raises:
-        ArgumentError: If there is none, or something in it cannot be used; the message has the line.
+        ArgumentError: If the file cannot be read, or something in it is invalid; the message names the line.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ArgumentError(f"there is no protocol {str(path)!r} that could be read: {error}") from error
-    said, lines = parse(text, path.name)
-    return _Reader(said, Protocol(name="", entrants=(), tasks=(), text=text, file=path.name, lines=lines)).protocol()
+        raise ArgumentError(f"cannot read the protocol {str(path)!r}: {error}") from error
+    content, positions = parse(text, path.name)
+    blank = Protocol(name="", methods=(), workloads=(), text=text, file=path.name, toml_positions=positions)
+    return _Reader(content, blank).protocol()
 
 
-def seeds(value: Any) -> tuple[int, ...]:
-    """Seeds given as "0-4,7", as a list, or as one number.
+def as_seeds(value: Any) -> tuple[int, ...]:
+    """Convert seeds written as "0-4,7", as a list, or as a single number.
 
     Raises:
-        ArgumentError: If they are not that, or one is there twice.
+        ArgumentError: If the value is none of these, or contains a seed twice.
 
     Example:
-        >>> seeds("0-2,7"), seeds([3, 4]), seeds(5), seeds([])
+        >>> as_seeds("0-2,7"), as_seeds([3, 4]), as_seeds(5), as_seeds([])
         ((0, 1, 2, 7), (3, 4), (5,), ())
     """
     if isinstance(value, str):
-        found = seeding.parse_seeds(value)
+        seeds = seeding.parse_seeds(value)
     else:
-        found = [seeding.check_seed(seed) for seed in (value if isinstance(value, (list, tuple, range)) else [value])]
-    if len(set(found)) < len(found):
-        raise ArgumentError(f"{value!r} has a seed twice")
-    return tuple(found)
+        seeds = [seeding.check_seed(seed) for seed in (value if isinstance(value, (list, tuple, range)) else [value])]
+    if len(set(seeds)) < len(seeds):
+        raise ArgumentError(f"{value!r} contains a seed twice: list each seed once")
+    return tuple(seeds)
 
 
 class _Reader:
-    """Turns what a file says into a protocol."""
+    """Converts the content of a file into a protocol."""
 
-    def __init__(self, said: dict[str, Any], blank: Protocol) -> None:
-        self._said, self._blank = said, blank
+    def __init__(self, content: dict[str, Any], blank: Protocol) -> None:
+        self._content, self._blank = content, blank
 
     def protocol(self) -> Protocol:
-        said = self._said
-        self._known((), said, OF_ALL)
-        if said.get("schema") != SCHEMA:
-            self._fail(("schema",), f"`schema` is {said.get('schema')!r}, but this version reads {SCHEMA}")
-        engine = said.get("engine", ENGINES[0])
+        content = self._content
+        self._check_keys((), content, TOP_LEVEL_KEYS)
+        if content.get("schema") != SCHEMA:
+            self._fail(("schema",), f"`schema` is {content.get('schema')!r}, but must be {SCHEMA}")
+        engine = content.get("engine", ENGINES[0])
         if engine not in ENGINES:
             self._fail(("engine",), f"`engine` is {engine!r}, but must be one of {', '.join(map(repr, ENGINES))}")
-        compute = said.get("compute", 0)
+        compute = content.get("compute", 0)
         if compute != 0:
-            self._try(("compute",), lambda: check_count("compute", compute))
+            self._validated(("compute",), lambda: check_count("compute", compute))
             if engine != ENGINES[0]:
-                self._fail(("compute",), "`compute` is for the engine 'simulated': leave it out")
+                self._fail(("compute",), f"`compute` requires the engine 'simulated', not {engine!r}: remove it")
         return dataclasses.replace(
             self._blank,
-            name=self._text((), "name", said.get("name", self._blank.file.removesuffix(".toml"))),
+            name=self._text((), "name", content.get("name", self._blank.file.removesuffix(".toml"))),
             engine=engine,
             compute=compute,
-            entrants=tuple(self._entrant(label, table) for label, table in self._tables("methods")),
-            tasks=tuple(self._task(name, table) for name, table in self._tables("workloads")),
+            methods=tuple(self._method(label, table) for label, table in self._tables("methods")),
+            workloads=tuple(self._workload(name, table) for name, table in self._tables("workloads")),
         )
 
     def _tables(self, name: str) -> Iterable[tuple[str, dict[str, Any]]]:
-        tables = self._said.get(name)
+        tables = self._content.get(name)
         if not isinstance(tables, dict) or not tables:
-            self._fail((name,), f"`{name}` has no table: write at least one, such as [{name}.NAME]")
+            self._fail((name,), f"`{name}` has no table: add at least one, such as [{name}.NAME]")
         for key, table in tables.items():
             if not isinstance(table, dict):
                 self._fail((name, key), f"`{key}` is {table!r}, but must be a table: [{name}.{key}]")
             yield key, table
 
-    def _entrant(self, label: str, table: dict[str, Any]) -> Entrant:
+    def _method(self, label: str, table: dict[str, Any]) -> MethodEntry:
         key = ("methods", label)
-        self._known(key, table, OF_METHOD)
+        self._check_keys(key, table, METHOD_KEYS)
         args = table.get("args", {})
         if not isinstance(args, dict):
             self._fail((*key, "args"), f"`args` is {args!r}, but must be a table such as {{eta = 4}}")
-        return Entrant(label=label, method=self._text(key, "method", table.get("method", label)), args=args)
+        return MethodEntry(label=label, method=self._text(key, "method", table.get("method", label)), args=args)
 
-    def _task(self, name: str, table: dict[str, Any]) -> Task:
+    def _workload(self, name: str, table: dict[str, Any]) -> WorkloadEntry:
         key = ("workloads", name)
-        self._known(key, table, OF_WORKLOAD)
+        self._check_keys(key, table, WORKLOAD_KEYS)
         values: dict[str, Any] = {}
-        for word in OF_WORKLOAD:
-            inner = word in table
-            value = table[word] if inner else self._said.get(word) if word in SHARED else None
+        for field in WORKLOAD_KEYS:
+            overridden = field in table
+            value = table[field] if overridden else self._content.get(field) if field in SHARED_KEYS else None
             if value is None:
-                if word in ("budget", "method_seeds"):
-                    self._fail(key, f"`{word}` is missing: give it here or for all workloads")
+                if field in ("budget", "method_seeds"):
+                    self._fail(key, f"`{field}` is missing: set it here or at the top level")
                 continue
-            place = (*key, word) if inner else (word,)
-            check = {"budget": check_budget, "workers": lambda value: check_count("workers", value)}.get(word, seeds)
-            values[word] = self._try(place, lambda check=check, value=value: check(value), word)  # type: ignore[misc]
-            if word == "method_seeds" and not values[word]:
-                self._fail(place, "`method_seeds` is empty, but must hold one seed or more")
-        return Task(workload=name, **values)
+            place = (*key, field) if overridden else (field,)
+            check = {"budget": check_budget, "workers": lambda value: check_count("workers", value)}.get(
+                field, as_seeds
+            )
+            values[field] = self._validated(place, lambda check=check, value=value: check(value), field)  # type: ignore[misc]
+            if field == "method_seeds" and not values[field]:
+                self._fail(place, "`method_seeds` is empty, but must contain at least one seed")
+        return WorkloadEntry(workload=name, **values)
 
-    def _known(self, key: Key, table: dict[str, Any], words: tuple[str, ...]) -> None:
-        for word in table:
-            if word not in words:
-                remedy = near(word, words)
-                if not remedy.startswith(": did") and words is OF_METHOD:
-                    remedy = f"; arguments of the method go into args = {{{word} = ...}}"
-                elif words is not OF_WORKLOAD and word in OF_WORKLOAD:
-                    remedy = '; it belongs below [workloads."..."]'
-                self._fail((*key, word), f"unknown key {word!r}{remedy}")
+    def _check_keys(self, key: Key, table: dict[str, Any], allowed: tuple[str, ...]) -> None:
+        for name in table:
+            if name not in allowed:
+                hint = near(name, allowed)
+                if allowed is METHOD_KEYS and not difflib.get_close_matches(name, allowed):
+                    hint = f": write arguments of the method as args = {{{name} = ...}}"
+                elif allowed is not WORKLOAD_KEYS and name in WORKLOAD_KEYS:
+                    hint = ': move it into [workloads."..."]'
+                self._fail((*key, name), f"unknown key {name!r}{hint}")
 
-    def _text(self, key: Key, word: str, value: Any) -> str:
+    def _text(self, key: Key, name: str, value: Any) -> str:
         if not isinstance(value, str) or not value.strip():
-            self._fail((*key, word), f"`{word}` is {value!r}, but must be a name")
+            self._fail((*key, name), f"`{name}` is {value!r}, but must be a non-empty string")
         return str(value)
 
-    def _try(self, key: Key, check: Callable[[], Any], word: str = "") -> Any:
+    def _validated(self, key: Key, check: Callable[[], Any], name: str = "") -> Any:
         try:
             return check()
         except RaytuneSuiteError as error:
-            text = str(error)
-            self._fail(key, text if text.startswith("`") or not word else f"`{word}`: {text}")
+            message = str(error)
+            self._fail(key, message if message.startswith("`") or not name else f"`{name}`: {message}")
 
-    def _fail(self, key: Key, words: str) -> NoReturn:
-        raise ArgumentError(f"{self._blank.where(*key)}{words}")
+    def _fail(self, key: Key, message: str) -> NoReturn:
+        raise ArgumentError(f"{self._blank.location(*key)}{message}")
 
 
 def check_budget(value: Any) -> float:
-    """A budget, in full trainings.
+    """Validate a budget, in full trainings.
 
     Raises:
-        ArgumentError: If it is no number above 0.
+        ArgumentError: If it is not a finite number above 0.
     """
     number = as_number(value)
     if number is None or not 0 < number < math.inf:
-        raise ArgumentError(f"`budget` is {value!r}, but must be a number of full trainings above 0")
+        raise ArgumentError(f"`budget` is {value!r}, but must be a number of full trainings greater than 0")
     return number

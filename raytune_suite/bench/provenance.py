@@ -1,6 +1,7 @@
-"""With what a run was made: the commit, the code and the packages. It lies beside the run, and the manifest sums it up.
+"""Provenance: the commit, the source code and the packages that produced a run.
 
-A run's id knows the version of this package only, so that a comparison may be resumed with code that has changed since.
+It is stored beside each run and summarized in the manifest. The id of a run contains only the version of this package,
+so a comparison may be resumed with code that has changed since.
 """
 
 from __future__ import annotations
@@ -11,31 +12,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.bench import store
-from raytune_suite.bench.manifest import commit, versions
+from raytune_suite.bench.manifest import git_commit, package_versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from raytune_suite.bench.run import Run
 
-DECISIVE = (
+RELEVANT_PACKAGES = (
     *("numpy", "scipy", "pandas", "torch", "ray", "onnxruntime", "scikit-learn", "hyperopt"),
     "bayesian-optimization",
 )
-"""The packages that can change what a run finds."""
+"""The packages that can change the result of a run."""
 
 UNKNOWN: dict[str, Any] = {"commit": None, "dirty": None, "code": None, "packages": None}
-"""What is known of a run that has not noted it."""
+"""The provenance of a run that recorded none."""
 
 
-def making() -> dict[str, Any]:
-    """With what runs are made now: commit, dirty, code (a checksum) and packages (their versions)."""
-    packages = {name: number for name, number in versions().items() if name in DECISIVE}
-    return {**commit(), "code": code(Path(__file__).parents[1]), "packages": packages}
+def current_provenance() -> dict[str, Any]:
+    """Return the provenance of runs that start now: commit, dirty, code (a checksum) and packages (their versions)."""
+    packages = {name: number for name, number in package_versions().items() if name in RELEVANT_PACKAGES}
+    return {**git_commit(), "code": source_digest(Path(__file__).parents[1]), "packages": packages}
 
 
-def code(folder: Path) -> str:
-    """The SHA-256 over the names and contents of all Python files in a folder."""
+def source_digest(folder: Path) -> str:
+    """Return the SHA-256 over the names and contents of all Python files in a folder."""
     total = hashlib.sha256()
     for file in sorted(folder.rglob("*.py")):
         for part in (file.relative_to(folder).as_posix().encode(), file.read_bytes()):
@@ -43,32 +44,32 @@ def code(folder: Path) -> str:
     return total.hexdigest()
 
 
-def note(folder: Path, made: dict[str, Any]) -> None:
-    """Write with what a run was made into its folder."""
-    store.write_text(folder / store.MADE, json.dumps(made, indent=2, sort_keys=True) + "\n")
+def write_provenance(folder: Path, provenance: dict[str, Any]) -> None:
+    """Write the provenance of a run into its folder."""
+    store.write_text(folder / store.PROVENANCE, json.dumps(provenance, indent=2, sort_keys=True) + "\n")
 
 
-def makings(out: Path, runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """With what the runs of a comparison were made, those that were refused left out.
+def recorded_provenance(out: Path, runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """Summarize the recorded provenance of the runs of a comparison, without the refused ones.
 
     Returns:
-        One entry for each difference, most runs first, as `making` has it, and `runs`: how many. What a run has not
-        noted is None.
+        One entry per distinct provenance, the most frequent first: the fields of `current_provenance` (None if a run
+        recorded none), and `runs`, their number.
     """
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for run in runs:
         if store.status(out, run.id) != store.REFUSED:
-            place = store.run_folder(out, run.id) / store.MADE
-            text = place.read_text(encoding="utf-8") if place.is_file() else json.dumps(UNKNOWN)
-            said = json.dumps(json.loads(text), sort_keys=True)
-            found[said] = found.get(said, 0) + 1
-    ordered = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [{**json.loads(said), "runs": number} for said, number in ordered]
+            path = store.run_folder(out, run.id) / store.PROVENANCE
+            text = path.read_text(encoding="utf-8") if path.is_file() else json.dumps(UNKNOWN)
+            entry = json.dumps(json.loads(text), sort_keys=True)
+            counts[entry] = counts.get(entry, 0) + 1
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [{**json.loads(entry), "runs": number} for entry, number in ordered]
 
 
-def others(made_with: Sequence[dict[str, Any]], now: dict[str, Any]) -> int:
-    """How many runs were made by other code or other packages than those of now, or nobody knows by which.
+def count_outdated(recorded: Sequence[dict[str, Any]], current: dict[str, Any]) -> int:
+    """Count the runs produced by other code or other packages than the current ones, or of unknown provenance.
 
     Another commit with the same code counts as the same.
     """
-    return sum(one["runs"] for one in made_with if any(one[name] != now[name] for name in ("code", "packages")))
+    return sum(one["runs"] for one in recorded if any(one[name] != current[name] for name in ("code", "packages")))

@@ -1,4 +1,4 @@
-"""Does the runs of a comparison: those that are done already are left alone, and what fails is told at the end."""
+"""Carry out the runs of a comparison: skip those that are finished, and report those that fail at the end."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from raytune_suite.bench import store
-from raytune_suite.bench.manifest import manifest
-from raytune_suite.bench.processes import locally, on_ray
-from raytune_suite.bench.provenance import making, makings, note, others
-from raytune_suite.bench.run import Run, write_ended
+from raytune_suite.bench.manifest import build_manifest
+from raytune_suite.bench.processes import run_locally, run_on_ray
+from raytune_suite.bench.provenance import count_outdated, current_provenance, recorded_provenance, write_provenance
+from raytune_suite.bench.run import Run, write_without_results
 from raytune_suite.bench.worker import THREADS
 from raytune_suite.errors import ArgumentError, StudyInterrupted
 
@@ -27,104 +27,112 @@ LOCK = ".lock"
 
 
 class Watcher(Protocol):
-    """Is told how it goes."""
+    """Is notified of the progress of runs."""
 
     def begin(self, total: int, done: int) -> None:
-        """So many runs there are, and so many are done already."""
+        """Start, with the number of all runs and of those that are already finished."""
 
     def ended(self, run: Run, status: str) -> None:
-        """A run has ended."""
+        """Notify that a run has ended."""
 
     def tick(self) -> None:
-        """Time has passed."""
+        """Notify, about once a second, that no run has ended in the meantime."""
 
     def end(self) -> None:
-        """That was all, or Ctrl-C."""
+        """Stop: all runs have ended, or were interrupted."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of a comparison.
+    """The outcome of carrying out a plan.
 
     Attributes:
-        folder: Where it lies.
-        found: The runs of the plan that had been done before.
-        done: Those that were done now.
+        folder: The folder of the comparison.
+        finished_before: The number of runs that were already finished.
+        done: The number of runs that were completed now.
         failed: The runs that failed, and why.
-        refused: How many are refused.
-        others: How many of those that are there were made by other code or packages, or nobody knows by which.
+        refused: The number of runs whose method does not support the workload.
+        outdated: The number of stored runs from other code or packages, or of unknown provenance.
     """
 
     folder: Path
-    found: int
+    finished_before: int
     done: int
     failed: tuple[tuple[Run, str], ...]
     refused: int
-    others: int
+    outdated: int
 
 
 def carry_out(
     plan: Plan, out: Path, *, processes: int | None = None, ray: str | None = None, watcher: Watcher
 ) -> Summary:
-    """Do what of a plan is not done yet, and assemble the tables.
+    """Execute the unfinished runs of a plan, and assemble the tables.
 
     Args:
-        plan: What is to be done.
-        out: Where it is kept; what an earlier call has done there is not done again.
-        processes: Runs at once on this machine; by default as many as this process may use CPUs. Runs that start a Ray
-            of their own are done one by one.
-        ray: The address of a Ray cluster whose tasks the runs shall be; "auto" for the one that is there.
-        watcher: Is told how it goes.
+        plan: The runs.
+        out: The folder of the comparison; runs that an earlier call finished there are not repeated.
+        processes: The number of runs at once on this machine; by default the number of CPUs available to this process.
+            Runs that start their own Ray are executed one at a time.
+        ray: The address of a Ray cluster that executes the runs as tasks; "auto" for the running one.
+        watcher: Is notified of the progress.
 
     Raises:
-        ArgumentError: If another runner is at work in that folder.
-        StudyInterrupted: After Ctrl-C; the message says how to go on.
+        ArgumentError: If another runner is using the folder.
+        StudyInterrupted: After Ctrl-C; the message says how to resume.
     """
     try:
         (out / store.RUNS).mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise ArgumentError(f"{str(out)!r} is a file or lies below one: give a folder for the results") from error
+        raise ArgumentError(f"{str(out)!r} is, or lies below, a file: use a folder for the results") from error
     with _lock(out):
         _clean(out)
-        made = making()
+        provenance = current_provenance()
         before = {run.id: store.status(out, run.id) for run in plan.runs}
-        open_runs = [run for run in plan.runs if before[run.id] != store.DONE]
-        refused = [run for run in open_runs if run.id in plan.refused]
-        todo = [run for run in open_runs if run.id not in plan.refused]
+        unfinished = [run for run in plan.runs if before[run.id] != store.DONE]
+        refused = [run for run in unfinished if run.id in plan.refused]
+        todo = [run for run in unfinished if run.id not in plan.refused]
         for run in refused:
             if before[run.id] != store.REFUSED:
                 folder = _begin(out, run)
-                write_ended(run, folder, store.REFUSED, plan.refused[run.id])
-                _keep(folder, out, run, made)
-        own_ray = any(run.engine == "ray" or run.compute for run in todo)
-        at_once = 1 if own_ray else processes or len(os.sched_getaffinity(0))
+                write_without_results(run, folder, store.REFUSED, plan.refused[run.id])
+                _commit(folder, out, run, provenance)
+        starts_ray = any(run.engine == "ray" or run.compute for run in todo)
+        at_once = 1 if starts_ray else processes or len(os.sched_getaffinity(0))
         watcher.begin(len(plan.runs), len(plan.runs) - len(todo))
         try:
-            _do(todo, out, at_once, ray, watcher=watcher, made=made)
+            _execute(todo, out, at_once, ray, watcher=watcher, provenance=provenance)
         except KeyboardInterrupt:
             left = sum(store.status(out, run.id) is None for run in plan.runs)
             raise StudyInterrupted(
-                f"interrupted; {len(plan.runs) - left} of {len(plan.runs)} runs are kept in {out}: "
-                "the same command goes on with the others"
+                f"interrupted; {len(plan.runs) - left} of {len(plan.runs)} runs are stored in {out}: "
+                "run the same command again to resume"
             ) from None
         finally:
             watcher.end()
             _clean(out)
-        made_with = makings(out, plan.runs)
-        said = manifest(plan, threads=THREADS, made=made, made_with=made_with)
-        store.assemble(out, [run.id for run in plan.runs], said, plan.protocol.text)
+        recorded = recorded_provenance(out, plan.runs)
+        manifest = build_manifest(plan, threads=THREADS, provenance=provenance, recorded=recorded)
+        store.assemble(out, [run.id for run in plan.runs], manifest, plan.protocol.text)
     failed = tuple((run, _error(out, run)) for run in todo if store.status(out, run.id) == store.FAILED)
-    found = len(plan.runs) - len(open_runs)
-    return Summary(out, found, len(todo) - len(failed), failed, len(refused), others(made_with, made))
+    return Summary(
+        folder=out,
+        finished_before=len(plan.runs) - len(unfinished),
+        done=len(todo) - len(failed),
+        failed=failed,
+        refused=len(refused),
+        outdated=count_outdated(recorded, provenance),
+    )
 
 
-def _do(todo: list[Run], out: Path, processes: int, ray: str | None, *, watcher: Watcher, made: dict[str, Any]) -> None:
-    """Do runs; each is kept as soon as it has ended."""
+def _execute(
+    todo: list[Run], out: Path, processes: int, ray: str | None, *, watcher: Watcher, provenance: dict[str, Any]
+) -> None:
+    """Execute runs; each is stored as soon as it has ended."""
 
     def begin(run: Run) -> Path:
         return _begin(out, run)
 
-    with closing(locally(todo, processes, begin) if ray is None else on_ray(todo, ray, begin)) as events:
+    with closing(run_locally(todo, processes, begin) if ray is None else run_on_ray(todo, ray, begin)) as events:
         for event in events:
             if event is None:
                 watcher.tick()
@@ -132,28 +140,28 @@ def _do(todo: list[Run], out: Path, processes: int, ray: str | None, *, watcher:
             run, folder, fault = event
             if fault:
                 shutil.rmtree(folder / "study", ignore_errors=True)
-                write_ended(run, folder, store.FAILED, fault)
-            _keep(folder, out, run, made)
+                write_without_results(run, folder, store.FAILED, fault)
+            _commit(folder, out, run, provenance)
             watcher.ended(run, str(store.status(out, run.id)))
 
 
 def _clean(out: Path) -> None:
-    """Remove what runs have left that did not end."""
+    """Remove the folders of runs that did not end."""
     for stale in (out / store.RUNS).glob(".*"):
-        shutil.rmtree(stale, ignore_errors=True)  # a process of a killed runner may take a moment to end
+        shutil.rmtree(stale, ignore_errors=True)  # the process of a killed runner may take a moment to end
 
 
 def _begin(out: Path, run: Run) -> Path:
-    """A folder for what a run writes, which does not count yet."""
+    """Create a temporary folder for the files of a run."""
     folder = out / store.RUNS / f".{run.id}-{os.getpid()}"
     folder.mkdir()
     return folder
 
 
-def _keep(folder: Path, out: Path, run: Run, made: dict[str, Any]) -> None:
-    """Let a run count, with a note of what it was made with."""
-    note(folder, made)
-    store.keep(folder, out, run.id)
+def _commit(folder: Path, out: Path, run: Run, provenance: dict[str, Any]) -> None:
+    """Store a run, with its provenance."""
+    write_provenance(folder, provenance)
+    store.commit_run(folder, out, run.id)
 
 
 def _error(out: Path, run: Run) -> str:
@@ -162,16 +170,16 @@ def _error(out: Path, run: Run) -> str:
 
 @contextmanager
 def _lock(out: Path) -> Iterator[None]:
-    """Keep other runners out of a folder for as long as this process lives.
+    """Lock a folder against other runners for as long as this process lives.
 
     Raises:
-        ArgumentError: If one is there.
+        ArgumentError: If another runner holds the lock.
     """
     with (out / LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ArgumentError(
-                f"another `raytune-suite bench run` is at work in {str(out)!r}: wait for it, or give another --out"
+                f"another `raytune-suite bench run` is using {str(out)!r}: wait until it ends, or use another --out"
             ) from None
         yield

@@ -1,7 +1,8 @@
-"""Anytime curves: step functions of cost or simulated time, never interpolated linearly; less is better.
+"""Anytime curves: step functions of cost or simulated time, never interpolated linearly; lower is better.
 
-The curves of one method have the shape (grid, runs, tasks), as `raytune_suite.bench.statistics` reduces them. NaN is
-where a run has nothing yet; a run that is NaN to the end is not there. A run keeps its last value when its budget ends.
+The curves of one method have the shape (grid, runs, tasks), which `raytune_suite.bench.statistics` reduces. A value is
+NaN before the first incumbent of a run; a run that is NaN to the end is absent. A run keeps its last value when its
+budget ends.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Spacing = Literal["log", "linear"]
 
 
 class Band(NamedTuple):
-    """A curve with its bootstrap interval, each of shape (grid,); NaN where a run has nothing yet."""
+    """A curve with its bootstrap interval, each of shape (grid,); NaN where a run has no incumbent yet."""
 
     middle: Array
     low: Array
@@ -30,13 +31,16 @@ class Band(NamedTuple):
 
 
 def grid(start: float, end: float, points: int, spacing: Spacing = "log") -> Array:
-    """Points in cost or simulated time, from `start` to `end` inclusive, equally spaced in its logarithm or in itself.
+    """Return points from `start` to `end` inclusive, equally spaced on a logarithmic or a linear scale.
 
     Raises:
-        ArgumentError: If it would not rise, or is logarithmic and does not start above 0.
+        ArgumentError: If `end` is not above `start`, there are fewer than 2 points, or a logarithmic grid does not
+            start above 0.
     """
-    if not start < end or points < 2:  # noqa: PLR2004 - the two ends
-        raise ArgumentError(f"a grid from {start} to {end} with {points} points does not rise")
+    if not start < end:
+        raise ArgumentError(f"`end` is {end}, but must be greater than `start`, {start}")
+    if points < 2:  # noqa: PLR2004 - the two ends
+        raise ArgumentError(f"`points` is {points}, but must be 2 or more")
     if spacing == "linear":
         return np.linspace(start, end, points)
     if start <= 0:
@@ -44,33 +48,37 @@ def grid(start: float, end: float, points: int, spacing: Spacing = "log") -> Arr
     return np.geomspace(start, end, points)
 
 
-def at(costs: ArrayLike, values: ArrayLike, grid: ArrayLike) -> Array:
-    """The value of a step function at each point of the grid: that of the last change at or before it.
+def values_at(costs: ArrayLike, values: ArrayLike, grid: ArrayLike) -> Array:
+    """Evaluate a step function: at each point of the grid, take the value of the last change at or before it.
 
     Args:
-        costs: Where the value changes, of shape (changes,), not falling. Of changes at one cost the last one counts.
+        costs: Where the value changes, of shape (changes,), in ascending order. Of several changes at the same cost,
+            the last one counts.
         values: The value from there on, of shape (changes,).
-        grid: Where to look, of shape (grid,).
+        grid: The points of evaluation, of shape (grid,).
 
     Returns:
-        Shape (grid,); NaN before the first change, and the last value after the last.
+        Shape (grid,); NaN before the first change, and the last value after the last change.
+
+    Raises:
+        ArgumentError: If `costs` are not in ascending order.
 
     Example:
-        >>> at([1, 3], [0.5, 0.2], [0, 1, 2.9, 3, 10]).tolist()
+        >>> values_at([1, 3], [0.5, 0.2], [0, 1, 2.9, 3, 10]).tolist()
         [nan, 0.5, 0.5, 0.2, 0.2]
     """
     steps = np.asarray(costs, dtype=float)
     if np.any(np.diff(steps) < 0):
-        raise ArgumentError("`costs` fall, but must be in the order of the changes")
+        raise ArgumentError("`costs` decrease, but must be in ascending order")
     reached = np.searchsorted(steps, np.asarray(grid, dtype=float), side="right")
     return np.concatenate([[np.nan], np.asarray(values, dtype=float)])[reached]
 
 
 def mean_ranks(curves: ArrayLike) -> Array:
-    """Each method's mean rank over tasks at each point, of shape (methods, grid, runs, tasks) to (methods, grid).
+    """Compute each method's mean rank over tasks at each point, shape (methods, grid, runs, tasks) to (methods, grid).
 
-    On a task, methods are ranked by the interquartile mean of their runs; a method of which a run has nothing yet comes
-    last, and shares that place with others like it.
+    On a task, methods are ranked by the interquartile mean of their runs. Methods with a run that has no incumbent yet
+    share the last rank.
     """
     values = np.asarray(curves, dtype=float)
     started = _started(values)
@@ -87,12 +95,12 @@ def band(
     statistic: Statistic = statistics.iqm,
     level: float = 0.95,
 ) -> Band:
-    """A statistic of one method's curves (grid, runs, tasks) with its stratified bootstrap interval at each point.
+    """Compute a statistic of one method's curves (grid, runs, tasks), with a bootstrap interval at each point.
 
-    Whole curves are drawn: the same runs at all points.
+    Whole curves are resampled: the same runs at all points.
     """
     values = np.asarray(curves, dtype=float)
-    chosen = statistics.draws(~np.isnan(values[-1]), rng, repetitions)
+    chosen = statistics.bootstrap_indices(~np.isnan(values[-1]), rng, repetitions)
     rows = [(np.nan, np.nan, np.nan)] * len(values)
     for point in np.flatnonzero(_started(values).all(axis=-1)):
         here = values[point]
@@ -103,6 +111,6 @@ def band(
 
 
 def _started(values: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Whether all runs of a task that are there have a value, (..., grid, runs, tasks) to (..., grid, tasks)."""
-    there = ~np.isnan(values[..., -1:, :, :])
-    return np.asarray(np.all(~np.isnan(values) | ~there, axis=-2))
+    """Whether all present runs of a task have a value, (..., grid, runs, tasks) to (..., grid, tasks)."""
+    present = ~np.isnan(values[..., -1:, :, :])
+    return np.asarray(np.all(~np.isnan(values) | ~present, axis=-2))

@@ -1,17 +1,17 @@
-"""Where a comparison lies: one folder per run, and the tables and the manifest that are assembled from them.
+"""The folder of a comparison: one folder per run, and the tables and the manifest that are assembled from them.
 
-    OUT/protocol.toml                   what was asked for
-    OUT/manifest.json                   with what it was done
+    OUT/protocol.toml                   the specification
+    OUT/manifest.json                   everything needed to reproduce it
     OUT/{results,trajectories,runs,timings}.parquet
-    OUT/runs/RUN/                       the same four tables of one run, its decision log, its key, with what it was
-                                        made, and its log
+    OUT/runs/RUN/                       the same four tables of one run, its decision log (decisions.parquet), its key
+                                        (key.json), its provenance (made.json) and its output (log.txt)
 
-A run's folder is written under another name and renamed when all of it is on the disk, so that it is there whole or not
-at all, whatever ends the runner. The manifest is written last, and the old one goes before the first table changes: the
-protocol, the tables and the manifest of a folder that can be read belong together.
+The folder of a run is written under a temporary name and renamed when it is complete on the disk, so that it exists
+either completely or not at all, even if the runner is killed. The old manifest is removed before the first table
+changes, and the new one is written last: if a comparison can be read, its protocol, tables and manifest are consistent.
 
-The tables of the comparison are those of its runs one after the other, in the order of (workload, method, method seed):
-the same runs give the same bytes. Seconds of a real clock are in the timings alone.
+The tables of the comparison concatenate those of its runs, in the order of (workload, method, method seed): the same
+runs result in the same bytes. Only the timings contain seconds of a real clock.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
-"""The version of all that is described here; another one cannot be read."""
+"""The version of this layout; other versions cannot be read."""
 
 PROTOCOL, MANIFEST, RUNS = "protocol.toml", "manifest.json", "runs"
-KEY, MADE, LOG = "key.json", "made.json", "log.txt"
+KEY, PROVENANCE, LOG = "key.json", "made.json", "log.txt"
 
 EXACT, TEST_SEEDS, TUNING_METRIC = "exact", "test seeds", "tuning metric"
-"""By what an incumbent is judged (`judged_by`): its value without noise, which no method has seen; fresh trainings; or,
-where the run has no test seeds, the very value that was tuned."""
+"""How an incumbent is evaluated (`judged_by`): by its value without noise, which no method sees; by fresh trainings;
+or, without test seeds, by the metric that was tuned."""
 
 DONE, FAILED, REFUSED = "done", "failed", "refused"
-"""What became of a run (`status`). A method is refused where it needs a state that the workload does not have, or
-cannot serve its space."""
+"""The outcome of a run (`status`). It is "refused" if the method does not support the workload: it needs a training
+state that the workload does not have, or cannot handle its space."""
 
 _RUN = [("workload", pa.string()), ("method", pa.string()), ("method_seed", pa.int64())]
 
@@ -98,29 +98,29 @@ TABLES: dict[str, Any] = {
         [*_RUN, ("wall_seconds", pa.float64()), ("cpu_seconds", pa.float64()), ("overhead_seconds", pa.float64())]
     ),
 }
-"""The columns of each table; `Results` says what they mean."""
+"""The columns of each table; `Results` documents them."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a comparison has found. Every table has workload, method (its label in the protocol) and method_seed.
+    """The results of a comparison. Every table has workload, method (its label in the protocol) and method_seed.
 
     Attributes:
-        manifest: Schema, versions, machine, protocol, and what each workload and each method is.
-        results: One row per judged incumbent: fraction (of the budget: 1/3, 2/3, 1), cost (spent when the incumbent was
-            found, in full trainings), resource (how far it had been trained then), config (JSON), tuning_score,
-            test_score (the mean; NaN without test seeds, or where a training failed), test_seeds, test_scores, gap
-            (test less tuning score, turned so that more is worse on the test seeds), tuning_regret and test_regret
-            (normalized by the workload's bounds; NaN where it has none; 1 or more where a test training failed),
-            exact_regret (normalized, without noise; NaN where no optimum is known), regret (the one by which it is
-            judged) and judged_by: "tuning metric" without test seeds, else "exact" where a noise-free value is known
-            and trainings have no state, else "test seeds"; alike for all methods of a workload. A fraction at which
-            nothing had been found yet has no row.
+        manifest: Schema, versions, machine, protocol, and the definition of each workload and each method.
+        results: One row per evaluated incumbent: fraction (of the budget: 1/3, 2/3, 1), cost (spent when the incumbent
+            was found, in full trainings), resource (to which it had been trained by then), config (JSON), tuning_score,
+            test_score (the mean; NaN without test seeds, or if a training failed), test_seeds, test_scores, gap
+            (test minus tuning score, with the sign such that positive is worse on the test seeds), tuning_regret and
+            test_regret (normalized by the workload's bounds; NaN if it has none; 1 or more if a test training failed),
+            exact_regret (normalized, without noise; NaN if no optimum is known), regret (the one that counts) and
+            judged_by, which says which one that is: "tuning metric" without test seeds, else "exact" if a noise-free
+            value is known and trainings have no state, else "test seeds"; the same for all methods on a workload. A
+            fraction without an incumbent has no row.
         trajectories: One row per change of the incumbent: cost (in full trainings), time (simulated seconds; real
             ones with the engine "ray"), resource, tuning_score, tuning_regret, exact_regret.
         runs: One row per run: status ("done", "failed" or "refused"), error, trials, reports, spent (in full
             trainings), simulated_seconds.
-        timings: One row per finished run: wall_seconds, cpu_seconds, and overhead_seconds, those of decisions.
+        timings: One row per finished run: wall_seconds, cpu_seconds, and overhead_seconds (spent on decisions).
     """
 
     manifest: dict[str, Any]
@@ -134,47 +134,46 @@ def read(folder: str | Path) -> Results:
     """Read a comparison.
 
     Raises:
-        ArgumentError: If none is there, it was written by a version with another schema, or its protocol is not the one
-            by which it was done.
+        ArgumentError: If there is none, it has another schema version, or its protocol was changed.
     """
-    place = Path(folder).expanduser()
-    missing = [name for name in (MANIFEST, *map(_file, TABLES)) if not (place / name).is_file()]
-    if missing and (place / RUNS).is_dir():
+    path = Path(folder).expanduser()
+    missing = [name for name in (MANIFEST, *map(_file, TABLES)) if not (path / name).is_file()]
+    if missing and (path / RUNS).is_dir():
         raise ArgumentError(
-            f"the comparison in {str(place)!r} is not finished: the same `raytune-suite bench run` goes on with it"
+            f"the comparison in {str(path)!r} is not finished: resume it with the same `raytune-suite bench run`"
         )
     if missing:
         raise ArgumentError(
-            f"there is no comparison in {str(place)!r}: {missing[0]} is missing; `raytune-suite bench run` writes one"
+            f"no comparison in {str(path)!r}: {missing[0]} is missing; create one with `raytune-suite bench run`"
         )
-    manifest: dict[str, Any] = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+    manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
     if manifest.get("schema") != SCHEMA:
         raise ArgumentError(
-            f"the comparison in {str(place)!r} has schema {manifest.get('schema')!r}, but this version reads "
-            f"{SCHEMA}: run it again into another folder"
+            f"the schema of the comparison in {str(path)!r} is {manifest.get('schema')!r}, but must be {SCHEMA} for "
+            "this version: run it again into another folder"
         )
-    _check_protocol(place / PROTOCOL, manifest)
-    return Results(manifest, **{name: read_table(place, name).to_pandas() for name in TABLES})
+    _check_protocol(path / PROTOCOL, manifest)
+    return Results(manifest, **{name: read_table(path, name).to_pandas() for name in TABLES})
 
 
-def _check_protocol(place: Path, manifest: dict[str, Any]) -> None:
-    """Refuse a protocol that was changed since; its name, which may be that of the file, doesn't matter.
+def _check_protocol(path: Path, manifest: dict[str, Any]) -> None:
+    """Reject a protocol that was changed after the comparison; its name, which may be the file's, doesn't matter.
 
     Raises:
-        ArgumentError: If it asks for anything else than the manifest says.
+        ArgumentError: If the protocol differs from the one in the manifest.
     """
-    if not place.is_file():
+    if not path.is_file():
         return
-    asked = dataclasses.replace(read_protocol(place), name=manifest["protocol"]["name"])
-    if asked.digest != manifest["protocol_sha256"]:
+    protocol = dataclasses.replace(read_protocol(path), name=manifest["protocol"]["name"])
+    if protocol.digest != manifest["protocol_sha256"]:
         raise ArgumentError(
-            f"{str(place)!r} is not the protocol by which the comparison was done: carry it out with "
-            "`raytune-suite bench run` into another folder, or put the old one back"
+            f"{str(path)!r} was changed after the comparison: restore the original, or run the changed protocol with "
+            "`raytune-suite bench run` into another folder"
         )
 
 
 def read_table(folder: Path, name: str) -> Any:
-    """One table of a comparison or of a run, as Arrow has it.
+    """Read a table of a comparison or of a run, as an Arrow table.
 
     Raises:
         ArgumentError: If its columns are not those of `TABLES`.
@@ -182,24 +181,24 @@ def read_table(folder: Path, name: str) -> Any:
     table = pq.read_table(folder / _file(name), partitioning=None)
     if table.schema != TABLES[name]:
         raise ArgumentError(
-            f"{str(folder / _file(name))!r} has the columns {table.column_names}, but {name} have {TABLES[name].names}"
+            f"the columns of {str(folder / _file(name))!r} are {table.column_names}, but must be {TABLES[name].names}"
         )
-    return _relabelled(table) if name == "results" else table
+    return _relabel(table) if name == "results" else table
 
 
 def write_table(folder: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the rows of one table into a folder. A row must have all columns."""
+    """Write the rows of a table into a folder. Each row must have all columns."""
     columns = {field.name: pa.array([row[field.name] for row in rows], field.type) for field in TABLES[name]}
     _replace(folder / _file(name), pa.table(columns, TABLES[name]))
 
 
 def run_folder(out: Path, run_id: str) -> Path:
-    """Where a run lies."""
+    """Return the folder of a run."""
     return out / RUNS / run_id
 
 
 def status(out: Path, run_id: str) -> str | None:
-    """What became of a run; None if it has not ended, never began, or its table cannot be read."""
+    """Return the status of a run; None if it has not ended or not begun, or its table cannot be read."""
     folder = run_folder(out, run_id)
     try:
         return str(read_table(folder, "runs")["status"][0].as_py())
@@ -207,26 +206,26 @@ def status(out: Path, run_id: str) -> str | None:
         return None
 
 
-def keep(temporary: Path, out: Path, run_id: str) -> None:
-    """Let the whole folder of a run count from now on, in place of one that failed before.
+def commit_run(temporary: Path, out: Path, run_id: str) -> None:
+    """Rename the temporary folder of a run to its final name, replacing one that failed before.
 
-    All of it is on the disk before it gets its name. The one before is put aside first under a name with a dot, so that
-    at no time a part of it counts.
+    Everything is on the disk before the folder gets its name. The previous folder is first renamed to a name with a
+    dot, so that a partially deleted folder is never visible.
     """
     for file in (*temporary.iterdir(), temporary):
-        _to_disk(file)
-    place, old = run_folder(out, run_id), temporary.with_name(f"{temporary.name}-old")
-    if place.exists():
-        place.rename(old)
-    temporary.rename(place)
-    _to_disk(place.parent)
+        _fsync(file)
+    final, old = run_folder(out, run_id), temporary.with_name(f"{temporary.name}-old")
+    if final.exists():
+        final.rename(old)
+    temporary.rename(final)
+    _fsync(final.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def assemble(out: Path, run_ids: Iterable[str], manifest: dict[str, Any], protocol: str) -> None:
-    """Write the comparison's tables from those of its runs, in this order, and the protocol and the manifest to them.
+    """Concatenate the tables of the runs, in this order, and write them with the protocol and the manifest.
 
-    `protocol` is the text of its file; "" if it was made in Python: then none is left there.
+    `protocol` is the text of the protocol file; if it is "" (created in Python), an existing file is removed.
     """
     (out / MANIFEST).unlink(missing_ok=True)
     if protocol:
@@ -240,25 +239,25 @@ def assemble(out: Path, run_ids: Iterable[str], manifest: dict[str, Any], protoc
     write_text(out / MANIFEST, json.dumps(manifest, indent=2, sort_keys=True) + "\n")
 
 
-def write_text(place: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = place.with_name(f"{place.name}.partial")
+def write_text(path: Path, text: str) -> None:
+    """Write a file atomically."""
+    partial = path.with_name(f"{path.name}.partial")
     partial.write_text(text, encoding="utf-8")
-    partial.replace(place)
+    partial.replace(path)
 
 
-def _relabelled(results: Any) -> Any:
-    """The table "results" with `judged_by` as it is now: runs of before called a tuned value without noise "exact"."""
+def _relabel(results: Any) -> Any:
+    """Update `judged_by` in the table "results": older runs called a tuned value without noise "exact"."""
     tuned = pc.and_(pc.equal(results["judged_by"], EXACT), pc.equal(pc.list_value_length(results["test_seeds"]), 0))
-    place = results.schema.get_field_index("judged_by")
+    index = results.schema.get_field_index("judged_by")
     return results.set_column(
-        place, results.schema.field(place), pc.if_else(tuned, TUNING_METRIC, results["judged_by"])
+        index, results.schema.field(index), pc.if_else(tuned, TUNING_METRIC, results["judged_by"])
     )
 
 
-def _to_disk(place: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(place, os.O_RDONLY)
+def _fsync(path: Path) -> None:
+    """Wait until a file, or the entries of a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -269,7 +268,7 @@ def _file(name: str) -> str:
     return f"{name}.parquet"
 
 
-def _replace(place: Path, table: Any) -> None:
-    partial = place.with_name(f"{place.name}.partial")
+def _replace(path: Path, table: Any) -> None:
+    partial = path.with_name(f"{path.name}.partial")
     pq.write_table(table, partial)
-    partial.replace(place)
+    partial.replace(path)

@@ -1,4 +1,4 @@
-"""Where in a TOML file something stands, so that a message about it can name the line."""
+"""Line numbers of the keys of a TOML file, for error messages."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ from typing import Any, TypeAlias
 from raytune_suite.errors import ArgumentError
 
 Key: TypeAlias = tuple[str, ...]
-"""Where in the tables of a TOML file a value is: ("methods", "asha", "args")."""
+"""The path of a value in a TOML file: ("methods", "asha", "args")."""
 
 
 def parse(text: str, name: str) -> tuple[dict[str, Any], dict[Key, int]]:
-    r"""What a TOML file says, and the line of each key and table in it, from 1.
+    r"""Parse a TOML file, and return its content and the line number (from 1) of each key and table.
 
-    Python's parser gives no positions. But each statement (a header, or a key with its value) is a TOML document by
-    itself, so that it is parsed once more, alone.
+    Python's parser reports no positions. But each statement (a header, or a key with its value) is itself a TOML
+    document, so it is parsed once more on its own.
 
     Args:
-        text: What the file holds.
-        name: What a message calls the file.
+        text: The content of the file.
+        name: The name of the file in error messages.
 
     Raises:
-        ArgumentError: If the text is no TOML; the message has the line.
+        ArgumentError: If the text is not valid TOML; the message names the line.
 
     Example:
         >>> parse('a = 1\n\n[b."c d"]\ne = {f = 2}', "x.toml")[1]
         {('a',): 1, ('b',): 3, ('b', 'c d'): 3, ('b', 'c d', 'e'): 4, ('b', 'c d', 'e', 'f'): 4}
     """
     try:
-        found = tomllib.loads(text)
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         match = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", str(error))
-        line, words = (match[2], match[1]) if match else (str(len(text.splitlines())), str(error))
-        raise ArgumentError(f"{name}:{line}: this is no TOML: {words}") from None
-    places: dict[Key, int] = {}
+        line, message = (match[2], match[1]) if match else (str(len(text.splitlines())), str(error))
+        raise ArgumentError(f"{name}:{line}: invalid TOML: {message}") from None
+    positions: dict[Key, int] = {}
     table: Key = ()
     statement, first = "", 1
     for number, line in enumerate(text.split("\n"), 1):
         statement, first = (f"{statement}\n{line}", first) if statement else (line, number)
         try:
-            alone = tomllib.loads(statement)
-        except tomllib.TOMLDecodeError:  # it goes on in the next line
+            parsed = tomllib.loads(statement)
+        except tomllib.TOMLDecodeError:  # the statement continues on the next line
             continue
-        keys = _keys(alone)
+        keys = _keys(parsed)
         header = statement.lstrip().startswith("[")
         if header:
             table = keys[-1]
         for key in keys:
-            places.setdefault(key if header else (*table, *key), first)
+            positions.setdefault(key if header else (*table, *key), first)
         statement = ""
-    return found, places
+    return content, positions
 
 
-def _keys(tables: Any, above: Key = ()) -> list[Key]:
-    """All keys of nested tables, outer ones first."""
+def _keys(tables: Any, parent: Key = ()) -> list[Key]:
+    """Return all keys of nested tables, outer ones first."""
     if isinstance(tables, list):  # [[header]]
-        return [key for entry in tables for key in _keys(entry, above)]
+        return [key for entry in tables for key in _keys(entry, parent)]
     if not isinstance(tables, dict):
         return []
-    return [key for name, inner in tables.items() for key in ((*above, name), *_keys(inner, (*above, name)))]
+    return [key for name, inner in tables.items() for key in ((*parent, name), *_keys(inner, (*parent, name)))]

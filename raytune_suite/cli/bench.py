@@ -166,7 +166,7 @@ def report(arguments: argparse.Namespace) -> int:
 
 def print_plan(plan: Plan) -> None:
     """Print which runs are planned, and which are not possible."""
-    entrants = plan.protocol.entrants
+    entrants = plan.protocol.methods
     say(f"{plan.protocol.name}: {len(entrants)} methods on {len(plan.workloads)} workloads, {len(plan.runs)} runs")
     for name, why in plan.missing.items():
         say(f"skipped: {name}: {why}")
@@ -182,13 +182,13 @@ def print_plan(plan: Plan) -> None:
 
 def print_summary(summary: Summary) -> None:
     """Print the outcome of the runs."""
-    before = f", {summary.found} done before" if summary.found else ""
+    before = f", {summary.finished_before} done before" if summary.finished_before else ""
     counts = f"{summary.done} runs done{before}, {summary.refused} not supported, {len(summary.failed)} failed"
     say(f"{counts}: {summary.folder}")
-    if summary.others:
+    if summary.outdated:
         runs = summary.folder / "runs"
         say(
-            f"{summary.others} runs were made by another version of the code or its packages, or by an unknown one: "
+            f"{summary.outdated} runs were made by another version of the code or its packages, or by an unknown one: "
             f"use another folder for --out, or delete {runs} to repeat them"
         )
     for one, error in summary.failed[:SHOWN]:

@@ -189,8 +189,8 @@ def needed_extra(extra: str) -> str:
 
 def summary(side: Any) -> str:
     """The first sentence of the docstring of the module that defines `side`, without parenthesized parts."""
-    words = " ".join(inspect.cleandoc(sys.modules[side.__module__].__doc__ or "").split())
-    return re.sub(r" \([^()]*\)", "", words).replace("*", "").split(". ")[0].removesuffix(".")
+    text = " ".join(inspect.cleandoc(sys.modules[side.__module__].__doc__ or "").split())
+    return re.sub(r" \([^()]*\)", "", text).replace("*", "").split(". ")[0].removesuffix(".")
 
 
 def row(entry: dict[str, Any]) -> list[str]:
@@ -201,8 +201,10 @@ def row(entry: dict[str, Any]) -> list[str]:
     if "metric" in entry:
         about.insert(0, f"{entry['mode']} {entry['metric']}, max_t {entry['max_t']}")
     if "serves" in entry:
-        fewer, word = min((entry["refuses"], "any space but"), (entry["serves"], "only"), key=lambda pair: len(pair[0]))
-        about.append(f"{word} {', '.join(fewer)}" if fewer else "any space")
+        fewer, phrase = min(
+            (entry["refuses"], "any space but"), (entry["serves"], "only"), key=lambda pair: len(pair[0])
+        )
+        about.append(f"{phrase} {', '.join(fewer)}" if fewer else "any space")
     if "path" in entry:
         about.append(entry["path"])
     return [entry["name"], entry["summary"], "; ".join(about)]

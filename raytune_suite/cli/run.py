@@ -261,7 +261,7 @@ def check(arguments: argparse.Namespace) -> None:
         return
 
     from raytune_suite.optional import require
-    from raytune_suite.plotting.study_figure import SUFFIXES
+    from raytune_suite.plotting.study import SUFFIXES
 
     require("matplotlib", extra="report")
     if arguments.plot.suffix.lower() not in SUFFIXES:
@@ -278,18 +278,26 @@ def resume_command(arguments: argparse.Namespace, name: str | None) -> str:
     """A line with the command that resumes the study of these arguments; "" for a simulated study."""
     if arguments.engine == "simulated":
         return ""
-    words = ["raytune-suite", "run", arguments.workload, "--method", arguments.method]
+    command = ["raytune-suite", "run", arguments.workload, "--method", arguments.method]
     for key, value in arguments.arg:
-        words += ["--arg", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+        command += ["--arg", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
     for option in ("budget", "num_samples", "time_limit", "max_concurrent", "cpus", "gpus", "plot"):
         value = getattr(arguments, option)
         if value is not None:
-            words += [f"--{option.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+            command += [f"--{option.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
     for option in ("tuning_seeds", "test_seeds"):
         value = getattr(arguments, option)
         if value is not None:
-            words += [f"--{option.replace('_', '-')}", ",".join(map(str, value)) or "none"]
+            command += [f"--{option.replace('_', '-')}", ",".join(map(str, value)) or "none"]
     if arguments.format != "text":
-        words += ["--format", arguments.format]
-    words += ["--seed", str(arguments.seed), "--storage-path", arguments.storage_path, "--name", str(name), "--resume"]
-    return f"\nTo resume: {shlex.join(words)}"
+        command += ["--format", arguments.format]
+    command += [
+        "--seed",
+        str(arguments.seed),
+        "--storage-path",
+        arguments.storage_path,
+        "--name",
+        str(name),
+        "--resume",
+    ]
+    return f"\nTo resume: {shlex.join(command)}"

@@ -3,7 +3,7 @@ Hyperparameter Tuning", MLSys; the paper's Algorithm 2 promotes instead).
 
 A trial that reaches a rung continues if it is among the best 1/eta that have reached it so far, and is stopped for good
 otherwise. Nothing is ever paused, so trainables need no checkpoints. The decisions are those of Ray's `ASHAScheduler`,
-but brackets are drawn from a seeded stream, rungs stay sorted, and the state is saved with the study.
+but brackets are drawn from a seeded stream, and no report is recorded a second time when its trial ends.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations

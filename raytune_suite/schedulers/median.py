@@ -2,7 +2,8 @@
 3.2.2), over the resource.
 
 A trial is stopped if its best metric so far is worse than the median of the running averages of the other trials up to
-the same resource. The decisions are those of Ray's `MedianStoppingRule` with `hard_stop` and without time slices.
+the same resource. The decisions are those of Ray's `MedianStoppingRule` with `hard_stop` and without time slices, but
+no report is counted a second time when its trial ends.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         finite: Whether it proposes a fixed number of configs and then ends the study without a budget, as a grid does.
         space: The compiled space, or None until Ray passes it.
         rng: This searcher's random stream.
-        asking: The id of the trial for which `ask` proposes a config.
+        trial_id: The id of the trial for which `ask` proposes a config.
     """
 
     features: ClassVar[frozenset[str]]
@@ -100,7 +100,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         self.seed = seeding.check_seed(args.get("seed", 0))
         self.rng: np.random.Generator = seeding.stream(self.seed, "searcher", type(self).__name__)
         self.space: Space | None = None
-        self.asking = ""
+        self.trial_id = ""
         self._points = [copy.deepcopy(config) for config in args.get("points_to_evaluate", ())]
         self._live: dict[str, Config] = {}
         self._last_report: dict[str, tuple[float, float]] = {}
@@ -164,7 +164,7 @@ class AskTellSearcher(Searcher, abc.ABC):
             ArgumentError: If the space, the metric or the mode is not set yet.
         """
         self._require_complete()
-        self.asking = trial_id
+        self.trial_id = trial_id
         try:
             config = self._points.pop(0) if self._points else self.ask()
         except Exhausted:

@@ -73,7 +73,7 @@ class DEHBBracket:
         plan: Its rungs, the lowest first.
         promotes: Whether it promotes its best configs unchanged, as plain successive halving does.
         waiting: The members of the current rung that exist and have not been proposed yet.
-        unmade: The number of members of the current rung that have not been evolved yet.
+        to_evolve: The number of members of the current rung that have not been evolved yet.
         size: The number of members of the current rung.
         rung: The index of the current rung.
         trained: The members that have been trained to the current rung.
@@ -82,7 +82,7 @@ class DEHBBracket:
     plan: list[Rung]
     promotes: bool
     waiting: list[Member]
-    unmade: int
+    to_evolve: int
     size: int
     rung: int = 0
     trained: list[Trained] = field(default_factory=list)
@@ -100,7 +100,7 @@ class DEHBBracket:
         if self.rung + 1 == len(self.plan):
             return False
         self.rung += 1
-        self.size = self.unmade = self.plan[self.rung].configs
+        self.size = self.to_evolve = self.plan[self.rung].configs
         if self.promotes:
             by_trial = {done.trial_id: done for done in sorted(self.trained, key=lambda done: done.member.slot)}
             best = rungs.survivors({name: done.loss for name, done in by_trial.items()}, self.size)
@@ -108,7 +108,7 @@ class DEHBBracket:
                 by_trial[name].member._replace(slot=slot, donor=name if name in donors else None)
                 for slot, name in enumerate(best)
             ]
-            self.size, self.unmade = len(best), 0
+            self.size, self.to_evolve = len(best), 0
         self.trained = []
         return self.size > 0
 
@@ -202,13 +202,13 @@ class DEHBSearcher(AskTellSearcher):
 
     def ask(self) -> Config:
         """Return the next config with its fidelity."""
-        bracket = next((one for one in self._brackets if one.waiting or one.unmade), None) or self._open_bracket()
+        bracket = next((one for one in self._brackets if one.waiting or one.to_evolve), None) or self._open_bracket()
         if bracket.waiting:
             member = bracket.waiting.pop(0)
         else:
-            bracket.unmade -= 1
+            bracket.to_evolve -= 1
             member = self._evolve(bracket)
-        self._jobs[self.asking] = (bracket, member)
+        self._jobs[self.trial_id] = (bracket, member)
         return {**(member.config or self._cube.decode(member.vector)), FIDELITY: bracket.fidelity}
 
     def tell(self, observation: Observation) -> None:
@@ -235,7 +235,7 @@ class DEHBSearcher(AskTellSearcher):
         plan = self.plans[self._opened % len(self.plans)]
         size, promotes = plan[0].configs, self._opened < self._promoting
         waiting, self._initial = self._initial, []
-        self._brackets.append(DEHBBracket(plan, promotes, waiting, unmade=size - len(waiting), size=size))
+        self._brackets.append(DEHBBracket(plan, promotes, waiting, to_evolve=size - len(waiting), size=size))
         self._opened += 1
         return self._brackets[-1]
 

@@ -58,8 +58,8 @@ def from_configspace(parameters: Sequence[Parameter], configuration: Mapping[str
 def _choices(parameter: Parameter) -> list[Any]:
     """Return ConfigSpace's choices: the categories if all are strings, all int or all float, else their positions."""
     categories = list(parameter.categories)
-    alike = any(all(type(category) in kinds for category in categories) for kinds in ((str,), (int,), (float,)))
-    return categories if alike else list(range(len(categories)))
+    same_type = any(all(type(category) in kinds for category in categories) for kinds in ((str,), (int,), (float,)))
+    return categories if same_type else list(range(len(categories)))
 
 
 def _convert(package: Any, parameter: Parameter) -> Any:

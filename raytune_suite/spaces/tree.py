@@ -287,8 +287,8 @@ def overlap(a: Node, b: Node) -> bool:
         choice, other = (a, b) if isinstance(a, ChoiceNode) else (b, a)
         return isinstance(choice, ChoiceNode) and any(overlap(option, other) for option in choice.options)
     if isinstance(a, DictNode) and isinstance(b, DictNode):
-        alike = a.children.keys() == b.children.keys()
-        return alike and all(overlap(child, b.children[key]) for key, child in a.children.items())
+        same_keys = a.children.keys() == b.children.keys()
+        return same_keys and all(overlap(child, b.children[key]) for key, child in a.children.items())
     if isinstance(a, NumberNode) and isinstance(b, NumberNode):
         return a.parameter.lower <= b.parameter.upper and b.parameter.lower <= a.parameter.upper
     return False

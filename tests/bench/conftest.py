@@ -1,4 +1,4 @@
-"""A small comparison that several tests look at, and nobody who watches it."""
+"""A small comparison for several tests, and a watcher that records notifications."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ test_seeds = [5]
 """
 
 
-class Nobody:
-    """Notes what it is told."""
+class RecordingWatcher:
+    """Records the notifications that it receives."""
 
     def __init__(self) -> None:
         self.total = self.before = 0
-        self.told: list[tuple[str, str]] = []
+        self.notified: list[tuple[str, str]] = []
 
     def begin(self, total: int, done: int) -> None:
         self.total, self.before = total, done
 
     def ended(self, run: Run, status: str) -> None:
-        self.told.append((str(run), status))
+        self.notified.append((str(run), status))
 
     def tick(self) -> None:
         pass
@@ -53,15 +53,15 @@ class Nobody:
 
 
 def small(folder: Path, text: str = SMALL, out: Path | None = None) -> Any:
-    """Carry a protocol with this text out in `out`, or in a folder of `folder`."""
+    """Carry out a protocol with this text in `out`, or in a subfolder of `folder`."""
     place = folder / "small.toml"
     place.write_text(text)
-    return carry_out(plan(read(place)), out or folder / "out", processes=2, watcher=Nobody())
+    return carry_out(plan(read(place)), out or folder / "out", processes=2, watcher=RecordingWatcher())
 
 
 @pytest.fixture(scope="session")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a small comparison; who changes it takes a copy."""
+    """The folder of a small comparison; a test that changes it must copy it first."""
     folder = tmp_path_factory.mktemp("comparison")
     small(folder)
     return folder / "out"

@@ -1,4 +1,4 @@
-"""Trajectories become step functions in which a failed run counts, and a speed-up is read where the baseline ends."""
+"""Trajectories become step functions that count failed runs, and speed-ups use the final regret of the baseline."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from raytune_suite.bench import anytime
-from raytune_suite.bench.analysis import groups
+from raytune_suite.bench.analysis import comparison_groups
 from raytune_suite.bench.store import EXACT, FAILED, TUNING_METRIC, Results
 from tests.bench.report.example import BUDGET, comparison
 
 
 def two(judged_by: str = TUNING_METRIC) -> Results:
-    """Two methods with one run each: both find 0.5 and then 0.2, asha at half of the cost at which random does."""
+    """Two methods with one run each: both find 0.5 and then 0.2, asha at half the cost of random."""
     results = comparison(["random", "asha"], ["w"], 1, judged_by=[judged_by], refused=(), failed=())
     rows = [
         {"method": method, "cost": cost * factor, "time": cost, "tuning_regret": regret, "exact_regret": regret + 0.1}
@@ -26,49 +26,49 @@ def two(judged_by: str = TUNING_METRIC) -> Results:
     return dataclasses.replace(results, trajectories=changes)
 
 
-def test_curves_run_over_shares_of_the_budget_or_of_the_longest_time() -> None:
+def test_positions_are_shares_of_the_budget_or_of_the_longest_time() -> None:
     results = two()
     (by_cost,) = anytime.trajectories(results, "cost")["random", "w"]
     (by_time,) = anytime.trajectories(results, "time")["random", "w"]
     longest = results.runs["simulated_seconds"].max()
-    assert by_cost.places == pytest.approx(np.array([10, 20]) / BUDGET)
-    assert by_time.places == pytest.approx(np.array([10, 20]) / longest)
+    assert by_cost.positions == pytest.approx(np.array([10, 20]) / BUDGET)
+    assert by_time.positions == pytest.approx(np.array([10, 20]) / longest)
     assert by_cost.regrets == pytest.approx([0.5, 0.2])
 
 
-def test_where_the_exact_regret_is_known_it_is_shown() -> None:
+def test_the_exact_regret_is_used_where_it_is_known() -> None:
     (run,) = anytime.trajectories(two(EXACT), "cost")["asha", "w"]
     assert run.regrets == pytest.approx([0.6, 0.3])
 
 
-def test_a_curve_is_nothing_before_the_first_incumbent_and_a_step_function_after() -> None:
-    values = anytime.stacked(anytime.trajectories(two(), "cost"), "random", ["w"])[:, 0, 0]
-    assert np.isnan(values[anytime.POINTS < 10 / BUDGET]).all()
-    assert (values[(anytime.POINTS >= 10 / BUDGET) & (anytime.POINTS < 20 / BUDGET)] == 0.5).all()
-    assert (values[anytime.POINTS >= 20 / BUDGET] == 0.2).all()
+def test_a_curve_is_nan_before_the_first_incumbent_and_a_step_function_after_it() -> None:
+    values = anytime.stack_curves(anytime.trajectories(two(), "cost"), "random", ["w"])[:, 0, 0]
+    assert np.isnan(values[anytime.GRID < 10 / BUDGET]).all()
+    assert (values[(anytime.GRID >= 10 / BUDGET) & (anytime.GRID < 20 / BUDGET)] == 0.5).all()
+    assert (values[anytime.GRID >= 20 / BUDGET] == 0.2).all()
 
 
-def test_a_failed_run_is_the_worst_from_beginning_to_end() -> None:
+def test_a_failed_run_has_the_worst_regret_throughout() -> None:
     results = two()
     failed = results.runs["status"].mask(results.runs["method"] == "asha", FAILED)
     runs = anytime.trajectories(dataclasses.replace(results, runs=results.runs.assign(status=failed)), "cost")
-    assert (anytime.stacked(runs, "asha", ["w"]) == 1).all()
+    assert (anytime.stack_curves(runs, "asha", ["w"]) == 1).all()
 
 
-def test_half_of_the_cost_is_a_speed_up_of_two() -> None:
+def test_half_the_cost_is_a_speed_up_of_two() -> None:
     results = two()
-    (group,) = groups(results)
+    (group,) = comparison_groups(results)
     table = anytime.speedups(anytime.trajectories(results, "cost"), group, "random")
     assert dict(zip(group.methods, table["w"], strict=True)) == {"random": 1.0, "asha": 2.0}
 
 
-def test_a_target_that_is_lost_again_is_not_yet_reached() -> None:
-    run = anytime.Run(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.6, 0.2, 0.5, 0.3]))
-    assert anytime.worst_to_come(run).tolist() == [0.6, 0.5, 0.5, 0.3]
-    assert len(anytime.worst_to_come(anytime.Run(np.empty(0), np.empty(0)))) == 0
+def test_a_target_that_is_lost_again_does_not_count_as_reached() -> None:
+    run = anytime.Trajectory(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.6, 0.2, 0.5, 0.3]))
+    assert anytime.worst_from_here(run).tolist() == [0.6, 0.5, 0.5, 0.3]
+    assert len(anytime.worst_from_here(anytime.Trajectory(np.empty(0), np.empty(0)))) == 0
 
 
-def test_bands_hold_the_curve_of_every_method_and_repeat_by_their_seed() -> None:
+def test_bands_contain_each_methods_curve_and_are_reproducible_by_seed() -> None:
     results = comparison(["random", "asha"], ["v", "w"], 4, refused=(), failed=())
     runs = anytime.trajectories(results, "cost")
     first, again = (anytime.bands(runs, ["random", "asha"], ["v", "w"], seed=3, repetitions=50) for _ in range(2))

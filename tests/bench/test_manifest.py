@@ -1,4 +1,4 @@
-"""The manifest: which files a workload has read, and to which methods a limit does not apply."""
+"""The manifest: checksums of the files of a workload, and methods without a limit on concurrent trials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from raytune_suite.bench import run as run_module
-from raytune_suite.bench.manifest import data, unlimited
+from raytune_suite.bench.manifest import data_digests, methods_without_limit
 from raytune_suite.bench.plan import plan
 from raytune_suite.bench.protocol import read
 from raytune_suite.datasets.catalogue import YAHPO
@@ -21,37 +21,39 @@ if TYPE_CHECKING:
 
 def test_a_shipped_table_has_its_checksum() -> None:
     content = FILE.read_bytes()
-    assert data("table/digits-mlp") == {"tables/digits-mlp.npz": hashlib.sha256(content).hexdigest()}
+    assert data_digests("table/digits-mlp") == {"tables/digits-mlp.npz": hashlib.sha256(content).hexdigest()}
 
 
-def test_a_file_that_is_trusted_on_first_use_has_the_checksum_of_what_lies_there(
+def test_a_file_without_a_known_checksum_has_that_of_its_present_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAYTUNE_SUITE_DATA", str(tmp_path))
-    assert data("arlbench/cc_mountain_car_ppo") == {"arlbench/cc_mountain_car_ppo.csv": None}
+    assert data_digests("arlbench/cc_mountain_car_ppo") == {"arlbench/cc_mountain_car_ppo.csv": None}
     (tmp_path / "arlbench").mkdir()
     (tmp_path / "arlbench" / "cc_mountain_car_ppo.csv").write_bytes(b"returns")
     digest = hashlib.sha256(b"returns").hexdigest()
-    assert data("arlbench/cc_mountain_car_ppo") == {"arlbench/cc_mountain_car_ppo.csv": digest}
+    assert data_digests("arlbench/cc_mountain_car_ppo") == {"arlbench/cc_mountain_car_ppo.csv": digest}
 
 
-def test_a_file_of_known_checksum_has_the_one_that_it_was_held_against() -> None:
-    assert data("yahpo/lcbench/167104") == {f"yahpo/{path}": sha256 for path, (_, sha256) in YAHPO.items()}
+def test_a_file_with_a_known_checksum_has_the_verified_one() -> None:
+    assert data_digests("yahpo/lcbench/167104") == {f"yahpo/{path}": sha256 for path, (_, sha256) in YAHPO.items()}
 
 
 @pytest.mark.parametrize(("engine", "expected"), [("simulated", []), ("ray", ["pbt"])])
-def test_it_names_the_methods_to_which_workers_do_not_apply(engine: str, expected: list[str], tmp_path: Path) -> None:
+def test_methods_to_which_workers_do_not_apply_are_listed(engine: str, expected: list[str], tmp_path: Path) -> None:
     place = tmp_path / "small.toml"
     place.write_text(SMALL.replace("budget = 3", f'budget = 3\nengine = "{engine}"'))
-    assert unlimited(plan(read(place))) == expected
+    assert methods_without_limit(plan(read(place))) == expected
 
 
-def test_workers_limit_the_trials_at_once_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_limit_the_concurrent_trials_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "small.toml"
     place.write_text(SMALL.replace("budget = 3", 'budget = 3\nengine = "ray"\nworkers = 2'))
-    asked: dict[str, Any] = {}
-    monkeypatch.setattr(run_module, "tune", lambda **given: asked.update({given["method"]: given["max_concurrent"]}))
+    limits: dict[str, Any] = {}
+    monkeypatch.setattr(
+        run_module, "tune", lambda **arguments: limits.update({arguments["method"]: arguments["max_concurrent"]})
+    )
     for run in plan(read(place)).runs:
         if run.workload == "synthetic/pbt-quadratic":
-            run.study(run.problem(), tmp_path)
-    assert asked == {"asha": 2, "pbt": None, "random": 2}
+            run.study(run.tuning_task(), tmp_path)
+    assert limits == {"asha": 2, "pbt": None, "random": 2}

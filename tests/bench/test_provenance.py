@@ -1,32 +1,37 @@
-"""With what runs were made: the checksum of the code, and how many were made by other code."""
+"""Provenance: the checksum of the source code, and the number of outdated runs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.bench.provenance import UNKNOWN, code, making, others
+from raytune_suite.bench.provenance import UNKNOWN, count_outdated, current_provenance, source_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_checksum_of_the_code_follows_names_and_contents_of_python_files(tmp_path: Path) -> None:
+def test_the_source_digest_depends_on_names_and_contents_of_python_files(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "a.py").write_text("one")
-    first = code(tmp_path)
+    first = source_digest(tmp_path)
     (tmp_path / "notes.md").write_text("anything")
-    assert code(tmp_path) == first
+    assert source_digest(tmp_path) == first
     (tmp_path / "inner" / "a.py").write_text("two")
-    second = code(tmp_path)
+    second = source_digest(tmp_path)
     (tmp_path / "inner" / "a.py").rename(tmp_path / "inner" / "b.py")
-    assert len({first, second, code(tmp_path)}) == 3
+    assert len({first, second, source_digest(tmp_path)}) == 3
 
 
-def test_runs_of_other_code_or_packages_and_of_unknown_ones_are_counted() -> None:
-    now = making()
+def test_runs_from_other_code_or_packages_or_of_unknown_provenance_are_outdated() -> None:
+    current = current_provenance()
 
-    def made(runs: int, **changes: Any) -> dict[str, Any]:
-        return {**now, **changes, "runs": runs}
+    def provenance(runs: int, **changes: Any) -> dict[str, Any]:
+        return {**current, **changes, "runs": runs}
 
-    assert others([made(5), made(7, commit="another"), made(9, dirty=None)], now) == 0
-    assert others([made(5), made(1, code="old"), made(2, packages={}), made(4, **UNKNOWN)], now) == 7
+    assert count_outdated([provenance(5), provenance(7, commit="another"), provenance(9, dirty=None)], current) == 0
+    assert (
+        count_outdated(
+            [provenance(5), provenance(1, code="old"), provenance(2, packages={}), provenance(4, **UNKNOWN)], current
+        )
+        == 7
+    )

@@ -1,4 +1,4 @@
-"""What the conformance tests share: spaces for what a class declares to serve, and studies from names."""
+"""Helpers of the conformance tests: spaces with the features that a class declares, and studies from names."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ PARTS: dict[str, Any] = {
     "conditional": tune.choice([{"name": "sgd", "steps": tune.randint(1, 4)}, {"name": "adam"}]),
     "grid": tune.grid_search([1, 2]),
 }
-"""For each feature of a space a parameter that has it and as few others as may be."""
+"""For each feature of a space a parameter with it and as few other features as possible."""
 
 MAX_T = 9
 SOON = {"n_initial": 4, "min_points": 2, "random_fraction": 0.2}
-"""Arguments with which a searcher has learnt after few trials."""
+"""Arguments with which a searcher uses its model after few trials."""
 COMMON: dict[str, Any] = {"metric": METRIC, "mode": "min"}
 
 
@@ -47,7 +47,7 @@ def space_for(features: Collection[str]) -> dict[str, Any]:
 
 
 def searcher(name: str, **arguments: Any) -> AskTellSearcher:
-    """A searcher that has learnt after four trials, if it learns; its space has all that it serves."""
+    """A searcher that uses its model, if any, after four trials; its space has all features that it supports."""
     known = options(SEARCHERS[name])
     soon = {key: value for key, value in SOON.items() if key in known}
     usual = {"space": space_for(SEARCHERS[name].features), "seed": 3, "max_t": MAX_T, **COMMON}
@@ -55,7 +55,7 @@ def searcher(name: str, **arguments: Any) -> AskTellSearcher:
 
 
 def scheduler(name: str, **arguments: Any) -> StudyScheduler:
-    """A scheduler that decides a few times only, if it can be told so; its space has all that it serves."""
+    """A scheduler with few decisions, if it has an option for that; its space has all features that it supports."""
     few = {"interval": 3} if "interval" in options(SCHEDULERS[name]) else {}
     return SCHEDULERS[name](**{"space": served(name), "seed": 3, "max_t": MAX_T, **COMMON, **few, **arguments})
 
@@ -66,7 +66,7 @@ def partner(name: str) -> str:
 
 
 def served(name: str, by: str | None = None) -> dict[str, Any]:
-    """The space that a scheduler and a searcher both serve."""
+    """A space with the features that both a scheduler and a searcher support."""
     return space_for(SCHEDULERS[name].features & SEARCHERS[by or partner(name)].features)
 
 
@@ -87,22 +87,22 @@ def loss_of(config: dict[str, Any]) -> float:
     )
 
 
-def rounds(found: AskTellSearcher, first: int, last: int, *, sign: float = 1) -> list[dict[str, Any] | str | None]:
+def rounds(tested: AskTellSearcher, first: int, last: int, *, sign: float = 1) -> list[dict[str, Any] | str | None]:
     """The suggestions of trials `first` to `last`, each of which makes two reports and ends before the next."""
     proposed = []
     for number in range(first, last):
-        config = found.suggest(f"t{number}")
+        config = tested.suggest(f"t{number}")
         proposed.append(config)
         if isinstance(config, dict):
             result = {"training_iteration": 1, METRIC: sign * loss_of(config)}
-            found.on_trial_result(f"t{number}", result)
-            found.on_trial_complete(f"t{number}", {**result, "training_iteration": 2})
+            tested.on_trial_result(f"t{number}", result)
+            tested.on_trial_complete(f"t{number}", {**result, "training_iteration": 2})
     return proposed
 
 
 def global_streams() -> tuple[Any, ...]:
-    """The state of every global generator that can be seen."""
-    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - to see that nobody draws from it
+    """The state of every accessible global generator."""
+    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - to check that nothing draws from it
     states: list[Any] = [random.getstate(), repr(numpy_state), numpy_state["state"]["key"].tobytes()]
     torch = sys.modules.get("torch")
     if torch is not None:
@@ -111,7 +111,7 @@ def global_streams() -> tuple[Any, ...]:
 
 
 def cheapen(patch: Callable[[Any, str, Any], Any]) -> None:
-    """Let PB2's acquisition function be maximized over twenty draws: Ray's ten line searches take seconds."""
+    """Maximize PB2's acquisition function over twenty draws, since Ray's ten line searches take seconds."""
     from ray.tune.schedulers import pb2
 
     def maximize(function: Any, model: Any, padded: Any, fixed: Any, count: int) -> Any:

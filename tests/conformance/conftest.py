@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def _private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folders of the driver vanish with the test, and costly numerics are made cheap."""
+    """Remove the folders of studies with the test, and replace costly numerics."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     common.cheapen(monkeypatch.setattr)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
@@ -31,7 +31,7 @@ def _private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _global_streams() -> Iterator[None]:
-    """Nothing in this package may touch a global generator."""
+    """Check that nothing in this package touches a global generator."""
     before = common.global_streams()
     yield
     assert common.global_streams() == before, "a global random generator was drawn from or seeded"
@@ -39,7 +39,7 @@ def _global_streams() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What `probe` finds in a fresh process that hashes strings otherwise and continues from our snapshots."""
+    """The output of `probe` in a fresh process with another hash seed, which continues from snapshots of this one."""
     folder = tmp_path_factory.mktemp("snapshots")
     probe.leave_snapshots(folder)
     environment = {**os.environ, "PYTHONHASHSEED": "271828", "PYTHONPATH": str(ROOT)}
@@ -48,5 +48,5 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    output: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return output

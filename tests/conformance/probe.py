@@ -1,4 +1,4 @@
-"""What a fresh process proposes and decides; `python -m tests.conformance.probe FOLDER` prints it as JSON."""
+"""The suggestions and decisions of a fresh process; `python -m tests.conformance.probe FOLDER` prints them as JSON."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def whole(name: str) -> list[Any]:
 def leave_snapshots(folder: Path) -> None:
     """Save every searcher in the middle of a run."""
     for name in SEARCHERS:
-        found = common.searcher(name)
-        common.rounds(found, 0, BEFORE)
-        found.save(str(folder / name))
+        searcher = common.searcher(name)
+        common.rounds(searcher, 0, BEFORE)
+        searcher.save(str(folder / name))
 
 
 def continued(name: str, folder: Path) -> list[Any]:
     """The suggestions after a snapshot."""
-    found = common.searcher(name)
-    found.restore(str(folder / name))
-    return common.rounds(found, BEFORE, AFTER)
+    searcher = common.searcher(name)
+    searcher.restore(str(folder / name))
+    return common.rounds(searcher, BEFORE, AFTER)
 
 
 def decisions(name: str, workers: int) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Registries and files match one to one, so that nothing is untested and nothing is dead."""
+"""Registries and files match one to one, so that everything is tested and nothing is unused."""
 
 from __future__ import annotations
 
@@ -28,28 +28,32 @@ FAMILIES = pytest.mark.parametrize(
 
 
 def leaves(package: ModuleType, base: type[Any]) -> set[str]:
-    """Where each finished class of a package is that can be made from the common arguments alone.
+    """The places of the final classes of a package that can be created from the common arguments alone.
 
-    One that needs an argument of its own, as the replay of a given lineage does, is a tool and cannot be a part of a
-    method, which is made from names.
+    A class that requires another argument, such as the replay of a lineage, is a tool: methods are created from names.
     """
-    found = set()
+    places = set()
     for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         for name, member in inspect.getmembers(importlib.import_module(info.name), inspect.isclass):
             own = member.__module__ == info.name and issubclass(member, base)
-            if own and not inspect.isabstract(member) and getattr(member, "__final__", False) and not demands(member):
-                found.add(f"{info.name}:{name}")
-    return found
+            if (
+                own
+                and not inspect.isabstract(member)
+                and getattr(member, "__final__", False)
+                and not requires_arguments(member)
+            ):
+                places.add(f"{info.name}:{name}")
+    return places
 
 
-def demands(member: type[Any]) -> bool:
-    """Whether a class has an argument that must be given."""
-    given = inspect.signature(member).parameters.values()
-    return any(p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in given)
+def requires_arguments(member: type[Any]) -> bool:
+    """Whether a class has a required argument."""
+    parameters = inspect.signature(member).parameters.values()
+    return any(p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters)
 
 
 @FAMILIES
-def test_every_finished_class_is_registered_once(package: ModuleType, registry: Registry[Any], base: type[Any]) -> None:
+def test_every_final_class_is_registered_once(package: ModuleType, registry: Registry[Any], base: type[Any]) -> None:
     places = [registry.place(name) for name in registry]
     assert sorted(places) == sorted(leaves(package, base))
 
@@ -66,9 +70,9 @@ def test_every_class_is_abstract_or_final(package: ModuleType, registry: Registr
 
 
 @FAMILIES
-def test_every_class_declares_what_it_is(package: ModuleType, registry: Registry[Any], base: type[Any]) -> None:
+def test_every_class_declares_its_capabilities(package: ModuleType, registry: Registry[Any], base: type[Any]) -> None:
     for cls in map(registry.__getitem__, registry):
-        assert cls.features, f"a {base.__name__} of {package.__name__} serves no space"
+        assert cls.features, f"a {base.__name__} of {package.__name__} supports no space"
         assert cls.extra is None or cls.extra in optional.EXTRAS
         assert cls.__doc__
         assert cls.__doc__.strip().splitlines()[0].endswith("."), "the first line is what `list` prints"

@@ -1,4 +1,4 @@
-"""What every method, and every pair of a searcher and a scheduler, must do."""
+"""Requirements on every method, and on every pair of a searcher and a scheduler."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVERY_PAIR = pytest.mark.parametrize("name", PAIRS)
 
 
 def make(name: str, **arguments: Any) -> tuple[Method, dict[str, Any]]:
-    """A method, and a space that it serves."""
+    """A method, and a space that it supports."""
     searcher, scheduler = parts(name)
     space = common.served(scheduler, by=searcher)
     known = {*options(SEARCHERS[searcher]), *options(SCHEDULERS[scheduler])}
@@ -61,26 +61,26 @@ def test_a_method_is_wired(name: str) -> None:
 def test_a_method_improves_on_its_first_config(name: str) -> None:
     _, space = make(name)
     poor = Space(space).decode([0.95] * len(Space(space)))
-    controller = run(*make(name, points_to_evaluate=[poor]), samples=12)
-    assert all(trial.status == Trial.TERMINATED for trial in controller.trials)
-    number, first = controller.configs[0]
+    study = run(*make(name, points_to_evaluate=[poor]), samples=12)
+    assert all(trial.status == Trial.TERMINATED for trial in study.trials)
+    number, first = study.configs[0]
     assert (number, split_config(first).hyperparameters) == (0, poor)
     curve = Curve(space)
     untuned = min(curve.step(poor) for _ in range(common.MAX_T))
-    assert min(report.loss for report in controller.log if report.loss is not None) < untuned
+    assert min(report.loss for report in study.log if report.loss is not None) < untuned
 
 
 @EVERY_PAIR
 def test_any_pair_runs_to_its_end(name: str) -> None:
-    controller = run(*make(name), samples=7)
-    assert len(controller.trials) == 7
-    assert all(trial.status == Trial.TERMINATED for trial in controller.trials)
-    assert max(report.iteration for report in controller.log) <= common.MAX_T
+    study = run(*make(name), samples=7)
+    assert len(study.trials) == 7
+    assert all(trial.status == Trial.TERMINATED for trial in study.trials)
+    assert max(report.iteration for report in study.log) <= common.MAX_T
 
 
 @pytest.mark.parametrize("name", ["dehb+asha", "dehb+fifo", "random+assigned", "kde+assigned"])
-def test_who_assigns_fidelities_needs_who_enforces_them(name: str) -> None:
-    with pytest.raises(ArgumentError, match=f"method '{re.escape(name)}'.*use 'dehb'"):
+def test_searchers_that_assign_fidelities_need_schedulers_that_enforce_them(name: str) -> None:
+    with pytest.raises(ArgumentError, match=re.escape(name)):
         make(name)
 
 
@@ -88,28 +88,38 @@ def test_who_assigns_fidelities_needs_who_enforces_them(name: str) -> None:
 def test_the_wiring_cannot_be_undone(name: str) -> None:
     method, _ = make(name)
     for option in ("search_alg", "scheduler"):
-        with pytest.raises(ArgumentError, match=f"`{option}`.*leave it out"):
+        with pytest.raises(ArgumentError, match=f"`{option}`"):
             method.tune_config(**{option: None})
-    with pytest.raises(ArgumentError, match="give `max_concurrent` to `make_method`"):
+    with pytest.raises(ArgumentError, match="`max_concurrent`"):
         method.tune_config(max_concurrent_trials=4)
 
 
 @EVERY_METHOD
-def test_an_unknown_argument_is_refused_with_a_near_name(name: str) -> None:
+def test_an_unknown_argument_is_rejected_with_a_suggestion(name: str) -> None:
     searcher, scheduler = parts(name)
     for known in {*options(SEARCHERS[searcher]), *options(SCHEDULERS[scheduler])}:
-        with pytest.raises(UnknownNameError, match=f"argument of method '{name}': '{known}x': did you mean '{known}'"):
+        with pytest.raises(UnknownNameError) as caught:
             make(name, **{f"{known}x": 1})
+        check_suggestion(caught.value, f"{known}x", known)
+
+
+def check_suggestion(error: UnknownNameError, unknown: str, known: str) -> None:
+    """Check that an error names what is unknown and what is near."""
+    assert error.name == unknown
+    assert known in error.known
+    assert f"'{unknown}'" in str(error)
+    assert f"'{known}'" in str(error)
 
 
 @EVERY_METHOD
-def test_an_unknown_name_is_refused_with_a_near_name(name: str) -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown method 'x.*'.*known|did you mean"):
+def test_an_unknown_name_is_rejected_with_a_suggestion(name: str) -> None:
+    with pytest.raises(UnknownNameError) as caught:
         make_method(f"{name}{name[-1]}")
+    check_suggestion(caught.value, f"{name}{name[-1]}", name)
 
 
 @EVERY_METHOD
-def test_a_space_that_a_part_cannot_serve_is_refused(name: str) -> None:
+def test_a_space_that_a_part_does_not_support_is_rejected(name: str) -> None:
     searcher, scheduler = parts(name)
     served = SEARCHERS[searcher].features & SCHEDULERS[scheduler].features
     for feature in set(common.PARTS) - served:
@@ -121,16 +131,16 @@ def test_a_space_that_a_part_cannot_serve_is_refused(name: str) -> None:
 def test_the_arguments_reach_their_part(name: str) -> None:
     searcher, scheduler = parts(name)
     shared = set(options(SEARCHERS[searcher])) & set(options(SCHEDULERS[scheduler]))
-    assert not shared, "an argument that both parts take could not be told apart"
+    assert not shared, "an argument of both parts would be ambiguous"
     method, _ = make(name, seed=5, time_attr="epoch")
     for part in (method.searcher, method.scheduler):
         assert (getattr(part, "seed", None), getattr(part, "time_attr", None)) == (5, "epoch")
 
 
 @EVERY_METHOD
-def test_no_max_t_is_refused_where_the_scheduler_needs_it(name: str) -> None:
+def test_a_missing_max_t_is_rejected_if_the_scheduler_needs_it(name: str) -> None:
     if SCHEDULERS[parts(name)[1]].ladder:
-        with pytest.raises(ArgumentError, match=f"method '{name}' needs `max_t`"):
+        with pytest.raises(ArgumentError, match=f"{name}.*`max_t`"):
             make(name, max_t=None)
     else:
         make(name, max_t=None)

@@ -1,4 +1,4 @@
-"""What every scheduler must do; parametrized from the registry, so that a new one is covered automatically."""
+"""Requirements on every scheduler; parametrized from the registry, so that new schedulers are covered."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def setup(name: str, **changes: Any) -> Setup:
     return Setup(common.served(name), **{"samples": 12, **changes})
 
 
-def check_ended(controller: Study) -> None:
-    """Assert that every trial was proposed, unless all crash, and has ended at `MAX_T` or before."""
-    assert len(controller.trials) == controller.setup.samples or controller.scheduler.only_crashes()
-    for trial in controller.trials:
-        assert trial.status == (Trial.ERROR if trial.num_failures > controller.setup.max_failures else Trial.TERMINATED)
-    assert max((report.iteration for report in controller.log), default=0) <= common.MAX_T
-    assert not controller.scheduler.live()
+def check_ended(study: Study) -> None:
+    """Check that every trial was proposed, unless all crash, and has ended at `max_t` or before."""
+    assert len(study.trials) == study.setup.samples or study.scheduler.only_crashes()
+    for trial in study.trials:
+        assert trial.status == (Trial.ERROR if trial.num_failures > study.setup.max_failures else Trial.TERMINATED)
+    assert max((report.iteration for report in study.log), default=0) <= common.MAX_T
+    assert not study.scheduler.live()
 
 
 @WORKERS
@@ -44,10 +44,10 @@ def test_same_seed_same_decisions_in_a_fresh_process(name: str, workers: int, el
 
 @WORKERS
 def test_every_trial_ends_at_max_t_or_before(name: str, workers: int) -> None:
-    controller = common.study(name, setup(name, workers=workers, samples=20)).run()
-    check_ended(controller)
-    assert max(report.iteration for report in controller.log) == common.MAX_T
-    assert controller.most_running == workers
+    study = common.study(name, setup(name, workers=workers, samples=20)).run()
+    check_ended(study)
+    assert max(report.iteration for report in study.log) == common.MAX_T
+    assert study.most_running == workers
 
 
 @WORKERS
@@ -86,26 +86,26 @@ FAULTS: dict[str, Callable[[int, int], str | None]] = {
 )
 @WORKERS
 def test_no_fault_hangs_or_crashes_a_study(name: str, workers: int, fault: str, retries: int) -> None:
-    controller = common.study(
+    study = common.study(
         name, setup(name, samples=9, workers=workers, fault=FAULTS[fault], max_failures=retries, save_each=workers == 1)
     ).run()
-    check_ended(controller)
+    check_ended(study)
 
 
 def test_a_trial_may_end_by_itself_before_max_t(name: str) -> None:
-    controller = common.study(name, setup(name, end=4, samples=20)).run()
-    check_ended(controller)
-    assert max(report.iteration for report in controller.log) == 4
+    study = common.study(name, setup(name, end=4, samples=20)).run()
+    check_ended(study)
+    assert max(report.iteration for report in study.log) == 4
 
 
 @pytest.mark.parametrize("save_each", [True, False])
 @pytest.mark.parametrize("part", [0.25, 0.5, 0.75])
-def test_a_killed_study_resumes_as_if_nothing_had_happened(name: str, part: float, save_each: bool) -> None:
+def test_a_killed_study_continues_as_if_it_had_not_been(name: str, part: float, save_each: bool) -> None:
     plan = setup(name, samples=14, save_each=save_each, snapshots=True)
     calm = common.study(name, plan).run()
     first = common.study(name, plan).run(round(part * len(calm.log)))
     if SCHEDULERS[name].rewinds:
-        first.settle()  # a repeated report counts as a new one there
+        first.settle()  # it treats a repeated report as a new one
     again = restore(first.kill()).run()
     check_ended(again)
     if save_each or not SCHEDULERS[name].rewinds:
@@ -116,23 +116,23 @@ def test_a_killed_study_resumes_as_if_nothing_had_happened(name: str, part: floa
 
 
 def once(log: list[Report]) -> list[Report]:
-    """Without the reports that are repeated after a restart from an older checkpoint."""
+    """Without the reports that were repeated after a restart from an older checkpoint."""
     return list(dict.fromkeys(log))
 
 
-def stopped_early(controller: Study) -> set[int]:
-    return {controller.numbers[trial_id] for trial_id in controller.scheduler.stopped_early}
+def stopped_early(study: Study) -> set[int]:
+    return {study.numbers[trial_id] for trial_id in study.scheduler.stopped_early}
 
 
 @WORKERS
 def test_a_study_killed_again_and_again_ends(name: str, workers: int) -> None:
-    controller = common.study(name, setup(name, workers=workers, samples=12, snapshots=True))
+    study = common.study(name, setup(name, workers=workers, samples=12, snapshots=True))
     for _ in range(60):
-        controller.run(11)
-        if controller.finished:
+        study.run(11)
+        if study.finished:
             break
-        controller = restore(controller.kill())
-    check_ended(controller)
+        study = restore(study.kill())
+    check_ended(study)
 
 
 def test_a_study_killed_twice_before_its_first_event_loses_nothing(name: str) -> None:
@@ -145,13 +145,13 @@ def test_a_study_killed_twice_before_its_first_event_loses_nothing(name: str) ->
 @WORKERS
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_max_concurrent_is_kept_and_never_blocks(name: str, workers: int, limit: int) -> None:
-    if SCHEDULERS[name].needs_state:  # its members wait for each other
+    if SCHEDULERS[name].needs_state:  # its members wait for each other, so all must run
         with pytest.raises(ArgumentError, match="`max_concurrent`"):
             common.scheduler(name, max_concurrent=limit)
         return
-    controller = common.study(name, setup(name, workers=workers, max_pending=limit), max_concurrent=limit).run()
-    check_ended(controller)
-    assert controller.most_running <= min(workers, limit)
+    study = common.study(name, setup(name, workers=workers, max_pending=limit), max_concurrent=limit).run()
+    check_ended(study)
+    assert study.most_running <= min(workers, limit)
 
 
 def test_searcher_and_scheduler_are_pickled_as_one(name: str) -> None:
@@ -167,34 +167,34 @@ def test_searcher_and_scheduler_are_pickled_as_one(name: str) -> None:
 def test_numbers_of_other_packages_are_numbers(name: str) -> None:
     logs = []
     for convert in (float, np.float64, np.asarray):
-        controller = common.study(name, setup(name, convert=convert)).run()
-        check_ended(controller)
-        logs.append(controller.log)
+        study = common.study(name, setup(name, convert=convert)).run()
+        check_ended(study)
+        logs.append(study.log)
     assert logs[0] == logs[1] == logs[2]
 
 
 def test_any_report_may_count_the_resource(name: str) -> None:
-    controller = common.study(name, setup(name), time_attr="epoch").run()
-    check_ended(controller)
-    assert controller.log == common.study(name, setup(name)).run().log
+    study = common.study(name, setup(name), time_attr="epoch").run()
+    check_ended(study)
+    assert study.log == common.study(name, setup(name)).run().log
 
 
-def test_ray_may_provide_the_properties(name: str) -> None:
+def test_ray_may_set_the_properties(name: str) -> None:
     late = common.study(name, setup(name), metric=None).run()
     assert late.log == common.study(name, setup(name)).run().log
 
 
 def test_ray_may_repeat_the_properties_but_not_contradict(name: str) -> None:
-    found = common.scheduler(name)
-    assert found.set_search_properties(METRIC, "min")
-    assert found.set_search_properties(None, None)
-    assert not found.set_search_properties("accuracy", "min")
-    assert not found.set_search_properties(METRIC, "max")
-    assert found.set_search_properties(METRIC, "min")
+    tested = common.scheduler(name)
+    assert tested.set_search_properties(METRIC, "min")
+    assert tested.set_search_properties(None, None)
+    assert not tested.set_search_properties("accuracy", "min")
+    assert not tested.set_search_properties(METRIC, "max")
+    assert tested.set_search_properties(METRIC, "min")
 
 
 @pytest.mark.parametrize("missing", ["metric", "mode"])
-def test_a_missing_metric_or_mode_is_named(name: str, missing: str) -> None:
+def test_a_missing_argument_is_named(name: str, missing: str) -> None:
     trial = common.study(name, setup(name)).search_alg.next_trial()
     with pytest.raises(ArgumentError, match=f"`{missing}`"):
         common.scheduler(name, **{missing: None}).on_trial_add(None, trial)
@@ -205,12 +205,12 @@ def test_a_ladder_needs_max_t(name: str) -> None:
         with pytest.raises(ArgumentError, match="`max_t`"):
             common.scheduler(name, max_t=None)
         return
-    controller = common.study(name, setup(name, end=common.MAX_T + 2), max_t=None).run()
-    assert max(report.iteration for report in controller.log) == common.MAX_T + 2 < LONGEST
+    study = common.study(name, setup(name, end=common.MAX_T + 2), max_t=None).run()
+    assert max(report.iteration for report in study.log) == common.MAX_T + 2 < LONGEST
 
 
 @pytest.mark.parametrize("feature", list(FEATURES))
-def test_features_are_served_or_rejected_by_name(name: str, feature: str) -> None:
+def test_features_are_supported_or_rejected_by_name(name: str, feature: str) -> None:
     space = {"culprit": common.PARTS[feature], "steps": tune.randint(1, 4)}
     if Space(space).features <= SCHEDULERS[name].features:
         common.scheduler(name, space=space)

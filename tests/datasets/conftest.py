@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    with serving({"/a.csv": BODY, "/b.csv": b"second", "/unknown.csv": b"first version"}) as made:
-        yield made
+    with serving({"/a.csv": BODY, "/b.csv": b"second", "/unknown.csv": b"first version"}) as site:
+        yield site
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def small(site: Site, where: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     toy = [DatasetPart(name=f"toy/{name}", files=(known(f"toy/{name}.csv", f"{site.url}/{name}.csv", body),))
            for name, body in (("a", BODY), ("b", b"second"))]  # fmt: skip
     new = DatasetPart(name="new/part", files=(File(path="new/part.csv", url=f"{site.url}/unknown.csv"),))
-    made = {
+    small_catalogue = {
         "toy": Dataset(name="toy", summary="two files", licence="MIT", source=site.url, parts=tuple(toy)),
         "new": Dataset(name="new", summary="one file", licence="CC0-1.0", source=site.url, parts=(new,)),
     }
     with monkeypatch.context() as patch:
-        patch.setattr(catalogue, "datasets", lambda: made)
-        patch.setattr("raytune_suite.datasets.datasets", lambda: made)
+        patch.setattr(catalogue, "datasets", lambda: small_catalogue)
+        patch.setattr("raytune_suite.datasets.datasets", lambda: small_catalogue)
         catalogue.parts.cache_clear()
         catalogue._files_by_path.cache_clear()
         yield site

@@ -1,4 +1,4 @@
-"""Every file in examples/ runs; a new one is found by itself."""
+"""Every file in examples/ runs; new ones are discovered automatically."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from raytune_suite.methods import METHODS
 
 FOLDER = Path(__file__).parents[2] / "examples"
 LINES = 30
-"""The most lines of the quickstart."""
+"""The largest number of lines of the quickstart."""
 
 
 def python(home: Path, *arguments: str) -> str:
-    """What a fresh process prints that has this home, where studies are kept by default."""
+    """Run a new process with this home folder, where studies are stored by default, and return its output."""
     command = [sys.executable, *arguments]
     environment = {**os.environ, "HOME": str(home)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("example", sorted(path.name for path in FOLDER.glob("*.py")))
-def test_runs_without_arguments_and_tells_the_best(example: str, tmp_path: Path) -> None:
+def test_runs_without_arguments_and_prints_the_best(example: str, tmp_path: Path) -> None:
     printed = python(tmp_path, str(FOLDER / example))
     assert "best" in printed or "loss" in printed
     assert list((tmp_path / "ray_results").iterdir())
@@ -40,7 +40,7 @@ def test_runs_without_arguments_and_tells_the_best(example: str, tmp_path: Path)
 def test_quickstart_with_every_method(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In this process, on the Ray of the session: one start of Ray for all."""
+    """It runs in this process, on the Ray of the session, so that Ray is started only once."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["quickstart.py", method])
     runpy.run_path(str(FOLDER / "quickstart.py"), run_name="__main__")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
@@ -11,6 +11,8 @@ from tests.conformance.harness import METRIC
 
 if TYPE_CHECKING:
     import random
+
+    from raytune_suite.schedulers import StudyScheduler
 
 
 class Event(NamedTuple):
@@ -23,11 +25,10 @@ class Event(NamedTuple):
 
 
 class Trials:
-    """A random order of the reports of 30 trials, some of which end by themselves; few trials run at once."""
+    """The reports of 30 trials in a random order; five run at once, and some end by themselves."""
 
     def __init__(self, rng: random.Random, *, max_t: int, stride: int) -> None:
-        """Each trial reports at every `stride`-th unit of resource, or now and then a little later."""
-        self.max_t = max_t
+        """A trial reports after each `stride` units of resource, sometimes one unit later."""
         self.events: list[Event] = []
         reached: dict[int, int] = {}
         ends = {trial: max_t if rng.random() < 0.7 else rng.randint(1, max_t) for trial in range(30)}
@@ -45,8 +46,8 @@ class Trials:
                 running.remove(trial)
 
 
-def decisions(scheduler: Any, trials: Trials) -> list[tuple[int, int, str]]:
-    """The decisions on these reports, without those after a trial was stopped."""
+def decisions(scheduler: StudyScheduler, trials: Trials) -> list[tuple[int, int, str]]:
+    """The decisions on these reports; a trial that was stopped reports no more."""
     made = []
     live: dict[int, Trial] = {}
     for number, resource, metric, done in trials.events:
@@ -56,8 +57,6 @@ def decisions(scheduler: Any, trials: Trials) -> list[tuple[int, int, str]]:
         elif number in live:
             result = {"training_iteration": resource, METRIC: metric}
             decision = scheduler.on_trial_result(None, live[number], result)
-            if resource >= trials.max_t:
-                decision = TrialScheduler.STOP
             made.append((number, resource, decision))
             if done or decision == TrialScheduler.STOP:
                 scheduler.on_trial_complete(None, live.pop(number), result)

@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folders of the driver vanish with the test."""
+    """Remove the folders of studies with the test."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)

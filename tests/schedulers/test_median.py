@@ -14,6 +14,7 @@ from ray.tune.schedulers import MedianStoppingRule
 from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import make_method
 from raytune_suite.schedulers.median import MedianStopping
+from raytune_suite.schedulers.stock import StockScheduler
 from tests.conformance.harness import METRIC, Setup, Study, start
 from tests.schedulers.by_hand import Trials, decisions
 
@@ -64,12 +65,13 @@ def test_without_max_t_a_trial_ends_by_itself() -> None:
 @pytest.mark.parametrize("stride", [1, 4])
 def test_it_decides_as_rays_own_class(min_t: int, min_trials: int, mode: str, stride: int) -> None:
     never: Any = math.inf
-    for seed in range(10):
-        rays = MedianStoppingRule(
-            "training_iteration", METRIC, mode, min_t, min_samples_required=min_trials, min_time_slice=never
+    common: Any = {"max_t": 24, "metric": METRIC, "mode": mode}
+    for seed in range(3):
+        stock = MedianStoppingRule(
+            "training_iteration", grace_period=min_t, min_samples_required=min_trials, min_time_slice=never
         )
-        ours = MedianStopping(min_t=min_t, min_trials=min_trials, max_t=40, metric=METRIC, mode=mode)
-        made = Trials(random.Random(seed), max_t=40, stride=stride)
+        ours, rays = MedianStopping(min_t=min_t, min_trials=min_trials, **common), StockScheduler(stock, **common)
+        made = Trials(random.Random(seed), max_t=24, stride=stride)
         assert decisions(ours, made) == decisions(rays, made)
 
 

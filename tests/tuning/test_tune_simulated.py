@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -190,14 +192,27 @@ def test_a_time_limit_is_in_virtual_seconds(tmp_path: Path) -> None:
     assert result.reports["elapsed"].max() == 20  # each step takes one
 
 
-def test_ctrl_c_is_told_with_what_was_done(tmp_path: Path) -> None:
-    class Interrupt(tune.Callback):
-        def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
-            if iteration == 9:
-                raise KeyboardInterrupt
+class Interrupt(tune.Callback):
+    """Presses Ctrl-C after some steps, the first time that a study has this callback."""
 
-    with pytest.raises(StudyInterrupted, match=r"after \d trials.*resume=True"):
-        study("asha", tmp_path, callbacks=[Interrupt()])
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        if iteration == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("method", ["asha", "bohb", "dehb"])
+def test_after_ctrl_c_a_study_resumes_as_if_it_had_not_been_interrupted(method: str, tmp_path: Path) -> None:
+    calm = study(method, tmp_path, name="calm")
+    with pytest.raises(StudyInterrupted, match="resume=True"):
+        study(method, tmp_path, name="study", callbacks=[Interrupt(20)])
+    assert not (tmp_path / "study" / "decisions.parquet").exists()
+    resumed = study(method, tmp_path, name="study", resume=True)
+    assert resumed.reports.equals(calm.reports)
+    assert resumed.best_config == calm.best_config
+    assert difference(*(read(tmp_path / name / "decisions.parquet") for name in ("study", "calm"))) is None
 
 
 @pytest.mark.parametrize("method", ["pbt", "pb2", "tpe+pbt"])
@@ -216,10 +231,11 @@ def test_a_function_is_refused_with_the_remedy(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_resuming_is_refused(tmp_path: Path) -> None:
+def test_a_study_that_has_ended_or_never_began_cannot_be_resumed(tmp_path: Path) -> None:
     study("asha", tmp_path, name="study")
-    with pytest.raises(ArgumentError, match="a simulated study is not resumed: run it again"):
-        study("asha", tmp_path, name="study", resume=True)
+    for name in ("study", "nowhere"):
+        with pytest.raises(ArgumentError, match=f"`name` is '{name}'"):
+            study("asha", tmp_path, name=name, resume=True)
 
 
 @pytest.mark.parametrize("engine", ["simulator", None, 4, rts.Simulation])

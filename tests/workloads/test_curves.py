@@ -51,29 +51,31 @@ def saved(trainable: Any, folder: Path) -> str:
 
 @pytest.mark.parametrize("name", BY_CURVE)
 def test_a_trainable_reports_the_curve_and_is_done_at_its_end(name: str) -> None:
-    found, config = workload(name), sampled(name, 0)
-    assert found.curve is not None
-    walk = steps(found.trainable({**config, "seed": 3}), found.max_t)
-    assert [report[found.metric] for report in walk] == found.curve(config, 3).metrics[found.metric].tolist()
-    assert [report["done"] for report in walk] == [False] * (found.max_t - 1) + [True]
+    synthetic, config = workload(name), sampled(name, 0)
+    assert synthetic.curve is not None
+    walk = steps(synthetic.trainable({**config, "seed": 3}), synthetic.max_t)
+    assert [report[synthetic.metric] for report in walk] == synthetic.curve(config, 3).metrics[
+        synthetic.metric
+    ].tolist()
+    assert [report["done"] for report in walk] == [False] * (synthetic.max_t - 1) + [True]
 
 
 @pytest.mark.parametrize("name", BY_CURVE)
 def test_no_seed_means_seed_zero(name: str) -> None:
-    found, config = workload(name), sampled(name, 0)
-    assert steps(found.trainable(config), 5) == steps(found.trainable({**config, "seed": 0}), 5)
+    synthetic, config = workload(name), sampled(name, 0)
+    assert steps(synthetic.trainable(config), 5) == steps(synthetic.trainable({**config, "seed": 0}), 5)
 
 
 def test_another_seed_has_another_curve() -> None:
-    made, config = workload("synthetic/mfh3-good").trainable, sampled("synthetic/mfh3-good", 0)
-    assert made({**config, "seed": 1}).step() != made({**config, "seed": 2}).step()
+    trainable_class, config = workload("synthetic/mfh3-good").trainable, sampled("synthetic/mfh3-good", 0)
+    assert trainable_class({**config, "seed": 1}).step() != trainable_class({**config, "seed": 2}).step()
 
 
 @pytest.mark.parametrize("done", [0, 1, 40])
 def test_a_restored_training_continues_where_it_was(done: int, tmp_path: Path) -> None:
-    made, config = workload("synthetic/mfh3-good").trainable, sampled("synthetic/mfh3-good", 0)
-    whole = steps(made(config), 81)
-    first, second = made(config), made(config)
+    trainable_class, config = workload("synthetic/mfh3-good").trainable, sampled("synthetic/mfh3-good", 0)
+    whole = steps(trainable_class(config), 81)
+    first, second = trainable_class(config), trainable_class(config)
     steps(first, done)
     checkpoint = saved(first, tmp_path / "checkpoint")
     steps(first, 1)
@@ -82,8 +84,8 @@ def test_a_restored_training_continues_where_it_was(done: int, tmp_path: Path) -
 
 
 def test_rays_save_and_restore_also_keep_the_iteration(tmp_path: Path) -> None:
-    made, config = workload("synthetic/counting-ones").trainable, sampled("synthetic/counting-ones", 0)
-    first, second = made(config), made(config)
+    trainable_class, config = workload("synthetic/counting-ones").trainable, sampled("synthetic/counting-ones", 0)
+    first, second = trainable_class(config), trainable_class(config)
     first.train()
     second.restore(first.save(str(tmp_path / "checkpoint")))
     restored, uninterrupted = second.train(), first.train()
@@ -92,12 +94,12 @@ def test_rays_save_and_restore_also_keep_the_iteration(tmp_path: Path) -> None:
 
 
 def test_a_reset_trainable_is_equivalent_to_a_new_one() -> None:
-    made = workload("synthetic/mfh3-good").trainable
-    used = made(sampled("synthetic/mfh3-good", 1))
+    trainable_class = workload("synthetic/mfh3-good").trainable
+    used = trainable_class(sampled("synthetic/mfh3-good", 1))
     steps(used, 7)
     config = {**sampled("synthetic/mfh3-good", 0), "seed": 2}
     assert used.reset_config(config) is True
-    assert steps(used, 81) == steps(made(config), 81)
+    assert steps(used, 81) == steps(trainable_class(config), 81)
 
 
 def test_another_resource_is_reported_with_all_metrics() -> None:
@@ -135,10 +137,10 @@ def test_an_invalid_seed_is_rejected(seed: Any) -> None:
 
 
 def test_the_class_has_the_workloads_name_and_can_be_sent_to_another_process(tmp_path: Path) -> None:
-    made, config = workload("synthetic/mfh6-moderate").trainable, sampled("synthetic/mfh6-moderate", 0)
-    assert issubclass(made, CurveTrainable)
-    assert made.__name__ == "synthetic-mfh6-moderate"
-    (tmp_path / "class.pkl").write_bytes(cloudpickle.dumps(made))
+    trainable_class, config = workload("synthetic/mfh6-moderate").trainable, sampled("synthetic/mfh6-moderate", 0)
+    assert issubclass(trainable_class, CurveTrainable)
+    assert trainable_class.__name__ == "synthetic-mfh6-moderate"
+    (tmp_path / "class.pkl").write_bytes(cloudpickle.dumps(trainable_class))
     program = (
         "import json, pickle, sys; from ray.tune.trainable import trainable\n"
         "trainable.DEFAULT_STORAGE_PATH = sys.argv[3]\n"
@@ -148,15 +150,15 @@ def test_the_class_has_the_workloads_name_and_can_be_sent_to_another_process(tmp
     arguments = [str(tmp_path / "class.pkl"), json.dumps(config), str(tmp_path)]
     command = [sys.executable, "-c", program, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
-    assert json.loads(done.stdout) == steps(made(config), 5)
+    assert json.loads(done.stdout) == steps(trainable_class(config), 5)
 
 
 @pytest.mark.usefixtures("ray_session")
 def test_a_study_on_ray_sees_the_numbers_of_the_curves(tmp_path: Path) -> None:
-    found = workload("synthetic/mfh3-good")
-    assert found.curve is not None
+    synthetic = workload("synthetic/mfh3-good")
+    assert synthetic.curve is not None
     result = rts.tune(
-        workload=found,
+        workload=synthetic,
         method="asha",
         num_samples=6,
         tuning_seeds=[0, 1],
@@ -165,10 +167,10 @@ def test_a_study_on_ray_sees_the_numbers_of_the_curves(tmp_path: Path) -> None:
         name="walk",
         progress=False,
     )
-    best = {name: result.best_config[name] for name in found.space}
+    best = {name: result.best_config[name] for name in synthetic.space}
     last = result.incumbent.iloc[-1]
     at = int(last["resource"]) - 1
-    curves = [found.curve(best, seed).metrics["value"][at] for seed in (0, 1)]
+    curves = [synthetic.curve(best, seed).metrics["value"][at] for seed in (0, 1)]
     assert last["value"] == pytest.approx(float(np.mean(curves)), abs=1e-12)
-    assert result.test_value == found.exact(best) if found.exact else False
+    assert result.test_value == synthetic.exact(best) if synthetic.exact else False
     assert set(result.trials["outcome"]) <= {"trained in full", "stopped early"}

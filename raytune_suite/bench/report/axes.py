@@ -1,4 +1,4 @@
-"""Axes for the panels of a page: laid out for the width of a phone, sparingly numbered, with names where they fit."""
+"""Axes for the figures of the report: sized for the width of a phone, with few ticks and room for names."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 WIDTH = 4.6
 FONT = 9.5
 LETTER = 0.083
-"""The width in inches of a letter of that size, generously."""
+"""An upper bound in inches on the width of a letter of that size."""
 
 NAME_LENGTH = 20
 DECADES = 1.7
-"""With more than so many powers of ten only these are numbered on an axis."""
+"""An axis that spans more powers of ten than this has ticks at powers of ten only."""
 
 
-def short(name: str) -> str:
-    """A name as it stands in a figure.
+def abbreviate(name: str) -> str:
+    """Abbreviate a name for a figure.
 
     Example:
-        >>> short("a method with a very long name")
+        >>> abbreviate("a method with a very long name")
         'a method with a ver…'
     """
     clean = printable(name)
@@ -38,9 +38,9 @@ def short(name: str) -> str:
 
 
 def add_axes(figure: Figure, labels: tuple[str, str], *, right: float, left: float = 0.5) -> Axes:
-    """Axes that leave `left` and `right` inches for numbers and names beside them, and the labels of both.
+    """Add axes with x and y labels that leave `left` and `right` inches for numbers and names.
 
-    That of y stands above them, to be read without turning one's head.
+    The label of the y axis is horizontal, above the axes.
     """
     height = figure.get_figheight()
     top = 0.3 if labels[1] else 0.1
@@ -57,27 +57,29 @@ def add_axes(figure: Figure, labels: tuple[str, str], *, right: float, left: flo
 
 
 def add_rows(figure: Figure, names: Sequence[str], label: str) -> Axes:
-    """Axes with one named row per method, the first on top."""
+    """Add axes with one named row per method, the first at the top."""
     axes = add_axes(
-        figure, (label, ""), left=max((len(short(name)) for name in names), default=0) * LETTER + 0.2, right=0.15
+        figure, (label, ""), left=max((len(abbreviate(name)) for name in names), default=0) * LETTER + 0.2, right=0.15
     )
     axes.set_ylim(max(len(names), 1) - 0.4, -0.6)
     axes.set_yticks(range(len(names)), [""] * len(names))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     for row, name in enumerate(names):
-        write(axes, -0.02, row, short(name), transform=axes.get_yaxis_transform(), ha="right", va="center_baseline")
+        add_text(
+            axes, -0.02, row, abbreviate(name), transform=axes.get_yaxis_transform(), ha="right", va="center_baseline"
+        )
     return axes
 
 
-def frame(axes: Axes, values: NDArray[np.float64], *, log: bool, along: str) -> None:
-    """Set the limits of the axis `along` to all finite values and a little more, and number it sparingly."""
-    axis, set_limits = (axes.yaxis, axes.set_ylim) if along == "y" else (axes.xaxis, axes.set_xlim)
+def set_limits(axes: Axes, values: NDArray[np.float64], *, log: bool, along: str) -> None:
+    """Set the limits of the axis `along` ("x" or "y") to the range of the finite values plus a margin."""
+    axis, set_range = (axes.yaxis, axes.set_ylim) if along == "y" else (axes.xaxis, axes.set_xlim)
     values = values[np.isfinite(values)]
     values = np.log10(values) if log else values
     low, high = values.min(), values.max()
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
-    set_limits(*((10 ** (low - margin), 10 ** (high + margin)) if log else (low - margin, high + margin)))
+    set_range(*((10 ** (low - margin), 10 ** (high + margin)) if log else (low - margin, high + margin)))
     ticker = require("matplotlib.ticker", extra="report")
     if log:
         axis.set_major_locator(ticker.LogLocator(subs=(1.0,) if high - low > DECADES else (1.0, 2.0, 5.0)))
@@ -87,31 +89,32 @@ def frame(axes: Axes, values: NDArray[np.float64], *, log: bool, along: str) -> 
         axis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
 
 
-def write(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
-    """Write a text as it is: no mathematics in it."""
+def add_text(axes: Axes, x: float, y: float, text: str, **how: Any) -> None:
+    """Add a text literally, without interpreting mathematical notation."""
     axes.text(x, y, text, fontsize=FONT, color=INK, parse_math=False, clip_on=False, **how)
 
 
-def apart(places: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
-    """Move labels apart, as little as it takes, keeping their order and the room from 0 to 1 if they fit there.
+def spread(positions: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
+    """Move labels apart as little as possible, in the same order, and within 0 to 1 if they fit.
 
     Example:
-        >>> apart(np.array([0.5, 0.5, 0.0]), 0.2).round(2).tolist()
+        >>> spread(np.array([0.5, 0.5, 0.0]), 0.2).round(2).tolist()
         [0.4, 0.6, 0.0]
     """
-    order = np.argsort(places, kind="stable")
-    wanted = np.clip(places[order], 0.0, 1.0)
-    groups: list[tuple[float, int]] = []  # the centre of each group of labels that touch, and how many these are
-    for place in wanted:
-        groups.append((float(place), 1))
+    order = np.argsort(positions, kind="stable")
+    targets = np.clip(positions[order], 0.0, 1.0)
+    groups: list[tuple[float, int]] = []  # the centre and the size of each group of adjacent labels
+    for target in targets:
+        groups.append((float(target), 1))
         while len(groups) > 1 and groups[-1][0] - groups[-2][0] < gap * (groups[-1][1] + groups[-2][1]) / 2:
-            (centre, many), (before, more) = groups.pop(), groups.pop()
-            merged = (centre * many + before * more) / (many + more)
-            half = gap * (many + more - 1) / 2
-            groups.append((min(max(merged, half), max(1 - half, half)), many + more))
+            (upper, upper_size), (lower, lower_size) = groups.pop(), groups.pop()
+            size = upper_size + lower_size
+            centre = (upper * upper_size + lower * lower_size) / size
+            half = gap * (size - 1) / 2
+            groups.append((min(max(centre, half), max(1 - half, half)), size))
     moved = np.concatenate(
-        [np.empty(0), *(centre + gap * (np.arange(many) - (many - 1) / 2) for centre, many in groups)]
+        [np.empty(0), *(centre + gap * (np.arange(size) - (size - 1) / 2) for centre, size in groups)]
     )
-    result = np.empty_like(wanted)
+    result = np.empty_like(targets)
     result[order] = moved
     return result

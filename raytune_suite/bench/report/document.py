@@ -1,4 +1,4 @@
-"""What a report says, before it is a page or a summary: sections of paragraphs, lists, tables and figures."""
+"""The content of a report, independent of its format: sections of paragraphs, lists, tables and figures."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from raytune_suite.bench.report.line_styles import Look
+    from raytune_suite.bench.report.line_styles import LineStyle
 
 
 @dataclass(frozen=True)
-class Prose:
-    """A paragraph. A note is told in passing, a warning is not to be missed."""
+class Paragraph:
+    """A paragraph; `kind` is "note" for an aside, "warn" for a warning, or ""."""
 
     text: str
     kind: str = ""
@@ -23,13 +23,13 @@ class Prose:
 
 @dataclass(frozen=True)
 class Heading:
-    """The title of a part of a section."""
+    """A heading within a section."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Points:
+class BulletList:
     """A list of sentences."""
 
     sentences: Sequence[str]
@@ -37,7 +37,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table: what it says, the interval beside it, and whether it is a text or the best of its column."""
+    """A table cell: its text, an interval, and its kind ("text" for words, "best" for the best value, or "")."""
 
     text: str
     range: str = ""
@@ -45,23 +45,23 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Grid:
-    """A table: the first column names the rows."""
+class ReportTable:
+    """A table; the first column contains the names of the rows."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Cell]]]
 
     @property
-    def aligned(self) -> list[str]:
-        """By column, "text" where words stand and "" where numbers do."""
+    def alignments(self) -> list[str]:
+        """The alignment of each column: "text" for words, "" for numbers."""
         cells = self.rows[0][1] if self.rows else [Cell("")] * (len(self.columns) - 1)
         return ["text", *("text" if cell.kind == "text" else "" for cell in cells)]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: its name is unique on the page."""
+    """A figure; its name is unique on the page."""
 
     name: str
     svg: Markup
@@ -71,22 +71,22 @@ class Picture:
 
 @dataclass(frozen=True)
 class Panels:
-    """Figures that stand side by side where there is room."""
+    """Figures shown side by side if there is enough space."""
 
     pictures: Sequence[Picture]
     wide: bool = False
 
 
 @dataclass(frozen=True)
-class Code:
-    """What is to be read letter by letter."""
+class CodeBlock:
+    """Commands or other preformatted text."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Fold:
-    """What a reader may unfold."""
+class Collapsible:
+    """Content that is hidden until the reader expands it."""
 
     name: str
     title: str
@@ -94,12 +94,12 @@ class Fold:
     note: str = ""
 
 
-Block: TypeAlias = Prose | Heading | Points | Grid | Panels | Code | Fold
+Block: TypeAlias = Paragraph | Heading | BulletList | ReportTable | Panels | CodeBlock | Collapsible
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section under its heading. The summary has those of `summarized` too, without their figures and folds."""
+    """A section. If `summarized`, it is also part of the Markdown summary, without figures and collapsed content."""
 
     name: str
     title: str
@@ -108,19 +108,19 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Document:
-    """All of it.
+class ReportDocument:
+    """A whole report.
 
     Attributes:
         title: The heading.
-        lead: What it is about, in a sentence.
-        facts: The numbers by which one gauges it, by their names.
+        lead: A one-sentence summary.
+        facts: Key figures by their names.
         sections: In order.
-        looks: How each method is drawn.
+        line_styles: The line style of each method.
     """
 
     title: str
     lead: str
     facts: Mapping[str, str]
     sections: Sequence[Section]
-    looks: Mapping[str, Look] = field(default_factory=dict)
+    line_styles: Mapping[str, LineStyle] = field(default_factory=dict)

@@ -1,8 +1,8 @@
-"""How a method looks in the figures: the same colour, dashes and marker everywhere on the page.
+"""The line style of each method: the same colour, dashes and marker in all figures of the report.
 
-The colours are of Okabe and Ito ("Color Universal Design", 2008), which colour-blind readers can tell apart, without
-their yellow, which is not seen on white. From the eighth method on they come again, with dashes and open markers; a
-label always stands beside the colour.
+The colours are those of Okabe and Ito ("Color Universal Design", 2008), which colour-blind readers can distinguish,
+without their yellow, which is invisible on white. From the eighth method on, colours repeat with other dashes and open
+markers; a label always accompanies the colour.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ MARKERS = {
     "P": "M17 3h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
     "X": "M15 2.5l4 4l4-4l2.5 2.5l-4 4l4 4l-2.5 2.5l-4-4l-4 4l-2.5-2.5l4-4l-4-4z",
 }
-"""Markers by matplotlib's names, and as paths around (19, 9) for the sample beside a method's name in a table."""
+"""Markers by matplotlib's names, and as SVG paths around (19, 9) for the swatch beside a method's name in a table."""
 
 DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 
 
-class Look(NamedTuple):
-    """How a method is drawn."""
+class LineStyle(NamedTuple):
+    """The line and the marker of a method."""
 
     color: str
     marker: str
@@ -38,11 +38,11 @@ class Look(NamedTuple):
     filled: bool
 
     def line(self, width: float = 1.6) -> dict[str, Any]:
-        """What matplotlib is to be told of a line."""
+        """Return matplotlib's arguments for a line."""
         return {"color": self.color, "linestyle": self.dashes, "linewidth": width}
 
     def dot(self, size: float = 5.0) -> dict[str, Any]:
-        """What matplotlib is to be told of a marker."""
+        """Return matplotlib's arguments for a marker."""
         face = self.color if self.filled else PAPER
         return {
             "color": self.color,
@@ -52,21 +52,22 @@ class Look(NamedTuple):
             "markeredgewidth": 1.2,
         }
 
-    def sample(self) -> dict[str, Any]:
-        """The line and its marker in the words of SVG."""
+    def swatch(self) -> dict[str, Any]:
+        """Return the SVG attributes of a sample of the line with its marker."""
         dashes = "" if self.dashes == "solid" else " ".join(f"{2 * length:g}" for length in self.dashes[1])
         return {"stroke": COLORS[self.color], "dashes": dashes, "filled": self.filled, "path": MARKERS[self.marker]}
 
 
-def looks(methods: Iterable[str]) -> Mapping[str, Look]:
-    """Give each method its look by its place in the protocol.
+def assign_line_styles(methods: Iterable[str]) -> Mapping[str, LineStyle]:
+    """Assign a line style to each method, by its position in the protocol.
 
     Example:
-        >>> [look.filled for look in looks("abcdefgh").values()]
+        >>> [style.filled for style in assign_line_styles("abcdefgh").values()]
         [True, True, True, True, True, True, True, False]
     """
-    chosen = {}
-    for place, method in enumerate(methods):
-        round_, slot = divmod(place, len(PALETTE))
-        chosen[method] = Look(PALETTE[slot], list(MARKERS)[slot], DASHES[round_ % len(DASHES)], filled=round_ % 2 == 0)
-    return chosen
+    styles = {}
+    for position, method in enumerate(methods):
+        cycle, slot = divmod(position, len(PALETTE))
+        dashes = DASHES[cycle % len(DASHES)]
+        styles[method] = LineStyle(PALETTE[slot], list(MARKERS)[slot], dashes, filled=cycle % 2 == 0)
+    return styles

@@ -1,4 +1,4 @@
-"""Write what a comparison has found: one HTML page that loads nothing, and a summary in Markdown."""
+"""Write the report of a comparison: a self-contained HTML page, and a summary in Markdown."""
 
 from __future__ import annotations
 
@@ -7,54 +7,54 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raytune_suite.bench import store
+from raytune_suite.bench.report.build import build_document
 from raytune_suite.bench.report.document import Panels
 from raytune_suite.bench.report.markdown import markdown
-from raytune_suite.bench.report.sections import contents
-from raytune_suite.bench.report.svg import standalone
+from raytune_suite.bench.report.svg import standalone_svg
 from raytune_suite.optional import require, require_extra
-from raytune_suite.plotting.study_figure import write_whole
+from raytune_suite.plotting.atomic_file import write_atomically
 
 if TYPE_CHECKING:
-    from raytune_suite.bench.report.document import Document, Picture
+    from raytune_suite.bench.report.document import Picture, ReportDocument
 
 PAGE, SUMMARY, FIGURE = "report.html", "report.md", "report.svg"
 TEMPLATES = "templates"
 
 
 def write(folder: Path) -> Path:
-    """Write DIR/report.html, DIR/report.md and DIR/report.svg from the tables in DIR. The same give the same bytes.
+    """Write report.html, report.md and report.svg into the folder of a comparison; the same tables give the same bytes.
 
-    The picture is the page's first anytime curves, for a README or a talk; there is none where nothing can be drawn.
+    The SVG file is the first anytime curve of the page, for a README or a talk; it is omitted if there is none.
 
     Args:
-        folder: Where `raytune-suite bench run` has written a comparison.
+        folder: The folder of the comparison (`raytune-suite bench run --out`).
 
     Returns:
         The path of the page.
 
     Raises:
-        ArgumentError: If no comparison is there.
+        ArgumentError: If the folder contains no comparison.
         MissingPackageError: If matplotlib or jinja2 is not installed.
     """
-    require_extra("report", "the page of a comparison")
-    place = Path(folder).expanduser()
-    document = contents(store.read(place), from_file=(place / store.PROTOCOL).is_file())
-    write_whole(place / SUMMARY, markdown(document).encode())
-    write_whole(place / PAGE, html(document).encode())
-    (place / FIGURE).unlink(missing_ok=True)
+    require_extra("report", "the report of a comparison")
+    path = Path(folder).expanduser()
+    document = build_document(store.read(path), from_file=(path / store.PROTOCOL).is_file())
+    write_atomically(path / SUMMARY, markdown(document).encode())
+    write_atomically(path / PAGE, html(document).encode())
+    (path / FIGURE).unlink(missing_ok=True)
     if (picture := first_picture(document, "anytime")) is not None:
-        write_whole(place / FIGURE, standalone(picture.svg).encode())
-    return place / PAGE
+        write_atomically(path / FIGURE, standalone_svg(picture.svg).encode())
+    return path / PAGE
 
 
-def first_picture(document: Document, section: str) -> Picture | None:
-    """The first figure of a section."""
+def first_picture(document: ReportDocument, section: str) -> Picture | None:
+    """Return the first figure of a section, or None."""
     blocks = next((one.blocks for one in document.sections if one.name == section), ())
     return next((block.pictures[0] for block in blocks if isinstance(block, Panels) and block.pictures), None)
 
 
-def html(document: Document) -> str:
-    """A document as one self-contained page."""
+def html(document: ReportDocument) -> str:
+    """Render a report as a self-contained page."""
     jinja2 = require("jinja2", extra="report")
     folder = files("raytune_suite.bench.report") / TEMPLATES
     environment = jinja2.Environment(

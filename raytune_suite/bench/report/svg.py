@@ -1,8 +1,8 @@
-"""Turn what matplotlib draws into SVG that lives inside a page: it takes the page's colours and fonts, light or dark.
+"""Convert matplotlib figures into inline SVG that uses the colours and fonts of the page, light or dark.
 
-matplotlib writes a file of its own: with a fixed font, fixed colours, ids that clash with those of the next figure, and
-six digits to every coordinate. `to_svg` parses that file and rewrites it as an element of an HTML document. The same
-drawing always gives the same bytes.
+matplotlib writes a standalone file with fixed fonts and colours, ids that clash between figures, and six decimals for
+every coordinate. `to_svg` parses that file and rewrites it as an element of an HTML document. The same figure always
+gives the same bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, MUTED, GRID, PAPER = "#101010", "#606060", "#d8d8d8", "#fefefe"
-"""What figures are drawn with beside the methods' colours; the page says what these are in light and in dark."""
+"""The colours of figures other than those of methods; the style sheet of the page defines them for light and dark."""
 
 COLORS = {
     INK: "var(--ink)",
@@ -37,7 +37,7 @@ COLORS = {
     "#cc79a7": "var(--purple)",
     "#56b4e9": "var(--sky)",
 }
-"""What a colour of a figure becomes in the page: a variable of its style sheet."""
+"""The variable of the page's style sheet for each colour of a figure."""
 
 DIGITS = re.compile(r"-?\d+\.\d{3,}")
 COLOR = re.compile(r"#[0-9a-f]{6}\b")
@@ -48,13 +48,13 @@ NAMESPACE = re.compile(r"\{[^}]*\}")
 
 
 def to_svg(draw: Callable[[Figure], None], *, size: tuple[float, float], name: str, label: str) -> Markup:
-    """Draw a figure and give it as an `<svg>` element, which shows nothing of the drawing machine's settings.
+    """Draw a figure and return it as an `<svg>` element, independent of the local matplotlib settings.
 
     Args:
-        draw: What draws into an empty figure.
-        size: Width and height in inches (72 units of the drawing's coordinates); the page scales it.
-        name: A word that no other figure of the page has; it keeps the ids apart.
-        label: What the figure shows, for those who cannot see it.
+        draw: Draws into an empty figure.
+        size: Width and height in inches (72 units of SVG coordinates); the page scales it.
+        name: A name that is unique on the page; it prefixes the ids.
+        label: A description of the figure for screen readers.
 
     Raises:
         MissingPackageError: If matplotlib is not installed.
@@ -63,32 +63,32 @@ def to_svg(draw: Callable[[Figure], None], *, size: tuple[float, float], name: s
     figures = require("matplotlib.figure", extra="report")
     file = io.StringIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the reader's fonts are used, not matplotlib's
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # browsers use their own fonts
         matplotlib.rcdefaults()
         matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": name, "axes.facecolor": "none"})
         figure = figures.Figure(figsize=size, facecolor="none")
         draw(figure)
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return inline(file.getvalue(), name, label)
+    return inline_svg(file.getvalue(), name, label)
 
 
-def inline(drawing: str, name: str, label: str) -> Markup:
+def inline_svg(drawing: str, name: str, label: str) -> Markup:
     """Rewrite matplotlib's SVG file as an element of an HTML page; see `to_svg`."""
-    root = ET.fromstring(drawing)  # noqa: S314 - matplotlib wrote it a moment ago
+    root = ET.fromstring(drawing)  # noqa: S314 - matplotlib wrote it
     for element in root.iter():
         element.tag = NAMESPACE.sub("", element.tag)
         for key in list(element.attrib):
-            value = DIGITS.sub(lambda found: f"{float(found[0]):.2f}", element.attrib.pop(key))
+            value = DIGITS.sub(lambda match: f"{float(match[0]):.2f}", element.attrib.pop(key))
             element.set(NAMESPACE.sub("", key), " ".join(value.split()))
         style = FONT.sub("", element.get("style", ""))
         style = SIZED.sub(r"font-size: \1", style)
-        style = COLOR.sub(lambda found: COLORS.get(found[0], found[0]), style).strip("; ")
+        style = COLOR.sub(lambda match: COLORS.get(match[0], match[0]), style).strip("; ")
         element.attrib.pop("style", None)
         if style:
             element.set("style", style)
         element.text, element.tail = (element.text or "").strip(), ""
-    drop_styles(root)
-    rename(root, name)
+    drop_style_sheets(root)
+    rename_ids(root, name)
     view = root.attrib["viewBox"]
     root.attrib.clear()
     root.attrib.update({"viewBox": view, "role": "img", "aria-label": label})
@@ -96,8 +96,8 @@ def inline(drawing: str, name: str, label: str) -> Markup:
     return markup
 
 
-def standalone(element: Markup) -> str:
-    """An element of `inline` as a file of its own, dark on white."""
+def standalone_svg(element: Markup) -> str:
+    """Convert an element of `inline_svg` into a standalone file, dark on white."""
     text = str(element)
     for color, variable in COLORS.items():
         text = text.replace(variable, color)
@@ -105,20 +105,20 @@ def standalone(element: Markup) -> str:
     return text.replace("<svg ", f"<svg {attributes} ", 1)
 
 
-def drop_styles(root: ET.Element) -> None:
-    """Remove the file's own style sheet: inside a page it would rule over all other figures too."""
+def drop_style_sheets(root: ET.Element) -> None:
+    """Remove the style sheets of the file, which would affect all figures of the page."""
     for definitions in root.findall("defs"):
         if definitions.find("style") is not None:
             root.remove(definitions)
 
 
-def rename(root: ET.Element, name: str) -> None:
-    """Keep only those ids that something refers to, and make them unlike those of every other figure."""
+def rename_ids(root: ET.Element, name: str) -> None:
+    """Keep only the ids that are referenced, and prefix them with the name of the figure."""
     used = {
-        found
+        reference
         for element in root.iter()
         for key in ("href", "clip-path")
-        for found in REFERENCE.findall(element.get(key, ""))
+        for reference in REFERENCE.findall(element.get(key, ""))
     }
     names = {old: f"{name}-{number}" for number, old in enumerate(sorted(used))}
     for element in root.iter():
@@ -127,11 +127,11 @@ def rename(root: ET.Element, name: str) -> None:
             element.set("id", names[old])
         for key in ("href", "clip-path"):
             if key in element.attrib:
-                element.set(key, REFERENCE.sub(lambda found: f"#{names[found[1]]}", element.attrib[key]))
+                element.set(key, REFERENCE.sub(lambda match: f"#{names[match[1]]}", element.attrib[key]))
 
 
 def printable(text: str) -> str:
-    """The text without the characters that no XML may hold, or that a reader could not see.
+    """Replace characters that are invalid in XML or invisible.
 
     Example:
         >>> printable("tab" + chr(0) + "le")

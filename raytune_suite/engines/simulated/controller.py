@@ -35,19 +35,8 @@ if TYPE_CHECKING:
 
     from raytune_suite.engines.simulated.evaluators import Evaluator
 
-_HOOKS = (
-    "setup",
-    "on_step_begin",
-    "on_step_end",
-    "on_trial_start",
-    "on_trial_save",
-    "on_trial_result",
-    "on_trial_complete",
-    "on_trial_recover",
-    "on_trial_error",
-    "on_experiment_end",
-)
-
+_HOOKS = ("setup", *(name for name in vars(Callback) if name.startswith("on_")))
+"""The hooks of callbacks. All are called but `on_checkpoint`, since no checkpoint is a file here."""
 
 _CRASHED: Any = object()
 """The value of a call to a training that raised."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import inspect
-import signal
-import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -23,14 +20,14 @@ from raytune_suite.engines.seed_averaging import mean_curve, on_seeds
 from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
 from raytune_suite.engines.simulated.running_trial import Fault
 from raytune_suite.engines.simulated.simulate import prepare, surroundings
-from raytune_suite.engines.simulated.suspension import resume, suspend
+from raytune_suite.engines.simulated.suspension import deferred_interrupt, resume, suspend
 from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
 from raytune_suite.engines.storage import local_folder
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import check_count, split_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from raytune_suite.engines.base import StudySpec
     from raytune_suite.engines.callbacks.decision_log import DecisionLog
@@ -98,7 +95,7 @@ class Simulation:
             StudyError: If the study cannot continue.
         """
         began = time.perf_counter()
-        with self.evaluator(spec) as evaluator, surroundings() as folder, ctrl_c() as interrupted:
+        with self.evaluator(spec) as evaluator, surroundings() as folder, deferred_interrupt() as interrupted:
             start = self._resumed if spec.resume else self._started
             controller, decisions, log = start(spec, evaluator, folder)
             try:
@@ -179,28 +176,6 @@ class Simulation:
         if self.compute:
             return WorkerPoolEvaluator(trainable, seconds, compute=self.compute, resources=spec.resources)
         return nullcontext(InProcessEvaluator(trainable, seconds))
-
-
-@contextlib.contextmanager
-def ctrl_c() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether Ctrl-C was pressed; a second Ctrl-C raises `KeyboardInterrupt` at once."""
-    handler = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or handler is signal.SIG_IGN:
-        yield lambda: False
-        return
-    pressed = False
-
-    def record(_number: int, _frame: Any) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    signal.signal(signal.SIGINT, record)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, handler)
 
 
 def _stored(spec: StudySpec) -> Path:

@@ -79,7 +79,7 @@ def prepare(
     checkpoint_every: int = 0,
     faults: Sequence[Fault] = (),
 ) -> tuple[Controller, DecisionLog]:
-    """Wire a simulated study, ready for `run_to_end` or `Controller.run`.
+    """Wire a simulated study, ready for `Controller.run`; returns its controller and its decision log.
 
     Args:
         evaluator: What a worker does.
@@ -96,31 +96,22 @@ def prepare(
         callbacks: Ray callbacks. Every hook but `on_checkpoint` is called, since no checkpoint is a file here.
         workers: How many trials run at once.
         max_failures: How often a trial that crashes, or whose worker is lost, is retried from its last checkpoint.
-        checkpoint_every: After how many of its reports a trial saves a checkpoint, like Ray's `checkpoint_frequency`.
-            With 0 it saves one only when it is paused or a scheduler requests it, as class trainables do on Ray.
+        checkpoint_every: After how many of its reports a trial saves a checkpoint; 0: only when it is paused.
         faults: When workers are lost.
-
-    Returns:
-        The controller and the decision log.
 
     Raises:
         ArgumentError: If an argument cannot be used, or the searcher or the scheduler rejects the metric.
     """
     _check(num_samples=num_samples, time_limit=time_limit, max_failures=max_failures, checkpoint_every=checkpoint_every)
     _check_faults(faults, check_count("workers", workers))
-    if isinstance(scheduler, StudyScheduler) and isinstance(searcher, Searcher):
-        searcher = searcher if isinstance(searcher, StudySearcher) else StudySearcher(searcher, scheduler)
     if not scheduler.set_search_properties(metric, mode):
-        raise ArgumentError(
-            f"the scheduler rejects metric={metric!r} and mode={mode!r}, since it was made with others: "
-            "make it without metric and mode"
-        )
+        raise ArgumentError(f"`metric` {metric!r} and `mode` {mode!r} are not those that the scheduler was made with")
     clock: Clock[Any] = Clock()
     decisions = DecisionLog(metric, time_attr, clock)
     if isinstance(scheduler, StudyScheduler):
         scheduler.observers.append(decisions)
     search_alg = make_search(
-        searcher,
+        _saved_together(searcher, scheduler),
         space=space,
         metric=metric,
         mode=mode,
@@ -144,6 +135,13 @@ def prepare(
         faults=faults,
     )
     return controller, decisions
+
+
+def _saved_together(searcher: Any, scheduler: Any) -> Any:
+    """The searcher, wrapped so that the scheduler is saved with it if it is one of this package's."""
+    if not isinstance(scheduler, StudyScheduler) or not isinstance(searcher, Searcher):
+        return searcher
+    return searcher if isinstance(searcher, StudySearcher) else StudySearcher(searcher, scheduler)
 
 
 def simulate(evaluator: Evaluator, *, callbacks: Sequence[Callback] = (), **study: Any) -> SimulatedStudy:

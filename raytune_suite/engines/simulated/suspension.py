@@ -42,7 +42,7 @@ def suspend(controller: Controller, extra: Any = None) -> bytes:
     """
     buffer = io.BytesIO()
     try:
-        pickler: Any = _Pickler(buffer, controller.evaluator)
+        pickler: Any = _StudyPickler(buffer, controller.evaluator)
         pickler.dump((controller, extra))
     except StudyError:
         raise
@@ -68,7 +68,7 @@ def resume(suspended: bytes, evaluator: Evaluator, folder: str) -> tuple[Control
         StudyError: If the bytes cannot be unpickled, as with other versions of the packages.
     """
     try:
-        controller, extra = _Unpickler(io.BytesIO(suspended), evaluator).load()
+        controller, extra = _StudyUnpickler(io.BytesIO(suspended), evaluator).load()
     except Exception as error:
         raise StudyError(
             f"the suspended study cannot be resumed ({type(error).__name__}: {error}): "
@@ -104,7 +104,7 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
             signal.signal(signal.SIGINT, previous)
 
 
-class _Pickler(cloudpickle.Pickler):
+class _StudyPickler(cloudpickle.Pickler):
     """Pickles trials whole (Ray's `__getstate__` would prepare them for a restart) and leaves out the evaluator."""
 
     def __init__(self, file: io.BytesIO, evaluator: Evaluator) -> None:
@@ -137,7 +137,7 @@ def _set_state(obj: Any, state: dict[str, Any]) -> None:
     obj.__dict__.update(state)
 
 
-class _Unpickler(pickle.Unpickler):
+class _StudyUnpickler(pickle.Unpickler):
     """Puts an evaluator in place of the one that was left out."""
 
     def __init__(self, file: io.BytesIO, evaluator: Evaluator) -> None:

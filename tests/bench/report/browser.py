@@ -1,7 +1,7 @@
-"""Debian's headless chromium, spoken to over its DevTools protocol through a pipe.
+"""Control Debian's headless chromium with the DevTools protocol over a pipe.
 
-https://chromedevtools.github.io/devtools-protocol/ : JSON messages, each ended by a zero byte, written to the browser's
-file descriptor 3 and read from its 4. No port is opened.
+https://chromedevtools.github.io/devtools-protocol/ : JSON messages, each terminated by a zero byte, written to
+file descriptor 3 of the browser and read from its descriptor 4. No port is opened.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Browser:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Call a method of the protocol and wait for its result; what happens meanwhile goes into `events`."""
+        """Call a method of the protocol and wait for its result; other messages go into `events`."""
         self._calls += 1
         message = {"id": self._calls, "method": method, "params": parameters}
         if self._session:
@@ -62,14 +62,14 @@ class Browser:
         while b"\0" not in self._buffer:
             part = os.read(self._in, 1 << 20)
             if not part:
-                raise RuntimeError("the browser has ended")
+                raise RuntimeError("the browser has exited")
             self._buffer += part
         text, _, self._buffer = self._buffer.partition(b"\0")
         message: dict[str, Any] = json.loads(text)
         return message
 
     def open(self, page: Path, *, width: int, dark: bool, media: str = "screen") -> None:
-        """Load a file as a screen so wide (in CSS pixels) or a printer shows it; a narrow one is a phone."""
+        """Load a file on a screen of this width (in CSS pixels) or for print; below 600 pixels it is a phone."""
         metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600}
         self.call("Emulation.setDeviceMetricsOverride", **metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -79,38 +79,38 @@ class Browser:
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._receive())
 
-    def value(self, expression: str) -> Any:
-        """What a JavaScript expression is in the page."""
+    def evaluate(self, expression: str) -> Any:
+        """Evaluate a JavaScript expression in the page."""
         result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in result:
             raise RuntimeError(result["exceptionDetails"]["text"])
         return result["result"].get("value")
 
-    def complaints(self) -> list[Any]:
-        """Everything on the console, in the log, and every exception since the page was opened."""
+    def messages(self) -> list[Any]:
+        """All console messages, log entries and exceptions since the page was opened."""
         kinds = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
         return [event["params"] for event in self.events if event.get("method") in kinds]
 
     def requests(self) -> list[str]:
-        """The address of everything that was asked for since the page was opened."""
+        """The addresses of all requests since the page was opened."""
         sent = (event for event in self.events if event.get("method") == "Network.requestWillBeSent")
         return [event["params"]["request"]["url"] for event in sent]
 
     def screenshot(self, path: Path) -> None:
-        """Write a picture of the whole page, not only of what is in sight."""
+        """Write a screenshot of the whole page."""
         picture = self.call("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(picture["data"]))
 
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[Browser]:
-    """A browser with a fresh profile, ended with the context."""
+    """A browser with a fresh profile, terminated when the context ends."""
     program = shutil.which("chromium")
     if program is None:
         raise FileNotFoundError("chromium is not installed: bash tests/bench/report/install_chromium.sh")
     their_in, our_out = os.pipe()
     our_in, their_out = os.pipe()
-    # The protocol wants descriptors 3 and 4, whatever numbers the pipes have here.
+    # The protocol requires descriptors 3 and 4.
     shell = f'exec 3<&{their_in} 4>&{their_out}; exec "$@"'
     command = ["bash", "-c", shell, "bash", program, *QUIET, f"--user-data-dir={profile}", "--remote-debugging-pipe"]
     with subprocess.Popen(command, pass_fds=(their_in, their_out), stderr=subprocess.DEVNULL) as process:  # noqa: S603

@@ -1,4 +1,4 @@
-"""Results of a comparison that never was: drawn at random, but with the columns and the rules of a real one."""
+"""Random results of a fictitious comparison, with the columns and the rules of a real one."""
 
 from __future__ import annotations
 
@@ -42,49 +42,49 @@ def comparison(
     failed: Sequence[tuple[str, str, int]] = (("asha", "toy/live", 1),),
     error: str = "ValueError: the loss was <nan> & more",
 ) -> Results:
-    """A comparison in which the later methods are the better ones; the workloads take turns in how they are judged."""
+    """A comparison in which later methods are better; workloads cycle through the kinds of evaluation."""
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
-    for place, workload in enumerate(workloads):
+    for index, workload in enumerate(workloads):
         for strength, method in enumerate(methods):
             for seed in range(seeds):
                 run = {"workload": workload, "method": method, "method_seed": seed}
                 state = REFUSED if (method, workload) in refused else DONE
                 state = FAILED if (method, workload, seed) in failed else state
                 done = state == DONE
-                words = {DONE: "", FAILED: error, REFUSED: f"{method} needs a state, and {workload} has none"}[state]
+                message = {DONE: "", FAILED: error, REFUSED: f"{method} needs a state, and {workload} has none"}[state]
                 spent = {
                     "trials": 50 * done,
                     "reports": 90 * done,
                     "spent": BUDGET * done,
                     "simulated_seconds": 800.0 * done,
                 }
-                tables["runs"].append({**run, "status": state, "error": words, **spent})
+                tables["runs"].append({**run, "status": state, "error": message, **spent})
                 if done:
-                    add_run(tables, run, judged_by[place % len(judged_by)], strength, (place, strength, seed))
+                    add_run(tables, run, judged_by[index % len(judged_by)], strength, (index, strength, seed))
     manifest = describe(methods, workloads, seeds)
     return Results(manifest, **{name: pd.DataFrame(rows, columns=TABLES[name].names) for name, rows in tables.items()})
 
 
 def add_run(
-    tables: dict[str, list[dict[str, Any]]], run: dict[str, Any], judge: str, strength: int, entropy: tuple[int, ...]
+    tables: dict[str, list[dict[str, Any]]], run: dict[str, Any], kind: str, strength: int, entropy: tuple[int, ...]
 ) -> None:
-    """Add a finished run: its incumbents, what they were judged to be, and its times."""
+    """Add a finished run: its incumbents, their evaluation, and its times."""
     rng = np.random.default_rng(entropy)
     cost = 0.4 * np.cumprod(1 + rng.exponential(0.6, 12))
     cost = cost[cost <= BUDGET]
     regret = 0.5 * np.exp(-np.cumsum(rng.exponential(0.08 * (1 + strength), len(cost))))
-    exact = regret * rng.uniform(0.9, 1.4, len(cost)) if judge == EXACT else np.full(len(cost), np.nan)
+    exact = regret * rng.uniform(0.9, 1.4, len(cost)) if kind == EXACT else np.full(len(cost), np.nan)
     for row in range(len(cost)):
-        found = {"cost": cost[row], "resource": 27.0, "tuning_score": regret[row], "tuning_regret": regret[row]}
-        tables["trajectories"].append({**run, **found, "time": 20 * cost[row], "exact_regret": exact[row]})
+        incumbent = {"cost": cost[row], "resource": 27.0, "tuning_score": regret[row], "tuning_regret": regret[row]}
+        tables["trajectories"].append({**run, **incumbent, "time": 20 * cost[row], "exact_regret": exact[row]})
     for fraction in (1 / 3, 2 / 3, 1.0):
-        known = np.flatnonzero(cost <= fraction * BUDGET)
-        if not len(known):
+        before = np.flatnonzero(cost <= fraction * BUDGET)
+        if not len(before):
             continue
-        last = known[-1]
-        tests = regret[last] * rng.uniform(1.0, 1.6, 5) if judge != TUNING_METRIC else np.empty(0)
+        last = before[-1]
+        tests = regret[last] * rng.uniform(1.0, 1.6, 5) if kind != TUNING_METRIC else np.empty(0)
         test = float(tests.mean()) if len(tests) else np.nan
-        judged = {EXACT: exact[last], TEST_SEEDS: test, TUNING_METRIC: regret[last]}[judge]
+        decisive = {EXACT: exact[last], TEST_SEEDS: test, TUNING_METRIC: regret[last]}[kind]
         tables["results"].append(
             {
                 **run,
@@ -100,15 +100,15 @@ def add_run(
                 "tuning_regret": regret[last],
                 "test_regret": test,
                 "exact_regret": exact[last],
-                "regret": judged,
-                "judged_by": judge,
+                "regret": decisive,
+                "judged_by": kind,
             }
         )
     tables["timings"].append({**run, "wall_seconds": 1.5, "cpu_seconds": 1.4, "overhead_seconds": 0.2})
 
 
 def save(results: Results, folder: Path) -> Path:
-    """Write a comparison as the runner does."""
+    """Write a comparison like the runner."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in TABLES:
         write_table(folder, name, getattr(results, name).to_dict("records"))
@@ -117,8 +117,8 @@ def save(results: Results, folder: Path) -> Path:
 
 
 def describe(methods: Sequence[str], workloads: Sequence[str], seeds: int) -> dict[str, Any]:
-    """The manifest, with the same keys as a real one has."""
-    about = {
+    """A manifest with the keys of a real one."""
+    facts = {
         "summary": "a toy",
         "metric": "loss",
         "mode": "min",
@@ -135,8 +135,8 @@ def describe(methods: Sequence[str], workloads: Sequence[str], seeds: int) -> di
         "budget": BUDGET,
         "workers": 4,
     }
-    entrants = [{"label": name, "method": name, "args": {}} for name in methods]
-    tasks = [{"workload": name, "budget": BUDGET, "method_seeds": list(range(seeds))} for name in workloads]
+    method_entries = [{"label": name, "method": name, "args": {}} for name in methods]
+    workload_entries = [{"workload": name, "budget": BUDGET, "method_seeds": list(range(seeds))} for name in workloads]
     return {
         "schema": SCHEMA,
         "commit": "f" * 40,
@@ -147,7 +147,13 @@ def describe(methods: Sequence[str], workloads: Sequence[str], seeds: int) -> di
         "cpu": "a processor",
         "cpus": 2,
         "threads": 1,
-        "protocol": {"name": "toy", "engine": "simulated", "compute": 0, "methods": entrants, "workloads": tasks},
+        "protocol": {
+            "name": "toy",
+            "engine": "simulated",
+            "compute": 0,
+            "methods": method_entries,
+            "workloads": workload_entries,
+        },
         "protocol_sha256": "0" * 64,
         "engine": "simulated",
         "time": "simulated seconds",
@@ -155,7 +161,7 @@ def describe(methods: Sequence[str], workloads: Sequence[str], seeds: int) -> di
         "fractions": [1 / 3, 2 / 3, 1.0],
         "crashes": "a crashed training never is the incumbent",
         "methods": {name: {"method": name, "args": {}} for name in methods},
-        "workloads": dict.fromkeys(workloads, about),
-        "left_out": {"away/table": "its data are not here: raytune-suite data fetch away"},
+        "workloads": dict.fromkeys(workloads, facts),
+        "left_out": {"away/table": "its data are missing: raytune-suite data fetch away"},
         "runs": len(methods) * len(workloads) * seeds,
     }

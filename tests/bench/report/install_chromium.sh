@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install Debian's chromium for the tests of the page, where there is none: bash tests/bench/report/install_chromium.sh
+# Install Debian's chromium for the browser tests if it is missing: bash tests/bench/report/install_chromium.sh
 set -euo pipefail
 if command -v chromium > /dev/null; then
   exit 0

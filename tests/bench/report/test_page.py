@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from raytune_suite.bench import analysis, statistics
+from raytune_suite.bench.report.build import REPETITIONS, SEED, build_document
+from raytune_suite.bench.report.formatting import format_number
 from raytune_suite.bench.report.page import html, write
-from raytune_suite.bench.report.sections import REPETITIONS, SEED, contents
-from raytune_suite.bench.report.wording import number
 from raytune_suite.bench.store import FAILED, TUNING_METRIC
 from tests.bench.report.example import METHODS, WORKLOADS, comparison, save
 
@@ -30,7 +30,7 @@ VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
 class Reader(HTMLParser):
-    """Reads a page: its text, its tags with their attributes, its tables, and whether each tag is closed."""
+    """Parses a page: its text, its tags with their attributes, its tables, and unclosed tags."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -69,11 +69,11 @@ class Reader(HTMLParser):
 
 def read(results: Results) -> Reader:
     """The page of a comparison."""
-    return Reader(html(contents(results, from_file=True)))
+    return Reader(html(build_document(results, from_file=True)))
 
 
 def table(page: Reader, caption: str) -> dict[str, list[str]]:
-    """The rows of the table whose caption begins so, by their first cell."""
+    """The rows of the table whose caption begins like this, by their first cell."""
     rows = next(rows for name, rows in page.tables.items() if name.startswith(caption))
     return {row[0]: row[1:] for row in rows[1:]}
 
@@ -90,21 +90,21 @@ def page(results: Results) -> Reader:
     return read(results)
 
 
-def test_every_section_is_there_and_every_tag_is_closed(page: Reader) -> None:
+def test_the_page_has_all_sections_and_every_tag_is_closed(page: Reader) -> None:
     assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == SECTIONS
     assert page.open == []
 
 
-def test_the_headline_has_the_numbers_of_the_analysis(results: Results, page: Reader) -> None:
-    group, _ = analysis.groups(results)
+def test_the_headline_table_has_the_numbers_of_the_analysis(results: Results, page: Reader) -> None:
+    group, _ = analysis.comparison_groups(results)
     expected = analysis.headline(results, group, "random", SEED, REPETITIONS)
-    shown = table(page, "On every workload: 3 methods, 3 workloads")
+    shown = table(page, "All workloads: 3 methods, 3 workloads")
     assert list(shown) == list(expected.index)
     for method, row in expected.to_dict("index").items():
         cells = shown[str(method)]
-        interval = f"[{number(row['low'])}, {number(row['high'])}]"
-        assert cells[0].split(maxsplit=1) == [number(row["mean"]), interval]
-        assert cells[1:3] == [number(row["iqm"]), f"{row['mean_rank']:.2f}"]
+        interval = f"[{format_number(row['low'])}, {format_number(row['high'])}]"
+        assert cells[0].split(maxsplit=1) == [format_number(row["mean"]), interval]
+        assert cells[1:3] == [format_number(row["iqm"]), f"{row['mean_rank']:.2f}"]
 
 
 def test_the_table_of_workloads_has_the_interquartile_means_of_the_runs(results: Results, page: Reader) -> None:
@@ -115,10 +115,10 @@ def test_the_table_of_workloads_has_the_interquartile_means_of_the_runs(results:
             if (method, workload) == ("pbt", "toy/table"):
                 assert cell == ""
                 continue
-            assert cell == number(float(statistics.iqm(analysis.regrets(results, method, (workload,)))))
+            assert cell == format_number(float(statistics.iqm(analysis.regrets(results, method, (workload,)))))
 
 
-def test_every_figure_has_words_for_those_who_cannot_see_it(page: Reader) -> None:
+def test_every_figure_has_a_description_for_screen_readers(page: Reader) -> None:
     figures = [attributes["id"] for tag, attributes in page.tags if tag == "figure"]
     labels = [attributes.get("aria-label") for tag, attributes in page.tags if attributes.get("role") == "img"]
     assert len(figures) == len(set(figures)) == len(labels)
@@ -128,7 +128,7 @@ def test_every_figure_has_words_for_those_who_cannot_see_it(page: Reader) -> Non
     assert "workload-2-curves" in figures
 
 
-def test_the_page_asks_for_nothing_from_anywhere(page: Reader) -> None:
+def test_the_page_loads_no_external_resources(page: Reader) -> None:
     for tag, attributes in page.tags:
         assert tag not in ("script", "img", "iframe", "object", "embed")
         for name in ("src", "href"):
@@ -137,10 +137,10 @@ def test_the_page_asks_for_nothing_from_anywhere(page: Reader) -> None:
 
 
 def test_the_same_results_give_the_same_bytes(page: Reader) -> None:
-    assert html(contents(comparison(), from_file=True)) == page.page
+    assert html(build_document(comparison(), from_file=True)) == page.page
 
 
-def test_all_files_are_written_beside_the_tables_in_one_move(tmp_path: Path) -> None:
+def test_all_files_are_written_into_the_folder_of_the_tables(tmp_path: Path) -> None:
     folder = save(comparison(METHODS[:2], WORKLOADS[:1], refused=(), failed=()), tmp_path / "results")
     before = {path.name for path in folder.iterdir()}
     written = write(folder)
@@ -148,11 +148,11 @@ def test_all_files_are_written_beside_the_tables_in_one_move(tmp_path: Path) -> 
     assert {path.name for path in folder.iterdir()} - before == {"report.html", "report.md", "report.svg"}
     assert (folder / "report.md").read_text().startswith("# Comparison “toy”")
     drawing = (folder / "report.svg").read_text()
-    assert ET.fromstring(drawing).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - our own
+    assert ET.fromstring(drawing).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - written by this package
     assert "var(--" not in drawing
 
 
-def test_hostile_names_and_errors_are_shown_as_they_are() -> None:
+def test_names_and_errors_with_markup_are_escaped() -> None:
     name = "<script>alert(1)</script>$x^2$"
     page = read(
         comparison([name, "random"], ["a|<b>&"], error="</td>'\"<i>", refused=(), failed=((name, "a|<b>&", 0),))
@@ -181,44 +181,46 @@ WHOLE: dict[str, Any] = {"refused": (), "failed": ()}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "change", "words"),
+    ("arguments", "change", "messages"),
     [
-        ({"methods": ["asha"], "workloads": ["w"], "seeds": 1}, None, ["Too few to test", "nothing to compare with"]),
-        ({"methods": TWO, "workloads": ["w"]}, None, ["Too few to test", "2 methods on 1 workload"]),
+        ({"methods": ["asha"], "workloads": ["w"], "seeds": 1}, None, ["Not enough data"]),
+        ({"methods": TWO, "workloads": ["w"]}, None, ["Not enough data", "2 methods on 1 workload"]),
         (
             {"methods": TWO, "workloads": ["w1", "w2", "w3", "w4", "w5"]},
             None,
             ["Wilcoxon's signed-rank test over 5 workloads"],
         ),
-        ({"methods": TWO, "workloads": ["w"], "judged_by": [TUNING_METRIC]}, None, ["of the gap nothing can be said"]),
-        ({"methods": TWO, "workloads": ["w"]}, all_failed, ["6 of 6 runs failed", "nothing: no run found anything"]),
-        ({"methods": TWO, "workloads": ["w"]}, without_bounds, ["nothing can be compared"]),
+        ({"methods": TWO, "workloads": ["w"], "judged_by": [TUNING_METRIC]}, None, ["No workload with seed noise"]),
+        ({"methods": TWO, "workloads": ["w"]}, all_failed, ["6 of 6 runs failed", "no run has an incumbent"]),
+        ({"methods": TWO, "workloads": ["w"]}, without_bounds, ["cannot be compared"]),
     ],
     ids=["one run", "one workload", "two methods", "no test seeds", "all failed", "no bounds"],
 )
-def test_little_is_told_in_sensible_words(arguments: dict[str, Any], change: Any, words: list[str]) -> None:
+def test_comparisons_with_little_data_have_all_sections_and_a_message(
+    arguments: dict[str, Any], change: Any, messages: list[str]
+) -> None:
     results = comparison(**{**WHOLE, **arguments})
     page = read(results if change is None else change(results))
     assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == SECTIONS
-    for expected in words:
+    for expected in messages:
         assert expected in page.text
     assert "nan" not in page.text.lower().replace("nan\u2060", "")
 
 
-def test_importing_the_page_loads_neither_ray_nor_what_draws() -> None:
-    program = (
-        "import sys, raytune_suite.report.page; print({'ray', 'torch', 'matplotlib', 'jinja2'} & set(sys.modules))"
-    )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - ours
-    assert told.stdout.strip() == "set()"
+def test_importing_the_page_loads_neither_ray_nor_optional_packages() -> None:
+    unwanted = "{'ray', 'torch', 'matplotlib', 'jinja2'}"
+    program = f"import sys, raytune_suite.bench.report.page; print({unwanted} & set(sys.modules))"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - a fixed command
+    assert done.stdout.strip() == "set()"
 
 
-def test_the_gap_is_that_of_the_analysis_on_workloads_that_all_of_a_group_serve(results: Results, page: Reader) -> None:
-    _, group = analysis.groups(results)
+def test_the_gap_table_has_the_numbers_of_the_analysis_for_each_group(results: Results, page: Reader) -> None:
+    _, group = analysis.comparison_groups(results)
     kept = results.results[results.results["workload"].isin(group.workloads)]
-    expected = analysis.gaps(dataclasses.replace(results, results=kept)).to_dict("index")
-    shown = table(page, "Tuning seeds against test seeds. Where pbt can be ranked too")
+    expected = analysis.tuning_test_gaps(dataclasses.replace(results, results=kept)).to_dict("index")
+    shown = table(page, "Tuning seeds against test seeds. Workloads supported by pbt")
     assert list(shown) == list(expected)
     for method, row in expected.items():
-        assert shown[str(method)][:2] == [number(row["tuning"]), number(row["test"])]
+        assert shown[str(method)][:2] == [format_number(row["tuning"]), format_number(row["test"])]
         assert shown[str(method)][2] == f"{row['gap']:+.3g}"

@@ -1,4 +1,4 @@
-"""The page in a real browser. Debian's chromium is needed: bash tests/bench/report/install_chromium.sh"""
+"""The page in a real browser; requires Debian's chromium: bash tests/bench/report/install_chromium.sh"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PHONE, DESKTOP = 360, 1280
 
 WIDTHS = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
 
-SEEN = """[...document.querySelectorAll('figure')].filter(figure => {
+VISIBLE = """[...document.querySelectorAll('figure')].filter(figure => {
   const box = figure.querySelector('svg').getBoundingClientRect();
   return box.width > 200 && box.height > 60 && figure.querySelectorAll('svg path').length > 5;
 }).length"""
@@ -56,7 +56,7 @@ CONTRAST = """(() => {
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A page of a small comparison."""
+    """The page of a small comparison."""
     return write(save(comparison(METHODS, seeds=4), tmp_path_factory.mktemp("page") / "results"))
 
 
@@ -69,31 +69,31 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
-def test_the_page_reads_well(browser: Browser, page: Path, width: int, dark: bool) -> None:
+def test_the_page_is_legible_on_phones_and_desktops(browser: Browser, page: Path, width: int, dark: bool) -> None:
     browser.open(page, width=width, dark=dark)
-    browser.value("document.querySelectorAll('details').forEach(part => part.open = true)")
-    assert browser.complaints() == []
+    browser.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+    assert browser.messages() == []
     assert [url for url in browser.requests() if not url.startswith("data:")] == [page.as_uri()]
-    shown, room = browser.value(WIDTHS)
-    assert shown == room <= width  # nothing scrolls sideways
-    assert browser.value(SEEN) == page.read_text().count("<figure") > 0
-    assert browser.value(SMALLEST) >= 8.5
-    assert browser.value(CLIPPED) == []
-    assert browser.value(CONTRAST) >= 4.5
+    content, viewport = browser.evaluate(WIDTHS)
+    assert content == viewport <= width  # no horizontal scrolling
+    assert browser.evaluate(VISIBLE) == page.read_text().count("<figure") > 0
+    assert browser.evaluate(SMALLEST) >= 8.5
+    assert browser.evaluate(CLIPPED) == []
+    assert browser.evaluate(CONTRAST) >= 4.5
 
 
-def test_a_print_shows_what_is_folded_on_a_screen(browser: Browser, page: Path) -> None:
+def test_collapsed_content_is_printed(browser: Browser, page: Path) -> None:
     browser.open(page, width=DESKTOP, dark=False)
-    assert browser.value(HIDDEN) > 0
+    assert browser.evaluate(HIDDEN) > 0
     browser.open(page, width=DESKTOP, dark=False, media="print")
-    assert browser.value(HIDDEN) == 0
+    assert browser.evaluate(HIDDEN) == 0
 
 
-def test_every_link_within_the_page_leads_somewhere(browser: Browser, page: Path) -> None:
+def test_every_link_has_a_target_on_the_page(browser: Browser, page: Path) -> None:
     browser.open(page, width=DESKTOP, dark=False)
-    links = browser.value("[...document.querySelectorAll('a')].map(link => link.getAttribute('href'))")
+    links = browser.evaluate("[...document.querySelectorAll('a')].map(link => link.getAttribute('href'))")
     assert links
-    assert browser.value("[...document.querySelectorAll('a')].every(link => document.querySelector(link.hash))")
-    assert browser.value("new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size") == browser.value(
+    assert browser.evaluate("[...document.querySelectorAll('a')].every(link => document.querySelector(link.hash))")
+    assert browser.evaluate("new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size") == browser.evaluate(
         "document.querySelectorAll('[id]').length"
     )

@@ -20,28 +20,28 @@ def draw(figure: Figure) -> None:
     axes.text(1, 1, "a < b & $x$ 名", color=INK, parse_math=False)
 
 
-def test_the_same_drawing_gives_the_same_bytes() -> None:
+def test_the_same_figure_gives_the_same_bytes() -> None:
     assert to_svg(draw, size=SIZE, name="one", label="") == to_svg(draw, size=SIZE, name="one", label="")
 
 
-def test_settings_of_the_machine_do_not_show_and_stay_as_they_were() -> None:
+def test_local_matplotlib_settings_have_no_effect_and_are_restored() -> None:
     expected = to_svg(draw, size=SIZE, name="one", label="")
     with mpl.rc_context({"lines.linewidth": 9, "svg.fonttype": "path", "font.size": 31}):
-        mine = dict(mpl.rcParams)
+        local = dict(mpl.rcParams)
         assert to_svg(draw, size=SIZE, name="one", label="") == expected
-        assert dict(mpl.rcParams) == mine
+        assert dict(mpl.rcParams) == local
 
 
-def test_two_figures_of_a_page_share_no_id_and_refer_to_their_own() -> None:
+def test_figures_share_no_ids_and_refer_to_their_own() -> None:
     one, two = (to_svg(draw, size=SIZE, name=name, label="") for name in ("one", "two"))
     ids = [set(re.findall(r'id="([^"]*)"', svg)) for svg in (one, two)]
     assert ids[0]
     assert not ids[0] & ids[1]
-    for svg, own in zip((one, two), ids, strict=True):
-        assert set(re.findall(r'#([^")]+)', svg)) == own
+    for svg, expected in zip((one, two), ids, strict=True):
+        assert set(re.findall(r'#([^")]+)', svg)) == expected
 
 
-def test_colors_are_the_pages_and_fonts_too() -> None:
+def test_colors_and_fonts_are_those_of_the_page() -> None:
     svg = to_svg(draw, size=SIZE, name="one", label="")
     assert "var(--blue)" in svg
     assert "var(--ink)" in svg
@@ -51,11 +51,11 @@ def test_colors_are_the_pages_and_fonts_too() -> None:
     assert "<style" not in svg
 
 
-def test_text_and_label_are_escaped_and_kept() -> None:
+def test_texts_and_labels_are_escaped() -> None:
     svg = to_svg(draw, size=SIZE, name="one", label='"quoted" <b>')
     assert "a &lt; b &amp; $x$ 名" in svg
     assert 'aria-label="&quot;quoted&quot; &lt;b&gt;"' in svg
 
 
-def test_what_no_reader_could_see_is_replaced() -> None:
+def test_invisible_characters_are_replaced() -> None:
     assert printable("a\x00b\u202ec") == "a�b�c"

@@ -44,8 +44,8 @@ def create(name: str, folder: Path, evaluator: Evaluator, **settings: Any) -> St
     depth = made.scheduler.max_concurrent or pending_depth(search_alg, 4)
     made.scheduler.observers.append(decisions)
     controller = Controller(
-        search_alg, made.scheduler, evaluator, workers=4, max_pending=depth, clock=clock,
-        callbacks=[log], **settings,
+        search_alg, made.scheduler, evaluator, max_pending=depth, clock=clock,
+        callbacks=[log, decisions], **{"workers": 4, **settings},
     )  # fmt: skip
     return Study(controller, decisions, log)
 
@@ -65,7 +65,7 @@ def interrupt(study: Study, steps: int, evaluator: Evaluator) -> Study:
     gc.collect()
     controller, (decisions, log) = resume(suspended, evaluator, tempfile.mkdtemp())
     assert controller is not study.controller
-    assert [callback is log for callback in controller.callbacks] == [True]
+    assert [callback is log for callback in controller.callbacks] == [True, False]
     return Study(controller, decisions, log)
 
 

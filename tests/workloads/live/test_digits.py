@@ -40,12 +40,12 @@ def test_a_good_config_learns_and_a_bad_one_does_not(name: str) -> None:
 
 @every_network
 def test_a_change_of_width_is_rejected_and_the_width_is_not_mutable(name: str, tmp_path: Path) -> None:
-    found = workload(name)
-    train: Any = found.trainable
+    registered = workload(name)
+    train: Any = registered.trainable
     train(GOOD[name]).save_checkpoint(str(tmp_path))
     with pytest.raises(ArgumentError, match=r"`width` is 5, .*\d+"):
         train(GOOD[name] | {"width": 5}).load_checkpoint(str(tmp_path))
-    assert set(found.space) - set(found.mutable) == {"width"}
+    assert set(registered.space) - set(registered.mutable) == {"width"}
 
 
 @pytest.mark.parametrize(("name", "widest"), [("live/digits-cnn", 16), ("live/digits-gru", 32)])

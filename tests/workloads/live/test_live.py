@@ -67,8 +67,8 @@ def test_the_same_seed_gives_the_same_curves_in_a_fresh_process(tmp_path: Path) 
         "import json, sys, torch; from ray.tune.trainable import trainable as ray_trainable\n"
         "from raytune_suite.workloads import workload; ray_trainable.DEFAULT_STORAGE_PATH = sys.argv[2]\n"
         "torch.manual_seed(1)\n"
-        "made = [workload(name).trainable(config) for name, config in json.loads(sys.argv[1]).items()]\n"
-        "print(json.dumps([[trainable.step() for _ in range(2)] for trainable in made]))"
+        "trainables = [workload(name).trainable(config) for name, config in json.loads(sys.argv[1]).items()]\n"
+        "print(json.dumps([[trainable.step() for _ in range(2)] for trainable in trainables]))"
     )
     configs = json.dumps({name: config_of(name) for name in LIVE}, default=float)
     command = [sys.executable, "-W", "ignore", "-c", program, configs, str(tmp_path)]

@@ -39,19 +39,19 @@ DEFAULT = {
 OTHERS = [name for name in SCENARIOS if name != "lcbench"]
 
 
-def surrogate(found: Workload) -> yahpo.Surrogate:
-    assert found.curve is not None
-    made: yahpo.Surrogate = found.curve.__self__  # type: ignore[attr-defined]
-    return made
+def surrogate(yahpo_workload: Workload) -> yahpo.Surrogate:
+    assert yahpo_workload.curve is not None
+    network: yahpo.Surrogate = yahpo_workload.curve.__self__  # type: ignore[attr-defined]
+    return network
 
 
-def curve(found: Workload, config: Config) -> Curve:
-    assert found.curve is not None
-    return found.curve(config, 0)
+def curve(yahpo_workload: Workload, config: Config) -> Curve:
+    assert yahpo_workload.curve is not None
+    return yahpo_workload.curve(config, 0)
 
 
-def sampled(found: Workload, count: int, seed: int = 0) -> list[Config]:
-    space, rng = Space(found.space), np.random.default_rng(seed)
+def sampled(yahpo_workload: Workload, count: int, seed: int = 0) -> list[Config]:
+    space, rng = Space(yahpo_workload.space), np.random.default_rng(seed)
     return [space.sample(rng) for _ in range(count)]
 
 
@@ -119,12 +119,12 @@ def test_every_task_has_bounds_of_the_surrogate_in_the_catalogue() -> None:
 @pytest.mark.parametrize("task", ["3945", "167168", "189909"])
 def test_configs_lie_within_the_bounds(lcbench: Workload, task: str) -> None:
     assert lcbench.mode == "max"
-    found = workload(f"yahpo/lcbench/{task}")
-    made = surrogate(found)
-    predicted = made.predict(sampled(found, 500), made.fidelities[-1:])
-    values = predicted[:, 0, made.scenario.outputs.index(found.metric)]
-    assert found.bounds is not None
-    best, worst = found.bounds
+    yahpo_workload = workload(f"yahpo/lcbench/{task}")
+    network = surrogate(yahpo_workload)
+    predicted = network.predict(sampled(yahpo_workload, 500), network.fidelities[-1:])
+    values = predicted[:, 0, network.scenario.outputs.index(yahpo_workload.metric)]
+    assert yahpo_workload.bounds is not None
+    best, worst = yahpo_workload.bounds
     assert worst < values.min()
     assert values.max() < best
     assert values.max() > best - 0.25 * (best - worst)  # the best bound belongs to this task, and is close

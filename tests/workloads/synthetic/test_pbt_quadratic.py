@@ -33,16 +33,16 @@ def saved(trainable: PBTQuadratic, folder: Path) -> str:
 
 
 def test_a_training_ends_at_its_exact_value_whatever_the_seed() -> None:
-    found = workload("synthetic/pbt-quadratic")
+    toy = workload("synthetic/pbt-quadratic")
     for seed in (0, 1):
-        assert walk(PBTQuadratic({**CONFIG, "seed": seed}), found.max_t)[-1]["value"] == exact(CONFIG)
+        assert walk(PBTQuadratic({**CONFIG, "seed": seed}), toy.max_t)[-1]["value"] == exact(CONFIG)
     assert exact(CONFIG) == pytest.approx(1.2 - 0.81 * ((1 - 0.006) ** 162 + (1 - 0.014) ** 162))
 
 
 def test_more_weight_is_better_and_no_weight_stays_at_the_start() -> None:
-    found = workload("synthetic/pbt-quadratic")
-    assert exact({"h0": 1, "h1": 1}) == found.optimum == pytest.approx(1.2 - 1.62 * 0.98**162)
-    assert found.bounds == (found.optimum, exact({"h0": 0, "h1": 0}))
+    toy = workload("synthetic/pbt-quadratic")
+    assert exact({"h0": 1, "h1": 1}) == toy.optimum == pytest.approx(1.2 - 1.62 * 0.98**162)
+    assert toy.bounds == (toy.optimum, exact({"h0": 0, "h1": 0}))
     assert exact({"h0": 1, "h1": 1}) > exact({"h0": 1, "h1": 0.9}) > exact({"h0": 0.9, "h1": 0.9}) > exact(CONFIG)
     rising = [report["value"] for report in walk(PBTQuadratic({"h0": 0.0, "h1": 1.0}), 81)]
     assert rising == sorted(rising)

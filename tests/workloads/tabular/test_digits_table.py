@@ -48,13 +48,13 @@ def test_the_manifest_matches_the_file(arrays: dict[str, Any]) -> None:
 
 
 def test_the_table_matches_the_live_workload() -> None:
-    live, made = digits_mlp(), rts.workload("table/digits-mlp")
-    assert MANIFEST["space"] == Space(live.space).describe() == Space(made.space).describe()
+    live, tabular = digits_mlp(), rts.workload("table/digits-mlp")
+    assert MANIFEST["space"] == Space(live.space).describe() == Space(tabular.space).describe()
     for field in ("metric", "mode", "min_t", "max_t", "eta", "tuning_seeds", "test_seeds"):
-        assert getattr(made, field) == getattr(live, field)
-    assert (made.tuning_seeds, made.test_seeds) == ((0, 1, 2, 3, 4), (5, 6, 7, 8, 9))
+        assert getattr(tabular, field) == getattr(live, field)
+    assert (tabular.tuning_seeds, tabular.test_seeds) == ((0, 1, 2, 3, 4), (5, 6, 7, 8, 9))
     config = read_table(FILE).configs[100]
-    assert made.cost(config) == pytest.approx(seconds_per_epoch(config))
+    assert tabular.cost(config) == pytest.approx(seconds_per_epoch(config))
 
 
 def test_five_rows_trained_again_are_the_same(arrays: dict[str, Any]) -> None:
@@ -83,10 +83,10 @@ def test_five_rows_trained_again_are_the_same(arrays: dict[str, Any]) -> None:
 
 
 def test_a_curve_is_the_row_of_its_seed(arrays: dict[str, Any]) -> None:
-    made = rts.workload("table/digits-mlp")
-    assert made.curve is not None
+    tabular = rts.workload("table/digits-mlp")
+    assert tabular.curve is not None
     config = configs(arrays)[17]
-    curve = made.curve(config | {"seed": 7}, 7)
+    curve = tabular.curve(config | {"seed": 7}, 7)
     assert np.array_equal(curve.metrics["test_loss"], arrays["test_loss"][17, 7])
     assert curve.resource.tolist() == list(range(1, 28))
     assert curve.seconds.tolist() == [seconds_per_epoch(config)] * 27

@@ -45,7 +45,7 @@ def lcbench_file(folder: Path) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_unknown_name_is_rejected_with_a_suggestion(family: str) -> None:
     name = family_names(family)[0]
-    with pytest.raises(UnknownNameError, match=name.partition("/")[2]):
+    with pytest.raises(UnknownNameError, match=f"'{name.rpartition('/')[2]}'"):
         workload(f"{name}x")
     with pytest.raises(UnknownNameError, match=f"'{name}'") as caught:
         workload(f"x{name}")
@@ -55,15 +55,15 @@ def test_an_unknown_name_is_rejected_with_a_suggestion(family: str) -> None:
 @pytest.mark.parametrize("name", [*arlbench.names()])
 def test_a_landscape_of_arlbench_is_complete(name: str, data_file: DataFile) -> None:
     table = arlbench.read(data_file(f"arlbench/{name}.csv"), name)
-    made = workload(f"arlbench/{name}")
+    tabular = workload(f"arlbench/{name}")
     assert table.metrics["return"].shape == (256, 10, 10)
     assert [table.row(config) for config in table.configs] == list(range(256)), "all are in the space"
     assert np.isfinite(table.metrics["return"]).all()
-    assert made.bounds is not None
+    assert tabular.bounds is not None
     means = table.metrics["return"][:, 5:, -1].mean(axis=1)
-    assert made.bounds == pytest.approx((means.max(), means.min()))
-    assert (made.tuning_seeds, made.test_seeds, made.max_t) == ((0, 1, 2, 3, 4), (5, 6, 7, 8, 9), 10)
-    assert made.optimum is None
+    assert tabular.bounds == pytest.approx((means.max(), means.min()))
+    assert (tabular.tuning_seeds, tabular.test_seeds, tabular.max_t) == ((0, 1, 2, 3, 4), (5, 6, 7, 8, 9), 10)
+    assert tabular.optimum is None
 
 
 def test_a_crash_never_wins() -> None:
@@ -93,16 +93,16 @@ def test_a_task_of_taskset_is_complete_and_no_loss_is_above_that_of_an_untrained
     name: str, best: float, data_file: DataFile
 ) -> None:
     table = taskset.read(data_file(f"taskset/{name}.json"))
-    made = workload(f"taskset/{name}")
+    tabular = workload(f"taskset/{name}")
     assert table.metrics["valid_loss"].shape == (1000, 1, 51)
     assert [table.row(config) for config in table.configs] == list(range(1000))
     losses = table.metrics["valid_loss"]
-    assert made.bounds is not None
-    assert np.allclose(made.bounds, (best, losses[:, 0, 0].max()), rtol=0, atol=1e-5)
-    assert made.bounds[1] == losses.max()
-    assert made.regret(table.configs[int(table.metrics["valid_loss"][:, 0, -1].argmin())]) == 0
-    assert made.test_seeds == ()
-    assert made.min_t == 2, "the first report precedes the training"
+    assert tabular.bounds is not None
+    assert np.allclose(tabular.bounds, (best, losses[:, 0, 0].max()), rtol=0, atol=1e-5)
+    assert tabular.bounds[1] == losses.max()
+    assert tabular.regret(table.configs[int(table.metrics["valid_loss"][:, 0, -1].argmin())]) == 0
+    assert tabular.test_seeds == ()
+    assert tabular.min_t == 2, "the first report precedes the training"
 
 
 def test_lcbench_is_read_in_its_authors_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,13 +110,13 @@ def test_lcbench_is_read_in_its_authors_format(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(DataError, match="`raytune-suite data fetch lcbench"):
         workload("lcbench/adult")
     lcbench_file(tmp_path)
-    made = workload("lcbench/adult")
+    tabular = workload("lcbench/adult")
     table = lcbench.read(tmp_path / lcbench.FILE, "adult")
     curve = table.curve(table.configs[2], seed=0)
     assert curve.metrics["val_accuracy"].tolist() == [20.0 + epoch for epoch in range(1, 51)]
     assert curve.seconds.tolist() == [0.5] * 50
-    assert made.bounds == (70.0, 1.0)
-    assert made.regret(table.configs[3]) == 69.0, "a crash is replaced by the worst value"
+    assert tabular.bounds == (70.0, 1.0)
+    assert tabular.regret(table.configs[3]) == 69.0, "a crash is replaced by the worst value"
     assert len(lcbench.read(tmp_path / lcbench.FILE, "credit-g").configs) == 5
     with pytest.raises(DataError, match="'higgs'"):
         workload("lcbench/higgs")

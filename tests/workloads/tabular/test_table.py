@@ -207,25 +207,25 @@ def test_bounds_are_the_best_and_the_worst_row_on_the_test_seeds(mode: Any) -> N
     loss, best, worst = table.metrics["loss"], np.min, np.max
     if mode == "max":
         best, worst = worst, best
-    made = workload_of(table, mode=mode)
-    assert made.bounds == (float(best(loss[:, 2, -1])), float(worst(loss[:, 2, -1])))
-    assert made.optimum is None
-    assert made.exact is None
-    assert made.max_t == 4
+    tabular = workload_of(table, mode=mode)
+    assert tabular.bounds == (float(best(loss[:, 2, -1])), float(worst(loss[:, 2, -1])))
+    assert tabular.optimum is None
+    assert tabular.exact is None
+    assert tabular.max_t == 4
 
 
 def test_the_only_training_of_each_config_is_exact() -> None:
     table = make(NUMBERS, metrics={"loss": np.arange(200.0).reshape(50, 1, 4)}, seeds=(0,))
-    made = workload_of(table, tuning_seeds=(0,), test_seeds=())
-    assert (made.bounds, made.optimum) == ((3.0, 199.0), 3.0)
-    assert made.regret(table.configs[4]) == 16.0
+    tabular = workload_of(table, tuning_seeds=(0,), test_seeds=())
+    assert (tabular.bounds, tabular.optimum) == ((3.0, 199.0), 3.0)
+    assert tabular.regret(table.configs[4]) == 16.0
 
 
 def test_each_workload_of_a_table_has_its_own_space() -> None:
     table = make(NESTED)
-    made = workload_of(table)
-    assert Space(made.space).describe() == Space(table.space).describe()
-    assert made.space["lr"] is not table.space["lr"]
+    tabular = workload_of(table)
+    assert Space(tabular.space).describe() == Space(table.space).describe()
+    assert tabular.space["lr"] is not table.space["lr"]
 
 
 def test_a_missing_metric_and_one_with_missing_values_are_rejected() -> None:

@@ -1,4 +1,4 @@
-"""What a report needs to know of a finished study."""
+"""The data of a finished study that figures need."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ if TYPE_CHECKING:
     from raytune_suite.types import Mode
 
 
-class StudyResult(Protocol):
-    """A study as the pictures and tables see it; `raytune_suite.tuning.tune` returns such a thing."""
+class StudyLike(Protocol):
+    """A finished study; `raytune_suite.tuning.tune` returns one."""
 
     @property
     def name(self) -> str:
-        """The study's name."""
+        """The name of the study."""
 
     @property
     def method(self) -> str:
-        """The method's name."""
+        """The name of the method."""
 
     @property
     def metric(self) -> str:
-        """The metric's name."""
+        """The name of the metric."""
 
     @property
     def mode(self) -> Mode:
-        """Whether less ("min") or more ("max") of the metric is better."""
+        """Whether the metric is minimized ("min") or maximized ("max")."""
 
     @property
     def time_attr(self) -> str:
-        """The name of the number that counts the resource."""
+        """The name of the reported resource."""
 
     @property
     def max_t(self) -> int | None:
-        """The most resource of a trial; None if it is open."""
+        """The most resource of a trial; None if it is unlimited."""
 
     @property
     def reports(self) -> pd.DataFrame:
@@ -47,12 +47,12 @@ class StudyResult(Protocol):
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row per trial, its number as index: outcome (in words), resource, value, config/<name>."""
+        """One row per trial, indexed by its number: outcome (a description), resource, value, config/<name>."""
 
     @property
     def best_trial(self) -> int | None:
-        """The number of the trial that the study chose; None if none has a finite value."""
+        """The number of the best trial; None if no trial has a finite value."""
 
     @property
     def test_scores(self) -> pd.DataFrame | None:
-        """The metric of the choice on each test seed: seed, value; None if it was not tested."""
+        """The metric of the best config on each test seed: seed, value; None if it was not evaluated."""
