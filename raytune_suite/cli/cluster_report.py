@@ -39,7 +39,7 @@ def notes(report: CheckReport) -> list[str]:
 
     if not is_kuberay(report.document) or definition_file(report.document) is not None:
         return []
-    remedy = f"see clusters/README.md, or run `kubectl apply --dry-run=server -f {report.document.path}`"
+    remedy = f"see docs/clusters/kubernetes.md, or run `kubectl apply --dry-run=server -f {report.document.path}`"
     return [f"KubeRay's schema is not available, so only misspellings of its main keys are detected: {remedy}"]
 
 

@@ -174,7 +174,7 @@ def test_a_filled_in_file_launches_its_machines_and_terminates_them(
 
 
 def security_group() -> str:
-    """Create the group that the README describes."""
+    """Create the group that docs/clusters/aws.md describes."""
     ec2 = client("ec2")
     (network,) = ec2.describe_vpcs()["Vpcs"]
     made = ec2.create_security_group(GroupName="raytune", Description="raytune", VpcId=network["VpcId"])
@@ -186,7 +186,7 @@ def security_group() -> str:
 
 
 def iam_profile() -> None:
-    """Create the role that the README describes."""
+    """Create the role that docs/clusters/aws.md describes."""
     iam = client("iam")
     iam.create_role(RoleName="ray-head", AssumeRolePolicyDocument="{}")
     iam.create_instance_profile(InstanceProfileName="ray-head")

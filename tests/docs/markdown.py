@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -15,6 +16,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w+)\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
+SHELL = (">", ">>", "|", "&", "&&")
 PATH_COMMENT = re.compile(r"# (\S+/\S+\.py|pyproject\.toml)$", re.MULTILINE)
 
 
@@ -47,10 +49,12 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 
 
 def commands(page: Path) -> list[list[str]]:
-    """The commands of a page's shell blocks, one per line after joining continued lines, without comments."""
+    """The commands of a page's shell blocks, one per line after joining continued lines, without comments and what the shell
+    does with their output."""
     text = "\n".join(block.text for block in blocks(page, "bash"))
     lines = (re.sub(r" \.\.\. ", " ", line) for line in text.replace("\\\n", " ").splitlines())
-    return [words for words in (shlex.split(line, comments=True) for line in lines) if words]
+    every = (shlex.split(line, comments=True) for line in lines)
+    return [list(itertools.takewhile(lambda word: word not in SHELL, words)) for words in every if words]
 
 
 def name(page: Path) -> str:

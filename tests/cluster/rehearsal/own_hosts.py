@@ -69,7 +69,7 @@ def name(study: str) -> list[str]:
 
 @contextmanager
 def dashboard(cluster: LabCluster) -> Iterator[None]:
-    """Forward the dashboard like the README says: with `ray dashboard` in another terminal."""
+    """Forward the dashboard as the guide to clusters says: with `ray dashboard` in another terminal."""
     ray = Path(sys.executable).parent / "ray"
     with subprocess.Popen([ray, "dashboard", str(cluster.file)], stdin=subprocess.DEVNULL) as process:  # noqa: S603 - our own command
         try:
