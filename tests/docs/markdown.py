@@ -49,8 +49,10 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 
 
 def commands(page: Path) -> list[list[str]]:
-    """The commands of a page's shell blocks, one per line after joining continued lines, without comments and what the shell
-    does with their output."""
+    """The commands of a page's shell blocks, one per line after joining continued lines.
+
+    Comments, and what the shell does with the output, are left out.
+    """
     text = "\n".join(block.text for block in blocks(page, "bash"))
     lines = (re.sub(r" \.\.\. ", " ", line) for line in text.replace("\\\n", " ").splitlines())
     every = (shlex.split(line, comments=True) for line in lines)
