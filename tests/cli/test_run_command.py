@@ -154,6 +154,7 @@ def test_json_is_all_that_is_printed(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert [score["seed"] for score in study["test_scores"]] == [5]
 
 
+@pytest.mark.process
 def test_run_prints_the_best_config_and_its_test_scores_and_plots(tmp_path: Path) -> None:
     picture = tmp_path / "pictures" / "study.png"
     command = ["-m", "raytune_suite", *RUN, "--plot", str(picture)]
