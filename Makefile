@@ -39,7 +39,7 @@ e2e: $(INSTALLED)  ## the long tests
 	$(BIN)/python -m pytest -q -m e2e -n auto --dist worksteal
 
 docs: $(INSTALLED)  ## build the documentation into build/docs; warnings are errors
-	$(BIN)/python -m sphinx -b html -n -W --keep-going -q docs build/docs
+	$(BIN)/python -m sphinx -b html -j auto -n -W --keep-going -q docs build/docs
 	@echo "build/docs/index.html"
 
 linkcheck: $(INSTALLED)  ## open the external links of the documentation, where there is a network

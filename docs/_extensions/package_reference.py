@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
-CODE = re.compile(r"(``?[^`]+``?)")
+MARKUP = re.compile(r"(``?[^`]+``?|\*\*?\w[^*\n]*\w\*\*?)")
 SPECIAL = re.compile(r"([*|]|(?<=\w)_(?!\w))")
 BEFORE_NAPOLEON = 100
 
@@ -72,10 +72,10 @@ def modules(name: str, exclude: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def plain(text: str) -> str:
-    """Convert prose of a docstring to reStructuredText: code becomes a literal, all else is taken literally."""
-    parts = CODE.split(text)
+    """Convert prose of a docstring to reStructuredText: emphasis stays, code becomes a literal."""
+    parts = MARKUP.split(text)
     parts[::2] = [SPECIAL.sub(r"\\\1", part) for part in parts[::2]]
-    parts[1::2] = [f"``{part.strip('`')}``" for part in parts[1::2]]
+    parts[1::2] = [part if part.startswith("*") else f"``{part.strip('`')}``" for part in parts[1::2]]
     return "".join(parts)
 
 
