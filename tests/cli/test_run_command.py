@@ -50,7 +50,7 @@ def python(*arguments: str) -> str:
         (["run", "synthetic/mfh3", *SIMULATED, "--workers", "0"], "`workers` is 0"),
         (["run", "synthetic/mfh3", *SIMULATED, "--compute", "-1"], "`compute` is -1"),
         (["run", "synthetic/mfh3", *SIMULATED, "--method", "pbt"], "'pbt'"),
-        (["run", "synthetic/mfh3", *SIMULATED, "--resume", "--name", "a"], "simulated"),
+        (["run", "synthetic/mfh3", *SIMULATED, "--resume", "--name", "a"], "`name` is 'a'"),
     ],
 )
 def test_an_error_is_one_message_and_status_2(
