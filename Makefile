@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help venv demo test check e2e docs linkcheck bench overhead constraints clean
+.PHONY: help venv demo quick test check e2e docs linkcheck bench overhead constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -23,8 +23,11 @@ demo: $(INSTALLED)  ## tune a real network for a minute, and draw what happened 
 	$(BIN)/raytune-suite run live/digits-mlp --method asha --budget 40 --storage-path demo/studies \
 		--plot demo/digits-asha.png
 
-test: $(INSTALLED)  ## the quick tests, on all cores
-	$(BIN)/python -m pytest -q -n auto --dist worksteal
+quick: $(INSTALLED)  ## the tests that need neither Ray nor another process: a first answer in about a minute
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not e2e and not ray and not process"
+
+test: $(INSTALLED)  ## all tests but the long ones, on all cores
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 check: $(INSTALLED)  ## lint, format, types, layers
 	$(BIN)/ruff check .

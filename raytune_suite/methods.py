@@ -274,7 +274,7 @@ def lacks_state(name: str, scheduler: type[StudyScheduler], stateless: str) -> s
         return ""
     return (
         f"method {name!r} copies and changes trainings, but {stateless}: "
-        "use asha, hyperband or bohb, or a workload that trains live"
+        "use asha, hyperband or bohb, or a workload that is trained live"
     )
 
 

@@ -35,6 +35,15 @@ def ray_session() -> Iterator[None]:
     ray.shutdown()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs Ray, and let one process run it all, so that Ray starts once."""
+    for item in items:
+        if "ray_session" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.ray)
+            item.add_marker(pytest.mark.xdist_group("ray"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Send what a test module defines to Ray's processes by value: they cannot import it."""
     module = getattr(item, "module", None)

@@ -80,6 +80,7 @@ def test_the_public_names_are_few_and_load() -> None:
     assert not hasattr(raytune_suite, "no_such_name")
 
 
+@pytest.mark.process
 def test_importing_the_package_loads_neither_ray_nor_torch() -> None:
     program = "import sys, raytune_suite; print({'ray', 'torch', 'numpy', 'pandas'} & set(sys.modules))"
     assert run(sys.executable, "-c", program, folder=ROOT).strip() == "set()"

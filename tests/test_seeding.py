@@ -22,6 +22,7 @@ print(seeding.stable_hash("a", {"y": 1, "x": (2, None)}), seeding.derive(3, "sea
 """
 
 
+@pytest.mark.process
 def test_a_stream_is_the_same_in_every_process() -> None:
     outputs = set()
     for hash_seed in ("0", "1"):

@@ -140,7 +140,7 @@ def workload_task(
         tuning_seeds=known.tuning_seeds if tuning_seeds is None else tuning_seeds,
         test_seeds=known.test_seeds if test_seeds is None else test_seeds,
     )
-    stateless = f"workload {known.name!r} has no state: each of its curves belongs to one config"
+    stateless = f"workload {known.name!r} has no state: its curves belong to one config each"
     return dataclasses.replace(
         task,
         defaults={"min_t": known.min_t, "eta": known.eta, "mutable": known.mutable or None},

@@ -35,6 +35,7 @@ def bash(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("words", "completions"),
     [
@@ -55,6 +56,7 @@ def test_bash_completes(words: list[str], completions: list[str], bash: Path) ->
     assert all(text.startswith(words[-1]) for text in done.stdout.split())
 
 
+@pytest.mark.process
 def test_the_script_for_zsh_names_methods_and_workloads(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main(["completion", "zsh"]) == 0
     text = capsys.readouterr().out

@@ -79,6 +79,7 @@ def table(lines: list[str]) -> list[str]:
     return lines[start : start + SHOWN_TRIALS + 1]
 
 
+@pytest.mark.process
 def test_importing_it_loads_neither_ray_nor_matplotlib() -> None:
     program = "import sys, raytune_suite.cli.console; print({'ray', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - ours

@@ -23,6 +23,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.process
 def test_help_is_quick_since_it_imports_neither_ray_nor_numpy() -> None:
     program = """
 import sys
@@ -61,6 +62,7 @@ def test_the_version_is_that_of_the_installed_package(capsys: pytest.CaptureFixt
     assert capsys.readouterr().out.strip() == metadata.version("raytune-suite")
 
 
+@pytest.mark.process
 def test_it_runs_as_a_module() -> None:
     command = [sys.executable, "-m", "raytune_suite", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own program

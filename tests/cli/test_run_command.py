@@ -50,7 +50,7 @@ def python(*arguments: str) -> str:
         (["run", "synthetic/mfh3", *SIMULATED, "--workers", "0"], "`workers` is 0"),
         (["run", "synthetic/mfh3", *SIMULATED, "--compute", "-1"], "`compute` is -1"),
         (["run", "synthetic/mfh3", *SIMULATED, "--method", "pbt"], "'pbt'"),
-        (["run", "synthetic/mfh3", *SIMULATED, "--resume", "--name", "a"], "simulated"),
+        (["run", "synthetic/mfh3", *SIMULATED, "--resume", "--name", "a"], "`name` is 'a'"),
     ],
 )
 def test_an_error_is_one_message_and_status_2(
@@ -154,6 +154,7 @@ def test_json_is_all_that_is_printed(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert [score["seed"] for score in study["test_scores"]] == [5]
 
 
+@pytest.mark.process
 def test_run_prints_the_best_config_and_its_test_scores_and_plots(tmp_path: Path) -> None:
     picture = tmp_path / "pictures" / "study.png"
     command = ["-m", "raytune_suite", *RUN, "--plot", str(picture)]

@@ -108,6 +108,7 @@ esac
 """
 
 
+@pytest.mark.process
 def test_the_slurm_script_starts_a_head_without_cpus_then_all_workers_then_the_study(tmp_path: Path) -> None:
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)

@@ -119,6 +119,7 @@ def test_a_full_disk_is_an_error(site: Site, where: Path, monkeypatch: pytest.Mo
     assert not (where / "x/a.csv").exists()
 
 
+@pytest.mark.process
 def test_a_killed_fetch_leaves_no_file_under_the_final_name(site: Site, where: Path) -> None:
     site.cut, site.hang = HALF, True
     program = """

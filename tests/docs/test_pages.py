@@ -90,6 +90,7 @@ def test_files_in_commands_exist(page: Path) -> None:
     assert [file for file in files if not (ROOT / file).exists()] == []
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "bash")], ids=name)
 def test_shell_blocks_are_valid_syntax(page: Path) -> None:
     for block in blocks(page, "bash"):

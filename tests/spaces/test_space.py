@@ -395,6 +395,7 @@ print(json.dumps([space.sample(rng) for _ in range(20)]))
 """
 
 
+@pytest.mark.process
 def test_the_same_seed_gives_the_same_configs_in_a_fresh_process() -> None:
     space = Space(
         {"o": tune.choice([{"m": tune.randn()}, "b"]), "n": tune.lograndint(1, 99), "x": tune.quniform(0, 1, 0.1)}

@@ -136,6 +136,7 @@ def test_an_invalid_seed_is_rejected(seed: Any) -> None:
         curve_trainable("three", three, "steps")({"x": 1.0, "seed": seed})
 
 
+@pytest.mark.process
 def test_the_class_has_the_workloads_name_and_can_be_sent_to_another_process(tmp_path: Path) -> None:
     trainable_class, config = workload("synthetic/mfh6-moderate").trainable, sampled("synthetic/mfh6-moderate", 0)
     assert issubclass(trainable_class, CurveTrainable)

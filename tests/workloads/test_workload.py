@@ -190,6 +190,7 @@ def test_the_workload_of_another_package_is_created_by_its_name(monkeypatch: pyt
         workload("acme/broken")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("program", "absent"),
     [

@@ -207,6 +207,7 @@ def test_comparisons_with_little_data_have_all_sections_and_a_message(
     assert "nan" not in page.text.lower().replace("nan\u2060", "")
 
 
+@pytest.mark.process
 def test_importing_the_page_loads_neither_ray_nor_optional_packages() -> None:
     unwanted = "{'ray', 'torch', 'matplotlib', 'jinja2'}"
     program = f"import sys, raytune_suite.bench.report.page; print({unwanted} & set(sys.modules))"

@@ -75,12 +75,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return folders
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("key", VARIANTS)
 def test_fresh_processes_write_the_same_bytes(key: str, runs: list[Path]) -> None:
     first, second = (folder / f"{key}.parquet" for folder in runs)
     assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("key", VARIANTS)
 def test_the_decisions_are_those_of_the_golden_trace(key: str, runs: list[Path]) -> None:
     golden = (GOLDEN / f"{key}.csv").read_text(encoding="utf-8").splitlines()

@@ -89,6 +89,7 @@ def test_each_method_tunes_alike_by_curves_and_in_process(name: str) -> None:
         assert looked_up.decisions.rows == trained.decisions.rows
 
 
+@pytest.mark.process
 def test_fresh_processes_decide_alike_to_the_last_bit() -> None:
     program = "import json; from tests.engines.simulated import test_simulated_engine as t; t.common.cheapen(setattr); "
     found = []

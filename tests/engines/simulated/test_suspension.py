@@ -79,6 +79,7 @@ def test_faults_and_crashes_stay_as_they_are(tmp_path: Path) -> None:
     assert {"ERROR"} < {row.decision for row in calm.decisions.rows}
 
 
+@pytest.mark.process
 def test_a_fresh_process_continues(tmp_path: Path) -> None:
     calm, study = (create("bohb", tmp_path, LEARNER) for _ in range(2))
     calm.controller.run()

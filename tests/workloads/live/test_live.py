@@ -62,6 +62,7 @@ def test_a_step_reports_the_metric_and_only_floats(name: str) -> None:
     assert all(isinstance(value, float) for value in result.values())
 
 
+@pytest.mark.process
 def test_the_same_seed_gives_the_same_curves_in_a_fresh_process(tmp_path: Path) -> None:
     program = (
         "import json, sys, torch; from ray.tune.trainable import trainable as ray_trainable\n"

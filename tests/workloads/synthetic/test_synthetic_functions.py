@@ -217,6 +217,7 @@ def test_the_noise_never_changes(function: SyntheticFunction, expected: list[flo
     assert function.values(config, 3)[[0, 26, 80]] == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_a_fresh_process_without_ray_torch_and_pandas_gives_the_same_curves(hash_seed: str) -> None:
     absent = ("ray", "torch", "pandas", "scipy", "pyarrow", "sklearn", "rich")

@@ -1,0 +1,153 @@
+"""One test for each private touch of Ray: it fails when another version of Ray no longer works as we rely on."""
+
+from __future__ import annotations
+
+import os
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import ray
+from ray import tune
+from ray.exceptions import ActorDiedError, RayActorError
+from ray.tune.execution import class_cache
+from ray.tune.execution.tune_controller import TuneController
+
+from raytune_suite.engines.ray import internals
+from raytune_suite.methods import make_method
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+SPACE = {"x": tune.uniform(0, 1)}
+
+
+def test_trials_have_environment_variables() -> None:
+    assert internals.trial_environment()
+    assert all(isinstance(value, str) for value in internals.trial_environment().values())
+
+
+def test_a_cluster_on_this_machine_is_found_by_its_address_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    address = internals.running_cluster()
+    assert address is None or ":" in address
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_ray_that_this_process_started_is_known_as_such() -> None:
+    assert internals.started_here()
+
+
+@ray.remote(num_cpus=0)
+class Doomed:
+    def die(self) -> None:
+        os._exit(1)
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_the_node_of_a_dead_actor_is_known() -> None:
+    doomed: Any = Doomed.remote()  # type: ignore[attr-defined] # Ray's decorator hides it
+    with pytest.raises(RayActorError) as caught:
+        ray.get(doomed.die.remote())
+    assert internals.node_of(caught.value) == ray.get_runtime_context().get_node_id()
+    assert internals.node_of(ActorDiedError()) == ""
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_idle_processes_are_reused_only_if_they_have_the_environment_of_a_trial(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    variables = dict(class_cache.DEFAULT_ENV_VARS)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with internals.reused_processes():
+        assert class_cache.DEFAULT_ENV_VARS == {}
+    monkeypatch.delenv(next(iter(variables)))
+    with internals.reused_processes():
+        assert variables == class_cache.DEFAULT_ENV_VARS
+    assert variables == class_cache.DEFAULT_ENV_VARS
+
+
+class TestTrialFailures:
+    """`on_failure` decides whether a failure counts."""
+
+    @pytest.fixture(autouse=True)
+    def controller(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.handled: list[tuple[Exception, bool]] = []
+        self.controller: Any = SimpleNamespace(_resetting_trials={"trial"})
+
+        def handle(_controller: Any, _trial: Any, error: Any) -> None:
+            self.handled.append((error, getattr(error, "preempted", False)))
+
+        monkeypatch.setattr(TuneController, "_process_trial_failure", handle)
+        self.original = TuneController._process_trial_failure
+
+    def fail(self, error: Exception, *, times: int = 1, excused: bool) -> Any:
+        trial = SimpleNamespace(temporary_state=SimpleNamespace(restoring_from="a checkpoint"))
+        with internals.trial_failures(lambda _controller, _trial, _error: excused):
+            process: Any = TuneController._process_trial_failure
+            for _ in range(times):
+                process(self.controller, trial, error)
+        return trial
+
+    def test_an_excused_failure_is_handled_like_an_announced_loss(self) -> None:
+        trial = self.fail(ActorDiedError(), excused=True)
+        assert [preempted for _, preempted in self.handled] == [True]
+        assert trial.temporary_state.restoring_from is None
+
+    def test_another_failure_is_left_to_ray(self) -> None:
+        trial = self.fail(ValueError("a bug"), excused=False)
+        assert [preempted for _, preempted in self.handled] == [False]
+        assert trial.temporary_state.restoring_from == "a checkpoint"
+
+    def test_the_second_report_of_a_failure_is_dropped(self) -> None:
+        self.fail(ActorDiedError(), times=2, excused=True)
+        assert len(self.handled) == 1
+
+    def test_afterwards_ray_is_as_before(self) -> None:
+        self.fail(ActorDiedError(), excused=False)
+        assert TuneController._process_trial_failure is self.original
+
+
+def test_the_real_controller_has_what_is_replaced() -> None:
+    assert callable(TuneController._process_trial_failure)
+    assert "_resetting_trials" in TuneController.__init__.__code__.co_names
+
+
+class Silent(tune.Callback):
+    """A callback."""
+
+
+def test_the_objects_of_a_tuner_are_known_and_callbacks_can_be_added(tmp_path: Path) -> None:
+    method = make_method("asha", SPACE, metric="loss", mode="min", max_t=9)
+    saved, passing = Silent(), Silent()
+    tuner = tune.Tuner(
+        lambda _config: None,
+        tune_config=method.tune_config(num_samples=1),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), name="study", callbacks=[saved]),
+    )
+    callbacks, searcher, scheduler = internals.study_objects(tuner)
+    assert callbacks == [saved]
+    assert (searcher.scheduler, scheduler) == (method.scheduler, method.scheduler)
+    internals.add_callbacks(tuner, [passing])
+    assert internals.study_objects(tuner)[0] == [saved, passing]
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_without_an_autoscaler_its_status_is_empty() -> None:
+    assert internals.autoscaler_status() == {}
+
+
+def test_a_cluster_file_is_validated_as_ray_up_does() -> None:
+    config: dict[str, Any] = {
+        "cluster_name": "a",
+        "provider": {"type": "local", "head_ip": "10.0.0.1", "worker_ips": ["10.0.0.2"]},
+        "auth": {"ssh_user": "me"},
+    }
+    internals.validate_cluster_config(config)
+    with pytest.raises(Exception, match="max_workers"):
+        internals.validate_cluster_config({**config, "max_workers": "many"})
