@@ -180,14 +180,7 @@ def make_method(
             raise UnknownNameError(f"argument of method {name!r}:", argument, everything)
     if max_t is None and scheduler_class.ladder:
         raise ArgumentError(f"method {name!r} needs `max_t`: the most {time_attr} that a trial may have")
-    if searcher_class.assigns != scheduler_class.enforces:
-        assigns, enforces = (
-            ("does not assign", "enforces") if scheduler_class.enforces else ("assigns", "does not enforce")
-        )
-        raise ArgumentError(
-            f"method {name!r}: searcher {searcher_name!r} {assigns} fidelities, which scheduler {scheduler_name!r} "
-            f"{enforces}: use 'dehb', or another pair"
-        )
+    _check_fidelities(name, searcher_class, scheduler_class)
     common: dict[str, Any] = {"space": space, "metric": metric, "mode": mode, "time_attr": time_attr, "seed": seed}
     own = {side: {key: value for key, value in arguments.items() if key in known[side]} for side in known}
     scheduler = scheduler_class(max_t=max_t, max_concurrent=max_concurrent, **common, **own[scheduler_class])
@@ -226,12 +219,12 @@ def resolve_method(
     """
     if isinstance(method, Method):
         if arguments or max_concurrent is not None:
-            raise ArgumentError("`method` is made already: give `method_args` and `max_concurrent` where it is made")
+            raise ArgumentError("`method` is a Method: pass `method_args` and `max_concurrent` to `make_method`")
+        _check_fidelities(method.name, type(method.searcher), type(method.scheduler))
+        _check_state(method.name, type(method.scheduler), stateless)
         return _completed(method, space, objective)
     searcher, scheduler = parts(method)
-    reason = lacks_state(method, SCHEDULERS[scheduler], stateless)
-    if reason:
-        raise ArgumentError(reason)
+    _check_state(method, SCHEDULERS[scheduler], stateless)
     known = {*options(SEARCHERS[searcher]), *options(SCHEDULERS[scheduler])}
     suggested = {name: value for name, value in defaults.items() if name in known}
     return make_method(
@@ -266,6 +259,27 @@ def _completed(method: Method, space: Space, objective: Objective) -> Method:
     if method.scheduler.used():
         raise ArgumentError(f"`method` {method.name!r} has been used in a study: make a new one for each study")
     return method
+
+
+def _check_fidelities(name: str, searcher: type[Any], scheduler: type[StudyScheduler]) -> None:
+    """Check that a scheduler enforces fidelities if, and only if, the searcher assigns them.
+
+    Raises:
+        ArgumentError: If not.
+    """
+    if getattr(searcher, "assigns", False) == scheduler.enforces:
+        return
+    assigns, enforces = ("does not assign", "enforces") if scheduler.enforces else ("assigns", "does not enforce")
+    remedy = "use 'dehb' or 'random-fidelity'" if scheduler.enforces else "use the scheduler 'assigned'"
+    raise ArgumentError(
+        f"`method` is {name!r}, but its searcher {assigns} fidelities, which its scheduler {enforces}: {remedy}"
+    )
+
+
+def _check_state(name: str, scheduler: type[StudyScheduler], stateless: str) -> None:
+    reason = lacks_state(name, scheduler, stateless)
+    if reason:
+        raise ArgumentError(reason)
 
 
 def lacks_state(name: str, scheduler: type[StudyScheduler], stateless: str) -> str:

@@ -1,11 +1,12 @@
 """The interface between `tune` and what runs a study: `Engine.run(spec)` returns an `Outcome`.
 
-`raytune_suite.engines.ray.RayEngine` and `raytune_suite.engines.simulated.Simulation` implement it. Code above this
-package never asks which of the two it has.
+`engines.ray.engine.RayEngine` and `engines.simulated.engine.Simulation` implement it; `tune` never asks which of the
+two it has.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,7 +38,7 @@ class StudySpec:
         storage_path: The folder or URI that holds the study's folder.
         name: The name of the study's folder.
         curve: A function (config, training seed) -> whole learning curve; None if models are trained.
-        cost: The declared seconds of one unit of resource for a config; None if not declared.
+        cost: The declared seconds between two reports of a config; None if not declared.
         seeds: The training seeds on which each trial trains; with several, their metrics are averaged.
         num_samples: The maximum number of trials; None for no limit.
         budget: The total resource that all trials may spend, in units of `time_attr`; None for no limit.
@@ -99,7 +100,7 @@ class Engine(Protocol):
         """What a study's manifest records about the engine: JSON-like values."""
 
     def can_resume(self, path: str) -> bool:
-        """Whether an unfinished study is stored at `path` (a folder or a URI)."""
+        """Whether a study is stored at `path` (a folder or a URI) that `run` can continue."""
 
     def check(self, spec: StudySpec) -> None:
         """Check that the engine can run a study, before anything is written.
@@ -108,9 +109,26 @@ class Engine(Protocol):
             ArgumentError: If it cannot.
         """
 
+    def without_faults(self) -> Engine:
+        """The engine without faults that it injects into a study, for the final evaluation."""
+
     def run(self, spec: StudySpec) -> Outcome:
         """Run a study, or continue it, until it ends or is interrupted.
 
         Raises:
             StudyError: If the study cannot continue; it can be resumed.
         """
+
+
+def trainable_name(trainable: Any) -> str:
+    """What a trainable is called in names of studies and in messages.
+
+    Example:
+        >>> import functools
+        >>> trainable_name(functools.partial(print, "a")), trainable_name("registered"), trainable_name(lambda x: x)
+        ('print', 'registered', 'lambda')
+    """
+    while isinstance(trainable, functools.partial):
+        trainable = trainable.func
+    name = trainable if isinstance(trainable, str) else getattr(trainable, "__name__", type(trainable).__name__)
+    return str(name).strip("<>")

@@ -150,6 +150,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self.observers: list[SchedulerObserver] = []
         self.stopped_early: set[str] = set()
         self.fault: str | None = None
+        self._warned = False
         self._crashes = 0
         self._metric_reported = False
         self.trials = TrialQueue()
@@ -427,11 +428,12 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             return None  # a clone, which has just been resumed
         if resource == last.resource:
             return None if paused and not self.rewinds else last.decision
-        if paused and not interrupted:  # else its checkpoint was being saved when the study was killed
+        if paused and not interrupted and not self._warned:  # else it was being saved when the study was killed
+            self._warned = True  # once for the whole study
             warnings.warn(
                 f"a trial that was paused at {self.time_attr} = {last.resource:g} resumed from {resource:g}: its "
-                "trainable saves no checkpoint at each report (or it crashed while saving one), so that the part in "
-                "between is trained again",
+                "trainable saves no checkpoint at each report (or it crashed while saving one), so that what is in "
+                "between is trained again after each pause",
                 stacklevel=4,
             )
         return str(TrialScheduler.CONTINUE)

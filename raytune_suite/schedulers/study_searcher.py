@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ray.tune.search import Searcher
+from ray.tune.search import ConcurrencyLimiter, Searcher
 
 from raytune_suite.errors import ArgumentError
 
@@ -23,12 +23,18 @@ class StudySearcher(Searcher):
         """Wrap `searcher`.
 
         Raises:
-            ArgumentError: If the searcher cannot be saved: on a restore Ray would silently start the study again.
+            ArgumentError: If the searcher cannot be saved: on a restore Ray would silently start the study again. If it
+                limits the trials at once by a count that includes paused ones, and the scheduler pauses trials.
         """
         if type(searcher).save is Searcher.save or type(searcher).restore is Searcher.restore:
             raise ArgumentError(
                 f"searcher {type(searcher).__name__} has no `save` and `restore`, so that a study with it could not "
                 "be resumed: implement both, or derive it from `AskTellSearcher`, which has them"
+            )
+        if isinstance(searcher, ConcurrencyLimiter) and scheduler.pauses:
+            raise ArgumentError(
+                "searcher ConcurrencyLimiter counts paused trials, so that a rung may never fill: pass the searcher in "
+                "it, and `max_concurrent` to the scheduler"
             )
         self.searcher = searcher
         self.scheduler = scheduler

@@ -63,18 +63,22 @@ def check_limits(limits: Limits, method: Method, objective: Objective) -> Limits
     return limits
 
 
-def check_resources(resources: Mapping[str, float] | None) -> None:
-    """Check what a trial occupies, which Ray would do only when the first trial starts.
+def check_resources(resources: Mapping[str, float] | None) -> dict[str, float] | None:
+    """Check what a trial occupies, which Ray would do only when the first trial starts; adds the default of one CPU.
 
     Raises:
-        ArgumentError: If an amount is not a number of 0 or more, or a trial would occupy no CPU.
+        ArgumentError: If an amount is not a number of 0 or more, or the CPUs are 0.
     """
     for name, amount in (resources or {}).items():
         number = as_number(amount)
         if number is None or not 0 <= number < math.inf or (name.lower() == "cpu" and number == 0):
-            raise ArgumentError(f"`resources[{name!r}]` is {amount!r}, but must be a positive number")
+            least = "above 0" if name.lower() == "cpu" else "of 0 or more"
+            raise ArgumentError(f"`resources[{name!r}]` is {amount!r}, but must be a number {least}")
         if name.lower() == "gpu" and number > 1 and number != int(number):
             raise ArgumentError(f"`resources[{name!r}]` is {amount!r}; use a fraction below 1 or a whole number")
+    if not resources:
+        return None
+    return {**({} if "cpu" in {name.lower() for name in resources} else {"cpu": 1.0}), **resources}
 
 
 def make_engine(engine: str | Engine, settings: Settings | None) -> Engine:

@@ -33,11 +33,12 @@ def evaluate_on_test_seeds(
     *,
     resources: Mapping[str, float] | None = None,
     name: str = "test",
+    resume: bool = True,
 ) -> pd.DataFrame:
     """Train the chosen schedule from scratch on each test seed, to the end; returns one row (seed, value) per seed.
 
-    It is a study called `name` in the study's folder `path`, resumed if it is there. A training that fails scores NaN,
-    with a warning.
+    It is a study called `name` in the study's folder `path`; with `resume` one that was interrupted there continues. A
+    training that fails scores NaN, with a warning.
 
     Raises:
         StudyError: If the study cannot continue.
@@ -58,14 +59,14 @@ def evaluate_on_test_seeds(
     if len(lineage) > 1:
         scheduler = ReplayScheduler(lineage, keep=(SEED,), **common)
     folder = StudyFolder(path, name)
-    outcome = engine.run(
+    outcome = engine.without_faults().run(
         task.spec(
             searcher=GridSearcher(space=space, **common),
             scheduler=scheduler,
             storage_path=path,
             name=name,
             resources=resources,
-            resume=engine.can_resume(folder.path),
+            resume=resume and engine.can_resume(folder.path),
         )
     )
     if outcome.interrupted:

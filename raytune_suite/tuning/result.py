@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from raytune_suite.engines.callbacks.study_log import Report, incumbents
+from raytune_suite.engines.storage import local_folder
 from raytune_suite.errors import StudyError, near
 from raytune_suite.types import SEED, split_config
 
@@ -132,12 +133,11 @@ def check_outcome(log: StudyLog, path: str) -> list[Report]:
     metric = log.objective.metric
     if best:
         if failed:
-            _logger.warning("%d of %d trials failed; their errors are in %s", len(failed), len(log.trials), path)
+            _logger.warning("%d of %d trials failed%s", len(failed), len(log.trials), _tracebacks(path))
         return best
     if failed:
         raise StudyError(
-            f"all {len(failed)} trials that ended have failed, the first with {failed[0].error!r}; "
-            f"the tracebacks are in {path}/*/error.txt"
+            f"all {len(failed)} trials that ended have failed, the first with {failed[0].error!r}{_tracebacks(path)}"
         )
     if log.unmetered and not log.reports:
         raise StudyError(
@@ -150,3 +150,10 @@ def check_outcome(log: StudyLog, path: str) -> list[Report]:
     if log.reports:
         raise StudyError(f"no trial reported a finite {metric!r}: all {len(log.reports)} reports are NaN or infinite")
     raise StudyError(f"no trial reported anything before the study ended; its folder is {path}")
+
+
+def _tracebacks(path: str) -> str:
+    """Where the tracebacks of failed trials are; a simulated study keeps none."""
+    folder = local_folder(path)
+    kept = folder is None or any(folder.glob("*/error.txt"))
+    return f"; the tracebacks are in {path}/*/error.txt" if kept else ""

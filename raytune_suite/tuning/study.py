@@ -59,7 +59,7 @@ def run_study(
     space = Space.of(task.full_space)
     method = _resolve(task, options, space)
     limits = check_limits(options.limits, method, task.objective)
-    check_resources(options.resources)
+    resources = check_resources(options.resources)
     name = study_name(name, f"{task.label}-{method.name}", resume=resume)
     folder = StudyFolder(absolute(storage_path), name)
     spec = task.spec(
@@ -71,7 +71,7 @@ def run_study(
         num_samples=limits.num_samples,
         budget=limits.resource(task.objective),
         time_limit=limits.time_limit,
-        resources=options.resources,
+        resources=resources,
         callbacks=options.callbacks,
         title=method.name if _shows_progress(options) else None,
         resume=resume,
@@ -88,7 +88,7 @@ def run_study(
     test_scores = None
     if task.test_seeds:
         lineage = outcome.log.lineage(best[-1])
-        test_scores = evaluate_on_test_seeds(task, lineage, spec.path, engine, resources=options.resources)
+        test_scores = evaluate_on_test_seeds(task, lineage, spec.path, engine, resources=resources, resume=resume)
     result = study_result(spec, outcome, method.name, best, test_scores)
     folder.write_tables(result, outcome.decisions)
     return result
@@ -116,6 +116,7 @@ def _manifest(task: TuningTask, options: StudyOptions, method: str, limits: Limi
     objective = task.objective
     return {
         "schema": SCHEMA,
+        "trainable": task.label,
         "method": method,
         "method_args": plain(options.method_args),
         "space": space.describe(),

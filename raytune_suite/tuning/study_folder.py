@@ -44,6 +44,11 @@ class StudyFolder:
         """The local folder; None for a URI."""
         return local_folder(self.path)
 
+    @property
+    def finished(self) -> bool:
+        """Whether a finished study is stored here."""
+        return self.local is not None and (self.local / DECISIONS).exists()
+
     def check(self, engine: Engine, manifest: dict[str, Any], *, resume: bool) -> None:
         """Check that the study can be started or resumed here. Writes nothing.
 
@@ -52,6 +57,8 @@ class StudyFolder:
                 the study to resume.
         """
         resumable = engine.can_resume(self.path)
+        if resume and not resumable and self.finished:
+            raise ArgumentError(f"`name` is {self.name!r}, a study that has finished: its tables are in {self.path}")
         if resume and not resumable:
             raise ArgumentError(f"`name` is {self.name!r}, but {self.storage_path} has no such study to resume")
         if resumable and not resume:
@@ -61,7 +68,7 @@ class StudyFolder:
             )
         if self.local is None:
             return
-        if not resume and (self.local / DECISIONS).exists():
+        if not resume and self.finished:
             raise ArgumentError(
                 f"`name` is {self.name!r}, but {self.storage_path} already has a finished study of that name: "
                 "choose another name"

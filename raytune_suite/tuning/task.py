@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from raytune_suite import seeding
-from raytune_suite.engines.base import StudySpec
+from raytune_suite.engines.base import StudySpec, trainable_name
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 from raytune_suite.types import SEED, Objective, check_mode
@@ -36,7 +36,7 @@ class TuningTask:
         test_seeds: The training seeds on which the chosen config is evaluated.
         defaults: Method arguments that the workload suggests.
         curve: A function (config, training seed) -> whole learning curve; None if models are trained.
-        cost: The declared seconds of one unit of resource for a config; None if not declared.
+        cost: The declared seconds between two reports of a config; None if not declared.
         stateless: Why its trainings cannot be copied or changed midway; "" if they can.
     """
 
@@ -62,8 +62,7 @@ class TuningTask:
     @property
     def label(self) -> str:
         """The name of the trainable."""
-        name = self.trainable if isinstance(self.trainable, str) else self.trainable.__name__
-        return name.strip("<>")
+        return trainable_name(self.trainable)
 
 
 def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
@@ -170,7 +169,7 @@ def check_trainable(trainable: Any) -> Trainable:
     try:
         inspect.signature(trainable).bind({})
     except (TypeError, ValueError):
-        name = getattr(trainable, "__name__", repr(trainable))
+        name = trainable_name(trainable)
         raise ArgumentError(f"`trainable` is the function {name}, but it must take one argument, the config") from None
     return checked
 

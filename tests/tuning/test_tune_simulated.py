@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -16,7 +17,8 @@ from ray import tune
 
 import raytune_suite as rts
 from raytune_suite.engines.callbacks.decision_log import difference, read
-from raytune_suite.errors import ArgumentError, MissingPackageError, StudyInterrupted
+from raytune_suite.engines.simulated.running_trial import Fault
+from raytune_suite.errors import ArgumentError, MissingPackageError, StudyError, StudyInterrupted
 from raytune_suite.methods import METHODS, parts
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.workloads.synthetic.formulas import QUADRATIC_START, quadratic, quadratic_step
@@ -50,7 +52,7 @@ def workload_for(method: str) -> rts.Workload:
     return dataclasses.replace(branin, name="grid", space=dict.fromkeys(branin.space, values))
 
 
-def study(method: str, folder: Path, **changes: Any) -> rts.StudyResult:
+def study(method: Any, folder: Path, **changes: Any) -> rts.StudyResult:
     """A small study, on the simulated clock."""
     arguments = {"budget": BUDGET, "engine": "simulated", "storage_path": folder, "progress": False, **SEEDS, **changes}
     return rts.tune(workload=arguments.pop("workload", None) or workload_for(method), method=method, **arguments)
@@ -256,3 +258,60 @@ def test_a_workload_whose_packages_are_missing_is_refused(monkeypatch: pytest.Mo
     with pytest.raises(MissingPackageError, match=r"raytune-suite\[torch\]"):
         study("asha", tmp_path, workload="live/digits-mlp")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupted_evaluation_of_another_study_is_not_continued(tmp_path: Path) -> None:
+    """Ctrl-C during the evaluation on the test seeds leaves a suspended study in the folder."""
+    leftover = tmp_path / "study" / "test" / "simulation.pkl"
+    leftover.parent.mkdir(parents=True)
+    leftover.write_bytes(b"of another study")
+    result = study("asha", tmp_path, name="study", test_seeds=[7])
+    assert result.test_scores is not None
+    assert not leftover.exists() or leftover.read_bytes() == b"of another study"
+
+
+def test_a_method_object_is_rejected_where_its_name_would_be(tmp_path: Path) -> None:
+    workload = rts.workload("synthetic/branin")
+    space = {**workload.space, "seed": 0}
+    population = rts.make_method("pbt", space, max_t=workload.max_t)
+    with pytest.raises(ArgumentError, match="'synthetic/branin'"):
+        study(population, tmp_path, workload=workload)
+    made = rts.make_method("dehb", max_t=workload.max_t)
+    mismatched = rts.Method("mismatched", made.searcher, rts.make_method("asha", max_t=workload.max_t).scheduler)
+    with pytest.raises(ArgumentError, match="'mismatched'"):
+        study(mismatched, tmp_path, workload=workload)
+
+
+def test_settings_without_effect_are_rejected(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="`cost`"):
+        study("asha", tmp_path, engine=rts.Simulation(cost=lambda _config: 1.0))
+    with pytest.raises(ArgumentError, match="`resources`"):
+        study("asha", tmp_path, resources={"gpu": 99})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_trainable_may_be_any_callable_object(tmp_path: Path) -> None:
+    """It is named after what it wraps, in a message that rejects functions on the simulated clock."""
+
+    def train(factor: float, config: dict[str, Any]) -> None:
+        tune.report({"loss": factor * config["x"]})
+
+    with pytest.raises(ArgumentError, match="'train'"):
+        of_class(functools.partial(train, 2.0), tmp_path)
+
+
+def test_a_crash_is_reported_with_its_type_and_message(tmp_path: Path) -> None:
+    class Broken(Halving):
+        def step(self) -> dict[str, Any]:
+            raise ValueError("no data")
+
+    with pytest.raises(StudyError, match="ValueError: no data") as caught:
+        of_class(Broken, tmp_path)
+    assert "error.txt" not in str(caught.value)
+
+
+def test_faults_are_not_injected_into_the_final_evaluation(tmp_path: Path) -> None:
+    engine = rts.Simulation(workers=2, faults=[Fault(1.5, 0), Fault(1.5, 1)], max_failures=0)
+    result = of_class(Halving, tmp_path, engine=engine, budget=5, method="random", test_seeds=[7, 8])
+    assert result.test_scores is not None
+    assert result.test_scores["value"].notna().all()

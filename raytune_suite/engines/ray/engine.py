@@ -22,8 +22,9 @@ import ray
 from ray import tune
 from ray.exceptions import RayActorError
 from ray.tune import Callback
+from ray.tune.registry import get_trainable_cls
 
-from raytune_suite.engines.base import Outcome
+from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.decision_log import DecisionLog
 from raytune_suite.engines.callbacks.progress import Progress
@@ -90,6 +91,10 @@ class RayEngine:
         """Whether Ray can restore a study from `path`."""
         return bool(tune.Tuner.can_restore(path))
 
+    def without_faults(self) -> RayEngine:
+        """This engine: it injects no faults."""
+        return self
+
     def check(self, spec: StudySpec) -> None:
         """Connect to Ray and check what the cluster can do. On one machine that takes a millisecond.
 
@@ -115,7 +120,7 @@ class RayEngine:
         with (
             _environment(self.settings, _max_pending(spec)),
             internals.reused_processes(),
-            _errors_only(),
+            _silenced(),
         ):
             tuner = self._restored(spec) if spec.resume else self._new(spec)
             callbacks, searcher, scheduler = internals.study_objects(tuner)
@@ -190,7 +195,7 @@ class RayEngine:
         if not reuse:
             _logger.warning(
                 "each trial starts its own process, which takes seconds: add a `reset_config` to %s to avoid that",
-                getattr(spec.trainable, "__name__", spec.trainable),
+                trainable_name(spec.trainable),
             )
         return reuse
 
@@ -230,9 +235,11 @@ def check_resources(resources: Mapping[str, float]) -> None:
 
 def allows_reuse(trainable: Trainable) -> bool:
     """Whether a process of this trainable can train another config after the first."""
+    if isinstance(trainable, str):
+        trainable = get_trainable_cls(trainable)
     if inspect.isclass(trainable) and issubclass(trainable, tune.Trainable):
         return trainable.reset_config is not tune.Trainable.reset_config
-    return not isinstance(trainable, str)
+    return True
 
 
 def _trained(spec: StudySpec) -> Trainable:
@@ -320,31 +327,36 @@ class _Excuses:
 @contextlib.contextmanager
 def _environment(settings: Settings, max_pending: int | None) -> Iterator[None]:
     """Set the environment variables from which alone Ray reads some of its settings."""
-    values = {
+    chosen = {
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "0" if settings.loggers else "1",
         "TUNE_GLOBAL_CHECKPOINT_S": str(settings.snapshot_s),
+    }
+    defaults = {
         "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a metric may come with every tenth report only
         "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # they are in the study's folder, and the first is shown at the end
         "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints a box even if it is silenced
         "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
     }
     if max_pending is not None:
-        values["TUNE_MAX_PENDING_TRIALS_PG"] = str(max_pending)
-    before = {name: os.environ.get(name) for name in values}
+        defaults["TUNE_MAX_PENDING_TRIALS_PG"] = str(max_pending)
+    before = {name: os.environ.get(name) for name in (*chosen, *defaults)}
     handler = signal.getsignal(signal.SIGINT)
-    os.environ.update({name: value for name, value in values.items() if name not in os.environ})
+    os.environ.update({name: value for name, value in defaults.items() if name not in os.environ})
+    os.environ.update(chosen)  # the settings are recorded with the study, so they win
     try:
         yield
     finally:
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
         if threading.current_thread() is threading.main_thread() and handler is not None:
             signal.signal(signal.SIGINT, handler)
 
 
 @contextlib.contextmanager
-def _errors_only() -> Iterator[None]:
+def _silenced() -> Iterator[None]:
     """Silence Ray's loggers; we report ourselves what happened."""
     loggers = [logging.getLogger(name) for name in ("ray.tune", "ray.train", "ray.air")]
     levels = [logger.level for logger in loggers]

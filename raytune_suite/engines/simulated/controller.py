@@ -26,6 +26,7 @@ from raytune_suite.engines.simulated.running_trial import (
     RunningTrial,
     SavedCheckpoint,
     SimulatedCheckpoint,
+    WithTraceback,
     flattened,
 )
 from raytune_suite.errors import StudyError
@@ -370,7 +371,8 @@ class Controller:
         if self._running.get(trial) is not running:
             return
         trial.init_local_path()
-        trial.handle_error(error)  # type: ignore[arg-type] # Ray declares fewer errors than it accepts
+        kept: Any = error if isinstance(error, RayActorError) else WithTraceback(error)  # Ray writes its text only
+        trial.handle_error(kept)
         if trial.should_recover():
             self._leave(trial, Trial.ERROR)
             self.scheduler.on_trial_error(self, trial)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from ray import tune
 
-from raytune_suite.engines.base import Outcome
+from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
@@ -48,7 +48,7 @@ class Simulation:
 
     Attributes:
         workers: How many trials run at once, in virtual time.
-        cost: The virtual seconds of one unit of resource for a config. None: what the workload declares, else 1.
+        cost: The virtual seconds between two reports of a config. None: what the workload declares, else 1.
         faults: When workers are lost.
         max_failures: How often a trial that crashes, or whose worker is lost, is retried from its last checkpoint.
         checkpoint_every: After how many reports a trial saves a checkpoint; 0: only when it is paused.
@@ -80,12 +80,24 @@ class Simulation:
         folder = local_folder(path)
         return folder is not None and (folder / SUSPENDED).is_file()
 
+    def without_faults(self) -> Simulation:
+        """The same simulation, in which no worker is lost."""
+        return dataclasses.replace(self, faults=())
+
     def check(self, spec: StudySpec) -> None:
         """Check that the study can be simulated.
 
         Raises:
-            ArgumentError: If the trainable is a function, or Ray workers would have to look up curves.
+            ArgumentError: If the trainable is a function, Ray workers would have to look up curves, or a setting would
+                have no effect.
         """
+        if spec.curve is not None and self.cost is not None:
+            raise ArgumentError("`cost` has no effect: the curves of this workload have their own times; leave it out")
+        if spec.resources and not self.compute:
+            raise ArgumentError(
+                f"`resources` is {dict(spec.resources)}, but the simulated clock trains in this process: "
+                "leave it out, or train in Ray workers with Simulation(compute=...)"
+            )
         self.evaluator(spec)
 
     def run(self, spec: StudySpec) -> Outcome:
@@ -98,13 +110,14 @@ class Simulation:
         with self.evaluator(spec) as evaluator, surroundings() as folder, deferred_interrupt() as interrupted:
             start = self._resumed if spec.resume else self._started
             controller, decisions, log = start(spec, evaluator, folder)
+            trained_before = controller.training_s
             try:
                 finished = controller.run(interrupted)
+                if not finished:
+                    _store(spec, suspend(controller, (decisions, log)))
+                    controller.close()
             except KeyboardInterrupt:  # the second Ctrl-C
-                return Outcome(log=log, scheduler=spec.scheduler, interrupted=True)
-            if not finished:
-                _store(spec, suspend(controller, (decisions, log)))
-                controller.close()
+                return Outcome(log=log, scheduler=log.scheduler, interrupted=True)
         if self.can_resume(spec.path) and finished:
             _stored(spec).unlink()
         return Outcome(
@@ -112,7 +125,7 @@ class Simulation:
             scheduler=log.scheduler,
             decisions=decisions if finished else None,
             interrupted=not finished,
-            overhead=time.perf_counter() - began - controller.training_s,
+            overhead=time.perf_counter() - began - (controller.training_s - trained_before),
         )
 
     def _started(self, spec: StudySpec, evaluator: Evaluator, folder: str) -> tuple[Controller, DecisionLog, StudyLog]:
@@ -166,7 +179,7 @@ class Simulation:
         trainable: Any = spec.trainable
         if not (inspect.isclass(trainable) and issubclass(trainable, tune.Trainable)):
             raise ArgumentError(
-                f"the simulated clock cannot run the function {getattr(trainable, '__name__', trainable)!r}: write a "
+                f"the simulated clock cannot run the function {trainable_name(trainable)!r}: write a "
                 "ray.tune.Trainable class, or use engine='ray'"
             )
         cost = self.cost or spec.cost or (lambda _config: 1.0)

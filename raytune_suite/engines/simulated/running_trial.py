@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -93,6 +94,13 @@ class RunningTrial:
         result["time_since_restore"] = self.seconds_since_restore
         result["trial_id"] = self.trial.trial_id
         self.last = result
+
+
+class WithTraceback(Exception):  # noqa: N818 - it stands in for the error of a training
+    """An error of a training whose text is its traceback."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__("".join(traceback.format_exception(error)))
 
 
 def flattened(result: dict[str, Any]) -> dict[str, Any]:

@@ -73,9 +73,10 @@ class WorkerPoolEvaluator:
         """
         self._trainable, self.cost = trainable, cost
         self._compute = check_count("compute", compute)
-        self._needs = {"CPU": 1.0}
-        for name, amount in (resources or {}).items():
-            self._needs[name.upper() if name.upper() in ("CPU", "GPU") else name] = amount
+        self._needs = {
+            name.upper() if name.upper() in ("CPU", "GPU") else name: amount
+            for name, amount in (resources or {"cpu": 1.0}).items()
+        }
         self._packed: Any = None
         self._workers: list[_WorkerHandle] = []
         self._starting: dict[Any, _WorkerHandle] = {}

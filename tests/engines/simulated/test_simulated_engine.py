@@ -269,7 +269,7 @@ def test_a_crash_ends_a_trial_and_is_told() -> None:
     assert [trial.status for trial in outcome.trials] == [Trial.ERROR] * 2
     crashes = [(row.trial, row.resource) for row in outcome.decisions.rows if row.decision == ERROR]
     assert sorted(crashes) == [(0, 2.0), (1, 2.0)]
-    assert {record.error for record in log.trials} == {"a bug"}
+    assert {record.error for record in log.trials} == {"ValueError: a bug"}
 
 
 def test_a_crashed_trial_is_tried_again_from_its_last_checkpoint() -> None:
