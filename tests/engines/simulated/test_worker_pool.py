@@ -123,7 +123,7 @@ def test_a_whole_study_through_tune_is_the_same(tmp_path: Path) -> None:
     for compute in (None, 2):
         result = rts.tune(
             Learner, {"x": tune.uniform(0, 1), "y": tune.loguniform(1e-3, 1)}, method="asha", max_t=MAX_T, seed=1,
-            num_samples=6, engine=Simulation(cost=cost, compute=compute), resources={"cpu": 0.5},
+            num_samples=6, engine=Simulation(cost=cost, compute=compute), resources={"cpu": 0.5} if compute else None,
             storage_path=tmp_path, name=f"with-{compute}", progress=False, **METRIC,
         )  # fmt: skip
         logs.append((Path(result.path) / "decisions.parquet").read_bytes())
