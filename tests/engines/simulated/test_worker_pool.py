@@ -297,7 +297,7 @@ def test_ctrl_c_leaves_no_workers_behind(tmp_path: Path) -> None:
             threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
 
     before = alive()
-    with pytest.raises(rts.StudyInterrupted, match="starts anew"):
+    with pytest.raises(rts.StudyInterrupted):
         rts.tune(
             Slow, {"x": tune.uniform(0, 1), "y": tune.loguniform(1e-3, 1)}, method="random", max_t=MAX_T,
             num_samples=1000, callbacks=[Later()], engine=Simulation(cost=cost, compute=2), resources={"cpu": 0.5},
