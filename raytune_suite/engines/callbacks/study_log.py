@@ -184,7 +184,10 @@ class StudyLog(Callback):
         self.__dict__.update(state)
 
     def refresh(self, trials: list[Trial]) -> None:
-        """Take the statuses as they are; Ray does not notify callbacks that a trial was paused, or waits for another machine."""
+        """Take the statuses as they are.
+
+        Ray does not notify callbacks that a trial was paused, or waits for another machine.
+        """
         self._number(trials)
         for trial in trials:
             self._update(trial, trial.status)
