@@ -19,8 +19,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-demo: $(INSTALLED)  ## tune a real network for a minute, and draw what happened into demo/
-	$(BIN)/raytune-suite run live/digits-mlp --method asha --budget 40 --storage-path demo/studies \
+demo: $(INSTALLED)  ## tune a small network for about a minute, and plot the study into demo/
+	$(BIN)/raytune-suite run live/digits-mlp --method asha --budget 20 --storage-path demo/studies \
 		--plot demo/digits-asha.png
 
 quick: $(INSTALLED)  ## the tests that need neither Ray nor another process: a first answer in about a minute

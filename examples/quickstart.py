@@ -1,4 +1,4 @@
-"""Tune with any method by changing one word: python examples/quickstart.py hyperband."""
+"""Tune with any method by changing one argument: python examples/quickstart.py hyperband."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Tune models on Ray with any multi-fidelity method by changing one word.
+"""Tune models on Ray with ASHA, Hyperband, BOHB, DEHB, PBT and more; switch methods by changing one argument.
 
 The public names are imported on first use, so that importing this package is fast.
 """

@@ -1,7 +1,7 @@
 """The table of methods, and how a name becomes a wired pair of searcher and scheduler.
 
-A method is a pair: the searcher proposes configs, the scheduler decides which trials go on. The names of the table
-are the field's; any searcher and any scheduler can be composed as "searcher+scheduler", for example "tpe+asha".
+A method is a pair: the searcher proposes configs, the scheduler decides which trials continue. The table uses the
+standard names; any searcher and any scheduler can be composed as "searcher+scheduler", for example "tpe+asha".
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ METHODS: dict[str, Recipe] = {
     "asha": Recipe("random", "asha", "random configs; asynchronous halving stops all but the best 1/eta at each rung"),
     "hyperband": Recipe("random", "hyperband", "random configs; synchronous brackets pause, promote and resume"),
     "async-hyperband": Recipe(
-        "random", "async-hyperband", "as hyperband; rungs promote as results come in, as ASHA's do"
+        "random",
+        "async-hyperband",
+        "Hyperband's brackets with asynchronous promotion; with brackets=1, ASHA as published",
     ),
     "bohb": Recipe(
         "kde", "hyperband", "Hyperband with configs from a kernel density model of the good and the bad ones"

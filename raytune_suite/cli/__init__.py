@@ -25,12 +25,12 @@ FAILURE, INTERRUPTED = 2, 130
 """Exit codes: an error that is printed on stderr; Ctrl-C."""
 
 ABOUT = """\
-Tune models on Ray with any multi-fidelity method by changing one word.
+Tune models on Ray with ASHA, Hyperband, BOHB, DEHB, PBT and more; switch methods by changing one option.
 """
 
 EXAMPLES = """\
 examples:
-  # tune a small network with ASHA: about two minutes
+  # tune a small network with ASHA: about a minute
   raytune-suite run live/digits-mlp
   # the same with another method
   raytune-suite list methods

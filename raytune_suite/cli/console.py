@@ -5,6 +5,7 @@ Importing this does not load Ray.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import sys
@@ -15,12 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from raytune_suite.cli.table import Column, fit, render, wrapped
+from raytune_suite.types import SEED
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from raytune_suite.engines.callbacks.decision_log import Decision, Difference
     from raytune_suite.tuning.result import StudyResult
+    from raytune_suite.types import Config
 
 SHOWN_TRIALS = 10
 """Rows in the table of trials."""
@@ -50,14 +53,14 @@ def show_study(result: StudyResult, console: Console) -> None:
     )
     show_trials(result, console)
     show_config("best config", result.best_config, console)
-    for start, config in result.lineage[:-1]:
-        show_config(f"  from {start:g}", config, console)
+    if len(result.lineage) > 1:
+        show_lineage(result, console)
     show_fact("tuning", f"{result.metric} {result.best_value:.4g} (trial {result.best_trial})", console)
     if result.test_scores is not None and result.test_value is not None:
-        scores = ", ".join(f"{score:.4g}" for score in result.test_scores["value"])
+        scores = describe_scores(list(result.test_scores["value"]))
         seeds = ", ".join(str(seed) for seed in result.test_scores["seed"])
-        show_fact("test", f"{result.metric} {result.test_value:.4g}, the mean of {scores} (seeds {seeds})", console)
-        show_fact("gap", describe_gap(result.test_value - result.best_value, result.mode), console)
+        show_fact("test", f"{result.metric} {result.test_value:.4g}, {scores} (seeds {seeds})", console)
+        show_fact("gap", describe_gap(result.best_value, result.test_value, result.mode), console)
     show_fact("study", result.path, console, wrap=False)
 
 
@@ -66,17 +69,47 @@ def unit(result: StudyResult) -> str:
     return "iterations" if result.time_attr == "training_iteration" else result.time_attr
 
 
-def describe_gap(gap: float, mode: str) -> str:
-    """The test score minus the tuning score, and which of the two is better.
+def describe_scores(scores: list[float]) -> str:
+    """The test scores behind their mean.
 
     Example:
-        >>> describe_gap(0.02, "min"), describe_gap(0.02, "max"), describe_gap(0.0, "max")
-        ('+0.02: worse than tuning', '+0.02: better than tuning', '+0: the same as tuning')
+        >>> describe_scores([0.4, 0.6]), describe_scores([-3.666, -3.666])
+        ('the mean of 0.4, 0.6', '2 equal test scores of -3.666')
     """
+    shown = [f"{score:.4g}" for score in scores]
+    if len(shown) > 1 and len(set(shown)) == 1:
+        return f"{len(shown)} equal test scores of {shown[0]}"
+    return f"the mean of {', '.join(shown)}"
+
+
+def describe_gap(tuning: float, test: float, mode: str) -> str:
+    """The test score minus the tuning score, and which of the two is better, if they differ in the printed digits.
+
+    Example:
+        >>> describe_gap(0.5, 0.52, "min"), describe_gap(0.5, 0.52, "max"), describe_gap(0.5, 0.500001, "max")
+        ('+0.02: worse than tuning', '+0.02: better than tuning', 'no difference')
+    """
+    gap = test - tuning
     if not math.isfinite(gap):
         return f"{gap:+.4g}: a training on a test seed failed"
+    if f"{tuning:.4g}" == f"{test:.4g}":
+        return "no difference"
     worse = gap if mode == "min" else -gap
-    return f"{gap:+.4g}: {'better than' if worse < 0 else 'worse than' if worse > 0 else 'the same as'} tuning"
+    return f"{gap:+.4g}: {'better' if worse < 0 else 'worse'} than tuning"
+
+
+def show_lineage(result: StudyResult, console: Console) -> None:
+    """Print the schedule of a population's best member: each config with the range of the resource that it covers."""
+    for stage, following in itertools.pairwise(result.lineage):
+        show_config(f"  [{stage.start:g}, {following.start:g})", without_seed(stage.config, result), console)
+    last = result.lineage[-1]
+    end = result.incumbent["resource"].iloc[-1]
+    show_config(f"  {last.start:g} to {end:g}", without_seed(last.config, result), console)
+
+
+def without_seed(config: Config, result: StudyResult) -> Config:
+    """A config of a lineage without the reserved training seed; a `seed` of the user's own space is kept."""
+    return {name: value for name, value in config.items() if name != SEED or SEED in result.best_config}
 
 
 def show_config(label: str, config: Any, console: Console) -> None:
@@ -180,7 +213,7 @@ def study_as_json(result: StudyResult) -> str:
         "best_trial": result.best_trial,
         "best_value": result.best_value,
         "best_config": result.best_config,
-        "lineage": [{"start": start, "config": config} for start, config in result.lineage],
+        "lineage": [{"start": start, "config": without_seed(config, result)} for start, config in result.lineage],
         "test_value": result.test_value,
         "test_scores": None if result.test_scores is None else result.test_scores.to_dict("records"),
         "trials": result.trials.reset_index().to_dict("records"),

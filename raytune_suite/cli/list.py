@@ -14,8 +14,22 @@ from raytune_suite.cli.help import add_command
 from raytune_suite.cli.table import aligned, terminal_width
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
+EXTRA = "extra "
+"""What begins a need that is an optional package."""
+
+SPACE_FEATURES = {
+    "continuous": "continuous parameters",
+    "integer": "integers",
+    "categorical": "choices",
+    "log": "log scales",
+    "quantized": "quantized parameters",
+    "unbounded": "unbounded parameters",
+    "conditional": "conditional parameters",
+    "grid": "tune.grid_search",
+}
+"""The features of spaces in words."""
 
 ABOUT = """\
 List what is registered: the name of each entry, a summary, what it needs, and which spaces it supports.
@@ -159,7 +173,7 @@ LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "workloads": workloads,
     "clusters": clusters,
 }
-"""What can be listed. An entry has `name` and `summary`, maybe `needs` (texts) and `refuses` (features of spaces)."""
+"""What can be listed. An entry has `name` and `summary`, maybe `needs` (texts) and `unsupported` (features)."""
 
 
 def declared(sides: Collection[type[Any]]) -> dict[str, Any]:
@@ -174,17 +188,47 @@ def declared(sides: Collection[type[Any]]) -> dict[str, Any]:
     needs += [needed_extra(extra) for extra in extras]
     return {
         "needs": needs,
-        "serves": [feature for feature in FEATURES if feature in served],
-        "refuses": [feature for feature in FEATURES if feature not in served],
+        "supported": [feature for feature in FEATURES if feature in served],
+        "unsupported": [feature for feature in FEATURES if feature not in served],
         "arguments": list(dict.fromkeys(name for side in sides for name in options(side))),
     }
 
 
 def needed_extra(extra: str) -> str:
-    """Which extra to install, and whether it is installed."""
+    """Which extra is needed, and whether it is installed.
+
+    Example:
+        >>> needed_extra("hyperopt")  # doctest: +SKIP
+        'extra hyperopt: installed'
+    """
     from raytune_suite.optional import available
 
-    return f"raytune-suite[{extra}] ({'installed' if available(extra) else 'not installed'})"
+    installed = "installed" if available(extra) else f"not installed: pip install 'raytune-suite[{extra}]'"
+    return f"{EXTRA}{extra}: {installed}"
+
+
+def supported_spaces(supported: Sequence[str], unsupported: Sequence[str]) -> str:
+    """Which spaces are supported, by features of spaces.
+
+    Example:
+        >>> supported_spaces(["continuous"], []), supported_spaces(["continuous", "integer"], ["grid"])
+        ('any space', 'not with tune.grid_search')
+        >>> supported_spaces(["integer", "categorical", "grid"], ["continuous", "unbounded"])
+        'finite spaces only'
+    """
+    if not unsupported:
+        return "any space"
+    if set(unsupported) == {"continuous", "unbounded"}:
+        return "finite spaces only"
+    if len(supported) < len(unsupported):
+        return f"only {enumeration(supported, 'and')}"
+    return f"not with {enumeration(unsupported, 'or')}"
+
+
+def enumeration(features: Sequence[str], conjunction: str) -> str:
+    """Features of spaces in words: "a, b or c"."""
+    *first, last = [SPACE_FEATURES.get(feature, feature) for feature in features]
+    return f"{', '.join(first)} {conjunction} {last}" if first else last
 
 
 def summary(side: Any) -> str:
@@ -195,16 +239,16 @@ def summary(side: Any) -> str:
 
 def row(entry: dict[str, Any]) -> list[str]:
     """The cells of an entry's row: name, summary, details."""
-    about = [f"needs {', '.join(entry['needs'])}"] if entry.get("needs") else []
+    extras = [need for need in entry.get("needs", []) if need.startswith(EXTRA)]
+    others = [need for need in entry.get("needs", []) if not need.startswith(EXTRA)]
+    about = [f"needs {', '.join(others)}"] if others else []
+    about += extras
     if "about" in entry:
         about = [entry["about"], *(about or ["data present"])]
     if "metric" in entry:
         about.insert(0, f"{entry['mode']} {entry['metric']}, max_t {entry['max_t']}")
-    if "serves" in entry:
-        fewer, phrase = min(
-            (entry["refuses"], "any space but"), (entry["serves"], "only"), key=lambda pair: len(pair[0])
-        )
-        about.append(f"{phrase} {', '.join(fewer)}" if fewer else "any space")
+    if "supported" in entry:
+        about.append(supported_spaces(entry["supported"], entry["unsupported"]))
     if "path" in entry:
         about.append(entry["path"])
     return [entry["name"], entry["summary"], "; ".join(about)]

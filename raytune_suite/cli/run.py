@@ -6,20 +6,22 @@ import argparse
 import datetime as dt
 import json
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cli.help import add_command
-from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
+from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted, UnknownNameError
 
 if TYPE_CHECKING:
+    from raytune_suite.engines.base import Engine, Outcome, StudySpec
     from raytune_suite.tuning.result import StudyResult
 
 SIMULATED = ("workers", "compute")
 """Options of the simulated engine only; they are fields of `Simulation`."""
 
 DEFAULT_BUDGET = 20.0
-"""Full trainings that `run` spends if no limit is set."""
+"""Full trainings that `run` spends if no limit is set and the method does not end by itself."""
 
 ABOUT = """\
 Tune a workload with a method. Prints the best trials and the best config, and evaluates that config on test seeds,
@@ -42,7 +44,8 @@ examples:
   raytune-suite run synthetic/mfh3 --engine simulated
   raytune-suite run synthetic/mfh3 --engine simulated --format json > mfh3.json
 
-After Ctrl-C, a crash or a power cut nothing is lost: repeat the command with --name and --resume.
+After Ctrl-C, a crash or a power cut, repeat the command with --name and --resume: the study continues from its last
+snapshot, at most a few seconds before. A simulated study can be resumed only after Ctrl-C.
 """
 
 
@@ -60,7 +63,9 @@ def add(commands: Any) -> None:
         default="~/ray_results",
         help="the folder of all studies (default: %(default)s)",
     )
-    group.add_argument("--name", help="the name of the study's folder (default: made of workload, method and time)")
+    group.add_argument(
+        "--name", help="the name of the study's folder (default: derived from the workload, method and time)"
+    )
     group.add_argument("--resume", action="store_true", help="resume the study called --name")
     group.add_argument("--plot", type=Path, metavar="FILE", help="plot the study to a .png, .svg or .pdf file")
     group.add_argument(
@@ -73,7 +78,9 @@ def add_method(command: argparse.ArgumentParser) -> None:
     """Add the options that define the study: its method, limits and seeds."""
     group = command.add_argument_group("method")
     group.add_argument(
-        "--method", default="asha", help="a name from `list methods`, or SEARCHER+SCHEDULER (default: asha)"
+        "--method",
+        default="asha",
+        help="a name from `raytune-suite list methods`, or SEARCHER+SCHEDULER (default: asha)",
     )
     group.add_argument(
         "--arg",
@@ -81,16 +88,23 @@ def add_method(command: argparse.ArgumentParser) -> None:
         type=assignment,
         default=[],
         metavar="NAME=VALUE",
-        help="an argument of the method, such as eta=4; may be repeated; `list methods --format json` has the names",
+        help="an argument of the method, such as eta=4; may be repeated; `raytune-suite list methods --format json` "
+        "has the names",
     )
     group.add_argument("--seed", type=int, default=0, help="the seed of the method's random draws (default: 0)")
 
-    about = f"The study ends at the first limit that it reaches (default: --budget {DEFAULT_BUDGET:g})."
+    about = (
+        f"The study ends at the first limit that it reaches (default: --budget {DEFAULT_BUDGET:g}; none for methods "
+        "that end by themselves, such as grid)."
+    )
     group = command.add_argument_group("limits", about)
     group.add_argument("--budget", type=float, metavar="N", help="train for as long as N full trainings, in total")
     group.add_argument("--num-samples", type=int, metavar="N", help="run N trials; for pbt and pb2 the population size")
     group.add_argument(
-        "--time-limit", type=float, metavar="SECONDS", help="simulated seconds with --engine simulated, else real ones"
+        "--time-limit",
+        type=float,
+        metavar="SECONDS",
+        help="wall-clock seconds (virtual seconds with --engine simulated)",
     )
 
     group = command.add_argument_group("training seeds", "A list such as 0,1 or a range such as 0-4.")
@@ -121,7 +135,10 @@ def add_engine(command: argparse.ArgumentParser) -> None:
 
     group = command.add_argument_group("resources")
     group.add_argument(
-        "--max-concurrent", type=int, metavar="N", help="the most parallel trials (default: as many as Ray can place)"
+        "--max-concurrent",
+        type=int,
+        metavar="N",
+        help="maximum number of parallel trials (default: as many as Ray can place)",
     )
     group.add_argument("--cpus", type=float, metavar="N", help="CPUs per trial (default: 1)")
     group.add_argument("--gpus", type=float, metavar="N", help="GPUs per trial, such as 0.5 or 2 (default: 0)")
@@ -173,21 +190,18 @@ def run(arguments: argparse.Namespace) -> int:
     name = arguments.name or (None if arguments.resume else new_name(arguments.workload, arguments.method))
 
     from raytune_suite.engines.simulated.engine import Simulation
-    from raytune_suite.methods import parts  # after the checks above: this imports Ray
+    from raytune_suite.tuning.arguments import make_engine  # after the checks above: this imports Ray
     from raytune_suite.tuning.tune import tune
 
-    parts(arguments.method)
-    engine: str | Simulation = arguments.engine
+    method_limits = limits(arguments, finite=is_finite(arguments.method))
     settings = {name: getattr(arguments, name) for name in SIMULATED if getattr(arguments, name) is not None}
-    if settings:
-        engine = Simulation(**settings)
-    announce(arguments.storage_path, name)
+    engine = make_engine(Simulation(**settings) if settings else arguments.engine, None)
     try:
         result = tune(
             workload=chosen,
             method=arguments.method,
             method_args=dict(arguments.arg),
-            **limits(arguments),
+            **method_limits,
             resources=resources(arguments),
             max_concurrent=arguments.max_concurrent,
             seed=arguments.seed,
@@ -196,7 +210,7 @@ def run(arguments: argparse.Namespace) -> int:
             storage_path=arguments.storage_path,
             name=name,
             resume=arguments.resume,
-            engine=engine,
+            engine=AnnouncingEngine(engine, name),
         )
     except StudyInterrupted as interruption:
         raise StudyInterrupted(f"{interruption}{resume_command(arguments, name)}") from None
@@ -206,13 +220,60 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def announce(storage: str, name: str | None) -> None:
-    """Print on stderr where the study lies, so that it can be found while it runs."""
-    from rich.console import Console
+@dataclass(frozen=True)
+class AnnouncingEngine:
+    """An engine that prints on stderr where the study is stored, so that it can be found while it runs.
 
-    if name is not None:
-        place = Path(storage, name) if "://" not in storage else f"{storage}/{name}"
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"study {place}", style="dim", markup=False)
+    It does so when all checks have passed and the study starts.
+
+    Attributes:
+        engine: The engine that runs the study.
+        name: The study's name.
+    """
+
+    engine: Engine
+    name: str | None
+
+    def describe(self) -> dict[str, Any]:
+        """What the engine describes."""
+        return self.engine.describe()
+
+    def can_resume(self, path: str) -> bool:
+        """Whether the engine can resume the study at `path`."""
+        return self.engine.can_resume(path)
+
+    def check(self, spec: StudySpec) -> None:
+        """Check that the engine can run the study."""
+        self.engine.check(spec)
+
+    def run(self, spec: StudySpec) -> Outcome:
+        """Print the folder, unless this is an evaluation on test seeds, and run the study."""
+        from rich.console import Console
+
+        if spec.name == self.name:
+            Console(stderr=True, highlight=False, soft_wrap=True).print(f"study {spec.path}", style="dim", markup=False)
+        return self.engine.run(spec)
+
+
+def is_finite(method: str) -> bool:
+    """Whether a method ends by itself, because its searcher runs out of configs.
+
+    Raises:
+        ArgumentError: If the method does not exist.
+    """
+    from raytune_suite.methods import METHODS, parts
+    from raytune_suite.searchers import SEARCHERS
+
+    try:
+        searcher, _ = parts(method)
+    except UnknownNameError as error:
+        if error.kind == "method" or error.name not in METHODS:
+            raise
+        recipe = METHODS[error.name]
+        raise ArgumentError(
+            f"{error}; {error.name!r} is a method ({recipe.searcher}+{recipe.scheduler}), not a {error.kind}"
+        ) from None
+    return bool(getattr(SEARCHERS[searcher], "finite", False))
 
 
 def show(result: StudyResult, arguments: argparse.Namespace) -> None:
@@ -232,10 +293,10 @@ def show(result: StudyResult, arguments: argparse.Namespace) -> None:
             show_fact("figure", str(figure), console, wrap=False)
 
 
-def limits(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The limits of the study; the default budget if none is set."""
+def limits(arguments: argparse.Namespace, *, finite: bool) -> dict[str, Any]:
+    """The limits of the study; the default budget if none is set and the method is not `finite`."""
     chosen = {name: getattr(arguments, name) for name in ("budget", "num_samples", "time_limit")}
-    return chosen if any(limit is not None for limit in chosen.values()) else {"budget": DEFAULT_BUDGET}
+    return chosen if finite or any(limit is not None for limit in chosen.values()) else {"budget": DEFAULT_BUDGET}
 
 
 def resources(arguments: argparse.Namespace) -> dict[str, float] | None:
@@ -249,9 +310,12 @@ def check(arguments: argparse.Namespace) -> None:
     """Reject options that contradict each other or cannot work, before the study starts.
 
     Raises:
-        ArgumentError: If an option has no meaning for the engine, or the figure's suffix is unknown.
+        ArgumentError: If an option has no meaning for the engine, the study to resume has no name, or the figure's
+            suffix is unknown.
         MissingPackageError: If matplotlib is missing.
     """
+    if arguments.resume and arguments.name is None:
+        raise ArgumentError("`--resume` needs `--name`, the name of the study to resume")
     simulated = arguments.engine == "simulated"
     for option in SIMULATED if not simulated else () if arguments.compute else ("cpus", "gpus"):
         if getattr(arguments, option) is not None:

@@ -26,6 +26,7 @@ from raytune_suite.cli.console import (
     study_as_json,
 )
 from raytune_suite.engines.callbacks.decision_log import Decision, difference
+from raytune_suite.types import Stage
 
 ROW = Decision(1.0, 0, 1.0, 0.5, "CONTINUE", '{"lr": 0.1}')
 OTHER = Decision(2.0, 1, 3.0, math.nan, "STOP", '{"lr": 0.2}')
@@ -155,21 +156,39 @@ def test_values_have_four_significant_digits_and_what_is_absent_is_empty() -> No
 
 
 @pytest.mark.parametrize(
-    ("gap", "mode", "expected"),
+    ("test", "mode", "expected"),
     [
-        (0.1, "min", "worse"),
-        (0.1, "max", "better"),
-        (-0.1, "min", "better"),
-        (-0.1, "max", "worse"),
-        (0, "min", "same"),
+        (0.6, "min", "worse"),
+        (0.6, "max", "better"),
+        (0.4, "min", "better"),
+        (0.4, "max", "worse"),
+        (0.5, "min", "no difference"),
+        (0.50001, "max", "no difference"),
     ],
 )
-def test_the_gap_is_judged_by_the_mode(gap: float, mode: str, expected: str) -> None:
-    assert expected in describe_gap(gap, mode)
+def test_the_gap_is_judged_by_the_mode_and_the_printed_digits(test: float, mode: str, expected: str) -> None:
+    assert expected in describe_gap(0.5, test, mode)
 
 
 def test_a_failed_training_on_a_test_seed_is_no_gap() -> None:
-    assert "failed" in describe_gap(math.nan, "min")
+    assert "failed" in describe_gap(0.5, math.nan, "min")
+
+
+def test_equal_test_scores_are_printed_once() -> None:
+    scores = pd.DataFrame({"seed": [5, 6, 7], "value": [-3.6661, -3.6662, -3.6663]})
+    (line,) = (line for line in printed(study(NAMES, test_scores=scores), 200) if line.startswith("test"))
+    assert line.count("-3.666") == 1
+    assert "seeds 5, 6, 7" in line
+
+
+def test_a_lineage_is_printed_with_ranges_and_without_the_reserved_seed() -> None:
+    lineage = [Stage(start, {"lr": lr, "seed": 0}) for start, lr in ((0, 0.1), (8, 0.2), (16, 0.3))]
+    result = study(["lr"], lineage=lineage, incumbent=pd.DataFrame({"resource": [9.0, 81.0]}))
+    lines = {line.partition("{")[0].strip(): line for line in printed(result, 80) if "{" in line}
+    assert [*lines] == ["best config", "[0, 8)", "[8, 16)", "16 to 81"]
+    assert "0.3" in lines["16 to 81"]
+    assert not any("seed" in line for line in lines.values())
+    assert json.loads(study_as_json(result))["lineage"][1] == {"start": 8, "config": {"lr": 0.2}}
 
 
 def test_json_has_every_trial_and_column_and_null_for_nan() -> None:

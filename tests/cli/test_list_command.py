@@ -74,11 +74,26 @@ def test_list_shows_what_the_classes_declare() -> None:
         assert ("max_t" in needs) == scheduler.ladder
         assert ("checkpoints" in needs) == scheduler.pauses
         for extra in (searcher.extra, scheduler.extra):
-            assert extra is None or f"raytune-suite[{extra}] (installed)" in needs
-        assert set(entries[name]["serves"]) == searcher.features & scheduler.features
+            assert extra is None or f"extra {extra}: installed" in needs
+        assert set(entries[name]["supported"]) == searcher.features & scheduler.features
 
 
 def test_a_missing_extra_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list_command.needed_extra("torch") == "raytune-suite[torch] (installed)"
+    assert list_command.needed_extra("torch") == "extra torch: installed"
     monkeypatch.setattr("raytune_suite.optional.available", lambda _extra: False)
-    assert list_command.needed_extra("torch") == "raytune-suite[torch] (not installed)"
+    needed = list_command.needed_extra("torch")
+    assert needed.startswith("extra torch: not installed")
+    assert "raytune-suite[torch]" in needed
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("random", "not with tune.grid_search"),
+        ("gp", "not with conditional parameters or tune.grid_search"),
+        ("grid", "finite spaces only"),
+    ],
+)
+def test_a_row_says_which_spaces_are_supported(name: str, expected: str) -> None:
+    (entry,) = (entry for entry in list_command.methods() if entry["name"] == name)
+    assert list_command.row(entry)[2].endswith(expected)

@@ -36,13 +36,14 @@ def python(*arguments: str) -> str:
         (["run", "live/digits-mpl"], "'live/digits-mlp'"),
         (["run", "live/digits-mlp", "--method", "ahsa"], "'asha'"),
         (["run", "live/digits-mlp", "--method", "tpe+ahsa"], "'asha'"),
+        (["run", "live/digits-mlp", "--method", "tpe+dehb"], "dehb+assigned"),
         (["run", "live/digits-mlp", "--arg", "etta=4"], "'eta'"),
         (["run", "live/digits-mlp", "--arg", "eta=1"], "`eta` is 1"),
         (["run", "live/digits-mlp", "--budget", "0"], "`budget` is 0.0"),
         (["run", "live/digits-mlp", "--method", "grid"], "'lr'"),
         (["run", "live/digits-mlp", "--tuning-seeds", "5"], "[5]"),
         (["run", "live/digits-mlp", "--plot", "study.txt"], ".png, .svg, .pdf"),
-        (["run", "live/digits-mlp", "--resume"], "`name`"),
+        (["run", "live/digits-mlp", "--resume"], "`--name`"),
         (["run", "live/digits-mlp", "--resume", "--name", "never-begun"], "'never-begun'"),
         (["run", "live/digits-mlp", "--workers", "2"], "`--workers`"),
         (["run", "synthetic/mfh3", *SIMULATED, "--gpus", "1"], "`--gpus`"),
@@ -60,7 +61,7 @@ def test_an_error_is_one_message_and_status_2(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
-    assert error.splitlines()[-1].startswith("raytune-suite: ")
+    assert error.splitlines()[0].startswith("raytune-suite: "), "no folder is announced before"
     assert not list(tmp_path.iterdir())
 
 
@@ -137,11 +138,18 @@ def test_a_simulated_run_prints_its_result_and_counts_simulated_time(
 ) -> None:
     command = ["run", "synthetic/branin", *SIMULATED, "--workers", "2", "--budget", "2", "--test-seeds", "5"]
     assert cli.main([*command, "--storage-path", str(tmp_path), "--name", "study"]) == 0
-    printed = capsys.readouterr().out
+    printed, announced = capsys.readouterr()
     for words in ("asha tried", "s of simulated time", "best config", "gap ", str(tmp_path / "study")):
         assert words in printed
+    assert announced.count(str(tmp_path / "study")) == 1
     assert (tmp_path / "study" / "decisions.parquet").exists()
     assert "Simulation(workers=2" in (tmp_path / "study" / "study.json").read_text()
+
+
+def test_only_methods_that_do_not_end_by_themselves_have_a_default_budget() -> None:
+    arguments = cli.parser().parse_args(["run", "synthetic/branin"])
+    assert run_command.limits(arguments, finite=run_command.is_finite("asha"))["budget"] == run_command.DEFAULT_BUDGET
+    assert run_command.limits(arguments, finite=run_command.is_finite("grid+asha"))["budget"] is None
 
 
 def test_json_is_all_that_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

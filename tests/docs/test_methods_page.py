@@ -42,7 +42,7 @@ def test_the_table_says_what_a_method_needs(text: str) -> None:
 
 
 def test_the_page_lists_all_arguments() -> None:
-    listed = {row[0]: re.findall(r"`(\w+)`", row[1]) for row in rows(PAGE, "part") if "every" not in row[0]}
+    listed = {row[0]: re.findall(r"`(\w+)`", row[1]) for row in rows(PAGE, "component") if "every" not in row[0]}
     for kind, registry in (("searcher", SEARCHERS), ("scheduler", SCHEDULERS)):
         for name in registry:
             own = [option for option in options(registry[name]) if option != "points_to_evaluate"]

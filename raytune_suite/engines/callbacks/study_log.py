@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("raytune_suite")
 
-TOLD_FAILURES = 3
-"""So many failures are told as they happen; the study's end tells how many there were."""
+LOGGED_FAILURES = 3
+"""Log this many failures as they occur; the summary reports the total."""
 
 
 class Report(NamedTuple):
@@ -167,7 +167,7 @@ class StudyLog(Callback):
         record = self.trials[self._update(trial, Trial.ERROR)]
         record.error = last_line(Path(trial.error_file).read_text() if trial.error_file else "")
         failures = sum(other.status == Trial.ERROR for other in self.trials)
-        if failures <= TOLD_FAILURES:
+        if failures <= LOGGED_FAILURES:
             _logger.warning("trial %d failed: %s", self._numbers[trial.trial_id], record.error)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
@@ -180,11 +180,14 @@ class StudyLog(Callback):
         return {**state, "_before": self.elapsed}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore the state."""
         self.__dict__.update(state)
 
     def refresh(self, trials: list[Trial]) -> None:
-        """Take the statuses as they are; Ray tells nobody that a trial was paused, or waits for another machine."""
+        """Take the statuses as they are.
+
+        Ray does not notify callbacks that a trial was paused, or waits for another machine.
+        """
         self._number(trials)
         for trial in trials:
             self._update(trial, trial.status)
@@ -193,7 +196,7 @@ class StudyLog(Callback):
         """Note that the machine under a trial was lost."""
         self.trials[self._numbers[trial_id]].lost_machines += 1
 
-    # ---- what it tells ----------------------------------------------------------------------------------------
+    # ---- queries ----------------------------------------------------------------------------------------------
 
     @property
     def elapsed(self) -> float:

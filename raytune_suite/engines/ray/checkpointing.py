@@ -1,4 +1,4 @@
-"""Checkpoints of running trials, so that a trial that is lost need not begin anew, nor those of a killed study."""
+"""Periodic checkpoints of running trials, so that lost trials and killed studies resume from them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Checkpoints(Callback):
     """A Ray Tune callback of one run that asks for them after reports; it decides nothing, and is not saved."""
 
     def __init__(self, period: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """`period` is the seconds between two checkpoints of a trial that `clock` tells."""
+        """`period` is the seconds between two checkpoints, measured by `clock`."""
         self._period, self._clock = period, clock
         self._due: dict[str, float] = {}
         self._asked: dict[str, float] = {}
