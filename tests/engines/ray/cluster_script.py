@@ -236,7 +236,7 @@ def nothing_can_place_a_trial(cluster: Cluster, folder: Path) -> dict[str, Any]:
 
 
 def a_machine_lacks_the_folder(cluster: Cluster, folder: Path) -> dict[str, Any]:
-    """It joins while a study runs, and is there before the next starts. Needs root to mount a file system on the folder."""
+    """The machine joins during one study and is there before the next. Needs root to mount over the folder."""
     if os.geteuid() != 0:
         return {"skipped": "only root can mount"}
     start = f"ray start --block --address={cluster.address} --num-cpus=1"

@@ -26,7 +26,7 @@ FAST_HEALTH_CHECK = {"period_ms": "500", "timeout_ms": "500", "failure_threshold
 
 @pytest.fixture(scope="module")
 def records() -> Iterator[Path]:
-    """Return the folder with the records of all scenarios, whose Ray neither sees other clusters nor is seen by others."""
+    """Return the folder with the records of all scenarios; their cluster is isolated from any other."""
     folder = Path(tempfile.mkdtemp(prefix="rts"))  # the paths of pytest's folders are too long for Ray's sockets
     environment = {
         **os.environ,
