@@ -1,4 +1,4 @@
-"""What all tests share: one thread per process, and one Ray for the session, started by the first that asks for it."""
+"""Shared by all tests: one thread per process, and one Ray session, which the first test that needs it starts."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# On small matrices more threads only wait for each other; numpy reads this when it is first imported.
+# More threads are slower on small matrices; numpy reads these variables when it is first imported.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-# Some tests press Ctrl-C, which a shell lets its background jobs ignore.
+# Some tests send Ctrl-C, which background jobs of a shell ignore by default.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
-    """A Ray on this machine, as `rts.tune` starts it."""
+    """Start Ray on this machine in the same way as `rts.tune`."""
     import ray
 
     from raytune_suite.engines.ray.engine import connect
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Ray's own, about its future
+        warnings.simplefilter("ignore")  # Ray's FutureWarnings
         connect()
     yield
     ray.shutdown()
@@ -37,7 +37,7 @@ def ray_session() -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs Ray, and let one process run it all, so that Ray starts once."""
+    """Mark tests that need Ray, and run them all in one process, so that Ray starts only once."""
     for item in items:
         if "ray_session" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.ray)
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Send what a test module defines to Ray's processes by value: they cannot import it."""
+    """Pickle definitions of the test module by value, because Ray's processes cannot import it."""
     module = getattr(item, "module", None)
     if "ray_session" in getattr(item, "fixturenames", ()) and module is not None:
         from ray import cloudpickle

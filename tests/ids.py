@@ -1,4 +1,4 @@
-"""Names of test cases that are the same in every process, so that pytest-xdist's workers agree on them."""
+"""Ids of test cases that are equal in all processes, as pytest-xdist requires."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from typing import Any
 
 
 def ids(value: Any) -> str:
-    """`value` as text, without addresses."""
+    """Return `value` as text, without memory addresses."""
     return re.sub(r" at 0x[0-9a-f]+", "", str(value))

@@ -18,7 +18,7 @@ import raytune_suite
 from raytune_suite.optional import EXTRAS
 
 ROOT = Path(__file__).parents[1]
-MOST_NAMES = 20
+MAX_NAMES = 20
 
 RANDOM_SEARCH = """
 import raytune_suite as rts
@@ -61,7 +61,7 @@ rts.tun(train)  # type: ignore[attr-defined]
 
 
 def run(*command: str, folder: Path) -> str:
-    """The output of a command that runs in a folder, without this checkout on its path."""
+    """Run a command in a folder, without this checkout on its path, and return its output."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     environment["HOME"] = str(folder)
     done = subprocess.run(  # noqa: S603 - our own program
@@ -71,9 +71,9 @@ def run(*command: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_the_public_names_are_few_and_load() -> None:
+def test_there_are_few_public_names_and_all_can_be_imported() -> None:
     names = raytune_suite.__all__
-    assert len(names) == len(set(names)) <= MOST_NAMES
+    assert len(names) == len(set(names)) <= MAX_NAMES
     for name in names:
         assert getattr(raytune_suite, name) is not None
         assert name in dir(raytune_suite)
@@ -104,7 +104,7 @@ def test_the_extras_are_those_that_messages_suggest() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "clusters").glob("*.yaml")), ids=lambda path: str(path.stem))
 def test_ray_accepts_the_cluster_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     util = importlib.import_module("ray.autoscaler._private.util")
-    monkeypatch.chdir(ROOT)  # the file mounts are relative to it
+    monkeypatch.chdir(ROOT)  # file mounts are relative to the working directory
     config = importlib.import_module("yaml").safe_load(path.read_text())
     util.validate_config(util.prepare_config(config))
     text = path.read_text()
@@ -115,7 +115,7 @@ def test_ray_accepts_the_cluster_file(path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture(scope="session")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist and the wheel that is made of it, built once for all processes of a test run."""
+    """The folder with the sdist and the wheel built from it, built once for all processes of a test run."""
     shared = tmp_path_factory.getbasetemp().parent if os.environ.get("PYTEST_XDIST_WORKER") else None
     folder = (shared or tmp_path_factory.getbasetemp()) / "distributions"
     with FileLock(f"{folder}.lock"):
@@ -128,7 +128,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def fresh(distributions: Path) -> Path:
-    """A virtual environment with the wheel and without the extras, made once for all processes of a test run."""
+    """A virtual environment with the wheel but no extras, created once for all processes of a test run."""
     folder = distributions.with_name("fresh")
     with FileLock(f"{folder}.lock"):
         if not (folder / "installed").exists():

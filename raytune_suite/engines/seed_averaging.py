@@ -1,4 +1,4 @@
-"""Training one config on several seeds at once, so that a trial's metric is their mean."""
+"""Train each config on several seeds in lockstep, and report the mean over the seeds as the trial's metric."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 def on_seeds(  # noqa: C901 - a class of seven short methods
     trainable: type[tune.Trainable], seeds: Sequence[int]
 ) -> type[tune.Trainable]:
-    """A class trainable that trains a copy of `trainable` for each seed in lockstep and reports the means.
+    """Return a class trainable that trains one copy of `trainable` per seed in lockstep, and reports the means.
 
-    Each copy finds its seed in `config["seed"]`. Every reported number becomes its mean over the seeds, and
-    "NAME_std" its standard deviation (with n in the denominator); other values are those of the first copy. The
-    trial is done when all copies are.
+    Each copy receives its seed as `config["seed"]`. Each reported number is replaced by its mean over the seeds, and
+    its standard deviation (with n in the denominator) is added as "NAME_std"; other values are those of the first
+    copy. The trial is done when all copies are done.
     """
 
     class OnSeeds(tune.Trainable):  # the name is set below
@@ -35,8 +35,8 @@ def on_seeds(  # noqa: C901 - a class of seven short methods
 
         def step(self) -> dict[str, Any]:
             for index, copy in enumerate(self._copies):
-                if not self._results[index].get("done", False):  # one that is done keeps its last result
-                    copy._iteration = self._iteration  # noqa: SLF001 - what Ray's `train` counts around `step`
+                if not self._results[index].get("done", False):  # a copy that is done keeps its last result
+                    copy._iteration = self._iteration  # noqa: SLF001 - Ray's `train` counts it outside `step`
                     self._results[index] = copy.step()
             return {**mean(self._results), "done": all(result.get("done", False) for result in self._results)}
 
@@ -68,15 +68,15 @@ def on_seeds(  # noqa: C901 - a class of seven short methods
 
     for name in ("reset_config", "save_checkpoint", "load_checkpoint"):
         if getattr(trainable, name) is getattr(tune.Trainable, name):
-            setattr(OnSeeds, name, getattr(tune.Trainable, name))  # so that nobody asks for what it cannot do
+            setattr(OnSeeds, name, getattr(tune.Trainable, name))  # so that Ray sees that it is not supported
     OnSeeds.__name__ = OnSeeds.__qualname__ = f"{trainable.__name__}OnSeeds"
     return OnSeeds
 
 
 def mean_curve(curve: Callable[[Config, int], Curve], seeds: Sequence[int]) -> Callable[[Config, int], Curve]:
-    """The twin of `on_seeds` for curves: the mean of every metric over the seeds, and the sum of the seconds.
+    """Return a curve function with the mean of each metric over the seeds, and the sum of the seconds.
 
-    The means are those of `on_seeds` to the last bit. The seed that the new function is given does not matter.
+    It is the counterpart of `on_seeds` for curves, with bitwise equal means. The new function ignores its seed.
     """
 
     def averaged(config: Config, _seed: int) -> Curve:
@@ -92,7 +92,7 @@ def mean_curve(curve: Callable[[Config, int], Curve], seeds: Sequence[int]) -> C
 
 
 def mean(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The means and standard deviations of the numbers in `results`; NaN where one has a number and another has none.
+    """The means and standard deviations of the numbers in `results`; NaN if only some have the number.
 
     Example:
         >>> mean([{"loss": 1.0, "note": "a"}, {"loss": 3.0, "note": "b"}])

@@ -1,7 +1,7 @@
 """Population based bandits (Parker-Holder et al. 2020, "Provably Efficient Online Hyperparameter Optimization with
 Population-Based Bandits", NeurIPS).
 
-Like PBT, but the new config is chosen with a time-varying Gaussian process of the change in the metric (Algorithm 1).
+Like PBT, but new configs are chosen by a time-varying Gaussian process model of the change in the metric (Algorithm 1).
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @final
 class PB2(PopulationScheduler):
-    """Ray's `PB2` with its Gaussian process on the unit cube, so that log scales and integers are supported, too."""
+    """Ray's `PB2` with its Gaussian process on the unit cube, which adds support for log scales and integers."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"conditional", "grid", "categorical"}
     instead: ClassVar[str] = "use pbt"
@@ -48,7 +48,7 @@ class PB2(PopulationScheduler):
 
         Raises:
             ArgumentError: If an argument cannot be used.
-            SpaceError: If the space has choices: the kernel supports only numbers.
+            SpaceError: If the space has categorical parameters; the kernel supports only numbers.
             MissingPackageError: If scikit-learn is not installed.
         """
         require("sklearn", extra="pb2")
@@ -58,15 +58,15 @@ class PB2(PopulationScheduler):
 
 
 class _PB2(Lineages, pb2.PB2):
-    """Ray's class, on the unit cube."""
+    """Ray's class with configs in unit coordinates."""
 
     def __init__(self, space: Space, names: Collection[str], **stock: Any) -> None:
         bounds: Any = {name: [0.0, 1.0] for name in names}
         self.current: Any
-        # Ray rejects "/" in names, which those of nested parameters have; the methods below do not use these bounds.
+        # Ray rejects "/", which names of nested parameters contain; the methods below do not use these bounds.
         super().__init__(hyperparam_bounds={name.replace("/", "."): limits for name, limits in bounds.items()}, **stock)
         self._hyperparam_mutations = {name.split("/")[0]: [None] for name in names}  # Ray only logs these
-        self._hyperparam_bounds = {}  # else Ray would add them to configs
+        self._hyperparam_bounds = {}  # otherwise Ray would add them to configs
         self._unit_bounds, self._space = bounds, space
 
     def _save_trial_state(self, state: Any, time: int, result: dict[str, Any], trial: Trial) -> float:
@@ -77,14 +77,14 @@ class _PB2(Lineages, pb2.PB2):
         return score
 
     def _get_new_config(self, trial: Trial, trial_to_clone: Trial) -> tuple[Config, dict[str, Any]]:
-        """As Ray's, with unit values; `current` are the choices since the last report (the paper's batch)."""
+        """Like Ray's, in unit coordinates; `current` holds the choices since the last report (the paper's batch)."""
         if self.data["Time"].max() > self.last_exploration_time:
             self.current = None
         units: Any = self._units(trial_to_clone.config)
         from threadpoolctl import threadpool_limits
 
-        with threadpool_limits(1), warnings.catch_warnings():  # more are slower on small matrices
-            warnings.simplefilter("ignore")  # of scikit-learn: a bound of the kernel was reached
+        with threadpool_limits(1), warnings.catch_warnings():  # more threads are slower on small matrices
+            warnings.simplefilter("ignore")  # scikit-learn: a kernel parameter is at its bound
             units, data = pb2._explore(  # noqa: SLF001 - the algorithm itself
                 self.data, self._unit_bounds, self.current, trial_to_clone, trial, units
             )

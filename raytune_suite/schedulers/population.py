@@ -1,7 +1,7 @@
 """What PBT and PB2 share: arguments, lineages, and the replay of a lineage.
 
-The result of a population method is not a config but a schedule of configs, the *lineage* of the best member
-(Jaderberg et al. 2017, section 4.4). To evaluate it, the schedule must be trained again from scratch.
+The result of a population method is not one config but a schedule of configs, the *lineage* of the best member
+(Jaderberg et al. 2017, section 4.4). Evaluating it requires training with the schedule from scratch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
 _WITHOUT_SEARCHER = SimpleNamespace(search_alg=None)
-"""What Ray's classes see in place of the controller when a trial is added: they reject a searcher, and use no more."""
+"""Replaces the controller when a trial is added: Ray's classes only check that it has no searcher."""
 
 
 class PopulationArgs(NamedTuple):
@@ -33,7 +33,7 @@ class PopulationArgs(NamedTuple):
     Attributes:
         space: The compiled space.
         names: The names of the parameters that may change.
-        stock: The arguments for Ray's class.
+        stock: The arguments of Ray's class.
     """
 
     space: Space
@@ -45,29 +45,29 @@ class Lineages:
     """A mixin for Ray's PBT and PB2 that records the lineages of the members as they clone each other.
 
     Attributes:
-        lineages: By trial id, the stages behind the trial's present state.
+        lineages: The stages that led to each trial's current state, by trial id.
     """
 
     lineages: dict[str, list[Stage]]
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002 - Ray's signature
-        """Start a lineage. A searcher may propose the first configs."""
+        """Start a lineage; unlike in Ray's classes, a searcher may propose the first config."""
         super().on_trial_add(_WITHOUT_SEARCHER, trial)  # type: ignore[misc] # Ray's class comes next
         self.lineages[trial.trial_id] = [Stage(0, trial.config)]
 
     def turn(self, trial: Trial) -> tuple[float, int]:
-        """The key by which waiting members are ordered: how much they were trained, and how often they cloned."""
+        """The key that orders waiting members: their resource, then how often they have cloned others."""
         trained: float = self._trial_state[trial].last_train_time  # type: ignore[attr-defined] # Ray's class has it
         return trained, len(self.lineages[trial.trial_id])
 
     def _quantiles(self) -> tuple[list[Trial], list[Trial]]:
-        """As Ray's, but members that failed are not cloned: if all have failed, that would never end."""
+        """Like Ray's, but never clone failed members: if all have failed, the study would otherwise not end."""
         lower, upper = super()._quantiles()  # type: ignore[misc] # Ray's class comes next
         upper = [trial for trial in upper if math.isfinite(self._trial_state[trial].last_score)]  # type: ignore[attr-defined] # as above
         return (lower if upper else []), upper
 
     def _exploit(self, tune_controller: Any, trial: Trial, trial_to_clone: Trial) -> None:
-        """Continue the lineage of the member that is cloned."""
+        """Append to the lineage of the cloned member."""
         super()._exploit(tune_controller, trial, trial_to_clone)  # type: ignore[misc] # Ray's class comes next
         cloned_at = self._trial_state[trial_to_clone].last_train_time  # type: ignore[attr-defined] # as above
         before = [
@@ -77,26 +77,27 @@ class Lineages:
 
 
 class PopulationScheduler(StockScheduler):
-    """The base of PBT and PB2. They change the configs of running trials, so they must know the space."""
+    """The base class of PBT and PB2, which need the space because they change the configs of running trials."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"conditional", "grid"}
     instead: ClassVar[str] = "use asha, hyperband or median"
     pauses: ClassVar[bool] = True
     needs_state: ClassVar[bool] = True
     rewinds: ClassVar[bool] = True
-    stops_failed: ClassVar[bool] = False  # a member that failed is the worst, and is replaced
+    stops_failed: ClassVar[bool] = False  # a failed member ranks last and is replaced
     population: ClassVar[bool] = True
 
     def __init__(self, stock: TrialScheduler, **args: Unpack[SchedulerArgs]) -> None:
-        """`stock` is one of Ray's classes with `Lineages` mixed in.
+        """`stock` is an instance of one of Ray's classes with `Lineages` mixed in.
 
         Raises:
             ArgumentError: If an argument cannot be used.
         """
         if args.get("max_concurrent") is not None:
             raise ArgumentError(
-                "`max_concurrent` would starve the members of a population, which take turns on what the cluster can "
-                "place: leave it out, and choose `resources` so that as many fit as should run at once"
+                f"`max_concurrent` is {args['max_concurrent']!r}, but a population method does not support it, because "
+                "all members take turns on the available resources: omit it, and set `resources` so that no more "
+                "trials fit on the cluster than should run at once"
             )
         super().__init__(stock, **args)
         self.stock.lineages = {}
@@ -104,7 +105,7 @@ class PopulationScheduler(StockScheduler):
         self._at_report: dict[tuple[str, float], list[Stage]] = {}
 
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:
-        """Pass on, after checking that a checkpoint that was requested has been saved."""
+        """Check that a requested checkpoint has been saved, then return the decision of Ray's class."""
         if trial.trial_id in self._asked_to_save:
             self.check_state(trial)
         self._at_report[trial.trial_id, result[self.time_attr]] = self.stock.lineages[trial.trial_id]
@@ -114,16 +115,16 @@ class PopulationScheduler(StockScheduler):
         return decision
 
     def choose(self, controller: Any) -> Trial | None:  # noqa: ARG002 - the base's signature
-        """The waiting member that was trained least; of several, the one that has cloned others least often.
+        """Return the waiting member with the least training; break ties by how rarely it has cloned others.
 
-        Ray takes the first of several. A member that fails again and again is put back each time to the resource of
-        the member that it clones, and would be chosen each time: no other would ever be trained.
+        Ray breaks ties by order. A member that fails repeatedly returns to the resource of the member that it clones,
+        so Ray would choose it every time, and no other member would be trained.
         """
         waiting = [trial for trial in self.live() if trial.status in (trial.PENDING, trial.PAUSED)]
         return min(waiting, key=self.stock.turn, default=None)
 
     def before_save(self) -> None:
-        """Wait for the checkpoints that are being written, as an exploit would."""
+        """Wait until pending checkpoints are written, as an exploit step does."""
         for state in self.stock._trial_state.values():  # noqa: SLF001 - Ray has no public way to it
             if hasattr(state.last_checkpoint, "resolve"):
                 result = state.last_checkpoint.resolve()
@@ -131,7 +132,7 @@ class PopulationScheduler(StockScheduler):
                 state.last_result = result.metrics if result else state.last_result
 
     def lineage(self, trial_id: str, resource: float | None = None) -> list[Stage]:
-        """The stages behind a trial's report at `resource`, or behind its present state; the first starts at 0."""
+        """The stages behind a trial's report at `resource`, or behind its current state; the first starts at 0."""
         now: list[Stage] = self.stock.lineages[trial_id]
         return now if resource is None else self._at_report.get((trial_id, resource), now)
 
@@ -139,17 +140,17 @@ class PopulationScheduler(StockScheduler):
 def check_population_args(
     args: SchedulerArgs, *, interval: int | None, quantile: float, mutable: Sequence[str] | None
 ) -> PopulationArgs:
-    """Check the arguments that the population methods share.
+    """Check the arguments that population methods share.
 
     Args:
         args: The arguments that every scheduler takes.
-        interval: The resource between two decisions on a member; None: a tenth of `max_t`, at least 1.
-        quantile: The fraction of the population that is copied, and the fraction that is replaced.
-        mutable: The names of the parameters that may change during training; None: all of them.
+        interval: The resource between two decisions on a member. None means a tenth of `max_t`, at least 1.
+        quantile: The fraction of the population that is cloned, and the fraction that is replaced.
+        mutable: The names of the parameters that may change during training. None means all.
 
     Raises:
         ArgumentError: If the space is missing or an argument cannot be used.
-        SpaceError: If the space is malformed or has a feature that a population cannot serve.
+        SpaceError: If the space is malformed or has a feature that population methods do not support.
     """
     space = args.get("space")
     if space is None:
@@ -173,37 +174,37 @@ def check_population_args(
         "time_attr": args.get("time_attr", "training_iteration"),
         "perturbation_interval": interval,
         "quantile_fraction": quantile,
-        "log_config": False,  # Ray would write files meanwhile; the lineages are part of the state
+        "log_config": False,  # Ray would write files; the lineages are part of the state anyway
     }
     return PopulationArgs(compiled, names, stock)
 
 
 @final
 class ReplayScheduler(StudyScheduler):
-    """Trains every trial with the configs of a lineage, each from its resource on."""
+    """Trains every trial with the configs of a lineage, switching to each at the resource where its stage starts."""
 
     pauses: ClassVar[bool] = True
     stops_failed: ClassVar[bool] = False
 
     def __init__(self, stages: Sequence[Stage], *, keep: Collection[str], **args: Unpack[SchedulerArgs]) -> None:
-        """`stages` are those of `StudyScheduler.lineage`; of the values named in `keep` each trial keeps its own."""
+        """`stages` come from `StudyScheduler.lineage`; trials keep their own values of the parameters in `keep`."""
         super().__init__(**args)
         self.stages = [{k: v for k, v in stage.config.items() if k not in keep} for stage in stages]
         self.starts = [stage.start for stage in stages]
         self._stage: dict[str, int] = {}
 
     def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
-        """Start at the first stage, whose config the caller must have given to the trial."""
+        """Start at the first stage; the caller must have created the trial with its config."""
         self._stage[trial.trial_id] = 0
 
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
-        """Pause where the next stage starts."""
+        """Pause the trial where its next stage starts."""
         following = self._stage[trial.trial_id] + 1
         due = following < len(self.stages) and result[self.time_attr] >= self.starts[following]
         return str(TrialScheduler.PAUSE if due else TrialScheduler.CONTINUE)
 
     def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def choose(self, controller: Any) -> Trial | None:  # noqa: ARG002 - the base's signature
         """Resume a paused trial with its next stage."""

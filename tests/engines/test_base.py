@@ -1,4 +1,4 @@
-"""The two engines decide alike, and a study on Ray keeps the log that shows it."""
+"""Both engines make the same decisions, and a study on Ray stores its decision log."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 COMMON: dict[str, Any] = {"tuning_seeds": [0], "test_seeds": [], "progress": False}
 
 
-class Strike(tune.Callback):
-    """Ctrl-C in the midst of the study."""
+class Interrupt(tune.Callback):
+    """Sends Ctrl-C in the middle of a study."""
 
     def __init__(self) -> None:
         self.steps = 0
@@ -42,7 +42,7 @@ class Strike(tune.Callback):
 
 
 def decisions(folder: Path, **arguments: Any) -> list[Decision]:
-    """The log of a study with one trial at a time, whose results thus come in a forced order."""
+    """Return the log of a study with one trial at a time, which fixes the order of the results."""
     place = {"storage_path": folder.parent, "name": folder.name, "max_concurrent": 1}
     rts.tune(workload=branin(max_t=27), **{**COMMON, **place, **arguments})
     return read(folder / "decisions.parquet")
@@ -51,7 +51,7 @@ def decisions(folder: Path, **arguments: Any) -> list[Decision]:
 @pytest.mark.usefixtures("ray_session")
 @pytest.mark.parametrize("limit", [{"budget": 3}, {"num_samples": 7}], ids=lambda limit: next(iter(limit)))
 @pytest.mark.parametrize("method", ["asha", "hyperband"])
-def test_with_one_worker_both_engines_have_one_log(method: str, limit: dict[str, float], tmp_path: Path) -> None:
+def test_with_one_worker_both_engines_write_the_same_log(method: str, limit: dict[str, float], tmp_path: Path) -> None:
     on_ray = decisions(tmp_path / "ray", method=method, **limit)
     simulated = decisions(tmp_path / "simulated", method=method, engine=rts.Simulation(workers=1), **limit)
     assert len(on_ray) > 27
@@ -79,11 +79,11 @@ def test_a_population_on_ray_has_a_log_and_a_lineage(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("ray_session")
 def test_the_log_survives_an_interruption(tmp_path: Path) -> None:
     arguments: dict[str, Any] = {"method": "asha", "seed": 1, "num_samples": 6}
-    undisturbed = decisions(tmp_path / "undisturbed", **arguments)
+    uninterrupted = decisions(tmp_path / "uninterrupted", **arguments)
     with pytest.raises(StudyInterrupted):
-        decisions(tmp_path / "struck", **arguments, callbacks=[Strike()])
-    assert not (tmp_path / "struck" / "decisions.parquet").exists()
-    resumed = decisions(tmp_path / "struck", **arguments, callbacks=[Strike()], resume=True)
+        decisions(tmp_path / "interrupted", **arguments, callbacks=[Interrupt()])
+    assert not (tmp_path / "interrupted" / "decisions.parquet").exists()
+    resumed = decisions(tmp_path / "interrupted", **arguments, callbacks=[Interrupt()], resume=True)
     assert list(dict.fromkeys(row[1:] for row in resumed)) == [
-        row[1:] for row in undisturbed
-    ]  # but for what is replayed
+        row[1:] for row in uninterrupted
+    ]  # except for repeated reports

@@ -1,4 +1,4 @@
-"""The simulated clock is honest: where the order of the results is forced, real Ray decides alike, report by report."""
+"""Simulated studies match real ones: if the order of results is forced, Ray makes the same decision at each report."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def assert_alike(simulated: DecisionLog, real: DecisionLog, *, times: bool) -> N
 
 
 @pytest.mark.parametrize("key", studies.VARIANTS)
-def test_one_worker_decides_as_in_virtual_time(key: str, tmp_path: Path) -> None:
+def test_one_worker_makes_the_decisions_of_the_simulation(key: str, tmp_path: Path) -> None:
     samples = studies.samples(studies.VARIANTS[key][0])
     simulated = studies.simulate(studies.variant(key), studies.LEARNER, num_samples=samples, workers=1)
     real = on_ray(studies.variant(key), str(tmp_path), num_samples=samples)
@@ -42,13 +42,13 @@ def test_one_worker_decides_as_in_virtual_time(key: str, tmp_path: Path) -> None
 
 
 ALIKE = ("random", "random-fidelity", "sobol", "grid", "gp", "pb2")
-"""With several workers these go the ways of tpe, of dehb and of pbt; one worker is enough for them."""
+"""With several workers these use the same code as tpe, dehb and pbt, so one worker suffices to test them."""
 
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("key", [key for key, (name, _) in studies.VARIANTS.items() if name not in ALIKE])
-def test_four_workers_decide_as_in_virtual_time(key: str, tmp_path: Path) -> None:
-    """No two configs cost the same, so that the order is forced. Even the times are the same, to the last bit."""
+def test_four_workers_make_the_decisions_of_the_simulation(key: str, tmp_path: Path) -> None:
+    """All configs have different costs, which determines the order; even the times are bitwise equal."""
     samples = studies.samples(studies.VARIANTS[key][0])
     simulated = studies.simulate(studies.variant(key), studies.LEARNER, num_samples=samples, workers=4)
     real, _ = on_ray_in_turns(studies.variant(key), str(tmp_path), workers=4, num_samples=samples)
@@ -58,13 +58,13 @@ def test_four_workers_decide_as_in_virtual_time(key: str, tmp_path: Path) -> Non
 FAULTS = [Fault(3.3, 0), Fault(7.1, 1), Fault(7.2, 2), Fault(9.9, 1)]
 FIRST = {METHODS[name].scheduler: key for key, (name, _) in reversed(studies.VARIANTS.items()) if name not in ALIKE}
 LOSING = [(key, True) for key in FIRST.values() if key in ("asha", "hyperband", "dehb", "pbt")] + [("pbt", False)]
-"""Methods, and whether their trials save a checkpoint at each report. The others take as long, and share these ways."""
+"""Methods, and whether their trials save at each report; other methods use the same code, and would take as long."""
 
 
 @pytest.mark.e2e
 @pytest.mark.parametrize(("key", "saves"), LOSING)
-def test_a_trial_on_a_lost_worker_ends_as_in_virtual_time(key: str, saves: bool, tmp_path: Path) -> None:
-    """On Ray the process of the trial dies in its step; it may fail once."""
+def test_a_trial_on_a_lost_worker_ends_as_in_the_simulation(key: str, saves: bool, tmp_path: Path) -> None:
+    """On Ray the process of the trial dies during a step; each trial may fail once."""
     settings: dict[str, Any] = {"num_samples": studies.samples(studies.VARIANTS[key][0]), "workers": 4}
     evaluation = InProcessEvaluator(Saving, studies.cost) if saves else studies.LEARNER
     simulated = studies.simulate(studies.variant(key), evaluation, max_failures=1, faults=FAULTS, **settings)

@@ -1,4 +1,4 @@
-"""Training on several seeds at once is training on each, and taking the mean."""
+"""Training on several seeds in lockstep equals training on each seed and averaging."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from raytune_suite.engines.seed_averaging import mean, on_seeds
 
 
 class Counter(tune.Trainable):
-    """Counts its steps from its seed, and saves that as a file or as a dict."""
+    """Adds up its steps, starting at its seed, and saves the sum as a file or as a dict."""
 
     as_file = True
 
@@ -49,12 +49,12 @@ class NeverReset(tune.Trainable):
     pass
 
 
-def test_numbers_are_means_with_their_spread_and_the_rest_is_the_first_copys() -> None:
+def test_numbers_are_averaged_and_other_values_are_those_of_the_first_copy() -> None:
     trainable = on_seeds(Counter, [0, 4])({"x": 1})
     assert trainable.step() == {"loss": 3.0, "loss_std": 2.0, "note": "same", "done": False}
 
 
-def test_it_is_done_when_all_copies_are() -> None:
+def test_it_is_done_when_all_copies_are_done() -> None:
     trainable = on_seeds(Counter, [0, 7])({"x": 2})
     assert [trainable.step()["done"] for _ in range(5)] == [False, False, False, False, True]
 
@@ -70,25 +70,25 @@ def test_each_copy_is_saved_and_restored(kind: type[tune.Trainable], tmp_path: P
     assert fresh.step() == trainable.step()
 
 
-def test_a_reset_keeps_each_copys_seed() -> None:
+def test_a_reset_keeps_the_seed_of_each_copy() -> None:
     trainable = on_seeds(Counter, [0, 4])({"x": 1})
     trainable.step()
     assert trainable.reset_config({"x": 3})
     assert trainable.step()["loss"] == 5.0
 
 
-def test_an_actor_is_used_again_only_where_the_trainable_allows_it() -> None:
+def test_an_actor_is_reused_only_if_the_trainable_allows_it() -> None:
     assert allows_reuse(on_seeds(Counter, [0, 1]))
     assert not allows_reuse(on_seeds(NeverReset, [0, 1]))
     assert allows_reuse(lambda config: None)  # noqa: ARG005 - any function
 
 
-def test_a_number_that_one_copy_lacks_is_no_mean() -> None:
+def test_the_mean_is_nan_if_one_copy_lacks_a_number() -> None:
     assert math.isnan(mean([{"loss": 1.0}, {"loss": "?"}])["loss"])
     assert math.isnan(mean([{}, {"loss": 1.0}])["loss"])
 
 
-def test_a_copy_sees_its_config_and_its_iteration_as_it_would_alone() -> None:
+def test_a_copy_has_the_same_config_and_iteration_as_alone() -> None:
     class Schedule(tune.Trainable):
         def step(self) -> dict[str, Any]:
             return {"loss": self.config["x"] * 0.5**self.iteration, "done": self.iteration == 2}
@@ -99,14 +99,14 @@ def test_a_copy_sees_its_config_and_its_iteration_as_it_would_alone() -> None:
     alone: Any = Schedule({"x": 8.0, "seed": 0})
     together: Any = on_seeds(Schedule, [0, 1])({"x": 8.0})
     for _ in range(3):
-        expected, found = alone.train(), together.train()
-        assert (found["loss"], found["done"]) == (expected["loss"], expected["done"])
+        expected, actual = alone.train(), together.train()
+        assert (actual["loss"], actual["done"]) == (expected["loss"], expected["done"])
     together.reset_config({"x": 2.0})
     together._iteration = 0
     assert together.train()["loss"] == 2.0
 
 
-def test_a_copy_that_is_done_is_trained_no_further() -> None:
+def test_a_copy_that_is_done_is_not_trained_further() -> None:
     trainable = on_seeds(Counter, [0, 7])({"x": 2})
     losses = [trainable.step()["loss"] for _ in range(3)]
     assert losses == [(2 + 9) / 2, (4 + 9) / 2, (6 + 9) / 2]

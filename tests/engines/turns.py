@@ -1,10 +1,10 @@
-"""Forces the order of the results on real Ray: each step of a trial waits for its turn in virtual time.
+"""Force the order of the results on real Ray: each step of a trial waits for its turn in virtual time.
 
-A gate, which is a small Ray actor, holds all steps that were begun. A callback in the driver opens it for one step at
-a time, and only when Ray has come to rest: every running trial waits at the gate, and nothing more can start. It is
-the turn of the step that ends first, where one takes as long as its config is declared to cost, from the virtual time
-at which the step before it, or whatever freed its worker, was let through. So no process is faster than another, and
-the order is that of the simulated clock if, and only if, all that Ray decides in between is as there.
+A gate, which is a small Ray actor, blocks each step at its start. A callback in the driver releases one step at a
+time, and only when Ray is idle: every running trial waits at the gate, and no other can start. The next step to release
+is the one that ends first in virtual time. A step takes as long as its config costs, counted from the release of the
+trial's previous step, or from the event that freed its worker. Thus the speed of processes has no effect, and the order
+equals that of the simulated clock if and only if Ray makes the same decisions in between.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ GATE = "gate"
 
 @ray.remote(num_cpus=0)
 class Gate:
-    """Where steps wait."""
+    """Blocks steps until they are released."""
 
     def __init__(self) -> None:
         self._steps: dict[str, tuple[float, asyncio.Future[bool]]] = {}
 
     async def enter(self, trial_id: str, seconds: float) -> bool:
-        """Wait until it is the trial's turn; `seconds` is what its step costs. False: the process shall die."""
+        """Wait for the trial's turn, where `seconds` is the cost of its step; return False if its process must die."""
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._steps[trial_id] = seconds, turn
         return await turn
 
     async def waiting(self) -> dict[str, float]:
-        """What the steps that wait cost, by trial."""
+        """Return the costs of the waiting steps by trial."""
         return {trial_id: seconds for trial_id, (seconds, _) in self._steps.items()}
 
     async def open(self, trial_id: str, *, alive: bool = True) -> None:
-        """Let a step through, or let its process die."""
+        """Release a step, or make its process die."""
         self._steps.pop(trial_id)[1].set_result(alive)
 
 
@@ -71,14 +71,14 @@ class Saving(Learner):
 
 
 class GatedSaving(Saving, Gated):
-    """As `Saving`, in turns."""
+    """Like `Saving`, with steps that wait for their turn."""
 
 
 class Turns(tune.Callback):
-    """Opens the gate, and keeps the virtual time."""
+    """Opens the gate for one step at a time, and advances the virtual time."""
 
     def __init__(self, gate: Any, workers: int, deaths: Sequence[tuple[float, int]]) -> None:
-        """`deaths`: at which virtual times, rising, the process of which trial (by number) dies."""
+        """`deaths` has the virtual times, in ascending order, at which a process dies, each with its trial's number."""
         self._gate, self._workers = gate, workers
         self._deaths = [*deaths]
         self._numbers: dict[str, int] = {}
@@ -120,11 +120,11 @@ class Turns(tune.Callback):
         self.ends = {self._numbers[trial.trial_id]: end(trial) for trial in trials}
 
     def _arrived(self, running: set[str]) -> dict[str, float]:
-        """What waits at the gate. A step comes in milliseconds, and Ray waits a tenth of a second for an event."""
+        """Return the steps at the gate; a step arrives within milliseconds, and Ray waits 0.1 s for an event."""
         deadline = time.monotonic() + 0.02
         while True:
             waiting: dict[str, float] = ray.get(self._gate.waiting.remote())
-            for trial_id in waiting.keys() - running:  # it was stopped from outside: nobody waits for its report
+            for trial_id in waiting.keys() - running:  # the trial was stopped, so its report is not needed
                 self._due.pop(trial_id, None)
                 ray.get(self._gate.open.remote(trial_id))
             if running <= waiting.keys() or time.monotonic() > deadline:
@@ -132,12 +132,12 @@ class Turns(tune.Callback):
 
 
 def end(trial: Trial) -> tuple[str, int]:
-    """How a trial has ended, and how often it has failed."""
+    """Return the final status of a trial and its number of failures."""
     return trial.status, trial.run_metadata.num_failures
 
 
 def on_ray(made: Any, folder: str, trainable: Any = Learner, *, workers: int = 1, **study: Any) -> DecisionLog:
-    """The decision log of a study on real Ray, without times; `study` are fields of `StudySpec`, and `settings`."""
+    """Run a study on real Ray, and return its decision log; `study` has fields of `StudySpec`, and `settings`."""
     settings = study.pop("settings", Settings(snapshot_s=1000))
     spec = StudySpec(
         trainable=trainable,
@@ -162,11 +162,11 @@ def on_ray_in_turns(
     deaths: Sequence[tuple[float, int]] = (),
     **study: Any,
 ) -> tuple[DecisionLog, Turns]:
-    """A study on real Ray where each step waits for its turn: its decision log with virtual times, and its turns."""
+    """Run a study on real Ray whose steps take turns; return its decision log with virtual times, and its turns."""
     gate: Any = Gate.options(name=GATE).remote()  # type: ignore[attr-defined] # Ray's decorator hides it
     turns = Turns(gate, workers, deaths)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DecisionLog.__init__, "__defaults__", (turns.clock,))  # the log that the engine makes has times
+        patch.setattr(DecisionLog.__init__, "__defaults__", (turns.clock,))  # so that the engine's log has times
         try:
             return on_ray(made, folder, trainable, workers=workers, callbacks=(turns,), **study), turns
         finally:

@@ -1,4 +1,4 @@
-"""Every file in examples/ runs; new ones are discovered automatically."""
+"""Every file in examples/ runs; new files are discovered automatically."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from raytune_suite.methods import METHODS
 
 FOLDER = Path(__file__).parents[2] / "examples"
 LINES = 30
-"""The largest number of lines of the quickstart."""
+"""The maximum number of lines in the quickstart."""
 
 
 def python(home: Path, *arguments: str) -> str:
@@ -40,7 +40,7 @@ def test_runs_without_arguments_and_prints_the_best(example: str, tmp_path: Path
 def test_quickstart_with_every_method(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It runs in this process, on the Ray of the session, so that Ray is started only once."""
+    """Runs in this process with the Ray of the session, so that Ray starts only once."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["quickstart.py", method])
     runpy.run_path(str(FOLDER / "quickstart.py"), run_name="__main__")
@@ -60,5 +60,5 @@ def test_quickstart_is_short_and_has_the_method_as_one_word() -> None:
 
 
 @pytest.mark.parametrize("example", sorted(path.name for path in FOLDER.glob("*.py")))
-def test_says_what_it_shows(example: str) -> None:
+def test_example_has_a_docstring(example: str) -> None:
     assert (FOLDER / example).read_text().startswith('"""')

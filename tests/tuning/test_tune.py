@@ -1,4 +1,4 @@
-"""`rts.tune` as its users meet it, on a real Ray."""
+"""`rts.tune` on real Ray, through the public interface."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ FAST: dict[str, Any] = {"metric": "loss", "mode": "min", "num_samples": 4, "max_
 
 
 def bowl(config: dict[str, Any]) -> None:
-    """Four reports that fall towards a bowl."""
+    """Report four times, with a loss that decreases towards a quadratic in `x`."""
     for step in range(4):
         tune.report({"loss": (config["x"] - 0.3) ** 2 + 1 / (step + 1), "extra": config["y"]})
 
 
 class Seeded(tune.Trainable):
-    """A class whose metric depends on its seed, with checkpoints."""
+    """A class trainable with checkpoints, whose metric depends on its seed."""
 
     def setup(self, config: dict[str, Any]) -> None:
         self.value = config["x"]
@@ -55,7 +55,7 @@ class Seeded(tune.Trainable):
 
 @pytest.mark.usefixtures("ray_session")
 class TestResult:
-    def test_holds_every_trial_every_report_and_the_incumbent(self, tmp_path: Path) -> None:
+    def test_it_has_all_trials_all_reports_and_the_incumbent(self, tmp_path: Path) -> None:
         result = rts.tune(bowl, SPACE, method="random", storage_path=tmp_path, name="bowl", **FAST)
         assert len(result.trials) == 4
         assert set(result.trials["status"]) == {"TERMINATED"}
@@ -73,7 +73,7 @@ class TestResult:
         assert result.test_scores is None
         assert pd.read_parquet(tmp_path / "bowl" / "reports.parquet").equals(result.reports)
 
-    def test_same_seed_same_configs_and_no_global_generator_is_touched(self, tmp_path: Path) -> None:
+    def test_the_same_seed_gives_the_same_configs_without_global_generators(self, tmp_path: Path) -> None:
         states = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index] # noqa: NPY002
         first, again = (
             rts.tune(bowl, SPACE, method="asha", seed=5, storage_path=tmp_path, max_concurrent=1, **FAST) for _ in "ab"
@@ -87,7 +87,7 @@ class TestResult:
         result = rts.tune(bowl, SPACE, method="random", storage_path=tmp_path, max_concurrent=1, **limits)
         assert len(result.reports) == 12
 
-    def test_constants_and_conditional_parts_reach_the_trainable(self, tmp_path: Path) -> None:
+    def test_constants_and_conditional_parameters_reach_the_trainable(self, tmp_path: Path) -> None:
         def train(config: dict[str, Any]) -> None:
             assert config["data"] == {"name": "toy"}
             optimizer = config["optimizer"]
@@ -99,7 +99,7 @@ class TestResult:
         result = rts.tune(train, space, method="tpe", storage_path=tmp_path, **{**FAST, "num_samples": 6})
         assert set(result.trials["config/optimizer/name"]) == {"sgd", "adam"}
 
-    def test_max_concurrent_holds(self, tmp_path: Path) -> None:
+    def test_max_concurrent_is_respected(self, tmp_path: Path) -> None:
         seen: list[int] = []
 
         class Count(tune.Callback):
@@ -112,7 +112,7 @@ class TestResult:
 
 @pytest.mark.usefixtures("ray_session")
 class TestSeeds:
-    def test_the_choice_is_trained_anew_on_each_test_seed(self, tmp_path: Path) -> None:
+    def test_the_best_config_is_trained_from_scratch_on_each_test_seed(self, tmp_path: Path) -> None:
         result = rts.tune(
             Seeded, {"x": tune.uniform(0, 1)}, method="random", test_seeds=[7, 8], storage_path=tmp_path, **FAST
         )
@@ -130,7 +130,7 @@ class TestSeeds:
         assert best["value"] == pytest.approx(best["config/x"] * 0.5 ** best["resource"] + 3)
         assert best["loss_std"] == pytest.approx(math.sqrt(14 / 3))
 
-    def test_a_population_is_judged_by_its_lineage(self, tmp_path: Path) -> None:
+    def test_a_population_is_evaluated_by_its_lineage(self, tmp_path: Path) -> None:
         space = {"x": tune.uniform(0.1, 1)}
         result = rts.tune(
             Seeded, space, method="pbt", method_args={"interval": 1, "quantile": 0.5}, test_seeds=[9],
@@ -144,7 +144,7 @@ class TestSeeds:
 
 @pytest.mark.usefixtures("ray_session")
 class TestFaults:
-    def test_one_failing_trial_stops_no_other(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_a_failed_trial_does_not_stop_the_others(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         def train(config: dict[str, Any]) -> None:
             if config["x"] < 0.25:
                 raise ValueError("x is too small")
@@ -193,14 +193,14 @@ class TestFaults:
                 train, SPACE, method="random", storage_path=tmp_path, name="long", **{**FAST, "num_samples": 10_000}
             )
 
-    def test_when_all_fail_the_first_error_is_told(self, tmp_path: Path) -> None:
+    def test_when_all_trials_fail_the_first_error_is_reported(self, tmp_path: Path) -> None:
         def train(config: dict[str, Any]) -> None:
             raise RuntimeError(f"no data for {config['y']}")
 
         with pytest.raises(StudyError, match=r"all 2 trials that ended have failed, the first with .*no data for"):
             rts.tune(train, SPACE, method="random", storage_path=tmp_path, **{**FAST, "num_samples": 2})
 
-    def test_a_study_in_which_every_trial_crashes_ends_though_nothing_is_spent(self, tmp_path: Path) -> None:
+    def test_a_study_in_which_every_trial_crashes_ends_although_no_budget_is_spent(self, tmp_path: Path) -> None:
         def train(config: dict[str, Any]) -> None:
             raise RuntimeError(f"no data for {config['y']}")
 
@@ -208,7 +208,7 @@ class TestFaults:
         with pytest.raises(StudyError, match="trials that ended have failed"):
             rts.tune(train, SPACE, method="asha", storage_path=tmp_path, **limits)
 
-    def test_a_metric_may_come_at_some_reports_only(self, tmp_path: Path) -> None:
+    def test_a_metric_may_be_missing_from_some_reports(self, tmp_path: Path) -> None:
         def train(config: dict[str, Any]) -> None:
             for step in range(4):
                 tune.report({"loss": config["x"]} if step % 2 else {"speed": 1.0})
@@ -216,27 +216,27 @@ class TestFaults:
         result = rts.tune(train, SPACE, method="asha", storage_path=tmp_path, **FAST)
         assert set(result.reports["resource"]) <= {2.0, 4.0}
 
-    def test_a_population_without_checkpoints_is_told_so(self, tmp_path: Path) -> None:
+    def test_a_population_without_checkpoints_raises(self, tmp_path: Path) -> None:
         with pytest.raises(StudyError, match="PBT copies trainings, but the trainable saves no checkpoint"):
             rts.tune(bowl, SPACE, method="pbt", storage_path=tmp_path, **FAST)
 
 
 @pytest.mark.usefixtures("ray_session")
 class TestResume:
-    def test_a_finished_study_gives_its_result_again(self, tmp_path: Path) -> None:
+    def test_a_finished_study_returns_its_result_again(self, tmp_path: Path) -> None:
         first = rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
         again = rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", resume=True, **FAST)
         assert again.reports.equals(first.reports)
         assert again.best_config == first.best_config
 
-    def test_other_arguments_are_refused(self, tmp_path: Path) -> None:
+    def test_changed_arguments_are_rejected(self, tmp_path: Path) -> None:
         rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
         with pytest.raises(ArgumentError, match="`seed` is 1, but was 0"):
             rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", resume=True, seed=1, **FAST)
         with pytest.raises(ArgumentError, match="`name` is 'a'"):
             rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
 
-    def test_the_manifest_says_what_ran(self, tmp_path: Path) -> None:
+    def test_the_manifest_describes_the_study(self, tmp_path: Path) -> None:
         rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", method_args={"eta": 2}, **FAST)
         manifest = json.loads((tmp_path / "a" / "study.json").read_text())
         assert manifest["method"] == "asha"
@@ -245,7 +245,7 @@ class TestResume:
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_a_method_serves_rays_own_tuner(tmp_path: Path) -> None:
+def test_a_method_works_with_rays_tuner(tmp_path: Path) -> None:
     method = rts.make_method("tpe+asha", max_t=4, seed=1)
     tuner = tune.Tuner(
         bowl,
@@ -260,18 +260,18 @@ def test_a_method_serves_rays_own_tuner(tmp_path: Path) -> None:
     assert best.metrics["loss"] == grid.get_dataframe()["loss"].min()
 
 
-def test_a_method_made_by_hand_must_fit_and_be_new(tmp_path: Path) -> None:
+def test_a_method_object_must_fit_the_study_and_be_unused(tmp_path: Path) -> None:
     other = rts.make_method("asha", max_t=9)
     with pytest.raises(ArgumentError, match="max_t=9"):
-        refused(storage_path=tmp_path, method=other)()
+        tuning(storage_path=tmp_path, method=other)()
     used = rts.make_method("asha", max_t=4)
     used.scheduler.trials.known.add("a")
     with pytest.raises(ArgumentError, match="'asha'"):
-        refused(storage_path=tmp_path, method=used)()
+        tuning(storage_path=tmp_path, method=used)()
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_a_snapshot_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_snapshot_is_reported(tmp_path: Path) -> None:
     rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
     for snapshot in (tmp_path / "a").glob("experiment_state-*.json"):
         snapshot.write_text(snapshot.read_text()[:100])
@@ -280,7 +280,9 @@ def test_a_snapshot_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_a_failed_test_training_is_told_and_not_averaged_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_training_on_a_test_seed_is_reported_and_makes_the_mean_nan(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     def train(config: dict[str, Any]) -> None:
         tune.report({"loss": config["x"]})
         if config["seed"] == 8:
@@ -296,7 +298,7 @@ def test_a_failed_test_training_is_told_and_not_averaged_away(tmp_path: Path, ca
     assert "training failed on the test seeds [8]" in caplog.text
 
 
-def refused(**changes: Any) -> Callable[[], object]:
+def tuning(**changes: Any) -> Callable[[], object]:
     arguments: dict[str, Any] = {"trainable": bowl, "space": SPACE, **FAST, **changes}
     return lambda: rts.tune(**arguments)
 
@@ -342,16 +344,16 @@ def refused(**changes: Any) -> Callable[[], object]:
     ],
     ids=ids,
 )  # fmt: skip
-def test_bad_input_is_refused_before_anything_starts(
+def test_bad_input_is_rejected_before_anything_starts(
     changes: dict[str, Any], kind: type[Exception], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(kind, match=message):
-        refused(storage_path=tmp_path, **changes)()
+        tuning(storage_path=tmp_path, **changes)()
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_what_this_machine_lacks_is_refused_before_anything_starts(tmp_path: Path) -> None:
+def test_resources_that_this_machine_lacks_are_rejected_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"\{GPU: 64\}"):
-        refused(storage_path=tmp_path, resources={"gpu": 64})()
+        tuning(storage_path=tmp_path, resources={"gpu": 64})()
     assert list(tmp_path.iterdir()) == []

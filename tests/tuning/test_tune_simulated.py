@@ -1,4 +1,4 @@
-"""`rts.tune` on the simulated clock, as its users meet it; no Ray is started."""
+"""`rts.tune` on the simulated clock, through the public interface; Ray is not started."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def workload_for(method: str) -> rts.Workload:
-    """A synthetic workload that the method can serve."""
+    """Return a synthetic workload that the method supports."""
     if SCHEDULERS[parts(method)[1]].needs_state:
         return rts.workload("synthetic/pbt-quadratic")
     branin = rts.workload("synthetic/branin")
@@ -53,13 +53,13 @@ def workload_for(method: str) -> rts.Workload:
 
 
 def study(method: Any, folder: Path, **changes: Any) -> rts.StudyResult:
-    """A small study, on the simulated clock."""
+    """Run a small study on the simulated clock."""
     arguments = {"budget": BUDGET, "engine": "simulated", "storage_path": folder, "progress": False, **SEEDS, **changes}
     return rts.tune(workload=arguments.pop("workload", None) or workload_for(method), method=method, **arguments)
 
 
 def of_class(trainable: Any, folder: Path, **changes: Any) -> rts.StudyResult:
-    """The same for a trainable."""
+    """Run a small study of a trainable on the simulated clock."""
     arguments = {"space": {"x": tune.uniform(0, 1)}, "metric": "loss", "mode": "min", "max_t": 9, "method": "asha"}
     return rts.tune(
         trainable,
@@ -88,7 +88,7 @@ def test_every_method_tunes_a_synthetic_workload_within_the_budget(method: str, 
     assert set(result.best_config) == set(workload.space)
     assert result.best_value == result.incumbent["value"].iloc[-1]
     assert result.reports["cost"].tolist() == list(range(1, len(result.reports) + 1))
-    if method not in ("grid", "median"):  # nine configs; some that are stopped early at the end
+    if method not in ("grid", "median"):  # grid has nine configs, and median stops some early at the end
         assert len(result.reports) == BUDGET * workload.max_t
     assert len(result.reports) <= BUDGET * workload.max_t
     assert result.reports["elapsed"].is_monotonic_increasing
@@ -100,7 +100,7 @@ def test_every_method_tunes_a_synthetic_workload_within_the_budget(method: str, 
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_two_runs_are_equal_to_the_last_bit(method: str, tmp_path: Path) -> None:
+def test_two_runs_are_bitwise_equal(method: str, tmp_path: Path) -> None:
     one, other = (study(method, tmp_path, name=name) for name in ("one", "other"))
     first, second = (tmp_path / name / "decisions.parquet" for name in ("one", "other"))
     assert first.read_bytes() == second.read_bytes()
@@ -108,12 +108,12 @@ def test_two_runs_are_equal_to_the_last_bit(method: str, tmp_path: Path) -> None
     assert one.best_config == other.best_config
 
 
-def test_another_seed_is_another_study(tmp_path: Path) -> None:
+def test_another_seed_gives_another_study(tmp_path: Path) -> None:
     one, other = (study("asha", tmp_path, seed=seed) for seed in (0, 1))
     assert one.best_config != other.best_config
 
 
-def test_the_tables_lie_in_the_studys_folder(tmp_path: Path) -> None:
+def test_the_tables_are_written_to_the_study_folder(tmp_path: Path) -> None:
     result = study("asha", tmp_path, name="study", engine=rts.Simulation(workers=2))
     folder = tmp_path / "study"
     assert result.path == str(folder)
@@ -130,7 +130,7 @@ def test_the_tables_lie_in_the_studys_folder(tmp_path: Path) -> None:
     assert manifest["method"] == "asha"
 
 
-def test_the_choice_is_judged_on_seeds_that_the_method_has_not_seen(tmp_path: Path) -> None:
+def test_the_best_config_is_evaluated_on_seeds_that_the_method_has_not_seen(tmp_path: Path) -> None:
     workload = rts.workload("synthetic/counting-ones")
     assert workload.curve is not None
     result = study("asha", tmp_path, workload=workload, test_seeds=[7, 9])
@@ -141,13 +141,13 @@ def test_the_choice_is_judged_on_seeds_that_the_method_has_not_seen(tmp_path: Pa
     assert result.reports["value"].iloc[0] not in expected
 
 
-def test_a_population_is_judged_by_its_lineage(tmp_path: Path) -> None:
+def test_a_population_is_evaluated_by_its_lineage(tmp_path: Path) -> None:
     result = study("pbt", tmp_path, method_args={"interval": 9}, num_samples=4, budget=None)
     assert len(result.lineage) > 1
-    assert result.test_value == pytest.approx(result.best_value)  # the toy has no noise
+    assert result.test_value == pytest.approx(result.best_value)  # the workload has no noise
 
 
-def test_the_lineage_of_each_incumbent_is_what_it_had_been_trained_with(tmp_path: Path) -> None:
+def test_the_lineage_of_each_incumbent_is_the_schedule_of_its_training(tmp_path: Path) -> None:
     seeds = {"tuning_seeds": [0], "test_seeds": []}
     result = study("pbt", tmp_path, method_args={"interval": 3}, num_samples=6, budget=None, seed=1, **seeds)
     assert len(result.lineages) == len(result.incumbent)
@@ -183,7 +183,7 @@ def test_several_tuning_seeds_give_the_mean_of_trainings_in_lockstep(tmp_path: P
     assert difference(one, other, times=False) is None
 
 
-def test_a_class_of_ones_own_is_trained_in_this_process(tmp_path: Path) -> None:
+def test_a_user_defined_class_is_trained_in_this_process(tmp_path: Path) -> None:
     result = of_class(Halving, tmp_path, engine=rts.Simulation(workers=1, cost=lambda config: 1 + config["x"]))
     x, first = float(result.trials["config/x"].iloc[0]), result.reports.iloc[0]
     assert (first["elapsed"], first["value"]) == (1 + x, x / 2)
@@ -195,7 +195,7 @@ def test_a_time_limit_is_in_virtual_seconds(tmp_path: Path) -> None:
 
 
 class Interrupt(tune.Callback):
-    """Presses Ctrl-C after some steps, the first time that a study has this callback."""
+    """Sends Ctrl-C after `step` steps."""
 
     def __init__(self, step: int) -> None:
         self.step = step
@@ -206,25 +206,25 @@ class Interrupt(tune.Callback):
 
 
 @pytest.mark.parametrize("method", ["asha", "bohb", "dehb"])
-def test_after_ctrl_c_a_study_resumes_as_if_it_had_not_been_interrupted(method: str, tmp_path: Path) -> None:
-    calm = study(method, tmp_path, name="calm")
+def test_a_study_interrupted_by_ctrl_c_resumes_with_the_same_decisions(method: str, tmp_path: Path) -> None:
+    uninterrupted = study(method, tmp_path, name="uninterrupted")
     with pytest.raises(StudyInterrupted, match="resume=True"):
         study(method, tmp_path, name="study", callbacks=[Interrupt(20)])
     assert not (tmp_path / "study" / "decisions.parquet").exists()
     resumed = study(method, tmp_path, name="study", resume=True)
-    assert resumed.reports.equals(calm.reports)
-    assert resumed.best_config == calm.best_config
-    assert difference(*(read(tmp_path / name / "decisions.parquet") for name in ("study", "calm"))) is None
+    assert resumed.reports.equals(uninterrupted.reports)
+    assert resumed.best_config == uninterrupted.best_config
+    assert difference(*(read(tmp_path / name / "decisions.parquet") for name in ("study", "uninterrupted"))) is None
 
 
 @pytest.mark.parametrize("method", ["pbt", "pb2", "tpe+pbt"])
-def test_a_population_is_refused_where_curves_belong_to_one_config(method: str, tmp_path: Path) -> None:
+def test_a_population_is_rejected_for_curves_of_fixed_configs(method: str, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=f"'{re.escape(method)}'.*'synthetic/branin'"):
         study(method, tmp_path, workload=rts.workload("synthetic/branin"))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_function_is_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_a_function_is_rejected(tmp_path: Path) -> None:
     def train(config: dict[str, Any]) -> None:
         tune.report({"loss": config["x"]})
 
@@ -241,26 +241,26 @@ def test_a_study_that_has_ended_or_never_began_cannot_be_resumed(tmp_path: Path)
 
 
 @pytest.mark.parametrize("engine", ["simulator", None, 4, rts.Simulation])
-def test_another_engine_is_refused(engine: Any, tmp_path: Path) -> None:
+def test_an_unknown_engine_is_rejected(engine: Any, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="`engine` is"):
         study("asha", tmp_path, engine=engine)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1.5, True])
-def test_workers_are_counted(workers: Any) -> None:
+def test_the_number_of_workers_must_be_a_positive_integer(workers: Any) -> None:
     with pytest.raises(ArgumentError, match="`workers` is"):
         rts.Simulation(workers=workers)
 
 
-def test_a_workload_whose_packages_are_missing_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_workload_whose_packages_are_missing_is_rejected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("raytune_suite.optional.available", lambda _extra: False)
     with pytest.raises(MissingPackageError, match=r"raytune-suite\[torch\]"):
         study("asha", tmp_path, workload="live/digits-mlp")
     assert not list(tmp_path.iterdir())
 
 
-def test_an_interrupted_evaluation_of_another_study_is_not_continued(tmp_path: Path) -> None:
+def test_an_interrupted_evaluation_of_another_study_is_not_resumed(tmp_path: Path) -> None:
     """Ctrl-C during the evaluation on the test seeds leaves a suspended study in the folder."""
     leftover = tmp_path / "study" / "test" / "simulation.pkl"
     leftover.parent.mkdir(parents=True)
@@ -270,7 +270,7 @@ def test_an_interrupted_evaluation_of_another_study_is_not_continued(tmp_path: P
     assert not leftover.exists() or leftover.read_bytes() == b"of another study"
 
 
-def test_a_method_object_is_rejected_where_its_name_would_be(tmp_path: Path) -> None:
+def test_a_method_object_is_rejected_like_the_name_of_the_method(tmp_path: Path) -> None:
     workload = rts.workload("synthetic/branin")
     space = {**workload.space, "seed": 0}
     population = rts.make_method("pbt", space, max_t=workload.max_t)
@@ -290,8 +290,8 @@ def test_settings_without_effect_are_rejected(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_trainable_may_be_any_callable_object(tmp_path: Path) -> None:
-    """It is named after what it wraps, in a message that rejects functions on the simulated clock."""
+def test_a_callable_object_is_rejected_like_the_function_that_it_wraps(tmp_path: Path) -> None:
+    """The message names the wrapped function, since the simulated clock does not support functions."""
 
     def train(factor: float, config: dict[str, Any]) -> None:
         tune.report({"loss": factor * config["x"]})

@@ -1,4 +1,4 @@
-"""When a study ends: its budget, the total resource that all its trials together may spend."""
+"""The budget of a study, which is the total resource that all its trials may spend, and its enforcement."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 class Cost:
     """Counts the resource that the trials of a study spend.
 
-    A report of `training_iteration` costs 1. For another resource it costs the increase since the trial's last
-    report; where the resource went back, or the trial was restored (a restart, a clone), as much as the one before.
+    If the resource is `training_iteration`, each report costs 1. Otherwise a report costs the increase since the
+    trial's last report. If the resource decreased, or the trial was restored (restarted or cloned), the report costs
+    as much as the previous one.
 
     Attributes:
-        spent: What was spent so far.
+        spent: The resource spent so far.
 
     Example:
         >>> cost = Cost("epoch")
@@ -29,7 +30,7 @@ class Cost:
     """
 
     def __init__(self, time_attr: str) -> None:
-        """`time_attr` is the reported value that counts the resource."""
+        """`time_attr` is the key of the resource in a report."""
         self.time_attr = time_attr
         self.spent = 0.0
         self._last: dict[str, float] = {}
@@ -52,9 +53,9 @@ class Cost:
 
 @final
 class StudyStopper(Stopper):
-    """Ends a study when its budget is spent, or when a trial has ended and nobody has ever reported the metric.
+    """Ends a study when its budget is spent, or when a trial has ended and no trial has reported the metric.
 
-    Ray saves it with the study.
+    Ray saves the stopper with the study.
     """
 
     def __init__(self, budget: float | None, *, metric: str, time_attr: str) -> None:
@@ -67,9 +68,9 @@ class StudyStopper(Stopper):
         self._counted: dict[str, tuple[Any, Any]] = {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Count a report. No trial is stopped by itself.
+        """Count a report, and return False: the stopper ends only whole studies.
 
-        When a function has returned, Ray hands its last report again; it is not counted twice.
+        After a function has returned, Ray passes its last report a second time, which is not counted.
         """
         mark = (result.get("training_iteration"), result.get("time_total_s"))
         if self._counted.get(trial_id) != mark:
@@ -80,12 +81,12 @@ class StudyStopper(Stopper):
         return False
 
     def stop_all(self) -> bool:
-        """Whether the study shall end."""
+        """Return whether to end the study."""
         return self._fault or (self.budget is not None and self.cost.spent >= self.budget)
 
 
 def _holds(result: Any, path: str) -> bool:
-    """Whether a nested result has the value that Ray calls `path` ("outer/inner") when it flattens it."""
+    """Whether a nested result has a value at `path`, its key ("outer/inner") in Ray's flattened result."""
     if not isinstance(result, dict):
         return False
     head, _, rest = path.partition("/")

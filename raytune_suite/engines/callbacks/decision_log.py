@@ -1,7 +1,7 @@
 """The decision log: one row per report, in the same form from both engines, so that two runs can be compared.
 
-The log observes the scheduler, and so records a simulated study and one on a cluster in the same way. On Ray it is also
-a callback, so that it is saved with each snapshot of the study, and a resumed study continues it.
+The log observes the scheduler, so it records simulated studies and studies on a cluster in the same way. On Ray it is
+also a callback, so that each snapshot of the study includes it and a resumed study continues it.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ ERROR = "ERROR"
 
 
 class Decision(NamedTuple):
-    """One row.
+    """One row of the log.
 
     Attributes:
-        time: The time of the report, in virtual seconds; NaN without a clock.
-        trial: The number of the trial in the order of creation, from 0.
-        resource: How much the trial had been trained; NaN if it was not reported.
-        value: The metric; NaN if it was not a number, or not reported.
+        time: The time of the report in virtual seconds; NaN without a clock.
+        trial: The number of the trial, from 0 in the order of creation.
+        resource: The resource on which the trial had been trained; NaN if it was not reported.
+        value: The metric; NaN if it was not a number or not reported.
         decision: CONTINUE, PAUSE, STOP or NOOP (if the scheduler had paused the trial itself), or `ERROR`.
-        config: The config with which the trial had been trained until the report, as JSON with sorted keys.
+        config: The config with which the trial was trained up to the report, as JSON with sorted keys.
     """
 
     time: float
@@ -65,7 +65,7 @@ _SCHEMA = pa.schema(
 
 @final
 class DecisionLog(Callback):
-    """The rows of one study; a `SchedulerObserver`, and on Ray one of the study's callbacks.
+    """Records the rows of one study, as a `SchedulerObserver` and, on Ray, as one of the study's callbacks.
 
     Example:
         >>> from raytune_suite.methods import make_method
@@ -77,7 +77,7 @@ class DecisionLog(Callback):
     """
 
     def __init__(self, metric: str, time_attr: str, clock: Callable[[], float] | None = None) -> None:
-        """`clock` returns the seconds since the study started; without it the times are NaN."""
+        """`clock` returns the seconds since the study started; without it, times are NaN."""
         self.metric, self.time_attr = metric, time_attr
         self.rows: list[Decision] = []
         self._clock = clock
@@ -86,12 +86,12 @@ class DecisionLog(Callback):
         self._last: dict[str, tuple[str, Any]] = {}
 
     def write(self, path: str | Path) -> None:
-        """Write the rows as Parquet: the same rows give the same bytes."""
+        """Write the rows as Parquet; equal rows give equal bytes."""
         write(path, self.rows)
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
-    def on_trial_result(  # like `trial_completed`, which Ray does not call if the same report ends the study
+    def on_trial_result(  # Ray does not call `trial_completed` if the same report ends the study
         self,
         iteration: int,  # noqa: ARG002 - Ray's signature
         trials: list[Trial],  # noqa: ARG002
@@ -99,12 +99,12 @@ class DecisionLog(Callback):
         result: dict[str, Any],
         **info: Any,  # noqa: ARG002
     ) -> None:
-        """Record a report with which the trial ends by itself."""
+        """Record a report with which the trainable ends its trial."""
         if result.get("done"):
             self.trial_completed(trial, flatten_dict(result))
 
     def get_state(self) -> dict[str, Any]:
-        """The state for Ray to save."""
+        """Return the state that Ray saves."""
         return {"rows": self.rows, "numbers": self._numbers, "last": self._last}
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -114,7 +114,7 @@ class DecisionLog(Callback):
     # ---- the interface of `SchedulerObserver` -----------------------------------------------------------------
 
     def trial_added(self, trial: Trial) -> None:
-        """Number a trial, unless it is added again."""
+        """Number a trial, unless it already has a number."""
         self._numbers.setdefault(trial.trial_id, len(self._numbers))
 
     def trial_decided(self, trial: Trial, config: Config, result: dict[str, Any], decision: str) -> None:
@@ -134,7 +134,7 @@ class DecisionLog(Callback):
         )
 
     def trial_completed(self, trial: Trial, result: dict[str, Any]) -> None:
-        """Record the last report of a trial that ended by itself; if the scheduler decided on it, it is known."""
+        """Record the last report of a trial that its trainable ended, unless the scheduler decided on that report."""
         decision, iteration = self._last.get(trial.trial_id, ("", None))
         known = decision == TrialScheduler.CONTINUE and iteration == result.get("training_iteration")
         if decision != TrialScheduler.STOP and not known:
@@ -154,7 +154,7 @@ class DecisionLog(Callback):
 
 
 def write(path: str | Path, rows: Sequence[Decision]) -> None:
-    """Write rows as Parquet: the same rows give the same bytes."""
+    """Write rows as Parquet; equal rows give equal bytes."""
     columns = list(zip(*rows, strict=True)) or [()] * len(Decision._fields)
     table = pa.table(
         [pa.array(list(column), kind.type) for column, kind in zip(columns, _SCHEMA, strict=True)], _SCHEMA
@@ -163,7 +163,7 @@ def write(path: str | Path, rows: Sequence[Decision]) -> None:
 
 
 def read(path: str | Path) -> list[Decision]:
-    """Read what `write` wrote.
+    """Read a log that `write` has written.
 
     Raises:
         ArgumentError: If the file is not a decision log.
@@ -177,13 +177,13 @@ def read(path: str | Path) -> list[Decision]:
 
 
 class Difference(NamedTuple):
-    """Where two logs first differ.
+    """The first difference between two logs.
 
     Attributes:
         row: The index of the first row that differs, from 0.
-        left: The row of the left log, or None if the log has ended.
-        right: The row of the right log, likewise.
-        message: What differs.
+        left: The row of the left log, or None if that log has ended.
+        right: The row of the right log, or None if that log has ended.
+        message: A description of the difference.
     """
 
     row: int
@@ -193,11 +193,11 @@ class Difference(NamedTuple):
 
 
 def difference(left: Sequence[Decision], right: Sequence[Decision], *, times: bool = True) -> Difference | None:
-    """Where two logs first differ, or None if they are equal. NaN equals NaN.
+    """Return the first difference between two logs, or None if they are equal. NaN equals NaN.
 
     Args:
         left: A log.
-        right: Another.
+        right: Another log.
         times: Whether to compare the times, which never agree between studies on a cluster.
 
     Example:

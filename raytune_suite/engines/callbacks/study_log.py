@@ -1,4 +1,4 @@
-"""What happened in a study: every report, every trial, and the incumbent."""
+"""The record of a study: all reports, all trials, and the incumbents."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ class Report(NamedTuple):
     """One report of one trial.
 
     Attributes:
-        trial: The trial's number, in the order of proposal, from 0.
-        resource: How much the trial had been trained.
-        value: The metric; NaN where it was no number.
-        elapsed: Seconds of the study so far, interruptions left out.
-        cost: The resource that the whole study had spent so far, this report included.
-        complete: Whether the trial was trained to its end with it: to `max_t`, or until it ended by itself.
+        trial: The trial's number, from 0 in the order of proposal.
+        resource: The resource on which the trial had been trained.
+        value: The metric; NaN if it was not a number.
+        elapsed: The study's running time so far in seconds, without interruptions.
+        cost: The resource that the whole study had spent, including this report.
+        complete: Whether the trial's training was complete: it reached `max_t`, or the trainable ended it.
     """
 
     trial: int
@@ -52,16 +52,16 @@ class Report(NamedTuple):
 
 @dataclass
 class TrialRecord:
-    """What is known of a trial.
+    """The current state of a trial.
 
     Attributes:
         trial_id: Ray's id.
         status: Ray's status.
-        config: Its (latest) config.
-        last: Its last result as Ray keeps it, flattened.
-        error: The last line of its error, or "".
-        stopped_early: Whether the scheduler stopped it before its end.
-        lost_machines: How often the machine under it was lost, on Ray.
+        config: The trial's latest config.
+        last: The trial's last result, flattened as in Ray.
+        error: The last line of the trial's error, or "".
+        stopped_early: Whether the scheduler stopped the trial before its end.
+        lost_machines: How often the trial lost its machine; always 0 in a simulated study.
     """
 
     trial_id: str
@@ -75,14 +75,14 @@ class TrialRecord:
 
 @final
 class StudyLog(Callback):
-    """A Ray Tune callback that keeps the log; Ray saves it with each snapshot of the study.
+    """A Ray Tune callback that records the study; Ray saves it with each snapshot.
 
     Attributes:
-        reports: All reports with the metric, in the order in which they came.
-        trials: All trials, by their number.
-        unmetered: The keys of the last report without the metric, if there was one.
-        wrong: The first value of the metric that was no number, with its trial's number.
-        waiting: For what trials wait on the cluster; "" if they don't.
+        reports: All reports with the metric, in the order of arrival.
+        trials: All trials, ordered by number.
+        unmetered: The keys of the last report without the metric, if any.
+        wrong: The number of the first trial that reported a metric that is not a number, and that value.
+        waiting: A message about what trials wait for on the cluster; "" if none waits.
     """
 
     def __init__(self, objective: Objective, scheduler: StudyScheduler) -> None:
@@ -105,17 +105,17 @@ class StudyLog(Callback):
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
     def setup(self, *args: Any, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
-        """Start the clock; a simulated study brings its own."""
+        """Start the clock; a simulated study provides its virtual clock."""
         self._clock = info.get("clock", time.monotonic)
         if self._start is None:  # else a simulated study continues after it was suspended
             self._start = self._clock()
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
-        """Number the trials that are new."""
+        """Number new trials."""
         self._number(trials)
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
-        """Note that a trial runs."""
+        """Record that a trial is running."""
         self._number(trials)
         self._update(trial, Trial.RUNNING)
 
@@ -127,7 +127,7 @@ class StudyLog(Callback):
         result: dict[str, Any],
         **info: Any,  # noqa: ARG002
     ) -> None:
-        """Note a report."""
+        """Record a report."""
         self._number(trials)
         self._cost.add(trial.trial_id, result)
         number = self._numbers[trial.trial_id]
@@ -148,11 +148,11 @@ class StudyLog(Callback):
         self._last_report[number] = len(self.reports)
         self.reports.append(Report(number, resource, shown, self.elapsed, self._cost.spent, complete))
         lineage = self.scheduler.lineage(trial.trial_id, flat[self.objective.time_attr])
-        if lineage:  # kept from here, since a member that clones another loses its own
+        if lineage:  # stored now, because a member that clones another loses its own lineage
             self._lineages[number, self._cost.spent] = lineage
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
-        """Note that a trial has ended, by itself or not."""
+        """Record that a trial has ended, whether the scheduler or its trainable ended it."""
         self._number(trials)
         number = self._update(trial, Trial.TERMINATED)
         record = self.trials[number]
@@ -162,7 +162,7 @@ class StudyLog(Callback):
             self.reports[position] = self.reports[position]._replace(complete=True)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
-        """Note that a trial has crashed for good."""
+        """Record that a trial has failed and will not be restarted."""
         self._number(trials)
         record = self.trials[self._update(trial, Trial.ERROR)]
         record.error = last_line(Path(trial.error_file).read_text() if trial.error_file else "")
@@ -171,7 +171,7 @@ class StudyLog(Callback):
             _logger.warning("trial %d failed: %s", self._numbers[trial.trial_id], record.error)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
-        """Take the last statuses."""
+        """Update the statuses a last time."""
         self.refresh(trials)
 
     def get_state(self) -> dict[str, Any]:
@@ -193,14 +193,14 @@ class StudyLog(Callback):
             self._update(trial, trial.status)
 
     def lost_machine(self, trial_id: str) -> None:
-        """Note that the machine under a trial was lost."""
+        """Record that a trial lost its machine."""
         self.trials[self._numbers[trial_id]].lost_machines += 1
 
     # ---- queries ----------------------------------------------------------------------------------------------
 
     @property
     def elapsed(self) -> float:
-        """Seconds of the study so far, interruptions left out."""
+        """The study's running time so far in seconds, without interruptions."""
         return self._before + (0.0 if self._start is None else self._clock() - self._start)
 
     @property
@@ -213,7 +213,7 @@ class StudyLog(Callback):
         return self._numbers[trial_id]
 
     def lineage(self, report: Report) -> list[Stage]:
-        """The configs behind a report: the schedule of a population's member as it was then, else the trial's one."""
+        """The configs behind a report: the member's schedule at that time in a population, else the trial's config."""
         return self._lineages.get((report.trial, report.cost)) or [Stage(0, self.trials[report.trial].config)]
 
     def reports_frame(self) -> pd.DataFrame:
@@ -243,7 +243,7 @@ class StudyLog(Callback):
             )
         return pd.DataFrame(rows, columns=None if rows else ["trial", "status", "outcome"]).set_index("trial")
 
-    # ---- within -----------------------------------------------------------------------------------------------
+    # ---- internals --------------------------------------------------------------------------------------------
 
     def _number(self, trials: list[Trial]) -> None:
         if len(trials) != len(self._numbers):
@@ -259,7 +259,7 @@ class StudyLog(Callback):
 
 
 _PASSING = frozenset({"scheduler", "_start", "_clock", "waiting"})
-"""What is not saved with the study."""
+"""Attributes that are not saved with the study."""
 
 _ADDED_BY_RAY = frozenset(
     {
@@ -283,13 +283,13 @@ _ADDED_BY_RAY = frozenset(
         "trial_id",
     }
 )
-"""What Ray adds to each result."""
+"""Keys that Ray adds to each result."""
 
 
 def outcome(record: TrialRecord, last: Report | None) -> str:
-    """What became of a trial, in words: "trained in full", "stopped early", "failed" or "unfinished".
+    """The outcome of a trial: "trained in full", "stopped early", "failed" or "unfinished".
 
-    One whose last metric is no finite number has failed too, whatever Ray says of it.
+    A trial whose last metric is not finite counts as failed, regardless of its status in Ray.
     """
     if record.status == Trial.ERROR or (last is not None and not math.isfinite(last.value)):
         return "failed"
@@ -307,12 +307,11 @@ def last_line(traceback: str) -> str:
 def incumbents(reports: Iterable[Report], mode: Mode) -> list[Report]:
     """The reports at which the incumbent changed.
 
-    The incumbent is the best config among those trained furthest: a report of a trial that was trained to its end
-    counts more than any other, and one at a higher resource more than one at a lower, whatever their values. (The
-    best of all reports would compare a lucky first epoch with a whole training.) Reports that are no finite number
-    never count.
+    The incumbent is the best config among those trained furthest: a report of a complete training ranks above any
+    other, and a report at a higher resource above one at a lower resource, regardless of their values. (The best of
+    all reports would compare a lucky first epoch with a complete training.) Values that are not finite are ignored.
     """
-    found: list[Report] = []
+    changes: list[Report] = []
     best: tuple[float, float] | None = None
     for report in reports:
         loss = as_loss(report.value, mode)
@@ -321,5 +320,5 @@ def incumbents(reports: Iterable[Report], mode: Mode) -> list[Report]:
         rank = (-math.inf if report.complete else -report.resource, loss)
         if best is None or rank < best:
             best = rank
-            found.append(report)
-    return found
+            changes.append(report)
+    return changes

@@ -25,7 +25,7 @@ ROWS = [
 ]
 
 
-def test_written_rows_are_read_again_and_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
+def test_written_rows_can_be_read_and_equal_rows_give_equal_bytes(tmp_path: Path) -> None:
     write(tmp_path / "a.parquet", ROWS)
     write(tmp_path / "b.parquet", list(ROWS))
     assert difference(read(tmp_path / "a.parquet"), ROWS) is None
@@ -37,7 +37,7 @@ def test_a_log_may_be_empty(tmp_path: Path) -> None:
     assert read(tmp_path / "empty.parquet") == []
 
 
-def test_another_table_is_rejected(tmp_path: Path) -> None:
+def test_a_table_with_other_columns_is_rejected(tmp_path: Path) -> None:
     pd.DataFrame({"time": [1.0]}).to_parquet(tmp_path / "other.parquet")
     with pytest.raises(ArgumentError, match=r"other\.parquet"):
         read(tmp_path / "other.parquet")
@@ -47,30 +47,30 @@ def test_equal_logs_do_not_differ() -> None:
     assert difference(ROWS, [row._replace() for row in ROWS]) is None
 
 
-def test_the_first_difference_has_both_rows() -> None:
+def test_the_first_difference_contains_both_rows() -> None:
     other = [ROWS[0], ROWS[1]._replace(trial=2, value=0.1), ROWS[2]._replace(decision="STOP")]
-    found = difference(ROWS, other)
-    assert found is not None
-    assert found[:3] == (1, ROWS[1], other[1])
-    assert all(name in found.message for name in ("trial", "value"))
-    assert "decision" not in found.message
+    result = difference(ROWS, other)
+    assert result is not None
+    assert result[:3] == (1, ROWS[1], other[1])
+    assert all(name in result.message for name in ("trial", "value"))
+    assert "decision" not in result.message
 
 
-def test_times_may_be_ignored() -> None:
+def test_times_can_be_ignored() -> None:
     later = [row._replace(time=row.time + 1) for row in ROWS]
-    found = difference(ROWS, later)
-    assert found is not None
-    assert "time" in found.message
+    result = difference(ROWS, later)
+    assert result is not None
+    assert "time" in result.message
     assert difference(ROWS, later, times=False) is None
 
 
 @pytest.mark.parametrize(("left", "right"), [(ROWS, ROWS[:2]), (ROWS[:2], ROWS)])
 def test_a_log_may_end_before_the_other(left: list[Decision], right: list[Decision]) -> None:
-    found = difference(left, right)
-    assert found is not None
-    assert (found.row, found.left or found.right) == (2, ROWS[2])
-    assert None in (found.left, found.right)
-    assert "2 rows" in found.message
+    result = difference(left, right)
+    assert result is not None
+    assert (result.row, result.left or result.right) == (2, ROWS[2])
+    assert None in (result.left, result.right)
+    assert "2 rows" in result.message
 
 
 def test_a_study_is_recorded_report_by_report() -> None:
@@ -91,7 +91,7 @@ def test_a_clone_is_recorded_with_the_config_that_made_the_report() -> None:
     assert any(row.decision == "NOOP" for row in rows)
 
 
-def test_an_end_that_no_scheduler_decided_is_recorded_too() -> None:
+def test_an_end_decided_by_the_trainable_is_recorded() -> None:
     class Short(Learner):
         def step(self) -> dict[str, object]:
             return {**super().step(), "done": self.iteration == 1}

@@ -23,7 +23,7 @@ WAITING = "waiting for machines: 3 trials ask for {GPU: 1}, none is free; the au
 
 
 def study(metric: str = "val_loss") -> StudyLog:
-    """The log of a study in the middle of its work."""
+    """Return the log of a study in progress."""
     log = StudyLog(Objective(metric, "min", max_t=81), FIFO())
     statuses = ["RUNNING"] * 4 + ["PAUSED"] * 3 + ["ERROR"] * 2 + ["TERMINATED"] * 30
     log.trials = [TrialRecord(str(number), status) for number, status in enumerate(statuses)]
@@ -42,7 +42,7 @@ def test_the_line_fits_and_has_the_incumbent_at_any_width(title: str, width: int
     assert cell_len(line) <= width or line == f"{title}: best val_loss 0.09123"
 
 
-def test_facts_are_left_out_as_a_whole_the_least_important_first() -> None:
+def test_the_least_important_facts_are_omitted_first_and_as_a_whole() -> None:
     lines = [progress_line(study(), "asha", width) for width in (200, 85, 65, 42)]
     facts = [
         "best val_loss 0.09123",
@@ -68,7 +68,7 @@ def test_before_the_first_report_there_is_no_result() -> None:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """A terminal of 80 columns: what is written to it."""
+    """The output of a terminal of 80 columns."""
     stream = io.StringIO()
 
     def console(**_options: Any) -> Console:
@@ -79,14 +79,14 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 def shown(stream: io.StringIO) -> list[str]:
-    """The lines that were written, without the terminal's control sequences."""
+    """Return the written lines without the terminal's control sequences."""
     text = "".join(Console(file=io.StringIO()).render_str(stream.getvalue()).plain)
     for control in ("\x1b[?25l", "\x1b[?25h", "\x1b[2K", "\x1b[1A"):
         text = text.replace(control, "")
     return [line for line in text.replace("\r", "\n").split("\n") if line]
 
 
-def test_why_trials_wait_is_told_below_the_line_as_long_as_they_do(terminal: io.StringIO) -> None:
+def test_the_reason_why_trials_wait_is_shown_below_the_line_while_they_wait(terminal: io.StringIO) -> None:
     log = study()
     callback = Progress(log, "asha")
     callback.setup()
@@ -101,7 +101,7 @@ def test_why_trials_wait_is_told_below_the_line_as_long_as_they_do(terminal: io.
     assert "waiting" not in shown(terminal)[-1]
 
 
-def test_a_last_line_stays_and_it_is_not_pickled_with_a_terminal(terminal: io.StringIO) -> None:
+def test_the_last_line_stays_and_the_terminal_is_not_pickled(terminal: io.StringIO) -> None:
     callback = Progress(study(), "asha")
     callback.setup()
     assert pickle.loads(pickle.dumps(callback))._live is None  # noqa: S301 - our own

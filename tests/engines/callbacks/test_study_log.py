@@ -1,4 +1,4 @@
-"""The incumbent, the outcomes of trials, and what a study has spent."""
+"""The incumbent, the outcomes of trials, and the budget of a study."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def test_the_incumbent_is_the_best_of_those_trained_furthest() -> None:
 
 
 def test_a_complete_training_beats_every_partial_one() -> None:
-    ended_early_by_itself = report(1, 5, 0.5, complete=True)
-    assert incumbents([ended_early_by_itself, report(2, 80, 0.1)], "min") == [ended_early_by_itself]
+    ended_by_the_trainable = report(1, 5, 0.5, complete=True)
+    assert incumbents([ended_by_the_trainable, report(2, 80, 0.1)], "min") == [ended_by_the_trainable]
 
 
-def test_the_direction_turns_the_incumbent() -> None:
+def test_the_incumbent_depends_on_the_direction() -> None:
     reports = [report(0, 1, 0.1, complete=True), report(1, 1, 0.9, complete=True)]
     assert incumbents(reports, "max")[-1].trial == 1
     assert incumbents(reports, "min")[-1].trial == 0
 
 
-def test_what_is_no_finite_number_is_never_the_incumbent() -> None:
+def test_a_value_that_is_not_finite_is_never_the_incumbent() -> None:
     assert incumbents([report(0, 9, math.nan), report(1, 9, math.inf), report(2, 9, -math.inf)], "min") == []
 
 
@@ -52,7 +52,7 @@ def test_outcomes(record: TrialRecord, last: Report | None, expected: str) -> No
     assert outcome(record, last) == expected
 
 
-def test_an_error_is_told_by_the_last_line_of_its_traceback() -> None:
+def test_an_error_is_reported_as_the_last_line_of_its_traceback() -> None:
     assert last_line("Traceback:\n  File x\nValueError: x is 3\n\n") == "ValueError: x is 3"
     assert last_line("") == "an error without a message"
 
@@ -64,11 +64,11 @@ def spent(time_attr: str, *results: tuple[str, dict[str, Any]]) -> float:
     return cost.spent
 
 
-def test_every_report_of_the_iteration_costs_one_wherever_it_stands() -> None:
+def test_each_report_costs_one_iteration() -> None:
     assert spent("training_iteration", ("a", {"training_iteration": 7}), ("a", {"training_iteration": 2})) == 2
 
 
-def test_another_resource_costs_its_increase_and_a_step_where_it_went_back() -> None:
+def test_a_report_costs_the_increase_of_the_resource_or_the_last_step_after_a_decrease() -> None:
     steps: tuple[tuple[str, dict[str, Any]], ...] = (
         ("a", {"steps": 10}),
         ("a", {"steps": 25}),
@@ -79,7 +79,7 @@ def test_another_resource_costs_its_increase_and_a_step_where_it_went_back() -> 
     assert spent("steps", *steps) == 10 + 15 + 5 + 15
 
 
-def test_the_budget_ends_the_study_and_no_trial() -> None:
+def test_the_budget_ends_the_study_rather_than_a_trial() -> None:
     stopper = StudyStopper(2, metric="loss", time_attr="training_iteration")
     assert not stopper("a", {"loss": 1})
     assert not stopper.stop_all()
@@ -87,7 +87,7 @@ def test_the_budget_ends_the_study_and_no_trial() -> None:
     assert stopper.stop_all()
 
 
-def test_the_last_report_that_ray_hands_twice_is_counted_once() -> None:
+def test_a_last_report_that_ray_passes_twice_is_counted_once() -> None:
     stopper = StudyStopper(9, metric="loss", time_attr="training_iteration")
     last = {"loss": 1, "training_iteration": 1, "time_total_s": 0.5}
     stopper("a", last)
@@ -95,12 +95,12 @@ def test_the_last_report_that_ray_hands_twice_is_counted_once() -> None:
     assert stopper.cost.spent == 1
 
 
-def test_a_clone_pays_for_what_it_trains_and_not_for_what_it_copies() -> None:
+def test_a_clone_costs_its_training_but_not_the_copied_progress() -> None:
     reports = [("a", {"steps": 10}), ("a", {"steps": 20}), ("a", {"steps": 70, "iterations_since_restore": 1})]
     assert spent("steps", *reports) == 30
 
 
-def test_a_trial_that_ends_without_the_metric_ends_the_study_unless_another_had_it() -> None:
+def test_a_trial_that_ends_without_the_metric_ends_the_study_unless_another_reported_it() -> None:
     stopper = StudyStopper(None, metric="eval/loss", time_attr="training_iteration")
     stopper("a", {"eval": {"loss": 1}})
     stopper("b", {"done": True})

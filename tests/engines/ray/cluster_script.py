@@ -1,4 +1,7 @@
-"""Studies on one cluster of several nodes, scene after scene: `cluster_script.py FOLDER`; the records go to FOLDER."""
+"""Scenarios for studies on a cluster of several nodes: `cluster_script.py FOLDER [SCENARIO ...]`.
+
+The scenarios run one after another, and each writes its record to FOLDER.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,12 @@ if TYPE_CHECKING:
 QUICK: dict[str, Any] = {"method": "random", "metric": "loss", "mode": "min", "progress": False}
 SPACE: dict[str, Any] = {"x": tune.uniform(0, 1)}
 SPOT = {"cpu": 1, "spot": 1}
-LINES: list[str] = []
-"""What a scene has told the log."""
+MESSAGES: list[str] = []
+"""The log messages of the current scenario."""
 
 
 def train(config: dict[str, Any]) -> None:
-    """Eight reports with checkpoints, that tell from where it went on, and its GPU; the fifth waits for a file."""
+    """Report and save eight times, with the step resumed from and the GPU; wait for a file before the fifth report."""
     start, saved = 0, tune.get_checkpoint()
     if saved:
         start = int(Path(saved.path, "step").read_text())
@@ -49,7 +52,7 @@ def train(config: dict[str, Any]) -> None:
 
 
 class Steady(tune.Trainable):
-    """It tells from where it went on, and can be saved and taken over."""
+    """Reports the step from which it resumed, can save checkpoints, and supports reuse of its process."""
 
     def setup(self, config: dict[str, Any]) -> None:
         self.loss, self.start = config["x"], 0
@@ -69,7 +72,7 @@ class Steady(tune.Trainable):
 
 
 class Late(tune.Trainable):
-    """A trainable that says itself what it occupies."""
+    """A trainable that requests its resources itself."""
 
     def step(self) -> dict[str, Any]:
         return {"loss": 1.0, "done": True}
@@ -109,7 +112,7 @@ class Tap(tune.Callback):
 
 
 def kill(node: Any, *processes: int) -> None:
-    """As a power cut: nothing on the machine says good-bye. Trials' processes would live on for a moment."""
+    """Kill a node as a power cut does, without a clean shutdown, and its trials' processes, which would outlive it."""
     node.kill_all_processes(check_alive=False, allow_graceful=False)
     for process in processes:
         os.kill(process, signal.SIGKILL)
@@ -120,7 +123,7 @@ def study(folder: Path, trainable: Any = train, gate: str = "", **arguments: Any
 
 
 def together(folder: Path, trials: int, then: Callable[[], None], **arguments: Any) -> Any:
-    """A study whose trials wait until all of them run, and have a checkpoint; it calls `then`, and they go on."""
+    """Run a study whose trials pause until all of them have a checkpoint, call `then`, and let them continue."""
     reached: dict[str, int] = {}
     gate = Path(tempfile.mkdtemp(dir=folder), "gate")
 
@@ -134,41 +137,41 @@ def together(folder: Path, trials: int, then: Callable[[], None], **arguments: A
 
 
 def a_machine_is_lost(cluster: Cluster, folder: Path) -> dict[str, Any]:
-    """And another comes, as after a spot reclaim."""
+    """A machine is lost and replaced, as after a spot reclaim."""
     spot = cluster.add_node(num_cpus=2, resources={"spot": 2})
 
-    def strike() -> None:
+    def lose_machine() -> None:
         kill(spot)
         cluster.add_node(num_cpus=2, resources={"spot": 2})
 
-    result = together(folder, 2, strike, resources=SPOT)
+    result = together(folder, 2, lose_machine, resources=SPOT)
     columns = {name: result.trials[name].tolist() for name in ("status", "lost_machines", "start")}
     return {**columns, "reached": result.trials["resource"].tolist()}
 
 
 def a_class_loses_machines(cluster: Cluster, folder: Path) -> dict[str, Any]:
-    """One as its first trial trains, the next as its second is about to take over the process of the first.
+    """One machine is lost while the first trial trains, the next when the second is about to reuse its process.
 
-    Of the third trial only the process is killed, on a machine that lives on.
+    Only the process of the third trial is killed; its machine survives.
     """
     checkpointing.SHARE = math.inf
     steady = [cluster.add_node(num_cpus=1, resources={"steady": 1})]
     ended: list[int] = []
 
-    def strike(result: dict[str, Any]) -> None:
+    def lose_machine(result: dict[str, Any]) -> None:
         kill(steady[-1], result["pid"])
         steady.append(cluster.add_node(wait=False, num_cpus=1, resources={"steady": 1}))
 
     def note(result: dict[str, Any]) -> None:
         if len(steady) == 1 and result["training_iteration"] == 4:
-            strike(result)
+            lose_machine(result)
         elif len(ended) == 2 and result["training_iteration"] == 1:
             os.kill(result["pid"], signal.SIGKILL)
 
     def end(result: dict[str, Any]) -> None:
         ended.append(result["pid"])
         if len(ended) == 1:
-            strike(result)
+            lose_machine(result)
 
     tap = Tap(on_result=note, on_end=end)
     arguments: dict[str, Any] = {"num_samples": 3, "max_concurrent": 1, "max_t": 6, "callbacks": [tap]}
@@ -179,24 +182,24 @@ def a_class_loses_machines(cluster: Cluster, folder: Path) -> dict[str, Any]:
 
 
 def a_config_kills_machines(cluster: Cluster, folder: Path) -> dict[str, Any]:
-    """Each machine on which it trains goes at its third report."""
+    """Each machine on which the trial trains is lost at its third report."""
     cluster_monitor.LOST_MACHINE_RETRIES = 1
     deadly = [cluster.add_node(num_cpus=1, resources={"deadly": 1})]
     lost: list[int] = []
 
-    def strike(result: dict[str, Any]) -> None:
+    def lose_machine(result: dict[str, Any]) -> None:
         if result["training_iteration"] == 3:
             kill(deadly.pop(), result["pid"])
             if not lost:
                 deadly.append(cluster.add_node(wait=False, num_cpus=1, resources={"deadly": 1}))
             lost.append(result["pid"])
 
-    result = study(folder, num_samples=1, resources={"cpu": 1, "deadly": 1}, callbacks=[Tap(strike)])
+    result = study(folder, num_samples=1, resources={"cpu": 1, "deadly": 1}, callbacks=[Tap(lose_machine)])
     return {name: result.trials[name].tolist() for name in ("status", "lost_machines")}
 
 
 def trials_share_gpus(cluster: Cluster, folder: Path) -> dict[str, Any]:
-    """Four trials on the two GPUs of one machine."""
+    """Four trials share the two GPUs of one machine."""
     cluster.add_node(num_cpus=4, num_gpus=2, resources={"accelerator_type:L4": 1})
     resources = {"cpu": 1, "gpu": 0.5, "accelerator_type:L4": 0.01}
     result = together(folder, 4, lambda: None, resources=resources)
@@ -204,36 +207,36 @@ def trials_share_gpus(cluster: Cluster, folder: Path) -> dict[str, Any]:
 
 
 def trials_wait_for_a_machine(cluster: Cluster, folder: Path) -> dict[str, Any]:
-    """Four wait, until it comes."""
+    """Four trials wait until a machine joins."""
     pending: list[int] = []
 
-    def look() -> None:
+    def add_node_once_waiting() -> None:
         pending.append(sum(group["state"] == "PENDING" for group in placement_group_table().values()))
-        if LINES and "waiting" in LINES[-1] and not came:
-            came.append(cluster.add_node(num_cpus=4, resources={"late": 4}))
+        if MESSAGES and "waiting" in MESSAGES[-1] and not joined:
+            joined.append(cluster.add_node(num_cpus=4, resources={"late": 4}))
 
-    came: list[Any] = []
+    joined: list[Any] = []
     cluster_monitor.CHECK_INTERVAL_S = 0.5
-    result = study(folder, Late, num_samples=4, max_concurrent=4, callbacks=[Tap(on_step=look)])
+    result = study(folder, Late, num_samples=4, max_concurrent=4, callbacks=[Tap(on_step=add_node_once_waiting)])
     return {"status": result.trials["status"].tolist(), "pending": max(pending)}
 
 
 def nothing_can_place_a_trial(cluster: Cluster, folder: Path) -> dict[str, Any]:  # noqa: ARG001
-    """Neither one that is told before, nor one that only its trainable knows of."""
+    """Neither resources that the study requests, nor those that only the trainable requests, fit on the cluster."""
     cluster_monitor.IMPOSSIBLE_TIMEOUT_S = 1.0
     Late.default_resource_request = classmethod(  # type: ignore[method-assign, assignment]
         lambda _cls, _config: tune.PlacementGroupFactory([{"CPU": 1}, {"GPU": 64}])
     )
-    told = error_of(lambda: study(folder, num_samples=1, resources={"gpu": 64}, name="told"))
+    requested = error_of(lambda: study(folder, num_samples=1, resources={"gpu": 64}, name="requested"))
     return {
-        "told": told,
-        "found": error_of(lambda: study(folder, Late, num_samples=1)),
-        "left": [path.name for path in (folder / "studies").glob("told")],
+        "requested": requested,
+        "late": error_of(lambda: study(folder, Late, num_samples=1)),
+        "left": [path.name for path in (folder / "studies").glob("requested")],
     }
 
 
 def a_machine_lacks_the_folder(cluster: Cluster, folder: Path) -> dict[str, Any]:
-    """First while a study runs, then before one starts. Needs root: a file system of its own lies on the folder."""
+    """The machine joins during one study and is there before the next. Needs root to mount over the folder."""
     if os.geteuid() != 0:
         return {"skipped": "only root can mount"}
     start = f"ray start --block --address={cluster.address} --num-cpus=1"
@@ -255,7 +258,7 @@ def a_machine_lacks_the_folder(cluster: Cluster, folder: Path) -> dict[str, Any]
 
 
 def error_of(call: Callable[[], Any]) -> str:
-    """The error's class and words."""
+    """Return the class and the message of the error that a call raises."""
     try:
         call()
     except RaytuneSuiteError as error:
@@ -263,7 +266,7 @@ def error_of(call: Callable[[], Any]) -> str:
     return ""
 
 
-SCENES = (
+SCENARIOS = (
     a_machine_is_lost,
     a_class_loses_machines,
     trials_share_gpus,
@@ -277,17 +280,17 @@ SCENES = (
 def main() -> None:
     folder = Path(sys.argv[1])
     handler = logging.Handler()
-    handler.emit = lambda record: LINES.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: MESSAGES.append(record.getMessage())  # type: ignore[method-assign]
     logging.getLogger("raytune_suite").addHandler(handler)
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     ray.init(cluster.address, log_to_driver=False, logging_level=logging.ERROR)
-    for scene in SCENES:
-        if sys.argv[2:] and scene.__name__ not in sys.argv[2:]:
+    for scenario in SCENARIOS:
+        if sys.argv[2:] and scenario.__name__ not in sys.argv[2:]:
             continue
         begin = time.monotonic()
-        record = {**scene(cluster, folder), "lines": LINES.copy(), "seconds": time.monotonic() - begin}
-        LINES.clear()
-        (folder / f"{scene.__name__}.json").write_text(json.dumps(record))
+        record = {**scenario(cluster, folder), "lines": MESSAGES.copy(), "seconds": time.monotonic() - begin}
+        MESSAGES.clear()
+        (folder / f"{scenario.__name__}.json").write_text(json.dumps(record))
     ray.shutdown()
     cluster.shutdown()
 

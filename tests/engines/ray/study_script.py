@@ -1,4 +1,4 @@
-"""A study in a process of its own, for tests that interrupt or kill it: `study_script.py METHOD FOLDER [--resume]`."""
+"""A study in a separate process, for tests that interrupt or kill it: `study_script.py METHOD FOLDER [--resume]`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_T = 9
 
 
 class Slow(tune.Trainable):
-    """A curve with state that takes a little time."""
+    """A stateful trainable whose steps take a short time."""
 
     def setup(self, config: dict[str, Any]) -> None:
         self.progress = 0.0
@@ -41,7 +41,7 @@ class Slow(tune.Trainable):
 
 
 class Ticks(tune.Callback):
-    """Writes how many reports there were, for the test to see when to strike."""
+    """Writes the number of reports to a file, so that a test knows when to interrupt the study."""
 
     def __init__(self, path: str) -> None:
         self.path, self.count = path, 0
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("folder")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--trials", type=int, default=14)
-    parser.add_argument("--arguments", type=json.loads, default={}, help="of the method, as JSON")
+    parser.add_argument("--arguments", type=json.loads, default={}, help="arguments of the method, as JSON")
     arguments = parser.parse_args()
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     result = rts.tune(

@@ -1,4 +1,4 @@
-"""When a running trial is saved, and that this changes no decision."""
+"""Periodic checkpoints of running trials: when they are saved, and that they change no decision."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ PERIOD = 10.0
 
 
 class Forgetful(tune.Trainable):
-    """It saves nothing."""
+    """Cannot save checkpoints."""
 
 
 class Bench:
-    """A trial on a clock of our own."""
+    """A trial with a fake clock."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -36,8 +36,8 @@ class Bench:
     def start(self) -> None:
         self.checkpoints.on_trial_start(0, [], self.trial)
 
-    def asks(self, now: float, **result: Any) -> bool:
-        """Whether a report at this time is followed by a checkpoint."""
+    def requests_save(self, now: float, **result: Any) -> bool:
+        """Report at time `now`, and return whether a checkpoint is requested."""
         self.now = now
         self.checkpoints.on_trial_result(0, [], self.trial, result)
         return bool(result.get("should_checkpoint", False))
@@ -55,37 +55,37 @@ def bench() -> Bench:
 
 
 def test_a_trial_is_saved_at_the_first_report_after_each_period(bench: Bench) -> None:
-    assert [bench.asks(now) for now in (1, 9, 11, 11.1)] == [False, False, True, False]
+    assert [bench.requests_save(now) for now in (1, 9, 11, 11.1)] == [False, False, True, False]
     bench.saved(11.2)
-    assert [bench.asks(now) for now in (21, 22)] == [False, True]
+    assert [bench.requests_save(now) for now in (21, 22)] == [False, True]
 
 
-def test_a_trial_that_ends_or_was_paused_or_is_being_saved_is_not_saved(bench: Bench) -> None:
-    assert not bench.asks(11, done=True)
+def test_a_trial_that_ends_or_is_paused_or_is_being_saved_is_not_saved(bench: Bench) -> None:
+    assert not bench.requests_save(11, done=True)
     bench.trial.is_saving = True
-    assert not bench.asks(11)
+    assert not bench.requests_save(11)
     bench.trial.is_saving, bench.trial.status = False, "PAUSED"
-    assert not bench.asks(11)
+    assert not bench.requests_save(11)
 
 
-def test_slow_checkpoints_come_less_often(bench: Bench) -> None:
-    assert bench.asks(11)
+def test_slow_checkpoints_are_less_frequent(bench: Bench) -> None:
+    assert bench.requests_save(11)
     bench.saved(15)
     due = 15 + 4 / SHARE
-    assert not bench.asks(due - 1)
-    assert bench.asks(due)
+    assert not bench.requests_save(due - 1)
+    assert bench.requests_save(due)
 
 
-def test_a_trial_that_was_lost_while_it_was_saved_is_saved_again(bench: Bench) -> None:
-    assert bench.asks(11)
+def test_a_trial_that_was_lost_while_being_saved_is_saved_again(bench: Bench) -> None:
+    assert bench.requests_save(11)
     bench.now = 500
     bench.start()
-    assert bench.asks(511)
+    assert bench.requests_save(511)
     bench.saved(511)
-    assert bench.asks(522)
+    assert bench.requests_save(522)
 
 
-def test_classes_that_save_are_saved_and_functions_and_populations_save_themselves() -> None:
+def test_only_classes_with_checkpoints_outside_a_population_are_saved() -> None:
     asha, pbt = method("asha").scheduler, method("pbt").scheduler
     assert saves(Learner, asha)
     assert saves(on_seeds(Learner, [1, 2]), asha)
@@ -96,8 +96,8 @@ def test_classes_that_save_are_saved_and_functions_and_populations_save_themselv
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_checkpoints_change_no_decision_and_only_the_last_are_kept(tmp_path: Path) -> None:
-    """One trial at a time, some of which pause; with a checkpoint at each report, and with none but theirs."""
+def test_checkpoints_change_no_decision_and_only_the_latest_are_kept(tmp_path: Path) -> None:
+    """Trials, some of which pause, run one at a time: with a checkpoint at each report, and only at pauses."""
     folders: dict[str, list[list[str]]] = {}
     for name, period in (("each", 0.0), ("none", math.inf)):
         result = rts.tune(
@@ -120,4 +120,6 @@ def test_checkpoints_change_no_decision_and_only_the_last_are_kept(tmp_path: Pat
     rows = [read(tmp_path / name / "decisions.parquet") for name in ("each", "none")]
     assert difference(*rows, times=False) is None
     assert max(map(len, folders["each"])) == KEPT
-    assert max(map(max, filter(None, folders["each"]))) > max(map(max, filter(None, folders["none"])))  # by number
+    assert max(map(max, filter(None, folders["each"]))) > max(
+        map(max, filter(None, folders["none"]))
+    )  # highest checkpoint number

@@ -1,4 +1,4 @@
-"""Whatever ends a study, nothing is lost, and the resumed study decides as the undisturbed one did."""
+"""An interrupted or killed study loses nothing, and makes the same decisions after resuming as without interruption."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 SCRIPT = Path(__file__).with_name("study_script.py")
 KILLED = ("asha", "hyperband", "bohb", "dehb", "dehb-resume", "pbt")
-"""Methods that keep their state in different ways. tests/conformance kills all of them, without Ray."""
+"""Methods that store their state in different ways; tests/conformance kills every method, without Ray."""
 
 
 def start(key: str, folder: Path, *extra: str) -> subprocess.Popen[str]:
@@ -44,7 +44,7 @@ def finish(process: subprocess.Popen[str]) -> None:
 
 
 def decisions(folder: Path) -> list[Decision]:
-    """All decisions in their order, without those on what was trained again after the last snapshot."""
+    """Return all decisions in order, without repeats from training again after the last snapshot."""
     rows = read(folder / "study" / "decisions.parquet")
     first: dict[Any, Decision] = {}
     for row in rows:
@@ -53,8 +53,8 @@ def decisions(folder: Path) -> list[Decision]:
 
 
 def record(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "record.json").read_text())
-    return found
+    content: dict[str, Any] = json.loads((folder / "record.json").read_text())
+    return content
 
 
 def wait_for_reports(folder: Path, count: int) -> None:
@@ -64,49 +64,51 @@ def wait_for_reports(folder: Path, count: int) -> None:
         if ticks.exists() and int(ticks.read_text() or 0) >= count:
             return
         time.sleep(0.02)
-    pytest.fail(f"no {count} reports within two minutes")
+    pytest.fail(f"fewer than {count} reports within two minutes")
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Makes the folder of a method's study that nobody disturbed, when it is first asked for."""
+def uninterrupted_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that runs a method's study without interruption, once, and returns its folder."""
 
     @functools.cache
     def run(key: str) -> Path:
-        folder = tmp_path_factory.mktemp("undisturbed") / key
+        folder = tmp_path_factory.mktemp("uninterrupted_study") / key
         finish(start(key, folder))
         return folder
 
     return run
 
 
-def assert_alike(found: Path, expected: Path) -> None:
-    assert difference(decisions(expected), decisions(found), times=False) is None
-    assert record(found) == record(expected)
+def assert_alike(actual: Path, expected: Path) -> None:
+    assert difference(decisions(expected), decisions(actual), times=False) is None
+    assert record(actual) == record(expected)
 
 
 @pytest.mark.parametrize("key", KILLED)
-def test_a_killed_study_goes_on_as_if_nothing_had_happened(
-    key: str, undisturbed: Callable[[str], Path], tmp_path: Path
+def test_a_killed_study_resumes_with_the_same_decisions(
+    key: str, uninterrupted_study: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """One trial runs at a time, so that the order of the decisions is the same, too."""
-    calm = undisturbed(key)
+    """Only one trial runs at a time, which fixes the order of the decisions."""
+    uninterrupted = uninterrupted_study(key)
     process = start(key, tmp_path)
-    wait_for_reports(tmp_path, len(decisions(calm)) // 2)
+    wait_for_reports(tmp_path, len(decisions(uninterrupted)) // 2)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     finish(start(key, tmp_path, "--resume"))
-    assert_alike(tmp_path, calm)
+    assert_alike(tmp_path, uninterrupted)
 
 
-def test_ctrl_c_says_how_to_go_on_and_loses_nothing(undisturbed: Callable[[str], Path], tmp_path: Path) -> None:
-    calm = undisturbed("hyperband")
+def test_the_error_after_ctrl_c_shows_how_to_resume_and_nothing_is_lost(
+    uninterrupted_study: Callable[[str], Path], tmp_path: Path
+) -> None:
+    uninterrupted = uninterrupted_study("hyperband")
     process = start("hyperband", tmp_path)
-    wait_for_reports(tmp_path, len(decisions(calm)) // 2)
+    wait_for_reports(tmp_path, len(decisions(uninterrupted)) // 2)
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "StudyInterrupted" in errors
     assert "resume=True, name='study'" in errors
     finish(start("hyperband", tmp_path, "--resume"))
-    assert_alike(tmp_path, calm)
+    assert_alike(tmp_path, uninterrupted)

@@ -1,4 +1,4 @@
-"""One test for each private touch of Ray: it fails when another version of Ray no longer works as we rely on."""
+"""One test for each use of a private interface of Ray, which fails if a new version of Ray changes that interface."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_trials_have_environment_variables() -> None:
     assert all(isinstance(value, str) for value in internals.trial_environment().values())
 
 
-def test_a_cluster_on_this_machine_is_found_by_its_address_file(
+def test_a_cluster_on_this_machine_is_discovered_by_its_address_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
@@ -39,7 +39,7 @@ def test_a_cluster_on_this_machine_is_found_by_its_address_file(
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_a_ray_that_this_process_started_is_known_as_such() -> None:
+def test_a_cluster_that_this_process_started_is_recognized() -> None:
     assert internals.started_here()
 
 
@@ -50,7 +50,7 @@ class Doomed:
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_the_node_of_a_dead_actor_is_known() -> None:
+def test_the_node_of_a_dead_actor_is_available() -> None:
     doomed: Any = Doomed.remote()  # type: ignore[attr-defined] # Ray's decorator hides it
     with pytest.raises(RayActorError) as caught:
         ray.get(doomed.die.remote())
@@ -100,12 +100,12 @@ class TestTrialFailures:
                 process(self.controller, trial, error)
         return trial
 
-    def test_an_excused_failure_is_handled_like_an_announced_loss(self) -> None:
+    def test_an_excused_failure_is_handled_like_a_preemption(self) -> None:
         trial = self.fail(ActorDiedError(), excused=True)
         assert [preempted for _, preempted in self.handled] == [True]
         assert trial.temporary_state.restoring_from is None
 
-    def test_another_failure_is_left_to_ray(self) -> None:
+    def test_other_failures_are_left_to_ray(self) -> None:
         trial = self.fail(ValueError("a bug"), excused=False)
         assert [preempted for _, preempted in self.handled] == [False]
         assert trial.temporary_state.restoring_from == "a checkpoint"
@@ -114,21 +114,21 @@ class TestTrialFailures:
         self.fail(ActorDiedError(), times=2, excused=True)
         assert len(self.handled) == 1
 
-    def test_afterwards_ray_is_as_before(self) -> None:
+    def test_ray_is_restored_afterwards(self) -> None:
         self.fail(ActorDiedError(), excused=False)
         assert TuneController._process_trial_failure is self.original
 
 
-def test_the_real_controller_has_what_is_replaced() -> None:
+def test_the_controller_has_the_replaced_attributes() -> None:
     assert callable(TuneController._process_trial_failure)
     assert "_resetting_trials" in TuneController.__init__.__code__.co_names
 
 
 class Silent(tune.Callback):
-    """A callback."""
+    """A callback that does nothing."""
 
 
-def test_the_objects_of_a_tuner_are_known_and_callbacks_can_be_added(tmp_path: Path) -> None:
+def test_the_objects_of_a_tuner_are_accessible_and_callbacks_can_be_added(tmp_path: Path) -> None:
     method = make_method("asha", SPACE, metric="loss", mode="min", max_t=9)
     saved, passing = Silent(), Silent()
     tuner = tune.Tuner(
@@ -144,7 +144,7 @@ def test_the_objects_of_a_tuner_are_known_and_callbacks_can_be_added(tmp_path: P
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_a_ray_of_one_machine_reports_no_autoscaler_that_starts_others() -> None:
+def test_ray_on_one_machine_reports_no_autoscaler() -> None:
     status = internals.autoscaler_status()
     assert isinstance(status, dict)
     assert parse_v1_status(status) in (None, AutoscalerStatus(known=False))

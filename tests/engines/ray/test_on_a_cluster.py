@@ -1,4 +1,4 @@
-"""Studies on several machines: real nodes of Ray, in one process of their own, scene after scene."""
+"""Studies on several machines: `cluster_script.py` runs all scenarios on real Ray nodes, in a separate process."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("cluster")]
 
 ROOT = Path(__file__).parents[3]
 
-NOTICES_SOON = {"period_ms": "500", "timeout_ms": "500", "failure_threshold": "3", "initial_delay_ms": "0"}
-"""A machine that vanishes is noticed after a second in place of a minute."""
+FAST_HEALTH_CHECK = {"period_ms": "500", "timeout_ms": "500", "failure_threshold": "3", "initial_delay_ms": "0"}
+"""Health check settings with which Ray notices a lost machine within seconds instead of a minute."""
 
 
 @pytest.fixture(scope="module")
-def played() -> Iterator[Path]:
-    """The folder with the records of all scenes. Its Ray is told to nobody, and found by nobody."""
-    folder = Path(tempfile.mkdtemp(prefix="rts"))  # pytest's own is too long for Ray's sockets
+def records() -> Iterator[Path]:
+    """Return the folder with the records of all scenarios; their cluster is isolated from any other."""
+    folder = Path(tempfile.mkdtemp(prefix="rts"))  # the paths of pytest's folders are too long for Ray's sockets
     environment = {
         **os.environ,
         "RAY_TMPDIR": str(folder),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    environment |= {f"RAY_health_check_{name}": value for name, value in NOTICES_SOON.items()}
+    environment |= {f"RAY_health_check_{name}": value for name, value in FAST_HEALTH_CHECK.items()}
     environment.pop("RAY_ADDRESS", None)
     command = [sys.executable, "-m", "tests.engines.ray.cluster_script", str(folder)]
     done = subprocess.run(  # noqa: S603 - our own script
@@ -44,13 +44,13 @@ def played() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def scene(played: Path, name: str) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((played / f"{name}.json").read_text())
+def record_of(records: Path, name: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((records / f"{name}.json").read_text())
     return record
 
 
-def test_trials_of_a_lost_machine_go_on_elsewhere_from_their_checkpoint(played: Path) -> None:
-    record = scene(played, "a_machine_is_lost")
+def test_trials_of_a_lost_machine_resume_elsewhere_from_their_checkpoints(records: Path) -> None:
+    record = record_of(records, "a_machine_is_lost")
     assert record["status"] == ["TERMINATED"] * 2
     assert record["lost_machines"] == [1, 1]
     assert record["reached"] == [8, 8]
@@ -58,51 +58,51 @@ def test_trials_of_a_lost_machine_go_on_elsewhere_from_their_checkpoint(played: 
     assert sum("was lost; it resumes from its checkpoint at" in line for line in record["lines"]) == 2
 
 
-def test_a_class_goes_on_from_where_it_was_saved_and_a_takeover_on_a_lost_machine_is_no_failure(played: Path) -> None:
-    record = scene(played, "a_class_loses_machines")
+def test_a_class_resumes_from_its_checkpoint_and_a_reset_on_a_lost_machine_is_no_failure(records: Path) -> None:
+    record = record_of(records, "a_class_loses_machines")
     assert record["status"][:2] == ["TERMINATED"] * 2
     assert record["lost_machines"][:2] == [1, 1]
     assert record["reached"][:2] == [6, 6]
     assert record["start"][:2] == [3, 0]
 
 
-def test_a_killed_process_on_a_machine_that_lives_is_a_failure(played: Path) -> None:
-    record = scene(played, "a_class_loses_machines")
+def test_a_killed_process_on_a_machine_that_survives_is_a_failure(records: Path) -> None:
+    record = record_of(records, "a_class_loses_machines")
     assert record["status"][2] == "ERROR"
     assert record["lost_machines"][2] == 0
 
 
-def test_a_config_that_kills_machines_fails_in_the_end(played: Path) -> None:
-    record = scene(played, "a_config_kills_machines")
+def test_a_config_that_kills_machines_eventually_fails(records: Path) -> None:
+    record = record_of(records, "a_config_kills_machines")
     assert record["status"] == ["ERROR"]
     assert record["lost_machines"] == [2]
     assert any("lost 2 machines in a row" in line for line in record["lines"])
 
 
-def test_two_trials_share_a_gpu(played: Path) -> None:
-    assert scene(played, "trials_share_gpus")["gpu"] == ["0", "0", "1", "1"]
+def test_two_trials_share_a_gpu(records: Path) -> None:
+    assert record_of(records, "trials_share_gpus")["gpu"] == ["0", "0", "1", "1"]
 
 
-def test_waiting_trials_ask_for_their_machines_at_once_and_say_so(played: Path) -> None:
-    record = scene(played, "trials_wait_for_a_machine")
+def test_waiting_trials_request_their_resources_together_and_log_it(records: Path) -> None:
+    record = record_of(records, "trials_wait_for_a_machine")
     assert record["status"] == ["TERMINATED"] * 4
     assert record["pending"] == 4
     assert any("waiting for resources: 4 trials need {CPU: 1, late: 1}" in line for line in record["lines"])
 
 
-def test_what_no_machine_can_place_is_refused(played: Path) -> None:
-    record = scene(played, "nothing_can_place_a_trial")
-    assert record["told"].startswith("ArgumentError: `resources` asks for {GPU: 64}")
-    assert "GPU: 2" in record["told"]
+def test_resources_that_no_machine_can_place_are_rejected(records: Path) -> None:
+    record = record_of(records, "nothing_can_place_a_trial")
+    assert record["requested"].startswith("ArgumentError: `resources` asks for {GPU: 64}")
+    assert "GPU: 2" in record["requested"]
     assert not record["left"]
-    assert record["found"].startswith("StudyError: a trial needs {CPU: 1} + {GPU: 64}")
+    assert record["late"].startswith("StudyError: a trial needs {CPU: 1} + {GPU: 64}")
 
 
-def test_a_machine_that_lacks_the_folder_ends_a_study_and_lets_none_start(played: Path) -> None:
-    record = scene(played, "a_machine_lacks_the_folder")
+def test_a_machine_without_the_folder_ends_a_study_and_prevents_a_new_one(records: Path) -> None:
+    record = record_of(records, "a_machine_lacks_the_folder")
     if "skipped" in record:
         pytest.skip(record["skipped"])
-    folder = str(played / "studies")
+    folder = str(records / "studies")
     assert record["later"].startswith(f"StudyError: `storage_path` resolves to '{folder}', but the machine")
     assert "resume=True" in record["later"]
     assert record["before"].startswith(f"ArgumentError: `storage_path` resolves to '{folder}', but the machine")

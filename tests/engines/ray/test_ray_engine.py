@@ -1,4 +1,4 @@
-"""A study runs on the cluster that there is, and on a Ray of its own where there is none."""
+"""A study connects to an existing cluster, or starts Ray on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from raytune_suite.engines.ray import engine
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The arguments with which Ray was initialized; nothing starts."""
+    """The arguments of the calls of `ray.init`, which starts nothing."""
     calls: list[dict[str, Any]] = []
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", lambda **arguments: calls.append(arguments))
@@ -22,10 +22,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return calls
 
 
-def test_a_cluster_to_which_the_machine_belongs_is_joined(
-    started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As after `ray start`, on the head to which `ray submit` goes. Ray refuses system settings for it."""
+def test_the_cluster_of_this_machine_is_joined(started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as the head node after `ray start`, where `ray submit` runs; Ray rejects system settings for it."""
     monkeypatch.setattr(services, "find_bootstrap_address", lambda _folder: "10.0.0.1:6379")
     engine.connect()
     assert "_system_config" not in started[0]
@@ -37,6 +35,6 @@ def test_a_cluster_with_an_address_is_joined(started: list[dict[str, Any]], monk
     assert "_system_config" not in started[0]
 
 
-def test_elsewhere_ray_starts_with_processes_that_are_ready(started: list[dict[str, Any]]) -> None:
+def test_without_a_cluster_ray_starts_with_preloaded_processes(started: list[dict[str, Any]]) -> None:
     engine.connect()
     assert started[0]["_system_config"] == {"preload_python_modules": ["ray.tune"]}

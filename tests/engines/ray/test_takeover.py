@@ -1,4 +1,4 @@
-"""A trial that is about to take over the process of one that has ended, when that process dies."""
+"""A trial is about to reuse the process of an ended trial when that process dies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Strike(tune.Callback):
-    """Kills the process of the first trial as soon as that has ended."""
+    """Kills the process of the first trial as soon as the trial has ended."""
 
     def __init__(self) -> None:
         self.killed = False
@@ -31,8 +31,8 @@ class Strike(tune.Callback):
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_a_takeover_that_fails_is_one_failure_and_is_tried_again(tmp_path: Path) -> None:
-    """Ray tells of it twice, and took the second time for the end of a trial that it was about to try again."""
+def test_a_failed_reset_counts_as_one_failure_and_is_retried(tmp_path: Path) -> None:
+    """Ray reports the failure twice, and would handle the second report as the failure of the trial's next attempt."""
     result = rts.tune(
         Learner,
         SPACE,

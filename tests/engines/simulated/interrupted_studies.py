@@ -1,4 +1,4 @@
-"""Studies that are suspended and resumed, for tests."""
+"""Helpers that suspend and resume simulated studies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Study(NamedTuple):
-    """A controller, and what is suspended with it."""
+    """A controller and the objects that are suspended with it."""
 
     controller: Controller
     decisions: DecisionLog
@@ -31,7 +31,7 @@ class Study(NamedTuple):
 
 
 def create(name: str, folder: Path, evaluator: Evaluator, **settings: Any) -> Study:
-    """A study of a method, wired as the simulated engine does it."""
+    """Return a study of a method, assembled as in the simulated engine."""
     made = variant(name)
     clock: Clock[Any] = Clock()
     decisions, log = DecisionLog("loss", "training_iteration", clock), study_log(made.scheduler)
@@ -51,13 +51,13 @@ def create(name: str, folder: Path, evaluator: Evaluator, **settings: Any) -> St
 
 
 def after(steps: int) -> Callable[[], bool]:
-    """Interrupts a run after so many events."""
+    """Return a function that interrupts a run after `steps` events."""
     left = iter(range(steps))
     return lambda: next(left, None) is None
 
 
 def interrupt(study: Study, steps: int, evaluator: Evaluator) -> Study:
-    """The study in other objects, after so many more events."""
+    """Run `steps` more events, suspend the study, and return it resumed in new objects."""
     if study.controller.run(after(steps)):
         return study
     suspended = suspend(study.controller, (study.decisions, study.log))

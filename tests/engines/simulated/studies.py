@@ -1,4 +1,4 @@
-"""What the tests of the simulated engine share: a space, a curve, a trainable, and studies of them."""
+"""A space, a curve, a trainable, and studies with them, which the tests of the engines share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def rate(config: dict[str, Any]) -> float:
 
 
 def cost(config: dict[str, Any]) -> float:
-    """No two configs cost the same."""
+    """Return the seconds of a step, which differ between configs."""
     return float(1 + config["x"] + 0.1 * config["y"])
 
 
@@ -41,7 +41,7 @@ def curve(config: dict[str, Any]) -> Curve:
 
 
 class Learner(tune.Trainable):
-    """The same losses as the curve's for a config that never changes; its state is its progress."""
+    """Reports the losses of the curve as long as its config does not change; its state is its progress."""
 
     def setup(self, config: dict[str, Any]) -> None:
         self.rate, self.progress = rate(config), 0.0
@@ -66,7 +66,7 @@ LEARNER = InProcessEvaluator(Learner, cost)
 
 
 def method(name: str, **arguments: Any) -> Any:
-    """The method called `name`, with few decisions if it has an option for that."""
+    """Return the method `name`, with a long interval between decisions if it has that option."""
     known = options(SCHEDULERS[parts(name)[1]])
     few = {"interval": 3} if "interval" in known else {}
     space = FINITE if name == "grid" else SPACE
@@ -78,27 +78,27 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in 
     for name, recipe in METHODS.items()
     if "resume" in options(SEARCHERS[recipe.searcher])
 }
-"""Every method, and those with the option `resume` a second time with it: its name and its arguments."""
+"""The name and the arguments of every method; methods with the option `resume` occur a second time with it."""
 
 
 def variant(key: str) -> Any:
-    """The method of a variant; its searcher uses its model after few trials."""
+    """Return the method of a variant, whose searcher uses its model after a few trials."""
     name, arguments = VARIANTS[key]
     known = options(SEARCHERS[METHODS[name].searcher])
     return method(name, **{key: value for key, value in SOON.items() if key in known}, **arguments)
 
 
 def study_log(scheduler: Any) -> StudyLog:
-    """The study log, which every study on Ray needs."""
+    """Return a study log, which every study on Ray needs."""
     return StudyLog(OBJECTIVE, scheduler)
 
 
 def samples(name: str) -> int:
-    """The number of trials of a study: a population is small, and DEHB starts a trial at each fidelity."""
+    """Return the number of trials of a study: few for a population, many for DEHB, which starts one per fidelity."""
     return {"pbt": 6, "pb2": 6, "assigned": 30}.get(METHODS[name].scheduler, 14)
 
 
 def simulate(made: Any, evaluation: Any = CURVES, **arguments: Any) -> simulated.SimulatedStudy:
-    """A simulated study of a method."""
+    """Run a simulated study of a method."""
     settings = {"num_samples": 14, **METRIC, **arguments}
     return simulated.simulate(evaluation, searcher=made.searcher, scheduler=made.scheduler, **settings)

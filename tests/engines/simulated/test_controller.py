@@ -1,4 +1,4 @@
-"""The controller follows Ray's order of calls, and its trials equal those that Ray creates."""
+"""The controller makes calls in Ray's order, and its trials equal those that Ray creates."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Spy:
-    """Records calls in their order, each with the number of the trial and its progress."""
+    """Records calls in order, each with the trial's number and its progress."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
@@ -45,11 +45,11 @@ class Spy:
         self.calls.append((call, self._numbers.setdefault(trial_id, len(self._numbers)), *details))
 
     def scheduler(self, scheduler: Any) -> Any:
-        """The scheduler itself, which now also notes its calls."""
+        """Make the scheduler record its calls, and return it."""
         spied: Any = type(scheduler)
         spy = self
 
-        class Spied(spied):  # type: ignore[misc] # a class that is only known here
+        class Spied(spied):  # type: ignore[misc] # a class that mypy does not know
             def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
                 spy.record("add", trial.trial_id, trial.status)
                 super().on_trial_add(tune_controller, trial)
@@ -142,7 +142,7 @@ class Fragile(Learner):
 
 @pytest.fixture
 def _trainables_travel() -> Iterator[None]:
-    """Ray's workers cannot import the tests."""
+    """Pickle the tests by value, because Ray's workers cannot import them."""
     modules = [sys.modules[__name__], studies]
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
@@ -153,7 +153,7 @@ def _trainables_travel() -> Iterator[None]:
 
 @pytest.mark.usefixtures("ray_session", "_trainables_travel")
 @pytest.mark.parametrize(("name", "trials"), [("hyperband", 10), ("pbt", 4), ("bohb", 10)])
-def test_with_one_worker_all_calls_are_in_the_order_of_ray(name: str, trials: int, tmp_path: Path) -> None:
+def test_with_one_worker_all_calls_are_in_rays_order(name: str, trials: int, tmp_path: Path) -> None:
     import ray
 
     spies, logs = (Spy(), Spy()), []
@@ -195,7 +195,7 @@ def test_with_one_worker_all_calls_are_in_the_order_of_ray(name: str, trials: in
 # ---- trials ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_derived_trial_equals_one_of_ray(tmp_path: Path) -> None:
+def test_a_derived_trial_equals_rays_trial(tmp_path: Path) -> None:
     searcher, space = method("random").searcher, {"depth": {"n": 3}, **SPACE}
     settings: dict[str, Any] = {**METRIC, "num_samples": 3, "max_failures": 2, "checkpoint_every": 5, "space": space}
     searcher.set_search_properties = lambda *_, **__: True
@@ -219,7 +219,7 @@ def test_a_derived_trial_equals_one_of_ray(tmp_path: Path) -> None:
     assert search_alg.is_finished()
 
 
-def test_derived_trials_share_nothing_that_changes(tmp_path: Path) -> None:
+def test_derived_trials_share_no_mutable_state(tmp_path: Path) -> None:
     search_alg: Any = make_search(
         method("random").searcher, folder=str(tmp_path), space=None, num_samples=2, max_failures=0, checkpoint_every=0,
         **METRIC,
@@ -239,7 +239,7 @@ def test_derived_trials_share_nothing_that_changes(tmp_path: Path) -> None:
 
 
 class _Fixed(Searcher):
-    """Proposes one config again and again, after proposing none `silences` times."""
+    """Proposes the same config each time, after proposing none `silences` times."""
 
     def __init__(self, config: dict[str, Any], silences: int = 0) -> None:
         super().__init__()
@@ -255,7 +255,7 @@ class _Fixed(Searcher):
         pass
 
 
-def test_each_call_of_a_searcher_has_a_new_id_and_a_searcher_may_finish() -> None:
+def test_each_call_of_a_searcher_has_a_new_id_and_a_searcher_can_finish() -> None:
     searcher = _Fixed({"x": 0.5, "y": 0.1}, silences=1)
     outcome = simulated.simulate(CURVES, searcher=searcher, scheduler=FIFOScheduler(), num_samples=9, **METRIC)
     assert len(outcome.trials) == 2
@@ -323,12 +323,12 @@ def test_an_unknown_decision_is_rejected() -> None:
         def on_trial_result(self, *_: Any) -> str:
             return "MAYBE"
 
-    undecided: Any = Undecided  # Ray's is untyped
+    undecided: Any = Undecided  # Ray's base class is untyped
     with pytest.raises(StudyError, match="MAYBE"):
         simulated.simulate(CURVES, searcher=_Fixed({"x": 0, "y": 1}), scheduler=undecided(), num_samples=1, **METRIC)
 
 
 @pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])
-def test_a_step_must_take_a_finite_time(seconds: float) -> None:
+def test_a_step_must_take_finite_time(seconds: float) -> None:
     with pytest.raises(StudyError, match="`delay` is"):
         simulate(method("random"), InProcessEvaluator(Learner, lambda _: seconds))

@@ -1,4 +1,4 @@
-"""Evaluators that look reports up, and evaluators that train in this process."""
+"""Evaluators that look up reports, and evaluators that train in this process."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_curve_is_reported_point_by_point_and_evaluated_once() -> None:
     assert {type(value) for _, report in first for value in report.values()} <= {int, float, bool}
 
 
-def test_fractions_of_a_resource_stay_fractions() -> None:
+def test_a_fractional_resource_is_not_rounded() -> None:
     halves = Curve(np.array([0.5, 1.0]), {"loss": np.ones(2)}, np.ones(2))
     assert [report["epoch"] for _, report in reports(CurveEvaluator(lambda _: halves, "epoch").start({}), 2)] == [
         0.5,
@@ -56,7 +56,7 @@ def test_fractions_of_a_resource_stay_fractions() -> None:
     ]
 
 
-def test_a_resumed_curve_is_not_evaluated_again_and_a_clone_has_the_curve_of_its_own_config() -> None:
+def test_a_resumed_curve_is_not_evaluated_again_and_a_clone_follows_the_curve_of_its_config() -> None:
     evaluated = []
     curves = CurveEvaluator(lambda config: evaluated.append(config) or curve(config))  # type: ignore[func-returns-value] # counts
     first = curves.start(GOOD)
@@ -103,7 +103,7 @@ def test_a_state_can_be_loaded_with_another_config() -> None:
 class AsDict(Learner):
     """Returns its state as a dict, which Ray writes to a file."""
 
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # type: ignore[override] # Ray takes either
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # type: ignore[override] # Ray accepts both
         Path(checkpoint_dir, "folder").mkdir()
         return {"progress": self.progress}
 

@@ -1,8 +1,8 @@
-"""Golden traces: the decisions of every method in a small study, so that any change of a decision is reviewed.
+"""Golden traces: the decisions of every method in a small study, so that each change of a decision is reviewed.
 
-`python -m tests.engines.simulated.test_golden_traces` writes the traces in `golden/` again. They have six digits, of
-which four must agree, since the last bits may depend on the processor and its libraries. Trials, resources and
-decisions must agree exactly, and so must all bits of two runs on one machine.
+`python -m tests.engines.simulated.test_golden_traces` rewrites the traces in `golden/`. Their numbers have six digits,
+of which four must agree, because the last bits may depend on the processor and the libraries. Trials, resources and
+decisions must agree exactly. Two runs on one machine must be bitwise equal.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def write_all(folder: Path) -> None:
 
 
 def trace(rows: Sequence[Decision]) -> list[str]:
-    """A decision log as readable lines, which show a config only if it is new to its trial."""
+    """Return a decision log as readable lines, which show a config only where it changes for a trial."""
     lines = ["time,trial,resource,value,decision,config"]
     configs: dict[int, str] = {}
     for row in rows:
@@ -49,11 +49,11 @@ def trace(rows: Sequence[Decision]) -> list[str]:
     return lines
 
 
-def same(golden: str | None, found: str | None) -> bool:
-    """Whether two lines are equal up to the last digits of their numbers."""
-    if golden is None or found is None:
+def same(golden: str | None, line: str | None) -> bool:
+    """Return whether two lines are equal up to the last digits of their numbers."""
+    if golden is None or line is None:
         return False
-    pairs = itertools.zip_longest(_NUMBER.split(golden), _NUMBER.split(found), fillvalue="")
+    pairs = itertools.zip_longest(_NUMBER.split(golden), _NUMBER.split(line), fillvalue="")
     return all(
         x == y or bool(number % 2 and x and y and float(x) == pytest.approx(float(y), rel=1e-4))
         for number, (x, y) in enumerate(pairs)
@@ -84,10 +84,10 @@ def test_fresh_processes_write_the_same_bytes(key: str, runs: list[Path]) -> Non
 
 @pytest.mark.process
 @pytest.mark.parametrize("key", VARIANTS)
-def test_the_decisions_are_those_of_the_golden_trace(key: str, runs: list[Path]) -> None:
+def test_the_decisions_match_the_golden_trace(key: str, runs: list[Path]) -> None:
     golden = (GOLDEN / f"{key}.csv").read_text(encoding="utf-8").splitlines()
-    found = trace(read(runs[0] / f"{key}.parquet"))
-    for number, (old, new) in enumerate(itertools.zip_longest(golden, found), 1):
+    current = trace(read(runs[0] / f"{key}.parquet"))
+    for number, (old, new) in enumerate(itertools.zip_longest(golden, current), 1):
         if not same(old, new):
             pytest.fail(
                 f"golden/{key}.csv differs first in line {number}:\n  golden: {old}\n  now:    {new}\n"
@@ -107,7 +107,7 @@ def test_only_last_digits_may_differ() -> None:
 
 
 def main() -> None:
-    """Write the decision logs into the folder of the argument, or without one the golden traces."""
+    """Write the decision logs to the folder in the argument, or rewrite the golden traces if there is none."""
     if sys.argv[1:]:
         write_all(Path(sys.argv[1]))
         return

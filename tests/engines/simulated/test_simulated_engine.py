@@ -66,16 +66,16 @@ def budget(epochs: float) -> StudyStopper:
 
 
 def digests() -> dict[str, str]:
-    """What the decision log of each method is, to the last bit."""
-    found = {}
+    """Return a hash of the decision log of each method."""
+    hashes = {}
     for name in METHODS:
         rows = simulate(method(name), LEARNER, num_samples=samples(name)).decisions.rows
-        found[name] = hashlib.sha256(repr(rows).encode()).hexdigest()
-    return found
+        hashes[name] = hashlib.sha256(repr(rows).encode()).hexdigest()
+    return hashes
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_each_method_tunes_alike_by_curves_and_in_process(name: str) -> None:
+def test_each_method_makes_the_same_decisions_with_curves_and_in_process(name: str) -> None:
     before = common.global_streams()
     looked_up, trained = (
         simulate(method(name), evaluation, num_samples=samples(name)) for evaluation in (CURVES, LEARNER)
@@ -85,14 +85,14 @@ def test_each_method_tunes_alike_by_curves_and_in_process(name: str) -> None:
     assert {row.decision for row in looked_up.decisions.rows} <= {"CONTINUE", "PAUSE", "STOP", "NOOP"}
     assert max(row.resource for row in looked_up.decisions.rows) == MAX_T
     assert looked_up.seconds == looked_up.decisions.rows[-1].time > 0
-    if METHODS[name].scheduler not in ("pbt", "pb2"):  # a clone learns from where its donor was, at its own rate
+    if METHODS[name].scheduler not in ("pbt", "pb2"):  # a clone continues from its donor's progress, at its own rate
         assert looked_up.decisions.rows == trained.decisions.rows
 
 
 @pytest.mark.process
-def test_fresh_processes_decide_alike_to_the_last_bit() -> None:
+def test_fresh_processes_make_bitwise_equal_decisions() -> None:
     program = "import json; from tests.engines.simulated import test_simulated_engine as t; t.common.cheapen(setattr); "
-    found = []
+    outputs = []
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(  # noqa: S603 - our own program
@@ -100,11 +100,11 @@ def test_fresh_processes_decide_alike_to_the_last_bit() -> None:
             cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        found.append(json.loads(done.stdout.splitlines()[-1]))
-    assert found[0] == found[1]
+        outputs.append(json.loads(done.stdout.splitlines()[-1]))
+    assert outputs[0] == outputs[1]
 
 
-def test_workers_train_side_by_side() -> None:
+def test_workers_train_in_parallel() -> None:
     alone, four = (simulate(method("random"), num_samples=8, workers=workers) for workers in (1, 4))
     total = sum(cost(trial.config) * MAX_T for trial in alone.trials)
     assert alone.seconds == pytest.approx(total)
@@ -119,11 +119,11 @@ def test_deciding_takes_no_virtual_time() -> None:
     assert simulate(quick, num_samples=4).decisions.rows == simulate(slow, num_samples=4).decisions.rows
 
 
-# ---- what a user brings ---------------------------------------------------------------------------------------------
+# ---- user-defined searchers and Ray's schedulers ---------------------------------------------------------------------
 
 
 class Stock(Searcher):
-    """A searcher as anybody might write it."""
+    """A minimal user-defined searcher."""
 
     def __init__(self) -> None:
         super().__init__(metric="loss", mode="min")
@@ -148,7 +148,7 @@ class Stock(Searcher):
 
 
 class Reports(tune.Callback):
-    """Keeps all reports."""
+    """Records all reports."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[Any, ...]] = []
@@ -212,7 +212,7 @@ def test_rays_pbt_runs_with_its_variant_generator(name: str, workers: int) -> No
     assert rows == study()[1]
 
 
-def test_without_a_searcher_the_space_is_drawn_from_as_ray_does() -> None:
+def test_without_a_searcher_configs_are_sampled_as_in_ray() -> None:
     np.random.seed(0)  # noqa: NPY002 - Ray's variant generator draws from it
     space = {**SPACE, "grid": tune.grid_search([1, 2])}
     settings: dict[str, Any] = {"num_samples": 3, "space": space, **METRIC}
@@ -251,7 +251,7 @@ def test_the_study_log_runs_on_virtual_time() -> None:
 
 
 class Fragile(Learner):
-    """Crashes in its third step, except where it has gone on from a state."""
+    """Crashes in its third step, unless it resumed from a checkpoint."""
 
     def step(self) -> dict[str, Any]:
         if self.iteration == 2 and not self._restored:
@@ -262,7 +262,7 @@ class Fragile(Learner):
 FRAGILE = InProcessEvaluator(Fragile, cost)
 
 
-def test_a_crash_ends_a_trial_and_is_told() -> None:
+def test_a_crash_ends_a_trial_and_is_reported() -> None:
     made = method("random")
     log = study_log(made.scheduler)
     outcome = simulate(made, FRAGILE, num_samples=2, callbacks=[log])
@@ -272,7 +272,7 @@ def test_a_crash_ends_a_trial_and_is_told() -> None:
     assert {record.error for record in log.trials} == {"ValueError: a bug"}
 
 
-def test_a_crashed_trial_is_tried_again_from_its_last_checkpoint() -> None:
+def test_a_crashed_trial_is_retried_from_its_last_checkpoint() -> None:
     lost = simulate(method("random"), FRAGILE, num_samples=2, max_failures=3)
     assert [trial.run_metadata.num_failures for trial in lost.trials] == [4, 4]
     kept = simulate(method("random"), FRAGILE, num_samples=2, max_failures=1, checkpoint_every=1)
@@ -280,7 +280,7 @@ def test_a_crashed_trial_is_tried_again_from_its_last_checkpoint() -> None:
     assert [row.resource for row in kept.decisions.rows if row.trial == 0] == [1, 2, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
-def test_a_trainable_may_ask_for_a_checkpoint() -> None:
+def test_a_trainable_can_request_a_checkpoint() -> None:
     class Asking(Fragile):
         def step(self) -> dict[str, Any]:
             return {**super().step(), SHOULD_CHECKPOINT: True}
@@ -308,19 +308,19 @@ def values(outcome: simulated.SimulatedStudy) -> dict[tuple[int, float], float]:
 def test_a_lost_worker_loses_no_completed_result(name: str, checkpoint_every: int) -> None:
     faults = [Fault(time, worker, back=5.0) for worker, time in enumerate([3.3, 7.1, 7.2, 12.5])]
     settings: dict[str, Any] = {"num_samples": 12, "max_failures": 4, "checkpoint_every": checkpoint_every}
-    calm, disturbed = (simulate(method(name), LEARNER, faults=f, **settings) for f in ([], faults))
+    undisturbed, disturbed = (simulate(method(name), LEARNER, faults=f, **settings) for f in ([], faults))
     assert {trial.status for trial in disturbed.trials} == {Trial.TERMINATED}
     crashes = [row for row in disturbed.decisions.rows if row.decision == ERROR]
     assert {3.3, 7.1} <= {row.time for row in crashes} <= {fault.time for fault in faults}
     reports = [row[1:3] for row in disturbed.decisions.rows if row.decision != ERROR]
     again = len(reports) - len(set(reports))
     assert again == 0 if checkpoint_every else again > 0
-    if name == "random":  # every trial is trained to its end, whatever happens
-        assert values(disturbed) == values(calm)
-        assert disturbed.seconds > calm.seconds
+    if name == "random":  # every trial is trained to its end
+        assert values(disturbed) == values(undisturbed)
+        assert disturbed.seconds > undisturbed.seconds
 
 
-def test_a_trial_on_a_lost_worker_fails_unless_it_may_be_tried_again_or_was_preempted() -> None:
+def test_a_trial_on_a_lost_worker_fails_unless_it_has_retries_or_was_preempted() -> None:
     fault = Fault(5.0, 2)
     failed = simulate(method("random"), num_samples=8, faults=[fault])
     assert sorted(trial.status for trial in failed.trials) == [Trial.ERROR] + [Trial.TERMINATED] * 7
@@ -329,7 +329,7 @@ def test_a_trial_on_a_lost_worker_fails_unless_it_may_be_tried_again_or_was_pree
     assert [trial.run_metadata.num_failures for trial in preempted.trials] == [0] * 8
 
 
-def test_a_worker_that_never_comes_back_leaves_the_work_to_the_others() -> None:
+def test_the_other_workers_take_over_from_a_worker_that_never_returns() -> None:
     faults = [Fault(time, worker, back=math.inf) for time, worker in [(1.0, 0), (2.0, 1), (3.0, 3)]]
     alone = simulate(method("random"), num_samples=6, faults=faults, max_failures=1, checkpoint_every=1)
     assert {trial.status for trial in alone.trials} == {Trial.TERMINATED}
@@ -337,17 +337,17 @@ def test_a_worker_that_never_comes_back_leaves_the_work_to_the_others() -> None:
     assert all(x.trial == y.trial or x.resource == MAX_T or y.resource <= 2 for x, y in itertools.pairwise(late))
 
 
-def test_faults_of_an_idle_or_a_lost_worker_harm_nobody() -> None:
+def test_faults_of_idle_or_lost_workers_have_no_effect() -> None:
     faults = [Fault(1.0, 3, back=10.0), Fault(2.0, 3), Fault(1e6, 0)]
-    calm, disturbed = (simulate(method("random"), num_samples=3, faults=f) for f in ([], faults))
-    assert difference(calm.decisions.rows, disturbed.decisions.rows) is None
+    undisturbed, disturbed = (simulate(method("random"), num_samples=3, faults=f) for f in ([], faults))
+    assert difference(undisturbed.decisions.rows, disturbed.decisions.rows) is None
 
 
 # ---- arguments ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         ({"workers": 0}, "`workers` is 0"),
         ({"num_samples": 0}, "`num_samples` is 0"),
@@ -359,6 +359,6 @@ def test_faults_of_an_idle_or_a_lost_worker_harm_nobody() -> None:
         ({"faults": [Fault(1.0, 0, back=-1)]}, "`faults` has"),
     ],
 )
-def test_arguments_are_checked(arguments: dict[str, Any], words: str) -> None:
-    with pytest.raises(ArgumentError, match=words):
+def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
         simulate(method("random"), **arguments)

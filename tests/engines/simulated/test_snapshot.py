@@ -1,4 +1,4 @@
-"""Snapshots have what Ray saves; what a restored study decides is tested in tests/conformance."""
+"""Snapshots contain what Ray saves; tests/conformance tests the decisions of restored studies."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_restored_study_has_the_trials_the_logs_and_the_budget_of_the_one_that
     first.controller.close()
 
 
-def test_killing_a_study_at_rest_changes_nothing(tmp_path: Path) -> None:
+def test_killing_an_idle_study_changes_nothing(tmp_path: Path) -> None:
     calm = create("asha", tmp_path, CURVES, workers=1)
     calm.controller.run()
     study = create("asha", tmp_path, CURVES, workers=1)

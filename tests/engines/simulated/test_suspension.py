@@ -1,4 +1,4 @@
-"""A simulated study that was suspended continues exactly as if it had not been interrupted."""
+"""A suspended simulated study continues exactly as without the interruption."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Fragile(Learner):
         return super().step()
 
 
-def test_faults_and_crashes_stay_as_they_are(tmp_path: Path) -> None:
+def test_suspending_changes_no_faults_or_crashes(tmp_path: Path) -> None:
     evaluator = InProcessEvaluator(Fragile, cost)
     settings: dict[str, Any] = {
         "max_failures": 1,
@@ -100,7 +100,7 @@ def test_a_fresh_process_continues(tmp_path: Path) -> None:
 
 
 class Unsaved(tune.Trainable):
-    """Has no checkpoints."""
+    """Cannot save checkpoints."""
 
     def step(self) -> dict[str, Any]:
         return {"loss": 1.0}
@@ -117,13 +117,13 @@ def test_a_trainable_without_checkpoints_cannot_be_suspended_once_it_has_trained
     study.controller.close()
 
 
-def test_a_part_that_cannot_be_pickled_is_reported(tmp_path: Path) -> None:
+def test_an_object_that_cannot_be_pickled_is_reported(tmp_path: Path) -> None:
     study = create("asha", tmp_path, CURVES)
     with pytest.raises(StudyError, match="lock"):
         suspend(study.controller, threading.Lock())
 
 
-def test_ctrl_c_is_deferred_once() -> None:
+def test_only_the_first_ctrl_c_is_deferred() -> None:
     before = signal.getsignal(signal.SIGINT)
     with deferred_interrupt() as interrupted:
         assert not interrupted()

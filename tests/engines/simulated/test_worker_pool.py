@@ -1,4 +1,4 @@
-"""The pool of Ray workers: same decisions as in this process, crashes, lost workers, and no leftovers."""
+"""The pool of Ray workers: equal decisions to those in this process, crashes, lost workers, and cleanup."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CURVE = workload_task("synthetic/mfh3")
 GOOD, POOR = {"x": 0.7, "y": 0.1}, {"x": 0.0, "y": 0.1}
 
-cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray workers could not import a test
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray workers cannot import the tests
 pytestmark = pytest.mark.usefixtures("ray_session")
 
 
@@ -52,7 +52,7 @@ def pool(trainable: Any = Learner, compute: int = 2, cpu: float = 0.5) -> Iterat
 
 
 def alive() -> set[str]:
-    """The ids of the actors of this process that are alive."""
+    """Return the ids of this process's live actors."""
     actors = ray._private.state.actors().items()
     return {name for name, actor in actors if actor["State"] != "DEAD"}
 
@@ -65,7 +65,7 @@ def wait_for(condition: Any) -> None:
 
 
 def train(training: Any, steps: int) -> dict[str, Any]:
-    """The last of `steps` reports."""
+    """Return the last of `steps` reports."""
     for _ in range(steps):
         training.begin()
         result: dict[str, Any] = training.result()
@@ -245,7 +245,7 @@ def mortal(flag: Path) -> Any:
 
 
 def losses(outcome: Any) -> dict[tuple[str, float], float]:
-    """What each config reported at each resource."""
+    """Return what each config reported at each resource."""
     return {(row.config, row.resource): row.value for row in outcome.decisions.rows if row.decision != ERROR}
 
 
