@@ -112,9 +112,9 @@ def global_streams() -> tuple[Any, ...]:
 
 
 def cheapen(patch: Callable[[Any, str, Any], Any]) -> None:
-    """Maximize acquisition functions over few draws, since the searches of PB2 and of the Gaussian process take seconds.
+    """Maximize acquisition functions over few draws, since the searches of PB2 and of the Gaussian process are slow.
 
-    The process is also fitted with its initial hyperparameters as the only starting point.
+    The process is also fitted from one starting point only.
     """
     from bayes_opt import bayesian_optimization
     from bayes_opt.acquisition import UpperConfidenceBound

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 SCRIPT = Path(__file__).with_name("study_script.py")
-KILLED = ("asha", "hyperband", "bohb", "dehb", "dehb-resume", "pbt")
+KILLED = ("bohb", "dehb-resume", "pbt")
 """Methods that keep their state in different ways. tests/conformance kills all of them, without Ray."""
 
 
@@ -100,13 +100,13 @@ def test_a_killed_study_goes_on_as_if_nothing_had_happened(
 
 
 def test_ctrl_c_says_how_to_go_on_and_loses_nothing(undisturbed: Callable[[str], Path], tmp_path: Path) -> None:
-    calm = undisturbed("hyperband")
-    process = start("hyperband", tmp_path)
+    calm = undisturbed("bohb")
+    process = start("bohb", tmp_path)
     wait_for_reports(tmp_path, len(decisions(calm)) // 2)
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "StudyInterrupted" in errors
     assert "resume=True, name='study'" in errors
-    finish(start("hyperband", tmp_path, "--resume"))
+    finish(start("bohb", tmp_path, "--resume"))
     assert_alike(tmp_path, calm)
