@@ -161,7 +161,7 @@ def link_dependencies(packages: Path) -> None:
         todo += [(needed, extra) for needed in installed.requires or [] for extra in ("", *requirement.extras)]
         for name in {file.parts[0] for file in installed.files or [] if file.parts[0] not in ("..", "__pycache__")}:
             if not (packages / name).exists():
-                (packages / name).symlink_to(installed.locate_file(name))
+                (packages / name).symlink_to(str(installed.locate_file(name)))
 
 
 @pytest.mark.e2e

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import sys
 from functools import partial, partialmethod
@@ -116,7 +117,6 @@ def cheapen(patch: Callable[[Any, str, Any], Any]) -> None:
 
     The process is also fitted from one starting point only.
     """
-    from bayes_opt import bayesian_optimization
     from bayes_opt.acquisition import UpperConfidenceBound
     from ray.tune.schedulers import pb2
 
@@ -125,6 +125,7 @@ def cheapen(patch: Callable[[Any, str, Any], Any]) -> None:
         return points[int(np.argmax([function(model, padded, point, fixed) for point in points]))]
 
     patch(pb2, "optimize_acq", maximize)
+    bayesian_optimization = importlib.import_module("bayes_opt.bayesian_optimization")
     suggest, regressor = UpperConfidenceBound.suggest, bayesian_optimization.GaussianProcessRegressor
     patch(UpperConfidenceBound, "suggest", partialmethod(suggest, n_random=200, n_smart=0))
     few: Any = partial(_fit_once, regressor)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
 import pytest
-from bayes_opt import bayesian_optimization
 from bayes_opt.acquisition import UpperConfidenceBound
 from ray import tune
 
@@ -22,6 +22,7 @@ PLANE = {"lr": tune.loguniform(1e-4, 1.0), "x": tune.uniform(-5, 5)}
 @pytest.fixture
 def _few_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fit the process, and maximize the acquisition function, from few starting points."""
+    bayesian_optimization = importlib.import_module("bayes_opt.bayesian_optimization")
     search, regressor = UpperConfidenceBound._smart_minimize, bayesian_optimization.GaussianProcessRegressor
 
     def minimize_from_few(self: Any, acq: Any, space: Any, x_seeds: Any, random_state: Any) -> Any:

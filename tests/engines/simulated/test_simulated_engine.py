@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import math
-import os
 import random
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,8 +45,6 @@ from tests.engines.simulated.studies import (
     study_log,
 )
 
-ROOT = Path(__file__).parents[3]
-
 
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,15 +56,6 @@ def budget(epochs: float) -> StudyStopper:
 
 
 # ---- every method ---------------------------------------------------------------------------------------------------
-
-
-def digests() -> dict[str, str]:
-    """What the decision log of each method is, to the last bit."""
-    found = {}
-    for name in METHODS:
-        rows = simulate(method(name), LEARNER, num_samples=samples(name)).decisions.rows
-        found[name] = hashlib.sha256(repr(rows).encode()).hexdigest()
-    return found
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -87,21 +71,6 @@ def test_each_method_tunes_alike_by_curves_and_in_process(name: str) -> None:
     assert looked_up.seconds == looked_up.decisions.rows[-1].time > 0
     if METHODS[name].scheduler not in ("pbt", "pb2"):  # a clone learns from where its donor was, at its own rate
         assert looked_up.decisions.rows == trained.decisions.rows
-
-
-@pytest.mark.process
-def test_fresh_processes_decide_alike_to_the_last_bit() -> None:
-    program = "import json; from tests.engines.simulated import test_simulated_engine as t; t.common.cheapen(setattr); "
-    found = []
-    for hash_seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, "-c", program + "print(json.dumps(t.digests()))"],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=240,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        found.append(json.loads(done.stdout.splitlines()[-1]))
-    assert found[0] == found[1]
 
 
 def test_workers_train_side_by_side() -> None:
