@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from packaging.requirements import Requirement
 
 import raytune_suite
 from raytune_suite.optional import EXTRAS
@@ -128,16 +129,39 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def fresh(distributions: Path) -> Path:
-    """A virtual environment with the wheel but no extras, created once for all processes of a test run."""
+    """A virtual environment with the wheel and without the extras, made once for all processes of a test run.
+
+    The dependencies are links to those of this environment, since downloading and unpacking them takes minutes.
+    """
     folder = distributions.with_name("fresh")
     with FileLock(f"{folder}.lock"):
         if not (folder / "installed").exists():
-            venv.create(folder, with_pip=True)
+            venv.create(folder, with_pip=False)
             (wheel,) = distributions.glob("*.whl")
-            command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "-c"]
-            run(*command, str(ROOT / "constraints.txt"), str(wheel), folder=folder)
+            command = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
+            run(*command, "--quiet", "--no-deps", "--no-index", str(wheel), folder=folder)
+            (packages,) = folder.glob("lib/python*/site-packages")
+            link_dependencies(packages)
             (folder / "installed").touch()
     return folder
+
+
+def link_dependencies(packages: Path) -> None:
+    """Link what the wheel in a folder of packages requires, and what that requires in turn."""
+    (wheel,) = metadata.distributions(name="raytune-suite", path=[str(packages)])
+    todo = [(text, "") for text in wheel.requires or []]
+    seen = set()
+    while todo:
+        text, extra = todo.pop()
+        requirement = Requirement(text)
+        if (text, extra) in seen or (requirement.marker and not requirement.marker.evaluate({"extra": extra})):
+            continue
+        seen.add((text, extra))
+        installed = metadata.distribution(requirement.name)
+        todo += [(needed, extra) for needed in installed.requires or [] for extra in ("", *requirement.extras)]
+        for name in {file.parts[0] for file in installed.files or [] if file.parts[0] not in ("..", "__pycache__")}:
+            if not (packages / name).exists():
+                (packages / name).symlink_to(str(installed.locate_file(name)))
 
 
 @pytest.mark.e2e

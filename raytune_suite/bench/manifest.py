@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,14 +128,17 @@ def _digest(path: Path) -> str | None:
     return digest(path) if path.is_file() else None
 
 
+_version = cache(importlib.metadata.version)
+
+
 def package_versions() -> dict[str, str]:
     """Return the versions of this package and of its installed dependencies, optional ones included."""
-    installed = {PACKAGE: importlib.metadata.version(PACKAGE)}
+    installed = {PACKAGE: _version(PACKAGE)}
     for requirement in importlib.metadata.requires(PACKAGE) or []:
         match = re.match(r"[\w.-]+", requirement)
         if match is not None and match[0] != PACKAGE and not re.search(r"extra == .(dev|test)", requirement):
             try:
-                installed[match[0]] = importlib.metadata.version(match[0])
+                installed[match[0]] = _version(match[0])
             except importlib.metadata.PackageNotFoundError:
                 continue
     return dict(sorted(installed.items()))

@@ -88,7 +88,7 @@ class Run:
         """Everything that determines the result, as JSON values."""
         excluded = ("compute", "factory", "custom_workload")
         fields = {name: value for name, value in vars(self).items() if name not in excluded}
-        versions = {"schema": store.SCHEMA, "version": version("raytune-suite")}
+        versions = {"schema": store.SCHEMA, "version": _installed_version()}
         return dict(json.loads(json.dumps({**versions, **fields}, default=repr)))
 
     @property
@@ -191,6 +191,11 @@ class Run:
         A member that copies another resumes from that one's checkpoint, so not all of them reach `max_t`.
         """
         return max(1, math.floor(self.budget)) if _scheduler(method).population else None
+
+
+@cache
+def _installed_version() -> str:
+    return version("raytune-suite")
 
 
 @cache

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import sys
+from functools import partial, partialmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,8 +104,8 @@ def rounds(tested: AskTellSearcher, first: int, last: int, *, sign: float = 1) -
 
 def global_streams() -> tuple[Any, ...]:
     """The state of every accessible global generator."""
-    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - to check that nothing draws from it
-    states: list[Any] = [random.getstate(), repr(numpy_state), numpy_state["state"]["key"].tobytes()]
+    name, key, *rest = np.random.get_state()  # noqa: NPY002 - to check that nothing draws from it
+    states: list[Any] = [random.getstate(), name, np.asarray(key).tobytes(), rest]
     torch = sys.modules.get("torch")
     if torch is not None:
         states.append(torch.random.get_rng_state().numpy().tobytes())
@@ -111,7 +113,11 @@ def global_streams() -> tuple[Any, ...]:
 
 
 def cheapen(patch: Callable[[Any, str, Any], Any]) -> None:
-    """Maximize PB2's acquisition function over twenty draws, since Ray's ten line searches take seconds."""
+    """Maximize acquisition functions over few draws, since the searches of PB2 and of the Gaussian process are slow.
+
+    The process is also fitted from one starting point only.
+    """
+    from bayes_opt.acquisition import UpperConfidenceBound
     from ray.tune.schedulers import pb2
 
     def maximize(function: Any, model: Any, padded: Any, fixed: Any, count: int) -> Any:
@@ -119,3 +125,13 @@ def cheapen(patch: Callable[[Any, str, Any], Any]) -> None:
         return points[int(np.argmax([function(model, padded, point, fixed) for point in points]))]
 
     patch(pb2, "optimize_acq", maximize)
+    bayesian_optimization = importlib.import_module("bayes_opt.bayesian_optimization")
+    suggest, regressor = UpperConfidenceBound.suggest, bayesian_optimization.GaussianProcessRegressor
+    patch(UpperConfidenceBound, "suggest", partialmethod(suggest, n_random=200, n_smart=0))
+    few: Any = partial(_fit_once, regressor)
+    patch(bayesian_optimization, "GaussianProcessRegressor", few)
+
+
+def _fit_once(regressor: Any, **arguments: Any) -> Any:
+    """A Gaussian process that is fitted from one starting point."""
+    return regressor(**{**arguments, "n_restarts_optimizer": 0})

@@ -49,9 +49,10 @@ class Learner(Protocol):
 class Curve:
     """A learning curve that depends on the config alone; the best config is at .37 in each unit coordinate."""
 
-    def __init__(self, space: dict[str, Any]) -> None:
-        self.space = Space(space)
+    def __init__(self, space: dict[str, Any] | Space) -> None:
+        self.space = Space.of(space)
         self.progress = 0.0
+        self._rates: dict[str, float] = {}
 
     def step(self, config: dict[str, Any]) -> float:
         self.progress += self.rate(config)
@@ -62,10 +63,12 @@ class Curve:
 
     def rate(self, config: dict[str, Any]) -> float:
         """How fast it learns, from 0 to 1."""
-        off = [
-            abs(unit - 0.37) for unit in self.space.encode(split_config(config).hyperparameters) if not math.isnan(unit)
-        ]
-        return math.exp(-3 * sum(off) / len(off))
+        key = repr(config)
+        if key not in self._rates:
+            units = self.space.encode(split_config(config).hyperparameters)
+            off = [abs(unit - 0.37) for unit in units if not math.isnan(unit)]
+            self._rates[key] = math.exp(-3 * sum(off) / len(off))
+        return self._rates[key]
 
 
 class Report(NamedTuple):
@@ -101,7 +104,7 @@ class Setup:
 
     space: dict[str, Any]
     samples: int = 20
-    learner: Callable[[dict[str, Any]], Learner] = Curve
+    learner: Callable[[Space], Learner] = Curve
     mode: str = "min"
     workers: int = 1
     max_pending: int = 1
@@ -134,19 +137,21 @@ class Study:
         log: All reports with their decisions.
         configs: For each report, the number and the config of the trial.
         numbers: The number of each trial by its id.
+        steps: The number of events that were handled.
         most_running: The maximum number of trials that ran at once.
         ended: The last training of each trial that has left its worker, by number.
     """
 
     def __init__(self, search_alg: Any, scheduler: Any, setup: Setup, pristine: bytes) -> None:
         self.search_alg, self.scheduler, self.setup, self._pristine = search_alg, scheduler, setup, pristine
+        self.space = Space(setup.space)
         self.log: list[Report] = []
         self.configs: list[tuple[int, dict[str, Any]]] = []
         self.numbers: dict[str, int] = {}
         self.most_running = 0
         self.ended: dict[int, ScriptedTraining] = {}
         self.crashed: set[tuple[int, int]] = set()
-        self.failing_saves = 0
+        self.failing_saves = self.steps = 0
         self.report = Report(0, 0, None, "")
         self.decision: str | None = None
         self._states: TrialStates = {}
@@ -202,6 +207,7 @@ class Study:
 
     def step(self) -> None:
         """Handle one event."""
+        self.steps += 1
         self.controller.step()
         assert self.report.iteration <= LONGEST, "a training was never stopped"
         if self.setup.snapshots:
@@ -231,7 +237,7 @@ class ScriptedTraining:
     def __init__(self, study: Study, trial: Trial) -> None:
         self.study, self.trial = study, trial
         self.number = study.numbers[trial.trial_id]
-        self.learner = study.setup.learner(study.setup.space)
+        self.learner = study.setup.learner(study.space)
         self.iteration = 0
 
     def begin(self) -> float:

@@ -31,8 +31,8 @@ WIDE = Space(common.space_for(PBT.features))
 class Quadratic:
     """The toy of Jaderberg et al. 2017, figure 2: the gradient is that of a surrogate, which h0 and h1 shape."""
 
-    def __init__(self, space: dict[str, Any]) -> None:
-        self.space = Space(space)
+    def __init__(self, space: Space) -> None:
+        self.space = space
         self.theta: list[float] = [0.9, 0.9]
 
     def step(self, config: dict[str, Any]) -> float:
@@ -105,7 +105,7 @@ def test_a_population_beats_its_best_member_without_copies() -> None:
     controller = study().run()
     alone = []
     for trial in controller.trials:
-        training = Quadratic(QUADRATIC)
+        training = Quadratic(Space(QUADRATIC))
         stages = controller.scheduler.lineage(trial.trial_id)
         alone.append(min(training.step(stages[0].config) for _ in range(40)))
     best = min(report.loss for report in controller.log if report.loss is not None)

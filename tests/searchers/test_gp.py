@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
 import pytest
+from bayes_opt.acquisition import UpperConfidenceBound
 from ray import tune
 
 from raytune_suite.errors import ArgumentError
@@ -17,10 +19,29 @@ COMMON: Any = {"metric": "loss", "mode": "min"}
 PLANE = {"lr": tune.loguniform(1e-4, 1.0), "x": tune.uniform(-5, 5)}
 
 
+@pytest.fixture
+def _few_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fit the process, and maximize the acquisition function, from few starting points."""
+    bayesian_optimization = importlib.import_module("bayes_opt.bayesian_optimization")
+    search, regressor = UpperConfidenceBound._smart_minimize, bayesian_optimization.GaussianProcessRegressor
+
+    def minimize_from_few(self: Any, acq: Any, space: Any, x_seeds: Any, random_state: Any) -> Any:
+        if space.continuous_dimensions.all():
+            return search(self, acq, space, x_seeds[:2], random_state)
+        return None, np.inf  # for choices, evolution takes seconds; the best of the random points is good enough
+
+    def fit_from_few(**arguments: Any) -> Any:
+        return regressor(**{**arguments, "n_restarts_optimizer": 1})
+
+    monkeypatch.setattr(UpperConfidenceBound, "_smart_minimize", minimize_from_few)
+    monkeypatch.setattr(bayesian_optimization, "GaussianProcessRegressor", fit_from_few)
+
+
 def bowl(config: dict[str, Any]) -> float:
     return float((np.log10(config["lr"]) + 1.5) ** 2 + (config["x"] - 1) ** 2 / 4)
 
 
+@pytest.mark.usefixtures("_few_starts")
 def test_it_finds_the_optimum_in_25_evaluations() -> None:
     ours, random = (
         [best(minimize(cls(space=PLANE, seed=seed, **COMMON), bowl, 25)) for seed in range(2)]
@@ -57,6 +78,7 @@ def test_if_all_failed_it_continues_at_random() -> None:
     assert len({config["x"] for config, _ in done}) == 6
 
 
+@pytest.mark.usefixtures("_few_starts")
 def test_it_learns_integers_and_choices() -> None:
     space = {"n": tune.randint(0, 20), "kind": tune.choice(["a", "b", "c"]), "only": tune.choice(["one"])}
 

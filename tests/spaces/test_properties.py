@@ -14,7 +14,7 @@ from ray.tune.search.sample import Quantized
 
 from raytune_suite.spaces import Space
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=30, deadline=None)
 
 UNITS = st.floats(0.0, 1.0)
 

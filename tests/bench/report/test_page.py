@@ -136,8 +136,11 @@ def test_the_page_loads_no_external_resources(page: Reader) -> None:
     assert "url(http" not in page.page
 
 
-def test_the_same_results_give_the_same_bytes(page: Reader) -> None:
-    assert html(build_document(comparison(), from_file=True)) == page.page
+def test_the_same_results_give_the_same_bytes() -> None:
+    first, second = (
+        html(build_document(comparison(METHODS[:2], WORKLOADS[:2], **WHOLE), from_file=True)) for _ in range(2)
+    )
+    assert first == second
 
 
 def test_all_files_are_written_into_the_folder_of_the_tables(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def test_an_actor_without_a_node_is_excused_if_a_node_was_lost_recently(
     monkeypatch.setattr(cluster_state, "all_nodes", lambda: {"a": HERE, "c": GONE})
     assert monitor.handle_actor_death(trial(log, 0), ActorDiedError(), "")
     monkeypatch.setattr(cluster_state, "alive_nodes", lambda: {"a": HERE})
+    monkeypatch.setattr(monitor, "_probe", None)
     monitor.on_step_end(0, [])
     assert monitor.handle_actor_death(trial(log, 0), ActorDiedError(), "")
     monkeypatch.setattr(cluster_monitor, "RECENT_LOSS_S", 0.0)

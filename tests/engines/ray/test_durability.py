@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
 SCRIPT = Path(__file__).with_name("study_script.py")
-KILLED = ("asha", "hyperband", "bohb", "dehb", "dehb-resume", "pbt")
+KILLED = ("asha", "bohb", "dehb-resume", "pbt")
 """Methods that store their state in different ways; tests/conformance kills every method, without Ray."""
 
 
@@ -102,13 +102,13 @@ def test_a_killed_study_resumes_with_the_same_decisions(
 def test_the_error_after_ctrl_c_shows_how_to_resume_and_nothing_is_lost(
     uninterrupted_study: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    uninterrupted = uninterrupted_study("hyperband")
-    process = start("hyperband", tmp_path)
+    uninterrupted = uninterrupted_study("bohb")
+    process = start("bohb", tmp_path)
     wait_for_reports(tmp_path, len(decisions(uninterrupted)) // 2)
     os.kill(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "StudyInterrupted" in errors
     assert "resume=True, name='study'" in errors
-    finish(start("hyperband", tmp_path, "--resume"))
+    finish(start("bohb", tmp_path, "--resume"))
     assert_alike(tmp_path, uninterrupted)
