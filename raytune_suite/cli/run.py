@@ -210,7 +210,7 @@ def run(arguments: argparse.Namespace) -> int:
             storage_path=arguments.storage_path,
             name=name,
             resume=arguments.resume,
-            engine=AnnouncingEngine(engine, name),
+            engine=AnnouncingEngine(engine),
         )
     except StudyInterrupted as interruption:
         raise StudyInterrupted(f"{interruption}{resume_command(arguments, name)}") from None
@@ -228,11 +228,9 @@ class AnnouncingEngine:
 
     Attributes:
         engine: The engine that runs the study.
-        name: The study's name.
     """
 
     engine: Engine
-    name: str | None
 
     def describe(self) -> dict[str, Any]:
         """What the engine describes."""
@@ -242,16 +240,19 @@ class AnnouncingEngine:
         """Whether the engine can resume the study at `path`."""
         return self.engine.can_resume(path)
 
+    def without_faults(self) -> Engine:
+        """The engine for the final evaluation, which is not announced."""
+        return self.engine.without_faults()
+
     def check(self, spec: StudySpec) -> None:
         """Check that the engine can run the study."""
         self.engine.check(spec)
 
     def run(self, spec: StudySpec) -> Outcome:
-        """Print the folder, unless this is an evaluation on test seeds, and run the study."""
+        """Print the folder, and run the study."""
         from rich.console import Console
 
-        if spec.name == self.name:
-            Console(stderr=True, highlight=False, soft_wrap=True).print(f"study {spec.path}", style="dim", markup=False)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"study {spec.path}", style="dim", markup=False)
         return self.engine.run(spec)
 
 

@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[3]
 
@@ -37,7 +37,7 @@ def records() -> Iterator[Path]:
     environment.pop("RAY_ADDRESS", None)
     command = [sys.executable, "-m", "tests.engines.ray.cluster_script", str(folder)]
     done = subprocess.run(  # noqa: S603 - our own script
-        command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=200, check=False
+        command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=500, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     yield folder
