@@ -67,7 +67,7 @@ class Lineages:
         return (lower if upper else []), upper
 
     def _exploit(self, tune_controller: Any, trial: Trial, trial_to_clone: Trial) -> None:
-        """Append to the lineage of the cloned member."""
+        """Set the trial's lineage to that of the cloned member, followed by a new stage."""
         super()._exploit(tune_controller, trial, trial_to_clone)  # type: ignore[misc] # Ray's class comes next
         cloned_at = self._trial_state[trial_to_clone].last_train_time  # type: ignore[attr-defined] # as above
         before = [

@@ -85,7 +85,7 @@ class TestAutoscalerV1:
         assert scaler is not None
         assert scaler.grows == grows
 
-    def test_a_report_without_nodes_says_nothing(self) -> None:
+    def test_a_report_without_nodes_means_an_unknown_status(self) -> None:
         assert parse_v1_status(v1(active_nodes={})) == AutoscalerStatus(known=False)
 
     def test_nodes_that_are_launched_or_set_up_are_counted(self) -> None:
@@ -108,7 +108,7 @@ class TestAutoscalerV2:
     def test_an_empty_report_does_not_mean_that_there_is_no_autoscaler(self) -> None:
         assert parse_v2_status(v2(nodes=())) == AutoscalerStatus(known=False)
 
-    def test_nodes_without_pools_do_not_say_whether_others_will_join(self) -> None:
+    def test_nodes_without_pools_mean_an_unknown_status(self) -> None:
         assert parse_v2_status(v2(nodes=("", "node_6f3a256c"))) == AutoscalerStatus(known=False)
 
     def test_nodes_that_are_requested_or_set_up_are_counted_without_the_head(self) -> None:
@@ -145,7 +145,7 @@ class TestAutoscalerV2:
         ([HEAD], AutoscalerStatus(known=False), "no autoscaler has reported yet"),
     ],
 )
-def test_a_message_says_why_trials_wait(nodes: list[Any], scaler: AutoscalerStatus | None, ending: str) -> None:
+def test_a_message_explains_why_trials_wait(nodes: list[Any], scaler: AutoscalerStatus | None, ending: str) -> None:
     message = describe_waiting(Counter({GPU: 3}), nodes, scaler)
     assert "3 trials need {CPU: 4, GPU: 1}" in message
     assert message.endswith(ending)
