@@ -172,9 +172,9 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("report", "message"),
         [
-            ({"los": 1.0}, r"no trial has reported the metric 'loss': did you mean 'los'\?"),
+            ({"los": 1.0}, r"'loss'.*'los'"),
             ({"loss": "low"}, "trial 0 reported 'loss' as 'low', but a metric must be a number"),
-            ({"loss": math.nan}, "no trial has reported a finite 'loss'"),
+            ({"loss": math.nan}, "finite 'loss'"),
         ],
     )
     def test_unusable_reports_are_named(self, report: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -354,6 +354,6 @@ def test_bad_input_is_rejected_before_anything_starts(
 
 @pytest.mark.usefixtures("ray_session")
 def test_resources_that_this_machine_lacks_are_rejected_before_anything_starts(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"\{GPU: 64\}"):
+    with pytest.raises(ArgumentError, match="GPU: 64"):
         tuning(storage_path=tmp_path, resources={"gpu": 64})()
     assert list(tmp_path.iterdir()) == []

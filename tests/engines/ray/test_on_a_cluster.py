@@ -92,7 +92,8 @@ def test_waiting_trials_request_their_resources_together_and_log_it(records: Pat
 
 def test_resources_that_no_machine_can_place_are_rejected(records: Path) -> None:
     record = record_of(records, "nothing_can_place_a_trial")
-    assert record["requested"].startswith("ArgumentError: `resources` asks for {GPU: 64}")
+    assert record["requested"].startswith("ArgumentError: ")
+    assert "GPU: 64" in record["requested"]
     assert "GPU: 2" in record["requested"]
     assert not record["left"]
     assert record["late"].startswith("StudyError: a trial needs {CPU: 1} + {GPU: 64}")
