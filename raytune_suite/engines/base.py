@@ -125,8 +125,8 @@ def trainable_name(trainable: Any) -> str:
 
     Example:
         >>> import functools
-        >>> trainable_name(functools.partial(print, "a")), trainable_name("registered"), trainable_name(lambda x: x)
-        ('print', 'registered', 'lambda')
+        >>> trainable_name(functools.partial(len, "a")), trainable_name("registered"), trainable_name(lambda x: x)
+        ('len', 'registered', 'lambda')
     """
     while isinstance(trainable, functools.partial):
         trainable = trainable.func

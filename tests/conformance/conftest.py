@@ -41,7 +41,9 @@ def _global_streams() -> Iterator[None]:
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The output of `probe` in a fresh process with another hash seed, which continues from snapshots of this one."""
     folder = tmp_path_factory.mktemp("snapshots")
-    probe.leave_snapshots(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        common.cheapen(patch.setattr)  # as in the other process
+        probe.leave_snapshots(folder)
     environment = {**os.environ, "PYTHONHASHSEED": "271828", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", "-m", "tests.conformance.probe", str(folder)]
     done = subprocess.run(  # noqa: S603 - our own program

@@ -309,7 +309,7 @@ def tuning(**changes: Any) -> Callable[[], object]:
         ({"trainable": None}, ArgumentError, "`trainable` is missing"),
         ({"trainable": 3}, ArgumentError, "`trainable` is 3"),
         ({"trainable": dict}, ArgumentError, "`trainable` is the class dict"),
-        ({"trainable": lambda: None}, ArgumentError, "`trainable` is the function <lambda>"),
+        ({"trainable": lambda: None}, ArgumentError, "`trainable` is the function lambda"),
         ({"space": None}, ArgumentError, "`space` is missing"),
         ({"space": {}}, SpaceError, "no parameter"),
         ({"space": [1]}, ArgumentError, "`space` is"),

@@ -215,7 +215,11 @@ def connect() -> None:
     else:
         variables = internals.trial_environment()
         os.environ |= {name: value for name, value in variables.items() if name not in os.environ}
-        ray.init(include_dashboard=False, _system_config=internals.PRELOAD, **options)
+        ray.init(
+            include_dashboard=False,
+            _system_config=dict(internals.PRELOAD),  # Ray adds to it
+            **options,
+        )
 
 
 def check_resources(resources: Mapping[str, float]) -> None:
