@@ -215,11 +215,8 @@ def connect() -> None:
     else:
         variables = internals.trial_environment()
         os.environ |= {name: value for name, value in variables.items() if name not in os.environ}
-        ray.init(
-            include_dashboard=False,
-            _system_config=dict(internals.PRELOAD),  # Ray adds to it
-            **options,
-        )
+        settings = dict(internals.PRELOAD)  # a copy, since Ray adds to it
+        ray.init(include_dashboard=False, _system_config=settings, **options)
 
 
 def check_resources(resources: Mapping[str, float]) -> None:
