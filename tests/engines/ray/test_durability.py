@@ -20,7 +20,7 @@ from tests.engines.simulated.studies import VARIANTS, samples
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 SCRIPT = Path(__file__).with_name("study_script.py")
 KILLED = ("asha", "bohb", "dehb-resume", "pbt")
