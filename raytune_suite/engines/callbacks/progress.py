@@ -31,7 +31,7 @@ class Progress(Callback):
     """A Ray Tune callback that keeps one line on the terminal up to date.
 
     The line fits the terminal: facts for which there is no room are left out, the least important first. If trials wait
-    for machines, the reason follows on lines of its own.
+    for machines, the reason follows on separate lines.
     """
 
     def __init__(self, log: StudyLog, title: str) -> None:

@@ -215,8 +215,7 @@ def connect() -> None:
     else:
         variables = internals.trial_environment()
         os.environ |= {name: value for name, value in variables.items() if name not in os.environ}
-        settings = dict(internals.PRELOAD)  # a copy, since Ray adds to it
-        ray.init(include_dashboard=False, _system_config=settings, **options)
+        ray.init(include_dashboard=False, _system_config=internals.system_config(), **options)
 
 
 def check_resources(resources: Mapping[str, float]) -> None:

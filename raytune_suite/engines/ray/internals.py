@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 
     from raytune_suite.schedulers import StudyScheduler, StudySearcher
 
-PRELOAD = {"preload_python_modules": ["ray.tune"]}
-"""A `_system_config` of `ray.init`: idle worker processes import Ray Tune in advance, which takes about a second."""
+
+def system_config() -> dict[str, Any]:
+    """A new `_system_config` for `ray.init`, which adds entries to it.
+
+    Idle worker processes import Ray Tune in advance, which takes about a second.
+    """
+    return {"preload_python_modules": ["ray.tune"]}
 
 
 def trial_environment() -> dict[str, str]:
