@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from raytune_suite.atomic_file import write_atomically
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require
-from raytune_suite.plotting.atomic_file import write_atomically
 from raytune_suite.plotting.incumbent import draw_incumbent, scores_on_test_seeds
 from raytune_suite.plotting.learning_curves import draw_learning_curves
 from raytune_suite.plotting.scales import finite_values, limits, set_logarithmic, spans_decades

@@ -6,13 +6,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raytune_suite.atomic_file import write_atomically
 from raytune_suite.bench import store
 from raytune_suite.bench.report.build import build_document
 from raytune_suite.bench.report.document import Panels
 from raytune_suite.bench.report.markdown import markdown
 from raytune_suite.bench.report.svg import standalone_svg
 from raytune_suite.optional import require, require_extra
-from raytune_suite.plotting.atomic_file import write_atomically
 
 if TYPE_CHECKING:
     from raytune_suite.bench.report.document import Picture, ReportDocument

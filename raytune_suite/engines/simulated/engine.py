@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from ray import tune
 
+from raytune_suite.atomic_file import write_atomically
 from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.progress import Progress
@@ -197,10 +198,5 @@ def _stored(spec: StudySpec) -> Path:
 
 def _store(spec: StudySpec, suspended: bytes) -> None:
     """Write an interrupted study into its folder, as a whole or not at all; an object store holds none."""
-    if local_folder(spec.path) is None:
-        return
-    target = _stored(spec)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(".part")
-    part.write_bytes(suspended)
-    part.replace(target)
+    if local_folder(spec.path) is not None:
+        write_atomically(_stored(spec), suspended)
