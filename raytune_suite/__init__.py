@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from raytune_suite.bench.compare import compare
     from raytune_suite.engines.ray.engine import Settings
     from raytune_suite.engines.simulated.engine import Simulation
-    from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
+    from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted, StudyLockedError
     from raytune_suite.methods import METHODS, Method, make_method
     from raytune_suite.plotting import plot_study
     from raytune_suite.schedulers import SCHEDULERS
     from raytune_suite.searchers import SEARCHERS, AskTellSearcher
     from raytune_suite.spaces import Space
+    from raytune_suite.tuning.load import load_study
     from raytune_suite.tuning.result import StudyResult
     from raytune_suite.tuning.tune import tune
     from raytune_suite.workloads import WORKLOADS, Workload, workload
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "tune": "tuning.tune",
+    "load_study": "tuning.load",
     "compare": "bench.compare",
     "StudyResult": "tuning.result",
     "Simulation": "engines.simulated.engine",
@@ -44,6 +46,7 @@ _PLACES = {
     "RaytuneSuiteError": "errors",
     "StudyError": "errors",
     "StudyInterrupted": "errors",
+    "StudyLockedError": "errors",
 }
 
 __all__ = [
@@ -59,9 +62,11 @@ __all__ = [
     "Space",
     "StudyError",
     "StudyInterrupted",
+    "StudyLockedError",
     "StudyResult",
     "Workload",
     "compare",
+    "load_study",
     "make_method",
     "plot_study",
     "tune",

@@ -126,7 +126,7 @@ def test_the_tables_are_written_to_the_study_folder(tmp_path: Path) -> None:
     assert [row.time for row in rows] == result.reports["elapsed"].tolist()
     assert {row.decision for row in rows} == {"CONTINUE", "STOP"}
     manifest = json.loads((folder / "study.json").read_text())
-    assert manifest["engine"].startswith("Simulation(workers=2")
+    assert (manifest["engine"], manifest["simulation"]["workers"]) == ("simulated", 2)
     assert manifest["method"] == "asha"
 
 
