@@ -1,0 +1,125 @@
+"""On Ray, too, a damaged or missing file of a study gives a correct resume, or an error that names the file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray import tune
+
+import raytune_suite as rts
+from raytune_suite.errors import RaytuneSuiteError, StudyInterrupted
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("ray_session")]
+
+TRIALS, MAX_T, STOP_AT = 3, 6, 9
+
+
+class Learner(tune.Trainable):
+    """Counts its steps, and saves them."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.rate, self.steps = config["x"], 0
+
+    def step(self) -> dict[str, Any]:
+        self.steps += 1
+        return {"loss": self.rate / self.steps}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        Path(checkpoint_dir, "steps.json").write_text(json.dumps(self.steps))
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        self.steps = json.loads(Path(checkpoint, "steps.json").read_text())
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.setup(new_config)
+        return True
+
+
+class InterruptOnce(tune.Callback):
+    """Sends Ctrl-C after a number of reports; a resumed study has counted them already."""
+
+    def __init__(self) -> None:
+        self.reports = 0
+
+    def on_trial_result(self, *args: Any, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        self.reports += 1
+        if self.reports == STOP_AT:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def get_state(self) -> dict[str, int]:
+        return {"reports": max(self.reports, STOP_AT)}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        self.reports = state["reports"]
+
+
+def run(folder: Path, *, resume: bool = False) -> rts.StudyResult:
+    return rts.tune(
+        Learner,
+        {"x": tune.uniform(1, 2)},
+        method="random",
+        metric="loss",
+        mode="min",
+        max_t=MAX_T,
+        num_samples=TRIALS,
+        max_concurrent=1,
+        storage_path=folder,
+        name="study",
+        resume=resume,
+        progress=False,
+        callbacks=[InterruptOnce()],
+        settings=rts.Settings(snapshot_s=0.0, checkpoint_s=0.0),
+    )
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("interrupted")
+    with pytest.raises(StudyInterrupted):
+        run(folder)
+    return folder / "study"
+
+
+DAMAGED = {
+    "newest snapshot": "snapshots/*.snapshot",
+    "state for Ray's tools": "experiment_state-*.json",
+    "tuner": "tuner.pkl",
+    "manifest": "study.json",
+    "reports": "reports.jsonl",
+    "checkpoint": "*/checkpoint_*/steps.json",
+}
+
+
+@pytest.mark.parametrize("damage", ["cut", "removed"])
+@pytest.mark.parametrize("file", DAMAGED)
+def test_a_damaged_file_gives_all_results_or_an_error_that_names_it(
+    file: str, damage: str, interrupted: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    study = tmp_path / "study"
+    shutil.copytree(interrupted, study)
+    path = max(study.glob(DAMAGED[file]), key=lambda path: (path.parent.stat().st_mtime, str(path)))
+    if damage == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    try:
+        result = run(tmp_path, resume=True)
+    except RaytuneSuiteError as error:
+        assert str(path) in str(error)  # noqa: PT017 - most damages are repaired
+        assert file == "reports"
+        return
+    assert result.trials["outcome"].tolist() == ["trained in full"] * TRIALS
+    reports = result.reports.drop_duplicates(["trial", "resource"])
+    assert len(reports) == TRIALS * MAX_T
+    rates = result.trials.loc[reports["trial"], "config/x"].to_numpy()
+    assert (reports["value"] * reports["resource"]).tolist() == pytest.approx(rates.tolist())
+    if file == "checkpoint":
+        assert str(path.parent) in caplog.text
+    if file == "newest snapshot" and damage == "cut":
+        assert str(path) in caplog.text
