@@ -281,7 +281,7 @@ def test_a_study_that_ray_cannot_restore_is_not_started_again(tmp_path: Path, mo
     first = again()
     with monkeypatch.context() as patch:
         patch.setattr(TuneController, "_restore_trials", broken)
-        with pytest.raises(StudyError, match="snapshot.*KeyError"):
+        with pytest.raises(StudyError, match=r"snapshot.*KeyError"):
             again(resume=True)
     for state in (tmp_path / "a").glob("experiment_state-*.json"):  # a copy for Ray's own tools
         state.write_text(state.read_text()[:100])

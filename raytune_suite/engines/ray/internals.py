@@ -137,6 +137,7 @@ def restored_from(files: Mapping[str, bytes], on_failure: Callable[[Exception], 
     def resume_once(self: Any, *args: Any, **options: Any) -> None:
         try:
             resume(self, *args, **options)
+            _move_new_trials(self)
         except Exception as error:
             on_failure(error)
             raise
@@ -148,6 +149,14 @@ def restored_from(files: Mapping[str, bytes], on_failure: Callable[[Exception], 
         yield
     finally:
         controller_class.resume, manager_class.sync_down_experiment_state = resume, sync_down
+
+
+def _move_new_trials(controller: Any) -> None:
+    """Let new trials be stored where the study is now, if its folder was moved; Ray does that for old ones only."""
+    experiment = getattr(controller.search_alg, "_experiment", None)
+    if experiment is not None:
+        for name in ("storage_filesystem", "storage_fs_path", "experiment_dir_name"):
+            setattr(experiment.storage, name, getattr(controller._storage, name))  # noqa: SLF001 - there is no public way
 
 
 def _remove_state(folder: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from raytune_suite.errors import RaytuneSuiteError, StudyInterrupted
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("ray_session")]
 
-TRIALS, MAX_T, STOP_AT = 3, 6, 9
+TRIALS, MAX_T, STOP_AT = 3, 8, 14
 
 
 class Learner(tune.Trainable):
@@ -86,6 +87,11 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "study"
 
 
+def later_than(seconds: float, folder: Path) -> list[Path]:
+    """The files that were written after a time."""
+    return [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime > seconds]
+
+
 DAMAGED = {
     "newest snapshot": "snapshots/*.snapshot",
     "state for Ray's tools": "experiment_state-*.json",
@@ -104,16 +110,20 @@ def test_a_damaged_file_gives_all_results_or_an_error_that_names_it(
     study = tmp_path / "study"
     shutil.copytree(interrupted, study)
     path = max(study.glob(DAMAGED[file]), key=lambda path: (path.parent.stat().st_mtime, str(path)))
+    if file == "checkpoint":
+        assert len(list(path.parents[1].glob("checkpoint_*"))) == 2
     if damage == "removed":
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    before = time.time()
     try:
         result = run(tmp_path, resume=True)
     except RaytuneSuiteError as error:
         assert str(path) in str(error)  # noqa: PT017 - most damages are repaired
         assert file == "reports"
         return
+    assert not later_than(before, interrupted), "the study was moved, and is still written at its old place"
     assert result.trials["outcome"].tolist() == ["trained in full"] * TRIALS
     reports = result.reports.drop_duplicates(["trial", "resource"])
     assert len(reports) == TRIALS * MAX_T
