@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -88,7 +89,7 @@ def test_a_lease_that_is_not_renewed_ends(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_lease_of_a_process_of_this_machine_that_is_gone_has_ended() -> None:
     study = object_store()
     gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    holder = {"host": module.socket.gethostname(), "pid": int(gone.stdout), "renewed": time.time()}
+    holder = {"host": socket.gethostname(), "pid": int(gone.stdout), "renewed": time.time()}
     study.write(LOCK, json.dumps(holder).encode())
     assert not is_locked(study)
 
@@ -96,7 +97,7 @@ def test_a_lease_of_a_process_of_this_machine_that_is_gone_has_ended() -> None:
 def test_of_two_processes_that_take_a_lease_at_the_same_moment_one_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     study = object_store()
     first, second = Lease(study, settle_s=0), Lease(study, settle_s=0)
-    monkeypatch.setattr(module.time, "sleep", lambda _seconds: second._write())
+    monkeypatch.setattr(time, "sleep", lambda _seconds: second._write())
     with pytest.raises(StudyLockedError):
         first.acquire()
 

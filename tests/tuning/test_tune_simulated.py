@@ -336,7 +336,7 @@ def test_a_running_study_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     seen: list[rts.StudyResult] = []
 
     class Reader(tune.Callback):
-        def on_step_end(self, iteration: int, **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
             if iteration in (1, 90):
                 seen.append(rts.load_study(tmp_path / "study"))
 

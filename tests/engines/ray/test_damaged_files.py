@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -14,7 +15,9 @@ import pytest
 from ray import tune
 
 import raytune_suite as rts
-from raytune_suite.errors import RaytuneSuiteError, StudyInterrupted
+from raytune_suite.engines.ray import study_snapshots
+from raytune_suite.engines.snapshots import SnapshotWriter
+from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("ray_session")]
 
@@ -22,14 +25,14 @@ TRIALS, MAX_T, STOP_AT = 3, 8, 14
 
 
 class Learner(tune.Trainable):
-    """Counts its steps, and saves them."""
+    """Counts its steps, and saves them after each step."""
 
     def setup(self, config: dict[str, Any]) -> None:
         self.rate, self.steps = config["x"], 0
 
     def step(self) -> dict[str, Any]:
         self.steps += 1
-        return {"loss": self.rate / self.steps}
+        return {"loss": self.rate / self.steps, "should_checkpoint": True}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         Path(checkpoint_dir, "steps.json").write_text(json.dumps(self.steps))
@@ -60,10 +63,10 @@ class InterruptOnce(tune.Callback):
         self.reports = state["reports"]
 
 
-def run(folder: Path, *, resume: bool = False) -> rts.StudyResult:
+def run(folder: Path, *, resume: bool = False, trainable: Any = Learner, **constants: Any) -> rts.StudyResult:
     return rts.tune(
-        Learner,
-        {"x": tune.uniform(1, 2)},
+        trainable,
+        {"x": tune.uniform(1, 2), **constants},
         method="random",
         metric="loss",
         mode="min",
@@ -74,8 +77,8 @@ def run(folder: Path, *, resume: bool = False) -> rts.StudyResult:
         name="study",
         resume=resume,
         progress=False,
-        callbacks=[InterruptOnce()],
-        settings=rts.Settings(snapshot_s=0.0, checkpoint_s=0.0),
+        callbacks=[] if constants else [InterruptOnce()],
+        settings=rts.Settings(snapshot_s=0.0),
     )
 
 
@@ -133,3 +136,44 @@ def test_a_damaged_file_gives_all_results_or_an_error_that_names_it(
         assert str(path.parent) in caplog.text
     if file == "newest snapshot" and damage == "cut":
         assert str(path) in caplog.text
+
+
+def test_a_study_whose_snapshots_fail_ends_and_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    written, write = [], SnapshotWriter.write
+
+    def fail(writer: SnapshotWriter, *args: Any) -> int:
+        if written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written.append(write(writer, *args))
+        return written[-1]
+
+    with monkeypatch.context() as full:
+        full.setattr(SnapshotWriter, "write", fail)
+        full.setattr(study_snapshots, "ATTEMPTS", 2)
+        full.setattr(study_snapshots, "PATIENCE_S", 0.0)
+        full.setattr(study_snapshots, "RETRY_S", 0.0)
+        with pytest.raises(StudyError, match=r"No space left.*resume=True"):
+            run(tmp_path)
+    assert str(tmp_path) in caplog.text
+    assert run(tmp_path, resume=True).trials["outcome"].tolist() == ["trained in full"] * TRIALS
+
+
+class Full(Learner):
+    """Cannot write its checkpoints while a file exists."""
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        if Path(self.config["full"]).exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super().save_checkpoint(checkpoint_dir)
+
+
+def test_a_checkpoint_that_cannot_be_written_ends_the_study_and_no_trial_fails(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.touch()
+    with pytest.raises(StudyError, match=r"checkpoint of trial 0 .*No space left"):
+        run(tmp_path, trainable=Full, full=str(full))
+    full.unlink()
+    result = run(tmp_path, trainable=Full, full=str(full), resume=True)
+    assert result.trials["outcome"].tolist() == ["trained in full"] * TRIALS

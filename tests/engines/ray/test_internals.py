@@ -195,7 +195,8 @@ def test_the_names_of_the_files_with_the_state_are_those_of_ray() -> None:
 
 
 def test_ray_restores_from_the_files_that_are_provided_and_a_failure_is_reported(tmp_path: Path) -> None:
-    storage, failed = Staged(tmp_path), []
+    storage = Staged(tmp_path)
+    failed: list[Exception] = []
     controller: Any = SimpleNamespace(_storage=storage)
     manager: Any = SimpleNamespace(_storage=storage)
     (tmp_path / "now").mkdir()
