@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from raytune_suite.bench.compare import compare
     from raytune_suite.engines.ray.engine import Settings
     from raytune_suite.engines.simulated.engine import Simulation
-    from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted, StudyLockedError
+    from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
     from raytune_suite.methods import METHODS, Method, make_method
     from raytune_suite.plotting import plot_study
     from raytune_suite.schedulers import SCHEDULERS
@@ -46,7 +46,6 @@ _PLACES = {
     "RaytuneSuiteError": "errors",
     "StudyError": "errors",
     "StudyInterrupted": "errors",
-    "StudyLockedError": "errors",
 }
 
 __all__ = [
@@ -62,7 +61,6 @@ __all__ = [
     "Space",
     "StudyError",
     "StudyInterrupted",
-    "StudyLockedError",
     "StudyResult",
     "Workload",
     "compare",

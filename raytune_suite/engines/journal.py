@@ -258,10 +258,13 @@ def jsonable(value: Any) -> Any:
     return repr(value)
 
 
+_ENCODER = json.JSONEncoder(default=jsonable, separators=(",", ":"), check_circular=False)
+
+
 def _encode(record: Mapping[str, Any]) -> str:
     try:
-        return json.dumps(record, default=jsonable, separators=(",", ":"))
-    except (TypeError, ValueError):  # keys that are not text, or an object that contains itself
+        return _ENCODER.encode(record)
+    except (TypeError, ValueError, RecursionError):  # keys that are not text, or an object that contains itself
         shown = {key: repr(value) if isinstance(value, dict | list) else value for key, value in record.items()}
         return json.dumps(shown, default=jsonable)
 

@@ -24,7 +24,7 @@ from raytune_suite.engines.simulated.running_trial import Fault
 from raytune_suite.engines.snapshots import SnapshotWriter
 from raytune_suite.engines.storage import Folder
 from raytune_suite.engines.study_lock import study_lock
-from raytune_suite.errors import ArgumentError, MissingPackageError, StudyError, StudyInterrupted
+from raytune_suite.errors import ArgumentError, MissingPackageError, StudyError, StudyInterrupted, StudyLockedError
 from raytune_suite.methods import METHODS, parts
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.workloads.synthetic.formulas import QUADRATIC_START, quadratic, quadratic_step
@@ -327,7 +327,7 @@ def test_a_study_that_another_process_runs_is_neither_started_nor_resumed(tmp_pa
         for resume in (False, True):
             if resume:
                 (tmp_path / "study" / "study.json").write_text("{}")
-            with pytest.raises((rts.StudyLockedError, StudyError)):
+            with pytest.raises((StudyLockedError, StudyError)):
                 study("asha", tmp_path, name="study", resume=resume)
     assert not (tmp_path / "study" / "reports.jsonl").exists()
 

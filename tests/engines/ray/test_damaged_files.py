@@ -113,12 +113,15 @@ def test_a_damaged_file_gives_all_results_or_an_error_that_names_it(
     study = tmp_path / "study"
     shutil.copytree(interrupted, study)
     path = max(study.glob(DAMAGED[file]), key=lambda path: (path.parent.stat().st_mtime, str(path)))
-    if file == "checkpoint":
-        assert len(list(path.parents[1].glob("checkpoint_*"))) == 2
-    if damage == "removed":
-        path.unlink()
-    else:
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    damaged = [path]
+    if file == "checkpoint":  # all but the oldest: Ray may have ended before it noted the newest
+        damaged = sorted(path.parents[1].glob("checkpoint_*/*"))[1:]
+        assert damaged
+    for each in damaged:
+        if damage == "removed":
+            each.unlink()
+        else:
+            each.write_bytes(each.read_bytes()[: each.stat().st_size // 2])
     before = time.time()
     try:
         result = run(tmp_path, resume=True)
@@ -133,7 +136,7 @@ def test_a_damaged_file_gives_all_results_or_an_error_that_names_it(
     rates = result.trials.loc[reports["trial"], "config/x"].to_numpy()
     assert (reports["value"] * reports["resource"]).tolist() == pytest.approx(rates.tolist())
     if file == "checkpoint":
-        assert str(path.parent) in caplog.text
+        assert any(str(each.parent) in caplog.text for each in damaged)
     if file == "newest snapshot" and damage == "cut":
         assert str(path) in caplog.text
 
@@ -141,7 +144,8 @@ def test_a_damaged_file_gives_all_results_or_an_error_that_names_it(
 def test_a_study_whose_snapshots_fail_ends_and_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    written, write = [], SnapshotWriter.write
+    written: list[int] = []
+    write = SnapshotWriter.write
 
     def fail(writer: SnapshotWriter, *args: Any) -> int:
         if written:
