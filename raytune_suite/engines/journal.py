@@ -69,6 +69,7 @@ class Journal:
         self._extent, self._tail = extent, tail
         self._lines: list[str] = []
         self._descriptor: int | None = None
+        self._sealed = False
 
     @classmethod
     def create(cls, folder: Folder, name: str) -> Journal:
@@ -127,6 +128,9 @@ class Journal:
         if self._folder.local is not None:
             self.flush()
             os.fsync(self._open())
+            if not self._sealed:
+                sync_folder(self._folder.local)  # which has the file since it was opened
+                self._sealed = True
         elif self._lines:
             data = ("\n".join(self._lines) + "\n").encode()
             full = len(self._tail) >= PART_SIZE
@@ -274,10 +278,8 @@ def _cut(path: Path, size: int) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         os.ftruncate(descriptor, size)
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    sync_folder(path.parent)
 
 
 def _part_name(name: str, number: int) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from raytune_suite.atomic_file import write_atomically
+from raytune_suite.errors import ArgumentError, StudyError
 
 
 def absolute(storage_path: str | Path) -> str:
@@ -53,14 +54,20 @@ class Folder:
         """The folder at a local path or a URI; it need not exist.
 
         Raises:
-            OSError: If the object store cannot be reached.
+            ArgumentError: If it is no URI of a file system of pyarrow.
+            StudyError: If the object store cannot be reached.
         """
         local = local_folder(path)
         if local is not None:
             return cls(path, local)
         from pyarrow import fs  # type: ignore[import-untyped] # late: local studies do not need it
 
-        return cls(path, None, fs.FileSystem.from_uri(path))
+        try:
+            return cls(path, None, fs.FileSystem.from_uri(path))
+        except ValueError as error:
+            raise ArgumentError(f"{path!r} must be a folder or the URI of an object store: {error}") from None
+        except OSError as error:
+            raise StudyError(f"the object store of {path!r} cannot be reached: {error}") from error
 
     def __truediv__(self, name: str) -> Folder:
         if self.remote is None:

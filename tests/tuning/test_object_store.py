@@ -65,3 +65,8 @@ def test_a_study_is_resumed_and_read(uri: str) -> None:
     assert loaded.test_value == resumed.test_value
     with pytest.raises(ArgumentError, match="finished"):
         run(uri, "study")
+
+
+def test_a_path_that_is_no_uri_is_rejected() -> None:
+    with pytest.raises(ArgumentError, match="nowhere://bucket"):
+        run("nowhere://bucket/studies", "study")
