@@ -80,7 +80,7 @@ def study_snapshots(take: TakeSnapshot) -> Iterator[None]:
             return  # Ray cannot restore a study without trials
 
         def state() -> dict[str, bytes]:
-            with serialize_plans():
+            with serialize_plans(), _compact_json():
                 return _saved_state(controller, save_fn)
 
         if take(state, force=force or self._should_force_sync_up, final=wait):
@@ -100,6 +100,22 @@ def study_snapshots(take: TakeSnapshot) -> Iterator[None]:
         yield
     finally:
         manager_class.sync_up_experiment_state = original
+
+
+@contextlib.contextmanager
+def _compact_json() -> Iterator[None]:
+    """Let Ray write the states of trials without indentation: Python's encoder in C, which is fast, cannot indent."""
+    encoder: Any = import_module("ray.tune.utils.serialization").TuneFunctionEncoder
+    before = encoder.__init__
+
+    def compact(self: Any, **options: Any) -> None:
+        before(self, **{**options, "indent": None})
+
+    encoder.__init__ = compact
+    try:
+        yield
+    finally:
+        encoder.__init__ = before
 
 
 def _saved_state(controller: Any, save: Callable[[], None]) -> dict[str, bytes]:
