@@ -35,7 +35,7 @@ check: $(INSTALLED)  ## lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-e2e: $(INSTALLED)  ## the long tests
+e2e: $(INSTALLED)  ## all end-to-end tests, also those too long for CI: about an hour
 	$(BIN)/python -m pytest -q -m e2e -n auto --dist worksteal
 
 docs: $(INSTALLED)  ## build the documentation into build/docs; warnings are errors

@@ -59,6 +59,7 @@ def test_studies_on_own_hosts_survive_the_loss_of_a_machine(tmp_path: Path) -> N
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("lab")
 def test_a_file_for_aws_is_rehearsed_before_it_costs_money(tmp_path: Path) -> None:
