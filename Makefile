@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help venv demo quick test check e2e docs linkcheck bench overhead constraints clean
+.PHONY: help venv demo quick test check e2e faults docs linkcheck bench overhead constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: $(INSTALLED)  ## lint, format, types, layers
 
 e2e: $(INSTALLED)  ## all end-to-end tests, also those too long for CI: about an hour
 	$(BIN)/python -m pytest -q -m e2e -n auto --dist worksteal
+
+faults: $(INSTALLED)  ## the long form of the fault campaign: about an hour
+	$(BIN)/python -m tests.faults.campaign --kills 1000 --studies 100
 
 docs: $(INSTALLED)  ## build the documentation into build/docs; warnings are errors
 	$(BIN)/python -m sphinx -b html -j auto -n -W --keep-going -q docs build/docs

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from raytune_suite.schedulers import SCHEDULERS
     from raytune_suite.searchers import SEARCHERS, AskTellSearcher
     from raytune_suite.spaces import Space
+    from raytune_suite.tuning.load import load_study
     from raytune_suite.tuning.result import StudyResult
     from raytune_suite.tuning.tune import tune
     from raytune_suite.workloads import WORKLOADS, Workload, workload
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "tune": "tuning.tune",
+    "load_study": "tuning.load",
     "compare": "bench.compare",
     "StudyResult": "tuning.result",
     "Simulation": "engines.simulated.engine",
@@ -62,6 +64,7 @@ __all__ = [
     "StudyResult",
     "Workload",
     "compare",
+    "load_study",
     "make_method",
     "plot_study",
     "tune",

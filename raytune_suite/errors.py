@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class RaytuneSuiteError(Exception):
@@ -60,6 +60,27 @@ class RehearsalError(RaytuneSuiteError, RuntimeError):
 
 class StudyError(RaytuneSuiteError, RuntimeError):
     """A study failed before it was complete; its results so far are on disk, and the message says how to resume."""
+
+
+class StudyLockedError(RaytuneSuiteError, RuntimeError):
+    """Another process runs the study.
+
+    Attributes:
+        path: The study's folder or URI.
+        holder: That process: "host", "pid" and "started"; empty if it has not written them yet.
+    """
+
+    def __init__(self, path: str, holder: Mapping[str, Any], file: str) -> None:
+        """`file` is the name of the lock in the study's folder."""
+        self.path, self.holder, self.file = path, dict(holder), file
+        who = ", ".join(f"{name} {holder[name]}" for name in ("host", "pid", "started") if name in holder)
+        super().__init__(
+            f"another process runs the study {path!r}{f' ({who})' if who else ''}: wait until it has ended, or stop "
+            f"it. If it is gone and this message stays, remove {path}/{file}"
+        )
+
+    def __reduce__(self) -> tuple[type[StudyLockedError], tuple[str, dict[str, Any], str]]:
+        return type(self), (self.path, self.holder, self.file)
 
 
 class StudyInterrupted(KeyboardInterrupt):

@@ -47,6 +47,8 @@ class StudySpec:
         callbacks: The user's Ray callbacks.
         title: What the progress line is headed by; None for no progress line.
         resume: Whether to continue the study that is stored under this name.
+        manifest: The content of the study's manifest, of which each snapshot has a copy; b"" if it has none.
+        check_lock: Raises a StudyError if another process has taken over the study.
     """
 
     trainable: Trainable
@@ -65,6 +67,8 @@ class StudySpec:
     callbacks: tuple[Callback, ...] = ()
     title: str | None = None
     resume: bool = False
+    manifest: bytes = b""
+    check_lock: Callable[[], None] = lambda: None
 
     @property
     def path(self) -> str:
@@ -100,7 +104,11 @@ class Engine(Protocol):
         """What a study's manifest records about the engine: JSON-like values."""
 
     def can_resume(self, path: str) -> bool:
-        """Whether a study is stored at `path` (a folder or a URI) that `run` can continue."""
+        """Whether a study is stored at `path` (a folder or a URI) that `run` can continue: it has a complete snapshot.
+
+        Raises:
+            OSError: If an object store cannot be reached.
+        """
 
     def check(self, spec: StudySpec) -> None:
         """Check that the engine can run a study, before anything is written.

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from raytune_suite.atomic_file import write_atomically
+from raytune_suite.errors import ArgumentError, StudyError
 
 
 def absolute(storage_path: str | Path) -> str:
@@ -28,3 +33,99 @@ def local_folder(path: str) -> Path | None:
         return Path(path)
     uri = urlsplit(path)
     return Path(unquote(uri.path)) if uri.scheme in ("file", "local") else None
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The files of one folder, which is local or in an object store.
+
+    Attributes:
+        path: The folder or URI, as messages show it.
+        local: The local folder; None for an object store.
+        remote: The pyarrow file system and the path in it; None for a local folder.
+    """
+
+    path: str
+    local: Path | None
+    remote: tuple[Any, str] | None = None
+
+    @classmethod
+    def at(cls, path: str) -> Folder:
+        """The folder at a local path or a URI; it need not exist.
+
+        Raises:
+            ArgumentError: If it is no URI of a file system of pyarrow.
+            StudyError: If the object store cannot be reached.
+        """
+        local = local_folder(path)
+        if local is not None:
+            return cls(path, local)
+        from pyarrow import fs  # type: ignore[import-untyped] # late: local studies do not need it
+
+        try:
+            return cls(path, None, fs.FileSystem.from_uri(path))
+        except ValueError as error:
+            raise ArgumentError(f"{path!r} must be a folder or the URI of an object store: {error}") from None
+        except OSError as error:
+            raise StudyError(f"the object store of {path!r} cannot be reached: {error}") from error
+
+    def __truediv__(self, name: str) -> Folder:
+        if self.remote is None:
+            return Folder(f"{self.path}/{name}", None if self.local is None else self.local / name)
+        return Folder(f"{self.path}/{name}", None, (self.remote[0], f"{self.remote[1]}/{name}"))
+
+    def names(self) -> list[str]:
+        """The names of the files and folders in it, sorted; none if it does not exist."""
+        if self.local is not None:
+            return sorted(path.name for path in self.local.iterdir()) if self.local.is_dir() else []
+        from pyarrow import fs
+
+        system, root = self._system
+        return sorted(info.base_name for info in system.get_file_info(fs.FileSelector(root, allow_not_found=True)))
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file called `name`."""
+        if self.local is not None:
+            return (self.local / name).is_file()
+        system, root = self._system
+        return bool(system.get_file_info(f"{root}/{name}").is_file)
+
+    def read(self, name: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            OSError: If there is no such file, or it cannot be read.
+        """
+        if self.local is not None:
+            return (self.local / name).read_bytes()
+        system, root = self._system
+        with system.open_input_stream(f"{root}/{name}") as stream:
+            return bytes(stream.readall())
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file as a whole or not at all; in an object store, as one object.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        if self.local is not None:
+            write_atomically(self.local / name, content)
+            return
+        system, root = self._system
+        system.create_dir(root)
+        with system.open_output_stream(f"{root}/{name}") as stream:
+            stream.write(content)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        if self.local is not None:
+            (self.local / name).unlink(missing_ok=True)
+        elif self.has(name):
+            system, root = self._system
+            system.delete_file(f"{root}/{name}")
+
+    @property
+    def _system(self) -> tuple[Any, str]:
+        if self.remote is None:
+            raise RuntimeError(f"{self.path} is a local folder")
+        return self.remote

@@ -15,7 +15,7 @@ from raytune_suite.tuning.study_folder import StudyFolder
 from raytune_suite.types import FIDELITY, SEED, split_config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from raytune_suite.engines.base import Engine
     from raytune_suite.schedulers import StudyScheduler
@@ -34,11 +34,12 @@ def evaluate_on_test_seeds(
     resources: Mapping[str, float] | None = None,
     name: str = "test",
     resume: bool = True,
+    check_lock: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """Train the chosen schedule from scratch on each test seed, to the end; returns one row (seed, value) per seed.
 
     It is a study called `name` in the study's folder `path`; with `resume` one that was interrupted there continues. A
-    training that fails scores NaN, with a warning.
+    training that fails scores NaN, with a warning. `check_lock` is that of the study.
 
     Raises:
         StudyError: If the study cannot continue.
@@ -67,6 +68,7 @@ def evaluate_on_test_seeds(
             name=name,
             resources=resources,
             resume=resume and engine.can_resume(folder.path),
+            check_lock=check_lock,
         )
     )
     if outcome.interrupted:

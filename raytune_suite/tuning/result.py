@@ -1,7 +1,8 @@
-"""`StudyResult`: what a finished study found."""
+"""`StudyResult`: what a study found."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from raytune_suite.engines.base import Outcome, StudySpec
     from raytune_suite.engines.callbacks.study_log import StudyLog
     from raytune_suite.types import Config, Mode, Stage
+
+FINISHED, INTERRUPTED, RUNNING = "finished", "interrupted", "running"
+"""The statuses of a study."""
 
 _logger = logging.getLogger("raytune_suite")
 
@@ -46,6 +50,7 @@ class StudyResult:
         test_scores: One row per test seed (seed, value): the chosen config trained from scratch; None without seeds.
         result_grid: Ray's own result; None for a simulated study.
         overhead: The real seconds that decisions took in a simulated study; None on Ray.
+        status: "finished", or, if it was read by `load_study`, perhaps "interrupted" or "running".
     """
 
     name: str
@@ -63,26 +68,38 @@ class StudyResult:
     test_scores: pd.DataFrame | None
     result_grid: ResultGrid | None
     overhead: float | None = None
+    status: str = FINISHED
 
     @property
     def lineage(self) -> list[Stage]:
-        """The schedule behind the incumbent: one stage, or several with a population method."""
+        """The schedule behind the incumbent: one stage, or several with a population method.
+
+        Raises:
+            StudyError: If no trial of an unfinished study has a usable result yet; so do the next two.
+        """
+        self._check_incumbent()
         return self.lineages[-1]
 
     @property
     def best_trial(self) -> int:
         """The number of the incumbent's trial."""
+        self._check_incumbent()
         return int(self.incumbent["trial"].iloc[-1])
 
     @property
     def best_value(self) -> float:
         """The metric of the incumbent, on the tuning seeds."""
+        self._check_incumbent()
         return float(self.incumbent["value"].iloc[-1])
 
     @property
     def test_value(self) -> float | None:
         """The mean metric over the test seeds, NaN if a training failed; None if there were no test seeds."""
         return None if self.test_scores is None else float(self.test_scores["value"].mean(skipna=False))
+
+    def _check_incumbent(self) -> None:
+        if self.incumbent.empty:
+            raise StudyError(f"no trial of the study {self.path!r} has reported a finite {self.metric!r} yet")
 
 
 def study_result(
@@ -97,15 +114,50 @@ def study_result(
         best: The reports at which the incumbent changed, at least one.
         test_scores: One row per test seed, or None.
     """
-    objective, log = spec.objective, outcome.log
-    lineages = [log.lineage(report) for report in best]
-    config = lineages[-1][-1].config
-    best_config = split_config(config).hyperparameters
-    if SEED in config and not spec.seeds:  # the user's own hyperparameter
-        best_config[SEED] = config[SEED]
-    return StudyResult(
+    result = assemble(
+        outcome.log,
+        best,
         name=spec.name,
         path=spec.path,
+        method=method,
+        test_scores=test_scores,
+        has_seeds=bool(spec.seeds),
+    )
+    return dataclasses.replace(result, result_grid=outcome.result_grid, overhead=outcome.overhead)
+
+
+def assemble(
+    log: StudyLog,
+    best: list[Report],
+    *,
+    name: str,
+    path: str,
+    method: str,
+    test_scores: pd.DataFrame | None,
+    has_seeds: bool,
+    status: str = FINISHED,
+) -> StudyResult:
+    """The result of a study from its log, without what only its engine has.
+
+    Args:
+        log: The study's log.
+        best: The reports at which the incumbent changed.
+        name: The study's name.
+        path: Its folder or URI.
+        method: The method's name.
+        test_scores: One row per test seed, or None.
+        has_seeds: Whether the study has tuning seeds; otherwise a "seed" in a config is a hyperparameter.
+        status: See `StudyResult`.
+    """
+    objective = log.objective
+    lineages = [log.lineage(report) for report in best]
+    config = lineages[-1][-1].config if lineages else {}
+    best_config = split_config(config).hyperparameters
+    if SEED in config and not has_seeds:  # the user's own hyperparameter
+        best_config[SEED] = config[SEED]
+    return StudyResult(
+        name=name,
+        path=path,
         method=method,
         metric=objective.metric,
         mode=objective.mode,
@@ -117,8 +169,8 @@ def study_result(
         best_config=best_config,
         lineages=lineages,
         test_scores=test_scores,
-        result_grid=outcome.result_grid,
-        overhead=outcome.overhead,
+        result_grid=None,
+        status=status,
     )
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines.storage import absolute
+from raytune_suite.engines.stored_study import storage_errors
+from raytune_suite.engines.study_lock import study_lock
 from raytune_suite.methods import resolve_method
 from raytune_suite.spaces import Space
 from raytune_suite.tuning.arguments import check_limits, check_resources
 from raytune_suite.tuning.final_evaluation import evaluate_on_test_seeds
 from raytune_suite.tuning.result import check_outcome, study_result
-from raytune_suite.tuning.study_folder import SCHEMA, StudyFolder, plain, study_name
+from raytune_suite.tuning.study_folder import SCHEMA, StudyFolder, encode_manifest, plain, study_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 
     from ray.tune import Callback
 
-    from raytune_suite.engines.base import Engine
+    from raytune_suite.engines.base import Engine, StudySpec
     from raytune_suite.methods import Method
     from raytune_suite.tuning.arguments import Limits
     from raytune_suite.tuning.result import StudyResult
@@ -62,6 +66,7 @@ def run_study(
     resources = check_resources(options.resources)
     name = study_name(name, f"{task.label}-{method.name}", resume=resume)
     folder = StudyFolder(absolute(storage_path), name)
+    manifest = _manifest(task, options, method.name, limits, space) | engine.describe()
     spec = task.spec(
         searcher=method.searcher,
         scheduler=method.scheduler,
@@ -75,21 +80,39 @@ def run_study(
         callbacks=options.callbacks,
         title=method.name if _shows_progress(options) else None,
         resume=resume,
+        manifest=encode_manifest(manifest),
     )
-    manifest = _manifest(task, options, method.name, limits, space) | engine.describe()
     folder.check(engine, manifest, resume=resume)
     engine.check(spec)
-    if not resume:
-        folder.write_manifest(manifest)
+    with contextlib.ExitStack() as held:
+        with storage_errors(folder.files):
+            lock = held.enter_context(study_lock(folder.files))
+        folder.check(engine, manifest, resume=resume)  # again: another process may have run it in between
+        return _run(task, engine, folder, dataclasses.replace(spec, check_lock=lock.check), method.name)
+
+
+def _run(task: TuningTask, engine: Engine, folder: StudyFolder, spec: StudySpec, method: str) -> StudyResult:
+    """Run a study whose lock this process holds."""
+    if spec.resume:
+        spec = dataclasses.replace(spec, manifest=folder.repair_manifest())
+    else:
+        folder.write_manifest(spec.manifest)
     outcome = engine.run(spec)
     if outcome.interrupted:
         raise folder.interrupted(engine, f"after {len(outcome.log.trials)} trials")
     best = check_outcome(outcome.log, spec.path)
     test_scores = None
     if task.test_seeds:
-        lineage = outcome.log.lineage(best[-1])
-        test_scores = evaluate_on_test_seeds(task, lineage, spec.path, engine, resources=resources, resume=resume)
-    result = study_result(spec, outcome, method.name, best, test_scores)
+        test_scores = evaluate_on_test_seeds(
+            task,
+            outcome.log.lineage(best[-1]),
+            spec.path,
+            engine,
+            resources=spec.resources,
+            resume=spec.resume,
+            check_lock=spec.check_lock,
+        )
+    result = study_result(spec, outcome, method, best, test_scores)
     folder.write_tables(result, outcome.decisions)
     return result
 

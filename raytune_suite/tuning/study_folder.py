@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
+import logging
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.engines.storage import local_folder
-from raytune_suite.errors import ArgumentError, StudyInterrupted
+from raytune_suite.engines import snapshots
+from raytune_suite.engines.callbacks.decision_log import encode
+from raytune_suite.engines.journal import jsonable
+from raytune_suite.engines.storage import Folder
+from raytune_suite.engines.stored_study import MANIFEST, no_snapshot, storage_errors
+from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
 from raytune_suite.types import DECISIONS
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import pandas as pd
 
     from raytune_suite.engines.base import Engine
     from raytune_suite.engines.callbacks.decision_log import DecisionLog
     from raytune_suite.tuning.result import StudyResult
 
-MANIFEST = "study.json"
-SCHEMA = 1
+SCHEMA = 2
+"""The version of the format of a study's folder."""
+
+TABLES = ("reports.parquet", "incumbent.parquet", DECISIONS)
+"""The tables of a finished study; the last one is written last."""
+
+_NOT_COMPARED = frozenset({"schema", "settings"})
+"""Entries of the manifest that do not decide the outcome of a study, so that it can be resumed with other ones."""
+
+_logger = logging.getLogger("raytune_suite")
 
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """A study's folder, or the URI of one in an object store, which then holds no manifest and no tables.
+    """A study's folder, or the URI of one in an object store.
 
     Attributes:
         storage_path: The folder or URI of all studies.
@@ -39,15 +54,15 @@ class StudyFolder:
         """The folder or URI."""
         return f"{self.storage_path.rstrip('/')}/{self.name}"
 
-    @property
-    def local(self) -> Path | None:
-        """The local folder; None for a URI."""
-        return local_folder(self.path)
+    @cached_property
+    def files(self) -> Folder:
+        """The files in it."""
+        return Folder.at(self.path)
 
     @property
     def finished(self) -> bool:
-        """Whether a finished study is stored here."""
-        return self.local is not None and (self.local / DECISIONS).exists()
+        """Whether a finished study is stored here, perhaps without one of its tables."""
+        return any(self.files.has(table) for table in TABLES)
 
     def check(self, engine: Engine, manifest: dict[str, Any], *, resume: bool) -> None:
         """Check that the study can be started or resumed here. Writes nothing.
@@ -55,50 +70,97 @@ class StudyFolder:
         Raises:
             ArgumentError: If the name is taken, or nothing can be resumed, or an argument differs from the manifest of
                 the study to resume.
+            StudyError: If what is stored of the study is damaged, or cannot be read.
         """
-        resumable = engine.can_resume(self.path)
-        if resume and not resumable and self.finished:
-            raise ArgumentError(f"`name` is {self.name!r}, a study that has finished: its tables are in {self.path}")
-        if resume and not resumable:
-            raise ArgumentError(f"`name` is {self.name!r}, but {self.storage_path} has no such study to resume")
-        if resumable and not resume:
-            raise ArgumentError(
-                f"`name` is {self.name!r}, but {self.storage_path} already has such a study: "
-                "continue it with `resume=True`, or choose another name"
-            )
-        if self.local is None:
-            return
-        if not resume and self.finished:
+        with storage_errors(self.files):
+            resumable = engine.can_resume(self.path)
+            if not resume:
+                self._check_free(resumable=resumable)
+            elif not resumable:
+                self._check_resumable()
+            else:
+                compare(self.manifest(), plain(manifest))
+
+    def _check_free(self, *, resumable: bool) -> None:
+        if self.finished and not resumable:
             raise ArgumentError(
                 f"`name` is {self.name!r}, but {self.storage_path} already has a finished study of that name: "
                 "choose another name"
             )
-        if resume and (self.local / MANIFEST).exists():
-            before = json.loads((self.local / MANIFEST).read_text())
-            for key, value in plain(manifest).items():
-                if before.get(key) != value:
-                    raise ArgumentError(
-                        f"`{key}` is {value!r}, but was {before.get(key)!r} when this study started: "
-                        "resume it with the same arguments"
-                    )
+        if resumable or snapshots.latest(self.files).damaged:
+            raise ArgumentError(
+                f"`name` is {self.name!r}, but {self.storage_path} already has such a study: "
+                "continue it with `resume=True`, or choose another name"
+            )
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
-        """Create the folder and write the manifest of a new study."""
-        if self.local is None:
-            return
-        self.local.mkdir(parents=True, exist_ok=True)
-        (self.local / MANIFEST).write_text(json.dumps(manifest, indent=2, default=repr) + "\n")
+    def _check_resumable(self) -> None:
+        damaged = snapshots.latest(self.files).damaged
+        if self.finished:
+            missing = [table for table in TABLES if not self.files.has(table)]
+            lost = f", and {', '.join(missing)} was removed since: `rts.load_study` reads the rest" if missing else ""
+            raise ArgumentError(
+                f"`name` is {self.name!r}, a study that has finished: its tables are in {self.path}{lost}"
+            )
+        if damaged or self.files.has(MANIFEST):
+            raise StudyError(no_snapshot(self.files, damaged))
+        raise ArgumentError(f"`name` is {self.name!r}, but {self.storage_path} has no such study to resume")
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest; the copy in the last snapshot if the file is damaged or missing.
+
+        Raises:
+            StudyError: If both cannot be read.
+            OSError: If the storage cannot be read.
+        """
+        try:
+            return decode_manifest(self.files.read(MANIFEST))
+        except (FileNotFoundError, ValueError) as error:
+            reason = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged ({error})"
+        generation = snapshots.latest(self.files).snapshot
+        try:
+            return decode_manifest(b"" if generation is None else generation.files.get(MANIFEST, b""))
+        except ValueError:
+            raise StudyError(
+                f"{self.path}/{MANIFEST} {reason}, and no snapshot has a copy of it: restore the file from a backup, "
+                "or start the study again under another name"
+            ) from None
+
+    def write_manifest(self, content: bytes) -> None:
+        """Write the manifest of a study that starts, or of one that is resumed and has lost it.
+
+        Raises:
+            StudyError: If it cannot be written.
+        """
+        with storage_errors(self.files):
+            self.files.write(MANIFEST, content)
+
+    def repair_manifest(self) -> bytes:
+        """Write the manifest again if it is damaged or missing; returns its content.
+
+        Raises:
+            StudyError: If there is no copy of it, or it cannot be written.
+        """
+        with storage_errors(self.files):
+            content = encode_manifest(self.manifest())
+            if not self.files.has(MANIFEST) or self.files.read(MANIFEST) != content:
+                _logger.warning("%s/%s was damaged; it is written again from the last snapshot", self.path, MANIFEST)
+                self.files.write(MANIFEST, content)
+        return content
 
     def write_tables(self, result: StudyResult, decisions: DecisionLog | None) -> None:
-        """Write the tables of a finished study."""
-        if self.local is None:
-            return
-        result.reports.to_parquet(self.local / "reports.parquet")
-        result.incumbent.to_parquet(self.local / "incumbent.parquet")
+        """Write the tables of a finished study, each as a whole or not at all.
+
+        Raises:
+            StudyError: If they cannot be written.
+        """
+        tables = {"reports.parquet": _parquet(result.reports), "incumbent.parquet": _parquet(result.incumbent)}
         if result.test_scores is not None:
-            result.test_scores.to_parquet(self.local / "test_scores.parquet")
+            tables["test_scores.parquet"] = _parquet(result.test_scores)
         if decisions is not None:
-            decisions.write(self.local / DECISIONS)
+            tables[DECISIONS] = encode(decisions.rows)
+        with storage_errors(self.files):
+            for name, content in tables.items():
+                self.files.write(name, content)
 
     def interrupted(self, engine: Engine, when: str) -> StudyInterrupted:
         """The exception after Ctrl-C, with the way to continue."""
@@ -127,5 +189,60 @@ def study_name(name: str | None, default: str, *, resume: bool) -> str:
 
 
 def plain(value: Any) -> Any:
-    """`value` as it is read back from JSON."""
-    return json.loads(json.dumps(value, default=repr))
+    """`value` as it is read back from JSON; numpy's numbers are equal to Python's.
+
+    Example:
+        >>> import numpy as np
+        >>> plain({"eta": np.int64(3), "values": (1, 2)})
+        {'eta': 3, 'values': [1, 2]}
+    """
+    return json.loads(json.dumps(value, default=jsonable))
+
+
+def encode_manifest(manifest: dict[str, Any]) -> bytes:
+    """The content of the file of a manifest."""
+    return (json.dumps(manifest, indent=2, default=jsonable) + "\n").encode()
+
+
+def decode_manifest(content: bytes) -> dict[str, Any]:
+    """The manifest in the content of its file.
+
+    Raises:
+        ValueError: If it is damaged.
+    """
+    manifest = json.loads(content) if content else None
+    if not isinstance(manifest, dict) or "schema" not in manifest:
+        raise ValueError("it is empty" if not content else "it is no manifest")
+    return manifest
+
+
+def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> None:
+    """Check that a study is resumed with the arguments with which it was started.
+
+    Entries that only one of the manifests has are not compared: another version of this package wrote the other one.
+
+    Raises:
+        ArgumentError: If an argument differs.
+        StudyError: If the study has another format.
+    """
+    if before.get("schema", SCHEMA) != SCHEMA:
+        raise StudyError(
+            f"the study has the format {before['schema']}, but this version of raytune_suite reads {SCHEMA}: resume it "
+            "with the version that started it"
+        )
+    for key, value in now.items():
+        if key not in before or key in _NOT_COMPARED or before[key] == value:
+            continue
+        if key == "simulation":
+            compare(before[key], value, prefix=f"{key}.")
+            continue
+        raise ArgumentError(
+            f"`{prefix}{key}` is {value!r}, but was {before[key]!r} when this study started: "
+            "resume it with the same arguments"
+        )
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.to_parquet(buffer)
+    return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import math
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ray import tune
+from ray.tune.execution.tune_controller import TuneController
 
 import raytune_suite as rts
 from raytune_suite.errors import ArgumentError, SpaceError, StudyError, UnknownNameError
@@ -271,12 +273,19 @@ def test_a_method_object_must_fit_the_study_and_be_unused(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("ray_session")
-def test_an_unreadable_snapshot_is_reported(tmp_path: Path) -> None:
-    rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
-    for snapshot in (tmp_path / "a").glob("experiment_state-*.json"):
-        snapshot.write_text(snapshot.read_text()[:100])
-    with pytest.raises(StudyError, match="cannot be read"):
-        rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", resume=True, **FAST)
+def test_a_study_that_ray_cannot_restore_is_not_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: Any, **_options: Any) -> None:
+        raise KeyError("a trial")
+
+    again: Any = functools.partial(rts.tune, bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
+    first = again()
+    with monkeypatch.context() as patch:
+        patch.setattr(TuneController, "_restore_trials", broken)
+        with pytest.raises(StudyError, match=r"snapshot.*KeyError"):
+            again(resume=True)
+    for state in (tmp_path / "a").glob("experiment_state-*.json"):  # a copy for Ray's own tools
+        state.write_text(state.read_text()[:100])
+    assert again(resume=True).reports.equals(first.reports)
 
 
 @pytest.mark.usefixtures("ray_session")

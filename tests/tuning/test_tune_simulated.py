@@ -5,20 +5,26 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 import os
 import re
 import signal
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import ray
 from ray import tune
 
 import raytune_suite as rts
+from raytune_suite.engines import journal, snapshots
 from raytune_suite.engines.callbacks.decision_log import difference, read
 from raytune_suite.engines.simulated.running_trial import Fault
-from raytune_suite.errors import ArgumentError, MissingPackageError, StudyError, StudyInterrupted
+from raytune_suite.engines.snapshots import SnapshotWriter
+from raytune_suite.engines.storage import Folder
+from raytune_suite.engines.study_lock import study_lock
+from raytune_suite.errors import ArgumentError, MissingPackageError, StudyError, StudyInterrupted, StudyLockedError
 from raytune_suite.methods import METHODS, parts
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.workloads.synthetic.formulas import QUADRATIC_START, quadratic, quadratic_step
@@ -126,7 +132,7 @@ def test_the_tables_are_written_to_the_study_folder(tmp_path: Path) -> None:
     assert [row.time for row in rows] == result.reports["elapsed"].tolist()
     assert {row.decision for row in rows} == {"CONTINUE", "STOP"}
     manifest = json.loads((folder / "study.json").read_text())
-    assert manifest["engine"].startswith("Simulation(workers=2")
+    assert (manifest["engine"], manifest["simulation"]["workers"]) == ("simulated", 2)
     assert manifest["method"] == "asha"
 
 
@@ -262,12 +268,11 @@ def test_a_workload_whose_packages_are_missing_is_rejected(monkeypatch: pytest.M
 
 def test_an_interrupted_evaluation_of_another_study_is_not_resumed(tmp_path: Path) -> None:
     """Ctrl-C during the evaluation on the test seeds leaves a suspended study in the folder."""
-    leftover = tmp_path / "study" / "test" / "simulation.pkl"
-    leftover.parent.mkdir(parents=True)
-    leftover.write_bytes(b"of another study")
+    leftover = Folder.at(str(tmp_path / "study" / "test"))
+    SnapshotWriter(leftover).write({"simulation.pkl": b"of another study"}, {})
     result = study("asha", tmp_path, name="study", test_seeds=[7])
     assert result.test_scores is not None
-    assert not leftover.exists() or leftover.read_bytes() == b"of another study"
+    assert snapshots.latest(leftover).snapshot is None
 
 
 def test_a_method_object_is_rejected_like_the_name_of_the_method(tmp_path: Path) -> None:
@@ -315,3 +320,56 @@ def test_faults_are_not_injected_into_the_final_evaluation(tmp_path: Path) -> No
     result = of_class(Halving, tmp_path, engine=engine, budget=5, method="random", test_seeds=[7, 8])
     assert result.test_scores is not None
     assert result.test_scores["value"].notna().all()
+
+
+def test_a_study_that_another_process_runs_is_neither_started_nor_resumed(tmp_path: Path) -> None:
+    with study_lock(Folder.at(str(tmp_path / "study"))):
+        for resume in (False, True):
+            if resume:
+                (tmp_path / "study" / "study.json").write_text("{}")
+            with pytest.raises((StudyLockedError, StudyError)):
+                study("asha", tmp_path, name="study", resume=resume)
+    assert not (tmp_path / "study" / "reports.jsonl").exists()
+
+
+def test_a_running_study_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[rts.StudyResult] = []
+
+    class Reader(tune.Callback):
+        def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+            if iteration in (1, 90):
+                seen.append(rts.load_study(tmp_path / "study"))
+
+    monkeypatch.setattr(journal, "FLUSH_S", 0.0)
+    result = study("asha", tmp_path, name="study", callbacks=[Reader()])
+    assert [running.status for running in seen] == ["running", "running"]
+    assert 0 < len(seen[1].reports) < len(result.reports)
+    assert seen[1].reports.equals(result.reports[: len(seen[1].reports)])
+    assert math.isfinite(seen[1].best_value)
+    without_incumbent = dataclasses.replace(seen[0], incumbent=seen[0].incumbent[:0])
+    with pytest.raises(StudyError, match="yet"):
+        assert without_incumbent.best_value
+    read_again = rts.load_study(tmp_path / "study")
+    pd.testing.assert_frame_equal(read_again.trials, result.trials)
+    assert (read_again.status, read_again.lineages) == ("finished", result.lineages)
+
+
+def test_a_study_can_be_resumed_with_other_settings_that_do_not_decide_its_outcome(tmp_path: Path) -> None:
+    with pytest.raises(StudyInterrupted):
+        study("asha", tmp_path, name="study", callbacks=[Interrupt(20)], budget=np.int64(BUDGET))
+    manifest = json.loads((tmp_path / "study" / "study.json").read_text())
+    assert manifest["budget"] == BUDGET
+    del manifest["simulation"]["checkpoint_every"]  # as if an earlier version had not known it
+    manifest["settings"]["compute"] = 4
+    (tmp_path / "study" / "study.json").write_text(json.dumps(manifest))
+    with pytest.raises(ArgumentError, match=r"`simulation\.workers`"):
+        study("asha", tmp_path, name="study", resume=True, engine=rts.Simulation(workers=2))
+    study("asha", tmp_path, name="study", resume=True)
+
+
+def test_where_there_is_no_study_none_is_read(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="no study"):
+        rts.load_study(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(StudyError, match=re.escape(str(tmp_path))):
+        rts.load_study(tmp_path)

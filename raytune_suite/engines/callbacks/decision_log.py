@@ -6,8 +6,10 @@ also a callback, so that each snapshot of the study includes it and a resumed st
 
 from __future__ import annotations
 
+import io
 import json
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -21,10 +23,10 @@ from raytune_suite.types import as_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from ray.tune.experiment import Trial
 
+    from raytune_suite.engines.journal import StudyJournals
     from raytune_suite.types import Config
 
 ERROR = "ERROR"
@@ -74,6 +76,7 @@ class DecisionLog(Callback):
 
     Attributes:
         rows: The rows so far, in the order of the reports.
+        journals: The journals to which the rows are appended, or None.
     """
 
     def __init__(self, metric: str, time_attr: str, clock: Callable[[], float] | None = None) -> None:
@@ -84,6 +87,13 @@ class DecisionLog(Callback):
         self._numbers: dict[str, int] = {}
         self._configs: dict[str, tuple[Config, str]] = {}
         self._last: dict[str, tuple[str, Any]] = {}
+        self.journals: StudyJournals | None = None
+
+    def attach(self, journals: StudyJournals, rows: list[dict[str, Any]] | None = None) -> None:
+        """Append to these journals from now on; `rows` are the records of a study that is resumed."""
+        self.journals = journals
+        if rows is not None:
+            self.rows = [Decision(**row) for row in rows]
 
     def write(self, path: str | Path) -> None:
         """Write the rows as Parquet; equal rows give equal bytes."""
@@ -104,12 +114,22 @@ class DecisionLog(Callback):
             self.trial_completed(trial, flatten_dict(result))
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state that Ray saves."""
-        return {"rows": self.rows, "numbers": self._numbers, "last": self._last}
+        """Return the state that Ray saves, without the rows that are in a journal."""
+        rows = {} if self.journals is not None else {"rows": self.rows}
+        return {**rows, "numbers": self._numbers, "last": self._last}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the state."""
-        self.rows, self._numbers, self._last = state["rows"], state["numbers"], state["last"]
+        self.rows = state.get("rows", self.rows)
+        self._numbers, self._last = state["numbers"], state["last"]
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.journals is None:
+            return self.__dict__
+        return {name: value for name, value in self.__dict__.items() if name not in {"journals", "rows"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({"journals": None, "rows": [], **state})
 
     # ---- the interface of `SchedulerObserver` -----------------------------------------------------------------
 
@@ -122,16 +142,17 @@ class DecisionLog(Callback):
         trial_id = trial.trial_id
         self._last[trial_id] = (decision, result.get("training_iteration"))
         resource, value = result.get(self.time_attr), result.get(self.metric)
-        self.rows.append(
-            Decision(
-                math.nan if self._clock is None else self._clock(),
-                self._numbers[trial_id],
-                _number(resource),
-                _number(value),
-                decision,
-                self._json(trial_id, config),
-            )
+        row = Decision(
+            math.nan if self._clock is None else self._clock(),
+            self._numbers[trial_id],
+            _number(resource),
+            _number(value),
+            decision,
+            self._json(trial_id, config),
         )
+        self.rows.append(row)
+        if self.journals is not None:
+            self.journals.decisions.append(row._asdict())
 
     def trial_completed(self, trial: Trial, result: dict[str, Any]) -> None:
         """Record the last report of a trial that its trainable ended, unless the scheduler decided on that report."""
@@ -153,13 +174,20 @@ class DecisionLog(Callback):
         return text
 
 
-def write(path: str | Path, rows: Sequence[Decision]) -> None:
-    """Write rows as Parquet; equal rows give equal bytes."""
+def encode(rows: Sequence[Decision]) -> bytes:
+    """The content of a Parquet file with these rows; equal rows give equal bytes."""
     columns = list(zip(*rows, strict=True)) or [()] * len(Decision._fields)
     table = pa.table(
         [pa.array(list(column), kind.type) for column, kind in zip(columns, _SCHEMA, strict=True)], _SCHEMA
     )
-    pq.write_table(table, path)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def write(path: str | Path, rows: Sequence[Decision]) -> None:
+    """Write rows as Parquet."""
+    Path(path).write_bytes(encode(rows))
 
 
 def read(path: str | Path) -> list[Decision]:

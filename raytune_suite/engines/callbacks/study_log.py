@@ -1,4 +1,7 @@
-"""The record of a study: all reports, all trials, and the incumbents."""
+"""The record of a study: all reports, all trials, and the incumbents.
+
+The reports are in memory and, where the study has journals, in its folder. Then a snapshot does not hold them.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from raytune_suite.types import Stage, as_loss, as_number
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from raytune_suite.engines.journal import StudyJournals
     from raytune_suite.schedulers import StudyScheduler
     from raytune_suite.types import Config, Mode, Objective
 
@@ -83,6 +87,7 @@ class StudyLog(Callback):
         unmetered: The keys of the last report without the metric, if any.
         wrong: The number of the first trial that reported a metric that is not a number, and that value.
         waiting: A message about what trials wait for on the cluster; "" if none waits.
+        journals: The journals to which the reports and the trials are appended, or None.
     """
 
     def __init__(self, objective: Objective, scheduler: StudyScheduler) -> None:
@@ -101,6 +106,14 @@ class StudyLog(Callback):
         self.unmetered: list[str] = []
         self.wrong: tuple[int, Any] | None = None
         self.waiting = ""
+        self.journals: StudyJournals | None = None
+        self._journaled: dict[int, tuple[Any, ...]] = {}
+
+    def attach(self, journals: StudyJournals, reports: list[dict[str, Any]] | None = None) -> None:
+        """Append to these journals from now on; `reports` are the records of a study that is resumed."""
+        self.journals = journals
+        if reports is not None:
+            self.reports = [report for report, _ in replay(reports)]
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
@@ -113,6 +126,8 @@ class StudyLog(Callback):
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Number new trials."""
         self._number(trials)
+        if self.journals is not None:
+            self.journals.flush_if_due()
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Record that a trial is running."""
@@ -146,10 +161,13 @@ class StudyLog(Callback):
         complete = self.objective.max_t is not None and resource >= self.objective.max_t
         shown = math.nan if value is None else value
         self._last_report[number] = len(self.reports)
-        self.reports.append(Report(number, resource, shown, self.elapsed, self._cost.spent, complete))
+        report = Report(number, resource, shown, self.elapsed, self._cost.spent, complete)
+        self.reports.append(report)
         lineage = self.scheduler.lineage(trial.trial_id, flat[self.objective.time_attr])
         if lineage:  # stored now, because a member that clones another loses its own lineage
             self._lineages[number, self._cost.spent] = lineage
+        if self.journals is not None:
+            self.journals.reports.append(self._record(report, flat, lineage))
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Record that a trial has ended, whether the scheduler or its trainable ended it."""
@@ -159,13 +177,17 @@ class StudyLog(Callback):
         record.stopped_early = trial.trial_id in self.scheduler.stopped_early
         if not record.stopped_early and number in self._last_report:
             position = self._last_report[number]
+            if self.journals is not None and not self.reports[position].complete:
+                self.journals.reports.append({_LAST: position})
             self.reports[position] = self.reports[position]._replace(complete=True)
+        self._journal_trial(number)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Record that a trial has failed and will not be restarted."""
         self._number(trials)
         record = self.trials[self._update(trial, Trial.ERROR)]
         record.error = last_line(Path(trial.error_file).read_text() if trial.error_file else "")
+        self._journal_trial(self._numbers[trial.trial_id])
         failures = sum(other.status == Trial.ERROR for other in self.trials)
         if failures <= LOGGED_FAILURES:
             _logger.warning("trial %d failed: %s", self._numbers[trial.trial_id], record.error)
@@ -175,13 +197,21 @@ class StudyLog(Callback):
         self.refresh(trials)
 
     def get_state(self) -> dict[str, Any]:
-        """Everything but the scheduler, which saves itself."""
-        state = {name: value for name, value in self.__dict__.items() if name not in _PASSING}
+        """Everything but the scheduler, which saves itself, and the reports that are in a journal."""
+        state = {name: value for name, value in self.__getstate__().items() if name not in _PASSING}
         return {**state, "_before": self.elapsed}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the state."""
         self.__dict__.update(state)
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self.journals is None:
+            return self.__dict__
+        return {name: value for name, value in self.__dict__.items() if name not in {"journals", "reports"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({"journals": None, "reports": [], **state})
 
     def refresh(self, trials: list[Trial]) -> None:
         """Take the statuses as they are.
@@ -195,6 +225,7 @@ class StudyLog(Callback):
     def lost_machine(self, trial_id: str) -> None:
         """Record that a trial lost its machine."""
         self.trials[self._numbers[trial_id]].lost_machines += 1
+        self._journal_trial(self._numbers[trial_id])
 
     # ---- queries ----------------------------------------------------------------------------------------------
 
@@ -251,15 +282,56 @@ class StudyLog(Callback):
                 if trial.trial_id not in self._numbers:
                     self._numbers[trial.trial_id] = len(self.trials)
                     self.trials.append(TrialRecord(trial.trial_id, trial.status, trial.config))
+                    self._journal_trial(len(self.trials) - 1)
 
     def _update(self, trial: Trial, status: str) -> int:
         number = self._numbers[trial.trial_id]
         self.trials[number].status, self.trials[number].config = status, trial.config
+        self._journal_trial(number)
         return number
 
+    def _record(self, report: Report, flat: dict[str, Any], lineage: list[Stage]) -> dict[str, Any]:
+        """The report as the journal has it, with the other values that were reported."""
+        metric = self.objective.metric
+        others = {
+            name: value
+            for name, value in flat.items()
+            if name != metric and name not in _ADDED_BY_RAY and not name.startswith("config/")
+        }
+        record = report._asdict()
+        if others:
+            record["metrics"] = others
+        if lineage:
+            record["lineage"] = [[stage.start, stage.config] for stage in lineage]
+        return record
 
-_PASSING = frozenset({"scheduler", "_start", "_clock", "waiting"})
+    def _journal_trial(self, number: int) -> None:
+        """Append the state of a trial to its journal if it has changed; the config only if that has."""
+        if self.journals is None:
+            return
+        trial = self.trials[number]
+        state = (trial.status, trial.error, trial.stopped_early, trial.lost_machines)
+        before = self._journaled.get(number)
+        same_config = before is not None and before[-1] is trial.config
+        if before is not None and same_config and before[:-1] == state:
+            return
+        self._journaled[number] = (*state, trial.config)
+        record = {"trial": number, "trial_id": trial.trial_id, "status": trial.status}
+        optional = {
+            "error": trial.error,
+            "stopped_early": trial.stopped_early,
+            "lost_machines": trial.lost_machines,
+            "config": None if same_config else trial.config,
+        }
+        record.update({name: value for name, value in optional.items() if value})
+        self.journals.trials.append(record)
+
+
+_PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "_journaled"})
 """Attributes that are not saved with the study."""
+
+_LAST = "last"
+"""The key of a record that marks a report as the last one of its trial, which had ended by itself."""
 
 _ADDED_BY_RAY = frozenset(
     {
@@ -284,6 +356,43 @@ _ADDED_BY_RAY = frozenset(
     }
 )
 """Keys that Ray adds to each result."""
+
+
+def replay(records: Iterable[dict[str, Any]]) -> list[tuple[Report, dict[str, Any]]]:
+    """The reports in the records of a journal, each with its record."""
+    reports: list[tuple[Report, dict[str, Any]]] = []
+    for record in records:
+        if _LAST in record:
+            report, original = reports[record[_LAST]]
+            reports[record[_LAST]] = report._replace(complete=True), original
+        else:
+            reports.append((Report(*(record[name] for name in Report._fields)), record))
+    return reports
+
+
+def from_records(objective: Objective, reports: list[dict[str, Any]], trials: list[dict[str, Any]]) -> StudyLog:
+    """The log of a study as its journals have it, to be queried only."""
+    nobody: Any = None
+    log = StudyLog(objective, nobody)
+    for record in trials:
+        number = record["trial"]
+        if number == len(log.trials):
+            log._numbers[record["trial_id"]] = number  # noqa: SLF001 - of the class above
+            log.trials.append(TrialRecord(record["trial_id"]))
+        if number < len(log.trials):
+            for name in ("status", "config", "error", "stopped_early", "lost_machines"):
+                if name in record:
+                    setattr(log.trials[number], name, record[name])
+    for report, record in replay(reports):
+        if report.trial >= len(log.trials):
+            continue  # its trial is not written yet
+        log._last_report[report.trial] = len(log.reports)  # noqa: SLF001 - as above
+        log.reports.append(report)
+        log.trials[report.trial].last = {objective.metric: report.value, **record.get("metrics", {})}
+        if "lineage" in record:
+            log._lineages[report.trial, report.cost] = [Stage(*stage) for stage in record["lineage"]]  # noqa: SLF001 - as above
+        log._cost.spent = report.cost  # noqa: SLF001 - as above
+    return log
 
 
 def outcome(record: TrialRecord, last: Report | None) -> str:

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, final
 
 import ray
 from ray import tune
-from ray.exceptions import RayActorError
 from ray.tune import Callback
 from ray.tune.registry import get_trainable_cls
 
+from raytune_suite.engines import snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.decision_log import DecisionLog
@@ -32,8 +32,10 @@ from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.ray import checkpointing, cluster_state, internals
 from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.storage_probe import check_shared_folder
+from raytune_suite.engines.ray.study_snapshots import StudySnapshots, unpack
+from raytune_suite.engines.ray.trial_failures import TrialFailures
 from raytune_suite.engines.seed_averaging import on_seeds
-from raytune_suite.engines.storage import local_folder
+from raytune_suite.engines.storage import Folder, local_folder
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers import StudySearcher
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from raytune_suite.engines.base import StudySpec, Trainable
+    from raytune_suite.engines.snapshots import Generation
 
 _logger = logging.getLogger("raytune_suite")
 
@@ -54,7 +57,7 @@ class Settings:
             which is every function, and every class with its own `reset_config`.
         loggers: Whether Ray's CSV, JSON and TensorBoard loggers write each result.
         snapshot_s: Minimum seconds between two snapshots of the study's state, from which a killed study is resumed.
-            Snapshots never take more than a twentieth of the time.
+            Snapshots never take more than a fiftieth of the time.
         max_failures: How often a trial that crashes is retried from its last checkpoint; -1 for no limit. A trial whose
             machine was lost continues elsewhere, and this is not counted.
         checkpoint_s: Minimum seconds between two checkpoints of a running trial whose class saves and loads its state,
@@ -84,12 +87,13 @@ class RayEngine:
     settings: Settings = dataclasses.field(default_factory=Settings)
 
     def describe(self) -> dict[str, Any]:
-        """The name and the settings."""
-        return {"engine": "ray", "settings": dataclasses.asdict(self.settings)}
+        """The name, how often trials are retried, and the other settings, which do not decide the outcome."""
+        settings = dataclasses.asdict(self.settings)
+        return {"engine": "ray", "max_failures": settings.pop("max_failures"), "settings": settings}
 
     def can_resume(self, path: str) -> bool:
-        """Whether Ray can restore a study from `path`."""
-        return bool(tune.Tuner.can_restore(path))
+        """Whether a complete snapshot of a study is stored at `path`."""
+        return snapshots.latest(Folder.at(path)).snapshot is not None
 
     def without_faults(self) -> RayEngine:
         """This engine: it injects no faults."""
@@ -116,15 +120,26 @@ class RayEngine:
             StudyError: If Ray gave up; the study can be resumed.
         """
         connect()
-        interrupt = _Interrupt(spec.path if spec.resume else None)
+        study = Folder.at(spec.path)
+        stored = stored_study.resume(study) if spec.resume else stored_study.create(study)
+        interrupt = _Interrupt(spec.path, stored.generation)
+        state = {} if stored.generation is None else stored.generation.files
         with (
             _environment(self.settings, _max_pending(spec)),
             internals.reused_processes(),
+            internals.restored_from(state, interrupt.failed_to_restore),
             _silenced(),
+            contextlib.closing(stored.journals),
         ):
-            tuner = self._restored(spec) if spec.resume else self._new(spec)
+            with stored_study.storage_errors(study):
+                tuner = self._new(spec) if stored.generation is None else self._restored(spec, study, stored.generation)
+                constant = {internals.TUNER: study.read(internals.TUNER), stored_study.MANIFEST: spec.manifest}
             callbacks, searcher, scheduler = internals.study_objects(tuner)
             log = next(callback for callback in callbacks if isinstance(callback, StudyLog))
+            decisions = next((callback for callback in callbacks if isinstance(callback, DecisionLog)), None)
+            log.attach(stored.journals, stored.records.get("reports"))
+            if decisions is not None:
+                decisions.attach(stored.journals, stored.records.get("decisions"))
             monitor = ClusterMonitor(
                 log,
                 local_folder(spec.storage_path),
@@ -133,20 +148,31 @@ class RayEngine:
             )
             checkpoints = [checkpointing.Checkpoints(self.settings.checkpoint_s)] if self._saves(spec) else []
             internals.add_callbacks(tuner, [interrupt, monitor, *checkpoints])
+            failures = TrialFailures(monitor, copies_checkpoints=scheduler.needs_state)
+            saved = StudySnapshots(
+                study,
+                stored.writer,
+                stored.journals,
+                period=self.settings.snapshot_s,
+                constant=constant,
+                check=spec.check_lock,
+            )
             try:
-                with internals.trial_failures(_Excuses(monitor)):
+                with internals.trial_failures(failures), internals.study_snapshots(saved.take):
                     grid = tuner.fit()
             except StudyError:
                 raise
             except Exception as error:
-                fault = monitor.fault or scheduler.fault
+                fault = saved.fault or monitor.fault or failures.fault or scheduler.fault
                 if fault:
                     raise StudyError(fault) from None
                 raise StudyError(f"Ray ended the study {spec.path!r} with an error: {error}") from error
+        if saved.fault:
+            raise StudyError(saved.fault)
         return Outcome(
             log=log,
             scheduler=searcher.scheduler,
-            decisions=next((callback for callback in callbacks if isinstance(callback, DecisionLog)), None),
+            decisions=decisions,
             interrupted=interrupt.happened,
             result_grid=grid,
         )
@@ -181,8 +207,12 @@ class RayEngine:
         )
 
     @staticmethod
-    def _restored(spec: StudySpec) -> tune.Tuner:
-        return tune.Tuner.restore(spec.path, trainable=_placed(spec))
+    def _restored(spec: StudySpec, study: Folder, generation: Generation) -> tune.Tuner:
+        unpack(study, generation.files)
+        try:
+            return tune.Tuner.restore(spec.path, trainable=_placed(spec))
+        except Exception as error:
+            raise StudyError(_not_restored(spec.path, generation, error)) from error
 
     def _saves(self, spec: StudySpec) -> bool:
         """Whether running trials are saved periodically."""
@@ -285,18 +315,19 @@ class _Interrupt(Callback):
     It also detects a study that should have been restored and was not: Ray then silently starts it again.
     """
 
-    def __init__(self, restored_from: str | None) -> None:
-        self._restored_from = restored_from
+    def __init__(self, path: str, generation: Generation | None) -> None:
+        self._path, self._generation = path, generation
         self.happened = False
         self._installed = False
+        self._fault = ""
+
+    def failed_to_restore(self, error: Exception) -> None:
+        if self._generation is not None:
+            self._fault = _not_restored(self._path, self._generation, error)
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
-        if self._restored_from is not None and not trials:
-            raise StudyError(
-                f"the last snapshot of the study {self._restored_from!r} cannot be read, so it cannot be resumed; its "
-                "reports so far are in its folder; start it again under another name"
-            )
-        self._restored_from = None
+        if self._fault:
+            raise StudyError(self._fault)
         if self._installed or threading.current_thread() is not threading.main_thread():
             return
         self._installed = True
@@ -310,27 +341,17 @@ class _Interrupt(Callback):
         signal.signal(signal.SIGINT, record)
 
 
-class _Excuses:
-    """Decides whether a trial's failure is excused because its machine was lost."""
-
-    def __init__(self, monitor: ClusterMonitor) -> None:
-        self._monitor = monitor
-
-    def __call__(self, controller: Any, trial: Any, error: Exception) -> bool:
-        self._monitor.check_failure(error)
-        if not isinstance(error, RayActorError):
-            return False
-        self._monitor.log.refresh(controller.get_trials())  # the trial may have been created a moment ago
-        return self._monitor.handle_actor_death(trial, error, internals.node_of(error))
+def _not_restored(path: str, generation: Generation, error: Exception) -> str:
+    return (
+        f"the study {path!r} cannot be resumed from {stored_study.describe(generation)} ({type(error).__name__}: "
+        f"{error}): use the trainable, and the versions of Python and of the packages, with which it was started"
+    )
 
 
 @contextlib.contextmanager
 def _environment(settings: Settings, max_pending: int | None) -> Iterator[None]:
     """Set the environment variables from which alone Ray reads some of its settings."""
-    chosen = {
-        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "0" if settings.loggers else "1",
-        "TUNE_GLOBAL_CHECKPOINT_S": str(settings.snapshot_s),
-    }
+    chosen = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "0" if settings.loggers else "1"}
     defaults = {
         "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a metric may come with every tenth report only
         "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # they are in the study's folder, and the first is shown at the end

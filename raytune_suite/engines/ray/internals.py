@@ -7,21 +7,173 @@ Checked with Ray 2.60.
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import logging
 import os
+import shutil
+from fnmatch import fnmatch
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ray.exceptions import RayActorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from ray import tune
     from ray.tune import Callback
 
     from raytune_suite.schedulers import StudyScheduler, StudySearcher
+
+
+TUNER = "tuner.pkl"
+"""The file in a study's folder that holds its `Tuner`, which Ray writes once and `Tuner.restore` reads."""
+
+_STATE_FILES = (
+    "experiment_state-*.json",
+    "search_gen_state-*.json",
+    "basic-variant-state-*.json",
+    "searcher-state-*.pkl",
+    "callback-states-*.pkl",
+)
+"""The files in which Ray saves the state of a study; `*` is the time at which a run of it began."""
+
+
+class TakeSnapshot(Protocol):
+    """Stores the state of a study."""
+
+    def __call__(self, state: Callable[[], dict[str, bytes]], *, force: bool, final: bool) -> bool:
+        """Call `state` and store the files that it returns, or do nothing if it is not time yet.
+
+        Args:
+            state: Has Ray save the state; returns the files by name.
+            force: Whether Ray asks for it now, since it is about to delete checkpoints that the last snapshot names.
+            final: Whether the study ends with it.
+
+        Returns:
+            Whether a snapshot was stored.
+        """
+
+
+def is_state_file(name: str) -> bool:
+    """Whether Ray saves the state of a study in files of this name."""
+    return any(fnmatch(name, pattern) for pattern in _STATE_FILES)
+
+
+@contextlib.contextmanager
+def study_snapshots(take: TakeSnapshot) -> Iterator[None]:
+    """Let `take` store the state of a study where Ray would copy it over the files of its last snapshot.
+
+    Ray writes four files into a folder of the driver and copies them one by one, in place, into the study's folder: a
+    kill or a full disk in between leaves a state that cannot be read, or worse, a mixture. Here Ray writes them into a
+    folder of their own, and its copy has only the other files of the driver, such as the errors of trials.
+    """
+    manager_class: Any = import_module("ray.tune.execution.experiment_state")._ExperimentCheckpointManager  # noqa: SLF001
+    serialize_plans: Any = import_module("ray.tune.impl.out_of_band_serialize_dataset").out_of_band_serialize_dataset
+    original = manager_class.sync_up_experiment_state
+
+    def sync_up(self: Any, save_fn: Any, force: bool = False, wait: bool = False) -> None:
+        controller = save_fn.__self__
+        if not controller.get_trials():
+            return  # Ray cannot restore a study without trials
+
+        def state() -> dict[str, bytes]:
+            with serialize_plans():
+                return _saved_state(controller, save_fn)
+
+        if take(state, force=force or self._should_force_sync_up, final=wait):
+            self._trial_num_checkpoints_since_last_sync.clear()
+            self._should_force_sync_up = False
+            staging = self._storage.experiment_driver_staging_path
+            Path(staging).mkdir(parents=True, exist_ok=True)
+            self._storage.syncer.sync_up(staging, self._storage.experiment_fs_path)
+        if wait:
+            with contextlib.suppress(
+                Exception
+            ):  # what is copied are logs: the state is stored, or `take` knows why not
+                self._storage.syncer.wait()
+
+    manager_class.sync_up_experiment_state = sync_up
+    try:
+        yield
+    finally:
+        manager_class.sync_up_experiment_state = original
+
+
+def _saved_state(controller: Any, save: Callable[[], None]) -> dict[str, bytes]:
+    """What `save` writes into the driver's folder, by name; it is redirected into a folder that Ray does not copy."""
+    storage = controller._storage  # noqa: SLF001 - `save` reads the folder there
+    controller._storage = copy.copy(storage)  # noqa: SLF001 - as above
+    controller._storage._timestamp = f"{storage._timestamp}-state-{os.getpid()}"  # noqa: SLF001 - a part of the folder
+    folder = Path(controller._storage.experiment_driver_staging_path)  # noqa: SLF001 - as above
+    try:
+        save()
+        return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    finally:
+        controller._storage = storage  # noqa: SLF001 - as above
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def restored_from(files: Mapping[str, bytes], on_failure: Callable[[Exception], None]) -> Iterator[None]:
+    """Let Ray restore searcher and callbacks from these files, and call `on_failure` if it cannot restore the study.
+
+    Ray reads them from the driver's folder, into which it would first copy all JSON and pickle files of the study's
+    folder, and from there back again. If a restore fails, Ray logs the error and starts the study from scratch.
+    """
+    controller_class: Any = import_module("ray.tune.execution.tune_controller").TuneController
+    manager_class: Any = import_module("ray.tune.execution.experiment_state")._ExperimentCheckpointManager  # noqa: SLF001
+    resume, sync_down = controller_class.resume, manager_class.sync_down_experiment_state
+
+    def write_files(self: Any) -> None:
+        folder = Path(self._storage.experiment_driver_staging_path)
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_state(folder)
+        for name in filter(is_state_file, files):
+            (folder / name).write_bytes(files[name])
+
+    def resume_once(self: Any, *args: Any, **options: Any) -> None:
+        try:
+            resume(self, *args, **options)
+            _move_new_trials(self)
+        except Exception as error:
+            on_failure(error)
+            raise
+        finally:
+            _remove_state(Path(self._storage.experiment_driver_staging_path))
+
+    controller_class.resume, manager_class.sync_down_experiment_state = resume_once, write_files
+    try:
+        yield
+    finally:
+        controller_class.resume, manager_class.sync_down_experiment_state = resume, sync_down
+
+
+def _move_new_trials(controller: Any) -> None:
+    """Let new trials be stored where the study is now, if its folder was moved; Ray does that for old ones only."""
+    experiment = getattr(controller.search_alg, "_experiment", None)
+    if experiment is not None:
+        for name in ("storage_filesystem", "storage_fs_path", "experiment_dir_name"):
+            setattr(experiment.storage, name, getattr(controller._storage, name))  # noqa: SLF001 - there is no public way
+
+
+def _remove_state(folder: Path) -> None:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if is_state_file(path.name):
+            path.unlink()
+
+
+def drop_latest_checkpoint(trial: Any) -> bool:
+    """Let a trial be restored from the checkpoint before its latest; returns whether there is one."""
+    manager: Any = trial.run_metadata.checkpoint_manager
+    latest = manager.latest_checkpoint_result.checkpoint.path
+    results = [result for result in manager._checkpoint_results if result.checkpoint.path != latest]  # noqa: SLF001 - as below
+    manager._checkpoint_results = results  # noqa: SLF001 - there is no public way
+    manager._latest_checkpoint_result = results[-1] if results else None  # noqa: SLF001 - as above
+    trial.run_metadata.invalidate_cache()
+    return bool(results)
 
 
 def system_config() -> dict[str, Any]:
@@ -76,7 +228,7 @@ def trial_failures(on_failure: Callable[[Any, Any, Exception], bool]) -> Iterato
     """Call `on_failure(controller, trial, error)` for each failure of a trial before Ray handles it.
 
     If it returns True, the failure is excused: Ray then restarts the trial from its last checkpoint without counting
-    it. Ray excuses only losses of machines that were announced.
+    it. Ray excuses only losses of machines that were announced, and never an error that the trial raised.
 
     Two faults of Ray are repaired on the way. An excused trial that was about to take over another trial's process
     would wait for that process forever. And Ray reports the failure of such a trial twice, for the process and for the
@@ -94,6 +246,8 @@ def trial_failures(on_failure: Callable[[Any, Any, Exception], bool]) -> Iterato
         if on_failure(self, trial, exception):
             exception._preempted = True  # noqa: SLF001 - as if it had been announced
             trial.temporary_state.restoring_from = None  # else it counts as a checkpoint that cannot be read
+            if not isinstance(exception, RayActorError):
+                trial.run_metadata.num_failures -= 1  # Ray is about to add 1
         if isinstance(exception, RayActorError):
             self._resetting_trials.discard(trial)
         handle(self, trial, exception)

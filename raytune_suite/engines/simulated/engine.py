@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from ray import tune
 
-from raytune_suite.atomic_file import write_atomically
+from raytune_suite.engines import snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.progress import Progress
@@ -23,7 +23,7 @@ from raytune_suite.engines.simulated.running_trial import Fault
 from raytune_suite.engines.simulated.simulate import prepare, surroundings
 from raytune_suite.engines.simulated.suspension import deferred_interrupt, resume, suspend
 from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
-from raytune_suite.engines.storage import local_folder
+from raytune_suite.engines.storage import Folder
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import check_count, split_config
 
@@ -34,12 +34,14 @@ if TYPE_CHECKING:
     from raytune_suite.engines.callbacks.decision_log import DecisionLog
     from raytune_suite.engines.simulated.controller import Controller
     from raytune_suite.engines.simulated.evaluators import Evaluator
+    from raytune_suite.engines.snapshots import Generation
+    from raytune_suite.engines.stored_study import StoredStudy
     from raytune_suite.types import Config, Curve
 
 __all__ = ["Fault", "Simulation"]
 
 SUSPENDED = "simulation.pkl"
-"""The file in a study's folder that holds it while it is interrupted."""
+"""The file in a snapshot that holds an interrupted study."""
 
 
 @final
@@ -73,13 +75,18 @@ class Simulation:
             check_count("compute", self.compute)
 
     def describe(self) -> dict[str, Any]:
-        """The settings, without the cost function."""
-        return {"engine": repr(dataclasses.replace(self, cost=None))}
+        """The settings that decide the outcome, without the cost function, and the others."""
+        deciding = {
+            "workers": self.workers,
+            "faults": repr(list(self.faults)),
+            "max_failures": self.max_failures,
+            "checkpoint_every": self.checkpoint_every,
+        }
+        return {"engine": "simulated", "simulation": deciding, "settings": {"compute": self.compute}}
 
     def can_resume(self, path: str) -> bool:
-        """Whether an interrupted study is stored in the local folder `path`."""
-        folder = local_folder(path)
-        return folder is not None and (folder / SUSPENDED).is_file()
+        """Whether an interrupted study is stored at `path`."""
+        return snapshots.latest(Folder.at(path)).snapshot is not None
 
     def without_faults(self) -> Simulation:
         """The same simulation, in which no worker is lost."""
@@ -108,19 +115,31 @@ class Simulation:
             StudyError: If the study cannot continue.
         """
         began = time.perf_counter()
-        with self.evaluator(spec) as evaluator, surroundings() as folder, deferred_interrupt() as interrupted:
-            start = self._resumed if spec.resume else self._started
-            controller, decisions, log = start(spec, evaluator, folder)
+        study = Folder.at(spec.path)
+        stored = stored_study.resume(study) if spec.resume else stored_study.create(study)
+        with (
+            contextlib.closing(stored.journals),
+            self.evaluator(spec) as evaluator,
+            surroundings() as folder,
+            deferred_interrupt() as interrupted,
+        ):
+            if stored.generation is None:
+                controller, decisions, log = self._started(spec, evaluator, folder)
+            else:
+                controller, decisions, log = _resumed(stored.generation, evaluator, folder)
+            log.attach(stored.journals, stored.records.get("reports"))
+            decisions.attach(stored.journals, stored.records.get("decisions"))
             trained_before = controller.training_s
             try:
                 finished = controller.run(interrupted)
                 if not finished:
-                    _store(spec, suspend(controller, (decisions, log)))
+                    _store(spec, stored, suspend(controller, (decisions, log)))
                     controller.close()
             except KeyboardInterrupt:  # the second Ctrl-C
                 return Outcome(log=log, scheduler=log.scheduler, interrupted=True)
-        if self.can_resume(spec.path) and finished:
-            _stored(spec).unlink()
+        if finished:
+            with stored_study.storage_errors(study):
+                snapshots.clear(study)
         return Outcome(
             log=log,
             scheduler=log.scheduler,
@@ -150,11 +169,6 @@ class Simulation:
             checkpoint_every=self.checkpoint_every,
             faults=self.faults,
         )
-        return controller, decisions, log
-
-    @staticmethod
-    def _resumed(spec: StudySpec, evaluator: Evaluator, folder: str) -> tuple[Controller, DecisionLog, StudyLog]:
-        controller, (decisions, log) = resume(_stored(spec).read_bytes(), evaluator, folder)
         return controller, decisions, log
 
     def evaluator(self, spec: StudySpec) -> AbstractContextManager[Evaluator]:
@@ -192,11 +206,14 @@ class Simulation:
         return nullcontext(InProcessEvaluator(trainable, seconds))
 
 
-def _stored(spec: StudySpec) -> Path:
-    return Path(local_folder(spec.path) or ".") / SUSPENDED
+def _resumed(generation: Generation, evaluator: Evaluator, folder: str) -> tuple[Controller, DecisionLog, StudyLog]:
+    controller, (decisions, log) = resume(generation.files.get(SUSPENDED, b""), evaluator, folder)
+    return controller, decisions, log
 
 
-def _store(spec: StudySpec, suspended: bytes) -> None:
-    """Write an interrupted study into its folder, as a whole or not at all; an object store holds none."""
-    if local_folder(spec.path) is not None:
-        write_atomically(_stored(spec), suspended)
+def _store(spec: StudySpec, stored: StoredStudy, suspended: bytes) -> None:
+    """Write a snapshot of an interrupted study."""
+    with stored_study.storage_errors(Folder.at(spec.path)):
+        covers = stored.journals.seal()
+        spec.check_lock()
+        stored.writer.write({SUSPENDED: suspended, stored_study.MANIFEST: spec.manifest}, covers)

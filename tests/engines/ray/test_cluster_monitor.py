@@ -13,9 +13,10 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 from ray.tune.execution.tune_controller import TuneController
 
 from raytune_suite.engines.callbacks.progress import progress_line
-from raytune_suite.engines.ray import cluster_monitor, cluster_state, engine, internals
+from raytune_suite.engines.ray import cluster_monitor, cluster_state, internals
 from raytune_suite.engines.ray.cluster_monitor import LOST_MACHINE_RETRIES, ClusterMonitor
 from raytune_suite.engines.ray.cluster_state import AutoscalerStatus
+from raytune_suite.engines.ray.trial_failures import TrialFailures
 from raytune_suite.errors import StudyError
 from tests.engines.simulated.studies import method, study_log
 
@@ -120,7 +121,7 @@ def test_a_trial_whose_node_is_lost_before_it_starts_is_excused(
     monkeypatch.setattr(TuneController, decide, lambda _controller, _trial, error: excused.append(error.preempted))
     monkeypatch.setattr(internals, "node_of", lambda _error: "b")
     error = ActorDiedError()
-    with internals.trial_failures(engine._Excuses(monitor)):
+    with internals.trial_failures(TrialFailures(monitor, copies_checkpoints=False)):
         for _ in range(2):  # Ray reports the death of the actor, and the failure of its task
             getattr(TuneController, decide)(controller, new, error)
     assert excused == [True]

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import ray
 from ray import tune
 from ray.exceptions import ActorDiedError, RayActorError
+from ray.tune.callback import CallbackList
 from ray.tune.execution import class_cache
+from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 from ray.tune.execution.tune_controller import TuneController
+from ray.tune.search import Searcher
+from ray.tune.search.basic_variant import BasicVariantGenerator
+from ray.tune.search.search_generator import SearchGenerator
 
 from raytune_suite.engines.ray import internals
 from raytune_suite.engines.ray.cluster_state import AutoscalerStatus, parse_v1_status
 from raytune_suite.methods import make_method
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 SPACE = {"x": tune.uniform(0, 1)}
 
@@ -76,6 +78,7 @@ def test_idle_processes_are_reused_only_if_they_have_the_environment_of_a_trial(
 class FakeTrial:
     def __init__(self) -> None:
         self.temporary_state = SimpleNamespace(restoring_from="a checkpoint")
+        self.run_metadata = SimpleNamespace(num_failures=0)
 
 
 class TestTrialFailures:
@@ -105,6 +108,10 @@ class TestTrialFailures:
         assert [preempted for _, preempted in self.handled] == [True]
         assert trial.temporary_state.restoring_from is None
 
+    def test_an_excused_error_of_the_trial_is_not_counted(self) -> None:
+        trial = self.fail(ValueError("a damaged checkpoint"), excused=True)
+        assert trial.run_metadata.num_failures == -1  # Ray adds 1
+
     def test_other_failures_are_left_to_ray(self) -> None:
         trial = self.fail(ValueError("a bug"), excused=False)
         assert [preempted for _, preempted in self.handled] == [False]
@@ -122,6 +129,86 @@ class TestTrialFailures:
 def test_the_controller_has_the_replaced_attributes() -> None:
     assert callable(TuneController._process_trial_failure)
     assert "_resetting_trials" in TuneController.__init__.__code__.co_names
+
+
+class Staged:
+    """What Ray's storage has, with a folder for the files of the driver."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._timestamp = folder, "now"
+        self.experiment_fs_path = str(folder / "study")
+        self.syncer = SimpleNamespace(sync_up=lambda *_folders: self.synced.append(_folders), wait=lambda: None)
+        self.synced: list[tuple[str, ...]] = []
+
+    @property
+    def experiment_driver_staging_path(self) -> str:
+        return str(self.folder / self._timestamp)
+
+
+class FakeController:
+    """Saves two files into the driver's folder."""
+
+    def __init__(self, storage: Staged) -> None:
+        self._storage = storage
+        self.trials = ["a trial"]
+
+    def get_trials(self) -> list[str]:
+        return self.trials
+
+    def save_to_dir(self) -> None:
+        folder = Path(self._storage.experiment_driver_staging_path)
+        folder.mkdir(parents=True)
+        for name in ("experiment_state-now.json", "searcher-state-now.pkl"):
+            (folder / name).write_text(name)
+
+
+def test_the_state_of_a_study_is_taken_and_not_copied_by_ray(tmp_path: Path) -> None:
+    storage: Any = Staged(tmp_path)
+    controller = FakeController(storage)
+    manager = _ExperimentCheckpointManager(storage=storage, checkpoint_period=0, sync_every_n_trial_checkpoints=1)
+    taken: list[Any] = []
+
+    def take(state: Any, *, force: bool, final: bool) -> bool:
+        taken.append((state(), force, final))
+        return True
+
+    with internals.study_snapshots(take):
+        manager.sync_up_experiment_state(controller.save_to_dir)
+        manager.on_trial_checkpoint("a trial")  # type: ignore[arg-type]
+        manager.sync_up_experiment_state(controller.save_to_dir)
+        manager.sync_up_experiment_state(controller.save_to_dir, wait=True)
+        controller.trials = []
+        manager.sync_up_experiment_state(controller.save_to_dir)
+    names = ["experiment_state-now.json", "searcher-state-now.pkl"]
+    assert taken == [(dict(zip(names, map(str.encode, names), strict=True)), *how) for how in
+                     [(False, False), (True, False), (False, True)]]  # fmt: skip
+    assert len(storage.synced) == 3
+    assert list(tmp_path.rglob("*-now.*")) == []
+    assert controller._storage is storage
+    assert _ExperimentCheckpointManager.sync_up_experiment_state.__module__ == _ExperimentCheckpointManager.__module__
+
+
+def test_the_names_of_the_files_with_the_state_are_those_of_ray() -> None:
+    for saved in (TuneController, SearchGenerator, Searcher, CallbackList, BasicVariantGenerator):
+        assert internals.is_state_file(saved.CKPT_FILE_TMPL.format("2026-11-27_12-00-00"))
+    assert not internals.is_state_file("study.json")
+
+
+def test_ray_restores_from_the_files_that_are_provided_and_a_failure_is_reported(tmp_path: Path) -> None:
+    storage = Staged(tmp_path)
+    failed: list[Exception] = []
+    controller: Any = SimpleNamespace(_storage=storage)
+    manager: Any = SimpleNamespace(_storage=storage)
+    (tmp_path / "now").mkdir()
+    (tmp_path / "now" / "searcher-state-before.pkl").touch()
+    with internals.restored_from({"searcher-state-now.pkl": b"s", "study.json": b"{}"}, failed.append):
+        _ExperimentCheckpointManager.sync_down_experiment_state(manager)
+        assert [path.name for path in (tmp_path / "now").iterdir()] == ["searcher-state-now.pkl"]
+        with pytest.raises(AttributeError):
+            TuneController.resume(controller, resume_config=None)  # type: ignore[arg-type]
+    assert [type(error) for error in failed] == [AttributeError]
+    assert list((tmp_path / "now").iterdir()) == []
+    assert TuneController.resume.__module__ == TuneController.__module__
 
 
 class Silent(tune.Callback):

@@ -1,0 +1,134 @@
+"""When the state of a study on Ray is saved, and what happens if that fails."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from typing import TYPE_CHECKING, final
+
+from raytune_suite.engines.ray.internals import TUNER, is_state_file
+from raytune_suite.errors import StudyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from raytune_suite.engines.journal import StudyJournals
+    from raytune_suite.engines.snapshots import SnapshotWriter
+    from raytune_suite.engines.storage import Folder
+
+_logger = logging.getLogger("raytune_suite")
+
+SHARE = 0.02
+"""At most this part of a study's time goes into snapshots, except for those that Ray forces."""
+
+RETRY_S = 1.0
+"""Seconds after a snapshot that failed before the next attempt."""
+
+ATTEMPTS = 5
+"""A study ends after so many attempts in a row have failed, over at least `PATIENCE_S`."""
+
+PATIENCE_S = 20.0
+"""Seconds over which snapshots have to fail before the study ends."""
+
+WARN_S = 60.0
+"""Seconds between two warnings that snapshots fail."""
+
+
+@final
+class StudySnapshots:
+    """Stores the state of a study when it is time; `take` is a `TakeSnapshot`.
+
+    Attributes:
+        fault: Why the study cannot continue, or its last state is not stored; "" if there is no reason.
+    """
+
+    def __init__(
+        self,
+        study: Folder,
+        writer: SnapshotWriter,
+        journals: StudyJournals,
+        *,
+        period: float,
+        constant: dict[str, bytes],
+        check: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Save a study.
+
+        Args:
+            study: The study's folder.
+            writer: Writes the snapshots.
+            journals: The journals of the study, which are written before each snapshot.
+            period: The least seconds between two snapshots, measured by `clock`.
+            constant: Files that belong to each snapshot and do not change.
+            check: Raises a StudyError if this process may not write into the study's folder any more.
+            clock: Returns seconds.
+        """
+        self.fault = ""
+        self._study, self._writer, self._journals = study, writer, journals
+        self._period, self._constant, self._check, self._clock = period, constant, check, clock
+        self._due = -math.inf
+        self._failed: list[float] = []
+        self._warned = -math.inf
+
+    def take(self, state: Callable[[], dict[str, bytes]], *, force: bool, final: bool) -> bool:
+        """See `TakeSnapshot`.
+
+        Raises:
+            StudyError: If snapshots keep failing, or another process has taken over the study.
+        """
+        began = self._clock()
+        if not final and (began < self._due if self._failed else not force and began < self._due):
+            return False
+        try:
+            self._check()
+            covers = self._journals.seal()
+            files = state()
+            self._writer.write({**files, **self._constant}, covers)
+            if final:  # so that Ray's own tools can read a study that has ended
+                unpack(self._study, {**files, **self._constant})
+        except OSError as error:
+            self._fail(error, final=final)
+            return False
+        except StudyError as error:
+            self.fault = str(error)  # Ray drops what the last snapshot raises
+            raise
+        if self._failed:
+            _logger.warning("snapshots of the study are written to %s again", self._writer.path)
+            self._failed, self._warned = [], -math.inf
+        took = self._clock() - began
+        self._due = began + took + max(self._period, took * (1 - SHARE) / SHARE)
+        return True
+
+    def _fail(self, error: OSError, *, final: bool) -> None:
+        now = self._clock()
+        self._failed.append(now)
+        self._due = now + max(RETRY_S, min(self._period, PATIENCE_S / (ATTEMPTS - 1)))
+        message = f"the state of the study cannot be saved in {self._writer.path}: {error}"
+        over = len(self._failed) >= ATTEMPTS and now - self._failed[0] >= PATIENCE_S
+        if over or final:
+            self.fault = (
+                f"{message}. {'The study was stopped after ' if over else 'This was at its end, after '}"
+                f"{len(self._failed)} failed attempts; free space or repair the storage, and resume with `resume=True`"
+            )
+            raise StudyError(self.fault) from error
+        if now - self._warned >= WARN_S:
+            self._warned = now
+            _logger.warning("%s. If a kill happens now, progress since the last snapshot is lost", message)
+
+
+def unpack(study: Folder, files: dict[str, bytes]) -> None:
+    """Write the files of a snapshot where `Tuner.restore` looks for them, in place of all others of this kind.
+
+    A kill in between harms nothing: the snapshot is still there, and the next resume writes them again.
+
+    Raises:
+        OSError: If they cannot be written.
+    """
+    wanted = {name: content for name, content in files.items() if name == TUNER or is_state_file(name)}
+    for name in study.names():
+        if is_state_file(name) and name not in wanted:
+            study.remove(name)
+    for name, content in wanted.items():
+        study.write(name, content)

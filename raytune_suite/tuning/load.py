@@ -1,0 +1,71 @@
+"""`load_study()`: the results of a study in its folder, whether it has finished, was interrupted or is running."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from raytune_suite.engines import journal
+from raytune_suite.engines.callbacks.study_log import from_records, incumbents
+from raytune_suite.engines.storage import absolute
+from raytune_suite.engines.stored_study import MANIFEST, storage_errors
+from raytune_suite.engines.study_lock import is_locked
+from raytune_suite.errors import StudyError
+from raytune_suite.tuning.result import FINISHED, INTERRUPTED, RUNNING, assemble
+from raytune_suite.tuning.study_folder import StudyFolder
+from raytune_suite.types import DECISIONS, Objective
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from raytune_suite.tuning.result import StudyResult
+
+
+def load_study(path: str | Path) -> StudyResult:
+    """Read the results of a study without resuming it or starting Ray.
+
+    Args:
+        path: The study's folder or URI, such as `result.path`.
+
+    Returns:
+        What `tune` returns, with the `status` of the study. If it has not finished, it has the reports so far (of a
+        running study, up to half a second ago; in an object store, up to its last snapshot). Values of configs that
+        JSON does not have are there as their `repr`. `result_grid` and `overhead` are None.
+
+    Raises:
+        StudyError: If there is no study, or what is stored is damaged.
+    """
+    text = absolute(path).rstrip("/")
+    parent, _, name = text.rpartition("/")
+    folder = StudyFolder(parent, name)
+    with storage_errors(folder.files):
+        if not folder.files.names():
+            raise StudyError(f"there is no study at {text!r}: give the folder of a study, which has a {MANIFEST}")
+        manifest = folder.manifest()
+        status = RUNNING if is_locked(folder.files) else FINISHED if folder.files.has(DECISIONS) else INTERRUPTED
+        objective = Objective(manifest["metric"], manifest["mode"], manifest["time_attr"], manifest["max_t"])
+        log = from_records(objective, journal.read(folder.files, "reports"), journal.read(folder.files, "trials"))
+        test_scores = _test_scores(folder)
+    return assemble(
+        log,
+        incumbents(log.reports, objective.mode),
+        name=name,
+        path=text,
+        method=manifest["method"],
+        test_scores=test_scores,
+        has_seeds=bool(manifest["tuning_seeds"]),
+        status=status,
+    )
+
+
+def _test_scores(folder: StudyFolder) -> pd.DataFrame | None:
+    if not folder.files.has("test_scores.parquet"):
+        return None
+    try:
+        return pd.read_parquet(io.BytesIO(folder.files.read("test_scores.parquet")))
+    except (ValueError, OSError) as error:  # pyarrow's errors of damaged files
+        raise StudyError(
+            f"{folder.path}/test_scores.parquet is damaged ({error}): restore it from a backup, or remove it"
+        ) from None
