@@ -46,8 +46,12 @@ known in advance, and compares the two.
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `cluster rehearse`."""
-    command.add_argument("script", metavar="SCRIPT", nargs="?", help="the study (default: one with a known result)")
-    command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- ARGUMENTS", help="arguments of SCRIPT")
+    command.add_argument(
+        "program",
+        nargs=argparse.REMAINDER,
+        metavar="SCRIPT -- ARGUMENTS",
+        help="the study and its arguments (default: a study with a known result)",
+    )
     command.add_argument(
         "--shared", default="/shared", metavar="DIR", help="the folder that all machines share (default: /shared)"
     )
@@ -90,6 +94,7 @@ def validate(arguments: argparse.Namespace) -> ClusterDocument:
     """
     from raytune_suite.cluster import checks
     from raytune_suite.cluster.pools import provider
+    from raytune_suite.cluster.quoting import check_program_name
     from raytune_suite.cluster.rehearsal import lab
 
     report = checks.check(arguments.file)
@@ -102,16 +107,31 @@ def validate(arguments: argparse.Namespace) -> ClusterDocument:
         raise ArgumentError(f"`--workers` is {arguments.workers}, but must be at least 1")
     if not arguments.shared.startswith("/"):
         raise ArgumentError(f"`--shared` is {arguments.shared!r}, but must be an absolute path such as /shared")
-    if arguments.script is None and arguments.arguments:
-        raise ArgumentError(f"`{arguments.arguments[0]}` is ignored after FILE: write options before FILE")
-    if arguments.script is not None and not Path(arguments.script).is_file():
-        raise ArgumentError(f"the program {arguments.script!r} does not exist")
+    script, _ = split_program(arguments.program)
+    if script is not None and not Path(script).is_file():
+        raise ArgumentError(f"the program {script!r} does not exist")
+    if script is not None:
+        check_program_name(script)
     if arguments.keep is not None and not lab.inside():
         try:
             arguments.keep.mkdir(parents=True)
         except OSError as error:
             raise ArgumentError(f"`--keep` is {str(arguments.keep)!r}, but must be a new folder: {error}") from None
     return report.document
+
+
+def split_program(words: list[str]) -> tuple[str | None, list[str]]:
+    """Split `SCRIPT -- ARGUMENTS` into the script, None if there is none, and its arguments.
+
+    Raises:
+        ArgumentError: If the first word is an option.
+    """
+    if not words:
+        return None, []
+    script, *others = words
+    if script.startswith("-"):
+        raise ArgumentError(f"`{script}` is ignored after FILE: write options before FILE")
+    return script, others[1:] if others[:1] == ["--"] else others
 
 
 def run_inside(arguments: argparse.Namespace) -> int:
@@ -130,9 +150,8 @@ def run_inside(arguments: argparse.Namespace) -> int:
     try:
         for change in cluster.changes:
             report(f"changed for the lab: {change}")
-        script_arguments = arguments.arguments[1:] if arguments.arguments[:1] == ["--"] else arguments.arguments
         try:
-            result = run.rehearse(cluster, arguments.script, script_arguments, report)
+            result = run.rehearse(cluster, *split_program(arguments.program), report)
         finally:
             cluster.lab.collect_logs()
     finally:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from raytune_suite.cluster.pools import is_kuberay, is_plain_manifest, provider
+from raytune_suite.cluster.quoting import check_program_name, check_remote_path, quote_for_ray_submit
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def submit(
     Args:
         document: The cluster.
         script: The Python program.
-        arguments: Its arguments.
+        arguments: Its arguments, which it gets unchanged.
         job: Whether to use Ray Jobs, which uploads `working_dir` and continues when this terminal is closed; KubeRay
             clusters always do. Otherwise use `ray submit`, which only needs ssh.
         address: The address of Ray Jobs.
@@ -117,7 +118,8 @@ def submit(
         fetch: A file or folder on the head, and the local path to copy it to.
 
     Raises:
-        ArgumentError: If `fetch` is given for a cluster that is not reached over ssh.
+        ArgumentError: If `fetch` is given for a cluster that is not reached over ssh, or a shell would evaluate the
+            name of the program or the path on the head.
     """
     file = str(document.path)
     if fetch is not None and (is_kuberay(document) or is_simulated(document)):
@@ -128,8 +130,11 @@ def submit(
         start = ("ray", "job", "submit", "--address", address, "--working-dir", working_dir, "--", "python", script)
         commands = [Command((*start, *arguments), TOKEN if is_simulated(document) else {})]
     else:
-        commands = [Command(("ray", "submit", file, script, *(["--", *arguments] if arguments else [])))]
+        check_program_name(script)
+        quoted = [quote_for_ray_submit(argument) for argument in arguments]
+        commands = [Command(("ray", "submit", file, script, *(["--", *quoted] if quoted else [])))]
     if fetch is not None:
+        check_remote_path(fetch[0])
         commands.append(Command(("ray", "rsync-down", file, *fetch)))
     return commands
 

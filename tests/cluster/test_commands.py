@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,7 @@ def test_status() -> None:
 def test_submit_passes_arguments_and_fetches_results() -> None:
     arguments = ["--method", "bohb", "--name", "two words"]
     assert shown(commands.submit(FILES["aws-gpu"], "study.py", arguments, fetch=("/shared/s/", "results/"))) == [
-        "ray submit clusters/aws-gpu.yaml study.py -- --method bohb --name 'two words'",
+        f"ray submit clusters/aws-gpu.yaml study.py -- --method bohb --name {shlex.quote(shlex.quote('two words'))}",
         "ray rsync-down clusters/aws-gpu.yaml /shared/s/ results/",
     ]
     assert shown(commands.submit(FILES["aws-gpu"], "study.py", job=True, working_dir="code")) == [
