@@ -70,7 +70,8 @@ words = st.text(st.sampled_from("a ~/'\"$`\\*?!#;&|<>(){}[]=%-\n\tü"), max_size
 def evaluated(command: str, **options: Any) -> list[str]:
     """The words that a shell makes of the end of a command."""
     shown = subprocess.run(["/bin/bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, check=True, **options)  # noqa: S603 - our own command
-    return shown.stdout.decode().split("\0")[:-1]
+    printed: str = shown.stdout.decode()
+    return printed.split("\0")[:-1]
 
 
 @settings(max_examples=50, deadline=None)

@@ -146,7 +146,7 @@ class Lab:
         self._names = dict(names)
         self._machines: dict[str, LabMachine] = {}
         self._cables = 0
-        for part in ("shared", "logs", "disks", "ssh", "tmp", "stand_ins/python/pip"):
+        for part in ("shared", "logs", "disks", "client", "tmp", "stand_ins/python/pip"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         for key in ("key", "host_key"):
             _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key))
@@ -285,14 +285,14 @@ class Lab:
         for name, value in {"retrans_time_ms": 200, "mcast_solicit": 15, "ucast_solicit": 15}.items():
             Path(f"/proc/sys/net/ipv4/neigh/switch/{name}").write_text(str(value), encoding="utf-8")
         _run("ip", "route", "add", "default", "dev", "switch", "src", CLIENT)
-        (self.folder / "ssh").chmod(0o700)
-        for home in {Path("~").expanduser(), Path(pwd.getpwuid(os.geteuid()).pw_dir)}:
-            if not (home / ".ssh").exists():
-                (home / ".ssh").mkdir(mode=0o700)
-                os.chown(home / ".ssh", home.stat().st_uid, home.stat().st_gid)
-            _run(
-                "mount", "--bind", str(self.folder / "ssh"), str(home / ".ssh")
-            )  # hide the user's keys and known hosts
+        for name in (".ssh", ".ray"):  # hide the user's keys, known hosts and token
+            hidden = self.folder / "client" / name
+            hidden.mkdir(mode=0o700, parents=True)
+            for home in {Path("~").expanduser(), Path(pwd.getpwuid(os.geteuid()).pw_dir)}:
+                if not (home / name).exists():
+                    (home / name).mkdir(mode=0o700)
+                    os.chown(home / name, home.stat().st_uid, home.stat().st_gid)
+                _run("mount", "--bind", str(hidden), str(home / name))
         # Ray names its sockets for ssh connections after the account, the cluster and the address: without another
         # account they could lead to another lab, or to the real cluster
         os.environ |= {"LOGNAME": self.folder.name, "TMPDIR": str(self.folder / "tmp")}
