@@ -30,6 +30,7 @@ INSIDE = "RAYTUNE_SUITE_LAB"
 TOOLS = {
     "setpriv": "util-linux",
     "unshare": "util-linux",
+    "pivot_root": "util-linux",
     "ip": "iproute2",
     "ssh": "openssh-client",
     "sshd": "openssh-server",
@@ -199,6 +200,7 @@ class Lab:
             "LAB_FOLDER": str(self.folder),
             "LAB_SHARED": self._shared,
             "LAB_KEEP": "\n".join(kept_folders()),
+            "LAB_PYTHON": sys.executable,
             "LAB_PATH": path,
             "PATH": PATH,
         }
@@ -336,8 +338,12 @@ class Lab:
 
 
 def kept_folders() -> list[str]:
-    """Return the folders of Python, its packages and this package, under each name that leads to them."""
+    """Return the folders of Python, its packages and this package, under each name that leads to them.
+
+    Packages that are installed in editable mode are elsewhere, and on `sys.path`, whose first entry is that of the program.
+    """
     wanted = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[3]}
+    wanted |= {Path(one).absolute() for one in sys.path[1:] if Path(one).is_dir()}
     link = Path(sys.executable)
     while link.is_symlink():  # a virtual environment's Python links to its base, possibly through other links
         link = link.parent / link.readlink()
