@@ -340,7 +340,7 @@ class Lab:
 def kept_folders() -> list[str]:
     """Return the folders of Python, its packages and this package, under each name that leads to them.
 
-    Packages that are installed in editable mode are elsewhere, and on `sys.path`, whose first entry is that of the program.
+    Packages in editable mode are elsewhere, in folders of `sys.path`, whose first entry is that of the program.
     """
     wanted = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[3]}
     wanted |= {Path(one).absolute() for one in sys.path[1:] if Path(one).is_dir()}
