@@ -44,9 +44,9 @@ examples:
 The exit status is 0 if every check passed, 1 if one failed, and 2 if the file or the lab has a problem before. Without
 SCRIPT, the rehearsal runs a study whose result is known in advance, and compares the two.
 
-With `--format json`, messages about the progress go to standard error, and the result is one JSON object: file, passed,
-steps (name, passed, observed), changes (to the file, for the lab), launched, unrehearsed, log (of a command that failed)
-and seconds.
+With `--format json`, messages about the progress go to standard error, and the result is one JSON object: file,
+passed, steps (name, passed, observed), changes (to the file, for the lab), launched, unrehearsed, log (of a command
+that failed) and seconds.
 """
 
 

@@ -48,9 +48,7 @@ def observe(lab: Lab, mark: str) -> dict[str, Any]:
     )
     python, escape = shlex.quote(sys.executable), shlex.quote(str(Path(__file__).with_name("escape.py")))
     observed["escaped"] = json.loads(run(first, f"{python} {escape} {shlex.quote(str(lab.key))}"))
-    observed["needed"] = run(
-        first, "ulimit -n 65536 && touch /usr/x && chown 1000 /usr/x && sleep 9 & kill %1 && echo yes"
-    )
+    observed["needed"] = run(first, "touch /usr/x && chown 1000 /usr/x && { sleep 9 & } && kill $! && echo yes")
     observed["stand-ins"] = run(
         first, "sudo -E -u me A=b bash -c 'echo $A'; sudo mount -t nfs4 -o hard host:/x /mnt; cat /mnt/word"
     )
