@@ -60,7 +60,7 @@ def requires_token(commands: Iterable[str]) -> bool:
 def is_protected(document: ClusterDocument) -> bool:
     """Return whether the head of a file for `ray up`, or of a KubeRay manifest, requires a token."""
     if is_kuberay(document):
-        return operator_creates_token(document) or all(
+        return operator_creates_token(document) or any(
             variables(document, pool.where).get("RAY_AUTH_MODE") == "token"
             for pool in kuberay_pools(document)
             if pool.head
