@@ -93,6 +93,12 @@ def add(commands: Any) -> None:
     command.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     command.add_argument("--force", action="store_true", help="start the cluster even if the file has errors")
     command.set_defaults(command=up)
+    parts.add_parser(
+        "token",
+        help="create the token that protects your clusters",
+        description="Create ~/.ray/auth_token, readable only by you, unless it exists, and print its path. Clusters "
+        "with RAY_AUTH_MODE=token run code only for those who have this token. `cluster up` does this itself.",
+    ).set_defaults(command=token)
     command = with_file(parts, "down", "stop a cluster", "Stop all nodes of the cluster with `ray down`.")
     command.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     command.set_defaults(command=down)
@@ -183,13 +189,27 @@ def render(arguments: argparse.Namespace) -> int:
 def up(arguments: argparse.Namespace) -> int:
     """Check a file, and start its cluster."""
     from raytune_suite.cluster import checks, commands
+    from raytune_suite.cluster.pools import is_plain_manifest
+    from raytune_suite.cluster.tokens import create_token
 
     report = checks.check(arguments.file)
     if not arguments.force:
         checks.reject(report, f"{str(arguments.file)!r} is not started without --force", missing=True)
     for one in report.findings:
         print(f"{arguments.file}:{one.line}: {one.severity} {one.code} {one.reason}", file=sys.stderr)  # noqa: T201 - this is the command line
+    if not is_plain_manifest(report.document) and commands.needs_token(report.document):
+        print("$ raytune-suite cluster token", file=sys.stdout if arguments.dry_run else sys.stderr, flush=True)
+        if not arguments.dry_run:
+            create_token()
     return run(commands.up(report.document, yes=arguments.yes), dry=arguments.dry_run)
+
+
+def token(_arguments: argparse.Namespace) -> int:
+    """Create this account's token if it has none, and print its path."""
+    from raytune_suite.cluster.tokens import create_token
+
+    print(create_token())  # noqa: T201 - this is the command line
+    return GOOD
 
 
 def down(arguments: argparse.Namespace) -> int:

@@ -183,17 +183,18 @@ def test_a_dry_run_shows_the_commands_and_runs_none(
 
     monkeypatch.setattr("subprocess.run", fail)
     assert cli.main(["cluster", "up", complete, "--yes", "--dry-run"]) == 0
-    program, address = "examples/tune_digits.py", "http://127.0.0.1:8265"
+    program, address, token = "examples/tune_digits.py", "http://127.0.0.1:8265", "RAY_AUTH_MODE=token"
     assert cli.main(["cluster", "submit", "--dry-run", complete, program, "--", "--method", "bohb"]) == 0
     job = ["submit", "--dry-run", "--job", "--working-dir", "examples"]
     assert cli.main(["cluster", *job, complete, "tune_digits.py", "--method", "bohb"]) == 0
     assert cli.main(["cluster", "status", complete, "--dry-run"]) == 0
     assert cli.main(["cluster", "down", complete, "--dry-run"]) == 0
     assert capsys.readouterr().out.splitlines() == [
+        "$ raytune-suite cluster token",
         f"$ ray up --yes {complete}",
         f"$ ray submit {complete} {program} -- --method bohb",
-        f"$ ray job submit --address {address} --working-dir examples -- python tune_digits.py --method bohb",
-        f"$ ray exec {complete} 'ray status'",
+        f"$ {token} ray job submit --address {address} --working-dir examples -- python tune_digits.py --method bohb",
+        f"$ ray exec {complete} '{token} ray status'",
         f"$ ray down {complete}",
     ]
 
@@ -209,7 +210,7 @@ def test_up_starts_a_file_with_errors_only_with_force(tmp_path: Path, capsys: py
     assert cli.main(["cluster", "up", "--dry-run", "--force", str(file)]) == 0
     captured = capsys.readouterr()
     assert "error RTS204" in captured.err
-    assert captured.out == f"$ RAY_UP_enable_autoscaler_v2=0 ray up {file}\n"
+    assert captured.out == f"$ raytune-suite cluster token\n$ RAY_UP_enable_autoscaler_v2=0 ray up {file}\n"
 
 
 @pytest.mark.parametrize("option", ["--dry-run", "--job", "--address=http://127.0.0.1:1", "--fetch", "--working-dir"])

@@ -73,6 +73,12 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS805": ("warning", "pods that GPU nodes may reject"),
     "RTS806": ("error", "cluster without workers"),
     "RTS807": ("error", "missing, invalid or duplicate group name"),
+    # who can run code
+    "RTS901": ("warning", "no token is required"),
+    "RTS902": ("error", "nodes that do not use the token"),
+    "RTS903": ("error", "token that does not reach the nodes"),
+    "RTS904": ("warning", "token written in the file"),
+    "RTS905": ("error", "ports through which anyone can run code"),
 }
 """The default severity and the title of each code."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.capacity import Capacity, StudyRequirements, compute_capacity
-from raytune_suite.cluster.checks import commands, kuberay, launcher, nodes, study
+from raytune_suite.cluster.checks import commands, kuberay, launcher, nodes, study, tokens
 from raytune_suite.cluster.document import read
 from raytune_suite.cluster.pools import as_count, cluster_of, is_kuberay, is_plain_manifest, pools, provider
 from raytune_suite.errors import ArgumentError
@@ -94,7 +94,8 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     """Return the findings about the file itself. If it violates the schema, most other checks are skipped."""
     storage_path = None if requirements is None else requirements.storage_path
     if is_kuberay(document):
-        return list(kuberay.check(document, pools(document), storage_path))
+        all_pools = pools(document)
+        return [*kuberay.check(document, all_pools, storage_path), *tokens.check(document, all_pools)]
     findings = list(launcher.schema(document))
     if any(one.code == "RTS101" for one in findings):
         return [*findings, *generic_findings(document)]
@@ -102,6 +103,7 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += launcher.check(document)
     findings += nodes.check(document, all_pools)
     findings += commands.check(document, all_pools, storage_path)
+    findings += tokens.check(document, all_pools)
     return findings
 
 
