@@ -1,0 +1,109 @@
+"""Checks of the shell commands of a file for `ray up`, and of how head and workers start Ray."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.shell_commands import check_commands
+from raytune_suite.cluster.pools import provider
+from raytune_suite.cluster.ray_start import KINDS, same_ports
+from raytune_suite.cluster.shell import option_values, simple_commands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+
+HEAD, WORKERS = "head_start_ray_commands", "worker_start_ray_commands"
+SETUP = ("setup_commands", "head_setup_commands", "worker_setup_commands")
+KEYS = ("initialization_commands", *SETUP, HEAD, WORKERS)
+
+SINGLE_QUOTED_HEAD = re.compile(r"'[^']*\$\{?RAY_HEAD_IP[^']*'")
+
+Start = tuple["KeyPath", dict[str, str]]
+"""The key path of a command with `ray start`, and the options."""
+
+
+def check(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the mistakes in the commands of a file for `ray up`."""
+    in_container = bool(document.mapping("docker")) or provider(document) in ("external", "spark")
+    user = document.get("auth", "ssh_user")
+    outside = str(user) if isinstance(user, str) and user else None
+    places: list[KeyPath] = [(key,) for key in KEYS]
+    for name in document.mapping("available_node_types"):
+        places += [("available_node_types", name, key) for key in ("initialization_commands", "worker_setup_commands")]
+    for place in places:
+        texts = [text if isinstance(text, str) else "" for text in document.entries(*place)]
+        account = outside if place[-1] == "initialization_commands" or not in_container else None
+        for index, problems in check_commands(texts, user=account).items():
+            for code, reason, remedy, _, severity in problems:
+                yield finding(document, code, (*place, index), reason, remedy, severity=severity)
+    if provider(document) != "external":
+        yield from head_and_workers(document)
+
+
+def starts(document: ClusterDocument, key: str) -> list[Start]:
+    """Return the commands of a list that start Ray."""
+    return [
+        ((key, index), option_values(part.words[2:], KINDS["flag"]))
+        for index, text in enumerate(document.strings(key))
+        for part in simple_commands(text)
+        if part.words[:2] == ("ray", "start")
+    ]
+
+
+def head_and_workers(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield contradictions between how the head and the workers start Ray."""
+    heads, workers = starts(document, HEAD), starts(document, WORKERS)
+    for key, found, option in ((HEAD, heads, "--head"), (WORKERS, workers, "--address")):
+        texts = " ".join(document.strings(key))
+        if texts and not found and "ray start" in texts:
+            code = "RTS401" if key == HEAD else "RTS402"
+            reason = "`ray start` is only an argument of another command, so Ray is not started"
+            yield finding(document, code, (key,), reason, f"write `ray start {option}...` after `;` or `&&`")
+    for where, options in heads:
+        if "head" not in options and "address" in options:
+            reason = "the head joins another cluster instead of starting its own"
+            yield finding(document, "RTS401", where, reason, "write `ray start --head ...`")
+        for name, other, port in same_ports(options):
+            reason = f"`--{name}` and `--{other}` are both port {port}"
+            yield finding(document, "RTS411", where, reason, "choose different ports")
+    for where, options in workers:
+        yield from worker(document, where, options, heads)
+    for index, text in enumerate(document.strings(WORKERS)):
+        if SINGLE_QUOTED_HEAD.search(text):
+            reason = "the shell does not replace $RAY_HEAD_IP in single quotes"
+            yield finding(document, "RTS402", (WORKERS, index), reason, "use double quotes")
+    for index, text in enumerate(document.strings(HEAD)):
+        if re.search(r"\$\{?RAY_HEAD_IP", text):
+            reason = "$RAY_HEAD_IP is only set on workers"
+            remedy = "remove it: the head knows its own address"
+            yield finding(document, "RTS417", (HEAD, index), reason, remedy, severity=None)
+
+
+def worker(document: ClusterDocument, where: KeyPath, options: dict[str, str], heads: list[Start]) -> Iterator[Finding]:
+    """Yield what keeps a worker from finding the head."""
+    if "head" in options:
+        reason = "the worker starts a cluster of its own (`--head`)"
+        yield finding(document, "RTS402", where, reason, "use `ray start --address=$RAY_HEAD_IP:6379`")
+        return
+    address = options.get("address", "")
+    if address == "auto":
+        reason = "`--address=auto` finds a cluster on the same machine only"
+        yield finding(document, "RTS402", where, reason, "use `--address=$RAY_HEAD_IP:6379`")
+        return
+    opened = next((given.get("port", "6379") for _, given in heads if "head" in given), "6379")
+    match = re.fullmatch(r"(?:\w+://)?(.+?):(\d+)", address)
+    if address and match is None and ":" not in address:
+        reason = f"`--address` is {address}, without a port"
+        yield finding(document, "RTS411", where, reason, f"write `--address={address}:{opened}`")
+    elif match is not None and opened.isdecimal() and match[2] != opened:
+        reason = f"the workers join port {match[2]}, but the head opens {opened}"
+        yield finding(document, "RTS411", where, reason, f"write `--address={match[1]}:{opened}`")
+    password = next((given.get("redis-password") for _, given in heads), None)
+    if options.get("redis-password") != password and heads:
+        reason = "`--redis-password` of head and workers differ"
+        yield finding(document, "RTS411", where, reason, "write the same in both, or in neither")
