@@ -12,6 +12,10 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CONTINUED = "\x00"
 """Stands for the end of a line that continues on the next one."""
@@ -113,7 +117,7 @@ def unclosed_block(text: str) -> int | None:
     """
     blocks: list[tuple[str, int]] = []
     line, first = 0, True
-    for token in tokens(without_here_documents(text)):
+    for token in tokens(text):
         if first and token in CLOSED_BY:
             blocks.append((CLOSED_BY[token], line))
         elif first and blocks and token == blocks[-1][0]:
@@ -131,27 +135,36 @@ def unclosed_quotation(text: str) -> int | None:
         >>> unclosed_quotation("echo 'a'\necho \"b\necho \"c\"\n")
         1
     """
-    quotation, start, line, index = "", 0, 0, 0
-    while index < len(text):
-        char = text[index]
-        if char == "\\" and quotation != "'":
-            index += 1
-            line += text[index : index + 1] == "\n"
-        elif char == "\n":
+    line, start = 0, None
+    for char, quotation in quoted(text):
+        if char == "\n":
             if quotation:
                 return start
             line += 1
-        elif char == "#" and not quotation and (index == 0 or text[index - 1].isspace()):
-            index = text.find("\n", index)
+        start = line if quotation and start is None else start if quotation else None
+    return start
+
+
+def quoted(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each character with the quotation mark that is open after it, "" for none; comments are left out."""
+    quotation, index = "", 0
+    while index < len(text):
+        char = text[index]
+        if char == "\\" and quotation != "'" and index + 1 < len(text):
+            yield char, quotation
+            index += 1
+            yield text[index], quotation
+        elif char == "#" and not quotation and (index == 0 or text[index - 1] in " \t\n;&|("):
+            index = text.find("\n", index) - 1
             if index < 0:
-                return None
-            continue
-        elif quotation:
-            quotation = "" if char == quotation else quotation
-        elif char in "'\"":
-            quotation, start = char, line
+                return
+        else:
+            if quotation:
+                quotation = "" if char == quotation else quotation
+            elif char in "'\"":
+                quotation = char
+            yield char, quotation
         index += 1
-    return start if quotation else None
 
 
 def simple_commands(text: str) -> list[SimpleCommand]:
@@ -163,18 +176,13 @@ def simple_commands(text: str) -> list[SimpleCommand]:
     """
     result: list[SimpleCommand] = []
     words: list[tuple[str, int]] = []
-    line, before, comment = 0, "", False
-    for word in [*tokens(without_here_documents(text)), "\n"]:
+    line, before = 0, ""
+    for word in [*tokens(text), "\n"]:
         lines_in = word.count("\n") + word.count(CONTINUED)
-        if comment and "\n" not in word:
-            pass
-        elif SEPARATORS.fullmatch(word):
-            comment = False
+        if SEPARATORS.fullmatch(word):
             if words:
                 result.append(parse_words(words, word, piped=before == "|"))
             before, words = (before if word == "\n" and not words else word), []
-        elif word.startswith("#"):
-            comment = True
         elif word != CONTINUED:
             words.append((word.replace(CONTINUED, ""), line))
         line += lines_in
@@ -182,7 +190,8 @@ def simple_commands(text: str) -> list[SimpleCommand]:
 
 
 def tokens(text: str) -> list[str]:
-    """Split a text into words and operators."""
+    """Split a text into words and operators, without comments and here-documents."""
+    text = "".join(char for char, _ in quoted(without_here_documents(text)))
     lexer = shlex.shlex(text.replace("\\\n", f" {CONTINUED} "), posix=True, punctuation_chars=";&|()<>\n")
     lexer.whitespace = " \t\r"
     lexer.whitespace_split = True

@@ -58,7 +58,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS414": ("error", "redirection without the rights of `sudo`"),
     "RTS415": ("error", "command that the shell cannot read"),
     "RTS416": ("warning", "setting that is lost at the end of its command"),
-    "RTS417": ("warning", "variable without a value"),
+    "RTS417": ("error", "variable without a value"),
     # storage
     "RTS501": ("warning", "no storage that all nodes share"),
     "RTS502": ("error", "workers cannot access the study's storage"),

@@ -46,7 +46,14 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
     yield from group_names(document)
     yield from cluster(document, pools)
     for pool in pools:
-        yield from group(document, pool, storage_path)
+        yield from group(document, pool, storage_path or named_storage(document))
+
+
+def named_storage(document: ClusterDocument) -> str | None:
+    """Return the value of --storage-path in the entrypoint of a job, None if there is none."""
+    entrypoint = document.get(*cluster_spec(document)[:-1], "entrypoint")
+    match = re.search(r"--storage[-_]path[= ]+([^\s'\"$]+)", entrypoint) if isinstance(entrypoint, str) else None
+    return None if match is None else match[1]
 
 
 def group_names(document: ClusterDocument) -> Iterator[Finding]:
@@ -174,7 +181,8 @@ def workers(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
     keys = [str(one.get("key", "")) for one in tolerations if isinstance(one, dict)]
     tolerates_gpus = any("gpu" in key for key in keys)
     place = (*where, *POD, "containers", 0, "resources")
-    if not pool.gpus and (has_cuda or tolerates_gpus) and not document.get(*place, "claims"):
+    others = any(pod_checks.ACCELERATOR.fullmatch(str(key)) for key in document.mapping(*place, "limits"))
+    if not pool.gpus and (has_cuda or tolerates_gpus) and not document.get(*place, "claims") and not others:
         sign = "an image with CUDA" if has_cuda else "a toleration for GPU nodes"
         reason = f"{name} has {sign}, but no nvidia.com/gpu"
         remedy = "add `nvidia.com/gpu: 1` to its resource limits"

@@ -119,6 +119,11 @@ def life_cycle(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
         if isinstance(value, int) and value < least:
             reason = f"`{key}` is {value}, but must be at least {least}"
             yield rejected(document, (*job, key), reason, f"write {least} or more, or remove it")
+
+
+def submission(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
+    """Yield contradictions in how a job is submitted, and a job without a program."""
+    mode = document.get(*job, "submissionMode")
     if mode == "SidecarMode":
         for key in ("submitterPodTemplate", "submitterConfig"):
             if document.get(*job, key) is not None:
@@ -195,20 +200,24 @@ def deletion(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
     if rules and document.get(*job, "shutdownAfterJobFinishes") is True:
         reason = "`shutdownAfterJobFinishes` and `deletionRules` are both set"
         yield rejected(document, (*job, "shutdownAfterJobFinishes"), reason, "keep one of them")
-    autoscaling = document.get(*job, "rayClusterSpec", "enableInTreeAutoscaling") is True
+    yield from deletion_rules(document, job, rules)
+
+
+def deletion_rules(document: ClusterDocument, job: KeyPath, rules: list[Any]) -> Iterator[Finding]:
+    """Yield rules of deletion that contradict each other or the cluster."""
+    scaled = document.get(*job, "rayClusterSpec", "enableInTreeAutoscaling") is True
     times: dict[str, dict[str, int]] = {}
     for index, rule in enumerate(rules):
+        place = (*job, "deletionStrategy", "deletionRules", index)
+        policy = str(document.get(*place, "policy"))
+        seconds = number(document.get(*place, "condition", "ttlSeconds"))
+        status = str(document.get(*place, "condition", "jobStatus"))
         if not isinstance(rule, dict):
             continue
-        policy, condition = str(rule.get("policy")), rule.get("condition") or {}
-        seconds = number(condition.get("ttlSeconds")) if isinstance(condition, dict) else 0
-        status = str(condition.get("jobStatus")) if isinstance(condition, dict) else ""
-        place = (*where, "deletionRules", index)
         if seconds < 0:
             yield rejected(document, place, f"`ttlSeconds` is {seconds}", "write 0 or more")
-        if policy == "DeleteWorkers" and autoscaling:
-            reason = "DeleteWorkers does not work with autoscaling"
-            yield rejected(document, place, reason, "write `policy: DeleteCluster`")
+        if policy == "DeleteWorkers" and scaled:
+            yield rejected(document, place, "DeleteWorkers does not work with autoscaling", "write DeleteCluster")
         if policy in times.setdefault(status, {}):
             yield rejected(document, place, f"a second rule for {policy} after {status}", "remove one of them")
         times[status][policy] = seconds
@@ -276,6 +285,28 @@ def head_service(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
             yield finding(document, "RTS817", where, reason, f"write one of {', '.join(SERVICE_TYPES)}")
 
 
+def nothing_starts(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
+    """Yield a cluster that is suspended, and groups of which no pod is ever started."""
+    queued = "kueue.x-k8s.io/queue-name" in document.mapping("metadata", "labels")
+    if top == ("spec",) and document.get(*top, "suspend") is True and not queued:
+        reason = "the cluster is suspended, so none of its pods is started"
+        yield finding(document, "RTS202", (*top, "suspend"), reason, "remove `suspend`", severity="warning")
+    if document.get(*top, "enableInTreeAutoscaling") is True:
+        return
+    sizes = {
+        group: max(number(document.get(*group, "replicas")), number(document.get(*group, "minReplicas")))
+        for group in groups(document, top)
+    }
+    for group, size in sizes.items():
+        if size == 0 and number(document.get(*group, "maxReplicas")) > 0:
+            name = document.get(*group, "groupName", default="the group")
+            reason = f"{name} starts with no pod, and without autoscaling it stays so"
+            remedy = "write `replicas: N`, or `enableInTreeAutoscaling: true`"
+            yield finding(
+                document, "RTS202", group, reason, remedy, severity="warning" if any(sizes.values()) else None
+            )
+
+
 def replicas(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
     """Yield numbers of replicas that contradict each other or are negative."""
     for group in groups(document, top):
@@ -303,8 +334,7 @@ def state(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
     """Yield contradictions in where the head keeps the cluster's state."""
     head: KeyPath = (*top, "headGroupSpec")
     options = document.mapping(*top, "gcsFaultToleranceOptions")
-    annotations = document.mapping("metadata", "annotations")
-    by_annotation = str(annotations.get("ray.io/ft-enabled", "")).lower()
+    by_annotation = str(document.mapping("metadata", "annotations").get("ray.io/ft-enabled", "")).lower()
     if options and by_annotation:
         where: KeyPath = ("metadata", "annotations", "ray.io/ft-enabled")
         reason = "the annotation ray.io/ft-enabled and gcsFaultToleranceOptions are both set"
@@ -313,31 +343,31 @@ def state(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
     if address and not options and by_annotation != "true":
         reason = f"{REDIS_ADDRESS} is set without gcsFaultToleranceOptions"
         yield rejected(document, address, reason, "add `gcsFaultToleranceOptions: {redisAddress: ...}` instead")
-    for name, key in ((REDIS_ADDRESS, "redisAddress"), (REDIS_PASSWORD, "redisPassword")):
+    moved = ((REDIS_ADDRESS, "redisAddress"), (REDIS_PASSWORD, "redisPassword"), (REDIS_USERNAME, "redisUsername"))
+    for name, key in moved:
         place = variable(document, head, name)
-        if options and place:
-            reason = f"{name} is set beside gcsFaultToleranceOptions"
+        if place and (options or name == REDIS_USERNAME):
+            reason = f"{name} is set as an environment variable"
             yield rejected(document, place, reason, f"move it to `gcsFaultToleranceOptions.{key}`")
-    for key in ("redis-password", "redis-username"):
-        if document.get(*head, "rayStartParams", key) and (options or key == "redis-username"):
-            reason = f"`{key}` is set in rayStartParams"
-            name = "redisPassword" if key == "redis-password" else "redisUsername"
-            remedy = f"move it to `gcsFaultToleranceOptions.{name}`"
-            yield rejected(document, (*head, "rayStartParams", key), reason, remedy)
-    username = variable(document, head, REDIS_USERNAME)
-    if username:
-        reason = f"{REDIS_USERNAME} is set as an environment variable"
-        yield rejected(document, username, reason, "move it to `gcsFaultToleranceOptions.redisUsername`")
-    embedded = options.get("backend") == "rocksdb"
+    for option, key in (("redis-password", "redisPassword"), ("redis-username", "redisUsername")):
+        if document.get(*head, "rayStartParams", option) and (options or option == "redis-username"):
+            place, remedy = (*head, "rayStartParams", option), f"move it to `gcsFaultToleranceOptions.{key}`"
+            yield rejected(document, place, f"`{option}` is set in rayStartParams", remedy)
+    if options:
+        yield from state_backend(document, (*top, "gcsFaultToleranceOptions"))
+
+
+def state_backend(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
+    """Yield settings that do not belong to the backend that keeps the state, and a Redis without an address."""
+    embedded = document.get(*where, "backend") == "rocksdb"
     wrong = ("redisAddress", "redisPassword", "redisUsername", "externalStorageNamespace") if embedded else ("storage",)
     for key in wrong:
-        if options.get(key):
+        if document.get(*where, key):
             reason = f"`{key}` does not belong to the backend {'rocksdb' if embedded else 'redis'}"
-            yield rejected(document, (*top, "gcsFaultToleranceOptions", key), reason, "remove it, or change `backend`")
-    if options and not embedded and not options.get("redisAddress") and "redisAddress" not in options:
-        reason = "gcsFaultToleranceOptions has no redisAddress"
-        place = (*top, "gcsFaultToleranceOptions")
-        yield finding(document, "RTS811", place, reason, "add `redisAddress: HOST:6379`", severity="warning")
+            yield rejected(document, (*where, key), reason, "remove it, or change `backend`")
+    if not embedded and not document.get(*where, "redisAddress"):
+        reason, remedy = "gcsFaultToleranceOptions has no redisAddress", "add `redisAddress: HOST:6379`"
+        yield finding(document, "RTS811", where, reason, remedy, severity="warning")
 
 
 def autoscaling(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
@@ -392,10 +422,10 @@ def encryption(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
                 yield rejected(document, place, f"{name} is set beside tlsOptions", "remove it")
 
 
-JOB_RULES = (life_cycle, selection, runtime_environment, deletion)
+JOB_RULES = (life_cycle, submission, selection, runtime_environment, deletion)
 RULES_BY_KIND: dict[str, tuple[Callable[[ClusterDocument, KeyPath], Iterator[Finding]], ...]] = {
     "RayJob": JOB_RULES,
     "RayCronJob": (schedule, *JOB_RULES),
     "RayService": (service,),
 }
-CLUSTER_RULES = (containers, head_service, replicas, state, autoscaling, tokens, encryption)
+CLUSTER_RULES = (containers, head_service, nothing_starts, replicas, state, autoscaling, tokens, encryption)

@@ -56,7 +56,8 @@ SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z
 ENVIRONMENT_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 IMAGE_NAME = re.compile(
-    r"([\w][\w.-]*(:\d+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+    r"((?:[\w-]+(?:\.[\w-]+)+(?::\d+)?|[\w-]+:\d+|localhost)/)?"  # the registry
+    r"[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
 LONGEST_LABEL, LONGEST_PORT_NAME, HIGHEST_PORT = 63, 15, 65535
 PLACEHOLDER = re.compile(r"\bYOUR-[A-Z-]+|<[^<>\s]+>|\$\{?\w+|\{\{")
@@ -245,7 +246,12 @@ def names(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
     if isinstance(name, str) and (not LABEL_NAME.fullmatch(name) or len(name) > LONGEST_LABEL):
         yield bad_name(document, (*container, "name"), name)
     image = document.get(*container, "image")
-    if isinstance(image, str) and not PLACEHOLDER.search(image) and not IMAGE_NAME.fullmatch(image):
+    if isinstance(image, str) and re.search(r"\$\{?\w|\{\{", image):
+        reason = f"the image is {image}, but Kubernetes does not replace variables"
+        yield finding(
+            document, "RTS417", (*container, "image"), reason, "write the name, or apply what `envsubst` prints"
+        )
+    elif isinstance(image, str) and not PLACEHOLDER.search(image) and not IMAGE_NAME.fullmatch(image):
         capital = image.partition(":")[0] != image.partition(":")[0].lower()
         why = "it has capital letters in its name" if capital else "it is not of the form NAME:TAG"
         yield finding(document, "RTS816", (*container, "image"), f"the image {image!r} is invalid: {why}", "correct it")

@@ -61,6 +61,11 @@ def references(document: ClusterDocument, pod: PodPlace) -> Iterator[Reference]:
                 yield where, KINDS[pattern[-2]], str(document.get(*where))
 
 
+def namespace(document: ClusterDocument) -> str:
+    """Return the namespace of an object."""
+    return str(document.get("metadata", "namespace", default="default"))
+
+
 def keys_of(target: ClusterDocument) -> set[str]:
     """Return the keys of a config map or secret."""
     return {str(key) for part in ("data", "stringData", "binaryData") for key in target.mapping(part)}
@@ -88,6 +93,11 @@ def check(document: ClusterDocument, pod: PodPlace, others: list[ClusterDocument
     for where, kind, name in references(document, pod):
         known = by_kind.get(kind, {})
         target = known.get(name)
+        if target is not None and namespace(target) != namespace(document):
+            reason = f"{pod.name} runs in the namespace {namespace(document)!r}, but the {kind} {name!r} is in "
+            reason += repr(namespace(target))
+            remedy = f"write `namespace: {namespace(document)}` there: pods only see objects of their own namespace"
+            yield finding(document, "RTS813", where, reason, remedy)
         if target is None:
             match = nearest(name, known)
             if match is not None:

@@ -63,9 +63,9 @@ LOGINS = {
 """Commands that ask for a secret if they have no further argument."""
 
 ENDLESS = re.compile(
-    r"tail (?:\S+ )*(?:-f|-F|--follow)\b|sleep (?:inf|infinity)\b|jupyter(?:-lab|-notebook)? |jupyter-(?:lab|notebook)\b|"
-    r"tensorboard\b|mlflow (?:ui|server)\b|python[\d.]* -m (?:http\.server|tensorboard\S*)|watch\b|code-server\b|"
-    r"prometheus\b|serve run\b|optuna-dashboard\b|ray (?:start (?:.*)--block\b)"
+    r"tail (?:\S+ )*(?:-f|-F|--follow)\b|sleep (?:inf|infinity)\b|jupyter(?:-lab|-notebook)? |watch\b|code-server\b|"
+    r"jupyter-(?:lab|notebook)\b|tensorboard\b|mlflow (?:ui|server)\b|prometheus\b|serve run\b|optuna-dashboard\b|"
+    r"python[\d.]* -m (?:http\.server|tensorboard\S*)|ray (?:start (?:.*)--block\b)"
 )
 """Commands that run until they are stopped."""
 
@@ -162,9 +162,9 @@ def asks(part: SimpleCommand) -> Iterator[Problem]:
     if part.program in INTERACTIVE and not part.piped:
         reason = f"`{part.program}` needs a terminal and a person"
         yield Problem("RTS413", reason, "use a command that needs neither, such as sed", part.line)
-    if part.program == "read" and not part.piped and not any(op.startswith("<") for op, _ in part.redirections):
-        if "-t" not in part.words:
-            yield Problem("RTS413", "`read` waits for input, and nobody answers", "use a fixed value", part.line)
+    fed = part.piped or "-t" in part.words or any(operator.startswith("<") for operator, _ in part.redirections)
+    if part.program == "read" and not fed:
+        yield Problem("RTS413", "`read` waits for input, and nobody answers", "use a fixed value", part.line)
 
 
 def endless(part: SimpleCommand) -> Iterator[Problem]:

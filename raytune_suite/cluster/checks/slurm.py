@@ -35,7 +35,9 @@ SUFFIXES = (".sbatch", ".slurm", ".sh", ".job", ".batch", ".bash")
 
 MARK = re.compile(r"#SBATCH(?=\s|$)")
 SPLIT_JOB = re.compile(r"(het|pack)job\b")
-MISWRITTEN = re.compile(r"#+\s*(S\s?BATCH|SBTACH|SBACTH|SBATH|SBATCHS?|SBACH|SBTCH|SLURM)[\s:-]", re.IGNORECASE)
+MISWRITTEN = re.compile(
+    r"#+\s*(?:S\s?BATCH|SBTACH|SBACTH|SBATH|SBATCHS?|SBACH|SBTCH|SLURM)\s*:?\s*--?[A-Za-z]", re.IGNORECASE
+)
 """Comments that were probably meant as directives; "##SBATCH" is a usual way to disable one."""
 
 ANY_PLACEHOLDER = re.compile(
@@ -249,7 +251,7 @@ def pairs(directives: list[Directive]) -> Iterator[Finding]:
                 continue
             before = given.get(one.name)
             if before is not None and before.value != one.value and one.name not in ("gres", "constraint"):
-                reason = f"`--{one.name}` is given twice; Slurm uses {one.value!r}, not {before.value!r} of line {before.line}"
+                reason = f"`--{one.name}` is given twice; Slurm uses {one.value!r}, not that of line {before.line}"
                 yield at(one.line, "RTS102", f"--{one.name}", reason, "remove one")
             given[one.name] = one
         for first, second in EXCLUSIVE_PAIRS:

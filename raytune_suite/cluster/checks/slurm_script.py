@@ -297,32 +297,20 @@ def amounts(one: RayStart, directives: list[Directive]) -> Iterator[Finding]:
 
 
 def together(found: list[RayStart], commands: list[SimpleCommand], directives: list[Directive]) -> Iterator[Finding]:
-    """Yield what keeps head and workers apart: missing workers, other ports, ports that several jobs use."""
+    """Yield what keeps head and workers apart: missing ones, other ports, ports that several jobs use."""
     heads = [one for one in found if one.head]
     workers = [one for one in found if "address" in one.options]
     symmetric = any("symmetric-run" in part.words for part in commands)
     nodes = count(directives, "nodes", None)
     if workers and not heads and not symmetric:
-        reason = "no command starts the head"
-        yield at(workers[0].line, "RTS845", reason, "add `srun --nodes=1 --ntasks=1 ray start --head --block ... &`")
+        remedy = "add `srun --nodes=1 --ntasks=1 ray start --head --block ... &`"
+        yield at(workers[0].line, "RTS845", "no command starts the head", remedy)
     for head in heads:
-        port = head.options.get("port", "6379")
+        yield from head_ports(head, workers)
         if not workers and nodes is not None and nodes > 1:
             reason = f"the job has {nodes} nodes, but Ray is only started on the head's"
             remedy = "start workers: `srun --nodes=1 --ntasks=1 -w NODE ray start --address=HEAD:PORT --block &`"
             yield at(head.line, "RTS845", reason, remedy)
-        if port.isdecimal() and port != "0":
-            reason = (
-                f"port {port} is fixed: a second job with a head on the same node cannot start, or joins this cluster"
-            )
-            yield at(head.line, "RTS846", reason, "write such as `port=$((10000 + SLURM_JOB_ID % 20000))`")
-        for name, other, same in same_ports(head.options):
-            yield at(head.line, "RTS411", f"`--{name}` and `--{other}` are both port {same}", "choose different ports")
-        for worker in workers:
-            match = re.fullmatch(r".*:(\d+|\$\{?\w+\}?)", worker.options["address"])
-            if match is not None and match[1].strip("${}") != port.strip("${}"):
-                reason = f"the workers join port {match[1]}, but the head opens {port}"
-                yield at(worker.line, "RTS411", reason, f"write `--address=...:{port}`")
     for worker in workers:
         if worker.launcher == "" and nodes != 1:
             reason = "this worker starts on the first node, where the script runs, and not on the others"
@@ -331,6 +319,21 @@ def together(found: list[RayStart], commands: list[SimpleCommand], directives: l
         if worker.options["address"] in ("auto", "localhost:6379", "127.0.0.1:6379"):
             reason = f"`--address={worker.options['address']}` finds a head on the same node only"
             yield at(worker.line, "RTS845", reason, "write the head's address and port")
+
+
+def head_ports(head: RayStart, workers: list[RayStart]) -> Iterator[Finding]:
+    """Yield ports of the head that collide with each other or other jobs, or that workers do not use."""
+    port = head.options.get("port", "6379")
+    if port.isdecimal() and port != "0":
+        reason = f"port {port} is fixed: a second job with a head on the same node cannot start, or joins this cluster"
+        yield at(head.line, "RTS846", reason, "write such as `port=$((10000 + SLURM_JOB_ID % 20000))`")
+    for name, other, same in same_ports(head.options):
+        yield at(head.line, "RTS411", f"`--{name}` and `--{other}` are both port {same}", "choose different ports")
+    for worker in workers:
+        match = re.fullmatch(r".*:(\d+|\$\{?\w+\}?)", worker.options["address"])
+        if match is not None and match[1].strip("${}") != port.strip("${}"):
+            reason = f"the workers join port {match[1]}, but the head opens {port}"
+            yield at(worker.line, "RTS411", reason, f"write `--address=...:{port}`")
 
 
 def programs(found: list[RayStart], commands: list[SimpleCommand], directives: list[Directive]) -> Iterator[Finding]:

@@ -13,9 +13,7 @@ LABELS = {"type": "object", "additionalProperties": {"type": "string"}}
 METADATA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        **dict.fromkeys(
-            ("name", "generateName", "namespace", "resourceVersion", "selfLink", "uid"), {"type": "string"}
-        ),
+        **{name: {"type": "string"} for name in ("name", "generateName", "namespace", "resourceVersion", "uid")},
         "labels": LABELS,
         "annotations": LABELS,
         "creationTimestamp": {},

@@ -1,8 +1,8 @@
 """Write kuberay.json from KubeRay's custom resource definitions, with their source and date.
 
 Run `python -m raytune_suite.cluster.schemas.refresh --tag v1.6.0`, which downloads them from GitHub, or with
-`--folder DIR --version TEXT` for files that are on this machine (`ray.io_rayclusters.yaml` and so on, from the operator's
-`helm-chart/kuberay-operator/crds`).
+`--folder DIR --version TEXT` for files that are on this machine (`ray.io_rayclusters.yaml` and so on, from the
+operator's `helm-chart/kuberay-operator/crds`).
 """
 
 from __future__ import annotations
@@ -100,10 +100,7 @@ def strict(schema: dict[str, Any]) -> dict[str, Any]:
         if key in schema:
             result[key] = [strict(part) for part in schema[key]]
     if "items" in schema:
-        result["items"] = strict(schema["items"])
-    if "x-kubernetes-list-map-keys" in schema:
-        defaults = {name: part["default"] for name, part in schema["items"]["properties"].items() if "default" in part}
-        result["x-map-keys"] = {key: defaults.get(key) for key in schema["x-kubernetes-list-map-keys"]}
+        result |= strict_items(schema)
     properties = schema.get("properties", {})
     if properties:
         result["properties"] = {name: strict(part) for name, part in properties.items()}
@@ -116,6 +113,15 @@ def strict(schema: dict[str, Any]) -> dict[str, Any]:
         result["additionalProperties"] = False
     if schema.get("nullable") and isinstance(result.get("type"), str):
         result["type"] = [result["type"], "null"]
+    return result
+
+
+def strict_items(schema: dict[str, Any]) -> dict[str, Any]:
+    """Convert the keys about the entries of a list."""
+    result: dict[str, Any] = {"items": strict(schema["items"])}
+    if "x-kubernetes-list-map-keys" in schema:
+        defaults = {name: part["default"] for name, part in schema["items"]["properties"].items() if "default" in part}
+        result["x-map-keys"] = {key: defaults.get(key) for key in schema["x-kubernetes-list-map-keys"]}
     return result
 
 

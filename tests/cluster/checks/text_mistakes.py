@@ -1,5 +1,6 @@
 """Edits of the text of the files in files/: mistakes with the finding that each must give."""
 
+# ruff: noqa: E501 - the edits are parts of lines and must not be wrapped
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -314,4 +315,110 @@ FRESH = [
 ]
 """Mistakes that were written after the rules, without a look at them."""
 
-TEXT_MISTAKES = [*HELD_OUT, *FRESH]
+LATER = [
+    TextMistake(
+        RC,
+        "RTS813",
+        "  name: studies\nspec:",
+        "  name: studies\n  namespace: storage\nspec:",
+        "              claimName: studies",
+    ),
+    TextMistake(RJ, "RTS502", "--storage-path /shared/studies", "--storage-path /data/studies", "          volumes:"),
+    TextMistake(RC, "RTS202", 'rayVersion: "2.60.0"', 'rayVersion: "2.60.0"\n  suspend: true', "  suspend: true"),
+    TextMistake(
+        RJ,
+        "RTS202",
+        "replicas: 4\n        minReplicas: 4",
+        "replicas: 0\n        minReplicas: 0",
+        "      - groupName: gpu",
+    ),
+    TextMistake(
+        RC,
+        "RTS101",
+        "          - name: code\n            configMap:",
+        "          - name: studies\n            configMap:",
+    ),
+    TextMistake(RC, "RTS101", "{containerPort: 8265, name: dashboard}", "{containerPort: 6379, name: dashboard}"),
+    TextMistake(RC, "RTS417", "image: rayproject/ray:2.60.0-py311\n", "image: ${REGISTRY}/ray:2.60.0-py311\n"),
+    TextMistake(
+        RC,
+        "RTS812",
+        '                  cpu: "12"\n                  memory: 80Gi\n                  nvidia.com/gpu: "1"\n                limits',
+        '                  cpu: "12"\n                  memory: 80Gi\n                  gpu: "1"\n                limits',
+        '                  gpu: "1"',
+    ),
+    TextMistake(RC, "RTS812", "memory: 16Gi\n            volumeMounts", "memory: 16m\n            volumeMounts"),
+    TextMistake(
+        RC,
+        "RTS103",
+        "  enableInTreeAutoscaling: true\n  autoscalerOptions:\n",
+        "  autoscalerOptions:\n    enableInTreeAutoscaling: true\n",
+        "    enableInTreeAutoscaling",
+    ),
+    TextMistake(RC, "RTS103", "  serviceType: ClusterIP", '  num-cpus: "0"\n    serviceType: ClusterIP'),
+    TextMistake(
+        RC,
+        "RTS816",
+        "cloud.google.com/gke-accelerator: nvidia-tesla-a100",
+        "cloud.google.com/gke-accelerator: nvidia tesla a100",
+    ),
+    TextMistake(RC, "RTS101", "cloud.google.com/gke-accelerator: nvidia-tesla-a100", "raytune-gpu: true"),
+    TextMistake(RC, "RTS816", "image: rayproject/ray:2.60.0-py311\n", "image: RayProject/ray:2.60.0-py311\n"),
+    TextMistake(RC, "RTS817", "accessModes: [ReadWriteMany]", "accessModes: [ReadWriteAny]"),
+    TextMistake(
+        RC,
+        "RTS811",
+        "gcsFaultToleranceOptions:\n",
+        "gcsFaultToleranceOptions:\n    storage: {size: 10Gi}\n",
+        "    storage: {size",
+    ),
+    TextMistake(
+        RJ, "RTS811", "  submissionMode: K8sJobMode\n", "  submissionMode: SidecarMode\n", "  submitterPodTemplate:"
+    ),
+    TextMistake(RJ, "RTS811", "activeDeadlineSeconds: 86400", "activeDeadlineSeconds: 0"),
+    TextMistake(
+        RJ, "RTS811", "name: tune-resnet\n", "name: tune-resnet-with-many-learning-rates-on-all-gpus-of-the-lab\n"
+    ),
+    TextMistake(HOSTS, "RTS417", "--head --port=6379", "--head --node-ip-address=$RAY_HEAD_IP --port=6379", "  - >-"),
+    TextMistake(HOSTS, "RTS417", "head_ip: node01.lab", "head_ip: ${HEAD_IP}"),
+    TextMistake(
+        HOSTS,
+        "RTS417",
+        "--user 'ray[default,tune]==2.60.0'",
+        "--user 'ray[default,tune]==2.60.0' $EXTRA_PACKAGES",
+        "  - python3 -m pip",
+    ),
+    TextMistake(HOSTS, "RTS605", "head_ip: node01.lab", "head_ip: 127.0.0.1"),
+    TextMistake(
+        HOSTS,
+        "RTS402",
+        "ulimit -n 65536; ray start --address",
+        "ulimit -n 65536 ray start --address",
+        "worker_start_ray_commands:",
+    ),
+    TextMistake(HOSTS, "RTS412", "  - python3 -m pip", "  - python3 monitor.py &\n  - python3 -m pip"),
+    TextMistake(
+        HOSTS,
+        "RTS110",
+        "idle_timeout_minutes: 5",
+        "idle_timeout_minutes: 5\n# the time of the nightly restart\nmaintenance: 12:30:00",
+        "maintenance: 12:30:00",
+    ),
+    TextMistake(
+        SLURM, "RTS842", "--nodes=4\n#SBATCH --ntasks-per-node=1", "--nodes=4\n#SBATCH --ntasks=1", "#SBATCH --ntasks=1"
+    ),
+    TextMistake(
+        SLURM, "RTS102", "#SBATCH --mem=240G", "#SBATCH --mem=240G\n#SBATCH --time=24:00:00", "#SBATCH --time=12:00:00"
+    ),
+    TextMistake(
+        SLURM,
+        "RTS845",
+        'ray start --address "$RAY_ADDRESS"',
+        'ray status --address "$RAY_ADDRESS"',
+        "    ray start --head",
+    ),
+    TextMistake(SLURM, "RTS844", "#SBATCH --gpus-per-node=4\n", "", "        ray start --address"),
+]
+"""Mistakes that were written last, with more rules: names across namespaces, variables, and groups without pods."""
+
+TEXT_MISTAKES = [*HELD_OUT, *FRESH, *LATER]
