@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from raytune_suite.errors import ArgumentError
+from raytune_suite import validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,28 +138,27 @@ class Observation:
         return self.loss == FAILED
 
 
+MODE = validation.one_of("min", "max")
+COUNT = validation.integer(1)
+
+
 def check_mode(mode: str | None) -> Mode:
     """Return `mode` if it is "min" or "max".
 
     Raises:
         ArgumentError: If it is anything else.
     """
-    if mode == "min":
-        return "min"
-    if mode == "max":
-        return "max"
-    raise ArgumentError(f"`mode` is {mode!r}, but must be 'min' or 'max'")
+    checked: Mode = MODE.check("mode", mode)
+    return checked
 
 
 def check_count(name: str, value: Any) -> int:
-    """Return `value` if it is an integer of at least 1.
+    """Return `value` as an int if it is an integer of at least 1.
 
     Raises:
         ArgumentError: If it is anything else; the message calls it `name`.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ArgumentError(f"`{name}` is {value!r}, but must be an integer of 1 or more")
-    return value
+    return int(COUNT.check(name, value))
 
 
 def as_number(value: Any) -> float | None:

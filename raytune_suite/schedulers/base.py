@@ -19,7 +19,8 @@ from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers.saved_state import Restore, SavedState, pickled
 from raytune_suite.schedulers.trial_queue import TrialQueue
 from raytune_suite.spaces import FEATURES, Space
-from raytune_suite.types import FAILED, Mode, as_loss, as_number, check_count, check_mode
+from raytune_suite.types import COUNT, FAILED, MODE, Mode, as_loss, as_number, check_mode
+from raytune_suite.validation import checked, optional, reject_unknown, text
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
@@ -32,6 +33,17 @@ never end otherwise."""
 
 _NOT_SAVED = frozenset({"observers", "_restore"})
 """The attributes that are not part of the state."""
+
+
+COMMON = {
+    "metric": optional(text("the name of a reported value")),
+    "mode": optional(MODE),
+    "time_attr": text("the name of a reported value"),
+    "max_t": optional(COUNT),
+    "max_concurrent": optional(COUNT),
+    "seed": seeding.SEED,
+}
+"""What the arguments of every scheduler must be; the space is checked when it is compiled."""
 
 
 class SchedulerArgs(TypedDict, total=False):
@@ -123,6 +135,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     population: ClassVar[bool] = False
     _supports_buffered_results = False
 
+    @checked(**COMMON)
     def __init__(self, **args: Unpack[SchedulerArgs]) -> None:
         """See `SchedulerArgs`; a leaf may add its own arguments.
 
@@ -131,6 +144,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             SpaceError: If the space has a feature that this scheduler cannot serve.
         """
         super().__init__()  # type: ignore[no-untyped-call] # of Ray, inherited
+        reject_unknown(type(self).__name__, args, SchedulerArgs.__annotations__)
         mode = args.get("mode")
         self._metric = args.get("metric")
         self._mode: Mode | None = None if mode is None else check_mode(mode)
@@ -140,9 +154,6 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         if self.max_t is None and self.ladder:
             raise ArgumentError(f"{type(self).__name__} needs `max_t`: the most {self.time_attr} that a trial may have")
         self.max_concurrent = args.get("max_concurrent")
-        for name, value in (("max_t", self.max_t), ("max_concurrent", self.max_concurrent)):
-            if value is not None:
-                check_count(name, value)
         space = args.get("space")
         self.space = None if space is None else Space.of(space)
         if self.space is not None:

@@ -6,10 +6,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.engines.storage import absolute
 from raytune_suite.methods import resolve_method
 from raytune_suite.spaces import Space
-from raytune_suite.tuning.arguments import check_limits, check_resources
+from raytune_suite.tuning.arguments import check_limits, check_resources, check_storage
 from raytune_suite.tuning.final_evaluation import evaluate_on_test_seeds
 from raytune_suite.tuning.result import check_outcome, study_result
 from raytune_suite.tuning.study_folder import SCHEMA, StudyFolder, plain, study_name
@@ -61,7 +60,7 @@ def run_study(
     limits = check_limits(options.limits, method, task.objective)
     resources = check_resources(options.resources)
     name = study_name(name, f"{task.label}-{method.name}", resume=resume)
-    folder = StudyFolder(absolute(storage_path), name)
+    folder = StudyFolder(check_storage(storage_path), name)
     spec = task.spec(
         searcher=method.searcher,
         scheduler=method.scheduler,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines.storage import local_folder
 from raytune_suite.errors import ArgumentError, StudyInterrupted
+from raytune_suite.spaces.values import described
+from raytune_suite.tuning.arguments import check_name
 from raytune_suite.types import DECISIONS
 
 if TYPE_CHECKING:
@@ -83,11 +85,19 @@ class StudyFolder:
                     )
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
-        """Create the folder and write the manifest of a new study."""
+        """Create the folder and write the manifest of a new study.
+
+        Raises:
+            ArgumentError: If the folder cannot be created.
+        """
         if self.local is None:
             return
-        self.local.mkdir(parents=True, exist_ok=True)
-        (self.local / MANIFEST).write_text(json.dumps(manifest, indent=2, default=repr) + "\n")
+        try:
+            self.local.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            requirement = "a folder that can be created and written"
+            raise ArgumentError.invalid("storage_path", self.storage_path, requirement, str(error)) from error
+        (self.local / MANIFEST).write_text(json.dumps(plain(manifest), indent=2) + "\n")
 
     def write_tables(self, result: StudyResult, decisions: DecisionLog | None) -> None:
         """Write the tables of a finished study."""
@@ -121,11 +131,9 @@ def study_name(name: str | None, default: str, *, resume: bool) -> str:
         if resume:
             raise ArgumentError("`resume` needs `name`, the study to continue")
         return f"{default}-{dt.datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"
-    if not name or "/" in name:
-        raise ArgumentError(f"`name` is {name!r}, but must be the name of a folder")
-    return name
+    return check_name(name)
 
 
 def plain(value: Any) -> Any:
     """`value` as it is read back from JSON."""
-    return json.loads(json.dumps(value, default=repr))
+    return json.loads(json.dumps(value, default=described))
