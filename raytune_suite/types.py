@@ -34,6 +34,31 @@ FIDELITY = "fidelity"
 in units of `time_attr`. The scheduler ends the trial there; a trainable may read it, too."""
 
 
+ADDED_BY_RAY = frozenset(
+    {
+        "checkpoint_dir_name",
+        "config",
+        "date",
+        "done",
+        "episodes_total",
+        "experiment_tag",
+        "hostname",
+        "iterations_since_restore",
+        "node_ip",
+        "pid",
+        "should_checkpoint",
+        "time_since_restore",
+        "time_this_iter_s",
+        "time_total_s",
+        "timestamp",
+        "timesteps_total",
+        "training_iteration",
+        "trial_id",
+    }
+)
+"""Keys that Ray adds to each result."""
+
+
 class Stage(NamedTuple):
     """One stage of a lineage: from the resource `start` on, the trial is trained with `config`."""
 

@@ -71,7 +71,7 @@ def integer(least: int | None = None, most: int = LARGEST_INTEGER) -> Requiremen
     def convert(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise Invalid
-        if not (-most if least is None else least) <= value <= most:
+        if not (-most if least is None else least) <= int(value) <= most:
             raise Invalid
         return int(value)
 

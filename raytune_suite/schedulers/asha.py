@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Unpack, final
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite import rungs, seeding
-from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
+from raytune_suite.schedulers.base import StudyScheduler
 from raytune_suite.types import COUNT, as_loss, check_mode
 from raytune_suite.validation import checked, integer
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
+
+    from raytune_suite.schedulers.arguments import SchedulerArgs
 
 
 @dataclass(eq=False)

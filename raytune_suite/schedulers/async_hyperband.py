@@ -19,12 +19,13 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite import rungs
-from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
+from raytune_suite.schedulers.base import StudyScheduler
 from raytune_suite.types import COUNT, FAILED, as_loss, check_mode
 from raytune_suite.validation import checked, integer, optional
 
 if TYPE_CHECKING:
     from raytune_suite.rungs import Sizes
+    from raytune_suite.schedulers.arguments import SchedulerArgs
 
 Entry: TypeAlias = tuple[float, int, str]
 """A trial on a rung: its loss, its position in the order of arrival, its id."""

@@ -14,12 +14,13 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite import rungs
-from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
+from raytune_suite.schedulers.base import StudyScheduler
 from raytune_suite.types import COUNT, FAILED, as_loss, check_mode
 from raytune_suite.validation import checked
 
 if TYPE_CHECKING:
     from raytune_suite.rungs import Rung, Sizes
+    from raytune_suite.schedulers.arguments import SchedulerArgs
 
 
 @dataclass(eq=False)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 import numpy as np
 from ray.tune.schedulers import TrialScheduler
 
-from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
+from raytune_suite.schedulers.base import StudyScheduler
 from raytune_suite.types import COUNT, as_loss, check_mode
 from raytune_suite.validation import checked
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ray.tune.experiment import Trial
+
+    from raytune_suite.schedulers.arguments import SchedulerArgs
 
 
 class LossHistory:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ray.tune.experiment import Trial
 
-    from raytune_suite.schedulers.base import SchedulerArgs
+    from raytune_suite.schedulers.arguments import SchedulerArgs
     from raytune_suite.spaces import Space
     from raytune_suite.types import Config
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from ray.tune.experiment import Trial
 
-    from raytune_suite.schedulers.base import SchedulerArgs
+    from raytune_suite.schedulers.arguments import SchedulerArgs
     from raytune_suite.spaces import Parameter, Space
     from raytune_suite.types import Config
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Unpack, final
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite.errors import ArgumentError
-from raytune_suite.schedulers.base import COMMON, SchedulerArgs, StudyScheduler
+from raytune_suite.schedulers.arguments import COMMON, SchedulerArgs
+from raytune_suite.schedulers.base import StudyScheduler
 from raytune_suite.schedulers.stock import StockScheduler
 from raytune_suite.spaces import FEATURES, Space
 from raytune_suite.types import COUNT, Stage

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.errors import StudyError
 from raytune_suite.methods import resolve_method
 from raytune_suite.spaces import Space
 from raytune_suite.tuning.arguments import check_limits, check_resources, check_storage
@@ -83,6 +84,8 @@ def run_study(
     outcome = engine.run(spec)
     if outcome.interrupted:
         raise folder.interrupted(engine, f"after {len(outcome.log.trials)} trials")
+    if outcome.scheduler.fault is not None:
+        raise StudyError(outcome.scheduler.fault)
     best = check_outcome(outcome.log, spec.path)
     test_scores = None
     if task.test_seeds:
