@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.errors import ArgumentError
+from raytune_suite.errors import ArgumentError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 KeyPath = tuple[str | int, ...]
 """The keys and indices that lead to a value, from the top level."""
+
+
+MAX_NODES = 100_000
+"""The most values in a file."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +141,8 @@ def read(path: Path) -> list[ClusterDocument]:
     """
     try:
         text = path.expanduser().read_text(encoding="utf-8")
-    except OSError as error:
-        raise ArgumentError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', error)}") from error
     return parse(text, path)
 
 
@@ -170,6 +174,29 @@ def syntax_problem(text: str, error: yaml.YAMLError) -> str:
     return f"line {number + 1}: {problem}{advice and f': {advice}'}"
 
 
+def check_size(nodes: list[Any], path: Path) -> None:
+    """Check that the documents of a file, with every alias replaced by its anchor, are finite and not huge.
+
+    Raises:
+        ArgumentError: If a node contains itself, or there are more than `MAX_NODES` nodes.
+    """
+    sizes: dict[int, int | None] = {}  # None: in progress
+
+    def size(node: Any) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = None
+            pairs = node.value if isinstance(node, yaml.CollectionNode) else []
+            inner = [one for pair in pairs for one in pair] if isinstance(node, yaml.MappingNode) else pairs
+            sizes[id(node)] = 1 + sum(size(one) for one in inner)
+        known = sizes[id(node)]
+        if known is None:
+            raise ArgumentError(f"{str(path)!r} line {node.start_mark.line + 1}: the value contains itself")
+        return known
+
+    if sum(size(node) for node in nodes if node is not None) > MAX_NODES:
+        raise ArgumentError(f"{str(path)!r} has more than {MAX_NODES} values: it is no cluster file")
+
+
 def parse(text: str, path: Path) -> list[ClusterDocument]:
     """Parse the non-empty documents of a YAML text.
 
@@ -182,9 +209,14 @@ def parse(text: str, path: Path) -> list[ClusterDocument]:
     """
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+        check_size(nodes, path)
         values = list(yaml.safe_load_all(text))
     except yaml.YAMLError as error:
         raise ArgumentError(f"{str(path)!r} is not YAML: {syntax_problem(text, error)}") from error
+    except (ValueError, RecursionError) as error:  # ValueError: a date such as 2024-99-99
+        if isinstance(error, ArgumentError):
+            raise
+        raise ArgumentError(f"{str(path)!r} is not YAML: {shortened(' '.join(str(error).split()), 500)}") from error
     documents = []
     for node, value in zip(nodes, values, strict=True):
         if value is None:
