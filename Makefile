@@ -27,7 +27,7 @@ quick: $(INSTALLED)  ## the tests that need neither Ray nor another process: a f
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not e2e and not ray and not process"
 
 test: $(INSTALLED)  ## all tests but the long ones, on all cores
-	$(BIN)/python -m pytest -q -n auto --dist loadgroup
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup --durations=20
 
 check: $(INSTALLED)  ## lint, format, types, layers
 	$(BIN)/ruff check .
@@ -35,7 +35,7 @@ check: $(INSTALLED)  ## lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-e2e: $(INSTALLED)  ## the long tests
+e2e: $(INSTALLED)  ## all end-to-end tests, also those too long for CI: about an hour
 	$(BIN)/python -m pytest -q -m e2e -n auto --dist worksteal
 
 faults: $(INSTALLED)  ## the long form of the fault campaign: about an hour

@@ -59,7 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Example:
         >>> main(["list", "clusters"])  # doctest: +SKIP
     """
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else [*argv]
+    top = parser()
+    if any("\0" in word for word in words):
+        top.error("an argument has a NUL character: remove it")
+    arguments = top.parse_args(words)
     try:
         return int(arguments.command(arguments))
     except StudyInterrupted as interruption:
@@ -74,6 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `raytune-suite list methods | head -1`
         sys.stderr.close()
         return 0
+    except OSError as error:  # a disk that is full, a folder without permission
+        print(f"raytune-suite: {error}", file=sys.stderr)  # noqa: T201 - as above
+        return FAILURE
 
 
 def parser() -> argparse.ArgumentParser:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cli import rehearse
 from raytune_suite.cli.cluster_report import as_json, as_text
-from raytune_suite.cli.list import cluster_file
+from raytune_suite.cli.list import checkable_file, cluster_file
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from raytune_suite.cluster.capacity import StudyRequirements
     from raytune_suite.cluster.commands import Command
     from raytune_suite.cluster.document import ClusterDocument
@@ -28,9 +30,10 @@ SUBMIT_OPTIONS = ("--address", "--dry-run", "--fetch", "--job", "--working-dir")
 """The options of `submit` itself, as opposed to those of the program."""
 
 CHECK = """\
-Report mistakes in a file for `ray up` or in a KubeRay manifest: those that Ray's own validation finds, and those that
-it does not. With a study (--study, or --gpus-per-trial and --cpus-per-trial), also report whether a pool can place its
-trials, how many run at once, and what an hour costs according to a table of indicative prices. Nothing is started.
+Report mistakes in a file for `ray up`, in a KubeRay manifest with all documents beside it, or in a Slurm batch script:
+those that Ray's own validation finds, and those that it does not. With a study (--study, or --gpus-per-trial and
+--cpus-per-trial), also report whether a pool can place its trials, how many run at once, and what an hour costs
+according to a table of indicative prices. Nothing is started.
 
 The exit status is 0 without errors, 1 with errors, and 2 if the file cannot be read. Warnings do not count unless
 --strict is given.
@@ -39,6 +42,7 @@ The exit status is 0 without errors, 1 with errors, and 2 if the file cannot be 
 CHECK_EXAMPLES = """\
 examples:
   raytune-suite cluster check clusters/aws-gpu.yaml
+  raytune-suite cluster check clusters/slurm/study.sbatch
   raytune-suite cluster check mine.yaml --gpus-per-trial 0.5 --cpus-per-trial 2
   raytune-suite cluster check mine.yaml --study ~/ray_results/digits/study.json --format json
 
@@ -72,7 +76,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("cluster", help="check, fill in and use cluster files")
     parts = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    command = with_file(parts, "check", "report mistakes in a cluster file", CHECK, CHECK_EXAMPLES)
+    command = with_file(parts, "check", "report mistakes in a cluster file", CHECK, CHECK_EXAMPLES, kind=checkable_file)
     study = command.add_mutually_exclusive_group()
     study.add_argument("--study", type=Path, metavar="FILE", help="a study.json, or a TOML file")
     study.add_argument("--gpus-per-trial", type=float, metavar="N", help="GPUs per trial, also fractions such as 0.5")
@@ -93,6 +97,12 @@ def add(commands: Any) -> None:
     command.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     command.add_argument("--force", action="store_true", help="start the cluster even if the file has errors")
     command.set_defaults(command=up)
+    parts.add_parser(
+        "token",
+        help="create the token that protects your clusters",
+        description="Create ~/.ray/auth_token, readable only by you, unless it exists, and print its path. Clusters "
+        "with RAY_AUTH_MODE=token run code only for those who have this token. `cluster up` does this itself.",
+    ).set_defaults(command=token)
     command = with_file(parts, "down", "stop a cluster", "Stop all nodes of the cluster with `ray down`.")
     command.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     command.set_defaults(command=down)
@@ -116,7 +126,15 @@ def add(commands: Any) -> None:
         parts.choices[name].add_argument("--dry-run", action="store_true", help="only show the commands")
 
 
-def with_file(parts: Any, name: str, summary: str, about: str, examples: str = "") -> argparse.ArgumentParser:
+def with_file(
+    parts: Any,
+    name: str,
+    summary: str,
+    about: str,
+    examples: str = "",
+    *,
+    kind: Callable[[str], Path] = cluster_file,
+) -> argparse.ArgumentParser:
     """Add a command whose first argument is a cluster file."""
     command: argparse.ArgumentParser = parts.add_parser(
         name,
@@ -126,7 +144,7 @@ def with_file(parts: Any, name: str, summary: str, about: str, examples: str = "
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
-        "file", type=cluster_file, metavar="FILE", help="a YAML file, or a name from `raytune-suite list clusters`"
+        "file", type=kind, metavar="FILE", help="a YAML file, or a name from `raytune-suite list clusters`"
     )
     return command
 
@@ -144,12 +162,12 @@ def requirements(arguments: argparse.Namespace) -> StudyRequirements | None:
     """Return the requirements of the study, None if no study is given."""
     import dataclasses
 
-    from raytune_suite.cluster.capacity import StudyRequirements, read_requirements
+    from raytune_suite.cluster.capacity import AMOUNT, StudyRequirements, read_requirements
+    from raytune_suite.validation import optional
 
     given = {"cpus": arguments.cpus_per_trial, "storage_path": arguments.storage_path, "gpus": arguments.gpus_per_trial}
     for name in ("cpus", "gpus"):
-        if given[name] is not None and given[name] < 0:
-            raise ArgumentError(f"`--{name}-per-trial` is {given[name]:g}, but must not be negative")
+        optional(AMOUNT).check(f"--{name}-per-trial", given[name])
     stated = {name: value for name, value in given.items() if value is not None}
     if arguments.study is not None:
         return dataclasses.replace(read_requirements(arguments.study), **stated)
@@ -183,13 +201,27 @@ def render(arguments: argparse.Namespace) -> int:
 def up(arguments: argparse.Namespace) -> int:
     """Check a file, and start its cluster."""
     from raytune_suite.cluster import checks, commands
+    from raytune_suite.cluster.pools import is_plain_manifest
+    from raytune_suite.cluster.tokens import create_token
 
     report = checks.check(arguments.file)
     if not arguments.force:
         checks.reject(report, f"{str(arguments.file)!r} is not started without --force", missing=True)
     for one in report.findings:
         print(f"{arguments.file}:{one.line}: {one.severity} {one.code} {one.reason}", file=sys.stderr)  # noqa: T201 - this is the command line
+    if not is_plain_manifest(report.document) and commands.needs_token(report.document):
+        print("$ raytune-suite cluster token", file=sys.stdout if arguments.dry_run else sys.stderr, flush=True)
+        if not arguments.dry_run:
+            create_token()
     return run(commands.up(report.document, yes=arguments.yes), dry=arguments.dry_run)
+
+
+def token(_arguments: argparse.Namespace) -> int:
+    """Create this account's token if it has none, and print its path."""
+    from raytune_suite.cluster.tokens import create_token
+
+    print(create_token())  # noqa: T201 - this is the command line
+    return GOOD
 
 
 def down(arguments: argparse.Namespace) -> int:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import json
 import os
 import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 
 if TYPE_CHECKING:
     from raytune_suite.cluster.document import ClusterDocument
+    from raytune_suite.cluster.rehearsal.rehearse import RehearsalResult
 
 FOLDER = "RAYTUNE_SUITE_LAB_FOLDER"
 """The variable with the lab's folder, which the process outside the lab creates and removes."""
@@ -39,15 +41,23 @@ examples:
   sudo .venv/bin/raytune-suite cluster rehearse mine.yaml
   sudo .venv/bin/raytune-suite cluster rehearse mine.yaml examples/tune_digits.py -- --storage-path /shared/studies
 
-The exit status is 0 if every check passed, and 1 otherwise. Without SCRIPT, the rehearsal runs a study whose result is
-known in advance, and compares the two.
+The exit status is 0 if every check passed, 1 if one failed, and 2 if the file or the lab has a problem before. Without
+SCRIPT, the rehearsal runs a study whose result is known in advance, and compares the two.
+
+With `--format json`, messages about the progress go to standard error, and the result is one JSON object: file,
+passed, steps (name, passed, observed), changes (to the file, for the lab), launched, unrehearsed, log (of a command
+that failed) and seconds.
 """
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `cluster rehearse`."""
-    command.add_argument("script", metavar="SCRIPT", nargs="?", help="the study (default: one with a known result)")
-    command.add_argument("arguments", nargs=argparse.REMAINDER, metavar="-- ARGUMENTS", help="arguments of SCRIPT")
+    command.add_argument(
+        "program",
+        nargs=argparse.REMAINDER,
+        metavar="SCRIPT -- ARGUMENTS",
+        help="the study and its arguments (default: a study with a known result)",
+    )
     command.add_argument(
         "--shared", default="/shared", metavar="DIR", help="the folder that all machines share (default: /shared)"
     )
@@ -56,6 +66,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--keep", type=Path, metavar="DIR", help="keep logs and studies in DIR (after a failure: in rehearsal-TIME)"
+    )
+    command.add_argument(
+        "--format", choices=["text", "json"], default="text", help="the result on standard output (default: text)"
     )
     command.set_defaults(command=rehearse)
 
@@ -90,6 +103,7 @@ def validate(arguments: argparse.Namespace) -> ClusterDocument:
     """
     from raytune_suite.cluster import checks
     from raytune_suite.cluster.pools import provider
+    from raytune_suite.cluster.quoting import check_program_name
     from raytune_suite.cluster.rehearsal import lab
 
     report = checks.check(arguments.file)
@@ -102,16 +116,31 @@ def validate(arguments: argparse.Namespace) -> ClusterDocument:
         raise ArgumentError(f"`--workers` is {arguments.workers}, but must be at least 1")
     if not arguments.shared.startswith("/"):
         raise ArgumentError(f"`--shared` is {arguments.shared!r}, but must be an absolute path such as /shared")
-    if arguments.script is None and arguments.arguments:
-        raise ArgumentError(f"`{arguments.arguments[0]}` is ignored after FILE: write options before FILE")
-    if arguments.script is not None and not Path(arguments.script).is_file():
-        raise ArgumentError(f"the program {arguments.script!r} does not exist")
+    script, _ = split_program(arguments.program)
+    if script is not None and not Path(script).is_file():
+        raise ArgumentError(f"the program {script!r} does not exist")
+    if script is not None:
+        check_program_name(script)
     if arguments.keep is not None and not lab.inside():
         try:
             arguments.keep.mkdir(parents=True)
         except OSError as error:
             raise ArgumentError(f"`--keep` is {str(arguments.keep)!r}, but must be a new folder: {error}") from None
     return report.document
+
+
+def split_program(words: list[str]) -> tuple[str | None, list[str]]:
+    """Split `SCRIPT -- ARGUMENTS` into the script, None if there is none, and its arguments.
+
+    Raises:
+        ArgumentError: If the first word is an option.
+    """
+    if not words:
+        return None, []
+    script, *others = words
+    if script.startswith("-"):
+        raise ArgumentError(f"`{script}` is ignored after FILE: write options before FILE")
+    return script, others[1:] if others[:1] == ["--"] else others
 
 
 def run_inside(arguments: argparse.Namespace) -> int:
@@ -121,8 +150,11 @@ def run_inside(arguments: argparse.Namespace) -> int:
 
     start = time.monotonic()
 
+    as_json = arguments.format == "json"
+
     def report(text: str) -> None:
-        print(f"[{time.monotonic() - start:4.0f} s] {text}", flush=True)  # noqa: T201 - this is the command line
+        shown = f"[{time.monotonic() - start:4.0f} s] {text}"
+        print(shown, file=sys.stderr if as_json else sys.stdout, flush=True)
 
     cluster = lab_cluster_for(
         validate(arguments), Path(os.environ[FOLDER]), shared=arguments.shared, workers=arguments.workers
@@ -130,9 +162,8 @@ def run_inside(arguments: argparse.Namespace) -> int:
     try:
         for change in cluster.changes:
             report(f"changed for the lab: {change}")
-        script_arguments = arguments.arguments[1:] if arguments.arguments[:1] == ["--"] else arguments.arguments
         try:
-            result = run.rehearse(cluster, arguments.script, script_arguments, report)
+            result = run.rehearse(cluster, *split_program(arguments.program), report)
         finally:
             cluster.lab.collect_logs()
     finally:
@@ -140,14 +171,37 @@ def run_inside(arguments: argparse.Namespace) -> int:
     failed = [step.name for step in result.steps if not step.passed]
     count = f"{len(result.steps) - len(failed)} of {len(result.steps)}"
     report(f"{count} checks passed{''.join(f'; failed: {name}' for name in failed)}")
+    if as_json:
+        seconds = time.monotonic() - start
+        print(json.dumps(to_json(str(arguments.file), result, cluster.changes, seconds), indent=2))  # noqa: T201 - as above
     return 0 if result.passed else 1
+
+
+def to_json(file: str, result: RehearsalResult, changes: list[str], seconds: float) -> dict[str, Any]:
+    """Convert the result of a rehearsal to JSON values."""
+    return {
+        "file": file,
+        "passed": result.passed,
+        "steps": [step._asdict() for step in result.steps],
+        "changes": changes,
+        "launched": result.launched,
+        "unrehearsed": result.unrehearsed,
+        "log": result.log,
+        "seconds": round(seconds, 1),
+    }
 
 
 def keep(folder: Path, place: Path) -> None:
     """Copy the logs, studies and files of a rehearsal from `folder` to `place`."""
     for part in filter(Path.exists, (folder / "logs", folder / "shared")):
-        shutil.copytree(part, place / part.name, symlinks=True)
+        shutil.copytree(part, place / part.name, symlinks=True, copy_function=copy_without_rights)
     for file in folder.glob("*.yaml"):
         place.mkdir(exist_ok=True)
         shutil.copy(file, place)
-    print(f"logs and studies are in {place}", flush=True)  # noqa: T201 - this is the command line
+    print(f"logs and studies are in {place}", file=sys.stderr, flush=True)  # noqa: T201 - this is the command line
+
+
+def copy_without_rights(source: str, target: str) -> None:
+    """Copy a file as a plain one: what a study has marked to run as root must not run on this host."""
+    shutil.copyfile(source, target)
+    os.chmod(target, os.stat(source).st_mode & 0o777)  # noqa: PTH101, PTH116 - called by `shutil`

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from raytune_suite.cluster.pools import is_kuberay, is_plain_manifest, provider
+from raytune_suite.cluster.pools import cluster_spec, is_kuberay, is_plain_manifest, provider
+from raytune_suite.cluster.quoting import check_program_name, check_remote_path, quote_for_ray_submit
+from raytune_suite.cluster.tokens import TOKEN, is_protected, operator_creates_token
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -23,26 +25,29 @@ if TYPE_CHECKING:
 SSH_OPTIONS = ("-o", "ConnectTimeout=10", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new")
 """Never prompt, and accept a new host's key."""
 
-TOKEN = {"RAY_AUTH_MODE": "token"}
-"""Requires this account's token to run code here. Set for each of Ray's commands, because `ray start` finds a token
-itself but `ray status` does not (Ray 2.60)."""
-
 DASHBOARD = "http://127.0.0.1:8265"
 """The address of Ray Jobs after `ray dashboard FILE` or `kubectl port-forward`."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A shell command, the environment variables that it adds, and whether its output must not be shown."""
+    """A shell command.
+
+    Attributes:
+        argv: Its words.
+        environment: The environment variables that it adds.
+        secrets: Environment variables that are not shown, and the command that prints the value of each.
+    """
 
     argv: tuple[str, ...]
     environment: dict[str, str] = field(default_factory=dict)
-    secret: bool = False
+    secrets: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the command as it would be typed."""
         before = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
-        return " ".join([*before, shlex.join(self.argv), *(["> /dev/null"] if self.secret else [])])
+        before += [f'{name}="$({shlex.join(argv)})"' for name, argv in self.secrets.items()]
+        return " ".join([*before, shlex.join(self.argv)])
 
 
 def is_simulated(document: ClusterDocument) -> bool:
@@ -51,17 +56,21 @@ def is_simulated(document: ClusterDocument) -> bool:
 
 
 def up(document: ClusterDocument, *, yes: bool = False) -> list[Command]:
-    """Return the commands that start a cluster."""
+    """Return the commands that start a cluster. If it `needs_token`, create the token before."""
     file = str(document.path)
     if is_kuberay(document) or is_plain_manifest(document):
         return [Command(("kubectl", "apply", "-f", file))]
     if is_simulated(document):
         start = ("ray", "start", "--head", "--num-cpus=0", f"--autoscaling-config={file}")
-        make = Command(("ray", "get-auth-token", "--generate"), secret=True)  # it prints the token
-        return [make, Command(start, {"RAY_FAKE_CLUSTER": "1", **TOKEN})]
+        return [Command(start, {"RAY_FAKE_CLUSTER": "1", **TOKEN})]
     # autoscaler v2 counts the head of this provider as a worker and never starts the last one (ray#59905)
     environment = {"RAY_UP_enable_autoscaler_v2": "0"} if provider(document) == "local" else {}
     return [Command(("ray", "up", *(["--yes"] if yes else []), file), environment)]
+
+
+def needs_token(document: ClusterDocument) -> bool:
+    """Return whether the cluster of a file uses this account's token, which KubeRay's clusters do not."""
+    return bool(token_mode(document)) and not is_kuberay(document)
 
 
 def down(document: ClusterDocument, *, yes: bool = False) -> list[Command]:
@@ -91,7 +100,28 @@ def status(document: ClusterDocument) -> list[Command]:
         ]
     if is_simulated(document):
         return [Command(("ray", "status"), TOKEN)]
-    return [Command(("ray", "exec", str(document.path), "ray status"))]
+    show = " ".join([*(f"{name}={value}" for name, value in token_mode(document).items()), "ray status"])
+    return [Command(("ray", "exec", str(document.path), show))]
+
+
+def token_mode(document: ClusterDocument) -> dict[str, str]:
+    """Return the environment variables with which Ray's commands use the token, if the cluster requires one."""
+    return TOKEN if is_simulated(document) or is_protected(document) else {}
+
+
+def token_of_pods(document: ClusterDocument) -> dict[str, tuple[str, ...]]:
+    """Return the command that prints the token of a KubeRay cluster, by the variable with which Ray uses it.
+
+    The operator keeps it in a secret with the name of the RayCluster. Other kinds create a RayCluster with a name that
+    is only known later.
+    """
+    if document.get("kind") != "RayCluster" or not operator_creates_token(document):
+        return {}
+    namespace = document.get("metadata", "namespace")
+    place = ("--namespace", str(namespace)) if namespace else ()
+    name = document.get(*cluster_spec(document), "authOptions", "secretName") or document.get("metadata", "name")
+    template = "go-template={{.data.auth_token | base64decode}}"
+    return {"RAY_AUTH_TOKEN": ("kubectl", "get", "secret", str(name), *place, "-o", template)}
 
 
 def submit(
@@ -109,7 +139,7 @@ def submit(
     Args:
         document: The cluster.
         script: The Python program.
-        arguments: Its arguments.
+        arguments: Its arguments, which it gets unchanged.
         job: Whether to use Ray Jobs, which uploads `working_dir` and continues when this terminal is closed; KubeRay
             clusters always do. Otherwise use `ray submit`, which only needs ssh.
         address: The address of Ray Jobs.
@@ -117,7 +147,8 @@ def submit(
         fetch: A file or folder on the head, and the local path to copy it to.
 
     Raises:
-        ArgumentError: If `fetch` is given for a cluster that is not reached over ssh.
+        ArgumentError: If `fetch` is given for a cluster that is not reached over ssh, or a shell would evaluate the
+            name of the program or the path on the head.
     """
     file = str(document.path)
     if fetch is not None and (is_kuberay(document) or is_simulated(document)):
@@ -126,10 +157,14 @@ def submit(
         commands = [Command((sys.executable, script, *arguments), {"RAY_ADDRESS": "auto", **TOKEN})]
     elif job or is_kuberay(document):
         start = ("ray", "job", "submit", "--address", address, "--working-dir", working_dir, "--", "python", script)
-        commands = [Command((*start, *arguments), TOKEN if is_simulated(document) else {})]
+        token = token_of_pods(document) if is_kuberay(document) else {}
+        commands = [Command((*start, *arguments), token_mode(document), token)]
     else:
-        commands = [Command(("ray", "submit", file, script, *(["--", *arguments] if arguments else [])))]
+        check_program_name(script)
+        quoted = [quote_for_ray_submit(argument) for argument in arguments]
+        commands = [Command(("ray", "submit", file, script, *(["--", *quoted] if quoted else [])))]
     if fetch is not None:
+        check_remote_path(fetch[0])
         commands.append(Command(("ray", "rsync-down", file, *fetch)))
     return commands
 
@@ -156,15 +191,16 @@ def run(command: Command) -> int:
     """Run a command in this terminal, and return its exit status.
 
     Raises:
-        ArgumentError: If the program is not installed.
+        ArgumentError: If a program is not installed, or a secret is not known.
     """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # the `ray` of this Python
+    environment = {**os.environ, **command.environment, "PATH": path}
     try:
-        return subprocess.run(  # noqa: S603 - shown before it runs
-            command.argv,
-            env={**os.environ, **command.environment, "PATH": path},
-            stdout=subprocess.DEVNULL if command.secret else None,
-            check=False,
-        ).returncode
-    except FileNotFoundError:
-        raise ArgumentError(f"{command.argv[0]!r} is not installed, but required to run `{command}`") from None
+        for name, argv in command.secrets.items():
+            printed = subprocess.run(argv, env=environment, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - shown before it runs
+            if printed.returncode != 0:
+                raise ArgumentError(f"`{name}` is not known, because `{shlex.join(argv)}` failed")
+            environment[name] = printed.stdout.strip()
+        return subprocess.run(command.argv, env=environment, check=False).returncode  # noqa: S603 - as above
+    except FileNotFoundError as error:
+        raise ArgumentError(f"{error.filename!r} is not installed, but required to run `{command}`") from None

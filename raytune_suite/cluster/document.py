@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.errors import ArgumentError
+from raytune_suite.errors import ArgumentError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 KeyPath = tuple[str | int, ...]
 """The keys and indices that lead to a value, from the top level."""
+
+
+MAX_NODES = 100_000
+"""The most values in a file."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +141,60 @@ def read(path: Path) -> list[ClusterDocument]:
     """
     try:
         text = path.expanduser().read_text(encoding="utf-8")
-    except OSError as error:
-        raise ArgumentError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', error)}") from error
     return parse(text, path)
+
+
+def syntax_problem(text: str, error: yaml.YAMLError) -> str:
+    """Return the line on which YAML cannot be read, why, and what to write."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    lines = text.splitlines()
+    number = min(mark.line, len(lines) - 1)
+    line = lines[number] if lines else ""
+    problem = str(getattr(error, "problem", None) or error)
+    advice = ""
+    tab = next(
+        (n for n in (number, number - 1) if n >= 0 and "\t" in lines[n][: len(lines[n]) - len(lines[n].lstrip())]), None
+    )
+    if "\\t" in problem or tab is not None:
+        number, problem, advice = number if tab is None else tab, "it is indented with a tab", "use spaces"
+    elif "{{" in line:
+        problem, advice = "it is a template of Helm", "check what `helm template` prints"
+    elif "mapping values are not allowed" in problem:
+        advice = "correct the indentation, or write text that contains `: ` in quotes"
+    elif "found undefined alias" in problem:
+        advice = "define it with `&NAME` above this line, or write text that begins with `*` in quotes"
+    elif "expected <block end>" in problem or "could not find expected ':'" in problem:
+        advice = (
+            "correct the indentation: the entries of a block begin in the same column, and each has a `:` or a `- `"
+        )
+    return f"line {number + 1}: {problem}{advice and f': {advice}'}"
+
+
+def check_size(nodes: list[Any], path: Path) -> None:
+    """Check that the documents of a file, with every alias replaced by its anchor, are finite and not huge.
+
+    Raises:
+        ArgumentError: If a node contains itself, or there are more than `MAX_NODES` nodes.
+    """
+    sizes: dict[int, int | None] = {}  # None: in progress
+
+    def size(node: Any) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = None
+            pairs = node.value if isinstance(node, yaml.CollectionNode) else []
+            inner = [one for pair in pairs for one in pair] if isinstance(node, yaml.MappingNode) else pairs
+            sizes[id(node)] = 1 + sum(size(one) for one in inner)
+        known = sizes[id(node)]
+        if known is None:
+            raise ArgumentError(f"{str(path)!r} line {node.start_mark.line + 1}: the value contains itself")
+        return known
+
+    if sum(size(node) for node in nodes if node is not None) > MAX_NODES:
+        raise ArgumentError(f"{str(path)!r} has more than {MAX_NODES} values: it is no cluster file")
 
 
 def parse(text: str, path: Path) -> list[ClusterDocument]:
@@ -154,9 +209,14 @@ def parse(text: str, path: Path) -> list[ClusterDocument]:
     """
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+        check_size(nodes, path)
         values = list(yaml.safe_load_all(text))
     except yaml.YAMLError as error:
-        raise ArgumentError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from error
+        raise ArgumentError(f"{str(path)!r} is not YAML: {syntax_problem(text, error)}") from error
+    except (ValueError, RecursionError) as error:  # ValueError: a date such as 2024-99-99
+        if isinstance(error, ArgumentError):
+            raise
+        raise ArgumentError(f"{str(path)!r} is not YAML: {shortened(' '.join(str(error).split()), 500)}") from error
     documents = []
     for node, value in zip(nodes, values, strict=True):
         if value is None:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import abc
 import pickle
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypedDict, Unpack, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Unpack, final
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, StudyError
+from raytune_suite.schedulers.advance import Advance
+from raytune_suite.schedulers.arguments import COMMON, SchedulerArgs
 from raytune_suite.schedulers.saved_state import Restore, SavedState, pickled
 from raytune_suite.schedulers.trial_queue import TrialQueue
 from raytune_suite.spaces import FEATURES, Space
-from raytune_suite.types import FAILED, Mode, as_loss, as_number, check_count, check_mode
+from raytune_suite.types import FAILED, Mode, as_loss, as_number, check_mode
+from raytune_suite.validation import checked, reject_unknown
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
@@ -30,30 +33,8 @@ MAX_CRASHES = 10
 """A study ends after this many crashes before the first report of any trial: crashes spend no budget, so that it might
 never end otherwise."""
 
-_NOT_SAVED = frozenset({"observers", "_restore"})
+_NOT_SAVED = frozenset({"observers", "fault", "_restore"})
 """The attributes that are not part of the state."""
-
-
-class SchedulerArgs(TypedDict, total=False):
-    """The arguments that every scheduler takes, all by keyword.
-
-    Attributes:
-        space: The search space; only schedulers that change configs need it.
-        metric: The name of the reported value to optimize. If it is omitted, `tune.TuneConfig` provides it.
-        mode: "min" or "max", as for the metric.
-        time_attr: The reported value that counts how much a trial has been trained.
-        max_t: The most resource of a trial, in units of `time_attr`; it ends there. None: it ends by itself.
-        max_concurrent: The most trials that run at once. None: as many as the cluster can place.
-        seed: Drives all random draws of the scheduler.
-    """
-
-    space: dict[str, Any] | Space | None
-    metric: str | None
-    mode: str | None
-    time_attr: str
-    max_t: int | None
-    max_concurrent: int | None
-    seed: int
 
 
 class SchedulerObserver(Protocol):
@@ -123,6 +104,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     population: ClassVar[bool] = False
     _supports_buffered_results = False
 
+    @checked(**COMMON)
     def __init__(self, **args: Unpack[SchedulerArgs]) -> None:
         """See `SchedulerArgs`; a leaf may add its own arguments.
 
@@ -131,6 +113,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             SpaceError: If the space has a feature that this scheduler cannot serve.
         """
         super().__init__()  # type: ignore[no-untyped-call] # of Ray, inherited
+        reject_unknown(type(self).__name__, args, SchedulerArgs.__annotations__)
         mode = args.get("mode")
         self._metric = args.get("metric")
         self._mode: Mode | None = None if mode is None else check_mode(mode)
@@ -140,9 +123,6 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         if self.max_t is None and self.ladder:
             raise ArgumentError(f"{type(self).__name__} needs `max_t`: the most {self.time_attr} that a trial may have")
         self.max_concurrent = args.get("max_concurrent")
-        for name, value in (("max_t", self.max_t), ("max_concurrent", self.max_concurrent)):
-            if value is not None:
-                check_count(name, value)
         space = args.get("space")
         self.space = None if space is None else Space.of(space)
         if self.space is not None:
@@ -154,6 +134,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self._crashes = 0
         self._metric_reported = False
         self.trials = TrialQueue()
+        self._advance = Advance(self.time_attr)
         self._last_decisions: dict[str, LastDecision] = {}
         self._restore: Restore | None = None
         self._interrupted: frozenset[str] = frozenset()  # those that were running when the study was killed
@@ -258,6 +239,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             observer.trial_completed(trial, result)
         self.complete_restore()
         self._metric_reported |= self._metric in result
+        self.fault = self.fault or self._advance.ended(trial.trial_id, self._metric, result)
         last = self._forget(trial)
         resource = as_number(result.get(self.time_attr))
         new = resource is not None and (last is None or self.rewinds or resource > last.resource)
@@ -268,6 +250,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """A pending or paused trial has ended."""
         self.complete_restore()
+        self._advance.removed(trial.trial_id)
         self._forget(trial)
         self.ended(tune_controller, trial, None)
 
@@ -282,8 +265,13 @@ class StudyScheduler(TrialScheduler, abc.ABC):
 
     @final
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """The trial to run next, or None if there is none."""
+        """The trial to run next, or None if there is none.
+
+        Raises:
+            StudyError: If the study cannot continue.
+        """
         self.complete_restore()
+        self._check_fault()
         self._restart_first = [name for name in self._restart_first if self.trials.has(name, Trial.PENDING)]
         if self._restart_first:  # after a restore Ray would start those first that have reported
             return self.trials[self._restart_first[0]]
@@ -403,6 +391,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         resource = as_number(result.get(self.time_attr))
         at_end = self.max_t is not None and resource is not None and resource >= self.max_t
         self._metric_reported |= self._metric in result
+        self.fault = self.fault or self._advance.reported(trial.trial_id, self._metric, result)
+        self._check_fault()
         if resource is None or self._metric not in result:
             return str(TrialScheduler.STOP if at_end else TrialScheduler.CONTINUE)
         repeated = self._repeated_decision(trial.trial_id, resource)
@@ -437,6 +427,10 @@ class StudyScheduler(TrialScheduler, abc.ABC):
                 stacklevel=4,
             )
         return str(TrialScheduler.CONTINUE)
+
+    def _check_fault(self) -> None:
+        if self.fault is not None:
+            raise StudyError(self.fault)
 
     def _forget(self, trial: Trial) -> LastDecision | None:
         """Remove a trial; returns the last decision on it."""

@@ -368,14 +368,14 @@ def test_ten_kills_at_random_times_do_not_change_the_results(tmp_path: Path) -> 
         before = len([*out.glob("runs/[!.]*")])
         runner = context.Process(target=run_small, args=(tmp_path / "small.toml", out))
         runner.start()
-        wanted, deadline = before + draw.randrange(4), time.monotonic() + 60
+        wanted, deadline = before + draw.randrange(4), time.monotonic() + 300
         while len([*out.glob("runs/[!.]*")]) < wanted and runner.is_alive() and time.monotonic() < deadline:
             time.sleep(0.005)
         time.sleep(draw.random() * 0.2)
         started = descendants_of(runner.pid or 0)
         os.kill(runner.pid or 0, signal.SIGKILL)
         runner.join()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while any(Path(f"/proc/{pid}").exists() for pid in started) and time.monotonic() < deadline:
             time.sleep(0.01)
         left += [pid for pid in started if Path(f"/proc/{pid}").exists()]

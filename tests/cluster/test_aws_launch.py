@@ -16,6 +16,7 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 from raytune_suite import cli
 from raytune_suite.cluster import commands
 from raytune_suite.cluster.document import read
+from raytune_suite.cluster.tokens import create_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,9 +155,12 @@ def test_a_filled_in_file_launches_its_machines_and_terminates_them(
     assert cli.main(["cluster", "check", str(mine), *([] if not own_role else ["--strict"])]) == 0
     document = read(mine)[0]
 
+    assert commands.needs_token(document)
+    create_token()
     (start,) = commands.up(document, yes=True)
     ray(start)
     (setup,) = head
+    assert setup["file_mounts"]["~/.ray"] == "~/.ray"
     check_head(instances()["head"], name, own_role=own_role)
     check_access(instances()["head"], group, tmp_path / "home")
     check_setup(setup)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,6 @@ def test_up() -> None:
     assert shown(commands.up(FILES["local"])) == ["RAY_UP_enable_autoscaler_v2=0 ray up clusters/local.yaml"]
     head = "ray start --head --num-cpus=0 --autoscaling-config=clusters/laptop.yaml"
     assert shown(commands.up(FILES["laptop"])) == [
-        "ray get-auth-token --generate > /dev/null",
         f"RAY_FAKE_CLUSTER=1 RAY_AUTH_MODE=token {head}",
     ]
     assert shown(commands.up(FILES["kuberay/rayjob"])) == ["kubectl apply -f clusters/kuberay/rayjob.yaml"]
@@ -50,7 +50,8 @@ def test_down_also_stops_the_workers_of_own_hosts() -> None:
 
 
 def test_status() -> None:
-    assert shown(commands.status(FILES["aws-gpu"])) == ["ray exec clusters/aws-gpu.yaml 'ray status'"]
+    remote = "'RAY_AUTH_MODE=token ray status'"
+    assert shown(commands.status(FILES["aws-gpu"])) == [f"ray exec clusters/aws-gpu.yaml {remote}"]
     assert shown(commands.status(FILES["laptop"])) == ["RAY_AUTH_MODE=token ray status"]
     assert shown(commands.status(FILES["kuberay/rayjob"])) == [
         "kubectl get -f clusters/kuberay/rayjob.yaml",
@@ -61,19 +62,20 @@ def test_status() -> None:
 def test_submit_passes_arguments_and_fetches_results() -> None:
     arguments = ["--method", "bohb", "--name", "two words"]
     assert shown(commands.submit(FILES["aws-gpu"], "study.py", arguments, fetch=("/shared/s/", "results/"))) == [
-        "ray submit clusters/aws-gpu.yaml study.py -- --method bohb --name 'two words'",
+        f"ray submit clusters/aws-gpu.yaml study.py -- --method bohb --name {shlex.quote(shlex.quote('two words'))}",
         "ray rsync-down clusters/aws-gpu.yaml /shared/s/ results/",
     ]
     assert shown(commands.submit(FILES["aws-gpu"], "study.py", job=True, working_dir="code")) == [
-        "ray job submit --address http://127.0.0.1:8265 --working-dir code -- python study.py"
+        "RAY_AUTH_MODE=token ray job submit --address http://127.0.0.1:8265 --working-dir code -- python study.py"
     ]
+    job = "ray job submit --address http://127.0.0.1:8265 --working-dir ."
+    value = "kubectl get secret raytune -o 'go-template={{.data.auth_token | base64decode}}'"
     assert shown(commands.submit(FILES["kuberay/raycluster"], "study.py", ["-x"])) == [
-        "ray job submit --address http://127.0.0.1:8265 --working-dir . -- python study.py -x"
+        f'RAY_AUTH_MODE=token RAY_AUTH_TOKEN="$({value})" {job} -- python study.py -x'
     ]
     assert shown(commands.submit(FILES["laptop"], "study.py", ["-x"])) == [
         "RAY_ADDRESS=auto RAY_AUTH_MODE=token python study.py -x"
     ]
-    job = "ray job submit --address http://127.0.0.1:8265 --working-dir ."
     assert shown(commands.submit(FILES["laptop"], "study.py", ["-x"], job=True)) == [
         f"RAY_AUTH_MODE=token {job} -- python study.py -x"
     ]
@@ -88,15 +90,20 @@ def test_a_command_runs_with_its_environment_and_returns_its_status() -> None:
         commands.run(commands.Command(("no-such-program",)))
 
 
-def test_the_output_of_a_secret_command_is_hidden(capfd: pytest.CaptureFixture[str]) -> None:
-    words = (sys.executable, "-c", "import sys; print('the token'); print('a note', file=sys.stderr)")
-    assert commands.run(commands.Command(words)) == 0
-    assert capfd.readouterr().out == "the token\n"
-    assert commands.run(commands.Command(words, secret=True)) == 0
-    assert capfd.readouterr() == ("", "a note\n")
+def test_a_secret_reaches_the_command_and_is_not_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    prints = (sys.executable, "-c", "print('the token')")
+    reads = (sys.executable, "-c", "import os; assert os.environ['RAY_AUTH_TOKEN'] == 'the token'")
+    command = commands.Command(reads, secrets={"RAY_AUTH_TOKEN": prints})
+    assert commands.run(command) == 0
+    assert "the token" not in capfd.readouterr().out
+    assert str(command).startswith('RAY_AUTH_TOKEN="$(')
+    fails = (sys.executable, "-c", "raise SystemExit(1)")
+    with pytest.raises(ArgumentError, match="RAY_AUTH_TOKEN"):
+        commands.run(commands.Command(reads, secrets={"RAY_AUTH_TOKEN": fails}))
 
 
 STUB = """#!/bin/bash
+case "$(basename "$0")" in srun | python) test "$RAY_AUTH_MODE" = token || exit 1 ;; esac
 echo "$(basename "$0") $*" >> "$LOG"
 case "$(basename "$0") $*" in
   "scontrol show hostnames"*) echo head; echo other ;;
@@ -112,7 +119,7 @@ esac
 def test_the_slurm_script_starts_a_head_without_cpus_then_all_workers_then_the_study(tmp_path: Path) -> None:
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
-    for name in ("scontrol", "srun", "ray", "python", "getent"):
+    for name in ("scontrol", "srun", "ray", "python", "getent", "raytune-suite"):
         (programs / name).write_text(STUB)
         (programs / name).chmod(0o755)
     (programs / "activate").write_text(f"export PATH={programs}:$PATH\n")
@@ -138,8 +145,12 @@ def test_the_slurm_script_starts_a_head_without_cpus_then_all_workers_then_the_s
     first = "ray start --head --block --node-ip-address=10.0.0.1 --port=20007 --num-cpus=0 --num-gpus=0"
     assert starts == [
         f"srun --het-group=0 --ntasks=1 {first}",
-        "srun --het-group=1 --ntasks-per-node=1 ray start --block --address=10.0.0.1:20007 --num-cpus=8 --num-gpus=1",
-        "srun --het-group=2 --ntasks-per-node=1 ray start --block --address=10.0.0.1:20007 --num-cpus=64 --num-gpus=8",
+        *(
+            f"srun --het-group={group} --ntasks-per-node=1 --cpus-per-task={cpus} ray start --block "
+            f"--address=10.0.0.1:20007 --num-cpus={cpus} --num-gpus={gpus}"
+            for group, cpus, gpus in ((1, 8, 1), (2, 64, 8))
+        ),
     ]
     assert called[-1] == "python -u study.py --method bohb"
+    assert called.index("raytune-suite cluster token") < called.index(starts[0])
     assert "5 of 5 workers joined" in done.stdout

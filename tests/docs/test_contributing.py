@@ -102,6 +102,7 @@ def test_the_steps_work_in_another_package(other_package: Path) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 def test_another_package_passes_the_whole_conformance_suite(other_package: Path) -> None:
     (command,) = written(PACKAGE, ".venv/bin/python", "-m", "pytest")
     assert " passed" in run(other_package, *command, "-q", "-p", "no:cacheprovider")

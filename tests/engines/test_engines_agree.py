@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from raytune_suite.engines.callbacks.decision_log import DecisionLog
 
-pytestmark = [pytest.mark.usefixtures("ray_session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.usefixtures("ray_session"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +48,17 @@ def test_one_worker_decides_as_in_virtual_time(key: str, tmp_path: Path) -> None
     assert_alike(simulated.decisions, real, times=False)
 
 
+IN_CI = ("hyperband", "dehb", "pbt")
+"""The methods that pause trials, assign fidelities, and copy trials: CI runs these, `make e2e` runs all."""
+
+
+def in_ci(key: str, *values: Any) -> Any:
+    """The parameters of a test that is marked `long` for all other methods."""
+    return pytest.param(key, *values, marks=() if key in IN_CI else pytest.mark.long)
+
+
 @pytest.mark.e2e
-@pytest.mark.parametrize("key", [key for key, (name, _) in studies.VARIANTS.items() if name not in ALIKE])
+@pytest.mark.parametrize("key", [in_ci(key) for key, (name, _) in studies.VARIANTS.items() if name not in ALIKE])
 def test_four_workers_make_the_decisions_of_the_simulation(key: str, tmp_path: Path) -> None:
     """All configs have different costs, which determines the order; even the times are bitwise equal."""
     samples = studies.samples(studies.VARIANTS[key][0])
@@ -59,7 +68,10 @@ def test_four_workers_make_the_decisions_of_the_simulation(key: str, tmp_path: P
 
 
 FAULTS = [Fault(3.3, 0), Fault(7.1, 1), Fault(7.2, 2), Fault(9.9, 1)]
-LOSING = [(key, True) for key in FIRST.values() if key in ("asha", "hyperband", "dehb", "pbt")] + [("pbt", False)]
+LOSING = [
+    pytest.param(key, saves, marks=() if key == "pbt" else pytest.mark.long)
+    for key, saves in (("asha", True), ("hyperband", True), ("dehb", True), ("pbt", True), ("pbt", False))
+]
 """Methods, and whether their trials save at each report; other methods use the same code, and would take as long."""
 
 

@@ -17,6 +17,7 @@ LINES = 30
 """The maximum number of lines in the quickstart."""
 
 ONE_PER_SCHEDULER = {recipe.scheduler: name for name, recipe in METHODS.items()}.values()
+IN_CI = ("asha", "pbt")
 
 
 def python(home: Path, *arguments: str) -> str:
@@ -38,7 +39,9 @@ def test_runs_without_arguments_and_prints_the_best(example: str, tmp_path: Path
 
 @pytest.mark.e2e
 @pytest.mark.usefixtures("ray_session")
-@pytest.mark.parametrize("method", ONE_PER_SCHEDULER)
+@pytest.mark.parametrize(
+    "method", [pytest.param(name, marks=() if name in IN_CI else pytest.mark.long) for name in ONE_PER_SCHEDULER]
+)
 def test_quickstart_with_every_scheduler(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from raytune_suite.cluster.checks import file_mounts
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.pools import flag, provider
+from raytune_suite.cluster.tokens import is_token_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,7 +128,7 @@ def setup(document: ClusterDocument) -> Iterator[Finding]:
         remedy = "copy the checkout with file_mounts and `pip install` it in setup_commands, as clusters/*.yaml do"
         yield finding(document, "RTS306", ("setup_commands",), "no command installs raytune-suite on the nodes", remedy)
     for target, source in document.mapping("file_mounts").items():
-        if not Path(str(source)).expanduser().exists():
+        if not is_token_folder(source) and not Path(str(source)).expanduser().exists():
             reason = f"{source} does not exist (in {Path.cwd()})"
             yield finding(document, "RTS307", ("file_mounts", target), reason, "correct it, or change the folder")
     for name in document.mapping("available_node_types") if provider(document) == "aws" else ():
@@ -204,7 +205,8 @@ def starting(document: ClusterDocument) -> Iterator[Finding]:
         reason = "`ray start --head` has no --autoscaling-config, so no worker is ever started"
         remedy = "add `--autoscaling-config=~/ray_bootstrap_config.yaml`"
         yield finding(document, "RTS401", where, reason, remedy, severity=severities[0])
-    if workers and not any(re.search(r"\$\{?RAY_HEAD_IP", command) for command in workers):
+    head_address = str(document.get("provider", "head_ip", default="$RAY_HEAD_IP"))
+    if workers and not any(re.search(r"\$\{?RAY_HEAD_IP", text) or f"{head_address}:" in text for text in workers):
         reason = "the workers do not start with the head's address, which Ray provides as $RAY_HEAD_IP"
         remedy = "use `ray start --address=$RAY_HEAD_IP:6379`"
         yield finding(document, "RTS402", ("worker_start_ray_commands",), reason, remedy, severity=severities[1])

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.capacity import Capacity, StudyRequirements, compute_capacity
-from raytune_suite.cluster.checks import commands, kuberay, launcher, nodes, study
+from raytune_suite.cluster.checks import (
+    commands,
+    documents,
+    hosts,
+    kuberay,
+    launcher,
+    manifests,
+    nodes,
+    slurm,
+    start_commands,
+    study,
+    tokens,
+)
 from raytune_suite.cluster.document import read
-from raytune_suite.cluster.pools import as_count, cluster_of, is_kuberay, is_plain_manifest, pools, provider
+from raytune_suite.cluster.pools import as_count, cluster_of, is_kuberay, pools, provider
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -49,13 +62,20 @@ def check(path: Path, requirements: StudyRequirements | None = None) -> CheckRep
     Raises:
         ArgumentError: If the file cannot be read as YAML.
     """
-    return check_document(cluster_of(read(path)), requirements)
+    if slurm.is_script(path):
+        document = slurm.read_script(path)
+        return CheckReport(document, sorted(set(slurm.check(document))), None)
+    everything = read(path)
+    report = check_document(cluster_of(everything), requirements)
+    findings = [found for one in everything if one is not report.document for found in check_document(one).findings]
+    findings += documents.across(everything)
+    return dataclasses.replace(report, findings=sorted({*report.findings, *findings}))
 
 
 def check_document(document: ClusterDocument, requirements: StudyRequirements | None = None) -> CheckReport:
     """Check a document that has been read already."""
-    if is_plain_manifest(document):  # something that a cluster needs besides, such as a volume
-        return CheckReport(document, sorted(generic_findings(document)), None)
+    if manifests.is_manifest(document) and not is_kuberay(document):  # what a cluster needs besides, such as a volume
+        return CheckReport(document, sorted(set(documents.check(document))), None)
     findings = check_file(document, requirements)
     capacity = None
     if requirements is not None and not any(one.code == "RTS101" for one in findings):
@@ -94,17 +114,17 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     """Return the findings about the file itself. If it violates the schema, most other checks are skipped."""
     storage_path = None if requirements is None else requirements.storage_path
     if is_kuberay(document):
-        return list(kuberay.check(document, pools(document), storage_path))
-    findings = list(launcher.schema(document))
+        all_pools = pools(document)
+        findings = [*documents.check(document), *kuberay.check(document, all_pools, storage_path)]
+        return [*findings, *tokens.check(document, all_pools)]
+    findings = [*launcher.schema(document), *documents.misread_numbers(document)]
     if any(one.code == "RTS101" for one in findings):
-        return [*findings, *generic_findings(document)]
+        return [*findings, *launcher.repeated_keys(document), *launcher.missing_values(document)]
     all_pools = pools(document)
     findings += launcher.check(document)
     findings += nodes.check(document, all_pools)
     findings += commands.check(document, all_pools, storage_path)
+    findings += start_commands.check(document)
+    findings += hosts.check(document)
+    findings += tokens.check(document, all_pools)
     return findings
-
-
-def generic_findings(document: ClusterDocument) -> list[Finding]:
-    """Return the findings that are independent of a file's schema."""
-    return [*launcher.repeated_keys(document), *launcher.missing_values(document)]

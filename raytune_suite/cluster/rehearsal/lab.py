@@ -30,6 +30,7 @@ INSIDE = "RAYTUNE_SUITE_LAB"
 TOOLS = {
     "setpriv": "util-linux",
     "unshare": "util-linux",
+    "pivot_root": "util-linux",
     "ip": "iproute2",
     "ssh": "openssh-client",
     "sshd": "openssh-server",
@@ -146,7 +147,7 @@ class Lab:
         self._names = dict(names)
         self._machines: dict[str, LabMachine] = {}
         self._cables = 0
-        for part in ("shared", "logs", "disks", "ssh", "tmp", "stand_ins/python/pip"):
+        for part in ("shared", "logs", "disks", "client", "tmp", "stand_ins/python/pip"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         for key in ("key", "host_key"):
             _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key))
@@ -199,6 +200,7 @@ class Lab:
             "LAB_FOLDER": str(self.folder),
             "LAB_SHARED": self._shared,
             "LAB_KEEP": "\n".join(kept_folders()),
+            "LAB_PYTHON": sys.executable,
             "LAB_PATH": path,
             "PATH": PATH,
         }
@@ -285,14 +287,14 @@ class Lab:
         for name, value in {"retrans_time_ms": 200, "mcast_solicit": 15, "ucast_solicit": 15}.items():
             Path(f"/proc/sys/net/ipv4/neigh/switch/{name}").write_text(str(value), encoding="utf-8")
         _run("ip", "route", "add", "default", "dev", "switch", "src", CLIENT)
-        (self.folder / "ssh").chmod(0o700)
-        for home in {Path("~").expanduser(), Path(pwd.getpwuid(os.geteuid()).pw_dir)}:
-            if not (home / ".ssh").exists():
-                (home / ".ssh").mkdir(mode=0o700)
-                os.chown(home / ".ssh", home.stat().st_uid, home.stat().st_gid)
-            _run(
-                "mount", "--bind", str(self.folder / "ssh"), str(home / ".ssh")
-            )  # hide the user's keys and known hosts
+        for name in (".ssh", ".ray"):  # hide the user's keys, known hosts and token
+            hidden = self.folder / "client" / name
+            hidden.mkdir(mode=0o700, parents=True)
+            for home in {Path("~").expanduser(), Path(pwd.getpwuid(os.geteuid()).pw_dir)}:
+                if not (home / name).exists():
+                    (home / name).mkdir(mode=0o700)
+                    os.chown(home / name, home.stat().st_uid, home.stat().st_gid)
+                _run("mount", "--bind", str(hidden), str(home / name))
         # Ray names its sockets for ssh connections after the account, the cluster and the address: without another
         # account they could lead to another lab, or to the real cluster
         os.environ |= {"LOGNAME": self.folder.name, "TMPDIR": str(self.folder / "tmp")}
@@ -336,8 +338,12 @@ class Lab:
 
 
 def kept_folders() -> list[str]:
-    """Return the folders of Python, its packages and this package, under each name that leads to them."""
+    """Return the folders of Python, its packages and this package, under each name that leads to them.
+
+    Packages in editable mode are elsewhere, in folders of `sys.path`, whose first entry is that of the program.
+    """
     wanted = {Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[3]}
+    wanted |= {Path(one).absolute() for one in sys.path[1:] if Path(one).is_dir()}
     link = Path(sys.executable)
     while link.is_symlink():  # a virtual environment's Python links to its base, possibly through other links
         link = link.parent / link.readlink()

@@ -77,9 +77,15 @@ class RehearsalResult:
 
     Attributes:
         steps: The checks, in order.
+        launched: The number and kind of the machines that were launched, by the end of the study.
+        unrehearsed: What was not rehearsed.
+        log: The last lines of the command that failed last, "" if none has failed.
     """
 
     steps: list[Step] = field(default_factory=list)
+    launched: list[str] = field(default_factory=list)
+    unrehearsed: list[str] = field(default_factory=list)
+    log: str = ""
 
     @property
     def passed(self) -> bool:
@@ -133,6 +139,11 @@ class Rehearsal:
         ]
         return "\n".join(f"    {line}" for line in lines[-count:])
 
+    def _report_failure(self) -> None:
+        """Report the last lines of the last command."""
+        self.result.log = self.last_lines()
+        self._report(self.result.log)
+
     def failed_command(self) -> str:
         """Return the command of the cluster file that ran last, "" if there is none."""
         commands = COMMAND.findall(self._log_text())
@@ -147,7 +158,7 @@ class Rehearsal:
             kill(process)
             succeeded = False
         if not succeeded:
-            self._report(self.last_lines())
+            self._report_failure()
         return succeeded
 
     def up(self) -> bool:
@@ -240,7 +251,7 @@ class Rehearsal:
         self._report("waiting for trials to run" + (" and to save checkpoints" if busy > 1 else ""))
         lost = self.cut_power_during(process, busy)
         if lost is None:
-            self._report(self.last_lines())
+            self._report_failure()
             observed = f"it ended with status {process.poll()} before there was anything to lose"
             kill(process)
             return self.check("the study runs", passed=False, observed=observed)
@@ -256,7 +267,7 @@ class Rehearsal:
             status = None
         observed = f"status {status}, {time.monotonic() - cut:.0f} s after the loss"
         if not self.check("the study runs to its end", status == 0, observed):
-            self._report(self.last_lines())
+            self._report_failure()
         back = wait(lambda: replaced(self.workers()), RETURN_S)
         observed = f"{len(self.workers())} workers, {time.monotonic() - cut:.0f} s after the loss"
         return self.check("the lost machine is replaced", back, observed) and status == 0
@@ -295,7 +306,7 @@ class Rehearsal:
     def check_idle_machines(self) -> bool:
         """Check that idle machines are removed."""
         start = time.monotonic()
-        self._report(f"launched so far: {'; '.join(self.cluster.launched())}")
+        self._report(f"launched so far: {'; '.join(self.result.launched)}")
         before = len(self.cluster.still_running())
         remaining = self.cluster.min_workers + 1  # the head stays
         removed = wait(lambda: len(self.cluster.still_running()) <= remaining, IDLE_S)
@@ -372,7 +383,9 @@ def rehearse(
         if script is None and survived:
             rehearsal.check_own_study("rehearsal")
         unknown = [] if script is None else ["whether trials resumed from checkpoints, and the results"]
-        report(f"not rehearsed: {'; '.join([*unknown, *cluster.unrehearsed])}")
+        rehearsal.result.unrehearsed = [*unknown, *cluster.unrehearsed]
+        report(f"not rehearsed: {'; '.join(rehearsal.result.unrehearsed)}")
+        rehearsal.result.launched = cluster.launched()
         if cluster.grows:
             rehearsal.check_idle_machines()
     finally:

@@ -18,7 +18,7 @@ from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from raytune_suite.engines.callbacks.budget import Cost
-from raytune_suite.types import Stage, as_loss, as_number
+from raytune_suite.types import ADDED_BY_RAY, Stage, as_loss, as_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -151,7 +151,7 @@ class StudyLog(Callback):
         record = self.trials[number]
         record.last, record.status, record.config = flat, Trial.RUNNING, trial.config
         if self.objective.metric not in flat:
-            self.unmetered = sorted(set(flat) - _ADDED_BY_RAY)
+            self.unmetered = sorted(set(flat) - ADDED_BY_RAY)
             return
         value = as_number(flat[self.objective.metric])
         if value is None and self.wrong is None:
@@ -269,7 +269,7 @@ class StudyLog(Callback):
                     "value": report.value if report else math.nan,
                     "error": record.error,
                     **{f"config/{name}": value for name, value in flatten_dict(record.config).items()},
-                    **{name: value for name, value in record.last.items() if name not in _ADDED_BY_RAY},
+                    **{name: value for name, value in record.last.items() if name not in ADDED_BY_RAY},
                 }
             )
         return pd.DataFrame(rows, columns=None if rows else ["trial", "status", "outcome"]).set_index("trial")
@@ -296,7 +296,7 @@ class StudyLog(Callback):
         others = {
             name: value
             for name, value in flat.items()
-            if name != metric and name not in _ADDED_BY_RAY and not name.startswith("config/")
+            if name != metric and name not in ADDED_BY_RAY and not name.startswith("config/")
         }
         record = report._asdict()
         if others:
@@ -332,30 +332,6 @@ _PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "_journaled"})
 
 _LAST = "last"
 """The key of a record that marks a report as the last one of its trial, which had ended by itself."""
-
-_ADDED_BY_RAY = frozenset(
-    {
-        "checkpoint_dir_name",
-        "config",
-        "date",
-        "done",
-        "episodes_total",
-        "experiment_tag",
-        "hostname",
-        "iterations_since_restore",
-        "node_ip",
-        "pid",
-        "should_checkpoint",
-        "time_since_restore",
-        "time_this_iter_s",
-        "time_total_s",
-        "timestamp",
-        "timesteps_total",
-        "training_iteration",
-        "trial_id",
-    }
-)
-"""Keys that Ray adds to each result."""
 
 
 def replay(records: Iterable[dict[str, Any]]) -> list[tuple[Report, dict[str, Any]]]:

@@ -38,6 +38,8 @@ from raytune_suite.engines.seed_averaging import on_seeds
 from raytune_suite.engines.storage import Folder, local_folder
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers import StudySearcher
+from raytune_suite.types import COUNT
+from raytune_suite.validation import check_fields, flag, integer, number, optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,6 +53,9 @@ _logger = logging.getLogger("raytune_suite")
 @dataclass(frozen=True)
 class Settings:
     """How Ray runs a study. The defaults are the fastest that we measured.
+
+    Raises:
+        ArgumentError: If a value cannot be used.
 
     Attributes:
         reuse_actors: Whether a trial reuses the process of one that has ended. None: where the trainable allows it,
@@ -73,6 +78,17 @@ class Settings:
     max_failures: int = 0
     checkpoint_s: float = 30.0
     keep_checkpoints: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(
+            self,
+            reuse_actors=optional(flag()),
+            loggers=flag(),
+            snapshot_s=number(least=0),
+            max_failures=integer(-1),
+            checkpoint_s=number(least=0, infinite=True),
+            keep_checkpoints=optional(COUNT),
+        )
 
 
 @final

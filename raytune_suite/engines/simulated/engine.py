@@ -20,12 +20,21 @@ from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.seed_averaging import mean_curve, on_seeds
 from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
 from raytune_suite.engines.simulated.running_trial import Fault
-from raytune_suite.engines.simulated.simulate import prepare, surroundings
+from raytune_suite.engines.simulated.simulate import (
+    CHECKPOINT_EVERY,
+    FAILURES,
+    MAX_WORKERS,
+    WORKERS,
+    check_faults,
+    prepare,
+    surroundings,
+)
 from raytune_suite.engines.simulated.suspension import deferred_interrupt, resume, suspend
 from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
 from raytune_suite.engines.storage import Folder
 from raytune_suite.errors import ArgumentError
-from raytune_suite.types import check_count, split_config
+from raytune_suite.types import split_config
+from raytune_suite.validation import check_fields, function, instance, integer, optional, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,9 +79,16 @@ class Simulation:
     compute: int | None = None
 
     def __post_init__(self) -> None:
-        check_count("workers", self.workers)
-        if self.compute is not None and self.compute != 0:
-            check_count("compute", self.compute)
+        check_fields(
+            self,
+            workers=WORKERS,
+            cost=optional(function("a function of a config that returns seconds")),
+            faults=sequence(instance(Fault, "a Fault"), "a list of raytune_suite.Fault"),
+            max_failures=FAILURES,
+            checkpoint_every=CHECKPOINT_EVERY,
+            compute=optional(integer(0, most=MAX_WORKERS)),
+        )
+        check_faults(self.faults, self.workers)
 
     def describe(self) -> dict[str, Any]:
         """The settings that decide the outcome, without the cost function, and the others."""

@@ -36,6 +36,19 @@ HEALTHY = "export RAY_health_check_period_ms=1000; ray start --head --num-cpus=0
 SPEC, GROUP, LAST = "spec.headGroupSpec", "spec.workerGroupSpecs.0", "spec.workerGroupSpecs.1.template.spec"
 POD, GROUP_NAME = f"{GROUP}.template.spec", f"{GROUP}.groupName"
 CONTAINER = f"{POD}.containers.0"
+ENV, JOB_AUTH = f"{SPEC}.template.spec.containers.0.env", "spec.rayClusterSpec.authOptions"
+RUN, RULES = "docker.run_options", "provider.security_group.IpPermissions"
+NO_OPTIONS: dict[str, Config] = {"local": {}, "aws-gpu": {RUN: []}, "gcp-gpu": {RUN: []}, "azure-gpu": {RUN: []}}
+"""Edits after which a file does not require a token in containers."""
+
+BY_HAND = [
+    {"name": "RAY_AUTH_MODE", "value": "token"},
+    {"name": "RAY_AUTH_TOKEN", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "auth_token"}}},
+]
+OPEN = {"FromPort": 8000, "ToPort": 9000, "IpProtocol": "tcp", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+ALL_OPEN = {"IpProtocol": "-1", "Ipv6Ranges": [{"CidrIpv6": "::/0"}]}
+SSH_OPEN = {"FromPort": 22, "ToPort": 22, "IpProtocol": "tcp", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+OURS_OPEN = {"FromPort": 8265, "ToPort": 8265, "IpProtocol": "tcp", "IpRanges": [{"CidrIp": "203.0.113.7/32"}]}
 T4 = [{"acceleratorType": "nvidia-tesla-t4", "acceleratorCount": 4}]
 
 AWS = [
@@ -118,6 +131,15 @@ AWS = [
     Mistake("azure-gpu", "RTS607", {"provider.location": None}, "provider"),
     Mistake("local", "RTS213", {"max_workers": 1, "min_workers": 1}),
     Mistake("aws-gpu-spot", "RTS608", {f"{IN_1}.InstanceMarketOptions.MarketType": "spott"}),
+    *(Mistake(file, "RTS901", {START: ["ray stop", HEALTHY], **NO_OPTIONS[file]}) for file in NO_OPTIONS),
+    Mistake("local", "RTS902", {JOIN: ["ray stop", "ray start --address=$RAY_HEAD_IP:6379"]}),
+    Mistake("local", "RTS902", {START: ["ray stop", HEALTHY]}),
+    Mistake("aws-gpu", "RTS903", {"file_mounts": {"~/raytune_suite": "."}}),
+    Mistake("local", "RTS904", {START: ["ray stop", f"export RAY_AUTH_TOKEN=abc; {HEALTHY}"]}, f"{START}.1"),
+    Mistake("aws-gpu", "RTS904", {RUN: ["-e RAY_AUTH_MODE=token -e RAY_AUTH_TOKEN=abc"]}, f"{RUN}.0"),
+    Mistake("aws-gpu", "RTS905", {"provider.security_group": {"IpPermissions": [OPEN]}}, f"{RULES}.0"),
+    Mistake("aws-gpu", "RTS905", {"provider.security_group": {"IpPermissions": [ALL_OPEN]}}, f"{RULES}.0"),
+    Mistake("local", "RTS905", {START: ["ray stop", f"{HEALTHY} --dashboard-host=0.0.0.0"]}),
     Mistake("aws-gpu", "RTS701", {}, "available_node_types", StudyRequirements(gpus=16)),
     Mistake("laptop", "RTS701", {}, "available_node_types", StudyRequirements(gpus=1, cpus=16)),
     Mistake("aws-gpu", "RTS702", {}, GPU_8, StudyRequirements(gpus=1, cpus=48)),
@@ -155,6 +177,12 @@ OTHERS = [
     Mistake("kuberay/raycluster", "RTS807", {f"{GROUP}.groupName": None}, GROUP_NAME),
     Mistake("kuberay/raycluster", "RTS807", {f"{GROUP}.groupName": "gpu-8"}, "spec.workerGroupSpecs.1.groupName"),
     Mistake("kuberay/raycluster", "RTS807", {f"{GROUP}.groupName": "gpu_1"}),
+    Mistake("kuberay/raycluster", "RTS901", {"spec.authOptions": None}, "spec.authOptions"),
+    Mistake("kuberay/rayjob", "RTS901", {"spec.rayClusterSpec.authOptions.mode": "disabled"}, JOB_AUTH),
+    Mistake("kuberay/raycluster", "RTS902", {"spec.authOptions": None, ENV: BY_HAND}, f"{CONTAINER}.env"),
+    Mistake("kuberay/raycluster", "RTS903", {"spec.authOptions": None, ENV: BY_HAND[:1]}, ENV),
+    Mistake("kuberay/raycluster", "RTS904", {ENV: [{"name": "RAY_AUTH_TOKEN", "value": "abc"}]}),
+    Mistake("kuberay/raycluster", "RTS905", {f"{SPEC}.serviceType": "LoadBalancer"}),
     Mistake("kuberay/raycluster", "RTS103", {f"{GROUP}.minReplica": 1}),
     Mistake("kuberay/raycluster", "RTS103", {f"{POD}.nodeSelectr": {}}),
     Mistake("kuberay/rayjob", "RTS103", {"spec.rayClusterSpec.enableInTreeAutoscalin": True}),
@@ -244,6 +272,22 @@ VALID_EDITS = [
         SHARED,
     ),
     ValidEdit("aws-gpu", "RTS601", {"auth": None}),
+    *(ValidEdit(file, "RTS307", {}) for file in NO_OPTIONS),  # `cluster up` creates the folder of the token
+    *(ValidEdit("local", code, {START: ["bash head.sh"], JOIN: ["bash worker.sh"]}) for code in ("RTS901", "RTS902")),
+    ValidEdit("local", "RTS901", {START: None}, at_most="warning"),
+    ValidEdit("aws-gpu", "RTS901", {START: ["ray stop", HEALTHY]}),  # the container has RAY_AUTH_MODE
+    ValidEdit("aws-gpu", "RTS902", {START: ["ray stop", HEALTHY], JOIN: ["ray start --address=$RAY_HEAD_IP:6379"]}),
+    ValidEdit("local", "RTS903", {"file_mounts": {"~/raytune_suite": "."}}, at_most="warning"),
+    ValidEdit("aws-gpu", "RTS903", {"file_mounts": {"/home/ray/.ray/auth_token": "~/.ray/auth_token"}}),
+    ValidEdit("aws-gpu", "RTS904", {RUN: ["-e RAY_AUTH_MODE=token -e RAY_AUTH_TOKEN=$TOKEN"]}),
+    ValidEdit("aws-gpu", "RTS905", {"provider.security_group": {"IpPermissions": [SSH_OPEN, OURS_OPEN]}}),
+    ValidEdit("aws-gpu", "RTS905", {"provider.security_group": {"IpPermissions": [OPEN]}}, at_most="warning"),
+    ValidEdit("kuberay/raycluster", "RTS901", {"spec.authOptions": {}}),
+    *(
+        ValidEdit("kuberay/raycluster", code, {"spec.authOptions": None, ENV: BY_HAND, f"{CONTAINER}.env": BY_HAND})
+        for code in ("RTS901", "RTS903", "RTS904")
+    ),
+    ValidEdit("kuberay/raycluster", "RTS905", {f"{SPEC}.serviceType": "LoadBalancer"}, at_most="warning"),
     ValidEdit("local", "RTS601", {"auth.ssh_private_key": None}, at_most="warning"),
     ValidEdit("kuberay/raycluster", "RTS201", {f"{GROUP}.maxReplicas": None, f"{GROUP}.minReplicas": 2}),
     ValidEdit("kuberay/raycluster", "RTS202", {f"{GROUP}.maxReplicas": None, f"{GROUP}.replicas": 0}),

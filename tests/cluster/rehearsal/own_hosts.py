@@ -80,7 +80,7 @@ def dashboard(cluster: LabCluster) -> Iterator[None]:
 
 
 def dashboard_responds() -> bool:
-    with suppress(OSError), urllib.request.urlopen("http://127.0.0.1:8265/api/version", timeout=5) as response:
+    with suppress(OSError), urllib.request.urlopen("http://127.0.0.1:8265/", timeout=5) as response:
         return bool(response.status == 200)
     return False
 

@@ -14,6 +14,7 @@ DRIVER = Path(__file__).with_name("on_laptop.py")
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("lab")
 def test_pools_of_the_laptop_grow_for_studies_survive_a_loss_and_shrink(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603 - our own command

@@ -18,6 +18,7 @@ def use_prefixes(monkeypatch: pytest.MonkeyPatch, prefix: str | Path, base: str 
     monkeypatch.setattr(sys, "prefix", str(prefix))
     monkeypatch.setattr(sys, "base_prefix", str(base))
     monkeypatch.setattr(sys, "executable", f"{prefix}/bin/python")
+    monkeypatch.setattr(sys, "path", ["/program"])
 
 
 def test_machines_keep_python_its_packages_and_this_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +36,15 @@ def test_machines_keep_the_targets_of_pythons_links(tmp_path: Path, monkeypatch:
     use_prefixes(monkeypatch, tmp_path / "venv", tmp_path / "python-3.11.9")
     kept = [f"{tmp_path}/{name}" for name in ("python-3.11", "python-3.11.9", "venv")]
     assert lab.kept_folders() == sorted([str(PACKAGE), *kept])
+
+
+def test_machines_keep_packages_in_editable_mode_but_not_the_folder_of_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    use_prefixes(monkeypatch, PACKAGE, tmp_path / "python")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "mine"), str(tmp_path / "python311.zip")])
+    assert lab.kept_folders() == sorted([str(PACKAGE), f"{tmp_path}/python", f"{tmp_path}/mine"])
 
 
 def test_a_folder_within_another_is_kept_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

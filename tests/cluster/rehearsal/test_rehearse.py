@@ -6,19 +6,28 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from raytune_suite import cli
+from raytune_suite.cli.rehearse import keep, to_json
+from raytune_suite.cluster.rehearsal.rehearse import RehearsalResult, Step
 
 ROOT = Path(__file__).parents[3]
 
 
 def run(*arguments: str | Path) -> tuple[int, str]:
-    """Run Python in the checkout's folder, and return its exit status and output."""
+    """Run Python in the checkout's folder, and return its exit status and standard output."""
     done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     sys.stdout.write(done.stdout + done.stderr)  # shown if the test fails
-    return done.returncode, done.stdout + done.stderr
+    return done.returncode, done.stdout
+
+
+def rehearse(*arguments: str | Path) -> tuple[int, Any]:
+    """Rehearse a file, and return the exit status and the result."""
+    status, output = run("-m", "raytune_suite", "cluster", "rehearse", "--format", "json", *arguments)
+    return status, json.loads(output)
 
 
 def rendered(tmp_path: Path, file: str, *settings: str) -> Path:
@@ -59,6 +68,7 @@ def test_studies_on_own_hosts_survive_the_loss_of_a_machine(tmp_path: Path) -> N
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("lab")
 def test_a_file_for_aws_is_rehearsed_before_it_costs_money(tmp_path: Path) -> None:
@@ -76,14 +86,12 @@ def test_a_file_for_aws_is_rehearsed_before_it_costs_money(tmp_path: Path) -> No
     assert f"#   {own_role}" in text
     file.write_text(text.replace(f"#   {own_role}", own_role))
     kept = tmp_path / "kept"
-    status, output = run("-m", "raytune_suite", "cluster", "rehearse", "--keep", kept, file)
+    status, result = rehearse("--keep", kept, file)
     assert status == 0
-    assert "FAIL" not in output
-    assert "9 of 9 checks passed" in output
+    assert (result["passed"], len(result["steps"])) == (True, 9)
+    assert [step["name"] for step in result["steps"] if not step["passed"]] == []
     # the head on demand, two spot machines of the smallest pool that can place a trial, and one replacement
-    assert "1 x head (m6i.xlarge, on demand)" in output
-    assert "3 x gpu_1 (g6.xlarge, spot)" in output
-    assert "x gpu_8" not in output
+    assert sorted(result["launched"]) == ["1 x head (m6i.xlarge, on demand)", "3 x gpu_1 (g6.xlarge, spot)"]
     assert (kept / "shared/studies/rehearsal/reports.parquet").is_file()
     assert (kept / "logs").is_dir()
 
@@ -94,11 +102,35 @@ def test_a_failing_setup_is_reported_with_its_last_lines(tmp_path: Path) -> None
     file = own_hosts(tmp_path)
     file.write_text(file.read_text().replace("'.[all]'", "'.[all]' a-package-that-is-nowhere"))
     kept = tmp_path / "kept"
-    status, output = run("-m", "raytune_suite", "cluster", "rehearse", "--keep", kept, file)
+    status, result = rehearse("--keep", kept, file)
     assert status == 1
-    assert "FAIL the head starts" in output
-    assert "and failed at `cd ~/raytune_suite && python3 -m pip install" in output
-    assert "a-package-that-is-nowhere is not installed" in output
+    (step,) = result["steps"]
+    assert (step["name"], step["passed"], result["passed"]) == ("the head starts", False, False)
+    assert "`cd ~/raytune_suite && python3 -m pip install" in step["observed"]
+    assert "a-package-that-is-nowhere" in result["log"]
+
+
+def test_the_result_has_a_machine_readable_form() -> None:
+    result = RehearsalResult([Step("the head starts", True, "3 s")], ["1 x head"], ["GPUs"])
+    assert to_json("mine.yaml", result, ["docker: removed"], 12.34) == {
+        "file": "mine.yaml",
+        "passed": True,
+        "steps": [{"name": "the head starts", "passed": True, "observed": "3 s"}],
+        "changes": ["docker: removed"],
+        "launched": ["1 x head"],
+        "unrehearsed": ["GPUs"],
+        "log": "",
+        "seconds": 12.3,
+    }
+
+
+def test_kept_files_do_not_keep_the_rights_to_run_as_their_owner(tmp_path: Path) -> None:
+    logs = tmp_path / "lab/logs"
+    logs.mkdir(parents=True)
+    (logs / "program").touch()
+    (logs / "program").chmod(0o4755)
+    keep(tmp_path / "lab", tmp_path / "kept")
+    assert (tmp_path / "kept/logs/program").stat().st_mode & 0o7777 == 0o755
 
 
 def test_only_files_for_own_hosts_and_aws_can_be_rehearsed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,8 @@ def test_machines_only_share_a_network_and_a_folder(tmp_path: Path) -> None:
     assert observed["shared"] == ["word", "word"]
     assert observed["devices"] == []
     assert observed["settings"] == ""
+    assert observed["escaped"] == []
+    assert observed["needed"] == "yes"
     assert observed["stand-ins"].splitlines()[::2] == ["b", "word"]
     assert observed["dark"] == [False, ""]
     assert observed["again"] == [True, "SSH", "first", []]

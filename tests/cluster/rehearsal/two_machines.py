@@ -46,6 +46,9 @@ def observe(lab: Lab, mark: str) -> dict[str, Any]:
     observed["settings"] = run(
         first, "for file in /proc/sys/vm/* /sys/kernel/mm/*/*; do echo 1 > $file && echo $file; done"
     )
+    python, escape = shlex.quote(sys.executable), shlex.quote(str(Path(__file__).with_name("escape.py")))
+    observed["escaped"] = json.loads(run(first, f"{python} {escape} {shlex.quote(str(lab.key))}"))
+    observed["needed"] = run(first, "touch /usr/x && chown 1000 /usr/x && { sleep 9 & } && kill $! && echo yes")
     observed["stand-ins"] = run(
         first, "sudo -E -u me A=b bash -c 'echo $A'; sudo mount -t nfs4 -o hard host:/x /mnt; cat /mnt/word"
     )

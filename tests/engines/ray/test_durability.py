@@ -39,7 +39,7 @@ def start(key: str, folder: Path, *extra: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> None:
-    _, errors = process.communicate(timeout=200)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
 
 
@@ -59,12 +59,12 @@ def record(folder: Path) -> dict[str, Any]:
 
 def wait_for_reports(folder: Path, count: int) -> None:
     ticks = folder / "ticks"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if ticks.exists() and int(ticks.read_text() or 0) >= count:
             return
         time.sleep(0.02)
-    pytest.fail(f"fewer than {count} reports within two minutes")
+    pytest.fail(f"fewer than {count} reports within five minutes")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def assert_alike(actual: Path, expected: Path) -> None:
     assert record(actual) == record(expected)
 
 
-@pytest.mark.parametrize("key", KILLED)
+@pytest.mark.parametrize("key", [pytest.param(key, marks=() if key == "bohb" else pytest.mark.long) for key in KILLED])
 def test_a_killed_study_resumes_with_the_same_decisions(
     key: str, uninterrupted_study: Callable[[str], Path], tmp_path: Path
 ) -> None:
@@ -106,7 +106,7 @@ def test_the_error_after_ctrl_c_shows_how_to_resume_and_nothing_is_lost(
     process = start("bohb", tmp_path)
     wait_for_reports(tmp_path, len(decisions(uninterrupted)) // 2)
     os.kill(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode != 0
     assert "StudyInterrupted" in errors
     assert "resume=True, name='study'" in errors

@@ -46,6 +46,7 @@ def test_a_good_config_learns_fast_and_a_bad_one_does_not() -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 def test_a_whole_training_almost_reaches_the_longest_episodes() -> None:
     assert returns(27)[-1] > 450
 
