@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("raytune_suite")
 
 SHARE = 0.02
-"""At most this part of a study's time goes into snapshots, except for those that Ray forces."""
+"""After a snapshot that took a second, the next one waits until that is this part of the time, unless Ray forces it."""
 
 RETRY_S = 1.0
 """Seconds after a snapshot that failed before the next attempt."""
