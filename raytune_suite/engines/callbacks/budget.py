@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from ray.tune import Stopper
 
-from raytune_suite.types import as_number
+from raytune_suite.types import as_resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Cost:
         if self.time_attr == "training_iteration":
             self.spent += 1
             return
-        resource = as_number(result.get(self.time_attr))
+        resource = as_resource(result.get(self.time_attr))
         if resource is None:
             return
         last = self._last.get(trial_id, 0.0)

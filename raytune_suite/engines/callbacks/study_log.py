@@ -18,7 +18,7 @@ from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from raytune_suite.engines.callbacks.budget import Cost
-from raytune_suite.types import ADDED_BY_RAY, Stage, as_loss, as_number
+from raytune_suite.types import ADDED_BY_RAY, Stage, as_loss, as_number, as_resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -147,7 +147,7 @@ class StudyLog(Callback):
         self._cost.add(trial.trial_id, result)
         number = self._numbers[trial.trial_id]
         flat = flatten_dict(result)
-        resource = as_number(flat.get(self.objective.time_attr))
+        resource = as_resource(flat.get(self.objective.time_attr))
         record = self.trials[number]
         record.last, record.status, record.config = flat, Trial.RUNNING, trial.config
         if self.objective.metric not in flat:

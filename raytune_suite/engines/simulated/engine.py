@@ -83,7 +83,7 @@ class Simulation:
             self,
             workers=WORKERS,
             cost=optional(function("a function of a config that returns seconds")),
-            faults=sequence(instance(Fault, "a Fault"), "a list of raytune_suite.Fault"),
+            faults=sequence(instance(Fault, "a Fault"), "a list of Faults"),
             max_failures=FAILURES,
             checkpoint_every=CHECKPOINT_EVERY,
             compute=optional(integer(0, most=MAX_WORKERS)),
