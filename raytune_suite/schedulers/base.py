@@ -71,6 +71,9 @@ class SchedulerObserver(Protocol):
     def trial_failed(self, trial: Trial) -> None:
         """A trial has crashed."""
 
+    def trial_removed(self, trial: Trial) -> None:
+        """A pending or paused trial has ended."""
+
 
 class LastDecision(NamedTuple):
     """The last report of a trial on which the scheduler decided, and the decision."""
@@ -267,6 +270,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     @final
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """A pending or paused trial has ended."""
+        for observer in self.observers:
+            observer.trial_removed(trial)
         self.complete_restore()
         self._forget(trial)
         self.ended(tune_controller, trial, None)

@@ -20,6 +20,7 @@ from ray.tune.experiment import Trial
 from ray.tune.result import RESULT_DUPLICATE, SHOULD_CHECKPOINT
 from ray.tune.schedulers import TrialScheduler
 
+from raytune_suite.engines.flat_results import flattened
 from raytune_suite.engines.simulated.clock import Clock
 from raytune_suite.engines.simulated.running_trial import (
     Fault,
@@ -27,7 +28,6 @@ from raytune_suite.engines.simulated.running_trial import (
     SavedCheckpoint,
     SimulatedCheckpoint,
     WithTraceback,
-    flattened,
 )
 from raytune_suite.errors import StudyError
 
