@@ -368,15 +368,11 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     @final
     def stop_if_only_paused(self, controller: Any) -> None:
         """Stop the paused trials if nothing can change any more: no trial runs, and the searcher has finished."""
-        live = self.live()
-        if (
-            controller.search_alg is not None
-            and controller.search_alg.is_finished()
-            and all(trial.status == Trial.PAUSED for trial in live)
-        ):
-            for trial in live:
-                self.stopped_early.add(trial.trial_id)
-                controller.stop_trial(trial)
+        if controller.search_alg is None or not controller.search_alg.is_finished() or self.trials.active():
+            return
+        for trial in self.live():
+            self.stopped_early.add(trial.trial_id)
+            controller.stop_trial(trial)
 
     @final
     def live(self) -> list[Trial]:
@@ -398,8 +394,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         """Whether `max_concurrent` trials are running or pending."""
         if self.max_concurrent is None:
             return False
-        active = sum(trial.status in (Trial.RUNNING, Trial.PENDING) for trial in self.live())
-        return active >= self.max_concurrent
+        return self.trials.active() >= self.max_concurrent
 
     # ---- internals --------------------------------------------------------------------------------------------
 

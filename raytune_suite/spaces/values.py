@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
+
+_PLAIN = frozenset({bool, int, float, str, type(None)})
 
 
 def fresh(value: Any) -> Any:
@@ -14,6 +17,14 @@ def fresh(value: Any) -> Any:
     if type(value) is list:
         return [fresh(inner) for inner in value]
     return value
+
+
+def copied(config: dict[str, Any]) -> dict[str, Any]:
+    """A deep copy of `config`, fast if all its values are plain, as in most configs."""
+    for value in config.values():
+        if type(value) not in _PLAIN:
+            return copy.deepcopy(config)
+    return dict(config)
 
 
 def native(value: Any) -> Any:

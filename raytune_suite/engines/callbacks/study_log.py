@@ -162,6 +162,7 @@ class StudyLog(Callback):
         """Record that a trial has ended, whether the scheduler or its trainable ended it."""
         self._number(trials)
         number = self._update(trial, Trial.TERMINATED)
+        self._cost.forget(trial.trial_id)
         record = self.trials[number]
         record.last = _reported(record.last)
         record.stopped_early = trial.trial_id in self.scheduler.stopped_early
@@ -175,6 +176,7 @@ class StudyLog(Callback):
         record = self.trials[self._update(trial, Trial.ERROR)]
         record.last = _reported(record.last)
         record.error = last_line(Path(trial.error_file).read_text() if trial.error_file else "")
+        self._cost.forget(trial.trial_id)
         self._failures += 1
         if self._failures <= LOGGED_FAILURES:
             _logger.warning("trial %d failed: %s", self._numbers[trial.trial_id], record.error)
