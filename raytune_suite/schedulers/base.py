@@ -55,6 +55,9 @@ class SchedulerObserver(Protocol):
     def trial_failed(self, trial: Trial) -> None:
         """A trial has crashed."""
 
+    def trial_removed(self, trial: Trial) -> None:
+        """A pending or paused trial has ended."""
+
 
 class LastDecision(NamedTuple):
     """The last report of a trial on which the scheduler decided, and the decision."""
@@ -253,6 +256,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     @final
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """A pending or paused trial has ended."""
+        for observer in self.observers:
+            observer.trial_removed(trial)
         self.complete_restore()
         self._advance.removed(trial.trial_id)
         self._forget(trial)
@@ -356,15 +361,11 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     @final
     def stop_if_only_paused(self, controller: Any) -> None:
         """Stop the paused trials if nothing can change any more: no trial runs, and the searcher has finished."""
-        live = self.live()
-        if (
-            controller.search_alg is not None
-            and controller.search_alg.is_finished()
-            and all(trial.status == Trial.PAUSED for trial in live)
-        ):
-            for trial in live:
-                self.stopped_early.add(trial.trial_id)
-                controller.stop_trial(trial)
+        if controller.search_alg is None or not controller.search_alg.is_finished() or self.trials.active():
+            return
+        for trial in self.live():
+            self.stopped_early.add(trial.trial_id)
+            controller.stop_trial(trial)
 
     @final
     def live(self) -> list[Trial]:
@@ -388,8 +389,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         """Whether `max_concurrent` trials are running or pending."""
         if self.max_concurrent is None:
             return False
-        active = sum(trial.status in (Trial.RUNNING, Trial.PENDING) for trial in self.live())
-        return active >= self.max_concurrent
+        return self.trials.active() >= self.max_concurrent
 
     # ---- internals --------------------------------------------------------------------------------------------
 

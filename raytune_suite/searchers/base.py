@@ -18,6 +18,7 @@ from ray.tune.search import Searcher
 from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, SpaceError
 from raytune_suite.spaces import Space
+from raytune_suite.spaces.values import copied
 from raytune_suite.types import (
     COUNT,
     FAILED,
@@ -198,7 +199,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         if config is None:
             return None
         self._live[trial_id] = config
-        return copy.deepcopy(config)
+        return copied(config)
 
     @final
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
