@@ -201,6 +201,12 @@ def as_number(value: Any) -> float | None:
         return None
 
 
+def as_resource(value: Any) -> float | None:
+    """Convert a value of `time_attr` to a float; None for anything that is not a number, and for NaN."""
+    number = as_number(value)
+    return None if number is None or math.isnan(number) else number
+
+
 def as_loss(value: Any, mode: Mode) -> float:
     """Convert a value of the metric to a loss to be minimized; anything but a finite number becomes `FAILED`."""
     number = as_number(value)

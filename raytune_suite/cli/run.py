@@ -188,7 +188,8 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = workload(arguments.workload)
     if chosen.extra is not None:
         require_extra(chosen.extra, f"workload {chosen.name!r}")
-    name = arguments.name or (None if arguments.resume else new_name(arguments.workload, arguments.method))
+    unnamed = arguments.name is None and not arguments.resume
+    name = new_name(arguments.workload, arguments.method) if unnamed else arguments.name
 
     from raytune_suite.engines.simulated.engine import Simulation
     from raytune_suite.tuning.arguments import make_engine  # after the checks above: this imports Ray

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from raytune_suite.errors import near, shown
-from raytune_suite.types import ADDED_BY_RAY, as_number
+from raytune_suite.types import ADDED_BY_RAY, as_resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +51,8 @@ class Advance:
     def reported(self, trial_id: str, metric: str | None, result: Mapping[str, Any]) -> str | None:
         """Take a report; returns why the study cannot continue, None if it can."""
         position = self._positions.setdefault(trial_id, _Position())
-        resource = as_number(result.get(self.time_attr))
-        if resource is None or math.isnan(resource):
+        resource = as_resource(result.get(self.time_attr))
+        if resource is None:
             position.without += 1
             enough = position.without >= (WITHOUT if metric in result else STALLED)
             return self._missing(trial_id, result) if enough else None

@@ -32,7 +32,7 @@ class StoppingRung:
     Attributes:
         level: Its resource.
         scores: The negated losses of the trials that have reached it, in ascending order.
-        trials: The ids of these trials.
+        trials: The ids of these trials, but for those that have ended.
     """
 
     level: float
@@ -112,3 +112,5 @@ class ASHA(StudyScheduler):
         if result is not None:
             loss = as_loss(result[str(self._metric)], check_mode(self._mode))
             bracket.record(trial.trial_id, result[self.time_attr], loss)
+        for rung in bracket.ladder:
+            rung.trials.discard(trial.trial_id)

@@ -21,7 +21,7 @@ from raytune_suite.schedulers.arguments import COMMON, SchedulerArgs
 from raytune_suite.schedulers.saved_state import Restore, SavedState, pickled
 from raytune_suite.schedulers.trial_queue import TrialQueue
 from raytune_suite.spaces import FEATURES, Space
-from raytune_suite.types import FAILED, Mode, as_loss, as_number, check_mode
+from raytune_suite.types import FAILED, Mode, as_loss, as_resource, check_mode
 from raytune_suite.validation import checked, reject_unknown
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 MAX_CRASHES = 10
 """A study ends after this many crashes before the first report of any trial: crashes spend no budget, so that it might
 never end otherwise."""
+
+CRASHES_IN_A_ROW = 100
+"""A study also ends after this many crashes without any report in between, such as when the disk is full."""
 
 _NOT_SAVED = frozenset({"observers", "fault", "_restore"})
 """The attributes that are not part of the state."""
@@ -51,6 +54,9 @@ class SchedulerObserver(Protocol):
 
     def trial_failed(self, trial: Trial) -> None:
         """A trial has crashed."""
+
+    def trial_removed(self, trial: Trial) -> None:
+        """A pending or paused trial has ended."""
 
 
 class LastDecision(NamedTuple):
@@ -131,7 +137,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self.stopped_early: set[str] = set()
         self.fault: str | None = None
         self._warned = False
-        self._crashes = 0
+        self._crashes = self._crashes_in_a_row = 0
         self._metric_reported = False
         self.trials = TrialQueue()
         self._advance = Advance(self.time_attr)
@@ -227,6 +233,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Decide on a report. One without the metric or the resource changes nothing, unless `max_t` is reached."""
         config = trial.config  # an exploit replaces it
+        self._crashes_in_a_row = 0
         decision = self._decision(tune_controller, trial, result)
         for observer in self.observers:
             observer.trial_decided(trial, config, result, decision)
@@ -241,7 +248,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self._metric_reported |= self._metric in result
         self.fault = self.fault or self._advance.ended(trial.trial_id, self._metric, result)
         last = self._forget(trial)
-        resource = as_number(result.get(self.time_attr))
+        resource = as_resource(result.get(self.time_attr))
         new = resource is not None and (last is None or self.rewinds or resource > last.resource)
         good = as_loss(result.get(str(self._metric)), check_mode(self._mode)) != FAILED
         self.ended(tune_controller, trial, result if new and good else None)
@@ -249,6 +256,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     @final
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """A pending or paused trial has ended."""
+        for observer in self.observers:
+            observer.trial_removed(trial)
         self.complete_restore()
         self._advance.removed(trial.trial_id)
         self._forget(trial)
@@ -261,6 +270,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             observer.trial_failed(trial)
         self.complete_restore()
         self._crashes += 1
+        self._crashes_in_a_row += 1
         self.crashed(tune_controller, trial)
 
     @final
@@ -351,15 +361,11 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     @final
     def stop_if_only_paused(self, controller: Any) -> None:
         """Stop the paused trials if nothing can change any more: no trial runs, and the searcher has finished."""
-        live = self.live()
-        if (
-            controller.search_alg is not None
-            and controller.search_alg.is_finished()
-            and all(trial.status == Trial.PAUSED for trial in live)
-        ):
-            for trial in live:
-                self.stopped_early.add(trial.trial_id)
-                controller.stop_trial(trial)
+        if controller.search_alg is None or not controller.search_alg.is_finished() or self.trials.active():
+            return
+        for trial in self.live():
+            self.stopped_early.add(trial.trial_id)
+            controller.stop_trial(trial)
 
     @final
     def live(self) -> list[Trial]:
@@ -373,7 +379,9 @@ class StudyScheduler(TrialScheduler, abc.ABC):
 
     @final
     def only_crashes(self) -> bool:
-        """Whether trials have crashed again and again, and none has ever reported the metric."""
+        """Whether trials have crashed again and again without a report of the metric."""
+        if self._crashes_in_a_row >= CRASHES_IN_A_ROW:
+            return True
         return self._crashes >= MAX_CRASHES and not self._metric_reported
 
     @final
@@ -381,14 +389,13 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         """Whether `max_concurrent` trials are running or pending."""
         if self.max_concurrent is None:
             return False
-        active = sum(trial.status in (Trial.RUNNING, Trial.PENDING) for trial in self.live())
-        return active >= self.max_concurrent
+        return self.trials.active() >= self.max_concurrent
 
     # ---- internals --------------------------------------------------------------------------------------------
 
     def _decision(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         self.complete_restore()
-        resource = as_number(result.get(self.time_attr))
+        resource = as_resource(result.get(self.time_attr))
         at_end = self.max_t is not None and resource is not None and resource >= self.max_t
         self._metric_reported |= self._metric in result
         self.fault = self.fault or self._advance.reported(trial.trial_id, self._metric, result)

@@ -18,7 +18,19 @@ from ray.tune.search import Searcher
 from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, SpaceError
 from raytune_suite.spaces import Space
-from raytune_suite.types import COUNT, FAILED, FIDELITY, MODE, Config, Mode, Observation, as_loss, as_number, check_mode
+from raytune_suite.spaces.values import copied
+from raytune_suite.types import (
+    COUNT,
+    FAILED,
+    FIDELITY,
+    MODE,
+    Config,
+    Mode,
+    Observation,
+    as_loss,
+    as_resource,
+    check_mode,
+)
 from raytune_suite.validation import checked, instance, number, optional, reject_unknown, sequence, text
 
 if TYPE_CHECKING:
@@ -187,7 +199,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         if config is None:
             return None
         self._live[trial_id] = config
-        return copy.deepcopy(config)
+        return copied(config)
 
     @final
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -271,7 +283,7 @@ class AskTellSearcher(Searcher, abc.ABC):
 
     def _read(self, result: Mapping[str, Any]) -> tuple[float, float] | None:
         """Return (resource, loss) of a result; None if it lacks the metric or the resource."""
-        resource = as_number(result.get(self.time_attr))
+        resource = as_resource(result.get(self.time_attr))
         if self._metric is None or self._metric not in result or resource is None:
             return None
         mode: Mode = check_mode(self._mode)

@@ -307,12 +307,12 @@ def _autoscaler() -> cluster_state.AutoscalerStatus | None:
 def _max_pending(spec: StudySpec) -> int | None:
     """How many trials may wait for machines at once, which is how many an autoscaler sees; None for Ray's choice.
 
-    With a searcher Ray lets only one wait, so that an autoscaler would start one machine after the other.
+    With a searcher Ray lets only one wait, so that an autoscaler would start one machine after the other. Without an
+    autoscaler, trials wait for their processes to start, see `starts_at_once`.
     """
-    scheduler = spec.scheduler
+    scheduler, scaler = spec.scheduler, _autoscaler()
     if scheduler.max_concurrent is not None:
-        return scheduler.max_concurrent
-    scaler = _autoscaler()
+        return scheduler.max_concurrent if scaler is not None else starts_at_once(scheduler.max_concurrent)
     if scaler is None or not scaler.known:
         return None
     if scheduler.population:
@@ -323,6 +323,16 @@ def _max_pending(spec: StudySpec) -> int | None:
             "`max_concurrent` to the number of trials that its pools can hold, so that their machines start together"
         )
     return None
+
+
+def starts_at_once(max_concurrent: int) -> int:
+    """How many processes of trials start at once on the machines that there are: at most one per CPU core.
+
+    A process takes seconds of a core to start. If all of many small trials start theirs at once, none reports before
+    nearly all have started; meanwhile, those that have started could have run one trial after the other.
+    """
+    cores = sum(node["Resources"].get("CPU", 0.0) for node in cluster_state.alive_nodes().values())
+    return min(max_concurrent, max(1, int(cores)))
 
 
 class _Interrupt(Callback):

@@ -14,7 +14,7 @@ from ray import tune
 
 from raytune_suite.engines import snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
-from raytune_suite.engines.callbacks.budget import StudyStopper
+from raytune_suite.engines.callbacks.budget import EndedTrials, StudyStopper
 from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.seed_averaging import mean_curve, on_seeds
@@ -83,7 +83,7 @@ class Simulation:
             self,
             workers=WORKERS,
             cost=optional(function("a function of a config that returns seconds")),
-            faults=sequence(instance(Fault, "a Fault"), "a list of raytune_suite.Fault"),
+            faults=sequence(instance(Fault, "a Fault"), "a list of Faults"),
             max_failures=FAILURES,
             checkpoint_every=CHECKPOINT_EVERY,
             compute=optional(integer(0, most=MAX_WORKERS)),
@@ -168,6 +168,7 @@ class Simulation:
         objective = spec.objective
         log = StudyLog(objective, spec.scheduler)
         progress = [Progress(log, spec.title)] if spec.title is not None else []
+        stopper = StudyStopper(spec.budget, metric=objective.metric, time_attr=objective.time_attr)
         controller, decisions = prepare(
             evaluator,
             folder,
@@ -178,8 +179,8 @@ class Simulation:
             time_attr=objective.time_attr,
             num_samples=-1 if spec.num_samples is None else spec.num_samples,
             time_limit=spec.time_limit,
-            stopper=StudyStopper(spec.budget, metric=objective.metric, time_attr=objective.time_attr),
-            callbacks=[log, *spec.callbacks, *progress],
+            stopper=stopper,
+            callbacks=[log, EndedTrials(stopper), *spec.callbacks, *progress],
             workers=self.workers,
             max_failures=self.max_failures,
             checkpoint_every=self.checkpoint_every,
