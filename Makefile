@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help venv demo quick test check e2e docs linkcheck bench overhead constraints clean
+.PHONY: help venv demo quick test check e2e faults docs linkcheck bench overhead constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ check: $(INSTALLED)  ## lint, format, types, layers
 
 e2e: $(INSTALLED)  ## the long tests
 	$(BIN)/python -m pytest -q -m e2e -n auto --dist worksteal
+
+faults: $(INSTALLED)  ## the fault campaign: thousands of malformed calls, lines and files
+	RAYTUNE_SUITE_FUZZ=1000 $(BIN)/python -m pytest -q -n auto --dist worksteal --timeout 7200 tests/faults
 
 docs: $(INSTALLED)  ## build the documentation into build/docs; warnings are errors
 	$(BIN)/python -m sphinx -b html -j auto -n -W --keep-going -q docs build/docs
