@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 from ray.tune import TuneError
 from ray.tune.registry import get_trainable_cls
+from ray.tune.trainable import FunctionTrainable
 
 from raytune_suite import seeding
 from raytune_suite.engines.base import StudySpec, trainable_name
@@ -112,7 +113,20 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
         )
     if seeds and SEED in space:
         raise ArgumentError(f"`space` has an entry {SEED!r}, which is reserved for the training seed: rename it")
-    return TuningTask(checked, space, make_objective(metric, mode, max_t, time_attr), seeds, tests)
+    objective = make_objective(metric, mode, max_t, time_attr)
+    return TuningTask(checked, space, objective, seeds, tests, stateless=_lacks_checkpoints(checked))
+
+
+def _lacks_checkpoints(trainable: Trainable) -> str:
+    """Why trainings of a class cannot be copied; "" if they can, or if only running them shows it."""
+    if not inspect.isclass(trainable) or issubclass(trainable, FunctionTrainable):
+        return ""
+    missing = [
+        name
+        for name in ("save_checkpoint", "load_checkpoint")
+        if getattr(trainable, name) is getattr(tune.Trainable, name)
+    ]
+    return f"`trainable` {trainable_name(trainable)} has no `{'` and `'.join(missing)}`" if missing else ""
 
 
 def make_objective(metric: str | None, mode: str | None, max_t: int | None, time_attr: str | None) -> Objective:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import yaml  # type: ignore[import-untyped] # it ships no types
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from ray import tune
 
@@ -27,7 +27,7 @@ from raytune_suite.bench import plan, protocol
 from raytune_suite.cli import main
 from raytune_suite.cluster import checks
 from raytune_suite.engines.simulated.running_trial import Fault
-from raytune_suite.errors import RaytuneSuiteError
+from raytune_suite.errors import ArgumentError, RaytuneSuiteError, SpaceError
 from raytune_suite.methods import METHODS, make_method, options, parts
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.searchers import SEARCHERS
@@ -43,6 +43,7 @@ fuzz = settings(
     max_examples=EXAMPLES,
     deadline=dt.timedelta(seconds=60),
     database=None,
+    phases=[Phase.generate],  # shrinking takes longer than the search
     derandomize=EXAMPLES < 100,  # the short form is the same each time
     suppress_health_check=list(HealthCheck),
 )
@@ -110,7 +111,7 @@ class ShortStudies:
 
     def run(self, spec: StudySpec) -> Outcome:
         trials, budget = spec.num_samples or math.inf, spec.budget or math.inf
-        if min(trials * (spec.objective.max_t or 1), budget) > 30 or len(spec.seeds) > 3:
+        if min(trials * (spec.objective.max_t or math.inf), budget) > 30 or len(spec.seeds) > 3:
             raise Reached
         return self.engine.run(spec)
 
@@ -161,7 +162,7 @@ def run(**call: Any) -> None:
             rts.tune(**{**usual, **call})
         except Reached:
             pass
-        except (rts.ArgumentError, rts.SpaceError) as error:
+        except (ArgumentError, SpaceError) as error:
             assert not list(Path(studies).iterdir()), error  # noqa: PT017 - the kind of error decides
             assert len(str(error)) < 5000  # noqa: PT017 - bounded
         except RaytuneSuiteError as error:

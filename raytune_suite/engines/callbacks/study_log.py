@@ -21,6 +21,7 @@ from ray.tune.utils import flatten_dict
 from raytune_suite.engines.callbacks.budget import Cost
 from raytune_suite.engines.callbacks.rows import Rows
 from raytune_suite.engines.flat_results import flattened
+from raytune_suite.errors import shortened
 from raytune_suite.types import ADDED_BY_RAY, Stage, as_loss, as_number, as_resource
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 
 _logger = logging.getLogger("raytune_suite")
+
+LONGEST_ERROR = 1000
+"""Characters of a trial's error that are kept; all of it is in the trial's folder."""
 
 LOGGED_FAILURES = 3
 """Log this many failures as they occur; the summary reports the total."""
@@ -416,9 +420,9 @@ def outcome(record: TrialRecord, last: Report | None) -> str:
 
 
 def last_line(traceback: str) -> str:
-    """The last line of a traceback, which names the error."""
+    """The last line of a traceback, which names the error; of a long one, the beginning and the end."""
     lines = [line.strip() for line in traceback.splitlines() if line.strip()]
-    return lines[-1] if lines else "an error without a message"
+    return shortened(lines[-1], LONGEST_ERROR) if lines else "an error without a message"
 
 
 def incumbents(reports: Iterable[Report], mode: Mode) -> list[Report]:

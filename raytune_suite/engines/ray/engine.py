@@ -34,6 +34,7 @@ from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.storage_probe import check_shared_folder
 from raytune_suite.engines.ray.study_snapshots import StudySnapshots, unpack
 from raytune_suite.engines.ray.trial_failures import TrialFailures
+from raytune_suite.engines.ray.watchdog import Watchdog
 from raytune_suite.engines.seed_averaging import on_seeds
 from raytune_suite.engines.storage import Folder, local_folder
 from raytune_suite.errors import ArgumentError, StudyError
@@ -70,6 +71,9 @@ class Settings:
             With `math.inf` a trial is saved only when it is paused. Functions save what they like, and populations
             save their members whenever they copy them.
         keep_checkpoints: How many checkpoints of a trial are kept. None: two where it is saved as it runs, else all.
+        silent_s: After so many seconds without a report of a running trial, a warning names the trial; `math.inf` for
+            no warnings.
+        stop_silent: Whether the process of such a trial is killed, which counts as a crash.
     """
 
     reuse_actors: bool | None = None
@@ -78,6 +82,8 @@ class Settings:
     max_failures: int = 0
     checkpoint_s: float = 30.0
     keep_checkpoints: int | None = None
+    silent_s: float = 600.0
+    stop_silent: bool = False
 
     def __post_init__(self) -> None:
         check_fields(
@@ -88,6 +94,8 @@ class Settings:
             max_failures=integer(-1),
             checkpoint_s=number(least=0, infinite=True),
             keep_checkpoints=optional(COUNT),
+            silent_s=number(above=0, infinite=True),
+            stop_silent=flag(),
         )
 
 
@@ -144,6 +152,7 @@ class RayEngine:
             _environment(self.settings, _max_pending(spec)),
             internals.reused_processes(),
             internals.restored_from(state, interrupt.failed_to_restore),
+            internals.fresh_process_after_failed_reset(),
             _silenced(),
             contextlib.closing(stored.journals),
         ):
@@ -163,7 +172,8 @@ class RayEngine:
                 on_terminal=any(isinstance(callback, Progress) for callback in callbacks),
             )
             checkpoints = [checkpointing.Checkpoints(self.settings.checkpoint_s)] if self._saves(spec) else []
-            internals.add_callbacks(tuner, [interrupt, monitor, *checkpoints])
+            watchdog = Watchdog(self.settings.silent_s, internals.kill_process if self.settings.stop_silent else None)
+            internals.add_callbacks(tuner, [interrupt, monitor, watchdog, *checkpoints])
             failures = TrialFailures(monitor, copies_checkpoints=scheduler.needs_state)
             saved = StudySnapshots(
                 study,
@@ -336,7 +346,9 @@ def starts_at_once(max_concurrent: int) -> int:
 
 
 class _Interrupt(Callback):
-    """Records Ctrl-C, on which Ray ends the study in good order and notifies nobody.
+    """Records Ctrl-C and SIGTERM, on which Ray ends the study in good order and notifies nobody.
+
+    A second one ends it at once.
 
     It also detects a study that should have been restored and was not: Ray then silently starts it again.
     """
@@ -359,12 +371,16 @@ class _Interrupt(Callback):
         self._installed = True
         rays_handler = signal.getsignal(signal.SIGINT)
 
-        def record(number: int, frame: Any) -> None:
+        def record(_number: int, frame: Any) -> None:
+            if self.happened:
+                raise KeyboardInterrupt
             self.happened = True
             if callable(rays_handler):
-                rays_handler(number, frame)
+                rays_handler(signal.SIGINT, frame)
+            signal.signal(signal.SIGINT, record)  # Ray's handler has removed itself
 
-        signal.signal(signal.SIGINT, record)
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, record)
 
 
 def _not_restored(path: str, generation: Generation, error: Exception) -> str:
@@ -387,7 +403,7 @@ def _environment(settings: Settings, max_pending: int | None) -> Iterator[None]:
     if max_pending is not None:
         defaults["TUNE_MAX_PENDING_TRIALS_PG"] = str(max_pending)
     before = {name: os.environ.get(name) for name in (*chosen, *defaults)}
-    handler = signal.getsignal(signal.SIGINT)
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     os.environ.update({name: value for name, value in defaults.items() if name not in os.environ})
     os.environ.update(chosen)  # the settings are recorded with the study, so they win
     try:
@@ -398,8 +414,10 @@ def _environment(settings: Settings, max_pending: int | None) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        if threading.current_thread() is threading.main_thread() and handler is not None:
-            signal.signal(signal.SIGINT, handler)
+        if threading.current_thread() is threading.main_thread():
+            for each, handler in handlers.items():
+                if handler is not None:
+                    signal.signal(each, handler)
 
 
 @contextlib.contextmanager

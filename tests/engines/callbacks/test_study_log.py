@@ -62,6 +62,9 @@ def test_outcomes(record: TrialRecord, last: Report | None, expected: str) -> No
 def test_an_error_is_reported_as_the_last_line_of_its_traceback() -> None:
     assert last_line("Traceback:\n  File x\nValueError: x is 3\n\n") == "ValueError: x is 3"
     assert last_line("") == "an error without a message"
+    long = last_line("ValueError: " + "x" * 10**7)
+    assert long.startswith("ValueError: x")
+    assert len(long) < 1100
 
 
 def spent(time_attr: str, *results: tuple[str, dict[str, Any]]) -> float:
