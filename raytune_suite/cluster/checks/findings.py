@@ -32,6 +32,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS211": ("warning", "no pool with GPUs"),
     "RTS212": ("warning", "idle machines are removed too early or too late"),
     "RTS213": ("warning", "hosts that stay idle"),
+    "RTS214": ("error", "more memory than the machine has"),
     # versions and setup
     "RTS301": ("error", "Ray version differs from the local one"),
     "RTS302": ("warning", "Python version differs from the local one"),
@@ -48,6 +49,9 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS402": ("error", "workers that would not find the head"),
     "RTS403": ("warning", "old Ray process keeps running"),
     "RTS404": ("warning", "lost machine is detected late"),
+    "RTS405": ("error", "unknown option of `ray start`"),
+    "RTS406": ("error", "invalid value of an option of `ray start`"),
+    "RTS407": ("error", "ports that differ or collide"),
     # storage
     "RTS501": ("warning", "no storage that all nodes share"),
     "RTS502": ("error", "workers cannot access the study's storage"),
@@ -59,7 +63,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS605": ("error", "invalid addresses"),
     "RTS606": ("error", "zone outside its region"),
     "RTS607": ("error", "missing project, resource group or region"),
-    "RTS608": ("error", "unknown market type"),
+    "RTS609": ("error", "name that the provider rejects"),
     # the study
     "RTS701": ("error", "no pool can place a trial"),
     "RTS702": ("warning", "GPUs stay idle for lack of CPUs"),
@@ -73,6 +77,19 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS805": ("warning", "pods that GPU nodes may reject"),
     "RTS806": ("error", "cluster without workers"),
     "RTS807": ("error", "missing, invalid or duplicate group name"),
+    # the requests that Ray sends to a cloud
+    "RTS901": ("error", "value of the wrong type"),
+    "RTS902": ("error", "value that the cloud does not know or allow"),
+    "RTS903": ("error", "missing setting"),
+    "RTS904": ("error", "setting in the wrong place"),
+    "RTS905": ("error", "settings that exclude or need each other"),
+    "RTS906": ("error", "unknown region or zone"),
+    "RTS907": ("error", "image that does not fit the machine or the login"),
+    "RTS908": ("error", "GPU settings that contradict the machine"),
+    "RTS909": ("error", "invalid identifier"),
+    "RTS910": ("error", "resource in another region or zone than the nodes"),
+    "RTS911": ("warning", "root disk that is too small or not kept"),
+    "RTS912": ("warning", "service that the nodes may not use"),
 }
 """The default severity and the title of each code."""
 

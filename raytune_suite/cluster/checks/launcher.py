@@ -42,36 +42,6 @@ PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
 TEST_KEYS = ("disable_launch_config_check", "foreground_node_launch", "worker_liveness_check", "launch_multiple")
 """Keys for Ray's own tests, which are valid for any provider."""
 
-NODE_CONFIG_KEYS: dict[str, tuple[str, ...]] = {
-    "aws": (
-        *("ImageId", "InstanceType", "KeyName", "SecurityGroupIds", "SecurityGroups", "SubnetId", "SubnetIds"),
-        *("IamInstanceProfile", "InstanceMarketOptions", "BlockDeviceMappings", "NetworkInterfaces", "Placement"),
-        *("TagSpecifications", "UserData", "LaunchTemplate", "MetadataOptions", "CpuOptions", "EbsOptimized"),
-        *("CapacityReservationSpecification", "CreditSpecification", "Monitoring", "MinCount", "MaxCount"),
-        *("InstanceInitiatedShutdownBehavior", "DisableApiTermination", "PrivateIpAddress", "EnclaveOptions"),
-        *("PrivateDnsNameOptions", "MaintenanceOptions", "HibernationOptions", "LicenseSpecifications"),
-        *("Ipv6AddressCount", "Ipv6Addresses", "NetworkPerformanceOptions", "EnablePrimaryIpv6", "DisableApiStop"),
-        *("AdditionalInfo", "KernelId", "RamdiskId", "SecondaryInterfaces"),
-        *("ElasticGpuSpecification", "ElasticInferenceAccelerators"),
-    ),
-    "gcp": (
-        *("machineType", "disks", "guestAccelerators", "scheduling", "metadata", "networkInterfaces"),
-        *("serviceAccounts", "labels", "tags", "minCpuPlatform", "reservationAffinity", "canIpForward"),
-        *("acceleratorType", "acceleratorConfig", "runtimeVersion", "schedulingConfig", "networkConfig"),
-        *("sourceMachineImage", "sourceInstanceTemplate", "shieldedInstanceConfig", "resourcePolicies", "params"),
-        *("advancedMachineFeatures", "confidentialInstanceConfig", "deletionProtection", "hostname", "description"),
-    ),
-    "azure": ("azure_arm_parameters", "azure_arm_template", "tags"),
-}
-"""The keys of a node_config: the arguments of the cloud's API call."""
-
-ARM_PARAMETERS = (
-    *("adminUsername", "publicKey", "imagePublisher", "imageOffer", "imageSku", "imageVersion", "imageId", "vmSize"),
-    *("osDiskSize", "priority", "evictionPolicy", "billingProfile", "enableAcceleratedNetworking", "zones"),
-    "availability_zone",
-)
-"""The parameters of Ray's Azure template that a file may set."""
-
 LOCATION_KEYS = {"aws": ("region",), "gcp": ("region", "availability_zone"), "azure": ("location",)}
 """The keys that say where machines are; without them Ray fails with a KeyError."""
 
@@ -84,7 +54,6 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from repeated_keys(document)
     yield from missing_values(document)
     yield from provider_keys(document)
-    yield from node_config_keys(document)
     yield from access(document)
     yield from clouds(document)
     yield from amazon(document)
@@ -151,20 +120,6 @@ def provider_keys(document: ClusterDocument) -> Iterator[Finding]:
                 yield unknown_key(document, ("provider", key), known)
 
 
-def node_config_keys(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield unknown keys of each node type's node_config, which Ray passes to the cloud unchanged."""
-    cloud = provider(document)
-    known = NODE_CONFIG_KEYS.get(cloud)
-    for name in document.mapping("available_node_types") if known else ():
-        where: KeyPath = ("available_node_types", name, "node_config")
-        for key in document.mapping(*where):
-            if key not in (known or ()):
-                yield unknown_key(document, (*where, key), known or ())
-        for key in document.mapping(*where, "azure_arm_parameters") if cloud == "azure" else ():
-            if key not in ARM_PARAMETERS:
-                yield unknown_key(document, (*where, "azure_arm_parameters", key), ARM_PARAMETERS)
-
-
 def access(document: ClusterDocument) -> Iterator[Finding]:
     """Yield mistakes in the login settings."""
     cloud = provider(document)
@@ -192,13 +147,6 @@ def access(document: ClusterDocument) -> Iterator[Finding]:
 def clouds(document: ClusterDocument) -> Iterator[Finding]:
     """Yield missing or contradictory settings of a cloud's location and account."""
     cloud, where = provider(document), ("provider",)
-    region, zones = document.get("provider", "region"), document.get("provider", "availability_zone")
-    if cloud in ("aws", "gcp") and region and zones:
-        for zone in str(zones).replace(" ", "").split(","):
-            if not re.fullmatch(re.escape(str(region)) + ("[a-z]" if cloud == "aws" else "-[a-z]"), zone):
-                remedy = f"use a zone of {region}, such as {region}{'a' if cloud == 'aws' else '-a'}"
-                reason = f"zone {zone!r} is not in region {region!r}"
-                yield finding(document, "RTS606", (*where, "availability_zone"), reason, remedy)
     for key in LOCATION_KEYS.get(cloud, ()):
         if not document.get("provider", key):
             yield finding(document, "RTS607", where, f"`{key}` is missing", f"add `{key}: ...` under `provider`")
@@ -211,7 +159,7 @@ def clouds(document: ClusterDocument) -> Iterator[Finding]:
 
 
 def amazon(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield mistakes in the network access, permissions and market type of a cluster on EC2."""
+    """Yield mistakes in the network access and the permissions of a cluster on EC2."""
     if provider(document) != "aws":
         return
     types = document.mapping("available_node_types")
@@ -228,12 +176,6 @@ def amazon(document: ClusterDocument) -> Iterator[Finding]:
         remedy = "set `IamInstanceProfile: {Arn: ...}` with your own role in the head's node_config"
         reason = "without `IamInstanceProfile` Ray creates a role with full access to EC2 and S3"
         yield finding(document, "RTS604", ("available_node_types",), reason, remedy)
-    for name in types:
-        place: KeyPath = ("available_node_types", name, "node_config", "InstanceMarketOptions", "MarketType")
-        market = document.get(*place)
-        if market not in (None, "spot", "capacity-block"):
-            reason = f"EC2 has no MarketType {market!r}"
-            yield finding(document, "RTS608", place, reason, "use `spot`, or remove it")
 
 
 def in_node_configs(document: ClusterDocument, key: str) -> bool:

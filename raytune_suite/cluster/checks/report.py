@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.capacity import Capacity, StudyRequirements, compute_capacity
-from raytune_suite.cluster.checks import commands, kuberay, launcher, nodes, study
+from raytune_suite.cluster.checks import clouds, commands, kuberay, launcher, nodes, ray_start, study
 from raytune_suite.cluster.document import read
 from raytune_suite.cluster.pools import as_count, cluster_of, is_kuberay, is_plain_manifest, pools, provider
 from raytune_suite.errors import ArgumentError
@@ -102,6 +102,8 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += launcher.check(document)
     findings += nodes.check(document, all_pools)
     findings += commands.check(document, all_pools, storage_path)
+    findings += ray_start.check(document)
+    findings += clouds.check(document, all_pools)
     return findings
 
 

@@ -32,7 +32,7 @@ HEAD, GPU_1, GPU_8 = (f"available_node_types.{name}" for name in ("head", "gpu_1
 IN_1, IN_8, IN_HEAD = (f"{pool}.node_config" for pool in (GPU_1, GPU_8, HEAD))
 ARM = f"{IN_1}.azure_arm_parameters"
 START, JOIN, SETUP = "head_start_ray_commands", "worker_start_ray_commands", "setup_commands"
-HEALTHY = "export RAY_health_check_period_ms=1000; ray start --head --num-cpus=0 --autoscaling-config=x"
+HEALTHY = "export RAY_health_check_period_ms=1000; ray start --head --num-cpus=0 --autoscaling-config=~/ray_bootstrap_config.yaml"
 SPEC, GROUP, LAST = "spec.headGroupSpec", "spec.workerGroupSpecs.0", "spec.workerGroupSpecs.1.template.spec"
 POD, GROUP_NAME = f"{GROUP}.template.spec", f"{GROUP}.groupName"
 CONTAINER = f"{POD}.containers.0"
@@ -117,7 +117,7 @@ AWS = [
     Mistake("gcp-gpu", "RTS607", {"provider.availability_zone": None}, "provider"),
     Mistake("azure-gpu", "RTS607", {"provider.location": None}, "provider"),
     Mistake("local", "RTS213", {"max_workers": 1, "min_workers": 1}),
-    Mistake("aws-gpu-spot", "RTS608", {f"{IN_1}.InstanceMarketOptions.MarketType": "spott"}),
+    Mistake("aws-gpu-spot", "RTS902", {f"{IN_1}.InstanceMarketOptions.MarketType": "spott"}),
     Mistake("aws-gpu", "RTS701", {}, "available_node_types", StudyRequirements(gpus=16)),
     Mistake("laptop", "RTS701", {}, "available_node_types", StudyRequirements(gpus=1, cpus=16)),
     Mistake("aws-gpu", "RTS702", {}, GPU_8, StudyRequirements(gpus=1, cpus=48)),
