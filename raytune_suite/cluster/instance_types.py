@@ -74,8 +74,8 @@ def instance_type_of(cloud: str, name: str) -> InstanceType | None:
     """Return an instance type from the table, or from the rules of its name; None if neither knows it.
 
     Example:
-        >>> instance_type_of("gcp", "n2-highmem-8"), instance_type_of("azure", "Standard_E16ds_v5").memory
-        (InstanceType(name='n2-highmem-8', cpus=8, memory=64.0, gpus=0, gpu='', price=None, spot=None, architecture='x86_64'), 128.0)
+        >>> instance_type_of("gcp", "n2-highmem-8").memory, instance_type_of("azure", "Standard_E16ds_v5").memory
+        (64.0, 128.0)
     """
     known = instance_types(cloud).get(name)
     if known is None and cloud == "gcp":
@@ -90,9 +90,12 @@ GIB_PER_CPU = {"standard": 4.0, "highmem": 8.0, "highcpu": 1.0}
 """The memory of Compute Engine's machines by kind."""
 
 OTHER_GIB_PER_CPU = {
-    **{("n1", "standard"): 3.75, ("n1", "highmem"): 6.5, ("n1", "highcpu"): 0.9},
-    **{(series, "highcpu"): 2.0 for series in ("c2d", "c3", "c3d", "n4", "c4", "c4a", "c4d")},
-    **{("n4", "highmem"): 8.0, ("c4", "standard"): 3.75, ("c4", "highmem"): 7.75},
+    ("n1", "standard"): 3.75,
+    ("n1", "highmem"): 6.5,
+    ("n1", "highcpu"): 0.9,
+    ("c4", "standard"): 3.75,
+    ("c4", "highmem"): 7.75,
+    **dict.fromkeys([(series, "highcpu") for series in ("c2d", "c3", "c3d", "n4", "c4", "c4a", "c4d")], 2.0),
 }
 """The series in which it differs."""
 
@@ -121,7 +124,9 @@ COMPUTE_ENGINE_SIZES = {
 }
 """The numbers of CPUs of the series of Compute Engine that are complete here."""
 
-AZURE_SIZE = re.compile(r"(?i)(Standard|Basic)_([A-Z]+)(\d+)(?:-\d+)?([a-z]*)(?:_[A-Z][A-Z0-9]*)*?(?:_(Promo))?(?:_v\d)?")
+AZURE_SIZE = re.compile(
+    r"(?i)(Standard|Basic)_([A-Z]+)(\d+)(?:-(\d+))?([a-z]*)(?:_[A-Z][A-Z0-9]*)*?(?:_(Promo))?(?:_v\d)?"
+)
 """The form of an Azure size: family, CPUs, constrained CPUs, features, accelerator, version."""
 
 AZURE_GIB_PER_CPU = {"D": 4.0, "E": 8.0, "F": 2.0, "DC": 4.0, "EC": 8.0, "L": 8.0}
@@ -133,8 +138,9 @@ def azure_size(name: str) -> InstanceType | None:
     match = AZURE_SIZE.fullmatch(name)
     if match is None or match[2].upper() not in AZURE_GIB_PER_CPU or not re.search(r"(?i)_v[2-9]$", name):
         return None
-    cpus, architecture = int(match[3]), "arm64" if "p" in match[4] else "x86_64"
-    return InstanceType(name, cpus, cpus * AZURE_GIB_PER_CPU[match[2].upper()], architecture=architecture)
+    architecture = "arm64" if "p" in match[5].lower() else "x86_64"
+    memory = int(match[3]) * AZURE_GIB_PER_CPU[match[2].upper()]  # a size with fewer CPUs keeps its memory
+    return InstanceType(name, int(match[4] or match[3]), memory, architecture=architecture)
 
 
 def series_of(size: str) -> str:
@@ -148,32 +154,42 @@ def series_of(size: str) -> str:
 
 
 def exists(cloud: str, name: str) -> bool | None:
-    """Return whether an instance type exists, as far as its cloud's list or the rules of its names tell; None if unknown.
+    """Return whether an instance type exists, by the cloud's list or the rules of its names; None if neither tells.
 
     Example:
         >>> exists("aws", "g5.13xlarge"), exists("aws", "m7g.large"), exists("aws", "z9.large")
         (False, True, None)
-        >>> exists("azure", "Standard_NC6s_v3"), exists("azure", "NC6s_v3"), exists("gcp", "n1-standard-3")
+        >>> exists("azure", "Standard_NC4ads_A9_v5"), exists("azure", "NC6s_v3"), exists("gcp", "n1-standard-3")
         (None, False, False)
     """
     if name in instance_types(cloud):
         return True
-    if cloud == "aws":
-        if name in ec2_machines():
-            return True
-        families = {known.partition(".")[0] for known in ec2_machines()}
-        return False if "." not in name or name.partition(".")[0] in families else None
-    if cloud == "gcp":
-        match = re.fullmatch(r"(\w+)-(?:standard|highmem|highcpu)-(\d+)", name)
-        if match is not None and match[1] in COMPUTE_ENGINE_SIZES:
-            return int(match[2]) in COMPUTE_ENGINE_SIZES[match[1]]
-        form = re.fullmatch(r"[a-z]\w{0,3}-[a-z][a-z0-9-]*|custom-\d+-\d+(-ext)?", name)
-        complete = name.startswith(tuple(table()["gcp"]["families"]))
-        return False if form is None or complete else None
-    lower = {known.lower(): series_of(known).lower() for known in instance_types(cloud)}
-    if name.lower() in lower or azure_size(name) is not None:
+    return {"aws": exists_on_ec2, "gcp": exists_on_compute_engine, "azure": exists_on_azure}[cloud](name)
+
+
+def exists_on_ec2(name: str) -> bool | None:
+    """Return whether EC2 has an instance type; families of which no type is known may be new."""
+    families = {known.partition(".")[0] for known in ec2_machines()}
+    if name in ec2_machines():
         return True
-    return False if AZURE_SIZE.fullmatch(name) is None or series_of(name).lower() in set(lower.values()) else None
+    return False if "." not in name or name.partition(".")[0] in families else None
+
+
+def exists_on_compute_engine(name: str) -> bool | None:
+    """Return whether Compute Engine has a machine type; the sizes of some series are known, others may exist."""
+    match = re.fullmatch(r"(\w+)-(?:standard|highmem|highcpu)-(\d+)", name)
+    if match is not None and match[1] in COMPUTE_ENGINE_SIZES:
+        return int(match[2]) in COMPUTE_ENGINE_SIZES[match[1]]
+    form = re.fullmatch(r"[a-z]\w{0,3}-[a-z][a-z0-9-]*|custom-\d+-\d+(-ext)?", name)
+    return False if form is None or name.startswith(tuple(table()["gcp"]["families"])) else None
+
+
+def exists_on_azure(name: str) -> bool | None:
+    """Return whether Azure has a size; sizes of series in the table that it lacks do not exist, others may."""
+    known = {size.lower() for size in instance_types("azure")}
+    if name.lower() in known or azure_size(name) is not None:
+        return True
+    return False if AZURE_SIZE.fullmatch(name) is None or series_of(name).lower() in map(series_of, known) else None
 
 
 def with_accelerators(instance: InstanceType, accelerators: list[dict[str, Any]]) -> InstanceType:

@@ -7,12 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.errors import near
+from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.findings import Finding, Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 NAMES = {
@@ -38,7 +38,14 @@ MERGED_LISTS = ("scheduling",)
 OUTER_KEYS = {
     "node type": ("resources", "min_workers", "max_workers", "labels", "docker", "worker_setup_commands"),
     "file": ("setup_commands", "initialization_commands", "file_mounts", "idle_timeout_minutes", "cluster_name"),
-    "section `provider`": ("region", "availability_zone", "location", "resource_group", "project_id", "subscription_id"),
+    "section `provider`": (
+        "region",
+        "availability_zone",
+        "location",
+        "resource_group",
+        "project_id",
+        "subscription_id",
+    ),
     "section `auth`": ("ssh_user", "ssh_private_key", "ssh_public_key"),
 }
 """Settings of Ray that people put into a node_config, by where they belong."""
@@ -81,7 +88,7 @@ def violations(
         elif nulls and error.instance is None:
             continue
         else:
-            yield from explain(document, where, place, schema, error, cloud)
+            yield from explain(document, where, schema, error, cloud)
 
 
 def as_text(value: Any) -> Any:
@@ -94,34 +101,37 @@ def as_text(value: Any) -> Any:
 
 
 def explain(
-    document: ClusterDocument, top: KeyPath, place: KeyPath, schema: dict[str, Any], error: Any, cloud: str
+    document: ClusterDocument, top: KeyPath, schema: dict[str, Any], error: Any, cloud: str
 ) -> Iterator[Finding]:
     """Yield findings for an error of jsonschema."""
-    name, value = place[-1], error.instance
-    if isinstance(value, str) and PLACEHOLDER.search(value):
+    place: KeyPath = (*top, *error.absolute_path)
+    if isinstance(error.instance, str) and PLACEHOLDER.search(error.instance):
         return
     if error.validator == "additionalProperties":
-        for key in value:
-            if key not in error.schema.get("properties", {}):
-                yield unknown(document, top, (*place, key), schema, error.schema.get("properties", {}), cloud)
+        known = error.schema.get("properties", {})
+        for key in error.instance:
+            if key not in known:
+                yield unknown(document, (*place, key), (schema, len(top)), known, cloud)
     elif error.validator == "required":
-        for key in error.validator_value:
-            if key not in value:
-                reason = f"`{key}` is missing in `{name}`, where {CLOUDS[cloud]} requires it"
-                yield finding(document, "RTS903", place, reason, f"add `{key}: ...`")
-                break
+        key = next(key for key in error.validator_value if key not in error.instance)
+        reason = f"`{key}` is missing in `{place[-1]}`, where {CLOUDS[cloud]} requires it"
+        yield finding(document, "RTS903", place, reason, f"add `{key}: ...`")
     elif error.validator == "enum":
-        allowed = [str(one) for one in error.validator_value]
-        reason = f"`{name}` is {value!r}, which {CLOUDS[cloud]} does not know{closest(value, allowed)}"
-        yield finding(document, "RTS902", place, reason, f"use one of {', '.join(allowed[:12])}")
+        yield from outside_vocabulary(document, place, error, cloud)
     elif error.validator == "type":
-        yield wrong_type(document, place, value, error.validator_value, cloud)
-    elif error.validator == "pattern" and not isinstance(value, bool):
-        yield wrong_type(document, place, value, "integer", cloud)
-    elif error.validator in ("minimum", "maximum"):
-        bound = f"{'at least' if error.validator == 'minimum' else 'at most'} {error.validator_value}"
-        reason = f"`{name}` is {value}, but {CLOUDS[cloud]} requires {bound}"
-        yield finding(document, "RTS902", place, reason, f"use a number of {bound}")
+        yield wrong_type(document, place, error.instance, error.validator_value, cloud)
+    elif error.validator == "pattern":
+        yield wrong_type(document, place, error.instance, "integer", cloud)
+
+
+def outside_vocabulary(document: ClusterDocument, place: KeyPath, error: Any, cloud: str) -> Iterator[Finding]:
+    """Yield a finding about a value that is none of those which a provider allows."""
+    allowed = [str(one) for one in error.validator_value]
+    if cloud == "azure" and str(error.instance).lower() in [one.lower() for one in allowed]:
+        return  # Azure compares without case
+    what = f"`{place[-1]}` is {error.instance!r}, which {CLOUDS[cloud]} does not know"
+    reason = f"{what}{closest(error.instance, allowed)}"
+    yield finding(document, "RTS902", place, reason, f"use one of {', '.join(allowed[:12])}")
 
 
 CLOUDS = {"aws": "EC2", "gcp": "Compute Engine", "azure": "Ray's template for Azure"}
@@ -131,7 +141,8 @@ CLOUDS = {"aws": "EC2", "gcp": "Compute Engine", "azure": "Ray's template for Az
 def closest(value: Any, allowed: Collection[str]) -> str:
     """Return a suggestion: the same word in other letters, or a similar one."""
     same = [one for one in allowed if simplified(one) == simplified(str(value))]
-    return f"; did you mean {same[0]!r}?" if same else near(str(value), sorted(allowed))
+    match = same[0] if same else nearest(str(value), sorted(allowed))
+    return "" if match is None else f": did you mean {match!r}?"
 
 
 def simplified(name: str) -> str:
@@ -143,29 +154,31 @@ def wrong_type(document: ClusterDocument, place: KeyPath, value: Any, expected: 
     """Return a finding about a value of the wrong type, with the line to write."""
     kinds = [expected] if isinstance(expected, str) else list(expected)
     kind, name = kinds[0], place[-1]
-    wanted = NAMES[kind]
     where = f"`{name}`" if isinstance(name, str) else f"entry {name} of `{place[-2]}`"
     if value is None:
         return finding(document, "RTS901", place, f"{where} has no value", "write one, or remove the key")
-    code, severity = "RTS901", None
-    remedy = f"write {wanted}"
-    if kind == "string" and isinstance(value, bool):
-        remedy = f'write it in quotes: `"{value}"`'
-    elif kind == "string" and isinstance(value, (int, float)):
-        remedy = f'write it in quotes: `"{value}"`'
-    elif kind == "array":
-        remedy = "begin it with a hyphen: `- ...`" if isinstance(value, dict) else f"write `{name}: [{value}]`"
-    elif kind == "boolean" and simplified(str(value)) in ("true", "false", "yes", "no", "0", "1"):
+    severity: Severity | None = None
+    if kind == "boolean" and cloud == "gcp" and str(value).lower() in ("true", "false"):
+        severity = "warning"  # Google's older examples have it
+    reason = f"{where} is {shown(value)}, but {CLOUDS[cloud]} expects {NAMES[kind]}"
+    return finding(document, "RTS901", place, reason, right_type(name, value, kind), severity=severity)
+
+
+def right_type(name: str | int, value: Any, kind: str) -> str:
+    """Return what to write instead of a value of the wrong type."""
+    number = re.match(r"\s*(\d+)", str(value))
+    if kind == "string" and isinstance(value, (bool, int, float)):
+        return f'write it in quotes: `"{value}"`'
+    if kind == "array":
+        return "begin it with a hyphen: `- ...`" if isinstance(value, dict) else f"write `{name}: [{value}]`"
+    if kind == "boolean" and simplified(str(value)) in ("true", "false", "yes", "no", "0", "1"):
         right = "true" if simplified(str(value)) in ("true", "yes", "1") else "false"
-        remedy = f"write `{name}: {right}` without quotes"
-        if cloud == "gcp" and str(value).lower() in ("true", "false"):
-            severity = "warning"  # Google's older examples have it
-    elif kind in ("integer", "number") and (match := re.match(r"\s*(\d+)", str(value))):
-        remedy = f"write `{name}: {match[1]}`, without quotes and unit"
-    elif kind == "object":
-        remedy = f"write keys below `{name}:`, such as {inner_example(name, value)}"
-    reason = f"{where} is {shown(value)}, but {CLOUDS[cloud]} expects {wanted}"
-    return finding(document, code, place, reason, remedy, severity=severity)
+        return f"write `{name}: {right}` without quotes"
+    if kind in ("integer", "number") and number is not None:
+        return f"write `{name}: {number[1]}`, without quotes and unit"
+    if kind == "object":
+        return f"write keys below `{name}:`, such as {inner_example(name, value)}"
+    return f"write {NAMES[kind]}"
 
 
 def inner_example(name: str | int, value: Any) -> str:
@@ -197,30 +210,37 @@ def shown(value: Any) -> str:
 
 
 def unknown(
-    document: ClusterDocument, top: KeyPath, where: KeyPath, schema: dict[str, Any], known: Collection[str], cloud: str
+    document: ClusterDocument, where: KeyPath, request: tuple[dict[str, Any], int], known: Collection[str], cloud: str
 ) -> Finding:
-    """Return a finding about an unknown key: misspelled, misplaced, of another cloud, or none of these."""
-    key = str(where[-1])
-    inside = f" in `{where[-2]}`" if isinstance(where[-2], str) and where[:-1] != top else ""
-    same = [one for one in known if simplified(one) == simplified(key)]
-    if not same:
-        places = [path for path in paths_of(schema, key) if len(path) > 0]
-        if places:
-            path = min(places, key=lambda path: (not shares(path, where[len(top) : -1]), len(path)))
-            right = ".".join([*path, key]) if path else f"node_config.{key}"
-            code, reason = "RTS904", f"`{key}` is not read{inside}: it belongs at `{right}`"
-            return finding(document, code, where, reason, f"write `{nested([*path, key])}`")
-        for section, keys in OUTER_KEYS.items():
-            if key in keys:
-                reason = f"`{key}` is not read in a node_config: it belongs in the {section}"
-                return finding(document, "RTS904", where, reason, "move it there")
-        for names in SAME_IN:
-            if any(re.match(rf"{re.escape(key)}\b", name) for other, name in names.items() if other != cloud):
-                if cloud in names:
-                    reason = f"`{key}` is a setting of another cloud"
-                    return finding(document, "RTS103", where, reason, f"write `{names[cloud]}`")
-    suggestion = f": did you mean '{same[0]}'?" if same else near(key, sorted(known))
-    return finding(document, "RTS103", where, f"unknown key `{key}`{inside}{suggestion}", "correct the name, or remove it")
+    """Return a finding about an unknown key: misspelled, misplaced, of another cloud, or none of these.
+
+    Args:
+        document: The file.
+        where: The key path of the key.
+        request: The schema of the request, and the length of the key path at which it begins.
+        known: The keys that are allowed here.
+        cloud: The provider's name.
+    """
+    key, (schema, depth) = str(where[-1]), request
+    inside = f" in `{where[-2]}`" if isinstance(where[-2], str) and len(where) - 1 > depth else ""
+    misspelled = any(simplified(one) == simplified(key) for one in known)
+    places = [] if misspelled else [path for path in paths_of(schema, key) if path or inside]
+    if places:
+        path = min(places, key=lambda path: (not shares(path, where[depth:-1]), len(path)))
+        right = ".".join([*path, key]) if path else f"node_config.{key}"
+        reason = f"`{key}` is not read{inside}: it belongs at `{right}`"
+        return finding(document, "RTS904", where, reason, f"write `{nested([*path, key])}`")
+    section = next((section for section, keys in OUTER_KEYS.items() if key in keys), None)
+    if section is not None and not misspelled:
+        reason = f"`{key}` is not read in a node_config: it belongs in the {section}"
+        return finding(document, "RTS904", where, reason, "move it there")
+    for names in SAME_IN if not misspelled else ():
+        others = [name for other, name in names.items() if other != cloud]
+        if cloud in names and any(re.match(rf"{re.escape(key)}\b", name) for name in others):
+            reason = f"`{key}` is a setting of another cloud"
+            return finding(document, "RTS103", where, reason, f"write `{names[cloud]}`")
+    reason = f"unknown key `{key}`{inside}{closest(key, known)}"
+    return finding(document, "RTS103", where, reason, "correct the name, or remove it")
 
 
 def shares(path: tuple[str, ...], here: KeyPath) -> bool:

@@ -48,6 +48,9 @@ VOLUMES = {
 }
 """The least and the greatest size of each volume type in GiB (EC2 API reference, EbsBlockDevice)."""
 
+SETTING_OF_VOLUMES = {"Throughput": ("gp3",), "Iops": ("gp3", "io1", "io2")}
+"""Settings that only some types of volumes have."""
+
 ROOT_DEVICES = {"ubuntu": "/dev/sda1", "ec2-user": "/dev/xvda", "rocky": "/dev/sda1", "admin": "/dev/xvda"}
 """The name of the root device in the usual images, by the user that logs in."""
 
@@ -55,6 +58,9 @@ DEVICE = re.compile(r"/dev/(sd[a-z]\d{0,2}|xvd[a-z]{1,2}|nvme\d+n1)|xvd[a-z]{1,2
 
 SET_BY_RAY = ("MinCount", "MaxCount", "DryRun", "ClientToken")
 """Arguments of RunInstances that Ray sets, or that make each launch but the first fail."""
+
+RULE_KEYS = ("FromPort", "ToPort", "IpProtocol", "IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
+"""The keys of a rule of a security group (EC2 API reference, IpPermission)."""
 
 SMALLEST_DISK = 50
 """GiB; with a container for GPUs (15 GB) and an image with drivers, a smaller root disk is soon full."""
@@ -74,6 +80,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from profile(document, (*where, "IamInstanceProfile"))
         yield from other_settings(document, where)
     yield from keys(document)
+    yield from users(document)
     yield from security_group(document)
 
 
@@ -164,8 +171,9 @@ def disks(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
             "the root disk small"
         )
         place = (*where, "BlockDeviceMappings", 0, "DeviceName")
-        yield finding(document, "RTS907", place, reason, f"write `DeviceName: {root}`, or correct `ssh_user`",
-                      severity="warning")
+        yield finding(
+            document, "RTS907", place, reason, f"write `DeviceName: {root}`, or correct `ssh_user`", severity="warning"
+        )
 
 
 def volume(document: ClusterDocument, place: KeyPath, ebs: dict[str, Any], *, root: bool) -> Iterator[Finding]:
@@ -173,32 +181,35 @@ def volume(document: ClusterDocument, place: KeyPath, ebs: dict[str, Any], *, ro
     kind, size = ebs.get("VolumeType", "gp2"), ebs.get("VolumeSize")
     if kind not in VOLUMES:
         return
-    if "Throughput" in ebs and kind != "gp3":
-        reason = f"`Throughput` is for volumes of type gp3, but this one is {kind}"
-        yield finding(document, "RTS905", (*place, "Throughput"), reason, "write `VolumeType: gp3`")
-    if "Iops" in ebs and kind not in ("gp3", "io1", "io2"):
-        reason = f"`Iops` is for volumes of type gp3, io1 and io2, but this one is {kind}"
-        yield finding(document, "RTS905", (*place, "Iops"), reason, "write `VolumeType: gp3`, or remove `Iops`")
+    for key, kinds in SETTING_OF_VOLUMES.items():
+        if key in ebs and kind not in kinds:
+            reason = f"`{key}` is for volumes of type {', '.join(kinds)}, but this one is {kind}"
+            yield finding(document, "RTS905", (*place, key), reason, f"write `VolumeType: gp3`, or remove `{key}`")
     if kind in ("io1", "io2") and "Iops" not in ebs:
         reason = f"a volume of type {kind} needs `Iops`"
         yield finding(document, "RTS903", place, reason, "add `Iops: 3000`, or write `VolumeType: gp3`")
     if kind in ("st1", "sc1") and root:
         reason = f"a machine cannot start from a volume of type {kind}"
         yield finding(document, "RTS905", (*place, "VolumeType"), reason, "write `VolumeType: gp3`")
-    least, most = VOLUMES[kind]
     if isinstance(size, int) and not isinstance(size, bool):
-        if not least <= size <= most:
-            reason = f"a volume of type {kind} has {least} to {most} GiB, not {size}"
-            yield finding(document, "RTS902", (*place, "VolumeSize"), reason, f"use at least {least} and at most {most}")
-        elif root and size < SMALLEST_DISK and document.get("docker", "image"):
-            reason = f"the root disk has {size} GiB, but the container alone needs about 15 and the image as much"
-            yield finding(document, "RTS911", (*place, "VolumeSize"), reason, "write `VolumeSize: 200`")
+        yield from volume_size(document, (*place, "VolumeSize"), kind, size, root=root)
     if ebs.get("DeleteOnTermination") is False:
         reason = "the disk stays when Ray terminates its machine, and costs money"
         yield finding(document, "RTS911", (*place, "DeleteOnTermination"), reason, "remove it: true is the default")
     if ebs.get("Encrypted") is False and "KmsKeyId" in ebs:
         reason = "`KmsKeyId` is given, but `Encrypted` is false"
         yield finding(document, "RTS905", (*place, "KmsKeyId"), reason, "write `Encrypted: true`")
+
+
+def volume_size(document: ClusterDocument, where: KeyPath, kind: str, size: int, *, root: bool) -> Iterator[Finding]:
+    """Yield a size that a volume cannot have, or that is too small for the root disk."""
+    least, most = VOLUMES[kind]
+    if not least <= size <= most:
+        reason = f"a volume of type {kind} has {least} to {most} GiB, not {size}"
+        yield finding(document, "RTS902", where, reason, f"use at least {least} and at most {most}")
+    elif root and size < SMALLEST_DISK and document.get("docker", "image"):
+        reason = f"the root disk has {size} GiB, but the container alone needs about 15 and the image as much"
+        yield finding(document, "RTS911", where, reason, "write `VolumeSize: 200`")
 
 
 def network(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
@@ -211,26 +222,31 @@ def network(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     if "SecurityGroups" in config:
         reason = "Ray launches into a subnet, where EC2 rejects names of groups (`SecurityGroups`)"
         yield finding(document, "RTS905", (*where, "SecurityGroups"), reason, "write `SecurityGroupIds: [sg-...]`")
+    if config.get("SubnetIds") == []:
+        yield finding(document, "RTS903", (*where, "SubnetIds"), "`SubnetIds` is empty", "add a subnet, or remove it")
     interfaces = document.entries(*where, "NetworkInterfaces")
     for index, interface in enumerate(interfaces):
-        place: KeyPath = (*where, "NetworkInterfaces", index)
-        if not isinstance(interface, dict):
-            continue
-        for key in ("SubnetId", "Groups", "DeviceIndex"):
-            if key not in interface:
-                reason = f"a network interface has no `{key}`, which {'EC2' if key == 'DeviceIndex' else 'Ray'} requires"
-                yield finding(document, "RTS903", place, reason, f"add `{key}: ...`")
-        if interface.get("AssociatePublicIpAddress") is True and len(interfaces) > 1:
-            reason = "EC2 gives no public address to a machine with several network interfaces"
-            remedy = "remove `AssociatePublicIpAddress`"
-            yield finding(document, "RTS905", (*place, "AssociatePublicIpAddress"), reason, remedy)
-    for key in ("SubnetIds", "SecurityGroupIds", "PrivateIpAddress"):
-        if interfaces and key in config:
+        if isinstance(interface, dict):
+            yield from network_interface(document, (*where, "NetworkInterfaces", index), interface, len(interfaces))
+    for key in ("SubnetIds", "SecurityGroupIds", "PrivateIpAddress") if interfaces else ():
+        if key in config:
             reason = f"`{key}` and `NetworkInterfaces` exclude each other"
             remedy = "move it into the network interface: `SubnetId`, `Groups`"
             yield finding(document, "RTS905", (*where, key), reason, remedy)
-    if config.get("SubnetIds") == []:
-        yield finding(document, "RTS903", (*where, "SubnetIds"), "`SubnetIds` is empty", "add a subnet, or remove it")
+
+
+def network_interface(
+    document: ClusterDocument, place: KeyPath, interface: dict[str, Any], interfaces: int
+) -> Iterator[Finding]:
+    """Yield mistakes in one of a machine's network interfaces."""
+    for key in ("SubnetId", "Groups", "DeviceIndex"):
+        if key not in interface:
+            reason = f"a network interface has no `{key}`, which {'EC2' if key == 'DeviceIndex' else 'Ray'} requires"
+            yield finding(document, "RTS903", place, reason, f"add `{key}: ...`")
+    if interface.get("AssociatePublicIpAddress") is True and interfaces > 1:
+        reason = "EC2 gives no public address to a machine with several network interfaces"
+        remedy = "remove `AssociatePublicIpAddress`"
+        yield finding(document, "RTS905", (*place, "AssociatePublicIpAddress"), reason, remedy)
 
 
 def profile(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
@@ -273,20 +289,37 @@ def other_settings(document: ClusterDocument, where: KeyPath) -> Iterator[Findin
     if "CreditSpecification" in config and kind and not re.match(r"t\d", kind):
         reason = f"`CreditSpecification` is for burstable machines (t3, t4g, ...), not for {kind}"
         yield finding(document, "RTS905", (*where, "CreditSpecification"), reason, "remove it")
-    template = document.get(*where, "LaunchTemplate")
-    if isinstance(template, dict):
-        named = [key for key in ("LaunchTemplateId", "LaunchTemplateName") if key in template]
-        if len(named) != 1:
-            reason = "a launch template is named by `LaunchTemplateId` or by `LaunchTemplateName`"
-            remedy = "remove one of them" if named else "add one of them"
-            code = "RTS905" if named else "RTS903"
-            yield finding(document, code, (*where, "LaunchTemplate"), reason, remedy)
+    yield from launch_template(document, (*where, "LaunchTemplate"))
+    yield from placement_of(document, where)
+    yield from tags(document, (*where, "TagSpecifications"))
     name = config.get("KeyName")
     if isinstance(name, str) and re.search(r"[/~]|\.(pem|pub|ppk)$", name):
         reason = f"`KeyName` is {name!r}, a file, but it is the name that the key pair has in EC2"
         short = re.sub(r"\.(pem|pub|ppk)$", "", name.rpartition("/")[2])
         remedy = f"write `KeyName: {short}`, and the file as `ssh_private_key` under `auth`"
         yield finding(document, "RTS909", (*where, "KeyName"), reason, remedy)
+    data = config.get("UserData")
+    if isinstance(data, str) and not re.match(
+        r"\s*(#!|#cloud-config|#include|Content-Type:|MIME-Version:|## template)", data
+    ):
+        reason = "`UserData` begins neither with `#!` nor with `#cloud-config`, so that cloud-init ignores it"
+        remedy = "begin it with `#!/bin/bash`; boto3 encodes it, so write plain text"
+        yield finding(document, "RTS902", (*where, "UserData"), reason, remedy, severity="warning")
+
+
+def launch_template(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
+    """Yield a launch template that is named twice or not at all."""
+    template = document.get(*where)
+    if isinstance(template, dict):
+        named = [key for key in ("LaunchTemplateId", "LaunchTemplateName") if key in template]
+        if len(named) != 1:
+            reason = "a launch template is named by `LaunchTemplateId` or by `LaunchTemplateName`"
+            remedy = "remove one of them" if named else "add one of them"
+            yield finding(document, "RTS905" if named else "RTS903", where, reason, remedy)
+
+
+def placement_of(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
+    """Yield contradictions in a machine's placement."""
     placement = document.mapping(*where, "Placement")
     if "PartitionNumber" in placement and "GroupName" not in placement and "GroupId" not in placement:
         reason = "`PartitionNumber` needs a placement group"
@@ -294,21 +327,21 @@ def other_settings(document: ClusterDocument, where: KeyPath) -> Iterator[Findin
     if placement.get("Tenancy") == "host" and document.get(*where, "InstanceMarketOptions", "MarketType") == "spot":
         reason = "spot machines cannot be placed on dedicated hosts"
         yield finding(document, "RTS905", (*where, "Placement", "Tenancy"), reason, "remove `Tenancy`")
-    for index, one in enumerate(document.entries(*where, "TagSpecifications")):
-        tags = one.get("Tags") if isinstance(one, dict) else None
+
+
+def tags(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
+    """Yield incomplete and reserved tags."""
+    for index, one in enumerate(document.entries(*where)):
+        if not isinstance(one, dict):
+            continue
         for key in ("ResourceType", "Tags"):
-            if isinstance(one, dict) and key not in one:
+            if key not in one:
                 reason = f"`TagSpecifications` has no `{key}`, which Ray reads"
-                yield finding(document, "RTS903", (*where, "TagSpecifications", index), reason, f"add `{key}: ...`")
-        for number, tag in enumerate(tags if isinstance(tags, list) else ()):
+                yield finding(document, "RTS903", (*where, index), reason, f"add `{key}: ...`")
+        for number, tag in enumerate(document.entries(*where, index, "Tags")):
             if isinstance(tag, dict) and str(tag.get("Key", "")).startswith("aws:"):
-                place = (*where, "TagSpecifications", index, "Tags", number, "Key")
+                place = (*where, index, "Tags", number, "Key")
                 yield finding(document, "RTS902", place, "tags that begin with `aws:` are reserved", "use another name")
-    data = config.get("UserData")
-    if isinstance(data, str) and not re.match(r"\s*(#!|#cloud-config|#include|Content-Type:|MIME-Version:|## template)", data):
-        reason = "`UserData` begins neither with `#!` nor with `#cloud-config`, so that cloud-init ignores it"
-        remedy = "begin it with `#!/bin/bash`; boto3 encodes it, so write plain text"
-        yield finding(document, "RTS902", (*where, "UserData"), reason, remedy, severity="warning")
 
 
 def keys(document: ClusterDocument) -> Iterator[Finding]:
@@ -329,8 +362,22 @@ def keys(document: ClusterDocument) -> Iterator[Finding]:
         reason = "`key_pair` has no `key_name`, the only key that Ray reads there"
         yield finding(document, "RTS903", ("provider", "key_pair"), reason, "write `key_pair: {key_name: ...}`")
     elif pair is not None and not isinstance(pair, dict):
-        yield finding(document, "RTS901", ("provider", "key_pair"), "`key_pair` is not a mapping",
-                      f"write `key_pair: {{key_name: {pair}}}`")
+        yield finding(
+            document,
+            "RTS901",
+            ("provider", "key_pair"),
+            "`key_pair` is not a mapping",
+            f"write `key_pair: {{key_name: {pair}}}`",
+        )
+
+
+def users(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield users that cannot log in to usual images."""
+    user = document.get("auth", "ssh_user")
+    if user == "root":
+        reason = "the images of Ubuntu, Debian and Amazon Linux do not allow `root` to log in"
+        remedy = "write `ssh_user: ubuntu`, or ec2-user for Amazon Linux"
+        yield finding(document, "RTS609", ("auth", "ssh_user"), reason, remedy, severity="warning")
 
 
 def security_group(document: ClusterDocument) -> Iterator[Finding]:
@@ -339,28 +386,34 @@ def security_group(document: ClusterDocument) -> Iterator[Finding]:
     if not isinstance(document.get(*where), dict):
         return
     types = document.mapping("available_node_types")
-    if types and all("SecurityGroupIds" in document.mapping("available_node_types", name, "node_config") for name in types):
+    if types and all(
+        "SecurityGroupIds" in document.mapping("available_node_types", name, "node_config") for name in types
+    ):
         reason = "`security_group` has no effect, because each node type has its own `SecurityGroupIds`"
         yield finding(document, "RTS905", where, reason, "remove one of them", severity="warning")
     for index, rule in enumerate(document.entries(*where, "IpPermissions")):
-        place: KeyPath = (*where, "IpPermissions", index)
-        if not isinstance(rule, dict):
-            continue
-        known = ("FromPort", "ToPort", "IpProtocol", "IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
-        for key in rule:
-            if key not in known:
-                reason = f"unknown key `{key}` in a rule{api_schema.closest(key, known)}"
-                yield finding(document, "RTS103", (*place, key), reason, "correct the name, or remove it")
-        if "IpProtocol" not in rule:
-            yield finding(document, "RTS903", place, "a rule has no `IpProtocol`", "add `IpProtocol: tcp`")
-        for key in ("FromPort", "ToPort"):
-            if key in rule and (not isinstance(rule[key], int) or isinstance(rule[key], bool)):
-                reason = f"`{key}` is {rule[key]!r}, but must be a whole number"
-                yield finding(document, "RTS901", (*place, key), reason, f"write `{key}: 22` without quotes")
-        for number, ranges in enumerate(rule["IpRanges"] if isinstance(rule.get("IpRanges"), list) else ()):
-            if not isinstance(ranges, dict) or "CidrIp" not in ranges:
-                reason = "an entry of `IpRanges` is not a mapping with `CidrIp`"
-                yield finding(document, "RTS901", (*place, "IpRanges", number), reason, f"write `- CidrIp: {ranges}`")
-            elif not re.fullmatch(r"\d+\.\d+\.\d+\.\d+/\d+", str(ranges["CidrIp"])):
-                reason = f"`CidrIp` is {ranges['CidrIp']!r}, but must be a range such as 203.0.113.7/32"
-                yield finding(document, "RTS902", (*place, "IpRanges", number, "CidrIp"), reason, "add the length of its prefix")
+        if isinstance(rule, dict):
+            yield from inbound_rule(document, (*where, "IpPermissions", index), rule)
+
+
+def inbound_rule(document: ClusterDocument, where: KeyPath, rule: dict[str, Any]) -> Iterator[Finding]:
+    """Yield mistakes in a rule of a security group."""
+    for key in rule:
+        if key not in RULE_KEYS:
+            reason = f"unknown key `{key}` in a rule{api_schema.closest(key, RULE_KEYS)}"
+            remedy = "write `IpRanges: [{CidrIp: ...}]`" if key == "CidrIp" else "correct the name, or remove it"
+            yield finding(document, "RTS103", (*where, key), reason, remedy)
+    if "IpProtocol" not in rule:
+        yield finding(document, "RTS903", where, "a rule has no `IpProtocol`", "add `IpProtocol: tcp`")
+    for key in ("FromPort", "ToPort"):
+        if key in rule and (not isinstance(rule[key], int) or isinstance(rule[key], bool)):
+            reason = f"`{key}` is {rule[key]!r}, but must be a whole number"
+            yield finding(document, "RTS901", (*where, key), reason, f"write `{key}: 22` without quotes")
+    for number, ranges in enumerate(document.entries(*where, "IpRanges")):
+        place: KeyPath = (*where, "IpRanges", number)
+        if not isinstance(ranges, dict) or "CidrIp" not in ranges:
+            reason = "an entry of `IpRanges` is not a mapping with `CidrIp`"
+            yield finding(document, "RTS901", place, reason, f"write `- CidrIp: {ranges}`")
+        elif not re.fullmatch(r"\d+\.\d+\.\d+\.\d+/\d+", str(ranges["CidrIp"])):
+            reason = f"`CidrIp` is {ranges['CidrIp']!r}, but must be a range such as 203.0.113.7/32"
+            yield finding(document, "RTS902", (*place, "CidrIp"), reason, "add the length of its prefix")

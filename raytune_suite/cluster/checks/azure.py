@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
-TYPES = {
+TYPES: dict[str, dict[str, Any]] = {
     "string": {"type": "string"},
     "securestring": {"type": "string"},
     "int": {"type": "integer"},
@@ -53,6 +53,9 @@ RESERVED_USERS = (
 NO_SPOT = re.compile(r"(?i)(Standard|Basic)_(B\d|A\d)|.*_Promo")
 """Sizes that are not offered as spot machines."""
 
+SMALLEST_DISK, LARGEST_DISK = 64, 4095
+"""GB; the container needs 15, and images with drivers have about 64. Azure allows no larger root disk."""
+
 IMAGE = ("imagePublisher", "imageOffer", "imageSku", "imageVersion")
 """The parameters that name an image together."""
 
@@ -64,9 +67,7 @@ def schema() -> dict[str, Any]:
     """Return the JSON schema of a node_config: the parameters of the template that the installed Ray deploys."""
     text = resources.files("ray.autoscaler._private").joinpath("_azure", "azure-vm-template.json").read_text("utf-8")
     parameters = {
-        name: dict(ALLOWED.get(name, TYPES[facts["type"]]))
-        for name, facts in json.loads(text)["parameters"].items()
-        if name not in SET_BY_RAY
+        name: dict(ALLOWED.get(name, TYPES[facts["type"]])) for name, facts in json.loads(text)["parameters"].items()
     }
     return {
         "type": "object",
@@ -101,33 +102,50 @@ def machine(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     given = document.mapping(*where)
     if not given:
         return
-    size, spot = str(given.get("vmSize", "")), str(given.get("priority", "Regular")).lower() != "regular"
-    if not spot and given.get("billingProfile"):
-        reason = "`billingProfile` is for spot machines, but `priority` is Regular"
-        yield finding(document, "RTS905", (*where, "billingProfile"), reason, "add `priority: Spot`, or remove it")
-    if not spot and "evictionPolicy" in given:
-        reason = "`evictionPolicy` has no effect without `priority: Spot`"
-        yield finding(document, "RTS905", (*where, "evictionPolicy"), reason, "remove it", severity="warning")
-    if spot and NO_SPOT.match(size):
-        reason = f"Azure offers no spot machines of the size {size}"
-        yield finding(document, "RTS905", (*where, "priority"), reason, "use a size of another series, or remove it")
-    if spot and given.get("evictionPolicy") == "Deallocate":
-        reason = "reclaimed machines stay as deallocated ones, whose disks cost money and count for the quota"
-        remedy = "write `evictionPolicy: Delete`"
-        yield finding(document, "RTS905", (*where, "evictionPolicy"), reason, remedy, severity="warning")
-    price = given.get("billingProfile", {}).get("maxPrice") if isinstance(given.get("billingProfile"), dict) else None
-    if isinstance(price, (int, float)) and (price == 0 or price < 0 and price != -1):
-        reason = f"`maxPrice` is {price}, but must be US dollars per hour, or -1 for the on-demand price"
-        yield finding(document, "RTS902", (*where, "billingProfile", "maxPrice"), reason, "write `maxPrice: -1`")
+    for key in SET_BY_RAY:
+        if key in given:
+            remedy = 'write `availability_zone: "1,2"`' if key == "zones" else "remove it"
+            reason = f"`{key}` is set by Ray, so this value has no effect"
+            yield finding(document, "RTS904", (*where, key), reason, remedy)
+    if str(given.get("priority", "Regular")).lower() == "regular":
+        yield from on_demand(document, where, given)
+    else:
+        yield from spot(document, where, given)
     disk = given.get("osDiskSize")
     if isinstance(disk, int) and not isinstance(disk, bool) and disk:
-        if not 1 <= disk <= 4095:  # noqa: PLR2004 - the limit of Azure
-            reason = f"`osDiskSize` is {disk}, but a root disk has at most 4095 GB"
+        if not 1 <= disk <= LARGEST_DISK:
+            reason = f"`osDiskSize` is {disk}, but a root disk has at most {LARGEST_DISK} GB"
             yield finding(document, "RTS902", (*where, "osDiskSize"), reason, "write `osDiskSize: 200`")
-        elif disk < 64:  # noqa: PLR2004 - the container needs 15 GB, and images for GPUs have 64 GB
+        elif disk < SMALLEST_DISK:
             reason = f"the root disk has {disk} GB, but it cannot be smaller than its image, and the container needs 15"
             yield finding(document, "RTS911", (*where, "osDiskSize"), reason, "write `osDiskSize: 200`")
     yield from image(document, where, given)
+
+
+def on_demand(document: ClusterDocument, where: KeyPath, given: dict[str, Any]) -> Iterator[Finding]:
+    """Yield settings of spot machines that an on-demand machine has."""
+    if given.get("billingProfile"):
+        reason = "`billingProfile` is for spot machines, but `priority` is Regular"
+        yield finding(document, "RTS905", (*where, "billingProfile"), reason, "add `priority: Spot`, or remove it")
+    if "evictionPolicy" in given:
+        reason = "`evictionPolicy` has no effect without `priority: Spot`"
+        yield finding(document, "RTS905", (*where, "evictionPolicy"), reason, "remove it", severity="warning")
+
+
+def spot(document: ClusterDocument, where: KeyPath, given: dict[str, Any]) -> Iterator[Finding]:
+    """Yield mistakes in the settings of a spot machine."""
+    size, billing = str(given.get("vmSize", "")), given.get("billingProfile")
+    if NO_SPOT.match(size):
+        reason = f"Azure offers no spot machines of the size {size}"
+        yield finding(document, "RTS905", (*where, "priority"), reason, "use a size of another series, or remove it")
+    if given.get("evictionPolicy") == "Deallocate":
+        reason = "reclaimed machines stay as deallocated ones, whose disks cost money and count for the quota"
+        remedy = "write `evictionPolicy: Delete`"
+        yield finding(document, "RTS905", (*where, "evictionPolicy"), reason, remedy, severity="warning")
+    price = billing.get("maxPrice") if isinstance(billing, dict) else None
+    if isinstance(price, (int, float)) and price <= 0 and price != -1:
+        reason = f"`maxPrice` is {price}, but must be US dollars per hour, or -1 for the on-demand price"
+        yield finding(document, "RTS902", (*where, "billingProfile", "maxPrice"), reason, "write `maxPrice: -1`")
 
 
 def image(document: ClusterDocument, where: KeyPath, given: dict[str, Any]) -> Iterator[Finding]:
@@ -144,7 +162,9 @@ def image(document: ClusterDocument, where: KeyPath, given: dict[str, Any]) -> I
             remedy = "write `/subscriptions/.../providers/Microsoft.Compute/images/NAME`"
             yield finding(document, "RTS909", (*where, "imageId"), reason, remedy)
     elif lacking:
-        yield finding(document, "RTS903", where, f"the image lacks `{'`, `'.join(lacking)}`", f"add `{lacking[0]}: ...`")
+        yield finding(
+            document, "RTS903", where, f"the image lacks `{'`, `'.join(lacking)}`", f"add `{lacking[0]}: ...`"
+        )
     size, sku = str(given.get("vmSize", "")), f"{given.get('imageOffer', '')} {given.get('imageSku', '')}".lower()
     arm = re.match(r"(?i)Standard_[A-Z]+\d+(-\d+)?[a-z]*p[a-z]*(_|$)", size) is not None
     if arm and not identifier and not lacking and "arm64" not in sku:
@@ -176,11 +196,10 @@ def names(document: ClusterDocument) -> Iterator[Finding]:
         remedy = "use up to 90 letters, digits, underscores, hyphens, parentheses and periods"
         yield finding(document, "RTS609", ("provider", "resource_group"), reason, remedy)
     subscription = document.get("provider", "subscription_id")
-    if isinstance(subscription, str) and not re.fullmatch(GUID, subscription):
-        if subscription and not api_schema.PLACEHOLDER.search(subscription):
-            reason = f"`subscription_id` is {subscription!r}, but must be an ID, not a name"
-            remedy = "write the `id` that `az account show` prints: 00000000-0000-0000-0000-000000000000"
-            yield finding(document, "RTS609", ("provider", "subscription_id"), reason, remedy)
+    if isinstance(subscription, str) and not re.fullmatch(f"|{GUID}|.*{api_schema.PLACEHOLDER.pattern}", subscription):
+        reason = f"`subscription_id` is {subscription!r}, but must be an ID, not a name"
+        remedy = "write the `id` that `az account show` prints: 00000000-0000-0000-0000-000000000000"
+        yield finding(document, "RTS609", ("provider", "subscription_id"), reason, remedy)
     name = document.get("cluster_name")
     if isinstance(name, str) and not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?", name):
         reason = f"{name!r} becomes part of the names of machines, which Azure rejects"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks import aws, azure, gcp, regions
+from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.ray_start import HEAD, POWERS, SUFFIX, WORKER, ray_starts
 from raytune_suite.cluster.pools import INSTANCE_KEY, provider
-from raytune_suite.errors import near
+from raytune_suite.cluster.provider_data import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from raytune_suite.cluster.checks.findings import Finding, Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
@@ -24,7 +25,12 @@ RAY_GPUS = (
 )
 """Ray's names of GPUs of NVIDIA (ray.util.accelerators)."""
 
-SAME_GPU = {"A100-80GB": ("A100", "A100-80G"), "A100": ("A100", "A100-40G", "A100-80G"), "RTX PRO Server 6000": ("RTX-PRO-6000",)}
+SAME_GPU = {
+    "A100-80GB": ("A100", "A100-80G"),
+    "A100": ("A100", "A100-40G", "A100-80G"),
+    "RTX PRO Server 6000": ("RTX-PRO-6000",),
+    "RTX PRO 6000": ("RTX-PRO-6000",),
+}
 """Ray's names of GPUs whose names differ in the table of instance types."""
 
 CUDA_OF_GPU = {
@@ -64,6 +70,9 @@ REGISTRIES: dict[str, tuple[str, str, str]] = {
 }
 """Private registries of the clouds: what logs in there, the command to write, and the setting that gives access."""
 
+OWN_KEYS = ("node_config", "min_workers", "max_workers", "resources", "labels", "docker", "priority", "idle_timeout_s")
+"""Keys of a node type that are not settings of its machine, even if one has the same name."""
+
 USES_S3 = re.compile(r"\baws s3(api)?\b|\bmount-s3\b|\bs3fs\b|\bgoofys\b")
 USES_GCS = re.compile(r"\bgsutil\b|\bgcloud storage\b|\bgcsfuse\b")
 
@@ -78,6 +87,7 @@ def check(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
     yield from gcp.check(document)
     yield from azure.check(document)
     if provider(document) in SDK:
+        yield from outside_node_config(document)
         for pool in pools:
             yield from architecture(document, pool)
             yield from gpu_names(document, pool)
@@ -88,6 +98,27 @@ def check(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         yield from registries(document)
         yield from permissions(document, pools)
         yield from head_packages(document)
+
+
+def outside_node_config(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield settings of a machine that stand beside its node_config."""
+    cloud = provider(document)
+    known = azure.schema()["properties"] if cloud == "azure" else request_settings(cloud)
+    arm = azure.schema()["properties"]["azure_arm_parameters"]["properties"] if cloud == "azure" else {}
+    for name in document.mapping("available_node_types"):
+        where: KeyPath = ("available_node_types", name)
+        for key in document.mapping(*where):
+            if (key in known and key not in OWN_KEYS) or (key in arm and key not in OWN_KEYS):
+                inner = f"{{azure_arm_parameters: {{{key}: ...}}}}" if key in arm else f"{{{key}: ...}}"
+                reason = f"`{key}` belongs in the node_config of {name}, but stands beside it"
+                yield finding(document, "RTS904", (*where, key), reason, f"indent it: `node_config: {inner}`")
+
+
+def request_settings(cloud: str) -> Collection[str]:
+    """Return the names of all settings of a machine."""
+    parts: dict[str, Any] = schema(cloud)
+    settings: Collection[str] = parts["definitions"][parts["$ref"].rpartition("/")[2]]["properties"]
+    return settings
 
 
 def image_of(document: ClusterDocument, pool: Pool) -> tuple[KeyPath, str]:
@@ -158,8 +189,10 @@ def gpu_names(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
             reason = f"{pool.name} claims a GPU {name}, but {machine.name} has {machine.gpu}"
             yield finding(document, "RTS908", where, reason, f"write {right[0]!r}: trials that ask for it would wait")
         elif name not in RAY_GPUS:
-            reason = f"Ray has no GPU type {name!r}{near(name, RAY_GPUS)}"
-            yield finding(document, "RTS908", where, reason, f"use one of {', '.join(RAY_GPUS[:12])}", severity="warning")
+            reason = f"Ray has no GPU type {name!r}{closest(name, RAY_GPUS)}"
+            yield finding(
+                document, "RTS908", where, reason, f"use one of {', '.join(RAY_GPUS[:12])}", severity="warning"
+            )
 
 
 def cuda(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
@@ -173,14 +206,20 @@ def cuda(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
     oldest, newest = CUDA_OF_GPU.get(machine.gpu, (0, 99))
     if not oldest <= version <= newest:
         bound = f"before {oldest:g}" if version < oldest else f"after {newest:g}"
-        reason = f"{image} has CUDA {version:g}, but versions {bound} have no code for the {machine.gpu} of {machine.name}"
+        reason = (
+            f"{image} has CUDA {version:g}, but versions {bound} have no code for the {machine.gpu} of {machine.name}"
+        )
         yield finding(document, "RTS303", where, reason, "use an image with another CUDA version")
     for disk in document.entries(*pool.where, "node_config", "disks"):
         source = str(disk.get("initializeParams", {}).get("sourceImage")) if isinstance(disk, dict) else ""
         driver = re.search(r"-cu(\d{2})(\d)", source)
         if driver is not None and int(driver[1]) < int(version):
-            reason = f"{image} has CUDA {version:g}, but the machine's image has the driver for CUDA {driver[1]}.{driver[2]}"
-            yield finding(document, "RTS303", where, reason, "use a newer machine image, or a container with an older CUDA")
+            reason = (
+                f"{image} has CUDA {version:g}, but the machine's image has the driver for CUDA {driver[1]}.{driver[2]}"
+            )
+            yield finding(
+                document, "RTS303", where, reason, "use a newer machine image, or a container with an older CUDA"
+            )
 
 
 def size_in_gib(text: str) -> float | None:
@@ -219,7 +258,9 @@ def memory(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
             reason = f"`--shm-size={match[1]}` is {size * 2**30:.0f} bytes, because it has no unit"
             yield finding(document, "RTS902", where, reason, f"write `--shm-size={match[1]}g`")
         elif machine is not None and size > machine.memory and not pool.head:
-            reason = f"the shared memory of {size:g} GiB is larger than the memory of {machine.name}, {machine.memory:g} GiB"
+            reason = (
+                f"the shared memory of {size:g} GiB is larger than the memory of {machine.name}, {machine.memory:g} GiB"
+            )
             yield finding(document, "RTS214", where, reason, f"write `--shm-size={max(1, int(machine.memory * 0.3))}g`")
     for key in ("memory", "object_store_memory"):
         given = document.get(*pool.where, "resources", key)
@@ -228,7 +269,9 @@ def memory(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
         place: KeyPath = (*pool.where, "resources", key)
         if machine is not None and given > machine.memory * 2**30:
             reason = f"{pool.name} states {given / 2**30:.0f} GiB of `{key}`, but {machine.name} has {machine.memory:g}"
-            yield finding(document, "RTS214", place, reason, f"write `{key}: {int(machine.memory * 0.7) * 2**30}` at most")
+            yield finding(
+                document, "RTS214", place, reason, f"write `{key}: {int(machine.memory * 0.7) * 2**30}` at most"
+            )
         elif 0 < given < 2**20:
             reason = f"`{key}` is {given}, but Ray counts bytes"
             yield finding(document, "RTS902", place, reason, f"write `{key}: {given * 2**30}` for {given} GiB")
@@ -259,8 +302,9 @@ def registries(document: ClusterDocument) -> Iterator[Finding]:
     """Yield images in a private registry into which no command logs in."""
     commands = " ".join(text for _, text in document.scalars() if " " in text)
     types = document.mapping("available_node_types")
-    for where in ([("docker", key) for key in ("image", "head_image", "worker_image")]
-                  + [("available_node_types", name, "docker", "worker_image") for name in types]):
+    for where in [("docker", key) for key in ("image", "head_image", "worker_image")] + [
+        ("available_node_types", name, "docker", "worker_image") for name in types
+    ]:
         image = document.get(*where)
         for pattern, (login, command, _) in REGISTRIES.items():
             found = re.match(pattern, str(image or ""))
@@ -289,7 +333,9 @@ def permissions(document: ClusterDocument, pools: list[Pool]) -> Iterator[Findin
     for where, text in texts:
         if lacking and pattern.search(text) and not re.search(credentials, " ".join(text for _, text in texts)):
             reason = f"the workers use the cloud's storage, but {', '.join(lacking)} has no `{setting}`"
-            yield finding(document, "RTS912", where, reason, f"add `{setting}` to these node types; Ray gives it the head only")
+            yield finding(
+                document, "RTS912", where, reason, f"add `{setting}` to these node types; Ray gives it the head only"
+            )
             return
 
 

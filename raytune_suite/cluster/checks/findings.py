@@ -22,7 +22,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS201": ("error", "minimum of workers above their maximum"),
     "RTS202": ("error", "pool that can never have workers"),
     "RTS203": ("warning", "pool that cannot grow to its own limit"),
-    "RTS204": ("error", "trials would run on the head"),
+    "RTS204": ("warning", "trials would run on the head"),
     "RTS205": ("error", "head that may be reclaimed"),
     "RTS206": ("error", "unknown instance type"),
     "RTS207": ("warning", "instance type that cannot be checked"),
@@ -55,6 +55,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     # storage
     "RTS501": ("warning", "no storage that all nodes share"),
     "RTS502": ("error", "workers cannot access the study's storage"),
+    "RTS503": ("error", "storage that containers do not see"),
     # access
     "RTS601": ("error", "incomplete login settings"),
     "RTS602": ("warning", "ssh key does not exist on this machine"),

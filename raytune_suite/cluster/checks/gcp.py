@@ -9,7 +9,6 @@ from raytune_suite.cluster.checks import api_schema
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.pools import dicts, provider
 from raytune_suite.cluster.provider_data import schema
-from raytune_suite.errors import near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,10 +57,21 @@ LABEL, LABEL_KEY = r"[\w-]{0,63}", r"[a-z][\w-]{0,62}"
 NAME = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 PROJECT = r"([a-z][a-z0-9.-]*:)?[a-z]([a-z0-9-]{4,28}[a-z0-9])"
 
+EMAIL = r"^(default|[^@\s]+@[^@\s]+\.gserviceaccount\.com)$"
 SCOPES = r"https://(www\.googleapis\.com/auth/.+|mail\.google\.com/.*)"
 
-DISK_TYPES = ("pd-standard", "pd-balanced", "pd-ssd", "pd-extreme", "hyperdisk-balanced", "hyperdisk-extreme",
-              "hyperdisk-throughput", "hyperdisk-ml", "hyperdisk-balanced-high-availability", "local-ssd")
+DISK_TYPES = (
+    "pd-standard",
+    "pd-balanced",
+    "pd-ssd",
+    "pd-extreme",
+    "hyperdisk-balanced",
+    "hyperdisk-extreme",
+    "hyperdisk-throughput",
+    "hyperdisk-ml",
+    "hyperdisk-balanced-high-availability",
+    "local-ssd",
+)
 
 SMALLEST_DISK = 40
 """GB; with a container for GPUs (15 GB) and an image with drivers, a smaller root disk is soon full."""
@@ -81,7 +91,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from gpus(document, where, config)
         yield from scheduling(document, where, config)
         yield from disks(document, where, config)
-        yield from access(document, where, config)
+        yield from access(document, where)
         yield from labels(document, where, config)
     yield from names(document)
     yield from head_account(document)
@@ -118,7 +128,10 @@ def gpus(document: ClusterDocument, where: KeyPath, config: dict[str, Any]) -> I
                 reason = f"`{key}` is missing in `guestAccelerators`"
                 yield finding(document, "RTS903", (*place, index), reason, f"add `{key}: ...`")
         if kind in RETIRED:
-            reason, remedy = f"Google Cloud no longer has {kind}", "use nvidia-tesla-t4 with an n1 machine, or a g2 machine"
+            reason, remedy = (
+                f"Google Cloud no longer has {kind}",
+                "use nvidia-tesla-t4 with an n1 machine, or a g2 machine",
+            )
             yield finding(document, "RTS902", (*place, index, "acceleratorType"), reason, remedy)
         elif kind and kind not in ACCELERATORS:
             yield unknown_gpu(document, (*place, index, "acceleratorType"), kind)
@@ -129,7 +142,7 @@ def gpus(document: ClusterDocument, where: KeyPath, config: dict[str, Any]) -> I
 def unknown_gpu(document: ClusterDocument, where: KeyPath, kind: str) -> Finding:
     """Return a finding about an unknown type of GPU."""
     same = [known for known in ACCELERATORS if known.endswith(f"-{kind.rpartition('-')[2].lower()}")]
-    suggestion = f"; did you mean {same[0]!r}?" if same else near(kind, sorted(ACCELERATORS))
+    suggestion = f": did you mean {same[0]!r}?" if same else api_schema.closest(kind, ACCELERATORS)
     sure = bool(suggestion) or not re.fullmatch(r"(nvidia|ct\d\w*)-[a-z0-9-]+", kind)
     reason = f"Google Cloud has no accelerator {kind!r}{suggestion}"
     severity: Severity | None = None if sure else "warning"
@@ -143,7 +156,7 @@ def fitting(document: ClusterDocument, where: KeyPath, machine: str, kind: str, 
     top: KeyPath = where[:-1]
     if machine and not machine.startswith(series) and not (series == "n1-" and machine.startswith("custom-")):
         reason = f"{machine} cannot have {kind}: only machines {series}... can"
-        remedy = f"use such a machine, or remove `guestAccelerators`{' for machines without GPUs' if series == 'n1-' else ''}"
+        remedy = "use such a machine, or remove `guestAccelerators`"
         yield finding(document, "RTS908", top, reason, remedy)
     elif count not in counts:
         reason = f"{count} GPUs {kind} cannot be attached, only {', '.join(map(str, counts))}"
@@ -176,9 +189,13 @@ def scheduling(document: ClusterDocument, where: KeyPath, config: dict[str, Any]
         reason = "a spot machine cannot have `automaticRestart`"
         yield finding(document, "RTS905", place, reason, "remove it: the autoscaler starts another machine")
     if given.get("preemptible") is False and given.get("provisioningModel") == "SPOT":
-        yield finding(document, "RTS905", place, "`provisioningModel: SPOT` contradicts `preemptible: false`", "remove one")
+        yield finding(
+            document, "RTS905", place, "`provisioningModel: SPOT` contradicts `preemptible: false`", "remove one"
+        )
     if given.get("preemptible") in (True, "true", "True") and given.get("provisioningModel") == "STANDARD":
-        yield finding(document, "RTS905", place, "`provisioningModel: STANDARD` contradicts `preemptible: true`", "remove one")
+        yield finding(
+            document, "RTS905", place, "`provisioningModel: STANDARD` contradicts `preemptible: true`", "remove one"
+        )
     if "instanceTerminationAction" in given and not spot and "maxRunDuration" not in given:
         reason = "`instanceTerminationAction` is for machines with `provisioningModel: SPOT`"
         yield finding(document, "RTS905", place, reason, "add it, or remove this")
@@ -202,7 +219,9 @@ def disks(document: ClusterDocument, where: KeyPath, config: dict[str, Any]) -> 
         start = disk.get("initializeParams")
         if "source" not in disk and start is None:
             reason = "a disk has neither `initializeParams` nor `source`"
-            yield finding(document, "RTS903", place, reason, "add `initializeParams: {sourceImage: ..., diskSizeGb: 200}`")
+            yield finding(
+                document, "RTS903", place, reason, "add `initializeParams: {sourceImage: ..., diskSizeGb: 200}`"
+            )
         if "source" in disk and start is not None:
             yield finding(document, "RTS905", place, "`source` and `initializeParams` exclude each other", "remove one")
         if disk.get("autoDelete") is not True and start is not None and disk.get("type") != "SCRATCH":
@@ -228,7 +247,7 @@ def new_disk(
     if isinstance(kind, str) and kind:
         name = short(kind)
         if name not in DISK_TYPES:
-            reason = f"Google Cloud has no disk type {name!r}{near(name, DISK_TYPES)}"
+            reason = f"Google Cloud has no disk type {name!r}{api_schema.closest(name, DISK_TYPES)}"
             yield finding(document, "RTS902", (*where, "diskType"), reason, f"use one of {', '.join(DISK_TYPES[:5])}")
         elif not re.search(r"(^|/)zones/[^/]+/diskTypes/", kind):
             zone = document.get("provider", "availability_zone") or "ZONE"
@@ -252,7 +271,9 @@ def image_of(document: ClusterDocument, where: KeyPath, image: str, config: dict
         remedy = "use an image with a driver: `gcloud compute images list --project deeplearning-platform-release`"
         yield finding(document, "RTS907", where, reason, remedy)
     if "windows" in image:
-        yield finding(document, "RTS907", where, "Ray's cluster launcher only starts Linux machines", "use Ubuntu or Debian")
+        yield finding(
+            document, "RTS907", where, "Ray's cluster launcher only starts Linux machines", "use Ubuntu or Debian"
+        )
     items = config.get("metadata", {}).get("items") if isinstance(config.get("metadata"), dict) else None
     names = {str(item.get("key")) for item in dicts(items if isinstance(items, list) else [])}
     if has_gpus(config) and "deeplearning-platform-release" in image and "install-nvidia-driver" not in names:
@@ -261,46 +282,51 @@ def image_of(document: ClusterDocument, where: KeyPath, image: str, config: dict
         yield finding(document, "RTS907", where, reason, remedy, severity="warning")
 
 
-def access(document: ClusterDocument, where: KeyPath, config: dict[str, Any]) -> Iterator[Finding]:
+def access(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     """Yield mistakes in a machine's network and service account."""
-    accounts = config.get("serviceAccounts")
-    if isinstance(accounts, list) and len(accounts) > 1:
-        yield finding(document, "RTS905", (*where, "serviceAccounts"), "a machine has one service account only", "remove one")
-    for index, account in enumerate(dicts(accounts if isinstance(accounts, list) else [])):
-        place: KeyPath = (*where, "serviceAccounts", index)
-        email, scopes = account.get("email"), account.get("scopes")
-        if not scopes:
-            reason = "a service account without `scopes` gives no access"
-            remedy = "add `scopes: [https://www.googleapis.com/auth/cloud-platform]`"
-            yield finding(document, "RTS903", place, reason, remedy)
-        if not email:
-            yield finding(document, "RTS903", place, "a service account has no `email`", "add `email: NAME@PROJECT.iam...`")
-        elif isinstance(email, str) and not re.fullmatch(r"default|[^@\s]+@[^@\s]+\.gserviceaccount\.com", email):
-            if not api_schema.PLACEHOLDER.search(email):
-                reason = f"{email!r} is not a service account"
-                remedy = "write NAME@PROJECT.iam.gserviceaccount.com; `gcloud iam service-accounts list` shows them"
-                yield finding(document, "RTS909", (*place, "email"), reason, remedy)
-        for number, scope in enumerate(scopes if isinstance(scopes, list) else []):
-            if isinstance(scope, str) and not re.fullmatch(SCOPES, scope):
-                reason = f"{scope!r} is not a scope for the API of Compute Engine, which takes URLs"
-                remedy = f"write `https://www.googleapis.com/auth/{scope}`"
-                yield finding(document, "RTS909", (*place, "scopes", number), reason, remedy)
-    interfaces = dicts(config["networkInterfaces"] if isinstance(config.get("networkInterfaces"), list) else [])
-    if interfaces and not any(one.get("accessConfigs") for one in interfaces):
-        if not document.get("provider", "use_internal_ips"):
-            reason = "the machine has no public address, and `use_internal_ips` is not set: `ray up` waits for one"
-            remedy = "add `accessConfigs: [{name: External NAT, type: ONE_TO_ONE_NAT}]`, or `use_internal_ips: true`"
-            yield finding(document, "RTS905", (*where, "networkInterfaces"), reason, remedy)
+    accounts = dicts(document.entries(*where, "serviceAccounts"))
+    if len(accounts) > 1:
+        reason = "a machine has one service account only"
+        yield finding(document, "RTS905", (*where, "serviceAccounts"), reason, "remove the others")
+    for index, account in enumerate(accounts):
+        yield from service_account(document, (*where, "serviceAccounts", index), account)
+    interfaces = dicts(document.entries(*where, "networkInterfaces"))
+    public = any(one.get("accessConfigs") for one in interfaces)
+    if interfaces and not public and not document.get("provider", "use_internal_ips"):
+        reason = "the machine has no public address, and `use_internal_ips` is not set: `ray up` waits for one"
+        remedy = "add `accessConfigs: [{name: External NAT, type: ONE_TO_ONE_NAT}]`, or `use_internal_ips: true`"
+        yield finding(document, "RTS905", (*where, "networkInterfaces"), reason, remedy)
     for index, one in enumerate(interfaces):
-        found = re.search(r"regions/([a-z0-9-]+)/", str(one.get("subnetwork", "")))
-        if "subnetwork" in one and found is None and not api_schema.PLACEHOLDER.search(str(one["subnetwork"])):
-            reason = f"`subnetwork` is {one['subnetwork']!r}, but Compute Engine expects a path"
-            remedy = f"write `regions/{document.get('provider', 'region')}/subnetworks/{short(one['subnetwork'])}`"
-            yield finding(document, "RTS909", (*where, "networkInterfaces", index, "subnetwork"), reason, remedy)
-        if "network" in one and "/" not in str(one["network"]):
-            reason = f"`network` is {one['network']!r}, but Compute Engine expects a path"
-            remedy = f"write `global/networks/{one['network']}`"
-            yield finding(document, "RTS909", (*where, "networkInterfaces", index, "network"), reason, remedy)
+        place: KeyPath = (*where, "networkInterfaces", index)
+        subnetwork, network = str(one.get("subnetwork", "regions//")), str(one.get("network", "/"))
+        if not re.search(f"regions/|{api_schema.PLACEHOLDER.pattern}", subnetwork):
+            reason = f"`subnetwork` is {subnetwork!r}, but Compute Engine expects a path"
+            remedy = f"write `regions/{document.get('provider', 'region')}/subnetworks/{short(subnetwork)}`"
+            yield finding(document, "RTS909", (*place, "subnetwork"), reason, remedy)
+        if "/" not in network:
+            reason = f"`network` is {network!r}, but Compute Engine expects a path"
+            yield finding(document, "RTS909", (*place, "network"), reason, f"write `global/networks/{network}`")
+
+
+def service_account(document: ClusterDocument, where: KeyPath, account: dict[str, Any]) -> Iterator[Finding]:
+    """Yield mistakes in the service account of a machine."""
+    email, scopes = account.get("email"), account.get("scopes")
+    if not scopes:
+        reason = "a service account without `scopes` gives no access"
+        remedy = "add `scopes: [https://www.googleapis.com/auth/cloud-platform]`"
+        yield finding(document, "RTS903", where, reason, remedy)
+    if not email:
+        reason = "a service account has no `email`"
+        yield finding(document, "RTS903", where, reason, "add `email: NAME@PROJECT.iam.gserviceaccount.com`")
+    elif isinstance(email, str) and not re.search(f"{EMAIL}|{api_schema.PLACEHOLDER.pattern}", email):
+        reason = f"{email!r} is not a service account"
+        remedy = "write NAME@PROJECT.iam.gserviceaccount.com; `gcloud iam service-accounts list` shows them"
+        yield finding(document, "RTS909", (*where, "email"), reason, remedy)
+    for number, scope in enumerate(scopes if isinstance(scopes, list) else []):
+        if isinstance(scope, str) and not re.fullmatch(SCOPES, scope):
+            reason = f"{scope!r} is not a scope for the API of Compute Engine, which takes URLs"
+            remedy = f"write `https://www.googleapis.com/auth/{scope}`"
+            yield finding(document, "RTS909", (*where, "scopes", number), reason, remedy)
 
 
 def labels(document: ClusterDocument, where: KeyPath, config: dict[str, Any]) -> Iterator[Finding]:
@@ -338,7 +364,7 @@ def names(document: ClusterDocument) -> Iterator[Finding]:
     """Yield names that become part of names or labels of machines, and that Compute Engine rejects."""
     name = document.get("cluster_name")
     if isinstance(name, str) and (not re.fullmatch(r"[a-z0-9-]+", name) or len(name) > LONGEST_CLUSTER_NAME):
-        reason = f"{name!r} becomes part of the names of machines: up to {LONGEST_CLUSTER_NAME} lower-case letters, digits, -"
+        reason = f"{name!r} becomes part of machines' names: up to {LONGEST_CLUSTER_NAME} lower-case letters, digits, -"
         remedy = f"write `cluster_name: {simple_label(name).replace('_', '-')[:LONGEST_CLUSTER_NAME]}`"
         yield finding(document, "RTS609", ("cluster_name",), reason, remedy)
     for kind in document.mapping("available_node_types"):
@@ -355,7 +381,9 @@ def names(document: ClusterDocument) -> Iterator[Finding]:
         elif not re.fullmatch(PROJECT, project):
             reason = f"`project_id` is {project!r}, but IDs have 6 to 30 lower-case letters, digits and hyphens"
             remedy = "write the ID, not the name; `gcloud projects list` shows both"
-            yield finding(document, "RTS609", ("provider", "project_id"), reason, remedy)
+            short_only = re.fullmatch(r"[a-z][a-z0-9-]{0,4}", project) is not None
+            severity: Severity | None = "warning" if short_only else None
+            yield finding(document, "RTS609", ("provider", "project_id"), reason, remedy, severity=severity)
     user = document.get("auth", "ssh_user")
     if isinstance(user, str) and user and not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", user):
         reason = f"{user!r} cannot be the name of a Linux user"

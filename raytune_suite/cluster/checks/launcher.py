@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
-PROVIDERS = ("aws", "azure", "external", "gcp", "local", "spark", "vsphere")
+PROVIDERS = ("aws", "azure", "external", "fake_multinode", "gcp", "local", "readonly", "spark", "vsphere")
 """The providers of Ray 2.60, without aliyun, whose module fails on import, and kubernetes, which KubeRay replaced."""
 
 ALL_PROVIDERS = ("type", "cache_stopped_nodes", "use_internal_ips", "use_external_head_ip", "disable_node_updaters")
@@ -65,6 +65,9 @@ def schema(document: ClusterDocument) -> Iterator[Finding]:
     rules = json.loads(resources.files("ray.autoscaler").joinpath("ray-schema.json").read_text(encoding="utf-8"))
     if provider(document) == "local":  # Ray removes it before it validates
         rules["properties"]["min_workers"] = rules["properties"]["max_workers"]
+    if provider(document) == "aws":  # Ray asks EC2 for them before it validates
+        kinds = rules["properties"]["available_node_types"]["patternProperties"][".*"]
+        kinds["required"] = [key for key in kinds["required"] if key != "resources"]
     for error in import_module("jsonschema").Draft7Validator(rules).iter_errors(document.data):
         yield from schema_error(document, (), error)
 
@@ -152,7 +155,11 @@ def clouds(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(document, "RTS607", where, f"`{key}` is missing", f"add `{key}: ...` under `provider`")
     if cloud == "gcp" and not document.get("provider", "project_id"):
         remedy = "add it; `gcloud projects list` shows yours"
-        yield finding(document, "RTS607", where, "`project_id` is missing", remedy)
+        if "project_id" in document.mapping("provider"):  # as in Ray's own examples
+            reason = "`project_id` has no value yet"
+            yield finding(document, "RTS106", ("provider", "project_id"), reason, remedy)
+        else:
+            yield finding(document, "RTS607", where, "`project_id` is missing", remedy)
     if cloud == "azure" and not document.get("provider", "resource_group"):
         remedy = "add a name; Ray creates the group"
         yield finding(document, "RTS607", where, "`resource_group` is missing", remedy)
@@ -217,10 +224,12 @@ def is_host(text: str) -> bool:
 
 def validation(document: ClusterDocument) -> Iterator[Finding]:
     """Yield what `ray up` itself would reject after filling in defaults. Nothing is started."""
-    output = io.StringIO()
+    output, data = io.StringIO(), copy.deepcopy(document.data)
+    for kind in data["available_node_types"].values() if provider(document) == "aws" else ():
+        kind.setdefault("resources", {})  # which Ray asks EC2 for
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-            internals.validate_cluster_config(copy.deepcopy(document.data))
+            internals.validate_cluster_config(data)
     except Exception as error:  # noqa: BLE001 - it raises anything, even AssertionError
         reason = " ".join((str(error) or output.getvalue() or type(error).__name__).split())
         yield finding(document, "RTS105", (), f"Ray rejects this file: {reason[:200]}", "correct the named setting")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.instance_types import exists, instance_types
 from raytune_suite.cluster.pools import INSTANCE_KEY, as_count, flag, provider
-from raytune_suite.cluster.checks.api_schema import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

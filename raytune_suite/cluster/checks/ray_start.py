@@ -7,9 +7,9 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.provider_data import ray_start_options
-from raytune_suite.errors import near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,11 +40,21 @@ REPLACED = {
 DEFAULT_PORTS = {"--port": 6379, "--dashboard-port": 8265, "--ray-client-server-port": 10001}
 """The ports that Ray uses on the head unless told otherwise; other ports are chosen at random."""
 
+LAST_PORT = 65535
+
+LEAST_OBJECT_STORE = 75 * 2**20
+"""Bytes; Ray rejects a smaller object store."""
+
+BOOLEANS = ("true", "false", "1", "0", "yes", "no", "t", "f", "y", "n", "on", "off")
+
 BOOTSTRAP = "~/ray_bootstrap_config.yaml"
 """Where `ray up` puts the file for the autoscaler on the head."""
 
-RAY_START = re.compile(r"""\bray\s+start\b((?:"[^"]*"|'[^']*'|[^;&|"'])*)""")
+RAY_START = re.compile(r"""\bray\s+start\b((?:"[^"]*"|'[^']*'|\$\([^)]*\)|`[^`]*`|[^;&|"'])*)""")
 """The arguments of `ray start` in a command."""
+
+SUBSTITUTION = re.compile(r"\$\([^)]*\)|`[^`]*`")
+"""A command whose output the shell puts in its place."""
 
 SUFFIX = re.compile(r"(?i)^(\d+(?:\.\d+)?)\s*(k|kb|kib|m|mb|mib|g|gb|gib|gi|mi|ki|t|tb|tib)$")
 POWERS = {"k": 10, "m": 20, "g": 30, "t": 40}
@@ -76,7 +86,7 @@ def ray_starts(text: str) -> list[list[tuple[str, str | None]]]:
     result = []
     for part in RAY_START.findall(text):
         try:
-            words = shlex.split(part)
+            words = shlex.split(SUBSTITUTION.sub("$(...)", part))
         except ValueError:
             continue
         result.append(list(pairs(words)))
@@ -108,7 +118,7 @@ def options_of(document: ClusterDocument, where: KeyPath, options: list[tuple[st
     for name, value in options:
         if name not in known:
             replacement = REPLACED.get(name)
-            suggestion = f"; Ray now has `{replacement}`" if replacement else near(name, sorted(known))
+            suggestion = f"; Ray now has `{replacement}`" if replacement else closest(name, known)
             remedy = "remove it" if replacement == "" else f"use `{replacement}`" if replacement else "correct it"
             yield finding(document, "RTS405", where, f"`ray start` has no option `{name}`{suggestion}", remedy)
             continue
@@ -119,35 +129,45 @@ def options_of(document: ClusterDocument, where: KeyPath, options: list[tuple[st
 
 def invalid(name: str, kind: str, value: str | None) -> tuple[str, str] | None:
     """Return the reason why an option's value is invalid, and a remedy; None if it is valid or a variable."""
-    if value is None:
-        return None if kind in ("flag", "integer range") else (f"`{name}` has no value", f"write `{name}=...`")
-    if "$" in value or "`" in value:
+    if value is None and kind not in ("flag", "integer range"):
+        return f"`{name}` has no value", f"write `{name}=...`"
+    if value is None or "$" in value or "`" in value:
         return None
+    if kind == "integer" or name == "--resources":
+        return invalid_number(name, value) if kind == "integer" else invalid_resources(value)
+    allowed = BOOLEANS if kind == "boolean" else tuple(kind.split("|")) if "|" in kind else ()
     if kind == "flag":
         return f"`{name}` takes no value, but has {value!r}", f"write `{name}`"
-    if kind == "integer" and not re.fullmatch(r"-?\d+", value):
+    if allowed and value.lower() not in allowed:
+        return f"`{name}` is {value!r}", f"use one of {', '.join(allowed[:3])}"
+    return None
+
+
+def invalid_number(name: str, value: str) -> tuple[str, str] | None:
+    """Return what is wrong with the value of an option that takes a whole number, and a remedy."""
+    if not re.fullmatch(r"-?\d+", value):
         unit = SUFFIX.match(value)
         if unit is None:
             return f"`{name}` is {value!r}, but must be a whole number", f"write `{name}=N`"
         size = int(float(unit[1]) * 2 ** POWERS[unit[2][0].lower()])
         return f"`{name}` is {value!r}, but must be a number of bytes", f"write `{name}={size}`"
-    if kind == "integer" and name.endswith("-port") and not 0 <= int(value) <= 65535:  # noqa: PLR2004 - the last port
-        return f"`{name}` is {value}, which is no port", "use a port below 65536"
-    if name == "--object-store-memory" and int(value) < 75 * 2**20:
+    if name.endswith("-port") and not 0 <= int(value) <= LAST_PORT:
+        return f"`{name}` is {value}, which is no port", f"use a port up to {LAST_PORT}"
+    if name == "--object-store-memory" and int(value) < LEAST_OBJECT_STORE:
         return f"`{name}` is {value} bytes, less than the 75 MiB that Ray requires", "write a number of bytes"
-    if "|" in kind and value not in kind.split("|"):
-        return f"`{name}` is {value!r}", f"use one of {kind.replace('|', ', ')}"
-    if kind == "boolean" and value.lower() not in ("true", "false", "1", "0", "yes", "no", "t", "f", "y", "n", "on", "off"):
-        return f"`{name}` is {value!r}, but must be true or false", f"write `{name}=true`"
-    if name == "--resources":
-        try:
-            resources = json.loads(value)
-        except ValueError:
-            resources = None
-        if not isinstance(resources, dict):
-            return f"`{name}` is {value!r}, which is not JSON", """write `--resources='{"name": 1}'`"""
-        if {"CPU", "GPU"} & set(resources):
-            return f"`{name}` contains CPU or GPU, which Ray rejects", "use `--num-cpus` and `--num-gpus`"
+    return None
+
+
+def invalid_resources(value: str) -> tuple[str, str] | None:
+    """Return what is wrong with the value of `--resources`, and a remedy."""
+    try:
+        resources = json.loads(value)
+    except ValueError:
+        resources = None
+    if not isinstance(resources, dict):
+        return f"`--resources` is {value!r}, which is not JSON", """write `--resources='{"name": 1}'`"""
+    if {"CPU", "GPU"} & set(resources):
+        return "`--resources` contains CPU or GPU, which Ray rejects", "use `--num-cpus` and `--num-gpus`"
     return None
 
 
@@ -179,7 +199,9 @@ def address(
     match = re.search(r"RAY_HEAD_IP\}?\"?:(\d+)", given or "")
     port = head.get("--port", "6379")
     if match is not None and port.isdecimal() and int(port) != int(match[1]):
-        other = next((name for name, number in (*head.items(), *DEFAULT_PORTS.items()) if str(number) == match[1]), None)
+        other = next(
+            (name for name, number in (*head.items(), *DEFAULT_PORTS.items()) if str(number) == match[1]), None
+        )
         what = f", which is its `{other}`" if other and other != "--port" else ""
         reason = f"the workers use port {match[1]} of the head{what}, but the head listens at {port}"
         yield finding(document, "RTS407", where, reason, f"write `--address=$RAY_HEAD_IP:{port}`")
@@ -193,7 +215,7 @@ def collisions(document: ClusterDocument, where: KeyPath, options: dict[str, str
     used: dict[int, str] = {}
     ports = {**DEFAULT_PORTS, **{name: value for name, value in options.items() if name.endswith("-port")}}
     if "--port" in options:
-        ports["--port"] = options["--port"]  # type: ignore[assignment] # a text, as below
+        ports["--port"] = options["--port"]
     low, high = (number(ports.pop(name, None)) for name in ("--min-worker-port", "--max-worker-port"))
     for name, value in ports.items():
         port = number(value)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.pools import provider
 from raytune_suite.cluster.provider_data import regions
-from raytune_suite.errors import near
+from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -84,14 +85,14 @@ def unknown_region(document: ClusterDocument, cloud: str, where: KeyPath, region
         reason = f"{region!r} is not among the regions of {cloud} that were known in {regions()[cloud]['as_of']}"
         return finding(document, "RTS906", where, reason, "check its name", severity="warning")
     else:
-        reason = f"{cloud} has no region {region!r}{near(region, sorted(known))}"
+        reason = f"{cloud} has no region {region!r}{closest(region, known)}"
     return finding(document, "RTS906", where, reason, remedy)
 
 
 def may_be_new(region: str, known: Collection[str]) -> bool:
     """Return whether a region of the right form may be newer than our list: it has a new number, or resembles none."""
     stems = {one.rstrip("0123456789") for one in known}
-    return region.rstrip("0123456789") in stems or not near(region, sorted(known))
+    return region.rstrip("0123456789") in stems or nearest(region, known) is None
 
 
 def zones(document: ClusterDocument, cloud: str, region: str) -> Iterator[Finding]:

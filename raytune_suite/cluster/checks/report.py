@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.capacity import Capacity, StudyRequirements, compute_capacity
-from raytune_suite.cluster.checks import clouds, commands, kuberay, launcher, nodes, ray_start, study
+from raytune_suite.cluster.checks import (
+    clouds,
+    commands,
+    kuberay,
+    launcher,
+    mounts,
+    nodes,
+    python_versions,
+    ray_start,
+    study,
+)
 from raytune_suite.cluster.document import read
 from raytune_suite.cluster.pools import as_count, cluster_of, is_kuberay, is_plain_manifest, pools, provider
 from raytune_suite.errors import ArgumentError
@@ -103,6 +113,8 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += nodes.check(document, all_pools)
     findings += commands.check(document, all_pools, storage_path)
     findings += ray_start.check(document)
+    findings += python_versions.check(document)
+    findings += mounts.check(document)
     findings += clouds.check(document, all_pools)
     return findings
 

@@ -1,4 +1,4 @@
-"""What the clouds accept, as dated data: JSON schemas of their requests, regions, instance types, options of `ray start`.
+"""Dated data about what clouds and Ray accept: JSON schemas of requests, regions, instance types, options.
 
 `python -m raytune_suite.cluster.provider_data.refresh` writes the files anew from the providers' own descriptions.
 """

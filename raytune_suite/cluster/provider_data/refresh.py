@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-import datetime
+import datetime as dt
 import gzip
 import io
 import json
@@ -35,7 +35,7 @@ SIMPLE_TYPES = {
 
 
 def ec2_schema(model: dict[str, Any], source: str) -> dict[str, Any]:
-    """Return the JSON schema of a node_config for AWS: the arguments of RunInstances, and `SubnetIds`, which Ray reads."""
+    """Return the JSON schema of a node_config for AWS: the arguments of RunInstances, and `SubnetIds` for Ray."""
     shapes, definitions = model["shapes"], {}
     left = ["RunInstancesRequest"]
     while left:
@@ -62,6 +62,8 @@ def ec2_schema(model: dict[str, Any], source: str) -> dict[str, Any]:
     request = definitions["RunInstancesRequest"]
     request["required"] = []  # Ray sets MinCount and MaxCount
     request["properties"]["SubnetIds"] = {"type": "array", "items": {"type": "string"}}
+    version = definitions["LaunchTemplateSpecification"]["properties"]
+    version["Version"] = {"type": ["string", "integer"]}  # Ray makes it a text
     return {"$comment": source, "$ref": "#/definitions/RunInstancesRequest", "definitions": definitions}
 
 
@@ -122,7 +124,7 @@ def ec2_table(model: dict[str, Any], reported: dict[str, Any], source: str) -> s
                 facts["VCpuInfo"]["DefaultVCpus"],
                 round(facts["MemoryInfo"]["SizeInMiB"] / 1024, 2),
                 sum(gpu["Count"] for gpu in gpus),
-                gpus[0]["Name"] if gpus else "",
+                gpus[0]["Name"] if sum(gpu["Count"] for gpu in gpus) else "",  # a part of a GPU counts as none
                 "arm64" if "arm64" in architectures else "x86_64",
             ]
         )
@@ -150,10 +152,10 @@ def write(name: str, value: Any) -> None:
 
 def main() -> None:
     """Write all files whose sources are installed or given."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--compute", type=Path, metavar="FILE", help="compute.v1.json of google-api-python-client")
     arguments = parser.parse_args()
-    today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+    today = dt.datetime.now(tz=dt.UTC).date().isoformat()
     botocore = Path(import_module("botocore").__file__).parent  # type: ignore[arg-type]
     newest = max((botocore / "data" / "ec2").iterdir())
     model = json.loads(gzip.decompress((newest / "service-2.json.gz").read_bytes()))

@@ -13,6 +13,7 @@ MARKET, DISK_0 = f"{IN_1}.InstanceMarketOptions", f"{IN_1}.BlockDeviceMappings.0
 BOOT = f"{IN_1}.disks.0"
 CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
 ACCOUNT = {"email": "ray@mine.iam.gserviceaccount.com", "scopes": [CLOUD_PLATFORM]}
+IMAGES = "projects/deeplearning-platform-release/global/images"
 NAT = [{"name": "External NAT", "type": "ONE_TO_ONE_NAT"}]
 DRIVER = {"install-nvidia-driver": "True"}
 T4_IN = "projects/mine/zones/{}/acceleratorTypes/nvidia-tesla-t4"
@@ -105,7 +106,7 @@ DEVELOPED = [
         {SETUP: ["conda create -y -n ray python=3.8", "pip install ray==2.60.0 raytune-suite"]},
         f"{SETUP}.0",
     ),
-    Mistake("aws-gpu", "RTS502", {RUN: ["--shm-size=8g", "-v /mnt/efs:/shared"]}, f"{RUN}.1"),
+    Mistake("aws-gpu", "RTS503", {RUN: ["--shm-size=8g", "-v /mnt/efs:/shared"]}, f"{RUN}.1"),
     Mistake("aws-gpu", "RTS904", {f"{DISK_0}.VolumeSize": 500}),
     Mistake("aws-gpu", "RTS901", {f"{IN_1}.Monitoring": True}),
     Mistake(
@@ -155,9 +156,7 @@ DEVELOPED = [
     Mistake(
         "gcp-gpu",
         "RTS907",
-        {
-            f"{BOOT}.initializeParams.sourceImage": "projects/deeplearning-platform-release/global/images/family/common-cpu"
-        },
+        {f"{BOOT}.initializeParams.sourceImage": f"{IMAGES}/family/common-cpu"},
     ),
     Mistake(
         "gcp-gpu",

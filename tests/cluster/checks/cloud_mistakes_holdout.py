@@ -6,7 +6,7 @@ They measure how general those rules are: none was built from an example in this
 
 from __future__ import annotations
 
-from tests.cluster.checks.edits import ARM, IN_1, IN_8, IN_HEAD, INIT, JOIN, SETUP, START, Mistake
+from tests.cluster.checks.edits import ARM, IN_1, IN_8, INIT, JOIN, START, Mistake
 
 RUN = "docker.run_options"
 DISK = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 200}}
@@ -142,7 +142,7 @@ HOLDOUT = [
     Mistake("azure-gpu", "RTS901", {f"{ARM}.billingProfile": -1}),
     Mistake("azure-gpu", "RTS904", {f"{IN_1}.vmSize": "Standard_NC8as_T4_v3"}),
     Mistake("azure-gpu", "RTS609", {"auth.ssh_user": "admin"}),
-    Mistake("azure-gpu", "RTS901", {"provider.availability_zone": 1}),
+    Mistake("azure-gpu", "RTS101", {"provider.availability_zone": 1}),
     Mistake("azure-gpu", "RTS609", {"provider.subscription_id": "my-subscription"}),
     Mistake("azure-gpu", "RTS903", {f"{ARM}.imageSku": None}, ARM),
     Mistake(

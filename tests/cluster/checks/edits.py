@@ -32,7 +32,8 @@ HEAD, GPU_1, GPU_8 = (f"available_node_types.{name}" for name in ("head", "gpu_1
 IN_1, IN_8, IN_HEAD = (f"{pool}.node_config" for pool in (GPU_1, GPU_8, HEAD))
 ARM = f"{IN_1}.azure_arm_parameters"
 START, JOIN, SETUP = "head_start_ray_commands", "worker_start_ray_commands", "setup_commands"
-HEALTHY = "export RAY_health_check_period_ms=1000; ray start --head --num-cpus=0 --autoscaling-config=~/ray_bootstrap_config.yaml"
+CONFIG = "--autoscaling-config=~/ray_bootstrap_config.yaml"
+HEALTHY = f"export RAY_health_check_period_ms=1000; ray start --head --num-cpus=0 {CONFIG}"
 SPEC, GROUP, LAST = "spec.headGroupSpec", "spec.workerGroupSpecs.0", "spec.workerGroupSpecs.1.template.spec"
 POD, GROUP_NAME = f"{GROUP}.template.spec", f"{GROUP}.groupName"
 CONTAINER = f"{POD}.containers.0"
@@ -41,7 +42,7 @@ T4 = [{"acceleratorType": "nvidia-tesla-t4", "acceleratorCount": 4}]
 AWS = [
     Mistake("aws-gpu", "RTS101", {"max_workers": "ten"}),
     Mistake("aws-gpu", "RTS101", {f"{GPU_1}.resources.GPU": 0.5}),
-    Mistake("aws-gpu", "RTS101", {f"{GPU_1}.resources": None}, GPU_1),
+    Mistake("gcp-gpu", "RTS101", {f"{GPU_1}.resources": None}, GPU_1),
     Mistake("aws-gpu", "RTS101", {SETUP: "pip install ray"}),
     Mistake("aws-gpu", "RTS101", {"idle_timeout_minutes": -1}),
     Mistake("aws-gpu", "RTS103", {"idle_timeout_minuts": 5}),
