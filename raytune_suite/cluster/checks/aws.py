@@ -54,6 +54,9 @@ SETTING_OF_VOLUMES = {"Throughput": ("gp3",), "Iops": ("gp3", "io1", "io2")}
 ROOT_DEVICES = {"ubuntu": "/dev/sda1", "ec2-user": "/dev/xvda", "rocky": "/dev/sda1", "admin": "/dev/xvda"}
 """The name of the root device in the usual images, by the user that logs in."""
 
+USER_OF_IMAGE = {r"ssm:.*(amazon-linux|/al20|/ami-amazon)": "ec2-user", r"ssm:.*(ubuntu|canonical)": "ubuntu"}
+"""The user that logs in to an image, by a pattern of its parameter in Systems Manager."""
+
 DEVICE = re.compile(r"/dev/(sd[a-z]\d{0,2}|xvd[a-z]{1,2}|nvme\d+n1)|xvd[a-z]{1,2}|sd[a-z]\d{0,2}|ephemeral\d")
 
 SET_BY_RAY = ("MinCount", "MaxCount", "DryRun", "ClientToken")
@@ -228,6 +231,11 @@ def network(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     for index, interface in enumerate(interfaces):
         if isinstance(interface, dict):
             yield from network_interface(document, (*where, "NetworkInterfaces", index), interface, len(interfaces))
+    private = [isinstance(one, dict) and one.get("AssociatePublicIpAddress") is False for one in interfaces]
+    if interfaces and all(private) and not document.get("provider", "use_internal_ips"):
+        reason = "the machine gets no public address, and `use_internal_ips` is not set: `ray up` waits for one"
+        remedy = "write `use_internal_ips: true` under `provider`, or remove `AssociatePublicIpAddress: false`"
+        yield finding(document, "RTS905", (*where, "NetworkInterfaces"), reason, remedy)
     for key in ("SubnetIds", "SecurityGroupIds", "PrivateIpAddress") if interfaces else ():
         if key in config:
             reason = f"`{key}` and `NetworkInterfaces` exclude each other"
@@ -374,6 +382,12 @@ def keys(document: ClusterDocument) -> Iterator[Finding]:
 def users(document: ClusterDocument) -> Iterator[Finding]:
     """Yield users that cannot log in to usual images."""
     user = document.get("auth", "ssh_user")
+    for name in document.mapping("available_node_types"):
+        where: KeyPath = ("available_node_types", name, "node_config", "ImageId")
+        for pattern, right in USER_OF_IMAGE.items():
+            if user != right and re.search(pattern, str(document.get(*where))):
+                reason = f"the user of this image is {right!r}, but `ssh_user` is {user!r}"
+                yield finding(document, "RTS907", where, reason, f"write `ssh_user: {right}`")
     if user == "root":
         reason = "the images of Ubuntu, Debian and Amazon Linux do not allow `root` to log in"
         remedy = "write `ssh_user: ubuntu`, or ec2-user for Amazon Linux"

@@ -59,6 +59,9 @@ SMALLEST_DISK, LARGEST_DISK = 64, 4095
 IMAGE = ("imagePublisher", "imageOffer", "imageSku", "imageVersion")
 """The parameters that name an image together."""
 
+GENERATION_2 = re.compile(r"(?i)_v[6-9]$|_H[12]00_v5$|_MI300X_v5$")
+"""Sizes that only start from images of generation 2."""
+
 GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
@@ -173,9 +176,14 @@ def image(document: ClusterDocument, where: KeyPath, given: dict[str, Any]) -> I
     elif not arm and "arm64" in sku and size:
         reason = f"the image is for ARM processors, but {size} has an x86 processor"
         yield finding(document, "RTS907", where, reason, "use an image for x64")
-    if re.search(r"(?i)_v6$|_H100_v5$|_H200_v5$|_MI300X_v5$|_GB?200_v6$", size) and re.search(r"gen1\b", sku):
+    if GENERATION_2.search(size) and re.search(r"gen1\b", sku):
         reason = f"{size} only starts from images of generation 2"
         yield finding(document, "RTS907", (*where, "imageSku"), reason, "use an `imageSku` of generation 2")
+    if GENERATION_2.search(size) and given.get("imagePublisher") == "Canonical" and re.search(r"-lts$", sku):
+        reason = f"{size} only starts from images of generation 2, and {given.get('imageSku')} is of generation 1"
+        yield finding(
+            document, "RTS907", (*where, "imageSku"), reason, f"write `imageSku: {given.get('imageSku')}-gen2`"
+        )
     if "windows" in f"{given.get('imagePublisher', '')} {sku}".lower():
         reason = "the image is Windows, but Ray's cluster launcher only starts Linux machines"
         yield finding(document, "RTS907", where, reason, "use an image with Ubuntu")

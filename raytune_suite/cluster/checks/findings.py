@@ -55,7 +55,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     # storage
     "RTS501": ("warning", "no storage that all nodes share"),
     "RTS502": ("error", "workers cannot access the study's storage"),
-    "RTS503": ("error", "storage that containers do not see"),
+    "RTS503": ("error", "storage that nodes or containers do not see"),
     # access
     "RTS601": ("error", "incomplete login settings"),
     "RTS602": ("warning", "ssh key does not exist on this machine"),

@@ -142,6 +142,11 @@ def access(document: ClusterDocument) -> Iterator[Finding]:
         yield finding(document, "RTS601", ("auth",), f"`{given}` is set without `{lacking}`", remedy)
     for key in ("ssh_private_key", "ssh_public_key"):
         value = document.get("auth", key)
+        if key == "ssh_private_key" and str(value).endswith(".pub"):
+            reason = f"`{key}` is {value}, a public key"
+            yield finding(
+                document, "RTS601", ("auth", key), reason, f"write `{key}: {str(value).removesuffix('.pub')}`"
+            )
         if value and not Path(str(value)).expanduser().is_file():
             remedy = "create it (`ssh-keygen -t ed25519`), or run this where the key is"
             yield finding(document, "RTS602", ("auth", key), f"{value} does not exist", remedy)

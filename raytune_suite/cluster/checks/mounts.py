@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 MAY_MOUNT = re.compile(r"--privileged|SYS_ADMIN")
 """Options of `docker run` that let a container mount something."""
 
+NFS_SOURCE = re.compile(r"\bmount\s+-t\s+(nfs4?)\s+(?:-o\s+\S+\s+)?([^\s-]\S*)\s+\S")
+"""The source of a `mount` of NFS."""
+
+BUCKET_URI = re.compile(r"\b(gcsfuse|s3fs)\s[^;&|\n]*?\b((?:gs|s3)://)")
+
 OPTIONS = ("run_options", "head_run_options", "worker_run_options")
 
 
@@ -24,6 +29,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield mounts that the containers of a file for `ray up` cannot see."""
     if not any(document.get("docker", key) for key in ("image", "head_image", "worker_image")):
         return
+    yield from arguments(document)
     outside = [
         (("initialization_commands", index), folder)
         for index, text in enumerate(document.strings("initialization_commands"))
@@ -49,6 +55,19 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
                 reason = "set-up commands run in the container, which may not mount anything"
                 remedy = f"move it to `initialization_commands`, and add `-v {mounted(text)[0]}:{mounted(text)[0]}`"
                 yield finding(document, "RTS503", (key, index), reason, remedy)
+
+
+def arguments(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield mount commands whose source cannot be one."""
+    for key in ("initialization_commands", "setup_commands"):
+        for index, text in enumerate(document.strings(key)):
+            for kind, source in NFS_SOURCE.findall(text):
+                if ":" not in source and "$" not in source and "YOUR-" not in source:
+                    reason = f"`mount -t {kind}` needs HOST:/FOLDER, but has {source!r}"
+                    yield finding(document, "RTS503", (key, index), reason, f"write `{source}:/`")
+            for tool, scheme in BUCKET_URI.findall(text):
+                reason = f"{tool} takes the name of a bucket, not a URI"
+                yield finding(document, "RTS503", (key, index), reason, f"remove `{scheme}`")
 
 
 def mounted(text: str) -> list[str]:

@@ -115,7 +115,7 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += ray_start.check(document)
     findings += python_versions.check(document)
     findings += mounts.check(document)
-    findings += clouds.check(document, all_pools)
+    findings += clouds.check(document, all_pools, storage_path)
     return findings
 
 

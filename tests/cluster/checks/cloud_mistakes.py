@@ -6,6 +6,7 @@ migration of machines with GPUs (ray#3883), a container whose CUDA version the G
 
 from __future__ import annotations
 
+from raytune_suite.cluster.capacity import StudyRequirements
 from tests.cluster.checks.cloud_mistakes_holdout import HEAD_START, PROFILE, RUN
 from tests.cluster.checks.edits import ARM, GPU_1, IN_1, INIT, JOIN, SETUP, START, Mistake
 
@@ -187,4 +188,77 @@ DEVELOPED = [
     Mistake("azure-gpu", "RTS901", {f"{ARM}.enableAcceleratedNetworking": "true"}),
     Mistake("azure-gpu", "RTS906", {"provider.location": "europe-west4"}),
     Mistake("azure-gpu", "RTS904", {f"{ARM}.resource_group": "mine"}),
+]
+
+S3, GS = StudyRequirements(storage_path="s3://bucket/studies"), StudyRequirements(storage_path="gs://bucket/studies")
+READ_ONLY = [{**ACCOUNT, "scopes": [CLOUD_PLATFORM.replace("cloud-platform", "devstorage.read_only")]}]
+PRIVATE = {"DeviceIndex": 0, "SubnetId": "subnet-0123456789abcdef0", "Groups": ["sg-0123456789abcdef0"]}
+AMAZON_LINUX = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+OLD_DRIVER = "projects/deeplearning-platform-release/global/images/common-cu113-v20220316-nvidia-470"
+
+DEVELOPED += [
+    Mistake(
+        "aws-gpu",
+        "RTS303",
+        {SETUP: ["pip install torch --index-url https://download.pytorch.org/whl/cpu"]},
+        f"{SETUP}.0",
+    ),
+    Mistake(
+        "aws-gpu",
+        "RTS303",
+        {f"{IN_1}.InstanceType": "p6-b200.48xlarge", "docker.image": "rayproject/ray:2.60.0-py311-cu124"},
+        "docker.image",
+    ),
+    Mistake(
+        "aws-gpu",
+        "RTS303",
+        {INIT: ["sudo apt-get install -qy nvidia-driver-470"], "docker.image": "rayproject/ray:2.60.0-py311-cu128"},
+        "docker.image",
+    ),
+    Mistake(
+        "gcp-gpu",
+        "RTS303",
+        {f"{BOOT}.initializeParams.sourceImage": OLD_DRIVER, "docker.image": "rayproject/ray:2.60.0-py311-cu121"},
+        "docker.image",
+    ),
+    Mistake("aws-gpu", "RTS609", {"docker.container_name": "ray tune"}),
+    Mistake("aws-gpu", "RTS609", {"docker.image": "MyTeam/Ray:2.60.0-py311-gpu"}),
+    Mistake("aws-gpu", "RTS601", {"auth.ssh_private_key": "~/.ssh/id_rsa.pub"}),
+    Mistake(
+        "aws-gpu",
+        "RTS503",
+        {INIT: ["sudo mount -t nfs4 fs-0123456789abcdef0.efs.us-east-1.amazonaws.com /shared"]},
+        f"{INIT}.0",
+    ),
+    Mistake("gcp-gpu", "RTS503", {INIT: ["gcsfuse gs://bucket /shared"]}, f"{INIT}.0"),
+    Mistake("aws-gpu", "RTS912", {}, "available_node_types", S3),
+    Mistake("gcp-gpu", "RTS912", {f"{IN_1}.serviceAccounts": READ_ONLY}, f"{IN_1}.serviceAccounts.0.scopes", GS),
+    Mistake(
+        "aws-gpu",
+        "RTS905",
+        {
+            f"{IN_1}.SecurityGroupIds": ["sg-0123456789abcdef0"],
+            "available_node_types.head.node_config.SecurityGroupIds": ["sg-0123456789abcdef1"],
+        },
+    ),
+    Mistake(
+        "aws-gpu",
+        "RTS905",
+        {
+            f"{IN_1}.NetworkInterfaces": [{**PRIVATE, "AssociatePublicIpAddress": False}],
+            f"{IN_1}.SecurityGroupIds": None,
+        },
+    ),
+    Mistake("aws-gpu", "RTS214", {JOIN: ["ray stop", f"{WORKER} --object-store-memory=2000000000000"]}, f"{JOIN}.1"),
+    Mistake("aws-gpu", "RTS907", {f"{IN_1}.ImageId": AMAZON_LINUX}),
+    Mistake(
+        "azure-gpu",
+        "RTS907",
+        {
+            f"{ARM}.imageSku": "22_04-lts",
+            f"{ARM}.vmSize": "Standard_NC40ads_H100_v5",
+            f"{ARM}.imagePublisher": "Canonical",
+            f"{ARM}.imageOffer": "0001-com-ubuntu-server-jammy",
+        },
+    ),
 ]

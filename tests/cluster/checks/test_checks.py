@@ -91,9 +91,16 @@ def test_our_files_have_no_error(path: Path) -> None:
 
 
 @functools.cache
+def file_of_ours(file: str) -> Config:
+    """Return the contents of a file of ours, which `edited` copies."""
+    contents: Config = yaml.safe_load((CLUSTERS / f"{file}.yaml").read_text())
+    return contents
+
+
+@functools.cache
 def places_found(file: str) -> set[tuple[str, str]]:
     """The codes and the places of the findings in a file of ours."""
-    good = yaml.safe_load((CLUSTERS / f"{file}.yaml").read_text())
+    good = file_of_ours(file)
     return {(one.code, one.where) for one in check_text(yaml.safe_dump(good, sort_keys=False)).findings}
 
 
@@ -102,7 +109,7 @@ ALL_MISTAKES = [*MISTAKES, *DEVELOPED, *HOLDOUT]
 
 @pytest.mark.parametrize("mistake", ALL_MISTAKES, ids=lambda mistake: str(mistake.name))
 def test_a_mistake_is_found_at_its_place(mistake: Mistake) -> None:
-    good = yaml.safe_load((CLUSTERS / f"{mistake.file}.yaml").read_text())
+    good = file_of_ours(mistake.file)
     bad = edited(good, mistake.edit)
     text = yaml.safe_dump(bad, sort_keys=False)
     document = parse(text, Path("edited.yaml"))[0]
@@ -119,7 +126,7 @@ def test_a_mistake_is_found_at_its_place(mistake: Mistake) -> None:
 
 @pytest.mark.parametrize("valid", VALID_EDITS, ids=lambda valid: str(valid.name))
 def test_a_valid_edit_is_not_reported(valid: ValidEdit) -> None:
-    config = edited(yaml.safe_load((CLUSTERS / f"{valid.file}.yaml").read_text()), valid.edit)
+    config = edited(file_of_ours(valid.file), valid.edit)
     report = check_text(yaml.safe_dump(config, sort_keys=False), valid.study)
     found = [one for one in report.findings if one.code == valid.code and one.severity != valid.at_most]
     assert [(one.where, one.severity, one.reason) for one in found] == []
@@ -128,7 +135,7 @@ def test_a_valid_edit_is_not_reported(valid: ValidEdit) -> None:
 
 @pytest.mark.parametrize(("file", "edit"), VARIATIONS, ids=lambda value: str(value)[:70])
 def test_a_valid_variation_for_a_cloud_has_no_error(file: str, edit: Config) -> None:
-    config = edited(yaml.safe_load((CLUSTERS / f"{file}.yaml").read_text()), edit)
+    config = edited(file_of_ours(file), edit)
     report = check_text(yaml.safe_dump(config, sort_keys=False))
     assert [(one.code, one.where, one.reason) for one in report.findings if one.severity == "error"] == []
 
