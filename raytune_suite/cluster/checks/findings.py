@@ -91,6 +91,10 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS910": ("error", "resource in another region or zone than the nodes"),
     "RTS911": ("warning", "root disk that is too small or not kept"),
     "RTS912": ("warning", "service that the nodes may not use"),
+    # answers of the cloud (`--online`)
+    "RTS921": ("error", "rejected by the cloud"),
+    "RTS922": ("warning", "cloud that could not be asked"),
+    "RTS923": ("warning", "quota that is too small"),
 }
 """The default severity and the title of each code."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from raytune_suite.cluster.checks import (
     launcher,
     mounts,
     nodes,
+    online,
     python_versions,
     ray_start,
     study,
@@ -53,13 +55,20 @@ class CheckReport:
         return [found for found in self.findings if found.code == "RTS106"]
 
 
-def check(path: Path, requirements: StudyRequirements | None = None) -> CheckReport:
+def check(path: Path, requirements: StudyRequirements | None = None, *, ask_cloud: bool = False) -> CheckReport:
     """Check a file for `ray up` or a KubeRay manifest, and a study on the cluster if `requirements` are given.
+
+    With `ask_cloud`, also ask the cloud, which needs credentials; nothing is started.
 
     Raises:
         ArgumentError: If the file cannot be read as YAML.
+        MissingPackageError: If the cloud is to be asked, but its package is not installed.
     """
-    return check_document(cluster_of(read(path)), requirements)
+    report = check_document(cluster_of(read(path)), requirements)
+    if not ask_cloud:
+        return report
+    answers = online.check(report.document, pools(report.document))
+    return dataclasses.replace(report, findings=sorted({*report.findings, *answers}))
 
 
 def check_document(document: ClusterDocument, requirements: StudyRequirements | None = None) -> CheckReport:
