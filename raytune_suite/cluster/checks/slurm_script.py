@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import CODES, Finding
 from raytune_suite.cluster.checks.shell_commands import check_one
-from raytune_suite.cluster.ray_start import KINDS, same_ports
+from raytune_suite.cluster.ray_start import FLAGS, same_ports
 from raytune_suite.cluster.shell import (
     SimpleCommand,
     bash,
@@ -196,7 +196,7 @@ def ray_starts(commands: list[SimpleCommand]) -> list[RayStart]:
         if words[:2] != ("ray", "start"):
             continue
         line = inner.lines[len(inner.words) - len(words)] + 1
-        given = {name: expand(value, values) for name, value in option_values(words[2:], KINDS["flag"]).items()}
+        given = {name: expand(value, values) for name, value in option_values(words[2:], FLAGS).items()}
         launcher = part.program if part.program in REMOTE else ""
         result.append(RayStart(given, line, launcher, launch, part.in_background))
     return result
