@@ -200,15 +200,15 @@ def test_a_dry_run_shows_the_commands_and_runs_none(
 
 def test_up_starts_a_file_with_errors_only_with_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mine.yaml"
-    file.write_text((ROOT / "clusters" / "local.yaml").read_text().replace("--num-cpus=0 ", ""))
+    file.write_text((ROOT / "clusters" / "local.yaml").read_text().replace("--autoscaling-config", "--autoscaler-config"))
     assert cli.main(["cluster", "up", "--dry-run", str(file)]) == 2
     captured = capsys.readouterr()
     assert "--force" in captured.err
-    assert "RTS204" in captured.err
+    assert "RTS405" in captured.err
     assert captured.out == ""
     assert cli.main(["cluster", "up", "--dry-run", "--force", str(file)]) == 0
     captured = capsys.readouterr()
-    assert "error RTS204" in captured.err
+    assert "error RTS405" in captured.err
     assert captured.out == f"$ RAY_UP_enable_autoscaler_v2=0 ray up {file}\n"
 
 
