@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.schema_errors import schema_findings, unknown_key
 from raytune_suite.cluster.pools import provider
-from raytune_suite.engines.ray import internals
 from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
@@ -263,6 +262,8 @@ def in_node_configs(document: ClusterDocument, key: str) -> bool:
 
 def validation(document: ClusterDocument) -> Iterator[Finding]:
     """Yield what `ray up` itself would reject after filling in defaults. Nothing is started."""
+    from raytune_suite.engines.ray import internals  # slow to import
+
     output = io.StringIO()
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
