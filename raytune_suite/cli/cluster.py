@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cli import rehearse
 from raytune_suite.cli.cluster_report import as_json, as_text
-from raytune_suite.cli.list import cluster_file
+from raytune_suite.cli.list import checkable_file, cluster_file
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from raytune_suite.cluster.capacity import StudyRequirements
     from raytune_suite.cluster.commands import Command
     from raytune_suite.cluster.document import ClusterDocument
@@ -28,9 +30,10 @@ SUBMIT_OPTIONS = ("--address", "--dry-run", "--fetch", "--job", "--working-dir")
 """The options of `submit` itself, as opposed to those of the program."""
 
 CHECK = """\
-Report mistakes in a file for `ray up` or in a KubeRay manifest: those that Ray's own validation finds, and those that
-it does not. With a study (--study, or --gpus-per-trial and --cpus-per-trial), also report whether a pool can place its
-trials, how many run at once, and what an hour costs according to a table of indicative prices. Nothing is started.
+Report mistakes in a file for `ray up`, in a KubeRay manifest with all documents beside it, or in a Slurm batch script:
+those that Ray's own validation finds, and those that it does not. With a study (--study, or --gpus-per-trial and
+--cpus-per-trial), also report whether a pool can place its trials, how many run at once, and what an hour costs
+according to a table of indicative prices. Nothing is started.
 
 The exit status is 0 without errors, 1 with errors, and 2 if the file cannot be read. Warnings do not count unless
 --strict is given.
@@ -39,6 +42,7 @@ The exit status is 0 without errors, 1 with errors, and 2 if the file cannot be 
 CHECK_EXAMPLES = """\
 examples:
   raytune-suite cluster check clusters/aws-gpu.yaml
+  raytune-suite cluster check clusters/slurm/study.sbatch
   raytune-suite cluster check mine.yaml --gpus-per-trial 0.5 --cpus-per-trial 2
   raytune-suite cluster check mine.yaml --study ~/ray_results/digits/study.json --format json
 
@@ -72,7 +76,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("cluster", help="check, fill in and use cluster files")
     parts = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    command = with_file(parts, "check", "report mistakes in a cluster file", CHECK, CHECK_EXAMPLES)
+    command = with_file(parts, "check", "report mistakes in a cluster file", CHECK, CHECK_EXAMPLES, kind=checkable_file)
     study = command.add_mutually_exclusive_group()
     study.add_argument("--study", type=Path, metavar="FILE", help="a study.json, or a TOML file")
     study.add_argument("--gpus-per-trial", type=float, metavar="N", help="GPUs per trial, also fractions such as 0.5")
@@ -117,7 +121,15 @@ def add(commands: Any) -> None:
         parts.choices[name].add_argument("--dry-run", action="store_true", help="only show the commands")
 
 
-def with_file(parts: Any, name: str, summary: str, about: str, examples: str = "") -> argparse.ArgumentParser:
+def with_file(
+    parts: Any,
+    name: str,
+    summary: str,
+    about: str,
+    examples: str = "",
+    *,
+    kind: Callable[[str], Path] = cluster_file,
+) -> argparse.ArgumentParser:
     """Add a command whose first argument is a cluster file."""
     command: argparse.ArgumentParser = parts.add_parser(
         name,
@@ -127,7 +139,7 @@ def with_file(parts: Any, name: str, summary: str, about: str, examples: str = "
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
-        "file", type=cluster_file, metavar="FILE", help="a YAML file, or a name from `raytune-suite list clusters`"
+        "file", type=kind, metavar="FILE", help="a YAML file, or a name from `raytune-suite list clusters`"
     )
     return command
 

@@ -34,13 +34,16 @@ def valid_capacity(report: CheckReport) -> Capacity | None:
 
 def notes(report: CheckReport) -> list[str]:
     """Return what could not be checked."""
-    from raytune_suite.cluster.checks.kuberay import definition_file
+    from raytune_suite.cluster.checks.slurm import is_script
     from raytune_suite.cluster.pools import is_kuberay
+    from raytune_suite.cluster.schemas.manifests import table
+    from raytune_suite.cluster.shell import bash
 
-    if not is_kuberay(report.document) or definition_file(report.document) is not None:
-        return []
-    remedy = f"see docs/clusters/kubernetes.md, or run `kubectl apply --dry-run=server -f {report.document.path}`"
-    return [f"KubeRay's schema is not available, so only misspellings of its main keys are detected: {remedy}"]
+    if is_kuberay(report.document):
+        return [f"checked against KubeRay's schema of {table()['version']} ({table()['date']})"]
+    if is_script(report.document.path) and bash() is None:
+        return ["bash is not available, so the syntax of commands is not checked"]
+    return []
 
 
 def counted(number: int, noun: str) -> str:

@@ -166,6 +166,14 @@ def cluster_file(text: str) -> Path:
     return from_here(ours) if not path.exists() and ours.is_file() else path
 
 
+def checkable_file(text: str) -> Path:
+    """The cluster file or Slurm script at the path `text`, or the one that `list clusters` shows under that name."""
+    if Path(text).exists():
+        return Path(text)
+    script = clusters_folder() / f"{text}.sbatch"
+    return from_here(script) if script.is_file() else cluster_file(text)
+
+
 LISTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "methods": methods,
     "searchers": searchers,

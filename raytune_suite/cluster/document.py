@@ -142,6 +142,34 @@ def read(path: Path) -> list[ClusterDocument]:
     return parse(text, path)
 
 
+def syntax_problem(text: str, error: yaml.YAMLError) -> str:
+    """Return the line on which YAML cannot be read, why, and what to write."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    lines = text.splitlines()
+    number = min(mark.line, len(lines) - 1)
+    line = lines[number] if lines else ""
+    problem = str(getattr(error, "problem", None) or error)
+    advice = ""
+    tab = next(
+        (n for n in (number, number - 1) if n >= 0 and "\t" in lines[n][: len(lines[n]) - len(lines[n].lstrip())]), None
+    )
+    if "\\t" in problem or tab is not None:
+        number, problem, advice = number if tab is None else tab, "it is indented with a tab", "use spaces"
+    elif "{{" in line:
+        problem, advice = "it is a template of Helm", "check what `helm template` prints"
+    elif "mapping values are not allowed" in problem:
+        advice = "correct the indentation, or write text that contains `: ` in quotes"
+    elif "found undefined alias" in problem:
+        advice = "define it with `&NAME` above this line, or write text that begins with `*` in quotes"
+    elif "expected <block end>" in problem or "could not find expected ':'" in problem:
+        advice = (
+            "correct the indentation: the entries of a block begin in the same column, and each has a `:` or a `- `"
+        )
+    return f"line {number + 1}: {problem}{advice and f': {advice}'}"
+
+
 def parse(text: str, path: Path) -> list[ClusterDocument]:
     """Parse the non-empty documents of a YAML text.
 
@@ -156,7 +184,7 @@ def parse(text: str, path: Path) -> list[ClusterDocument]:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
         values = list(yaml.safe_load_all(text))
     except yaml.YAMLError as error:
-        raise ArgumentError(f"{str(path)!r} is not YAML: {' '.join(str(error).split())}") from error
+        raise ArgumentError(f"{str(path)!r} is not YAML: {syntax_problem(text, error)}") from error
     documents = []
     for node, value in zip(nodes, values, strict=True):
         if value is None:

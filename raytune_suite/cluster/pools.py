@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.instance_types import instance_type_of, with_accelerators
-from raytune_suite.errors import ArgumentError
+from raytune_suite.cluster.quantities import quantity
 
 if TYPE_CHECKING:
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
@@ -25,8 +25,6 @@ INSTANCE_KEY = {
 
 GPU_RESOURCE = re.compile(r"(nvidia|amd)\.com/(gpu|mig-.+)")
 """The name of a GPU resource in Kubernetes."""
-
-MEMORY_UNITS = {"Ki": 2**-20, "Mi": 2**-10, "Gi": 1.0, "Ti": 2.0**10}
 
 
 @dataclass(frozen=True)
@@ -222,8 +220,9 @@ def kuberay_pools(document: ClusterDocument) -> list[Pool]:
             **document.mapping(*container, "requests"),
             **document.mapping(*container, "limits"),
         }
-        gpus = sum(quantity(value) for name, value in limits.items() if GPU_RESOURCE.fullmatch(name))
-        cpus = given.get("num-cpus", limits.get("cpu"))
+        gpus = sum(quantity(value) or 0 for name, value in limits.items() if GPU_RESOURCE.fullmatch(str(name)))
+        offered = document.mapping(*where, "resources")
+        cpus = given.get("num-cpus", offered.get("CPU", limits.get("cpu")))
         selector = document.mapping(*where, "template", "spec", "nodeSelector")
         hosts = as_count(document.get(*where, "numOfHosts"), 1)
         most = as_count(document.get(*where, "maxReplicas"), as_count(document.get(*where, "replicas"), 1)) * hosts
@@ -236,7 +235,7 @@ def kuberay_pools(document: ClusterDocument) -> list[Pool]:
                 min_machines=as_count(document.get(*where, "minReplicas"), 0) * hosts,
                 max_machines=0 if head else most,
                 cpus=None if cpus is None else quantity(cpus),
-                gpus=quantity(given.get("num-gpus", gpus)),
+                gpus=quantity(given.get("num-gpus", offered.get("GPU", gpus))) or 0.0,
             )
         )
     return result
@@ -250,24 +249,3 @@ def selects_spot(label: str, value: str) -> bool:
         (True, False)
     """
     return value.lower() == "spot" or ("spot" in label and value.lower() == "true")
-
-
-def quantity(text: Any) -> float:
-    """Parse a Kubernetes quantity; memory is returned in GiB.
-
-    Raises:
-        ArgumentError: If it is not a quantity.
-
-    Example:
-        >>> quantity("500m"), quantity("8"), quantity("16Gi"), quantity("512Mi")
-        (0.5, 8.0, 16.0, 0.5)
-    """
-    value = str(text)
-    try:
-        if value.endswith("m"):
-            return float(value[:-1]) / 1000
-        if value[-2:] in MEMORY_UNITS:
-            return float(value[:-2]) * MEMORY_UNITS[value[-2:]]
-        return float(value)
-    except ValueError:
-        raise ArgumentError(f"{value!r} is not a Kubernetes quantity such as 8, 500m or 16Gi") from None

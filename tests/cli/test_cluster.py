@@ -93,12 +93,17 @@ def test_without_resources_in_the_file_the_capacity_is_unknown(capsys: pytest.Ca
     ]
 
 
-def test_a_missing_schema_is_a_note_and_no_finding(capsys: pytest.CaptureFixture[str]) -> None:
-    file = "clusters/kuberay/raycluster.yaml"
-    assert cli.main(["cluster", "check", file]) == 0
-    note = capsys.readouterr().out.splitlines()[-1]
-    assert "schema" in note
-    assert note.endswith(f"`kubectl apply --dry-run=server -f {file}`")
+def test_a_note_says_against_which_schema_a_manifest_was_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "check", "clusters/kuberay/raycluster.yaml"]) == 0
+    assert "KubeRay's schema of" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_slurm_script_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "check", "slurm/study"]) == 0
+    script = tmp_path / "study.sbatch"
+    script.write_text((ROOT / "clusters" / "slurm" / "study.sbatch").read_text().replace("--time=", "--tme="))
+    assert cli.main(["cluster", "check", str(script)]) == 1
+    assert f"{script}:11: error RTS841 " in capsys.readouterr().out
 
 
 def test_the_json_output_is_complete(broken: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +142,7 @@ def test_a_name_from_the_list_can_replace_a_path(
 @pytest.mark.parametrize("name", ["clusters/slurm/study.sbatch", "slurm/study"])
 def test_a_slurm_script_is_no_cluster_file(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        cli.main(["cluster", "check", name])
+        cli.main(["cluster", "up", name])
     assert "sbatch" in capsys.readouterr().err
 
 
@@ -181,7 +186,7 @@ def test_a_dry_run_shows_the_commands_and_runs_none(
     def fail(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("subprocess.run", fail)
+    monkeypatch.setattr("raytune_suite.cluster.commands.run", fail)
     assert cli.main(["cluster", "up", complete, "--yes", "--dry-run"]) == 0
     program, address = "examples/tune_digits.py", "http://127.0.0.1:8265"
     assert cli.main(["cluster", "submit", "--dry-run", complete, program, "--", "--method", "bohb"]) == 0
@@ -200,15 +205,15 @@ def test_a_dry_run_shows_the_commands_and_runs_none(
 
 def test_up_starts_a_file_with_errors_only_with_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "mine.yaml"
-    file.write_text((ROOT / "clusters" / "local.yaml").read_text().replace("--autoscaling-config", "--autoscaler-config"))
+    file.write_text((ROOT / "clusters" / "local.yaml").read_text().replace(" --autoscaling-config=~", " --temp-dir=~"))
     assert cli.main(["cluster", "up", "--dry-run", str(file)]) == 2
     captured = capsys.readouterr()
     assert "--force" in captured.err
-    assert "RTS405" in captured.err
+    assert "RTS401" in captured.err
     assert captured.out == ""
     assert cli.main(["cluster", "up", "--dry-run", "--force", str(file)]) == 0
     captured = capsys.readouterr()
-    assert "error RTS405" in captured.err
+    assert "error RTS401" in captured.err
     assert captured.out == f"$ RAY_UP_enable_autoscaler_v2=0 ray up {file}\n"
 
 

@@ -138,8 +138,11 @@ def test_the_slurm_script_starts_a_head_without_cpus_then_all_workers_then_the_s
     first = "ray start --head --block --node-ip-address=10.0.0.1 --port=20007 --num-cpus=0 --num-gpus=0"
     assert starts == [
         f"srun --het-group=0 --ntasks=1 {first}",
-        "srun --het-group=1 --ntasks-per-node=1 ray start --block --address=10.0.0.1:20007 --num-cpus=8 --num-gpus=1",
-        "srun --het-group=2 --ntasks-per-node=1 ray start --block --address=10.0.0.1:20007 --num-cpus=64 --num-gpus=8",
+        *(
+            f"srun --het-group={group} --ntasks-per-node=1 --cpus-per-task={cpus} ray start --block "
+            f"--address=10.0.0.1:20007 --num-cpus={cpus} --num-gpus={gpus}"
+            for group, cpus, gpus in ((1, 8, 1), (2, 64, 8))
+        ),
     ]
     assert called[-1] == "python -u study.py --method bohb"
     assert "5 of 5 workers joined" in done.stdout

@@ -1,4 +1,4 @@
-"""The dated data about clouds and Ray fit what is installed, and are written by the command that they name."""
+"""The dated data about clouds fit what is installed, and are written by the command that they name."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ import pytest
 
 from raytune_suite.cluster import provider_data
 from raytune_suite.cluster.provider_data import refresh
-
-
-def test_the_options_of_ray_start_are_those_of_the_installed_ray() -> None:
-    assert refresh.ray_start_table() == json.loads(provider_data.read("ray_start.json"))
 
 
 def test_the_schema_of_ec2_is_written_from_botocore() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.containers import run_options
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.checks.ray_start import WORKER
+from raytune_suite.cluster.checks.start_commands import WORKERS
 from raytune_suite.cluster.pools import provider
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def permissions(document: ClusterDocument, pools: list[Pool], storage_path: str 
         for pool in pools
         if not pool.head and not {setting, "LaunchTemplate"} & set(document.mapping(*pool.where, "node_config"))
     ]
-    keys = ("initialization_commands", "setup_commands", "worker_setup_commands", WORKER)
+    keys = ("initialization_commands", "setup_commands", "worker_setup_commands", WORKERS)
     texts: list[tuple[KeyPath, str]] = [
         ((key, index), text) for key in keys for index, text in enumerate(document.strings(key))
     ]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks import aws, azure, cloud_access, cuda, gcp, regions
 from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.containers import image_of, run_options
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.checks.ray_start import HEAD, POWERS, SUFFIX, WORKER, ray_starts
+from raytune_suite.cluster.checks.start_commands import HEAD, WORKERS, starts
 from raytune_suite.cluster.pools import INSTANCE_KEY, provider
-from raytune_suite.cluster.provider_data import schema
+from raytune_suite.cluster.provider_data import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
@@ -33,6 +33,13 @@ SAME_GPU = {
     "RTX PRO 6000": ("RTX-PRO-6000",),
 }
 """Ray's names of GPUs whose names differ in the table of instance types."""
+
+BOOTSTRAP = "~/ray_bootstrap_config.yaml"
+"""Where `ray up` puts the file for the autoscaler on the head."""
+
+SUFFIX = re.compile(r"(?i)^(\d+(?:\.\d+)?)\s*(k|kb|kib|m|mb|mib|g|gb|gib|gi|mi|ki|t|tb|tib)$")
+POWERS = {"k": 10, "m": 20, "g": 30, "t": 40}
+"""Units of Docker's sizes, which are powers of two with any spelling."""
 
 OWN_KEYS = ("node_config", "min_workers", "max_workers", "resources", "labels", "docker", "priority", "idle_timeout_s")
 """Keys of a node type that are not settings of its machine, even if one has the same name."""
@@ -59,7 +66,7 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
 def outside_node_config(document: ClusterDocument) -> Iterator[Finding]:
     """Yield settings of a machine that stand beside its node_config."""
     cloud = provider(document)
-    known = azure.schema()["properties"] if cloud == "azure" else request_settings(cloud)
+    known = azure.schema()["properties"] if cloud == "azure" else settings(cloud)
     arm = azure.schema()["properties"]["azure_arm_parameters"]["properties"] if cloud == "azure" else {}
     for name in document.mapping("available_node_types"):
         where: KeyPath = ("available_node_types", name)
@@ -68,13 +75,6 @@ def outside_node_config(document: ClusterDocument) -> Iterator[Finding]:
                 inner = f"{{azure_arm_parameters: {{{key}: ...}}}}" if key in arm else f"{{{key}: ...}}"
                 reason = f"`{key}` belongs in the node_config of {name}, but stands beside it"
                 yield finding(document, "RTS904", (*where, key), reason, f"indent it: `node_config: {inner}`")
-
-
-def request_settings(cloud: str) -> Collection[str]:
-    """Return the names of all settings of a machine."""
-    parts: dict[str, Any] = schema(cloud)
-    settings: Collection[str] = parts["definitions"][parts["$ref"].rpartition("/")[2]]["properties"]
-    return settings
 
 
 def architecture(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
@@ -192,14 +192,12 @@ def stated_memory(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
         elif 0 < given < 2**20:
             reason = f"`{key}` is {given}, but Ray counts bytes"
             yield finding(document, "RTS902", place, reason, f"write `{key}: {given * 2**30}` for {given} GiB")
-    key = HEAD if pool.head else WORKER
-    for index, text in enumerate(document.strings(key)):
-        for options in ray_starts(text):
-            given = dict(options).get("--object-store-memory") or ""
-            if machine is not None and given.isdecimal() and int(given) > machine.memory * 2**30:
-                size = f"{int(given) / 2**30:.0f} GiB"
-                reason = f"`--object-store-memory` is {size}, but {machine.name} has {machine.memory:g}"
-                yield finding(document, "RTS214", (key, index), reason, "leave it out: Ray takes 30 % of the memory")
+    for where, options in starts(document, HEAD if pool.head else WORKERS):
+        stated = options.get("object-store-memory", "")
+        if machine is not None and stated.isdecimal() and int(stated) > machine.memory * 2**30:
+            size = f"{int(stated) / 2**30:.0f} GiB"
+            reason = f"`--object-store-memory` is {size}, but {machine.name} has {machine.memory:g}"
+            yield finding(document, "RTS214", where, reason, "leave it out: Ray takes 30 % of the memory")
 
 
 def started_resources(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
@@ -207,17 +205,20 @@ def started_resources(document: ClusterDocument, pools: list[Pool]) -> Iterator[
 
     `ray up` passes a node type's `resources` by a variable, which takes precedence, so that these options only mislead.
     """
-    for key in (HEAD, WORKER):
+    for key in (HEAD, WORKERS):
         machines = [pool.instance_type for pool in pools if pool.head == (key == HEAD)]
         known = [machine for machine in machines if machine is not None]
-        for index, text in enumerate(document.strings(key)):
-            for options in ray_starts(text):
-                for name, field in (("--num-gpus", "gpus"), ("--num-cpus", "cpus")):
-                    value = dict(options).get(name)
-                    if not known or len(known) != len(machines) or not value or not value.isdecimal():
-                        continue
-                    most = max(getattr(machine, field) for machine in known)
-                    if int(value) > most:
-                        reason = f"`{name}={value}` is more than any of the machines has ({most})"
-                        remedy = f"remove `{name}`: Ray detects it"
-                        yield finding(document, "RTS908", (key, index), reason, remedy)
+        for where, options in starts(document, key) if known and len(known) == len(machines) else ():
+            for name, most in (
+                ("num-gpus", max(one.gpus for one in known)),
+                ("num-cpus", max(one.cpus for one in known)),
+            ):
+                value = options.get(name, "")
+                if value.isdecimal() and int(value) > most:
+                    reason = f"`--{name}={value}` is more than any of the machines has ({most})"
+                    yield finding(document, "RTS908", where, reason, f"remove `--{name}`: Ray detects it")
+    for where, options in starts(document, HEAD):
+        config = options.get("autoscaling-config", "")
+        if config and "ray_bootstrap_config.yaml" not in config and "$" not in config:
+            reason = f"`--autoscaling-config` is {config}, but `ray up` writes the file {BOOTSTRAP}"
+            yield finding(document, "RTS401", where, reason, f"write `--autoscaling-config={BOOTSTRAP}`")

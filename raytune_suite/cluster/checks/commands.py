@@ -212,7 +212,8 @@ def starting(document: ClusterDocument) -> Iterator[Finding]:
         reason = "`ray start --head` has no --autoscaling-config, so no worker is ever started"
         remedy = "add `--autoscaling-config=~/ray_bootstrap_config.yaml`"
         yield finding(document, "RTS401", where, reason, remedy, severity=severities[0])
-    if workers and not any(re.search(r"\$\{?RAY_HEAD_IP", command) for command in workers):
+    head_address = str(document.get("provider", "head_ip", default="$RAY_HEAD_IP"))
+    if workers and not any(re.search(r"\$\{?RAY_HEAD_IP", text) or f"{head_address}:" in text for text in workers):
         reason = "the workers do not start with the head's address, which Ray provides as $RAY_HEAD_IP"
         remedy = "use `ray start --address=$RAY_HEAD_IP:6379`"
         yield finding(document, "RTS402", ("worker_start_ray_commands",), reason, remedy, severity=severities[1])

@@ -1,21 +1,16 @@
-"""Checks of KubeRay manifests: the operator's own schema where it is available, then what a schema cannot check."""
+"""Checks of KubeRay manifests: the operator's schema and rules, then what they do not check."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
-from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml  # type: ignore[import-untyped] # it ships no types
-
+from raytune_suite.cluster.checks import documents, kuberay_groups, kuberay_rules, manifests
+from raytune_suite.cluster.checks import pods as pod_checks
 from raytune_suite.cluster.checks.commands import image
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.checks.kuberay_keys import group_names, misspelled_keys
-from raytune_suite.cluster.checks.launcher import missing_values, repeated_keys, schema_error
 from raytune_suite.cluster.pools import cluster_spec, kuberay_pools
 
 if TYPE_CHECKING:
@@ -25,27 +20,63 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
     from raytune_suite.cluster.pools import Pool
 
-DATA = "RAYTUNE_SUITE_DATA"
-"""The variable that names the folder of third-party data; its kuberay/ has the operator's resource definitions."""
-
 LESS_SEVERE = ("RTS301", "RTS309")
 """Codes that are only warnings here: studies are submitted over HTTP, so the pods may have another Ray or Python."""
 
-SUBSCHEMA_KEYS = ("additionalProperties", "allOf", "anyOf", "items", "not", "oneOf")
-"""Keys of a schema that hold other schemas."""
-
 POD: KeyPath = ("template", "spec")
+
+LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""A name that may be part of a pod's name."""
 
 
 def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None) -> Iterator[Finding]:
     """Yield the mistakes in a manifest."""
-    yield from misspelled_keys(document) if definition_file(document) is None else definitions(document)
+    wrong_version = list(manifests.wrong_kind(document))
+    yield from wrong_version
+    if wrong_version:
+        return
+    yield from manifests.schema(document)
+    yield from kuberay_rules.check(document)
+    for pod, _ in documents.pod_places(document):
+        yield from pod_checks.check(document, pod)
+    yield from documents.submitter_policy(document)
+    if not pools:  # the job runs on a cluster that exists already
+        return
+    yield from kuberay_groups.check(document)
     yield from group_names(document)
-    yield from repeated_keys(document)
-    yield from missing_values(document)
     yield from cluster(document, pools)
     for pool in pools:
-        yield from group(document, pool, storage_path, only=has_no_workers(pools))
+        yield from group(document, pool, storage_path or named_storage(document))
+
+
+def named_storage(document: ClusterDocument) -> str | None:
+    """Return the value of --storage-path in the entrypoint of a job, None if there is none."""
+    entrypoint = document.get(*cluster_spec(document)[:-1], "entrypoint")
+    match = re.search(r"--storage[-_]path[= ]+([^\s'\"$]+)", entrypoint) if isinstance(entrypoint, str) else None
+    return None if match is None else match[1]
+
+
+def group_names(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield mistakes in the names of worker groups, which become parts of their pods' names."""
+    top = cluster_spec(document)
+    seen = set()
+    for where in kuberay_rules.groups(document, top):
+        name = document.get(*where, "groupName")
+        severity: Severity | None = None
+        if name is None:
+            reason, remedy = "a worker group has no groupName", "add one, such as `groupName: gpu-1`"
+        elif not LABEL.fullmatch(str(name).lower()):
+            reason = f"the group name {name!r} cannot be part of a pod's name"
+            remedy = "use at most 63 lower-case letters, digits and `-`"
+        elif name in seen:
+            reason, remedy = f"two worker groups are named {name!r}", "give each group its own name"
+        elif name != str(name).lower():
+            reason = f"the group name {name!r} has capital letters, which the names of its pods and network rules lack"
+            remedy, severity = f"write `groupName: {str(name).lower()}`", "warning"
+        else:
+            seen.add(name)
+            continue
+        yield finding(document, "RTS807", (*where, "groupName"), reason, remedy, severity=severity)
 
 
 def has_no_workers(pools: list[Pool]) -> bool:
@@ -55,75 +86,30 @@ def has_no_workers(pools: list[Pool]) -> bool:
 
 def head_trains(document: ClusterDocument, pools: list[Pool]) -> bool:
     """Return whether Ray places trials on the head."""
-    values = [document.mapping(*pool.where, "rayStartParams").get("num-cpus", "") for pool in pools if pool.head]
-    return any(str(value) != "0" for value in values)
-
-
-def strict(schema: Any) -> Any:
-    """Convert a resource definition's OpenAPI schema to a JSON schema that rejects unknown keys."""
-    if isinstance(schema, list):
-        return [strict(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if schema.get("x-kubernetes-int-or-string"):
-        return {"anyOf": [{"type": "integer"}, {"type": "string"}]}
-    closed = {
-        key: strict(value) if key in SUBSCHEMA_KEYS else value for key, value in schema.items() if key[:2] != "x-"
-    }
-    if "properties" in schema:
-        closed["properties"] = {name: strict(part) for name, part in schema["properties"].items()}
-        open_ended = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema
-        if schema.get("type") == "object" and not open_ended:
-            closed["additionalProperties"] = False
-    if "required" in closed:  # the server fills in defaults before it validates
-        filled = {name for name, part in schema.get("properties", {}).items() if "default" in part}
-        closed["required"] = [name for name in closed["required"] if name not in filled]
-    if closed.pop("nullable", False) and "type" in closed:
-        closed["type"] = [closed["type"], "null"]
-    closed.pop("format", None)
-    return closed
-
-
-def definition_file(document: ClusterDocument) -> Path | None:
-    """Return the file of the operator's schema for this kind of manifest; None if it is not available."""
-    place = Path(os.environ.get(DATA, ""), "kuberay", f"ray.io_{str(document.get('kind')).lower()}s.yaml")
-    return place if os.environ.get(DATA) and place.is_file() else None
-
-
-def definitions(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield the violations of the operator's own schema, if it is available."""
-    kind = str(document.get("kind")).lower()
-    place = definition_file(document)
-    if place is None:
-        return
-    definition = yaml.load(place.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    served = {one["name"]: one["schema"]["openAPIV3Schema"] for one in definition["spec"]["versions"]}
-    wanted = str(document.get("apiVersion")).partition("/")[2]
-    if wanted not in served:
-        reason = f"the operator does not serve {kind} in version {wanted!r}"
-        yield finding(document, "RTS101", ("apiVersion",), reason, f"use ray.io/{next(iter(served))}")
-        return
-    rules = strict(served[wanted])
-    rules["properties"]["metadata"] = {"type": "object"}  # validated by Kubernetes itself
-    for error in import_module("jsonschema").Draft202012Validator(rules).iter_errors(document.data):
-        yield from schema_error(document, (), error)
+    for pool in pools:
+        given = document.mapping(*pool.where, "rayStartParams").get("num-cpus", "")
+        offered = document.mapping(*pool.where, "resources").get("CPU", "")
+        if pool.head and "0" not in (str(given), str(offered)):
+            return True
+    return False
 
 
 def cluster(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
     """Yield the mistakes that concern the cluster as a whole."""
     top = cluster_spec(document)
     version_here, stated = version("ray"), str(document.get(*top, "rayVersion", default=""))
-    if stated and stated != version_here:
+    if stated and stated != version_here and document.get("kind") != "RayService":
         remedy = f"set rayVersion to {version_here!r} and use images of that version, or install {stated} locally"
         reason = f"rayVersion is {stated}, but the local version is {version_here}"
         yield finding(document, "RTS301", (*top, "rayVersion"), reason, remedy, severity="warning")
-    if has_no_workers(pools):
+    if has_no_workers(pools) and document.get("kind") != "RayService":
         trains = head_trains(document, pools)
         where_trials_run = "trials run on the head" if trains else "no trial can run"
         reason = f"there are no workerGroupSpecs: {where_trials_run}"
         remedy = "add a group of pods with GPUs"
         yield finding(document, "RTS806", top, reason, remedy, severity="warning" if trains else None)
-    if not document.get(*top, "enableInTreeAutoscaling"):
+    fixed = all(pool.head or 0 < pool.min_machines == pool.max_machines for pool in pools)
+    if not document.get(*top, "enableInTreeAutoscaling") and not fixed:
         reason = "without `enableInTreeAutoscaling: true` the groups do not grow or shrink"
         yield finding(document, "RTS803", top, reason, "add it, with `autoscalerOptions: {version: v2}`")
     if not document.get(*top, "gcsFaultToleranceOptions"):
@@ -142,18 +128,18 @@ def cluster(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         yield finding(document, "RTS211", first.where, reason, remedy)
 
 
-def group(document: ClusterDocument, pool: Pool, storage_path: str | None, *, only: bool) -> Iterator[Finding]:
-    """Yield the mistakes in a group of pods; `only` says that the cluster has no other."""
+def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> Iterator[Finding]:
+    """Yield the mistakes in a group of pods."""
     container: KeyPath = (*pool.where, *POD, "containers", 0)
     if document.get(*container, "image"):
         for found in image(document, (*container, "image"), gpus=bool(pool.gpus)):
             yield dataclasses.replace(found, severity="warning") if found.code in LESS_SEVERE else found
     if pool.head:
-        if head_trains(document, [pool]):
+        if document.get("kind") != "RayService" and head_trains(document, [pool]):
             reason = "the head runs trials, which compete with the process that coordinates the study"
             where = (*pool.where, "rayStartParams")
             remedy = 'add `num-cpus: "0"` to its rayStartParams'
-            yield finding(document, "RTS204", where, reason, remedy, severity="warning" if only else None)
+            yield finding(document, "RTS204", where, reason, remedy)
         if pool.spot:
             reason = "the head runs on a node that may be reclaimed, which would end the study"
             yield finding(document, "RTS205", (*pool.where, *POD, "nodeSelector"), reason, "select on-demand nodes")
@@ -195,7 +181,8 @@ def workers(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
     keys = [str(one.get("key", "")) for one in tolerations if isinstance(one, dict)]
     tolerates_gpus = any("gpu" in key for key in keys)
     place = (*where, *POD, "containers", 0, "resources")
-    if not pool.gpus and (has_cuda or tolerates_gpus) and not document.get(*place, "claims"):
+    others = any(pod_checks.ACCELERATOR.fullmatch(str(key)) for key in document.mapping(*place, "limits"))
+    if not pool.gpus and (has_cuda or tolerates_gpus) and not document.get(*place, "claims") and not others:
         sign = "an image with CUDA" if has_cuda else "a toleration for GPU nodes"
         reason = f"{name} has {sign}, but no nvidia.com/gpu"
         remedy = "add `nvidia.com/gpu: 1` to its resource limits"

@@ -6,17 +6,18 @@ import contextlib
 import copy
 import dataclasses
 import io
-import ipaddress
 import json
 import re
 from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cluster.checks import azure
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.schema_errors import schema_findings, unknown_key
 from raytune_suite.cluster.pools import provider
-from raytune_suite.engines.ray import internals
-from raytune_suite.errors import near
+from raytune_suite.cluster.provider_data import settings
+from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -42,11 +43,16 @@ PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
 TEST_KEYS = ("disable_launch_config_check", "foreground_node_launch", "worker_liveness_check", "launch_multiple")
 """Keys for Ray's own tests, which are valid for any provider."""
 
+AUTH_KEYS = ("ssh_user", "ssh_private_key", "ssh_public_key", "ssh_proxy_command")
+DOCKER_KEYS = ("container_name", "pull_before_run", "run_options", "head_run_options", "worker_run_options")
+NODE_TYPE_KEYS = ("node_config", "min_workers", "resources", "worker_setup_commands")
+"""Keys of blocks of a file, with which a key at a wrong place is recognized."""
+
 LOCATION_KEYS = {"aws": ("region",), "gcp": ("region", "availability_zone"), "azure": ("location",)}
 """The keys that say where machines are; without them Ray fails with a KeyError."""
 
-PLACEHOLDER = re.compile(r"\bYOUR-[A-Z-]+")
-"""A placeholder in our files for a value that only the user knows."""
+PLACEHOLDER = re.compile(r"\bYOUR[-_][A-Z_-]+|<(?:your|my|insert|replace|enter)\b[^<>]*>|\b(?:CHANGE|REPLACE)[-_]?ME\b")
+"""A placeholder for a value that only the user knows, in our files and in those of others."""
 
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
@@ -57,38 +63,37 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from access(document)
     yield from clouds(document)
     yield from amazon(document)
-    yield from addresses(document)
 
 
 def schema(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the violations of Ray's JSON schema, with the closest known key for unknown ones."""
-    rules = json.loads(resources.files("ray.autoscaler").joinpath("ray-schema.json").read_text(encoding="utf-8"))
+    rules = ray_schema()
     if provider(document) == "local":  # Ray removes it before it validates
         rules["properties"]["min_workers"] = rules["properties"]["max_workers"]
     if provider(document) == "aws":  # Ray asks EC2 for them before it validates
         kinds = rules["properties"]["available_node_types"]["patternProperties"][".*"]
         kinds["required"] = [key for key in kinds["required"] if key != "resources"]
+
+    def ray_up_place(key: str, where: KeyPath) -> str | None:
+        return place_of_key(key, where, rules["properties"])
+
     for error in import_module("jsonschema").Draft7Validator(rules).iter_errors(document.data):
-        yield from schema_error(document, (), error)
+        yield from schema_findings(document, error, ray_up_place)
 
 
-def schema_error(document: ClusterDocument, top: KeyPath, error: Any) -> Iterator[Finding]:
-    """Yield the findings for one error of jsonschema; each unknown key is its own finding."""
-    where: KeyPath = (*top, *error.absolute_path)
-    known = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
-    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
-        for key in error.instance:
-            if key not in known:
-                yield unknown_key(document, (*where, key), known)
-        return
-    message = " ".join(error.message.split())
-    yield finding(document, "RTS101", where, message[:200], "correct the value")
-
-
-def unknown_key(document: ClusterDocument, where: KeyPath, known: Collection[str]) -> Finding:
-    """Return a finding about an unknown key."""
-    reason = f"unknown key `{where[-1]}`{near(str(where[-1]), sorted(known))}"
-    return finding(document, "RTS103", where, reason, "correct the name, or remove it")
+def place_of_key(key: str, where: KeyPath, top: Collection[str]) -> str | None:
+    """Return in words where a key of a file for `ray up` belongs, None if it is unknown or of another level's kind."""
+    if key in top and len(where) > 1:
+        return "at the top level"
+    places = {
+        "`auth`": AUTH_KEYS,
+        "`docker`": DOCKER_KEYS,
+        "`available_node_types.NAME`": NODE_TYPE_KEYS,
+        "`provider`": (*ALL_PROVIDERS, *{name for keys in PROVIDER_KEYS.values() for name in keys}),
+        "`available_node_types.NAME.node_config`": {*settings("aws"), *settings("gcp"), "azure_arm_parameters"},
+        "`node_config.azure_arm_parameters`": azure.schema()["properties"]["azure_arm_parameters"]["properties"],
+    }
+    return next((f"below {place}" for place, keys in places.items() if key in keys), None)
 
 
 def repeated_keys(document: ClusterDocument) -> Iterator[Finding]:
@@ -110,17 +115,32 @@ def missing_values(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(document, "RTS106", where, f"{value} is a placeholder for your own value", remedy)
 
 
+def top_level_place(key: str, where: KeyPath) -> str | None:
+    """Return in words where a key that `provider` does not have belongs, None if it is unknown."""
+    return place_of_key(key, where, ray_schema()["properties"])
+
+
+def ray_schema() -> dict[str, Any]:
+    """Return Ray's JSON schema of a file for `ray up`."""
+    text = resources.files("ray.autoscaler").joinpath("ray-schema.json").read_text(encoding="utf-8")
+    rules: dict[str, Any] = json.loads(text)
+    return rules
+
+
 def provider_keys(document: ClusterDocument) -> Iterator[Finding]:
     """Yield an unknown provider, and unknown keys of a known one."""
     name = provider(document)
     if name and name not in PROVIDERS:
         remedy = f"use one of {', '.join(PROVIDERS)}; for Kubernetes write a KubeRay manifest, see clusters/kuberay"
-        yield finding(document, "RTS104", ("provider", "type"), f"unknown provider {name!r}", remedy)
+        match = nearest(name, PROVIDERS)
+        reason = f"unknown provider {name!r}{f': did you mean {match!r}?' if match else ''}"
+        remedy = f"write `type: {match}`" if match else remedy
+        yield finding(document, "RTS104", ("provider", "type"), reason, remedy)
     if name in PROVIDER_KEYS:
         known = (*ALL_PROVIDERS, *PROVIDER_KEYS[name], *TEST_KEYS)
         for key in document.mapping("provider"):
             if key not in known:
-                yield unknown_key(document, ("provider", key), known)
+                yield unknown_key(document, ("provider", key), known, top_level_place)
 
 
 def access(document: ClusterDocument) -> Iterator[Finding]:
@@ -196,39 +216,10 @@ def in_node_configs(document: ClusterDocument, key: str) -> bool:
     return any(key in document.mapping("available_node_types", name, "node_config") for name in types)
 
 
-def addresses(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield mistakes in the addresses of the provider `local`."""
-    if provider(document) != "local" or document.get("provider", "coordinator_address"):
-        return
-    head, workers = document.get("provider", "head_ip"), document.entries("provider", "worker_ips")
-    places: list[tuple[KeyPath, Any]] = [(("provider", "head_ip"), head)]
-    places += [(("provider", "worker_ips", index), worker) for index, worker in enumerate(workers)]
-    for where, address in places:
-        if not is_host(str(address)):
-            reason = f"{address!r} is neither an IP address nor a host name"
-            yield finding(document, "RTS605", where, reason, "use an address such as 192.168.1.10")
-    for index, worker in enumerate(workers):
-        if worker == head or worker in workers[:index]:
-            what = "the head" if worker == head else "another worker"
-            reason = f"{worker} is already {what}"
-            yield finding(document, "RTS605", ("provider", "worker_ips", index), reason, "list each host once")
-
-
-def is_host(text: str) -> bool:
-    """Return whether a text can be an IP address or a host name.
-
-    Example:
-        >>> is_host("192.168.1.10"), is_host("192.168.1.300"), is_host("node-1.lab"), is_host("10.0.0")
-        (True, False, True, False)
-    """
-    with contextlib.suppress(ValueError):
-        return bool(ipaddress.ip_address(text))
-    name = re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*", text)
-    return name is not None and re.search("[A-Za-z]", text) is not None
-
-
 def validation(document: ClusterDocument) -> Iterator[Finding]:
     """Yield what `ray up` itself would reject after filling in defaults. Nothing is started."""
+    from raytune_suite.engines.ray import internals  # slow to import
+
     output, data = io.StringIO(), copy.deepcopy(document.data)
     for kind in data["available_node_types"].values() if provider(document) == "aws" else ():
         kind.setdefault("resources", {})  # which Ray asks EC2 for

@@ -10,17 +10,21 @@ from raytune_suite.cluster.capacity import Capacity, StudyRequirements, compute_
 from raytune_suite.cluster.checks import (
     clouds,
     commands,
+    documents,
+    hosts,
     kuberay,
     launcher,
+    manifests,
     mounts,
     nodes,
     online,
     python_versions,
-    ray_start,
+    slurm,
+    start_commands,
     study,
 )
 from raytune_suite.cluster.document import read
-from raytune_suite.cluster.pools import as_count, cluster_of, is_kuberay, is_plain_manifest, pools, provider
+from raytune_suite.cluster.pools import as_count, cluster_of, is_kuberay, pools, provider
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -64,17 +68,22 @@ def check(path: Path, requirements: StudyRequirements | None = None, *, ask_clou
         ArgumentError: If the file cannot be read as YAML.
         MissingPackageError: If the cloud is to be asked, but its package is not installed.
     """
-    report = check_document(cluster_of(read(path)), requirements)
-    if not ask_cloud:
-        return report
-    answers = online.check(report.document, pools(report.document))
-    return dataclasses.replace(report, findings=sorted({*report.findings, *answers}))
+    if slurm.is_script(path):
+        document = slurm.read_script(path)
+        return CheckReport(document, sorted(set(slurm.check(document))), None)
+    everything = read(path)
+    report = check_document(cluster_of(everything), requirements)
+    findings = [found for one in everything if one is not report.document for found in check_document(one).findings]
+    findings += documents.across(everything)
+    if ask_cloud:
+        findings += online.check(report.document, pools(report.document))
+    return dataclasses.replace(report, findings=sorted({*report.findings, *findings}))
 
 
 def check_document(document: ClusterDocument, requirements: StudyRequirements | None = None) -> CheckReport:
     """Check a document that has been read already."""
-    if is_plain_manifest(document):  # something that a cluster needs besides, such as a volume
-        return CheckReport(document, sorted(generic_findings(document)), None)
+    if manifests.is_manifest(document) and not is_kuberay(document):  # what a cluster needs besides, such as a volume
+        return CheckReport(document, sorted(set(documents.check(document))), None)
     findings = check_file(document, requirements)
     capacity = None
     if requirements is not None and not any(one.code == "RTS101" for one in findings):
@@ -113,21 +122,17 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     """Return the findings about the file itself. If it violates the schema, most other checks are skipped."""
     storage_path = None if requirements is None else requirements.storage_path
     if is_kuberay(document):
-        return list(kuberay.check(document, pools(document), storage_path))
-    findings = list(launcher.schema(document))
+        return [*documents.check(document), *kuberay.check(document, pools(document), storage_path)]
+    findings = [*launcher.schema(document), *documents.misread_numbers(document)]
     if any(one.code == "RTS101" for one in findings):
-        return [*findings, *generic_findings(document)]
+        return [*findings, *launcher.repeated_keys(document), *launcher.missing_values(document)]
     all_pools = pools(document)
     findings += launcher.check(document)
     findings += nodes.check(document, all_pools)
     findings += commands.check(document, all_pools, storage_path)
-    findings += ray_start.check(document)
     findings += python_versions.check(document)
     findings += mounts.check(document)
     findings += clouds.check(document, all_pools, storage_path)
+    findings += start_commands.check(document)
+    findings += hosts.check(document)
     return findings
-
-
-def generic_findings(document: ClusterDocument) -> list[Finding]:
-    """Return the findings that are independent of a file's schema."""
-    return [*launcher.repeated_keys(document), *launcher.missing_values(document)]

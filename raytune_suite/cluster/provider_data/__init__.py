@@ -1,4 +1,4 @@
-"""Dated data about what clouds and Ray accept: JSON schemas of requests, regions, instance types, options.
+"""Dated data about what clouds and Ray accept: JSON schemas of requests, regions, and instance types.
 
 `python -m raytune_suite.cluster.provider_data.refresh` writes the files anew from the providers' own descriptions.
 """
@@ -52,11 +52,10 @@ def regions() -> dict[str, Any]:
     return tomllib.loads(read("regions.toml"))
 
 
-@cache
-def ray_start_options() -> dict[str, str]:
-    """Return the options of `ray start` with their types: "integer", "float", "boolean", "flag", "text" or choices."""
-    options: dict[str, str] = json.loads(read("ray_start.json"))["options"]
-    return options
+def settings(cloud: str) -> list[str]:
+    """Return the names of a machine's settings: the keys of a node_config for "aws" or "gcp"."""
+    request = schema(cloud)
+    return list(request["definitions"][request["$ref"].rpartition("/")[2]]["properties"])
 
 
 @cache

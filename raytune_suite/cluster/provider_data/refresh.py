@@ -131,19 +131,6 @@ def ec2_table(model: dict[str, Any], reported: dict[str, Any], source: str) -> s
     return output.getvalue()
 
 
-def ray_start_table() -> dict[str, Any]:
-    """Return the options of the installed `ray start`, including the hidden ones, with their types."""
-    options = {}
-    for parameter in import_module("ray.scripts.scripts").start.params:
-        kind = getattr(parameter.type, "name", "text")
-        if getattr(parameter, "is_flag", False):
-            kind = "flag"
-        elif kind == "choice":
-            kind = "|".join(parameter.type.choices)
-        options.update(dict.fromkeys([*parameter.opts, *parameter.secondary_opts], kind))
-    return {"source": f"ray start --help, Ray {version('ray')}", "options": dict(sorted(options.items()))}
-
-
 def write(name: str, value: Any) -> None:
     """Write a data file: text as it is, other values as JSON with one definition or option per line."""
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, indent=1) + "\n"
@@ -165,7 +152,6 @@ def main() -> None:
     reported = json.loads(gzip.decompress((moto / "ec2" / "resources" / "instance_types.json.gz").read_bytes()))
     facts = f"names: {source}; facts: DescribeInstanceTypes as recorded by moto {version('moto')}"
     write("ec2_instance_types.csv", ec2_table(model, reported, facts))
-    write("ray_start.json", ray_start_table())
     if arguments.compute is not None:
         write("compute_instance.json", compute_schema(json.loads(arguments.compute.read_text(encoding="utf-8"))))
 

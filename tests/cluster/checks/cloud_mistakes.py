@@ -97,9 +97,9 @@ DEVELOPED = [
     ),
     Mistake("aws-gpu", "RTS907", {"auth.ssh_user": "ec2-user"}, f"{DISK_0}.DeviceName"),
     Mistake("aws-gpu", "RTS609", {"auth.ssh_user": "root"}),
-    Mistake("aws-gpu", "RTS407", {START: ["ray stop", f"{HEAD_START} --dashboard-port=6379"]}, f"{START}.1"),
-    Mistake("aws-gpu", "RTS406", {JOIN: ["ray stop", f"{WORKER} --block"]}, f"{JOIN}.1"),
-    Mistake("aws-gpu", "RTS407", {JOIN: ["ray stop", WORKER.replace("6379", "8265")]}, f"{JOIN}.1"),
+    Mistake("aws-gpu", "RTS411", {START: ["ray stop", f"{HEAD_START} --dashboard-port=6379"]}, f"{START}.1"),
+    Mistake("aws-gpu", "RTS412", {JOIN: ["ray stop", f"{WORKER} --block"]}, f"{JOIN}.1"),
+    Mistake("aws-gpu", "RTS411", {JOIN: ["ray stop", WORKER.replace("6379", "8265")]}, f"{JOIN}.1"),
     Mistake("aws-gpu", "RTS908", {JOIN: ["ray stop", f"{WORKER} --num-gpus=16"]}, f"{JOIN}.1"),
     Mistake(
         "aws-gpu",

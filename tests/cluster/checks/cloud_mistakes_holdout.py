@@ -78,14 +78,14 @@ HOLDOUT = [
         f"{IN_1}.BlockDeviceMappings.0.Ebs.VolumeSize",
     ),
     # AWS: starting Ray
-    Mistake("aws-gpu", "RTS405", {START: ["ray stop", HEAD_START.replace("--port", "--redis-port")]}, f"{START}.1"),
+    Mistake("aws-gpu", "RTS410", {START: ["ray stop", HEAD_START.replace("--port", "--redis-port")]}, f"{START}.1"),
     Mistake(
         "aws-gpu",
-        "RTS406",
+        "RTS410",
         {JOIN: ["ray stop", "ray start --address=$RAY_HEAD_IP:6379 --object-store-memory=20GB"]},
         f"{JOIN}.1",
     ),
-    Mistake("aws-gpu", "RTS407", {START: ["ray stop", HEAD_START.replace("6379", "6380")]}, f"{JOIN}.1"),
+    Mistake("aws-gpu", "RTS411", {START: ["ray stop", HEAD_START.replace("6379", "6380")]}, f"{JOIN}.1"),
     Mistake("aws-gpu", "RTS214", {RUN: ["--shm-size=64g", "-v /shared:/shared"]}, f"{RUN}.0"),
     # Google Cloud
     Mistake("gcp-gpu", "RTS606", {"provider.availability_zone": "us-west1-b"}),

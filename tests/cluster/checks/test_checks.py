@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-import os
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +34,7 @@ from tests.cluster.checks.edits import (
     Mistake,
     ValidEdit,
 )
+from tests.cluster.checks.text_mistakes import TEXT_MISTAKES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 CLUSTERS = ROOT / "clusters"
 OURS = sorted([*CLUSTERS.glob("*.yaml"), *CLUSTERS.glob("kuberay/ray*.yaml")])
-
-DATA = os.environ.get("RAYTUNE_SUITE_DATA") and str(Path(os.environ["RAYTUNE_SUITE_DATA"]).absolute())
 
 FROM_TEXT = {"RTS102", "RTS106"}
 """Codes that no edit of values can produce; their tests are below."""
@@ -76,9 +74,8 @@ def edited(config: Config, edit: Config) -> Config:
 
 @pytest.fixture(autouse=True)
 def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in the checkout, to which the file mounts of our files are relative, and without KubeRay's schema."""
+    """Run in the checkout, to which the file mounts of our files are relative."""
     monkeypatch.chdir(ROOT)
-    monkeypatch.delenv("RAYTUNE_SUITE_DATA", raising=False)
 
 
 def check_text(text: str, study: StudyRequirements | None = None) -> CheckReport:
@@ -173,7 +170,8 @@ def test_the_finding_about_storage_names_shared_folders() -> None:
 
 
 def test_every_code_has_a_mistake() -> None:
-    assert {mistake.code for mistake in ALL_MISTAKES} | FROM_TEXT | FROM_AWS == set(CODES)
+    tested = {mistake.code for mistake in ALL_MISTAKES} | {mistake.code for mistake in TEXT_MISTAKES}
+    assert tested | FROM_TEXT | FROM_AWS == set(CODES)
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(CLUSTERS)))
@@ -259,15 +257,7 @@ def test_a_missing_file_is_rejected() -> None:
         check(Path("no.yaml"))
 
 
-class TestWithTheOperatorsSchema:
-    """Checks with KubeRay's own resource definitions, if the folder of third-party data has them."""
-
-    @pytest.fixture(autouse=True)
-    def definitions(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        if not DATA or not Path(DATA, "kuberay").is_dir():
-            pytest.skip("RAYTUNE_SUITE_DATA is not set to a folder with kuberay/")
-        monkeypatch.setenv("RAYTUNE_SUITE_DATA", DATA)
-
+class TestKubeRaysSchema:
     @pytest.mark.parametrize("name", ["raycluster", "rayjob"])
     def test_our_manifests_are_valid(self, name: str) -> None:
         assert check(CLUSTERS / "kuberay" / f"{name}.yaml").errors == 0

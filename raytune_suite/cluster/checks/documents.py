@@ -1,0 +1,138 @@
+"""Checks of every document of a file: its kind, its schema, its pods, and what one document names of another."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import yaml  # type: ignore[import-untyped] # it ships no types
+
+from raytune_suite.cluster.checks import launcher, manifests, pods, references
+from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.pods import PodPlace, bad_name, pod_place
+from raytune_suite.cluster.pools import as_count, cluster_spec, is_kuberay, kuberay_pools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+
+TEMPLATE_SPECS: dict[str, KeyPath] = {
+    "Pod": ("spec",),
+    "Deployment": ("spec", "template", "spec"),
+    "StatefulSet": ("spec", "template", "spec"),
+    "DaemonSet": ("spec", "template", "spec"),
+    "Job": ("spec", "template", "spec"),
+}
+"""Where each kind of Kubernetes describes its pod."""
+
+SEXAGESIMAL = re.compile(r"[1-9][0-9]*(:[0-5]?[0-9])+")
+OCTAL = re.compile(r"0[0-7]+")
+
+
+def check(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the mistakes that are independent of what a document describes, and those of a plain manifest."""
+    yield from launcher.repeated_keys(document)
+    yield from launcher.missing_values(document)
+    yield from misread_numbers(document)
+    if is_kuberay(document) or not manifests.is_manifest(document):
+        return
+    wrong = list(manifests.wrong_kind(document))
+    yield from wrong
+    if wrong:
+        return
+    yield from manifests.schema(document)
+    name = document.get("metadata", "name")
+    valid = not isinstance(name, str) or pods.SUBDOMAIN.fullmatch(name) or pods.PLACEHOLDER.search(name)
+    if not valid and not str(document.get("apiVersion")).startswith("rbac."):  # roles may have any name
+        yield bad_name(document, ("metadata", "name"), str(name))
+    if document.get("kind") == "PersistentVolumeClaim":
+        yield from references.claim(document)
+    for pod, _ in pod_places(document):
+        yield from pods.check(document, pod)
+
+
+def misread_numbers(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield values such as 12:30 and 0755, which YAML reads as numbers in base 60 and base 8."""
+    for where, node in scalar_nodes(document.root, ()):
+        text = node.value
+        if where and str(where[-1]).lower().endswith("mode"):  # access rights are written in base 8
+            continue
+        if (
+            node.style is None
+            and node.tag == "tag:yaml.org,2002:int"
+            and (SEXAGESIMAL.fullmatch(text) or OCTAL.fullmatch(text))
+        ):
+            base = "60" if ":" in text else "8"
+            reason = f"YAML reads {text} as the number {yaml.safe_load(text)} (base {base})"
+            yield finding(document, "RTS110", where, reason, f'write "{text}" with quotes if it is text')
+
+
+def scalar_nodes(node: yaml.Node, where: KeyPath) -> Iterator[tuple[KeyPath, yaml.ScalarNode]]:
+    """Yield the scalars below a YAML node, without keys."""
+    if isinstance(node, yaml.ScalarNode):
+        yield where, node
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from scalar_nodes(value, (*where, key.value))
+    else:
+        for index, value in enumerate(node.value):
+            yield from scalar_nodes(value, (*where, index))
+
+
+def pod_places(document: ClusterDocument) -> list[tuple[PodPlace, int]]:
+    """Return the pods that a manifest describes, each with how many of them there may be."""
+    if is_kuberay(document):
+        return kuberay_pods(document)
+    where = TEMPLATE_SPECS.get(str(document.get("kind")))
+    if where is None or not document.mapping(*where):
+        return []
+    count = as_count(document.get("spec", "replicas"), 1)
+    return [(pod_place(document, str(document.get("kind")), where), count)]
+
+
+def kuberay_pods(document: ClusterDocument) -> list[tuple[PodPlace, int]]:
+    """Return the pods of a KubeRay manifest: the head, the workers, and what submits a job."""
+    places = []
+    for pool in kuberay_pools(document):
+        spec = (*pool.where, "template", "spec")
+        if document.mapping(*spec):
+            name = "the head" if pool.head else pool.name
+            places.append((pod_place(document, name, spec), 1 if pool.head else pool.max_machines))
+    submitter = (*cluster_spec(document)[:-1], "submitterPodTemplate", "spec")
+    if document.get("kind") in ("RayJob", "RayCronJob") and document.mapping(*submitter):
+        places.append((pod_place(document, "the submitter", submitter), 1))
+    return places
+
+
+def submitter_policy(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a finding if the pod that submits a job would be restarted for ever, which Kubernetes rejects for jobs."""
+    where = (*cluster_spec(document)[:-1], "submitterPodTemplate", "spec", "restartPolicy")
+    if document.get("kind") in ("RayJob", "RayCronJob") and document.get(*where) == "Always":
+        reason = "`restartPolicy` of the pod that submits the job is Always"
+        yield finding(document, "RTS817", where, reason, "write `restartPolicy: Never`")
+
+
+def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
+    """Yield mistakes in what the documents of a file name of each other."""
+    users: dict[str, int] = {}
+    for document in documents:
+        for pod, count in pod_places(document):
+            yield from references.check(document, pod, documents)
+            for _, kind, name in references.references(document, pod):
+                if kind == "PersistentVolumeClaim":
+                    users[name] = users.get(name, 0) + count
+    names: dict[tuple[str, str, str], int] = {}
+    for document in documents:
+        name = str(document.get("metadata", "name"))
+        if document.get("kind") == "PersistentVolumeClaim":
+            yield from references.single_node_claims(document, users.get(name, 0))
+        if not manifests.is_manifest(document) or document.get("metadata", "name") is None:
+            continue
+        identity = (str(document.get("kind")), str(document.get("metadata", "namespace")), name)
+        if identity in names:
+            reason = f"a second {identity[0]} is named {name!r} (the first is on line {names[identity]})"
+            remedy = "give it another name: Kubernetes would change the first one instead of creating a second"
+            yield finding(document, "RTS102", ("metadata", "name"), reason, remedy)
+        names.setdefault(identity, document.line(("metadata", "name")))

@@ -1,0 +1,123 @@
+"""Checks of own hosts (the provider `local`): their addresses, and the account on them."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.pools import provider
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+
+HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
+ONLY_HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - read, not bound
+ACCOUNT = re.compile(r"[A-Za-z_][\w.-]*\$?")
+
+
+def check(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the mistakes in a file for own hosts."""
+    if provider(document) != "local":
+        return
+    yield from account(document)
+    if document.get("provider", "coordinator_address"):
+        yield from coordinator(document)
+        return
+    head, workers = document.get("provider", "head_ip"), document.get("provider", "worker_ips")
+    if not head:
+        remedy = "add `head_ip: ...` with the address of the machine that coordinates"
+        yield finding(document, "RTS605", ("provider",), "`head_ip` is missing", remedy)
+    if workers is not None and not isinstance(workers, list):
+        where: KeyPath = ("provider", "worker_ips")
+        names = re.split(r"[\s,]+", str(workers).strip())
+        reason = f"`worker_ips` is {workers!r}, text where a list is expected: Ray would take each letter as a host"
+        yield finding(document, "RTS605", where, reason, f"write `worker_ips: [{', '.join(names)}]`")
+        return
+    yield from addresses(document, head, document.entries("provider", "worker_ips"))
+
+
+def addresses(document: ClusterDocument, head: Any, workers: list[Any]) -> Iterator[Finding]:
+    """Yield addresses that are not addresses, that only one machine has, or that are listed twice."""
+    places: list[tuple[KeyPath, Any]] = [(("provider", "head_ip"), head)] if head else []
+    places += [(("provider", "worker_ips", index), worker) for index, worker in enumerate(workers)]
+    for where, address in places:
+        problem = wrong_address(str(address))
+        if problem is not None:
+            yield finding(document, "RTS605", where, *problem)
+        elif str(address) in ONLY_HERE and len(places) > 1:
+            reason = f"{address} means each machine itself, so the others cannot reach it"
+            remedy = "write the address of the machine in the network, as `hostname -I` shows it there"
+            yield finding(document, "RTS605", where, reason, remedy)
+    for index, worker in enumerate(workers):
+        if worker == head or worker in workers[:index]:
+            what = "the head" if worker == head else "another worker"
+            reason = f"{worker} is already {what}"
+            yield finding(document, "RTS605", ("provider", "worker_ips", index), reason, "list each host once")
+
+
+def wrong_address(text: str) -> tuple[str, str] | None:
+    """Return the reason and the remedy if a text is not an IP address or a host name, None if it is.
+
+    Example:
+        >>> wrong_address("192.168.1.10"), wrong_address("gpu_node-1.lab"), wrong_address("10.0.0.5:22")[1]
+        (None, None, 'write 10.0.0.5')
+        >>> [wrong_address(one) is None for one in ("192.168.1.300", "10.0.0", "me@host", "10.0.0.0/24", "node[1-4]")]
+        [False, False, False, False, False]
+    """
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(text)
+        return None
+    bare = re.sub(r"^\w+://", "", text.strip()).rpartition("@")[2]
+    bare = re.sub(r":\d+$|/.*$", "", bare)
+    if bare != text and HOST_NAME.fullmatch(bare) and not re.search(r"/\d+$", text):
+        extra = "an account: set `ssh_user` under `auth`" if "@" in text else "only the host, without port or protocol"
+        return f"{text!r} is more than an address ({extra})", f"write {bare}"
+    if re.search(r"/\d+$|\[.*\]|\d-\d+$|\*", text) and not HOST_NAME.fullmatch(text):
+        return f"{text!r} stands for several hosts, which Ray does not expand", "list each host"
+    if re.search(r"[,\s]", text.strip()):
+        return f"{text!r} is several hosts in one entry", "write one `- ` line per host"
+    numeric = re.fullmatch(r"[\d.]+", text) is not None
+    if HOST_NAME.fullmatch(text) and not numeric:
+        return None
+    return f"{text!r} is neither an IP address nor a host name", "use an address such as 192.168.1.10"
+
+
+def coordinator(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a finding if the address of the coordinator has no port."""
+    where: KeyPath = ("provider", "coordinator_address")
+    address = str(document.get(*where))
+    if not re.fullmatch(r"[\w.-]+:\d+", address):
+        reason = f"`coordinator_address` is {address!r}, but must be HOST:PORT"
+        yield finding(document, "RTS605", where, reason, "write such as 192.168.1.9:8000")
+    for key in ("head_ip", "worker_ips"):
+        if document.get("provider", key):
+            reason = f"`{key}` is set beside `coordinator_address`, which alone knows the hosts"
+            yield finding(document, "RTS605", ("provider", key), reason, "keep one of them", severity="warning")
+
+
+def account(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield an account or a key with which no login works."""
+    user, where = document.get("auth", "ssh_user"), ("auth", "ssh_user")
+    if user is not None and user and not ACCOUNT.fullmatch(str(user)) and "YOUR" not in str(user):
+        remedy = f"write `ssh_user: {str(user).partition('@')[0]}`" if "@" in str(user) else "write the name only"
+        yield finding(document, "RTS601", where, f"`ssh_user` is {user!r}, which is not the name of an account", remedy)
+    for key in ("ssh_private_key", "ssh_public_key"):
+        value, place = document.get("auth", key), ("auth", key)
+        if not isinstance(value, str):
+            continue
+        if value.startswith(("ssh-", "-----BEGIN", "ecdsa-")):
+            remedy = "write the path of the file with the key"
+            yield finding(document, "RTS601", place, f"`{key}` is the key itself, not its file", remedy)
+        elif key == "ssh_private_key" and value.endswith(".pub"):
+            reason = f"`ssh_private_key` is {value}, a public key"
+            yield finding(document, "RTS601", place, reason, f"write {value.removesuffix('.pub')}")
+        elif Path(value).expanduser().is_dir():
+            remedy = "write the path of the file with the key"
+            yield finding(document, "RTS601", place, f"`{key}` is {value}, a folder", remedy)

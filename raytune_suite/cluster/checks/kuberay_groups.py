@@ -1,0 +1,197 @@
+"""Checks of KubeRay's groups against each other and against their pods: Ray's options, images, ports."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.kuberay_rules import POD, groups
+from raytune_suite.cluster.pools import GPU_RESOURCE, cluster_spec
+from raytune_suite.cluster.quantities import in_gib, quantity
+from raytune_suite.cluster.ray_start import DEFAULT_PORTS, OPTIONS, same_ports, wrong_option, wrong_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Finding, Severity
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+
+RAY_IMAGE = re.compile(r"(?:.*/)?ray(?:-ml|-llm)?:(\d+\.\d+\.\d+)\w*(?:[-.](?:.*-)?py(\d)(\d+))?")
+"""A tag of Ray's own images, or of a copy of them."""
+
+RAY_NAME = re.compile(r"(^|/)ray(-ml|-llm)?(:|$)")
+
+CONTAINER_PORTS = {"port": "gcs-server", "dashboard-port": "dashboard", "ray-client-server-port": "client"}
+"""What the head's container calls its ports, by the option of `ray start` that sets them."""
+
+
+def check(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the mistakes in the groups of a cluster."""
+    top = cluster_spec(document)
+    places: list[KeyPath] = [(*top, "headGroupSpec"), *groups(document, top)]
+    for group in places:
+        if isinstance(document.get(*group), dict):
+            yield from options(document, group)
+            yield from amounts(document, group)
+            yield from ray_container(document, group)
+    yield from head_ports(document, places[0])
+    yield from images(document, top, places)
+    yield from mounts(document, places)
+
+
+def group_name(document: ClusterDocument, group: KeyPath) -> str:
+    """Return the name of a group for messages."""
+    return "the head" if group[-1] == "headGroupSpec" else str(document.get(*group, "groupName", default="the group"))
+
+
+def parameters(document: ClusterDocument, group: KeyPath) -> dict[str, str]:
+    """Return a group's options of `ray start`."""
+    given = document.mapping(*group, "rayStartParams")
+    return {str(name): str(value) for name, value in given.items() if isinstance(value, (str, int, float))}
+
+
+def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
+    """Yield options of `ray start` that do not exist, have the wrong value, or are KubeRay's own."""
+    place, given = (*group, "rayStartParams"), parameters(document, group)
+    for name, value in given.items():
+        where = (*place, name)
+        if name.startswith("-") or ("_" in name and name.replace("_", "-") in OPTIONS):
+            right = name.lstrip("-").replace("_", "-")
+            reason = f"KubeRay writes {name!r} as `--{name}`, which `ray start` does not have"
+            yield finding(document, "RTS410", where, reason, f"write `{right}:`")
+            continue
+        wrong = wrong_option(name) or wrong_value(name, value)
+        if wrong is not None:
+            yield finding(document, "RTS410", where, *wrong)
+    if group[-1] != "headGroupSpec":
+        if "head" in given:
+            yield finding(document, "RTS410", (*place, "head"), "a worker cannot be a head", "remove it")
+        return
+    for name, other, port in same_ports(given):
+        reason = f"`{name}` and `{other}` are both port {port}"
+        yield finding(document, "RTS411", (*place, other if other in given else name), reason, "choose different ports")
+
+
+def amounts(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
+    """Yield resources that Ray would offer beyond what the pod has."""
+    place, name = (*group, "rayStartParams"), group_name(document, group)
+    given = {**document.mapping(*group, "resources"), **parameters(document, group)}
+    container: KeyPath = (*group, *POD, "containers", 0, "resources")
+    limits = {**document.mapping(*container, "requests"), **document.mapping(*container, "limits")}
+    devices = {str(key): quantity(value) or 0 for key, value in limits.items() if GPU_RESOURCE.fullmatch(str(key))}
+    gpus, stated = sum(devices.values()), quantity(given.get("num-gpus"))
+    if stated is not None and stated != gpus and group[-1] != "headGroupSpec":
+        device = next(iter(devices), "nvidia.com/gpu")
+        has = f"the limit of {device} is {gpus:g}" if devices else f"the pod has no limit for {device}"
+        reason = f"{name}: num-gpus says {stated:g}, {has}"
+        severity: Severity | None = None if stated > gpus else "warning"
+        remedy = "leave num-gpus out: KubeRay takes it from the limit"
+        if not devices:
+            remedy = f'add `nvidia.com/gpu: "{stated:g}"` to the limits, and leave num-gpus out'
+        yield finding(document, "RTS818", (*place, "num-gpus"), reason, remedy, severity=severity)
+    cpus, stated = quantity(limits.get("cpu")), quantity(given.get("num-cpus"))
+    if cpus is not None and stated is not None and stated > cpus:
+        reason = f"{name}: num-cpus says {stated:g}, but the pod has {limits['cpu']}"
+        remedy = "leave num-cpus out: KubeRay takes it from the pod"
+        yield finding(document, "RTS818", (*place, "num-cpus"), reason, remedy, severity="warning")
+    memory = quantity(document.get(*container, "limits", "memory"))
+    for option in ("memory", "object-store-memory"):
+        stated = quantity(given.get(option))
+        if memory is not None and stated is not None and stated > memory:
+            reason = f"{name}: {option} is {in_gib(stated)}, but the pod's limit is {in_gib(memory)}"
+            remedy = "leave it out" if option == "memory" else f"use about a third of it: {memory / 3:.0f}"
+            yield finding(document, "RTS818", (*place, option), reason, remedy)
+
+
+def ray_container(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
+    """Yield a finding if another container than the first one is Ray's."""
+    where = (*group, *POD, "containers")
+    names = [str(one.get("image", "")) for one in document.entries(*where) if isinstance(one, dict)]
+    later = next((index for index, image in enumerate(names) if index and RAY_NAME.search(image)), None)
+    if later is not None and not RAY_NAME.search(names[0]) and "ray" not in names[0]:
+        reason = f"KubeRay starts Ray in the first container, whose image is {names[0]}"
+        yield finding(document, "RTS819", (*where, 0), reason, "move the container with Ray's image to the first place")
+
+
+def head_ports(document: ClusterDocument, head: KeyPath) -> Iterator[Finding]:
+    """Yield ports of the head's container that differ from those that Ray opens."""
+    given = parameters(document, head)
+    where: KeyPath = (*head, *POD, "containers", 0, "ports")
+    declared = {
+        str(port.get("name")): (index, port.get("containerPort"))
+        for index, port in enumerate(document.entries(*where))
+        if isinstance(port, dict)
+    }
+    for option, name in CONTAINER_PORTS.items():
+        opened = given.get(option, str(DEFAULT_PORTS[option]))
+        if name not in declared or not opened.isdecimal() or not isinstance(declared[name][1], int):
+            continue
+        index, number = declared[name]
+        if int(opened) != number:
+            reason = f"the port {name!r} of the container is {number}, but Ray opens {opened}"
+            remedy = f'write `containerPort: {opened}`, or `{option}: "{number}"` in rayStartParams'
+            place = (*head, "rayStartParams", option) if option in given else (*where, index, "containerPort")
+            yield finding(document, "RTS411", place, reason, remedy)
+
+
+def images(document: ClusterDocument, top: KeyPath, places: list[KeyPath]) -> Iterator[Finding]:
+    """Yield images whose versions of Ray or Python differ from each other or from rayVersion."""
+    stated = document.get(*top, "rayVersion")
+    first: tuple[str, str | None] | None = None
+    tags = []
+    for group in places:
+        image = document.get(*group, *POD, "containers", 0, "image")
+        match = RAY_IMAGE.match(str(image))
+        if match is not None:
+            tags.append(((*group, *POD, "containers", 0, "image"), match[1], match[3] and f"{match[2]}.{match[3]}"))
+    if isinstance(stated, str) and tags and all(ray != stated for _, ray, _ in tags):
+        reason = f"rayVersion is {stated}, but the images have Ray {tags[0][1]}"
+        yield finding(document, "RTS819", (*top, "rayVersion"), reason, f'write `rayVersion: "{tags[0][1]}"`')
+    for where, ray, python in tags:
+        if first is None:
+            first = (ray, python)
+        elif ray != first[0]:
+            reason = f"the image has Ray {ray}, but the head's has {first[0]}: Ray only joins nodes of the same version"
+            yield finding(document, "RTS819", where, reason, f"use an image with Ray {first[0]}")
+        elif python and first[1] and python != first[1]:
+            reason = f"the image has Python {python}, but the head's has {first[1]}: Ray needs the same on all nodes"
+            yield finding(document, "RTS819", where, reason, f"use an image with Python {first[1]}")
+
+
+def mounts(document: ClusterDocument, places: list[KeyPath]) -> Iterator[Finding]:
+    """Yield claims that groups mount at different paths, or that some of them cannot write."""
+    seen: dict[str, tuple[str, str]] = {}
+    for group in places:
+        spec, name = (*group, *POD), group_name(document, group)
+        claims = {
+            str(volume.get("name")): volume["persistentVolumeClaim"]
+            for volume in document.entries(*spec, "volumes")
+            if isinstance(volume, dict) and isinstance(volume.get("persistentVolumeClaim"), dict)
+        }
+        for index, mount in enumerate(document.entries(*spec, "containers", 0, "volumeMounts")):
+            if not isinstance(mount, dict) or str(mount.get("name")) not in claims or mount.get("subPath"):
+                continue
+            source = claims[str(mount.get("name"))]
+            where: KeyPath = (*spec, "containers", 0, "volumeMounts", index)
+            claim, path = str(source.get("claimName")), str(mount.get("mountPath")).rstrip("/")
+            other = seen.setdefault(claim, (path, name))
+            if other[0] != path:
+                reason = f"{name} mounts the claim {claim!r} at {path}, but {other[1]} at {other[0]}"
+                remedy = f"write `mountPath: {other[0]}`: a study has the same folder on all pods"
+                yield finding(document, "RTS814", (*where, "mountPath"), reason, remedy, severity="warning")
+            if mount.get("readOnly") is True or source.get("readOnly") is True:
+                reason = f"{name} mounts the claim {claim!r} for reading only, so trials cannot save checkpoints there"
+                data_only = any(one != claim for one in claim_names(document, group))  # the other may be for studies
+                place = (*where, "readOnly") if mount.get("readOnly") is True else where
+                severity: Severity | None = "warning" if data_only else None
+                yield finding(document, "RTS814", place, reason, "remove `readOnly`", severity=severity)
+
+
+def claim_names(document: ClusterDocument, group: KeyPath) -> list[str]:
+    """Return the claims that a group's pod has as volumes."""
+    return [
+        str(volume["persistentVolumeClaim"].get("claimName"))
+        for volume in document.entries(*group, *POD, "volumes")
+        if isinstance(volume, dict) and isinstance(volume.get("persistentVolumeClaim"), dict)
+    ]

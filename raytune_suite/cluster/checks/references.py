@@ -1,0 +1,133 @@
+"""Checks across the documents of a file of manifests: claims, config maps and secrets that others name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.pods import entries_at
+from raytune_suite.cluster.checks.schema_errors import closest, label
+from raytune_suite.errors import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.pods import PodPlace
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+
+ACCESS_MODES = ("ReadWriteMany", "ReadWriteOnce", "ReadOnlyMany", "ReadWriteOncePod")
+
+IN_VOLUMES = (("persistentVolumeClaim", "claimName"), ("configMap", "name"), ("secret", "secretName"))
+IN_CONTAINERS = (
+    *(("env", "*", "valueFrom", source, "name") for source in ("configMapKeyRef", "secretKeyRef")),
+    *(("envFrom", "*", source, "name") for source in ("configMapRef", "secretRef")),
+)
+"""Where volumes and containers name other objects."""
+
+KINDS = {
+    "persistentVolumeClaim": "PersistentVolumeClaim",
+    **dict.fromkeys(("configMap", "configMapKeyRef", "configMapRef"), "ConfigMap"),
+    **dict.fromkeys(("secret", "secretKeyRef", "secretRef"), "Secret"),
+}
+"""The kind of object that each key names."""
+
+Reference = tuple["KeyPath", str, str]
+"""The key path of a name, the kind of the object that it names, and the name."""
+
+
+def claim(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield unknown access modes of a volume claim, and a claim that asks for no storage."""
+    for index, mode in enumerate(document.entries("spec", "accessModes")):
+        if mode not in ACCESS_MODES:
+            where: KeyPath = ("spec", "accessModes", index)
+            hint = closest(str(mode), ACCESS_MODES)
+            reason = f"Kubernetes has no access mode {mode!r}{hint and f': {hint}'}"
+            yield finding(document, "RTS817", where, reason, f"write one of {', '.join(ACCESS_MODES)}")
+    needed = {("accessModes",): "[ReadWriteMany]", ("resources", "requests", "storage"): "100Gi"}
+    for path, example in needed.items() if document.mapping("spec") else ():
+        if not document.get("spec", *path):
+            reason = f"the claim has no {label(path)}"
+            yield finding(document, "RTS817", ("spec",), reason, f"add `{'.'.join(path)}: {example}`")
+
+
+def references(document: ClusterDocument, pod: PodPlace) -> Iterator[Reference]:
+    """Yield the objects that a pod names."""
+    patterns: list[tuple[str, ...]] = [("volumes", "*", *path) for path in IN_VOLUMES]
+    patterns += [(kind, "*", *path) for kind in ("containers", "initContainers") for path in IN_CONTAINERS]
+    for pattern in patterns:
+        for where in entries_at(document, pod.where, pattern):
+            if isinstance(document.get(*where), str):
+                yield where, KINDS[pattern[-2]], str(document.get(*where))
+
+
+def namespace(document: ClusterDocument) -> str:
+    """Return the namespace of an object."""
+    return str(document.get("metadata", "namespace", default="default"))
+
+
+def keys_of(target: ClusterDocument) -> set[str]:
+    """Return the keys of a config map or secret."""
+    return {str(key) for part in ("data", "stringData", "binaryData") for key in target.mapping(part)}
+
+
+def named_keys(document: ClusterDocument, where: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the keys of a config map or secret that the reference at a key path uses."""
+    source = where[:-1]
+    for index in range(len(document.entries(*source, "items"))):
+        place = (*source, "items", index, "key")
+        if isinstance(document.get(*place), str):
+            yield place, str(document.get(*place))
+    if isinstance(document.get(*source, "key"), str) and document.get(*source, "optional") is not True:
+        yield (*source, "key"), str(document.get(*source, "key"))
+
+
+def check(document: ClusterDocument, pod: PodPlace, others: list[ClusterDocument]) -> Iterator[Finding]:
+    """Yield names that resemble those of objects in the same file, keys that these lack, and claims for one node.
+
+    Objects that are not in the file may exist in the cluster, so they are not reported.
+    """
+    by_kind: dict[str, dict[str, ClusterDocument]] = {}
+    for other in others:
+        by_kind.setdefault(str(other.get("kind")), {})[str(other.get("metadata", "name"))] = other
+    for where, kind, name in references(document, pod):
+        known = by_kind.get(kind, {})
+        target = known.get(name)
+        if target is not None and namespace(target) != namespace(document):
+            reason = f"{pod.name} runs in the namespace {namespace(document)!r}, but the {kind} {name!r} is in "
+            reason += repr(namespace(target))
+            remedy = f"write `namespace: {namespace(document)}` there: pods only see objects of their own namespace"
+            both = document.get("metadata", "namespace") and target.get("metadata", "namespace")
+            yield finding(document, "RTS813", where, reason, remedy, severity=None if both else "warning")
+        if target is None:
+            match = nearest(name, known)
+            if match is not None:
+                reason = f"{pod.name} names the {kind} {name!r}, but the file has {match!r}"
+                yield finding(
+                    document, "RTS813", where, reason, f"write `{where[-1]}: {match}`, unless it exists already"
+                )
+            continue
+        if kind != "PersistentVolumeClaim":
+            for place, key in named_keys(document, where):
+                if key not in keys_of(target):
+                    known_keys = ", ".join(sorted(keys_of(target)))
+                    reason = f"the {kind} {name!r} has no key {key!r}; it has {known_keys}"
+                    yield finding(document, "RTS813", place, reason, "correct the key")
+
+
+def single_node_claims(target: ClusterDocument, users: int) -> Iterator[Finding]:
+    """Yield a finding if a claim that pods on several nodes use can only be mounted by one.
+
+    Args:
+        target: The claim.
+        users: The most pods of the file that use it.
+    """
+    modes = target.strings("spec", "accessModes")
+    if users > 1 and modes and "ReadWriteMany" not in modes:
+        only = "read" if "ReadOnlyMany" in modes else "mount"
+        reason = f"{users} pods use the claim {target.get('metadata', 'name')!r}, but {' and '.join(modes)} lets "
+        reason += "them only read it" if only == "read" else "the pods of one node mount it"
+        remedy = (
+            "write `accessModes: [ReadWriteMany]`, with a storage class that supports it, such as NFS, EFS or Filestore"
+        )
+        yield finding(target, "RTS814", ("spec", "accessModes"), reason, remedy)

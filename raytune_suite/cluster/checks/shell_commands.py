@@ -1,0 +1,224 @@
+"""Checks of shell commands that nobody watches: syntax, questions, rights, and programs that do not end."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from raytune_suite.cluster.ray_start import KINDS, wrong_option, wrong_value
+from raytune_suite.cluster.shell import SimpleCommand, option_values, simple_commands, syntax_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Severity
+
+
+class Problem(NamedTuple):
+    """A mistake in a shell command, before it is known where the command is written."""
+
+    code: str
+    reason: str
+    remedy: str
+    line: int = 0
+    severity: Severity | None = None
+
+
+YES = (
+    "-y",
+    "--yes",
+    "--assume-yes",
+    "--assumeyes",
+    "-qq",
+    "--noconfirm",
+    "-n",
+    "--non-interactive",
+    "-qy",
+    "-yq",
+    "-yqq",
+)
+ASKING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    **dict.fromkeys(
+        ("apt-get", "apt"),
+        (("install", "upgrade", "dist-upgrade", "full-upgrade", "remove", "purge", "autoremove"), YES),
+    ),
+    **dict.fromkeys(("yum", "dnf", "zypper"), (("install", "update", "upgrade", "remove", "in"), YES)),
+    **dict.fromkeys(("conda", "mamba"), (("install", "create", "update", "remove"), YES)),
+    **dict.fromkeys(("pip", "pip3"), (("uninstall",), ("-y", "--yes"))),
+    "add-apt-repository": ((), YES),
+    "pacman": (("-S", "-Syu", "-Sy", "-R"), ("--noconfirm",)),
+    "ssh-keygen": ((), ("-N", "-R", "-l", "-F", "-y")),
+    "ray": (("down", "up"), ("-y", "--yes")),
+}
+"""Programs that ask before they act: their subcommands that do, and the options that answer."""
+
+INTERACTIVE = ("vi", "vim", "nano", "emacs", "passwd", "less", "more", "top", "htop", "visudo")
+LOGINS = {
+    ("wandb", "login"): "set the environment variable WANDB_API_KEY",
+    ("huggingface-cli", "login"): "set the environment variable HF_TOKEN",
+    ("docker", "login"): "use `--password-stdin`, or a credential helper",
+    ("gcloud", "auth", "login"): "use a service account",
+    ("aws", "configure"): "use an instance profile, or environment variables",
+}
+"""Commands that ask for a secret if they have no further argument."""
+
+ENDLESS = re.compile(
+    r"tail (?:\S+ )*(?:-f|-F|--follow)\b|sleep (?:inf|infinity)\b|jupyter(?:-lab|-notebook)? |watch\b|code-server\b|"
+    r"jupyter-(?:lab|notebook)\b|tensorboard\b|mlflow (?:ui|server)\b|prometheus\b|serve run\b|optuna-dashboard\b|"
+    r"python[\d.]* -m (?:http\.server|tensorboard\S*)|ray (?:start (?:.*)--block\b)"
+)
+"""Commands that run until they are stopped."""
+
+LOST = ("cd", "export", "source", ".", "alias", "ulimit", "umask", "shopt", "module", "pushd")
+"""Commands that only change the shell in which they run."""
+
+SYSTEM_FOLDERS = re.compile(r"/(etc|usr|opt|root|var|lib|boot|sys|proc|bin|sbin|srv)(/|$)")
+AS_ROOT = (
+    "apt-get",
+    "apt",
+    "yum",
+    "dnf",
+    "mount",
+    "umount",
+    "systemctl",
+    "sysctl",
+    "modprobe",
+    "useradd",
+    "add-apt-repository",
+)
+"""Programs that only root may run."""
+
+DETACHED = ("nohup", "setsid")
+
+
+def check_commands(
+    commands: list[str], *, user: str | None = None, own_shells: bool = True
+) -> dict[int, list[Problem]]:
+    """Return the problems of shell commands that run without a person, by index.
+
+    Args:
+        commands: The commands.
+        user: The account that runs them, None if unknown, as in a container.
+        own_shells: Whether each command runs in a shell of its own.
+    """
+    messages = syntax_errors(commands)
+    result: dict[int, list[Problem]] = {}
+    for index, text in enumerate(commands):
+        if index in messages:
+            reason = f"bash cannot read the command: {messages[index]}"
+            result[index] = [Problem("RTS415", reason, "close the quotation, bracket or block, or escape it")]
+            continue
+        parts = simple_commands(text)
+        found = [problem for part in parts for problem in check_one(part, user)]
+        if own_shells and parts and all(only_changes_shell(part) for part in parts):
+            shown = " ".join(parts[-1].words or parts[-1].assignments)[:60]
+            reason = f"`{shown}` has no effect on the other commands: each runs in its own shell"
+            remedy = f"write it before the command that needs it, as in `{shown} && ...`"
+            found.append(Problem("RTS416", reason, remedy))
+        result[index] = found
+    return {index: found for index, found in result.items() if found}
+
+
+def only_changes_shell(part: SimpleCommand) -> bool:
+    """Return whether a command has no effect beyond its shell."""
+    if part.redirections:
+        return False
+    if not part.words:
+        return bool(part.assignments)
+    return part.program in LOST or part.words[:2] in (("conda", "activate"), ("mamba", "activate"), ("set", "-e"))
+
+
+def check_one(part: SimpleCommand, user: str | None) -> Iterator[Problem]:
+    """Yield the problems of one simple command."""
+    yield from asks(part)
+    yield from endless(part)
+    yield from rights(part, user)
+    if part.words[:2] == ("ray", "start"):
+        yield from ray_start_options(part)
+
+
+def asks(part: SimpleCommand) -> Iterator[Problem]:
+    """Yield a problem if a command asks a question, or needs a terminal."""
+    if part.program in ASKING and not part.piped:
+        subcommands, answers = ASKING[part.program]
+        used = next((word for word in part.words[1:] if word in subcommands), None)
+        answered = any(
+            word in answers or (word[:1] == "-" and word[:2] != "--" and "y" in word[1:]) for word in part.words[1:]
+        )
+        if part.program == "conda" and part.words[1:2] == ("env",):
+            return
+        if (used is not None or not subcommands) and not answered and "--dry-run" not in part.words:
+            answer = answers[0]
+            if part.program == "ssh-keygen":
+                reason, remedy = "`ssh-keygen` asks for a file and a passphrase", "add `-N '' -f FILE`"
+            else:
+                shown = " ".join(filter(None, (part.program, used)))
+                reason, remedy = f"`{shown}` asks before it acts, and nobody answers", f"write `{shown} {answer} ...`"
+            yield Problem("RTS413", reason, remedy, part.line)
+    for login, remedy in LOGINS.items():
+        if part.words[: len(login)] == login and len(part.words) == len(login) and not part.piped:
+            reason = f"`{' '.join(login)}` asks for a secret, and nobody answers"
+            yield Problem("RTS413", reason, remedy, part.line)
+    if part.program in INTERACTIVE and not part.piped:
+        reason = f"`{part.program}` needs a terminal and a person"
+        yield Problem("RTS413", reason, "use a command that needs neither, such as sed", part.line)
+    fed = part.piped or "-t" in part.words or any(operator.startswith("<") for operator, _ in part.redirections)
+    if part.program == "read" and not fed:
+        yield Problem("RTS413", "`read` waits for input, and nobody answers", "use a fixed value", part.line)
+
+
+def endless(part: SimpleCommand) -> Iterator[Problem]:
+    """Yield a problem if a command never ends, or ends with the connection."""
+    text = " ".join((part.program, *part.words[1:]))
+    if ENDLESS.match(text) and not part.in_background and "timeout" not in part.prefixes:
+        if "--block" in part.words:
+            reason, remedy = "`ray start --block` does not end, so what follows is never run", "remove `--block`"
+        else:
+            reason = f"`{part.program}` runs until it is stopped, so what follows is never run"
+            remedy = f"write `nohup {text[:40]} > log 2>&1 &`, or remove it"
+        yield Problem("RTS412", reason, remedy, part.line)
+    elif part.in_background and not set(part.prefixes) & set(DETACHED) and part.words and part.program != "sleep":
+        reason = f"`{part.program}` runs in the background of a connection, and ends with it"
+        remedy = f"write `nohup {text[:40]} > log 2>&1 &`"
+        yield Problem("RTS412", reason, remedy, part.line, "warning")
+
+
+def rights(part: SimpleCommand, user: str | None) -> Iterator[Problem]:
+    """Yield a problem if a command lacks the rights to write a file, or to run."""
+    if user == "root":
+        return
+    writes = [path for operator, path in part.redirections if ">" in operator and SYSTEM_FOLDERS.match(path)]
+    if writes and "sudo" in part.prefixes:
+        operator = next(operator for operator, path in part.redirections if path == writes[0])
+        reason = (
+            f"`sudo` does not cover the redirection: the account itself opens {writes[0]}, which only root may write"
+        )
+        append = " -a" if ">>" in operator else ""
+        remedy = f"write `{' '.join(part.words[:1])} ... | sudo tee{append} {writes[0]}`"
+        yield Problem("RTS414", reason, remedy, part.line)
+    elif writes and user is not None:
+        reason = f"{user} may not write {writes[0]}"
+        yield Problem("RTS414", reason, f"write `... | sudo tee -a {writes[0]}`", part.line, "warning")
+    if part.program in AS_ROOT and user is not None and "sudo" not in part.prefixes and len(part.words) > 1:
+        if part.program in ("mount", "systemctl", "sysctl") and part.words[1] in ("-l", "status", "--user", "-a", "-n"):
+            return
+        reason = f"only root may run `{' '.join(part.words[:2])}`, but the account is {user}"
+        yield Problem("RTS414", reason, f"write `sudo {' '.join(part.words[:2])} ...`", part.line)
+
+
+def ray_start_options(part: SimpleCommand) -> Iterator[Problem]:
+    """Yield the options of a `ray start` that do not exist or have the wrong value."""
+    given = option_values(part.words[2:], KINDS["flag"])
+    for name, value in given.items():
+        wrong = wrong_option(name) or (wrong_value(name, value) if value else None)
+        if wrong is not None:
+            yield Problem("RTS410", *wrong, part.line)
+    for word in part.words[2:]:
+        if re.fullmatch(r"-[a-z]{2,}[\w-]*(=.*)?", word):
+            name = word.lstrip("-").partition("=")[0]
+            yield Problem("RTS410", f"`ray start` has no option `{word}`", f"write `--{name}`", part.line)
+    if "head" in given and "address" in given:
+        yield Problem("RTS410", "`ray start` has both `--head` and `--address`", "keep one of them", part.line)
+    elif "head" not in given and "address" not in given:
+        reason = "`ray start` has neither `--head` nor `--address`"
+        yield Problem("RTS410", reason, "add `--head`, or `--address=HEAD:PORT` on workers", part.line)

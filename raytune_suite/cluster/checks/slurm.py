@@ -1,0 +1,282 @@
+"""Checks of Slurm batch scripts: the file, its directives, and the commands below them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml  # type: ignore[import-untyped] # it ships no types
+
+from raytune_suite.cluster.checks import slurm_script
+from raytune_suite.cluster.checks.findings import CODES, Finding
+from raytune_suite.cluster.checks.launcher import PLACEHOLDER
+from raytune_suite.cluster.checks.schema_errors import closest
+from raytune_suite.cluster.document import ClusterDocument
+from raytune_suite.cluster.slurm import (
+    FLAGS,
+    FORMS,
+    GENERIC,
+    OPTIONS,
+    WORDS,
+    Directive,
+    devices,
+    parse_directive,
+)
+from raytune_suite.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Severity
+
+SUFFIXES = (".sbatch", ".slurm", ".sh", ".job", ".batch", ".bash")
+
+MARK = re.compile(r"#SBATCH(?=\s|$)")
+SPLIT_JOB = re.compile(r"(het|pack)job\b")
+MISWRITTEN = re.compile(
+    r"#+\s*(?:S\s?BATCH|SBTACH|SBACTH|SBATH|SBATCHS?|SBACH|SBTCH|SLURM)\s*:?\s*--?[A-Za-z]", re.IGNORECASE
+)
+"""Comments that were probably meant as directives; "##SBATCH" is a usual way to disable one."""
+
+ANY_PLACEHOLDER = re.compile(
+    rf"{PLACEHOLDER.pattern}|<[A-Za-z][\w .-]*>|\bXXX+\b|\byour[-_](?:partition|account|email|user)\b"
+)
+
+EXCLUSIVE_PAIRS = (
+    ("mem", "mem-per-cpu"),
+    ("mem", "mem-per-gpu"),
+    ("mem-per-cpu", "mem-per-gpu"),
+    ("cpus-per-task", "cpus-per-gpu"),
+)
+"""Options of which sbatch only accepts one."""
+
+LEAST_MEMORY = 256
+"""Megabytes; less is a forgotten unit."""
+
+DAY = 24
+SHORT = 60
+"""Minutes; a shorter limit without a unit was probably meant in hours."""
+
+
+def is_script(path: Path) -> bool:
+    """Return whether a file is a shell script instead of YAML."""
+    if path.suffix in SUFFIXES:
+        return True
+    if path.suffix in (".yaml", ".yml"):
+        return False
+    try:
+        with path.expanduser().open(encoding="utf-8") as file:
+            start = file.read(4096)
+    except (OSError, UnicodeDecodeError):
+        return False
+    return start.startswith("#!") or re.search(r"^#SBATCH\b", start, re.MULTILINE) is not None
+
+
+def read_script(path: Path) -> ClusterDocument:
+    """Read a batch script.
+
+    Raises:
+        ArgumentError: If the file cannot be read.
+    """
+    try:
+        text = path.expanduser().read_bytes().decode("utf-8", errors="replace")
+    except OSError as error:
+        raise ArgumentError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+    return ClusterDocument(path, text, {}, yaml.compose("{}", Loader=yaml.SafeLoader))
+
+
+def at(  # noqa: PLR0917 - as a finding is written
+    line: int, code: str, where: str, reason: str, remedy: str, severity: Severity | None = None
+) -> Finding:
+    """Return a finding on a line of a script."""
+    return Finding(line, code, where, reason, remedy, severity or CODES[code][0])
+
+
+def check(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the mistakes in a batch script."""
+    lines = document.text.splitlines()
+    yield from whole_file(document.text, lines)
+    directives = list(parse(lines))
+    for one in directives:
+        yield from option(one, document.path)
+    yield from pairs(directives)
+    yield from slurm_script.check(document.text, directives)
+
+
+def whole_file(text: str, lines: list[str]) -> Iterator[Finding]:
+    """Yield what makes Slurm reject the file, or ignore directives in it."""
+    if not lines or not lines[0].startswith("#!"):
+        yield at(
+            1, "RTS840", "line 1", "the script does not begin with #!, so sbatch rejects it", "write `#!/bin/bash`"
+        )
+    if "\r\n" in text:
+        reason = "the lines end as in Windows, which sbatch rejects"
+        yield at(1, "RTS840", "line 1", reason, "convert the file, as with `dos2unix`")
+    body = first_command(lines)
+    for number, line in enumerate(lines, 1):
+        if MARK.match(line) and number > body:
+            reason = f"Slurm reads no directives after the first command, which is on line {body}"
+            yield at(number, "RTS840", "#SBATCH", reason, "move this line above it")
+        elif not MARK.match(line) and not line.startswith("##") and number < body and MISWRITTEN.match(line.strip()):
+            yield at(
+                number, "RTS840", "#SBATCH", f"Slurm takes {line.strip()[:40]!r} as a comment", "write `#SBATCH --...`"
+            )
+
+
+def first_command(lines: list[str]) -> int:
+    """Return the number of the first line that is neither empty nor a comment."""
+    return next((n for n, line in enumerate(lines, 1) if line.strip() and not line.startswith("#")), len(lines) + 1)
+
+
+def parse(lines: list[str]) -> Iterator[Directive]:
+    """Yield the options of all directives that Slurm reads."""
+    component = 0
+    for number, line in enumerate(lines[: first_command(lines) - 1], 1):
+        if not MARK.match(line):
+            continue
+        text = line.removeprefix("#SBATCH").strip()
+        if SPLIT_JOB.match(text):
+            component += 1
+        else:
+            yield from parse_directive(text, number, component)
+
+
+def option(one: Directive, path: Path) -> Iterator[Finding]:
+    """Yield the mistakes in one option."""
+    where = f"--{one.name}"
+    if not one.name:
+        reason = f"{one.value!r} belongs to no option, so sbatch takes it as the script"
+        remedy = "write `--name=value` without spaces around `=`"
+        if one.value.partition("=")[0] in OPTIONS:
+            remedy = f"write `--{one.value}`"
+        yield at(one.line, "RTS841", "#SBATCH", reason, remedy)
+        return
+    placeholder = ANY_PLACEHOLDER.search(one.value)
+    if placeholder:
+        reason = f"{placeholder[0]} is a placeholder for your own value"
+        yield at(one.line, "RTS106", where, reason, "replace it")
+        return
+    if not one.known:
+        similar = difflib.get_close_matches(one.name, OPTIONS, n=1, cutoff=0.7)
+        hint = f": did you mean `--{similar[0]}`?" if similar else ", unless a plugin of your cluster has it"
+        severity: Severity | None = None if similar else "warning"
+        remedy = f"write `--{similar[0]}`" if similar else "correct the name, or remove it"
+        yield at(one.line, "RTS841", where, f"sbatch has no option `{one.name}`{hint}", remedy, severity)
+        return
+    if not one.value:
+        if one.name not in FLAGS:
+            yield at(one.line, "RTS842", where, f"`--{one.name}` has no value", f"write `--{one.name}=...`")
+        return
+    yield from value(one, where, path)
+
+
+def value(one: Directive, where: str, path: Path) -> Iterator[Finding]:
+    """Yield the mistakes in the value of a known option."""
+    if re.search(r"\$\{?\w", one.value) or one.value.startswith("~"):
+        shown = "~" if one.value.startswith("~") else "variables"
+        reason = f"`{where}` is {one.value}, but Slurm does not replace {shown} in directives"
+        yield at(one.line, "RTS842", where, reason, "write the value itself; for the job's number write %j")
+        return
+    if one.value.startswith("="):
+        reason = f"`{where}` is {one.value!r}: after the letter of an option there is no `=`"
+        yield at(one.line, "RTS842", where, reason, f"write `{where}{one.value}`")
+        return
+    form = FORMS.get(one.name)
+    if form is not None and not form[0].fullmatch(one.value):
+        yield at(one.line, "RTS842", where, f"`{where}` is {one.value!r}, but must be {form[1]}", better(one, form[1]))
+        return
+    for word in one.value.split(",") if one.name in WORDS else ():
+        if word.lower() not in [known.lower() for known in WORDS[one.name]]:
+            hint = closest(word, WORDS[one.name])
+            reason = f"`{where}` is {word!r}{hint and f': {hint}'}"
+            yield at(one.line, "RTS842", where, reason, f"write one of {', '.join(WORDS[one.name])}")
+    yield from suspicious(one, where, path)
+
+
+def better(one: Directive, form: str) -> str:
+    """Return what to write instead of a value of the wrong form."""
+    if one.name.startswith("time"):
+        for unit, text in (
+            ("h(?:ours?|rs?)?", "{:02}:00:00"),
+            ("d(?:ays?)?", "{}-00:00:00"),
+            ("m(?:in(?:utes?)?)?", "{}:00"),
+        ):
+            match = re.fullmatch(rf"(\d+)\s*{unit}", one.value, re.IGNORECASE)
+            if match is not None:
+                return f"write `--{one.name}={text.format(int(match[1]))}`"
+    memory = re.fullmatch(r"([\d.]+)\s*([KMGT])i?B?", one.value, re.IGNORECASE)
+    if one.name.startswith("mem") and memory:
+        return f"write `--{one.name}={round(float(memory[1]))}{memory[2].upper()}`"
+    return f"write {form}"
+
+
+def suspicious(one: Directive, where: str, path: Path) -> Iterator[Finding]:
+    """Yield values that sbatch accepts, but that mean something else than they seem to."""
+    if one.name == "time":
+        minutes = int(one.value) if one.value.isdecimal() else None
+        short = re.fullmatch(r"(\d+):00", one.value)
+        if (minutes is not None and 0 < minutes < SHORT) or (short and int(short[1]) <= DAY):
+            number = minutes if minutes is not None else int(short[1]) if short else 0
+            reason = f"`--time={one.value}` is {number} minutes"
+            yield at(one.line, "RTS842", where, reason, f"for hours, write `--time={number:02}:00:00`", "warning")
+    if (
+        one.name in ("mem", "mem-per-cpu", "mem-per-gpu")
+        and one.value.isdecimal()
+        and 0 < int(one.value) < LEAST_MEMORY
+    ):
+        reason = f"`{where}={one.value}` is {one.value} megabytes"
+        yield at(one.line, "RTS842", where, reason, f"write `{where}={one.value}G`")
+    if one.name == "gres":
+        for part in one.value.split(","):
+            match = GENERIC.fullmatch(part)
+            kind = "" if match is None else match[1]
+            if match is None or (kind != "gpu" and kind.lower().rstrip("s") in ("gpu", "cuda", "nvidia")):
+                yield at(one.line, "RTS842", where, f"{part!r} is not a generic resource", "write `--gres=gpu:N`")
+    folder = Path(one.value).parent
+    if one.name in ("output", "error") and "%" not in str(folder) and one.value != "/dev/null":
+        places = [folder] if folder.is_absolute() else [path.parent / folder, Path.cwd() / folder]
+        if not folder.is_absolute() and not any(place.is_dir() for place in places):
+            reason = f"the folder {folder} does not exist here; without it the job ends at once, and leaves no output"
+            yield at(one.line, "RTS842", where, reason, f"run `mkdir -p {folder}` before sbatch", "warning")
+
+
+def pairs(directives: list[Directive]) -> Iterator[Finding]:
+    """Yield options that contradict each other within one part of a job."""
+    for component in {one.component for one in directives}:
+        given: dict[str, Directive] = {}
+        for one in directives:
+            if one.component != component or not one.known:
+                continue
+            before = given.get(one.name)
+            if before is not None and before.value != one.value and one.name not in ("gres", "constraint"):
+                reason = f"`--{one.name}` is given twice; Slurm uses {one.value!r}, not that of line {before.line}"
+                yield at(one.line, "RTS102", f"--{one.name}", reason, "remove one")
+            given[one.name] = one
+        for first, second in EXCLUSIVE_PAIRS:
+            if first in given and second in given:
+                later = max(given[first], given[second], key=lambda one: one.line)
+                reason = f"`--{first}` and `--{second}` are both given, but sbatch accepts only one"
+                yield at(later.line, "RTS842", f"--{later.name}", reason, "remove one of them")
+        by_gres = devices(given["gres"].value) if "gres" in given and "gpu" in given["gres"].value else None
+        per_node = devices(given["gpus-per-node"].value) if "gpus-per-node" in given else None
+        if by_gres is not None and per_node is not None and by_gres != per_node:
+            reason = f"`--gres` asks for {by_gres} GPUs per node, but `--gpus-per-node` for {per_node}"
+            yield at(given["gres"].line, "RTS842", "--gres", reason, "keep `--gpus-per-node`")
+        yield from tasks(given)
+
+
+def tasks(given: dict[str, Directive]) -> Iterator[Finding]:
+    """Yield numbers of tasks that do not fit the number of nodes."""
+    nodes, total = given.get("nodes"), given.get("ntasks")
+    each = given.get("ntasks-per-node") or given.get("tasks-per-node")
+    if nodes is None or total is None or not (nodes.value.isdecimal() and total.value.isdecimal()):
+        return
+    if int(total.value) < int(nodes.value):
+        reason = f"{total.value} tasks cannot use {nodes.value} nodes, so Slurm gives fewer"
+        remedy = f"write `--ntasks-per-node=1` instead of `--ntasks={total.value}`"
+        yield at(total.line, "RTS842", "--ntasks", reason, remedy)
+    elif each is not None and each.value.isdecimal() and int(each.value) * int(nodes.value) < int(total.value):
+        reason = f"{total.value} tasks do not fit on {nodes.value} nodes with {each.value} tasks each"
+        yield at(total.line, "RTS842", "--ntasks", reason, f"write `--ntasks={int(each.value) * int(nodes.value)}`")

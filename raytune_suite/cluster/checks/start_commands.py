@@ -1,0 +1,172 @@
+"""Checks of the shell commands of a file for `ray up`, and of how head and workers start Ray."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.shell_commands import check_commands
+from raytune_suite.cluster.pools import provider
+from raytune_suite.cluster.ray_start import KINDS, same_ports
+from raytune_suite.cluster.shell import option_values, quoted, simple_commands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+
+HEAD, WORKERS = "head_start_ray_commands", "worker_start_ray_commands"
+SETUP = ("setup_commands", "head_setup_commands", "worker_setup_commands")
+KEYS = ("initialization_commands", *SETUP, HEAD, WORKERS)
+
+SINGLE_QUOTED_HEAD = re.compile(r"'[^']*\$\{?RAY_HEAD_IP[^']*'")
+
+USED = re.compile(r"(?<!\\)\$(?:\{)?([A-Za-z_]\w*)(?![\w:%#/^,+=?-])")
+"""A variable in a command, unless it has a default."""
+
+KNOWN_VARIABLES = re.compile(
+    r"(HOME|PATH|USER|PWD|OLDPWD|SHELL|HOSTNAME|LANG|TERM|LOGNAME|UID|EUID|RANDOM|SECONDS|TMPDIR|IFS|PYTHONPATH|PS1|"
+    r"LD_LIBRARY_PATH|VIRTUAL_ENV|OSTYPE|MACHTYPE|HOSTTYPE|LINENO|PPID|SHLVL|DEBIAN_FRONTEND)$|"
+    r"(RAY|CONDA|CUDA|BASH|LC|XDG|SSH|NVIDIA|AWS|KUBERNETES|SLURM)_?"
+)
+"""Variables that shells, Ray and machine images set."""
+
+UNREPLACED = re.compile(r"\S*\$(\{[A-Za-z_]\w*\}|[A-Z_][A-Z0-9_]*)\S*")
+
+Start = tuple["KeyPath", dict[str, str]]
+"""The key path of a command with `ray start`, and the options."""
+
+
+def check(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the mistakes in the commands of a file for `ray up`."""
+    in_container = bool(document.mapping("docker")) or provider(document) in ("external", "spark")
+    user = document.get("auth", "ssh_user")
+    outside = str(user) if isinstance(user, str) and user else None
+    for place in command_lists(document):
+        texts = [text for _, text in entries(document, place)]
+        account = outside if place[-1] == "initialization_commands" or not in_container else None
+        for index, problems in check_commands(texts, user=account).items():
+            for code, reason, remedy, _, severity in problems:
+                yield finding(document, code, (*place, index), reason, remedy, severity=severity)
+    yield from variables(document)
+    if provider(document) != "external":
+        yield from head_and_workers(document)
+
+
+def command_lists(document: ClusterDocument) -> list[KeyPath]:
+    """Return the key paths of all lists of commands."""
+    types = document.mapping("available_node_types")
+    keys = ("initialization_commands", "worker_setup_commands")
+    return [*((key,) for key in KEYS), *(("available_node_types", name, key) for name in types for key in keys)]
+
+
+def entries(document: ClusterDocument, place: KeyPath) -> list[tuple[int, str]]:
+    """Return the commands of a list with their indices; what is no text is an empty command."""
+    return [(n, text if isinstance(text, str) else "") for n, text in enumerate(document.entries(*place))]
+
+
+def starts(document: ClusterDocument, key: str) -> list[Start]:
+    """Return the commands of a list that start Ray."""
+    return [
+        ((key, index), option_values(part.words[2:], KINDS["flag"]))
+        for index, text in enumerate(document.strings(key))
+        for part in simple_commands(text)
+        if part.words[:2] == ("ray", "start")
+    ]
+
+
+def head_and_workers(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield contradictions between how the head and the workers start Ray."""
+    heads, workers = starts(document, HEAD), starts(document, WORKERS)
+    for key, found, option in ((HEAD, heads, "--head"), (WORKERS, workers, "--address")):
+        texts = " ".join(document.strings(key))
+        if texts and not found and "ray start" in texts:
+            code = "RTS401" if key == HEAD else "RTS402"
+            reason = "`ray start` is only an argument of another command, so Ray is not started"
+            yield finding(document, code, (key,), reason, f"write `ray start {option}...` after `;` or `&&`")
+    for where, options in heads:
+        if "head" not in options and "address" in options:
+            reason = "the head joins another cluster instead of starting its own"
+            yield finding(document, "RTS401", where, reason, "write `ray start --head ...`")
+        for name, other, port in same_ports(options):
+            reason = f"`--{name}` and `--{other}` are both port {port}"
+            yield finding(document, "RTS411", where, reason, "choose different ports")
+    for where, options in workers:
+        yield from worker(document, where, options, heads)
+    yield from head_address(document)
+
+
+def head_address(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield uses of $RAY_HEAD_IP where it has no value."""
+    for index, text in enumerate(document.strings(WORKERS)):
+        if SINGLE_QUOTED_HEAD.search(text):
+            reason = "the shell does not replace $RAY_HEAD_IP in single quotes"
+            yield finding(document, "RTS402", (WORKERS, index), reason, "use double quotes")
+    for index, text in enumerate(document.strings(HEAD)):
+        if re.search(r"\$\{?RAY_HEAD_IP", text):
+            remedy = "remove it: the head knows its own address"
+            yield finding(document, "RTS417", (HEAD, index), "$RAY_HEAD_IP is only set on workers", remedy)
+
+
+def variables(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield variables that no command sets, and values in which Ray does not replace them."""
+    places = [(place, index, text) for place in command_lists(document) for index, text in entries(document, place)]
+    everything = "\n".join(text for _, _, text in places)
+    defined = set(re.findall(r"\b([A-Za-z_]\w*)\+?=", everything))
+    defined |= set(re.findall(r"\b(?:for|read(?: -\w+)*|select) ([A-Za-z_]\w*)", everything))
+    for place, index, text in places:
+        for name in dict.fromkeys(USED.findall("".join(char for char, mark in quoted(text) if mark != "'"))):
+            if name not in defined and not KNOWN_VARIABLES.match(name):
+                reason = f"${name} has no value unless the account on the machines sets it"
+                remedy = f"write the value, or `export {name}=...;` before it"
+                yield finding(document, "RTS417", (*place, index), reason, remedy, severity="warning")
+    for key in ("cluster_name", "provider", "auth", "docker"):
+        for where, text in values_below(document.get(key), (key,)):
+            if UNREPLACED.fullmatch(text) and not str(where[-1]).endswith("command"):
+                reason = f"`{key_of(where)}` is {text}, but Ray does not replace variables in the file"
+                yield finding(document, "RTS417", where, reason, "write the value")
+
+
+def key_of(where: KeyPath) -> str:
+    """Return the last key of a path that is not an index."""
+    return next(str(step) for step in reversed(where) if isinstance(step, str))
+
+
+def values_below(value: Any, where: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the texts below a value, except options of containers, which a shell reads."""
+    if isinstance(value, str):
+        yield where, value
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            if not str(key).endswith("run_options"):
+                yield from values_below(part, (*where, key))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from values_below(part, (*where, index))
+
+
+def worker(document: ClusterDocument, where: KeyPath, options: dict[str, str], heads: list[Start]) -> Iterator[Finding]:
+    """Yield what keeps a worker from finding the head."""
+    if "head" in options:
+        reason = "the worker starts a cluster of its own (`--head`)"
+        yield finding(document, "RTS402", where, reason, "use `ray start --address=$RAY_HEAD_IP:6379`")
+        return
+    address = options.get("address", "")
+    if address == "auto":
+        reason = "`--address=auto` finds a cluster on the same machine only"
+        yield finding(document, "RTS402", where, reason, "use `--address=$RAY_HEAD_IP:6379`")
+        return
+    opened = next((given.get("port", "6379") for _, given in heads if "head" in given), "6379")
+    match = re.fullmatch(r"(?:\w+://)?(.+?):(\d+)", address)
+    if address and match is None and ":" not in address:
+        reason = f"`--address` is {address}, without a port"
+        yield finding(document, "RTS411", where, reason, f"write `--address={address}:{opened}`")
+    elif match is not None and opened.isdecimal() and match[2] != opened:
+        reason = f"the workers join port {match[2]}, but the head opens {opened}"
+        yield finding(document, "RTS411", where, reason, f"write `--address={match[1]}:{opened}`")
+    password = next((given.get("redis-password") for _, given in heads), None)
+    if options.get("redis-password") != password and heads:
+        reason = "`--redis-password` of head and workers differ"
+        yield finding(document, "RTS411", where, reason, "write the same in both, or in neither")
