@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.cluster.checks import api_schema
+from raytune_suite.cluster.checks import api_schema, aws_disks
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.pools import provider
-from raytune_suite.cluster.provider_data import schema
+from raytune_suite.cluster.provider_data import ec2_machines, schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,36 +37,17 @@ HEXADECIMAL = re.compile(r"[0-9a-f]{8}|[0-9a-f]{17}")
 NO_IDENTIFIER = {"ImageId": r"latest_dlami|resolve:ssm:.+|"}
 """Values that are allowed besides identifiers; "latest_dlami" and "" are Ray's."""
 
-VOLUMES = {
-    "gp2": (1, 16384),
-    "gp3": (1, 65536),
-    "io1": (4, 16384),
-    "io2": (4, 65536),
-    "st1": (125, 16384),
-    "sc1": (125, 16384),
-    "standard": (1, 1024),
-}
-"""The least and the greatest size of each volume type in GiB (EC2 API reference, EbsBlockDevice)."""
-
-SETTING_OF_VOLUMES = {"Throughput": ("gp3",), "Iops": ("gp3", "io1", "io2")}
-"""Settings that only some types of volumes have."""
-
-ROOT_DEVICES = {"ubuntu": "/dev/sda1", "ec2-user": "/dev/xvda", "rocky": "/dev/sda1", "admin": "/dev/xvda"}
-"""The name of the root device in the usual images, by the user that logs in."""
-
 USER_OF_IMAGE = {r"ssm:.*(amazon-linux|/al20|/ami-amazon)": "ec2-user", r"ssm:.*(ubuntu|canonical)": "ubuntu"}
 """The user that logs in to an image, by a pattern of its parameter in Systems Manager."""
 
-DEVICE = re.compile(r"/dev/(sd[a-z]\d{0,2}|xvd[a-z]{1,2}|nvme\d+n1)|xvd[a-z]{1,2}|sd[a-z]\d{0,2}|ephemeral\d")
+CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+"""The keys of `aws_credentials`, which Ray passes to boto3."""
 
 SET_BY_RAY = ("MinCount", "MaxCount", "DryRun", "ClientToken")
 """Arguments of RunInstances that Ray sets, or that make each launch but the first fail."""
 
 RULE_KEYS = ("FromPort", "ToPort", "IpProtocol", "IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
 """The keys of a rule of a security group (EC2 API reference, IpPermission)."""
-
-SMALLEST_DISK = 50
-"""GiB; with a container for GPUs (15 GB) and an image with drivers, a smaller root disk is soon full."""
 
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
@@ -78,12 +59,14 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from api_schema.violations(document, where, schema("aws"), "aws")
         yield from identifiers(document, where)
         yield from market(document, where)
-        yield from disks(document, where)
+        yield from aws_disks.check(document, where)
         yield from network(document, where)
         yield from profile(document, (*where, "IamInstanceProfile"))
         yield from other_settings(document, where)
+        yield from offers(document, (*where, "InstanceType"))
     yield from keys(document)
     yield from users(document)
+    yield from credentials(document)
     yield from security_group(document)
 
 
@@ -145,74 +128,6 @@ def market(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
         reason = f"`MaxPrice` is {price!r}, but must be US dollars per hour, without a sign"
         remedy = 'write a number in quotes, such as `MaxPrice: "0.50"`'
         yield finding(document, "RTS902", (*place, "SpotOptions", "MaxPrice"), reason, remedy)
-
-
-def disks(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
-    """Yield mistakes in the disks of a machine."""
-    user = document.get("auth", "ssh_user")
-    devices = []
-    for index, disk in enumerate(document.entries(*where, "BlockDeviceMappings")):
-        if not isinstance(disk, dict):
-            continue
-        place: KeyPath = (*where, "BlockDeviceMappings", index)
-        device = disk.get("DeviceName")
-        if device is None:
-            reason = "a disk has no `DeviceName`, so that EC2 does not know which one is meant"
-            yield finding(document, "RTS903", place, reason, f"add `DeviceName: {ROOT_DEVICES.get(user, '/dev/sda1')}`")
-        elif isinstance(device, str) and not DEVICE.fullmatch(device):
-            reason = f"{device!r} is not a name of a disk"
-            yield finding(document, "RTS902", (*place, "DeviceName"), reason, "use /dev/sda1, /dev/xvda or /dev/sdf")
-        if device in devices:
-            yield finding(document, "RTS902", (*place, "DeviceName"), f"{device} is given twice", "use another name")
-        devices.append(device)
-        if isinstance(disk.get("Ebs"), dict):
-            yield from volume(document, (*place, "Ebs"), disk["Ebs"], root=device in ROOT_DEVICES.values())
-    root = ROOT_DEVICES.get(user)
-    if root and devices and root not in devices and set(devices) & set(ROOT_DEVICES.values()):
-        reason = (
-            f"the root disk of images for the user {user!r} is {root}, so these settings add a second disk and leave "
-            "the root disk small"
-        )
-        place = (*where, "BlockDeviceMappings", 0, "DeviceName")
-        yield finding(
-            document, "RTS907", place, reason, f"write `DeviceName: {root}`, or correct `ssh_user`", severity="warning"
-        )
-
-
-def volume(document: ClusterDocument, place: KeyPath, ebs: dict[str, Any], *, root: bool) -> Iterator[Finding]:
-    """Yield mistakes in the settings of an EBS volume."""
-    kind, size = ebs.get("VolumeType", "gp2"), ebs.get("VolumeSize")
-    if kind not in VOLUMES:
-        return
-    for key, kinds in SETTING_OF_VOLUMES.items():
-        if key in ebs and kind not in kinds:
-            reason = f"`{key}` is for volumes of type {', '.join(kinds)}, but this one is {kind}"
-            yield finding(document, "RTS905", (*place, key), reason, f"write `VolumeType: gp3`, or remove `{key}`")
-    if kind in ("io1", "io2") and "Iops" not in ebs:
-        reason = f"a volume of type {kind} needs `Iops`"
-        yield finding(document, "RTS903", place, reason, "add `Iops: 3000`, or write `VolumeType: gp3`")
-    if kind in ("st1", "sc1") and root:
-        reason = f"a machine cannot start from a volume of type {kind}"
-        yield finding(document, "RTS905", (*place, "VolumeType"), reason, "write `VolumeType: gp3`")
-    if isinstance(size, int) and not isinstance(size, bool):
-        yield from volume_size(document, (*place, "VolumeSize"), kind, size, root=root)
-    if ebs.get("DeleteOnTermination") is False:
-        reason = "the disk stays when Ray terminates its machine, and costs money"
-        yield finding(document, "RTS911", (*place, "DeleteOnTermination"), reason, "remove it: true is the default")
-    if ebs.get("Encrypted") is False and "KmsKeyId" in ebs:
-        reason = "`KmsKeyId` is given, but `Encrypted` is false"
-        yield finding(document, "RTS905", (*place, "KmsKeyId"), reason, "write `Encrypted: true`")
-
-
-def volume_size(document: ClusterDocument, where: KeyPath, kind: str, size: int, *, root: bool) -> Iterator[Finding]:
-    """Yield a size that a volume cannot have, or that is too small for the root disk."""
-    least, most = VOLUMES[kind]
-    if not least <= size <= most:
-        reason = f"a volume of type {kind} has {least} to {most} GiB, not {size}"
-        yield finding(document, "RTS902", where, reason, f"use at least {least} and at most {most}")
-    elif root and size < SMALLEST_DISK and document.get("docker", "image"):
-        reason = f"the root disk has {size} GiB, but the container alone needs about 15 and the image as much"
-        yield finding(document, "RTS911", where, reason, "write `VolumeSize: 200`")
 
 
 def network(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
@@ -392,6 +307,30 @@ def users(document: ClusterDocument) -> Iterator[Finding]:
         reason = "the images of Ubuntu, Debian and Amazon Linux do not allow `root` to log in"
         remedy = "write `ssh_user: ubuntu`, or ec2-user for Amazon Linux"
         yield finding(document, "RTS609", ("auth", "ssh_user"), reason, remedy, severity="warning")
+
+
+def credentials(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield unknown and missing keys of `aws_credentials`."""
+    where: KeyPath = ("provider", "aws_credentials")
+    given = document.get(*where)
+    for key in given if isinstance(given, dict) else ():
+        if key not in CREDENTIALS:
+            reason = f"unknown key `{key}` in `aws_credentials`{api_schema.closest(str(key), CREDENTIALS)}"
+            yield finding(document, "RTS103", (*where, key), reason, f"use {', '.join(CREDENTIALS)}")
+    for key in CREDENTIALS[:2] if isinstance(given, dict) else ():
+        if key not in given:
+            yield finding(document, "RTS903", where, f"`{key}` is missing", f"add `{key}: ...`, or remove the section")
+
+
+def offers(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
+    """Yield an instance type with GPUs that the region did not offer when the data were recorded."""
+    name, region = document.get(*where), document.get("provider", "region")
+    facts = ec2_machines().get(str(name))
+    recorded = {one for machine in ec2_machines().values() if machine is not None for one in machine.regions}
+    if facts is not None and facts.regions and region in recorded and region not in facts.regions:
+        reason = f"{region} did not offer {name} when this was recorded; {', '.join(facts.regions[:6])} did"
+        remedy = "use another region, or ask AWS: `raytune-suite cluster check --online`"
+        yield finding(document, "RTS206", where, reason, remedy, severity="warning")
 
 
 def security_group(document: ClusterDocument) -> Iterator[Finding]:

@@ -34,6 +34,9 @@ SAME_GPU = {
 }
 """Ray's names of GPUs whose names differ in the table of instance types."""
 
+LEAST_MEMORY = 4
+"""GiB; with less the head's processes are killed for lack of memory, and workers have nothing left for trials."""
+
 
 def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None = None) -> Iterator[Finding]:
     """Yield the mistakes in a file for AWS, Google Cloud or Azure, and in a study's storage on its nodes."""
@@ -47,6 +50,7 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
             yield from gpu_names(document, pool)
             yield from cuda.check(document, pool)
             yield from memory(document, pool)
+            yield from too_small(document, pool)
         yield from one_image(document, pools)
         yield from started_resources(document, pools)
         yield from cloud_access.check(document, pools, storage_path)
@@ -147,6 +151,15 @@ def memory(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
             )
             yield finding(document, "RTS214", where, reason, f"write `--shm-size={max(1, int(machine.memory * 0.3))}g`")
     yield from stated_memory(document, pool)
+
+
+def too_small(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
+    """Yield a machine with too little memory for the processes of Ray."""
+    machine = pool.instance_type
+    if machine is not None and machine.memory < LEAST_MEMORY:
+        reason = f"{machine.name} has {machine.memory:g} GiB of memory, but Ray alone needs about 2"
+        remedy = f"use a machine with at least {LEAST_MEMORY} GiB"
+        yield finding(document, "RTS215", machine_key(document, pool), reason, remedy)
 
 
 def stated_memory(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:

@@ -52,6 +52,10 @@ def check(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
     machine = pool.instance_type
     if machine is None or not machine.gpus:
         return
+    where, image = image_of(document, pool)
+    if machine.gpu.startswith("Radeon") and re.search(r"-gpu\b|-cu\d|cuda", image):
+        reason = f"{image} is for GPUs of NVIDIA, but {machine.name} has {machine.gpu} of AMD"
+        yield finding(document, "RTS303", where, reason, "use a machine with GPUs of NVIDIA, such as g5 or g6")
     driver = driver_of(document, pool)
     for where, what, version in cuda_versions(document, pool):
         oldest, newest = CUDA_OF_GPU.get(machine.gpu, (0, 99))

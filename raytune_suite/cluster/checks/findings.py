@@ -35,6 +35,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS212": ("warning", "idle machines are removed too early or too late"),
     "RTS213": ("warning", "hosts that stay idle"),
     "RTS214": ("error", "more memory than the machine has"),
+    "RTS215": ("warning", "machine that is too small for Ray"),
     # versions and setup
     "RTS301": ("error", "Ray version differs from the local one"),
     "RTS302": ("warning", "Python version differs from the local one"),

@@ -21,7 +21,6 @@ from raytune_suite.cluster.checks.key_places import (
 )
 from raytune_suite.cluster.checks.schema_errors import schema_findings, unknown_key
 from raytune_suite.cluster.pools import provider
-from raytune_suite.engines.ray import internals
 from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
@@ -201,6 +200,8 @@ def in_node_configs(document: ClusterDocument, key: str) -> bool:
 
 def validation(document: ClusterDocument) -> Iterator[Finding]:
     """Yield what `ray up` itself would reject after filling in defaults. Nothing is started."""
+    from raytune_suite.engines.ray import internals  # slow to import
+
     output, data = io.StringIO(), copy.deepcopy(document.data)
     for kind in data["available_node_types"].values() if provider(document) == "aws" else ():
         kind.setdefault("resources", {})  # which Ray asks EC2 for

@@ -35,6 +35,7 @@ REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
         ("file system", r"\bfs-[\w-]+\.(?:efs|fsx)\.([a-z0-9-]+)\.amazonaws\.com"),
         ("resource", r"\barn:aws[\w-]*:(?:ec2|elasticfilesystem|kms|resource-groups|secretsmanager|ssm):([a-z0-9-]+):"),
         ("registry", r"\b\d{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com"),
+        ("environment", r"\bAWS_(?:DEFAULT_)?REGION=[\"']?([a-z0-9-]+)"),
         ("command for a region", r"\baws\b[^;&|\n]*--region[= ]([a-z0-9-]+)"),
     ),
     "gcp": (
@@ -45,7 +46,7 @@ REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """Texts that name a region or zone, by cloud: what they refer to, and a pattern whose group is the name."""
 
-HARMLESS = ("registry", "command for a region")
+HARMLESS = ("registry", "environment", "command for a region")
 """References that work across regions, at a price."""
 
 

@@ -30,6 +30,7 @@ class MachineFacts(NamedTuple):
         gpus: The number of GPUs.
         gpu: The model of the GPUs.
         architecture: "x86_64" or "arm64".
+        regions: The regions that offer it; empty if unknown, as for all types without GPUs.
     """
 
     cpus: int
@@ -37,6 +38,7 @@ class MachineFacts(NamedTuple):
     gpus: int
     gpu: str
     architecture: str
+    regions: tuple[str, ...] = ()
 
 
 def read(name: str) -> str:
@@ -72,7 +74,12 @@ def ec2_machines() -> dict[str, MachineFacts | None]:
     lines = [line for line in read("ec2_instance_types.csv").splitlines() if not line.startswith("#")]
     return {
         row["name"]: MachineFacts(
-            int(row["cpus"]), float(row["memory"]), int(row["gpus"]), row["gpu"], row["architecture"]
+            int(row["cpus"]),
+            float(row["memory"]),
+            int(row["gpus"]),
+            row["gpu"],
+            row["architecture"],
+            tuple(row["regions"].split()),
         )
         if row["cpus"]
         else None

@@ -105,16 +105,23 @@ def compute_part(part: dict[str, Any], references: list[str]) -> dict[str, Any]:
     return {"type": kind, **({"enum": part["enum"]} if "enum" in part else {})}
 
 
-def ec2_table(model: dict[str, Any], reported: dict[str, Any], source: str) -> str:
-    """Return a CSV table of EC2's instance types: those that EC2 reported, and the names of the others."""
+def ec2_table(model: dict[str, Any], reported: dict[str, Any], offered: dict[str, list[str]], source: str) -> str:
+    """Return a CSV table of EC2's instance types, with the regions that offer those with GPUs.
+
+    Args:
+        model: botocore's description of EC2, which lists all names.
+        reported: What EC2 reported about types, by name.
+        offered: The regions that offer a type.
+        source: The first line.
+    """
     output = io.StringIO()
     output.write(f"# {source}\n")
     writer = csv.writer(output, lineterminator="\n")
-    writer.writerow(["name", "cpus", "memory", "gpus", "gpu", "architecture"])
+    writer.writerow(["name", "cpus", "memory", "gpus", "gpu", "architecture", "regions"])
     for name in sorted({*model["shapes"]["InstanceType"]["enum"], *reported}):
         facts = reported.get(name)
         if facts is None:
-            writer.writerow([name, "", "", "", "", ""])
+            writer.writerow([name, "", "", "", "", "", ""])
             continue
         gpus = facts.get("GpuInfo", {}).get("Gpus", [])
         architectures = facts["ProcessorInfo"]["SupportedArchitectures"]
@@ -126,9 +133,19 @@ def ec2_table(model: dict[str, Any], reported: dict[str, Any], source: str) -> s
                 sum(gpu["Count"] for gpu in gpus),
                 gpus[0]["Name"] if sum(gpu["Count"] for gpu in gpus) else "",  # a part of a GPU counts as none
                 "arm64" if "arm64" in architectures else "x86_64",
+                " ".join(offered.get(name, [])) if gpus else "",
             ]
         )
     return output.getvalue()
+
+
+def offerings(moto: Path) -> dict[str, list[str]]:
+    """Return the regions that offer each instance type, as moto recorded them."""
+    regions: dict[str, list[str]] = {}
+    for file in sorted((moto / "ec2" / "resources" / "instance_type_offerings" / "region").glob("*.json.gz")):
+        for offering in json.loads(gzip.decompress(file.read_bytes())):
+            regions.setdefault(offering["InstanceType"], []).append(offering["Location"])
+    return regions
 
 
 def ray_start_table() -> dict[str, Any]:
@@ -164,7 +181,7 @@ def main() -> None:
     moto = Path(import_module("moto").__file__).parent  # type: ignore[arg-type]
     reported = json.loads(gzip.decompress((moto / "ec2" / "resources" / "instance_types.json.gz").read_bytes()))
     facts = f"names: {source}; facts: DescribeInstanceTypes as recorded by moto {version('moto')}"
-    write("ec2_instance_types.csv", ec2_table(model, reported, facts))
+    write("ec2_instance_types.csv", ec2_table(model, reported, offerings(moto), facts))
     write("ray_start.json", ray_start_table())
     if arguments.compute is not None:
         write("compute_instance.json", compute_schema(json.loads(arguments.compute.read_text(encoding="utf-8"))))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from raytune_suite.cluster.capacity import StudyRequirements
 from tests.cluster.checks.cloud_mistakes_holdout import HEAD_START, PROFILE, RUN
-from tests.cluster.checks.edits import ARM, GPU_1, IN_1, INIT, JOIN, SETUP, START, Mistake
+from tests.cluster.checks.edits import ARM, GPU_1, IN_1, IN_8, INIT, JOIN, SETUP, START, Mistake
 
 MARKET, DISK_0 = f"{IN_1}.InstanceMarketOptions", f"{IN_1}.BlockDeviceMappings.0"
 BOOT = f"{IN_1}.disks.0"
@@ -259,6 +259,25 @@ DEVELOPED += [
             f"{ARM}.vmSize": "Standard_NC40ads_H100_v5",
             f"{ARM}.imagePublisher": "Canonical",
             f"{ARM}.imageOffer": "0001-com-ubuntu-server-jammy",
+        },
+    ),
+    Mistake(
+        "aws-gpu",
+        "RTS103",
+        {"provider.aws_credentials": {"access_key": "A", "secret_key": "S"}},
+        "provider.aws_credentials.access_key",
+    ),
+    Mistake("aws-gpu", "RTS910", {RUN: ["-v /shared:/shared", "-e AWS_DEFAULT_REGION=eu-west-1"]}, f"{RUN}.1"),
+    Mistake("aws-gpu", "RTS215", {"available_node_types.head.node_config.InstanceType": "t3.micro"}),
+    Mistake("aws-gpu", "RTS303", {f"{IN_1}.InstanceType": "g4ad.4xlarge"}, "docker.image"),
+    Mistake(
+        "aws-gpu",
+        "RTS206",
+        {
+            f"{IN_8}.InstanceType": "p4d.24xlarge",
+            "provider.region": "af-south-1",
+            "provider.availability_zone": None,
+            INIT: [],
         },
     ),
 ]
