@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cluster.checks.commands import OLDEST_PYTHON
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.shell_commands import check_commands
 from raytune_suite.cluster.pools import provider
@@ -51,6 +52,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             for code, reason, remedy, _, severity in problems:
                 yield finding(document, code, (*place, index), reason, remedy, severity=severity)
     yield from variables(document)
+    yield from python_versions(document)
     if provider(document) != "external":
         yield from head_and_workers(document)
 
@@ -108,6 +110,17 @@ def head_address(document: ClusterDocument) -> Iterator[Finding]:
         if re.search(r"\$\{?RAY_HEAD_IP", text):
             remedy = "remove it: the head knows its own address"
             yield finding(document, "RTS417", (HEAD, index), "$RAY_HEAD_IP is only set on workers", remedy)
+
+
+def python_versions(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield Python versions that raytune-suite does not support."""
+    for place in command_lists(document):
+        for index, text in entries(document, place):
+            match = re.search(r"\bpython(?:=+|)3\.(\d+)\b", text)
+            if match is not None and int(match[1]) < OLDEST_PYTHON[1]:
+                reason = f"the command uses Python 3.{match[1]}, but raytune-suite needs 3.{OLDEST_PYTHON[1]} or later"
+                remedy = f"use Python 3.{OLDEST_PYTHON[1]} or later on all machines"
+                yield finding(document, "RTS309", (*place, index), reason, remedy)
 
 
 def variables(document: ClusterDocument) -> Iterator[Finding]:
