@@ -169,7 +169,7 @@ def asks(part: SimpleCommand) -> Iterator[Problem]:
         reason = f"`{part.program}` needs a terminal and a person"
         yield Problem("RTS413", reason, "use a command that needs neither, such as sed", part.line)
     fed = part.piped or "-t" in part.words or any(operator.startswith("<") for operator, _ in part.redirections)
-    if part.program == "read" and not fed:
+    if part.program == "read" and not fed and "while" not in part.prefixes:  # a loop usually has its own input
         yield Problem("RTS413", "`read` waits for input, and nobody answers", "use a fixed value", part.line)
 
 

@@ -15,7 +15,7 @@ from raytune_suite.cluster.shell import option_values, quoted, simple_commands
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.findings import Finding, Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 HEAD, WORKERS = "head_start_ray_commands", "worker_start_ray_commands"
@@ -114,13 +114,15 @@ def head_address(document: ClusterDocument) -> Iterator[Finding]:
 
 def python_versions(document: ClusterDocument) -> Iterator[Finding]:
     """Yield Python versions that raytune-suite does not support."""
+    texts = " ".join(text for place in command_lists(document) for _, text in entries(document, place))
+    severity: Severity | None = None if re.search(r"raytune[-_]suite", texts) else "warning"
     for place in command_lists(document):
         for index, text in entries(document, place):
             match = re.search(r"\bpython(?:=+|)3\.(\d+)\b", text)
             if match is not None and int(match[1]) < OLDEST_PYTHON[1]:
                 reason = f"the command uses Python 3.{match[1]}, but raytune-suite needs 3.{OLDEST_PYTHON[1]} or later"
                 remedy = f"use Python 3.{OLDEST_PYTHON[1]} or later on all machines"
-                yield finding(document, "RTS309", (*place, index), reason, remedy)
+                yield finding(document, "RTS309", (*place, index), reason, remedy, severity=severity)
 
 
 def variables(document: ClusterDocument) -> Iterator[Finding]:

@@ -110,6 +110,15 @@ VALID_TEXTS = [
     ),
     ValidText(RJ, "data:\n  tune_resnet", "immutable: true\ndata:\n  tune_resnet"),
     ValidText(HOSTS, "node03.lab", "gpu_node_3"),
+    ValidText(
+        HOSTS, "  - python3 -m pip", "  - while read -r line; do echo $line; done < hosts.txt\n  - python3 -m pip"
+    ),
+    ValidText(HOSTS, "$RAY_HEAD_IP:6379", "node01.lab:6379"),
+    ValidText(
+        HOSTS,
+        "  - python3 -m pip",
+        "  - (stat ~/venv &> /dev/null || python3 -m venv ~/venv) || true\n  - python3 -m pip",
+    ),
     ValidText(HOSTS, "head_ip: node01.lab", "head_ip: fd00::10"),
     ValidText(HOSTS, "apt-get install -y rsync", "apt-get -yq install rsync"),
     ValidText(HOSTS, "  - python3 -m pip", "  - yes | sudo apt-get install nfs-common\n  - python3 -m pip"),
