@@ -43,7 +43,7 @@ class SimpleCommand:
 
     Attributes:
         words: The program and its arguments, without quotes, variables unexpanded.
-        prefixes: What it is run by, such as ("sudo",).
+        prefixes: What it is run by, and the keywords before it, such as ("while", "sudo").
         redirections: Each operator with its target.
         assignments: The variables that are set for it, or in the shell if there are no words.
         after: The separator that follows, such as "&" or "&&".
@@ -250,7 +250,7 @@ def parse_words(words: list[tuple[str, int]], after: str, *, piped: bool) -> Sim
         if ASSIGNMENT.match(rest[0][0]):
             assignments.append(rest.pop(0)[0])
         elif program in KEYWORDS:
-            rest.pop(0)
+            prefixes.append(rest.pop(0)[0])
         elif program in PREFIXES and len(rest) > 1:
             prefixes.append(program)
             rest = after_options(rest[1:], PREFIXES[program])

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = re.compile(
     r"\b(?:conda|mamba|micromamba)\s+(?:create|install)\b[^;&|\n]*?\bpython\s?=+\s?[\"']?(\d)\.(\d+)|"
-    r"\bpython(\d)\.(\d+)\s+-m\s+(?:venv|virtualenv)\b|"
+    r"\bpython(\d)\.(\d+)\s+(?:-m\b|\S+\.py\b)|"
     r"\b(?:uv venv|uv python install|pyenv install|pyenv global|virtualenv)\b[^;&|\n]*?(\d)\.(\d+)"
 )
-"""A command that makes an environment with a version of Python."""
+"""A command that makes an environment with a version of Python, or uses one."""
 
 WHEEL = re.compile(r"ray-[\w.+]+-cp(\d)(\d+)-")
 """A wheel of Ray, which fits one version of Python."""
