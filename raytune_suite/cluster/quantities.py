@@ -68,6 +68,6 @@ def in_gib(size: float) -> str:
 
     Example:
         >>> in_gib(16 * 2.0**30), in_gib(1e9)
-        ('16Gi', '0.93Gi')
+        ('16Gi', '0.931Gi')
     """
     return f"{size / 2**30:.3g}Gi"

@@ -96,6 +96,11 @@ def image(document: ClusterDocument, where: KeyPath, *, gpus: bool) -> Iterator[
     match = RAY_IMAGE.match(name)
     if match is None:
         return
+    short = re.match(r"\d+(\.\d+)?(?=-|$)", tag)
+    if short is not None:
+        reason = f"Ray has no image {name}: its versions have three parts, such as {version('ray')}"
+        yield finding(document, "RTS304", where, reason, f"write {short[0]}.0 instead of {short[0]}", severity="error")
+        return
     here, python = version("ray"), f"py{sys.version_info.major}{sys.version_info.minor}"
     suggestion = f"rayproject/ray:{here}-{python}{'-gpu' if gpus else ''}"
     if match["version"] and match["version"] != here:

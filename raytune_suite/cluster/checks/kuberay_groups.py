@@ -65,6 +65,9 @@ def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
         if wrong is not None:
             yield finding(document, "RTS410", where, *wrong)
     if group[-1] != "headGroupSpec":
+        if "address" in given:
+            reason = "KubeRay sets `address` to the head's service, but keeps what is written here"
+            yield finding(document, "RTS410", (*place, "address"), reason, "remove it", severity="warning")
         if "head" in given:
             yield finding(document, "RTS410", (*place, "head"), "a worker cannot be a head", "remove it")
         return

@@ -68,7 +68,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
 def schema(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the violations of Ray's JSON schema, with the closest known key for unknown ones."""
     rules = ray_schema()
-    if provider(document) == "local":  # Ray removes it before it validates
+    if provider(document) == "local" or provider(document) not in PROVIDERS:  # Ray removes it before it validates
         rules["properties"]["min_workers"] = rules["properties"]["max_workers"]
     if provider(document) == "aws":  # Ray asks EC2 for them before it validates
         kinds = rules["properties"]["available_node_types"]["patternProperties"][".*"]

@@ -77,7 +77,12 @@ def check(path: Path, requirements: StudyRequirements | None = None, *, ask_clou
     findings += documents.across(everything)
     if ask_cloud:
         findings += online.check(report.document, pools(report.document))
-    return dataclasses.replace(report, findings=sorted({*report.findings, *findings}))
+    return dataclasses.replace(report, findings=once_per_line({*report.findings, *findings}))
+
+
+def once_per_line(findings: set[Finding]) -> list[Finding]:
+    """Sort findings, and leave out those that repeat one: a block with an anchor is checked at each of its places."""
+    return list({(one.line, one.code, one.reason): one for one in sorted(findings, reverse=True)}.values())[::-1]
 
 
 def check_document(document: ClusterDocument, requirements: StudyRequirements | None = None) -> CheckReport:

@@ -88,6 +88,9 @@ AS_ROOT = (
 )
 """Programs that only root may run."""
 
+LIMITS = ("unlimited", "hard", "soft")
+"""Words that `ulimit` knows, besides numbers."""
+
 DETACHED = ("nohup", "setsid")
 
 
@@ -133,6 +136,9 @@ def check_one(part: SimpleCommand, user: str | None) -> Iterator[Problem]:
     yield from asks(part)
     yield from endless(part)
     yield from rights(part, user)
+    extra = next((word for word in part.words[1:] if re.fullmatch(r"[a-z]\S*", word) and word not in LIMITS), None)
+    if part.program == "ulimit" and extra is not None:
+        yield Problem("RTS415", f"`ulimit` takes {extra!r} as an argument", f"write `;` before {extra!r}", part.line)
     if part.words[:2] == ("ray", "start"):
         yield from ray_start_options(part)
 

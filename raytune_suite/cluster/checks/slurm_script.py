@@ -164,9 +164,8 @@ def behind_launcher(part: SimpleCommand) -> tuple[SimpleCommand, dict[str, str]]
     if part.program != "srun" and words and "ray" in [word for word, _ in words]:  # such as ssh HOST ray start
         first = [word for word, _ in words].index("ray")
         words = words[first:]
-    inner = simple_commands(words[0][0]) if len(words) == 1 and " " in words[0][0] else []  # ssh HOST "ray start ..."
-    if not inner and [word for word, _ in words[:2]] in (["bash", "-c"], ["sh", "-c"], ["bash", "-lc"]) and words[2:]:
-        inner = simple_commands(words[2][0])
+    text = next((word for word, _ in words if re.search(r"\sray start\b|^ray start\b", word)), None)
+    inner = simple_commands(text) if text is not None else []  # as in ssh HOST "ray start ..." and bash -c "..."
     ray = next((one for one in inner if one.words[:2] == ("ray", "start")), None)
     if ray is not None:
         line = words[0][1]

@@ -11,7 +11,7 @@ import pytest
 from raytune_suite.cluster.checks import check
 from raytune_suite.errors import ArgumentError
 from tests.cluster.checks.text_mistakes import TEXT_MISTAKES, TextMistake
-from tests.cluster.checks.valid_texts import VALID_MANIFESTS, VALID_TEXTS, ValidText
+from tests.cluster.checks.valid_texts import VALID_MANIFESTS, VALID_SCRIPTS, VALID_TEXTS, ValidText
 
 if TYPE_CHECKING:
     from raytune_suite.cluster.checks.findings import Finding
@@ -65,6 +65,12 @@ def test_a_valid_edit_gives_no_error(valid: ValidText, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", VALID_MANIFESTS)
 def test_a_valid_manifest_gives_no_error(name: str, tmp_path: Path) -> None:
     found = findings(tmp_path / "valid.yaml", VALID_MANIFESTS[name])
+    assert [one for one in found if one.severity == "error"] == []
+
+
+@pytest.mark.parametrize("name", VALID_SCRIPTS)
+def test_a_valid_script_gives_no_error(name: str, tmp_path: Path) -> None:
+    found = findings(tmp_path / "valid.sbatch", VALID_SCRIPTS[name])
     assert [one for one in found if one.severity == "error"] == []
 
 
