@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.commands import OLDEST_PYTHON, installs_this
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.start_commands import HEAD, SETUP, WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = re.compile(
     r"\b(?:conda|mamba|micromamba)\s+(?:create|install)\b[^;&|\n]*?\bpython\s?=+\s?[\"']?(\d)\.(\d+)|"
-    r"\bpython(\d)\.(\d+)\s+(?:-m\b|\S+\.py\b)|"
+    r"(?<![/\w])python(\d)\.(\d+)\b(?!/)|"
     r"\b(?:uv venv|uv python install|pyenv install|pyenv global|virtualenv)\b[^;&|\n]*?(\d)\.(\d+)"
 )
-"""A command that makes an environment with a version of Python, or uses one."""
+"""A command that makes an environment with a version of Python, or calls that version."""
 
 WHEEL = re.compile(r"ray-[\w.+]+-cp(\d)(\d+)-")
 """A wheel of Ray, which fits one version of Python."""
@@ -29,7 +30,7 @@ WHEEL = re.compile(r"ray-[\w.+]+-cp(\d)(\d+)-")
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in the versions of Python that set-up commands install."""
     by_key: dict[str, tuple[tuple[int, int], KeyPath]] = {}
-    for key in ("setup_commands", "head_setup_commands", "worker_setup_commands"):
+    for key in (*SETUP, HEAD, WORKERS):
         for index, text in enumerate(document.strings(key)):
             where: KeyPath = (key, index)
             for match in ENVIRONMENT.finditer(text):

@@ -394,7 +394,7 @@ LATER = [
     TextMistake(
         HOSTS,
         "RTS402",
-        "ulimit -n 65536; export",
+        "ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address",
         "ulimit -n 65536 ray start --address",
         "worker_start_ray_commands:",
     ),
