@@ -19,6 +19,7 @@ SECTIONS = {
     "RTS6": "Access and places",
     "RTS7": "The study",
     "RTS8": "KubeRay and Slurm",
+    "RTS9": "Requests to clouds, and their answers",
 }
 """The titles of the sections, by the beginning of their codes."""
 

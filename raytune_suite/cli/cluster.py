@@ -82,6 +82,7 @@ def add(commands: Any) -> None:
     study.add_argument("--gpus-per-trial", type=float, metavar="N", help="GPUs per trial, also fractions such as 0.5")
     command.add_argument("--cpus-per-trial", type=float, metavar="N", help="CPUs per trial (default: 1)")
     command.add_argument("--storage-path", metavar="DIR", help="check that all nodes share this folder for studies")
+    command.add_argument("--online", action="store_true", help="also ask AWS, with your credentials (dry runs only)")
     command.add_argument("--strict", action="store_true", help="treat warnings as errors")
     command.add_argument("--format", choices=["text", "json"], default="text", help="(default: text)")
     command.set_defaults(command=check)
@@ -153,7 +154,7 @@ def check(arguments: argparse.Namespace) -> int:
     """Print the mistakes in a file."""
     from raytune_suite.cluster import checks
 
-    report = checks.check(arguments.file, requirements(arguments))
+    report = checks.check(arguments.file, requirements(arguments), ask_cloud=arguments.online)
     print(json.dumps(as_json(report), indent=2) if arguments.format == "json" else as_text(report))  # noqa: T201 - this is the command line
     return BAD if report.errors or (arguments.strict and report.findings) else GOOD
 

@@ -1,13 +1,20 @@
-"""Instance types of the clouds: CPUs, GPUs, memory and indicative prices, from the dated table instance_types.toml."""
+"""Instance types of the clouds: CPUs, GPUs, memory and indicative prices.
+
+Prices and the sizes of common machines come from the dated table instance_types.toml; all other types of AWS from what
+EC2 reports about them (`provider_data`), and other types of Google Cloud and Azure from the rules of their names.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
+
+from raytune_suite.cluster.provider_data import ec2_machines
 
 
 @dataclass(frozen=True)
@@ -22,15 +29,17 @@ class InstanceType:
         gpu: The model of the GPUs, "" if it has none.
         price: Indicative on-demand price in US dollars per hour; None if unknown.
         spot: Indicative spot price in US dollars per hour; None if unknown.
+        architecture: "x86_64" or "arm64", "" if unknown.
     """
 
     name: str
     cpus: int
-    memory: int
+    memory: float
     gpus: int = 0
     gpu: str = ""
     price: float | None = None
     spot: float | None = None
+    architecture: str = ""
 
 
 @cache
@@ -40,6 +49,7 @@ def table() -> dict[str, Any]:
     return tomllib.loads(text)
 
 
+@cache
 def instance_types(cloud: str) -> dict[str, InstanceType]:
     """Return the known instance types of a cloud ("aws", "gcp", "azure") by name; none for other providers.
 
@@ -47,17 +57,139 @@ def instance_types(cloud: str) -> dict[str, InstanceType]:
         >>> instance_types("aws")["g6.48xlarge"].gpus
         8
     """
-    return {name: InstanceType(name, **facts) for name, facts in table().get(cloud, {}).get("machines", {}).items()}
+    result: dict[str, InstanceType] = {}
+    if cloud == "aws":
+        for name, facts in ec2_machines().items():
+            if facts is not None:
+                result[name] = InstanceType(
+                    name, facts.cpus, facts.memory, facts.gpus, facts.gpu, architecture=facts.architecture
+                )
+    for name, row in table().get(cloud, {}).get("machines", {}).items():
+        architecture = result[name].architecture if name in result else ""
+        result[name] = InstanceType(name, **row, architecture=architecture)
+    return result
 
 
-def in_complete_family(cloud: str, name: str) -> bool:
-    """Return whether the table lists every size of the family that `name` belongs to.
+def instance_type_of(cloud: str, name: str) -> InstanceType | None:
+    """Return an instance type from the table, or from the rules of its name; None if neither knows it.
 
     Example:
-        >>> in_complete_family("aws", "g5.13xlarge"), in_complete_family("aws", "m7g.large")
-        (True, False)
+        >>> instance_type_of("gcp", "n2-highmem-8").memory, instance_type_of("azure", "Standard_E16ds_v5").memory
+        (64.0, 128.0)
     """
-    return name.startswith(tuple(table().get(cloud, {}).get("families", ())))
+    known = instance_types(cloud).get(name)
+    if known is None and cloud == "gcp":
+        return compute_engine_machine(name)
+    if known is None and cloud == "azure":
+        same = {other.lower(): machine for other, machine in instance_types(cloud).items()}
+        return same.get(name.lower()) or azure_size(name)
+    return known
+
+
+GIB_PER_CPU = {"standard": 4.0, "highmem": 8.0, "highcpu": 1.0}
+"""The memory of Compute Engine's machines by kind."""
+
+OTHER_GIB_PER_CPU = {
+    ("n1", "standard"): 3.75,
+    ("n1", "highmem"): 6.5,
+    ("n1", "highcpu"): 0.9,
+    ("c4", "standard"): 3.75,
+    ("c4", "highmem"): 7.75,
+    **dict.fromkeys([(series, "highcpu") for series in ("c2d", "c3", "c3d", "n4", "c4", "c4a", "c4d")], 2.0),
+}
+"""The series in which it differs."""
+
+
+def compute_engine_machine(name: str) -> InstanceType | None:
+    """Return a machine of Compute Engine without GPUs, as its name describes it; None if it does not."""
+    architecture = "arm64" if re.match(r"(t2a|c4a|n4a)-", name) else "x86_64"
+    custom = re.fullmatch(r"(?:(\w+)-)?custom-(\d+)-(\d+)(?:-ext)?", name)
+    if custom is not None:
+        return InstanceType(name, int(custom[2]), int(custom[3]) / 1024, architecture=architecture)
+    match = re.fullmatch(r"(e2|n1|n2d?|n4[ad]?|c2d?|c3d?|c4[ad]?|t2[ad]|z3)-(standard|highmem|highcpu)-(\d+)", name)
+    if match is None:
+        return None
+    each = OTHER_GIB_PER_CPU.get((match[1], match[2]), GIB_PER_CPU[match[2]])
+    return InstanceType(name, int(match[3]), int(match[3]) * each, architecture=architecture)
+
+
+COMPUTE_ENGINE_SIZES = {
+    "e2": (2, 4, 8, 16, 32),
+    "n1": (1, 2, 4, 8, 16, 32, 64, 96),
+    "n2": (2, 4, 8, 16, 32, 48, 64, 80, 96, 128),
+    "n2d": (2, 4, 8, 16, 32, 48, 64, 80, 96, 128, 224),
+    "c2": (4, 8, 16, 30, 60),
+    "t2d": (1, 2, 4, 8, 16, 32, 48, 60),
+    "t2a": (1, 2, 4, 8, 16, 32, 48),
+}
+"""The numbers of CPUs of the series of Compute Engine that are complete here."""
+
+AZURE_SIZE = re.compile(
+    r"(?i)(Standard|Basic)_([A-Z]+)(\d+)(?:-(\d+))?([a-z]*)(?:_[A-Z][A-Z0-9]*)*?(?:_(Promo))?(?:_v\d)?"
+)
+"""The form of an Azure size: family, CPUs, constrained CPUs, features, accelerator, version."""
+
+AZURE_GIB_PER_CPU = {"D": 4.0, "E": 8.0, "F": 2.0, "DC": 4.0, "EC": 8.0, "L": 8.0}
+"""The memory of Azure's sizes without GPUs, by family."""
+
+
+def azure_size(name: str) -> InstanceType | None:
+    """Return an Azure size without GPUs, as its name describes it; None if it does not."""
+    match = AZURE_SIZE.fullmatch(name)
+    if match is None or match[2].upper() not in AZURE_GIB_PER_CPU or not re.search(r"(?i)_v[2-9]$", name):
+        return None
+    architecture = "arm64" if "p" in match[5].lower() else "x86_64"
+    memory = int(match[3]) * AZURE_GIB_PER_CPU[match[2].upper()]  # a size with fewer CPUs keeps its memory
+    return InstanceType(name, int(match[4] or match[3]), memory, architecture=architecture)
+
+
+def series_of(size: str) -> str:
+    """Return the series of an Azure size: its name without the number of CPUs.
+
+    Example:
+        >>> series_of("Standard_NC16as_T4_v3")
+        'Standard_NC#as_T4_v3'
+    """
+    return re.sub(r"\d+(-\d+)?", "#", size, count=1)
+
+
+def exists(cloud: str, name: str) -> bool | None:
+    """Return whether an instance type exists, by the cloud's list or the rules of its names; None if neither tells.
+
+    Example:
+        >>> exists("aws", "g5.13xlarge"), exists("aws", "m7g.large"), exists("aws", "z9.large")
+        (False, True, None)
+        >>> exists("azure", "Standard_NC4ads_A9_v5"), exists("azure", "NC6s_v3"), exists("gcp", "n1-standard-3")
+        (None, False, False)
+    """
+    if name in instance_types(cloud):
+        return True
+    return {"aws": exists_on_ec2, "gcp": exists_on_compute_engine, "azure": exists_on_azure}[cloud](name)
+
+
+def exists_on_ec2(name: str) -> bool | None:
+    """Return whether EC2 has an instance type; families of which no type is known may be new."""
+    families = {known.partition(".")[0] for known in ec2_machines()}
+    if name in ec2_machines():
+        return True
+    return False if "." not in name or name.partition(".")[0] in families else None
+
+
+def exists_on_compute_engine(name: str) -> bool | None:
+    """Return whether Compute Engine has a machine type; the sizes of some series are known, others may exist."""
+    match = re.fullmatch(r"(\w+)-(?:standard|highmem|highcpu)-(\d+)", name)
+    if match is not None and match[1] in COMPUTE_ENGINE_SIZES:
+        return int(match[2]) in COMPUTE_ENGINE_SIZES[match[1]]
+    form = re.fullmatch(r"[a-z]\w{0,3}-[a-z][a-z0-9-]*|custom-\d+-\d+(-ext)?", name)
+    return False if form is None or name.startswith(tuple(table()["gcp"]["families"])) else None
+
+
+def exists_on_azure(name: str) -> bool | None:
+    """Return whether Azure has a size; sizes of series in the table that it lacks do not exist, others may."""
+    known = {size.lower() for size in instance_types("azure")}
+    if name.lower() in known or azure_size(name) is not None:
+        return True
+    return False if AZURE_SIZE.fullmatch(name) is None or series_of(name).lower() in map(series_of, known) else None
 
 
 def with_accelerators(instance: InstanceType, accelerators: list[dict[str, Any]]) -> InstanceType:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.cluster.instance_types import instance_types, with_accelerators
+from raytune_suite.cluster.instance_types import instance_type_of, with_accelerators
 from raytune_suite.cluster.quantities import quantity
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def node_type(document: ClusterDocument, name: str) -> Pool:
     head = name == document.get("head_node_type")
     limit = 0 if head else as_count(document.get("max_workers"), 2)  # 2 is Ray's default
     kind = document.get(*where, *INSTANCE_KEY[cloud]) if cloud in INSTANCE_KEY else None
-    instance = instance_types(cloud).get(str(kind).rpartition("/")[2])
+    instance = None if kind is None else instance_type_of(cloud, str(kind).rpartition("/")[2])
     if instance is not None and cloud == "gcp":
         instance = with_accelerators(instance, dicts(document.entries(*where, "node_config", "guestAccelerators")))
     offered = document.mapping(*where, "resources")

@@ -63,11 +63,26 @@ def as_quantity(text: str) -> str | None:
     return f"{match[1]}{unit}{'i' if binary else ''}"
 
 
+SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt])(?:i?b|i)?", re.IGNORECASE)
+POWERS = {"k": 10, "m": 20, "g": 30, "t": 40}
+
+
+def in_bytes(text: str) -> float | None:
+    """Return a size with a unit in bytes, in powers of 1024 as Docker counts; None if it has none.
+
+    Example:
+        >>> in_bytes("64g"), in_bytes("1.5 KiB"), in_bytes("20GB"), in_bytes("many")
+        (68719476736.0, 1536.0, 21474836480.0, None)
+    """
+    match = SIZE.fullmatch(text.strip())
+    return None if match is None else float(match[1]) * 2.0 ** POWERS[match[2].lower()]
+
+
 def in_gib(size: float) -> str:
     """Format bytes.
 
     Example:
         >>> in_gib(16 * 2.0**30), in_gib(1e9)
-        ('16Gi', '0.93Gi')
+        ('16Gi', '0.931Gi')
     """
     return f"{size / 2**30:.3g}Gi"

@@ -1,41 +1,28 @@
-"""The options of `ray start`, for the Ray that this package is tested with, and the ports that they open."""
+"""The options of `ray start`, their values, and the ports that they open.
+
+Names and types of the options are those of the Ray that this package is tested with (`provider_data/ray_start.json`).
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from raytune_suite.cluster.provider_data import ray_start_options
+from raytune_suite.cluster.quantities import in_bytes
 from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["text", "integer", "number", "flag", "boolean", "json"]
+OPTIONS = {name.lstrip("-"): kind for name, kind in ray_start_options().items()}
+"""The kind of value of each option, without its dashes: "integer", "flag", "text", and so on, or its choices."""
 
-KINDS: dict[Kind, tuple[str, ...]] = {
-    "integer": (
-        *("port", "object-manager-port", "node-manager-port", "min-worker-port", "max-worker-port"),
-        *("ray-client-server-port", "memory", "object-store-memory", "num-cpus", "num-gpus", "dashboard-port"),
-        *("dashboard-agent-listen-port", "dashboard-agent-grpc-port", "runtime-env-agent-port", "metrics-export-port"),
-        "system-reserved-memory",
-    ),
-    "number": ("system-reserved-cpu",),
-    "flag": (
-        *("head", "block", "no-redirect-output", "enable-object-reconstruction", "no-monitor"),
-        *("ray-debugger-external", "disable-usage-stats", "enable-resource-isolation", "verbose"),
-    ),
-    "boolean": ("include-dashboard", "include-log-monitor"),
-    "json": ("resources", "system-config"),
-    "text": (
-        *("node-ip-address", "address", "node-name", "redis-username", "redis-password", "redis-shard-ports"),
-        *("worker-port-list", "dashboard-host", "plasma-directory", "object-spilling-directory"),
-        *("autoscaling-config", "temp-dir", "tracing-startup-hook", "labels", "labels-file", "cgroup-path"),
-        *("proxy-server-url", "log-style", "log-color"),
-    ),
-}
-OPTIONS: dict[str, Kind] = {name: kind for kind, names in KINDS.items() for name in names}
-"""The kind of value of each option of Ray 2.60, without its dashes."""
+FLAGS = tuple(name for name, kind in OPTIONS.items() if kind in ("flag", "integer range"))
+"""The options that need no value."""
+
+JSON_OPTIONS = ("resources", "system-config")
 
 REMOVED = {
     "redis-port": "port",
@@ -52,18 +39,23 @@ REMOVED = {
     "lru-evict": None,
     "java-worker-options": None,
     "huge-pages": None,
-    "dashboard-grpc-port": None,
+    "dashboard-grpc-port": "dashboard-agent-grpc-port",
     "storage": None,
 }
 """Options of earlier versions, with their replacements."""
 
-PORTS = tuple(name for name in KINDS["integer"] if name.endswith("port"))
+PORTS = tuple(name for name, kind in OPTIONS.items() if kind == "integer" and name.endswith("port"))
 SINGLE_PORTS = tuple(name for name in PORTS if "worker-port" not in name)
 
 DEFAULT_PORTS = {"port": 6379, "ray-client-server-port": 10001, "dashboard-port": 8265}
 """The ports that the head opens unless options say otherwise."""
 
 HIGHEST_PORT = 65535
+
+LEAST_OBJECT_STORE = 75 * 2**20
+"""Bytes; Ray rejects a smaller object store."""
+
+BOOLEANS = ("true", "false", "1", "0", "yes", "no", "t", "f", "y", "n", "on", "off")
 
 
 def wrong_option(name: str) -> tuple[str, str] | None:
@@ -73,7 +65,7 @@ def wrong_option(name: str) -> tuple[str, str] | None:
         >>> wrong_option("num-cpus") is None, wrong_option("redis-port")[1]
         (True, 'use `--port`')
     """
-    if name in OPTIONS or name in ("v", "h", "help"):
+    if name in OPTIONS or name in ("h", "help"):
         return None
     if name in REMOVED:
         replacement = REMOVED[name]
@@ -97,32 +89,59 @@ def wrong_value(name: str, value: str) -> tuple[str, str] | None:
     if kind is None or "$" in value or "`" in value or "{{" in value:
         return None
     if kind == "integer":
-        if not re.fullmatch(r"\d+", value):
-            unit = "bytes, such as 2147483648 for 2 GiB" if "memory" in name else "a whole number"
-            return f"`{name}` is {value!r}, but must be {unit}", f"write {unit}"
-        if name in PORTS and int(value) > HIGHEST_PORT:
-            return f"`{name}` is {value}, but ports end at {HIGHEST_PORT}", "use a port between 1024 and 65535"
-    if kind == "boolean" and value.lower() not in ("true", "false", "1", "0", "yes", "no", "t", "f", "y", "n"):
-        return f"`{name}` is {value!r}, but must be true or false", "write true or false"
-    if kind == "json":
+        return wrong_number(name, value)
+    if name in JSON_OPTIONS:
         return wrong_json(name, value)
+    choices = BOOLEANS if kind == "boolean" else tuple(kind.split("|")) if "|" in kind else ()
+    if choices and value.lower() not in choices:
+        return f"`{name}` is {value!r}", f"use one of {', '.join(choices[:3])}"
+    return None
+
+
+def wrong_number(name: str, value: str) -> tuple[str, str] | None:
+    """Return the reason and the remedy if the value of an option is not a whole number, or out of its range."""
+    if not re.fullmatch(r"\d+", value):
+        size = in_bytes(value)
+        if "memory" in name:
+            shown = "a number of bytes, such as 2147483648 for 2 GiB" if size is None else f"{size:.0f}"
+            return f"`{name}` is {value!r}, but must be a number of bytes", f"write {shown}"
+        return f"`{name}` is {value!r}, but must be a whole number", "write a whole number"
+    if name in PORTS and int(value) > HIGHEST_PORT:
+        return f"`{name}` is {value}, but ports end at {HIGHEST_PORT}", "use a port between 1024 and 65535"
+    if name == "object-store-memory" and int(value) < LEAST_OBJECT_STORE:
+        return f"`{name}` is {value} bytes, less than the 75 MiB that Ray requires", "write a number of bytes"
     return None
 
 
 def wrong_json(name: str, value: str) -> tuple[str, str] | None:
-    """Return the reason and the remedy if the value of an option is not a JSON object."""
+    """Return the reason and the remedy if the value of an option is not a JSON object, or has CPUs or GPUs."""
     try:
         parsed = json.loads(value)
         if isinstance(parsed, str):  # KubeRay's samples quote it twice
             parsed = json.loads(parsed)
     except ValueError:
         parsed = None
-    if isinstance(parsed, dict):
-        return None
-    return (
-        f"`{name}` is {value!r}, which is not a JSON object",
-        f"""write `{name}: '{{"NAME": 1}}'`, in single quotes""",
-    )
+    if not isinstance(parsed, dict):
+        reason = f"`{name}` is {value!r}, which is not a JSON object"
+        return reason, f"""write `{name}: '{{"NAME": 1}}'`, in single quotes"""
+    if name == "resources" and {"CPU", "GPU"} & set(parsed):
+        return "`resources` contains CPU or GPU, which Ray rejects", "use `num-cpus` and `num-gpus`"
+    return None
+
+
+def contradictions(options: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the reason and the remedy of each contradiction between the options of a command."""
+    result = []
+    if "head" in options and "address" in options:
+        result.append(("`ray start` has both `--head` and `--address`", "keep one of them"))
+    elif "head" not in options and "address" not in options and not {"h", "help"} & set(options):
+        remedy = "add `--head`, or `--address=HEAD:PORT` on workers"
+        result.append(("`ray start` has neither `--head` nor `--address`", remedy))
+    low, high = options.get("min-worker-port", ""), options.get("max-worker-port", "")
+    if low.isdecimal() and high.isdecimal() and int(low) > int(high):
+        reason = f"`min-worker-port` is {low}, above `max-worker-port`, which is {high}"
+        result.append((reason, "exchange them"))
+    return result
 
 
 def same_ports(options: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -137,5 +156,11 @@ def same_ports(options: Mapping[str, str]) -> list[tuple[str, str, str]]:
                 pairs.append((other, name, port))
     low, high = options.get("min-worker-port", ""), options.get("max-worker-port", "")
     if low.isdecimal() and high.isdecimal():
-        pairs += [(name, "min-worker-port", port) for name, port in given.items() if int(low) <= int(port) <= int(high)]
+        pairs += [(name, "min-worker-port", port) for name, port in ports if int(low) <= int(port) <= int(high)]
     return pairs
+
+
+def option_of_port(options: Mapping[str, str], port: str) -> str | None:
+    """Return the option of a head that opens a port, None if there is none."""
+    opened = {**{name: str(number) for name, number in DEFAULT_PORTS.items()}, **options}
+    return next((name for name in SINGLE_PORTS if opened.get(name) == port), None)

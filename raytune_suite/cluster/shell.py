@@ -43,7 +43,7 @@ class SimpleCommand:
 
     Attributes:
         words: The program and its arguments, without quotes, variables unexpanded.
-        prefixes: What it is run by, such as ("sudo",).
+        prefixes: What it is run by, and the keywords before it, such as ("while", "sudo").
         redirections: Each operator with its target.
         assignments: The variables that are set for it, or in the shell if there are no words.
         after: The separator that follows, such as "&" or "&&".
@@ -173,16 +173,26 @@ def simple_commands(text: str) -> list[SimpleCommand]:
     Example:
         >>> [one.words for one in simple_commands("cd /x && sudo apt-get install -y nfs-common | tee log &")]
         [('cd', '/x'), ('apt-get', 'install', '-y', 'nfs-common'), ('tee', 'log')]
+        >>> [one.words for one in simple_commands("ray start --num-gpus=$(nvidia-smi -L | wc -l) --head")]
+        [('nvidia-smi', '-L'), ('wc', '-l'), ('ray', 'start', '--num-gpus=$', '--head')]
     """
     result: list[SimpleCommand] = []
     words: list[tuple[str, int]] = []
+    outer: list[tuple[list[tuple[str, int]], str] | None] = []  # at each open bracket, the command that it is part of
     line, before = 0, ""
     for word in [*tokens(text), "\n"]:
         lines_in = word.count("\n") + word.count(CONTINUED)
-        if SEPARATORS.fullmatch(word):
+        if word == "(" and words and words[-1][0].endswith("$"):  # $(command), of which the word keeps the $
+            outer.append((words, before))
+            before, words = word, []
+        elif SEPARATORS.fullmatch(word):
             if words:
                 result.append(parse_words(words, word, piped=before == "|"))
             before, words = (before if word == "\n" and not words else word), []
+            if word == "(":
+                outer.append(None)
+            elif word == ")" and outer:
+                words, before = outer.pop() or (words, before)
         elif word != CONTINUED:
             words.append((word.replace(CONTINUED, ""), line))
         line += lines_in
@@ -191,7 +201,7 @@ def simple_commands(text: str) -> list[SimpleCommand]:
 
 def tokens(text: str) -> list[str]:
     """Split a text into words and operators, without comments and here-documents."""
-    text = "".join(char for char, _ in quoted(without_here_documents(text)))
+    text = BACKTICKS.sub(r"$(\1)", "".join(char for char, _ in quoted(without_here_documents(text))))
     lexer = shlex.shlex(text.replace("\\\n", f" {CONTINUED} "), posix=True, punctuation_chars=";&|()<>\n")
     lexer.whitespace = " \t\r"
     lexer.whitespace_split = True
@@ -211,6 +221,8 @@ def split_operators(token: str) -> list[str]:
         return [token]
     return re.findall(r"&>>?|>>|<<<?|[<>]&|[<>]|&&|\|\||;;|[;&|()\n]", token)
 
+
+BACKTICKS = re.compile(r"`([^`\n]*)`")
 
 HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1(.*)\n(?:.*\n)*?\s*\2[ \t]*(?=\n|$)")
 
@@ -238,7 +250,7 @@ def parse_words(words: list[tuple[str, int]], after: str, *, piped: bool) -> Sim
         if ASSIGNMENT.match(rest[0][0]):
             assignments.append(rest.pop(0)[0])
         elif program in KEYWORDS:
-            rest.pop(0)
+            prefixes.append(rest.pop(0)[0])
         elif program in PREFIXES and len(rest) > 1:
             prefixes.append(program)
             rest = after_options(rest[1:], PREFIXES[program])

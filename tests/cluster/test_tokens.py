@@ -92,7 +92,7 @@ def test_open_ports_are_an_error_without_a_token(start: str, severity: str, home
     text = text.replace("export RAY_AUTH_MODE=token;", "").replace("ray start --", f"{start} --")
     rule = "{FromPort: 8265, ToPort: 8265, IpProtocol: tcp, IpRanges: [{CidrIp: 0.0.0.0/0}]}"
     text = text.replace("  type: aws\n", f"  type: aws\n  security_group: {{IpPermissions: [{rule}]}}\n")
-    found = [one for one in check_document(parse(text, Path("x.yaml"))[0]).findings if one.code == "RTS905"]
+    found = [one for one in check_document(parse(text, Path("x.yaml"))[0]).findings if one.code == "RTS615"]
     assert [one.severity for one in found] == [severity]
 
 

@@ -97,17 +97,24 @@ def image(document: ClusterDocument, where: KeyPath, *, gpus: bool) -> Iterator[
     match = RAY_IMAGE.match(name)
     if match is None:
         return
+    short = re.match(r"\d+(\.\d+)?(?=-|$)", tag)
+    if short is not None:
+        reason = f"Ray has no image {name}: its versions have three parts, such as {version('ray')}"
+        yield finding(document, "RTS304", where, reason, f"write {short[0]}.0 instead of {short[0]}", severity="error")
+        return
     here, python = version("ray"), f"py{sys.version_info.major}{sys.version_info.minor}"
     suggestion = f"rayproject/ray:{here}-{python}{'-gpu' if gpus else ''}"
     if match["version"] and match["version"] != here:
         reason = f"{name} has Ray {match['version']}, but the local version is {here}"
         yield finding(document, "RTS301", where, reason, f"use {suggestion}, or install that version locally")
     stated = re.search(r"-py(\d)(\d+)", match["rest"])
+    too_old: Severity | None = None if installs_this(document) else "warning"
     if tag and stated is None:
         reason = f"{name} does not state its Python version, and Ray's default is older than raytune-suite requires"
-        yield finding(document, "RTS309", where, reason, f"use {suggestion}")
+        yield finding(document, "RTS309", where, reason, f"use {suggestion}", severity=too_old)
     elif stated and (int(stated[1]), int(stated[2])) < OLDEST_PYTHON:
-        yield finding(document, "RTS309", where, f"{name} has Python {stated[1]}.{stated[2]}", f"use {suggestion}")
+        reason = f"{name} has Python {stated[1]}.{stated[2]}"
+        yield finding(document, "RTS309", where, reason, f"use {suggestion}", severity=too_old)
     elif stated and stated[0][1:] != python:
         reason = (
             f"{name} has Python {stated[1]}.{stated[2]}, but the local version is {python[2]}.{python[3:]}, and Ray "
@@ -117,6 +124,11 @@ def image(document: ClusterDocument, where: KeyPath, *, gpus: bool) -> Iterator[
     with_cuda = "-cpu" not in match["rest"] if match["kind"] else re.search(r"-(gpu|cu\d+)", match["rest"])
     if gpus and not with_cuda:
         yield finding(document, "RTS303", where, f"{name} has no CUDA, but the pool has GPUs", f"use {suggestion}")
+
+
+def installs_this(document: ClusterDocument) -> bool:
+    """Return whether a command installs raytune-suite on the nodes, which fails with an old version of Python."""
+    return any(re.search(r"raytune[-_]suite", text) for key in SETUP for text in document.strings(key))
 
 
 def setup(document: ClusterDocument) -> Iterator[Finding]:
@@ -160,12 +172,13 @@ def versions(document: ClusterDocument, commands: list[tuple[str, int, str]]) ->
     if pinned:
         return
     remedy = f"add `pip install 'ray[default]=={here}'`"
+    severity: Severity | None = None if installs_this(document) else "warning"
     if newest and not unread:
         reason = "the nodes get the newest Ray, because no setup command pins it"
-        yield finding(document, "RTS305", ("setup_commands",), reason, remedy)
+        yield finding(document, "RTS305", ("setup_commands",), reason, remedy, severity=severity)
     elif provider(document) in ("aws", "gcp", "azure") and document.get("setup_commands") is None:
         reason = "without setup commands Ray installs a nightly version of itself"
-        yield finding(document, "RTS305", ("setup_commands",), reason, remedy)
+        yield finding(document, "RTS305", ("setup_commands",), reason, remedy, severity=severity)
     else:
         reason = "no setup command pins Ray, so the machines or the files that the commands read must have it"
         yield finding(document, "RTS305", ("setup_commands",), reason, remedy, severity="warning")

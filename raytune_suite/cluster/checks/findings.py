@@ -34,6 +34,8 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS211": ("warning", "no pool with GPUs"),
     "RTS212": ("warning", "idle machines are removed too early or too late"),
     "RTS213": ("warning", "hosts that stay idle"),
+    "RTS214": ("error", "more memory than the machine has"),
+    "RTS215": ("warning", "machine that is too small for Ray"),
     # versions and setup
     "RTS301": ("error", "Ray version differs from the local one"),
     "RTS302": ("warning", "Python version differs from the local one"),
@@ -62,6 +64,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     # storage
     "RTS501": ("warning", "no storage that all nodes share"),
     "RTS502": ("error", "workers cannot access the study's storage"),
+    "RTS503": ("error", "storage that nodes or containers do not see"),
     # access
     "RTS601": ("error", "incomplete login settings"),
     "RTS602": ("warning", "ssh key does not exist on this machine"),
@@ -70,7 +73,13 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS605": ("error", "invalid addresses"),
     "RTS606": ("error", "zone outside its region"),
     "RTS607": ("error", "missing project, resource group or region"),
-    "RTS608": ("error", "unknown market type"),
+    "RTS609": ("error", "name that the provider rejects"),
+    # who can run code
+    "RTS611": ("warning", "no token is required"),
+    "RTS612": ("error", "nodes that do not use the token"),
+    "RTS613": ("error", "token that does not reach the nodes"),
+    "RTS614": ("warning", "token written in the file"),
+    "RTS615": ("error", "ports through which anyone can run code"),
     # the study
     "RTS701": ("error", "no pool can place a trial"),
     "RTS702": ("warning", "GPUs stay idle for lack of CPUs"),
@@ -101,12 +110,23 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS844": ("error", "Ray would offer other resources than the job has"),
     "RTS845": ("error", "Ray would not start, or end early, on some nodes"),
     "RTS846": ("warning", "port that collides with other jobs"),
-    # who can run code
-    "RTS901": ("warning", "no token is required"),
-    "RTS902": ("error", "nodes that do not use the token"),
-    "RTS903": ("error", "token that does not reach the nodes"),
-    "RTS904": ("warning", "token written in the file"),
-    "RTS905": ("error", "ports through which anyone can run code"),
+    # the requests that Ray sends to a cloud
+    "RTS901": ("error", "value of the wrong type"),
+    "RTS902": ("error", "value that the cloud does not know or allow"),
+    "RTS903": ("error", "missing setting"),
+    "RTS904": ("error", "setting in the wrong place"),
+    "RTS905": ("error", "settings that exclude or need each other"),
+    "RTS906": ("error", "unknown region or zone"),
+    "RTS907": ("error", "image that does not fit the machine or the login"),
+    "RTS908": ("error", "GPU settings that contradict the machine"),
+    "RTS909": ("error", "invalid identifier"),
+    "RTS910": ("error", "resource in another region or zone than the nodes"),
+    "RTS911": ("warning", "root disk that is too small or not kept"),
+    "RTS912": ("warning", "service that the nodes may not use"),
+    # answers of the cloud (`--online`)
+    "RTS921": ("error", "rejected by the cloud"),
+    "RTS922": ("warning", "cloud that could not be asked"),
+    "RTS923": ("warning", "quota that is too small"),
 }
 """The default severity and the title of each code."""
 

@@ -41,6 +41,18 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield finding(document, "RTS605", where, reason, f"write `worker_ips: [{', '.join(names)}]`")
         return
     yield from addresses(document, head, document.entries("provider", "worker_ips"))
+    yield from numbers(document, len(document.entries("provider", "worker_ips")))
+
+
+def numbers(document: ClusterDocument, hosts: int) -> Iterator[Finding]:
+    """Yield numbers of workers that differ from the number of hosts."""
+    least, most = document.get("min_workers"), document.get("max_workers")
+    if isinstance(most, int) and most > hosts > 0:
+        reason = f"max_workers is {most}, but there are {hosts} hosts"
+        yield finding(document, "RTS203", ("max_workers",), reason, f"write `max_workers: {hosts}`, or add hosts")
+    if isinstance(least, int) and 0 <= least < min(hosts, most if isinstance(most, int) else hosts):
+        reason = f"min_workers is {least}, so Ray only starts on more of the {hosts} hosts when trials wait"
+        yield finding(document, "RTS213", ("min_workers",), reason, f"write `min_workers: {hosts}`")
 
 
 def addresses(document: ClusterDocument, head: Any, workers: list[Any]) -> Iterator[Finding]:
@@ -83,7 +95,7 @@ def wrong_address(text: str) -> tuple[str, str] | None:
         return f"{text!r} stands for several hosts, which Ray does not expand", "list each host"
     if re.search(r"[,\s]", text.strip()):
         return f"{text!r} is several hosts in one entry", "write one `- ` line per host"
-    numeric = re.fullmatch(r"[\d.]+", text) is not None
+    numeric = re.fullmatch(r"[\d.-]+", text) is not None
     if HOST_NAME.fullmatch(text) and not numeric:
         return None
     return f"{text!r} is neither an IP address nor a host name", "use an address such as 192.168.1.10"

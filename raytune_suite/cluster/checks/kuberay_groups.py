@@ -61,10 +61,15 @@ def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
             reason = f"KubeRay writes {name!r} as `--{name}`, which `ray start` does not have"
             yield finding(document, "RTS410", where, reason, f"write `{right}:`")
             continue
-        wrong = wrong_option(name) or wrong_value(name, value)
-        if wrong is not None:
-            yield finding(document, "RTS410", where, *wrong)
+        unknown, invalid = wrong_option(name), wrong_value(name, value)
+        if unknown is not None:
+            yield finding(document, "RTS410", where, *unknown)
+        elif invalid is not None:
+            yield finding(document, "RTS410", where, *invalid)
     if group[-1] != "headGroupSpec":
+        if "address" in given:
+            reason = "KubeRay sets `address` to the head's service, but keeps what is written here"
+            yield finding(document, "RTS410", (*place, "address"), reason, "remove it", severity="warning")
         if "head" in given:
             yield finding(document, "RTS410", (*place, "head"), "a worker cannot be a head", "remove it")
         return

@@ -368,6 +368,11 @@ def state_backend(document: ClusterDocument, where: KeyPath) -> Iterator[Finding
     if not embedded and not document.get(*where, "redisAddress"):
         reason, remedy = "gcsFaultToleranceOptions has no redisAddress", "add `redisAddress: HOST:6379`"
         yield finding(document, "RTS811", where, reason, remedy, severity="warning")
+    address = document.get(*where, "redisAddress")
+    if isinstance(address, str) and address and not re.search(r":\d+$|[${]", address):
+        reason = f"`redisAddress` is {address}, without a port"
+        remedy = f"write `redisAddress: {address}:6379`"
+        yield finding(document, "RTS811", (*where, "redisAddress"), reason, remedy, severity="warning")
 
 
 def autoscaling(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:

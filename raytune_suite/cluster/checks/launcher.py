@@ -6,76 +6,34 @@ import contextlib
 import copy
 import dataclasses
 import io
-import json
 import re
-from importlib import import_module, resources
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.key_places import (
+    ALL_PROVIDERS,
+    PROVIDER_KEYS,
+    machine_settings,
+    place_of_key,
+    ray_schema,
+)
 from raytune_suite.cluster.checks.schema_errors import schema_findings, unknown_key
 from raytune_suite.cluster.pools import provider
-from raytune_suite.engines.ray import internals
 from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Iterator
 
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
-PROVIDERS = ("aws", "azure", "external", "gcp", "local", "spark", "vsphere")
+PROVIDERS = ("aws", "azure", "external", "fake_multinode", "gcp", "local", "readonly", "spark", "vsphere")
 """The providers of Ray 2.60, without aliyun, whose module fails on import, and kubernetes, which KubeRay replaced."""
-
-ALL_PROVIDERS = ("type", "cache_stopped_nodes", "use_internal_ips", "use_external_head_ip", "disable_node_updaters")
-PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
-    "aws": ("region", "availability_zone", "aws_credentials", "key_pair", "security_group", "cloudwatch"),
-    "gcp": ("region", "availability_zone", "project_id", "gcp_credentials"),
-    "azure": (
-        *("location", "resource_group", "subscription_id", "availability_zone", "tags", "msi_name"),
-        *("msi_resource_group", "nsg", "subnet", "subnet_mask", "subnet_id", "unique_id"),
-    ),
-    "local": ("head_ip", "external_head_ip", "worker_ips", "coordinator_address"),
-}
-"""The keys that each provider's code reads (in Ray 2.60), besides those of all providers."""
 
 TEST_KEYS = ("disable_launch_config_check", "foreground_node_launch", "worker_liveness_check", "launch_multiple")
 """Keys for Ray's own tests, which are valid for any provider."""
-
-NODE_CONFIG_KEYS: dict[str, tuple[str, ...]] = {
-    "aws": (
-        *("ImageId", "InstanceType", "KeyName", "SecurityGroupIds", "SecurityGroups", "SubnetId", "SubnetIds"),
-        *("IamInstanceProfile", "InstanceMarketOptions", "BlockDeviceMappings", "NetworkInterfaces", "Placement"),
-        *("TagSpecifications", "UserData", "LaunchTemplate", "MetadataOptions", "CpuOptions", "EbsOptimized"),
-        *("CapacityReservationSpecification", "CreditSpecification", "Monitoring", "MinCount", "MaxCount"),
-        *("InstanceInitiatedShutdownBehavior", "DisableApiTermination", "PrivateIpAddress", "EnclaveOptions"),
-        *("PrivateDnsNameOptions", "MaintenanceOptions", "HibernationOptions", "LicenseSpecifications"),
-        *("Ipv6AddressCount", "Ipv6Addresses", "NetworkPerformanceOptions", "EnablePrimaryIpv6", "DisableApiStop"),
-        *("AdditionalInfo", "KernelId", "RamdiskId", "SecondaryInterfaces"),
-        *("ElasticGpuSpecification", "ElasticInferenceAccelerators"),
-    ),
-    "gcp": (
-        *("machineType", "disks", "guestAccelerators", "scheduling", "metadata", "networkInterfaces"),
-        *("serviceAccounts", "labels", "tags", "minCpuPlatform", "reservationAffinity", "canIpForward"),
-        *("acceleratorType", "acceleratorConfig", "runtimeVersion", "schedulingConfig", "networkConfig"),
-        *("sourceMachineImage", "sourceInstanceTemplate", "shieldedInstanceConfig", "resourcePolicies", "params"),
-        *("advancedMachineFeatures", "confidentialInstanceConfig", "deletionProtection", "hostname", "description"),
-    ),
-    "azure": ("azure_arm_parameters", "azure_arm_template", "tags"),
-}
-"""The keys of a node_config: the arguments of the cloud's API call."""
-
-ARM_PARAMETERS = (
-    *("adminUsername", "publicKey", "imagePublisher", "imageOffer", "imageSku", "imageVersion", "imageId", "vmSize"),
-    *("osDiskSize", "priority", "evictionPolicy", "billingProfile", "enableAcceleratedNetworking", "zones"),
-    "availability_zone",
-)
-"""The parameters of Ray's Azure template that a file may set."""
-
-AUTH_KEYS = ("ssh_user", "ssh_private_key", "ssh_public_key", "ssh_proxy_command")
-DOCKER_KEYS = ("container_name", "pull_before_run", "run_options", "head_run_options", "worker_run_options")
-NODE_TYPE_KEYS = ("node_config", "min_workers", "resources", "worker_setup_commands")
-"""Keys of blocks of a file, with which a key at a wrong place is recognized."""
 
 LOCATION_KEYS = {"aws": ("region",), "gcp": ("region", "availability_zone"), "azure": ("location",)}
 """The keys that say where machines are; without them Ray fails with a KeyError."""
@@ -89,7 +47,6 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from repeated_keys(document)
     yield from missing_values(document)
     yield from provider_keys(document)
-    yield from node_config_keys(document)
     yield from access(document)
     yield from clouds(document)
     yield from amazon(document)
@@ -98,29 +55,39 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
 def schema(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the violations of Ray's JSON schema, with the closest known key for unknown ones."""
     rules = ray_schema()
-    if provider(document) == "local":  # Ray removes it before it validates
+    if provider(document) == "local" or provider(document) not in PROVIDERS:  # Ray removes it before it validates
         rules["properties"]["min_workers"] = rules["properties"]["max_workers"]
-
-    def ray_up_place(key: str, where: KeyPath) -> str | None:
-        return place_of_key(key, where, rules["properties"])
-
+    if provider(document) == "aws":  # Ray asks EC2 for them before it validates
+        kinds = rules["properties"]["available_node_types"]["patternProperties"][".*"]
+        kinds["required"] = [key for key in kinds["required"] if key != "resources"]
     for error in import_module("jsonschema").Draft7Validator(rules).iter_errors(document.data):
-        yield from schema_findings(document, error, ray_up_place)
+        for found in schema_findings(document, error, places(document)):
+            yield beside_node_config(document, found) or found
 
 
-def place_of_key(key: str, where: KeyPath, top: Collection[str]) -> str | None:
-    """Return in words where a key of a file for `ray up` belongs, None if it is unknown or of another level's kind."""
-    if key in top and len(where) > 1:
-        return "at the top level"
-    places = {
-        "`auth`": AUTH_KEYS,
-        "`docker`": DOCKER_KEYS,
-        "`available_node_types.NAME`": NODE_TYPE_KEYS,
-        "`provider`": (*ALL_PROVIDERS, *{name for keys in PROVIDER_KEYS.values() for name in keys}),
-        "`available_node_types.NAME.node_config`": {name for keys in NODE_CONFIG_KEYS.values() for name in keys},
-        "`node_config.azure_arm_parameters`": ARM_PARAMETERS,
-    }
-    return next((f"below {place}" for place, keys in places.items() if key in keys), None)
+def places(document: ClusterDocument) -> Callable[[str, KeyPath], str | None]:
+    """Return a function that says where a key of a document belongs."""
+    cloud = provider(document)
+    return lambda key, where: place_of_key(key, where, cloud)
+
+
+def beside_node_config(document: ClusterDocument, found: Finding) -> Finding | None:
+    """Return a finding about a setting of a machine that stands beside its node_config, None if it is something else.
+
+    Args:
+        document: The file.
+        found: The finding about a key that is unknown there.
+    """
+    top, _, rest = found.where.partition(".")
+    name, _, key = rest.rpartition(".")
+    settings, arm = machine_settings(provider(document))
+    if (found.code, top) != ("RTS103", "available_node_types") or key not in settings | arm:
+        return None
+    if key not in document.mapping(top, name):
+        return None
+    inner = f"{{azure_arm_parameters: {{{key}: ...}}}}" if key in arm else f"{{{key}: ...}}"
+    reason = f"`{key}` belongs in the node_config of {name}, but stands beside it"
+    return finding(document, "RTS904", (top, name, key), reason, f"indent it: `node_config: {inner}`")
 
 
 def repeated_keys(document: ClusterDocument) -> Iterator[Finding]:
@@ -142,18 +109,6 @@ def missing_values(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(document, "RTS106", where, f"{value} is a placeholder for your own value", remedy)
 
 
-def top_level_place(key: str, where: KeyPath) -> str | None:
-    """Return in words where a key that `provider` does not have belongs, None if it is unknown."""
-    return place_of_key(key, where, ray_schema()["properties"])
-
-
-def ray_schema() -> dict[str, Any]:
-    """Return Ray's JSON schema of a file for `ray up`."""
-    text = resources.files("ray.autoscaler").joinpath("ray-schema.json").read_text(encoding="utf-8")
-    rules: dict[str, Any] = json.loads(text)
-    return rules
-
-
 def provider_keys(document: ClusterDocument) -> Iterator[Finding]:
     """Yield an unknown provider, and unknown keys of a known one."""
     name = provider(document)
@@ -167,21 +122,7 @@ def provider_keys(document: ClusterDocument) -> Iterator[Finding]:
         known = (*ALL_PROVIDERS, *PROVIDER_KEYS[name], *TEST_KEYS)
         for key in document.mapping("provider"):
             if key not in known:
-                yield unknown_key(document, ("provider", key), known, top_level_place)
-
-
-def node_config_keys(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield unknown keys of each node type's node_config, which Ray passes to the cloud unchanged."""
-    cloud = provider(document)
-    known = NODE_CONFIG_KEYS.get(cloud)
-    for name in document.mapping("available_node_types") if known else ():
-        where: KeyPath = ("available_node_types", name, "node_config")
-        for key in document.mapping(*where):
-            if key not in (known or ()):
-                yield unknown_key(document, (*where, key), known or ())
-        for key in document.mapping(*where, "azure_arm_parameters") if cloud == "azure" else ():
-            if key not in ARM_PARAMETERS:
-                yield unknown_key(document, (*where, "azure_arm_parameters", key), ARM_PARAMETERS)
+                yield unknown_key(document, ("provider", key), known, places(document))
 
 
 def access(document: ClusterDocument) -> Iterator[Finding]:
@@ -203,6 +144,11 @@ def access(document: ClusterDocument) -> Iterator[Finding]:
         yield finding(document, "RTS601", ("auth",), f"`{given}` is set without `{lacking}`", remedy)
     for key in ("ssh_private_key", "ssh_public_key"):
         value = document.get("auth", key)
+        if key == "ssh_private_key" and str(value).endswith(".pub"):
+            reason = f"`{key}` is {value}, a public key"
+            yield finding(
+                document, "RTS601", ("auth", key), reason, f"write `{key}: {str(value).removesuffix('.pub')}`"
+            )
         if value and not Path(str(value)).expanduser().is_file():
             remedy = "create it (`ssh-keygen -t ed25519`), or run this where the key is"
             yield finding(document, "RTS602", ("auth", key), f"{value} does not exist", remedy)
@@ -211,26 +157,23 @@ def access(document: ClusterDocument) -> Iterator[Finding]:
 def clouds(document: ClusterDocument) -> Iterator[Finding]:
     """Yield missing or contradictory settings of a cloud's location and account."""
     cloud, where = provider(document), ("provider",)
-    region, zones = document.get("provider", "region"), document.get("provider", "availability_zone")
-    if cloud in ("aws", "gcp") and region and zones:
-        for zone in str(zones).replace(" ", "").split(","):
-            if not re.fullmatch(re.escape(str(region)) + ("[a-z]" if cloud == "aws" else "-[a-z]"), zone):
-                remedy = f"use a zone of {region}, such as {region}{'a' if cloud == 'aws' else '-a'}"
-                reason = f"zone {zone!r} is not in region {region!r}"
-                yield finding(document, "RTS606", (*where, "availability_zone"), reason, remedy)
     for key in LOCATION_KEYS.get(cloud, ()):
         if not document.get("provider", key):
             yield finding(document, "RTS607", where, f"`{key}` is missing", f"add `{key}: ...` under `provider`")
     if cloud == "gcp" and not document.get("provider", "project_id"):
         remedy = "add it; `gcloud projects list` shows yours"
-        yield finding(document, "RTS607", where, "`project_id` is missing", remedy)
+        if "project_id" in document.mapping("provider"):  # as in Ray's own examples
+            reason = "`project_id` has no value yet"
+            yield finding(document, "RTS106", ("provider", "project_id"), reason, remedy)
+        else:
+            yield finding(document, "RTS607", where, "`project_id` is missing", remedy)
     if cloud == "azure" and not document.get("provider", "resource_group"):
         remedy = "add a name; Ray creates the group"
         yield finding(document, "RTS607", where, "`resource_group` is missing", remedy)
 
 
 def amazon(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield mistakes in the network access, permissions and market type of a cluster on EC2."""
+    """Yield mistakes in the network access and the permissions of a cluster on EC2."""
     if provider(document) != "aws":
         return
     types = document.mapping("available_node_types")
@@ -247,12 +190,6 @@ def amazon(document: ClusterDocument) -> Iterator[Finding]:
         remedy = "set `IamInstanceProfile: {Arn: ...}` with your own role in the head's node_config"
         reason = "without `IamInstanceProfile` Ray creates a role with full access to EC2 and S3"
         yield finding(document, "RTS604", ("available_node_types",), reason, remedy)
-    for name in types:
-        place: KeyPath = ("available_node_types", name, "node_config", "InstanceMarketOptions", "MarketType")
-        market = document.get(*place)
-        if market not in (None, "spot", "capacity-block"):
-            reason = f"EC2 has no MarketType {market!r}"
-            yield finding(document, "RTS608", place, reason, "use `spot`, or remove it")
 
 
 def in_node_configs(document: ClusterDocument, key: str) -> bool:
@@ -263,10 +200,14 @@ def in_node_configs(document: ClusterDocument, key: str) -> bool:
 
 def validation(document: ClusterDocument) -> Iterator[Finding]:
     """Yield what `ray up` itself would reject after filling in defaults. Nothing is started."""
-    output = io.StringIO()
+    from raytune_suite.engines.ray import internals  # slow to import
+
+    output, data = io.StringIO(), copy.deepcopy(document.data)
+    for kind in data["available_node_types"].values() if provider(document) == "aws" else ():
+        kind.setdefault("resources", {})  # which Ray asks EC2 for
     try:
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-            internals.validate_cluster_config(copy.deepcopy(document.data))
+            internals.validate_cluster_config(data)
     except Exception as error:  # noqa: BLE001 - it raises anything, even AssertionError
         reason = " ".join((str(error) or output.getvalue() or type(error).__name__).split())
         yield finding(document, "RTS105", (), f"Ray rejects this file: {reason[:200]}", "correct the named setting")

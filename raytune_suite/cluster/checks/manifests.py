@@ -103,6 +103,8 @@ def schema(document: ClusterDocument) -> Iterator[Finding]:
         return place_of(rules, key, where)
 
     for error in validator(rules).iter_errors(without_nulls(document.data)):
+        if error.validator == "enum" and not isinstance(error.instance, str):  # its type is wrong, too
+            continue
         yield from schema_findings(document, error, places)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.instance_types import in_complete_family, instance_types
+from raytune_suite.cluster.instance_types import exists, instance_types
 from raytune_suite.cluster.pools import INSTANCE_KEY, as_count, flag, provider
-from raytune_suite.errors import near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,12 +138,15 @@ def instance_type(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
         return  # a TPU; the table only has machines with CPUs and GPUs
     elif name is None:
         yield finding(document, "RTS206", where, f"{pool.name} has no instance type", f"add `{where[-1]}: ...`")
-    elif pool.instance_type is None and in_complete_family(cloud, name):
-        reason = f"{cloud} has no instance type {name!r}{near(name, instance_types(cloud))}"
+    if name is None:
+        return
+    short = str(name).rpartition("/")[2]
+    if exists(cloud, short) is False:
+        reason = f"{cloud} has no instance type {short!r}{closest(short, instance_types(cloud))}"
         yield finding(document, "RTS206", where, reason, "correct it")
     elif pool.instance_type is None:
-        reason = f"the table has no instance type {name!r}, so its GPUs and price are unknown"
-        yield finding(document, "RTS207", where, reason, "check `resources` yourself")
+        reason = f"the table has no instance type {short!r}, so whether it exists, its GPUs and its price are unknown"
+        yield finding(document, "RTS207", where, reason, "check its name and `resources` yourself")
 
 
 def resources(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:

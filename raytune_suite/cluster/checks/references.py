@@ -97,7 +97,8 @@ def check(document: ClusterDocument, pod: PodPlace, others: list[ClusterDocument
             reason = f"{pod.name} runs in the namespace {namespace(document)!r}, but the {kind} {name!r} is in "
             reason += repr(namespace(target))
             remedy = f"write `namespace: {namespace(document)}` there: pods only see objects of their own namespace"
-            yield finding(document, "RTS813", where, reason, remedy)
+            both = document.get("metadata", "namespace") and target.get("metadata", "namespace")
+            yield finding(document, "RTS813", where, reason, remedy, severity=None if both else "warning")
         if target is None:
             match = nearest(name, known)
             if match is not None:

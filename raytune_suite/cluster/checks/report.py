@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.capacity import Capacity, StudyRequirements, compute_capacity
 from raytune_suite.cluster.checks import (
+    clouds,
     commands,
     documents,
     hosts,
     kuberay,
     launcher,
     manifests,
+    mounts,
     nodes,
+    online,
+    python_versions,
     slurm,
     start_commands,
     study,
@@ -56,11 +60,14 @@ class CheckReport:
         return [found for found in self.findings if found.code == "RTS106"]
 
 
-def check(path: Path, requirements: StudyRequirements | None = None) -> CheckReport:
+def check(path: Path, requirements: StudyRequirements | None = None, *, ask_cloud: bool = False) -> CheckReport:
     """Check a file for `ray up` or a KubeRay manifest, and a study on the cluster if `requirements` are given.
+
+    With `ask_cloud`, also ask the cloud, which needs credentials; nothing is started.
 
     Raises:
         ArgumentError: If the file cannot be read as YAML.
+        MissingPackageError: If the cloud is to be asked, but its package is not installed.
     """
     if slurm.is_script(path):
         document = slurm.read_script(path)
@@ -69,7 +76,14 @@ def check(path: Path, requirements: StudyRequirements | None = None) -> CheckRep
     report = check_document(cluster_of(everything), requirements)
     findings = [found for one in everything if one is not report.document for found in check_document(one).findings]
     findings += documents.across(everything)
-    return dataclasses.replace(report, findings=sorted({*report.findings, *findings}))
+    if ask_cloud:
+        findings += online.check(report.document, pools(report.document))
+    return dataclasses.replace(report, findings=once_per_line({*report.findings, *findings}))
+
+
+def once_per_line(findings: set[Finding]) -> list[Finding]:
+    """Sort findings, and leave out those that repeat one: a block with an anchor is checked at each of its places."""
+    return list({(one.line, one.code, one.reason): one for one in sorted(findings, reverse=True)}.values())[::-1]
 
 
 def check_document(document: ClusterDocument, requirements: StudyRequirements | None = None) -> CheckReport:
@@ -127,4 +141,7 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += start_commands.check(document)
     findings += hosts.check(document)
     findings += tokens.check(document, all_pools)
+    findings += python_versions.check(document)
+    findings += mounts.check(document)
+    findings += clouds.check(document, all_pools, storage_path)
     return findings

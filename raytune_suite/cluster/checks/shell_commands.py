@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from raytune_suite.cluster.ray_start import KINDS, wrong_option, wrong_value
+from raytune_suite.cluster.ray_start import FLAGS, OPTIONS, contradictions, wrong_option, wrong_value
 from raytune_suite.cluster.shell import SimpleCommand, option_values, simple_commands, syntax_errors
 
 if TYPE_CHECKING:
@@ -88,6 +88,9 @@ AS_ROOT = (
 )
 """Programs that only root may run."""
 
+LIMITS = ("unlimited", "hard", "soft")
+"""Words that `ulimit` knows, besides numbers."""
+
 DETACHED = ("nohup", "setsid")
 
 
@@ -133,6 +136,9 @@ def check_one(part: SimpleCommand, user: str | None) -> Iterator[Problem]:
     yield from asks(part)
     yield from endless(part)
     yield from rights(part, user)
+    extra = next((word for word in part.words[1:] if re.fullmatch(r"[a-z]\S*", word) and word not in LIMITS), None)
+    if part.program == "ulimit" and extra is not None:
+        yield Problem("RTS415", f"`ulimit` takes {extra!r} as an argument", f"write `;` before {extra!r}", part.line)
     if part.words[:2] == ("ray", "start"):
         yield from ray_start_options(part)
 
@@ -163,7 +169,7 @@ def asks(part: SimpleCommand) -> Iterator[Problem]:
         reason = f"`{part.program}` needs a terminal and a person"
         yield Problem("RTS413", reason, "use a command that needs neither, such as sed", part.line)
     fed = part.piped or "-t" in part.words or any(operator.startswith("<") for operator, _ in part.redirections)
-    if part.program == "read" and not fed:
+    if part.program == "read" and not fed and "while" not in part.prefixes:  # a loop usually has its own input
         yield Problem("RTS413", "`read` waits for input, and nobody answers", "use a fixed value", part.line)
 
 
@@ -208,17 +214,21 @@ def rights(part: SimpleCommand, user: str | None) -> Iterator[Problem]:
 
 def ray_start_options(part: SimpleCommand) -> Iterator[Problem]:
     """Yield the options of a `ray start` that do not exist or have the wrong value."""
-    given = option_values(part.words[2:], KINDS["flag"])
+    given = option_values(part.words[2:], FLAGS)
     for name, value in given.items():
-        wrong = wrong_option(name) or (wrong_value(name, value) if value else None)
-        if wrong is not None:
-            yield Problem("RTS410", *wrong, part.line)
+        unknown = wrong_option(name)
+        if unknown is not None:
+            yield Problem("RTS410", *unknown, part.line)
+        elif value and OPTIONS.get(name) == "flag":
+            reason = f"`--{name}` takes no value, but has {value!r}"
+            yield Problem("RTS410", reason, f"write `--{name}`", part.line)
+        elif value or name not in FLAGS:
+            wrong = wrong_value(name, value)
+            if wrong is not None:
+                yield Problem("RTS410", *wrong, part.line)
     for word in part.words[2:]:
         if re.fullmatch(r"-[a-z]{2,}[\w-]*(=.*)?", word):
             name = word.lstrip("-").partition("=")[0]
             yield Problem("RTS410", f"`ray start` has no option `{word}`", f"write `--{name}`", part.line)
-    if "head" in given and "address" in given:
-        yield Problem("RTS410", "`ray start` has both `--head` and `--address`", "keep one of them", part.line)
-    elif "head" not in given and "address" not in given:
-        reason = "`ray start` has neither `--head` nor `--address`"
-        yield Problem("RTS410", reason, "add `--head`, or `--address=HEAD:PORT` on workers", part.line)
+    for reason, remedy in contradictions(given):
+        yield Problem("RTS410", reason, remedy, part.line)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import CODES, Finding
 from raytune_suite.cluster.checks.shell_commands import check_one
-from raytune_suite.cluster.ray_start import KINDS, same_ports
+from raytune_suite.cluster.ray_start import FLAGS, same_ports
 from raytune_suite.cluster.shell import (
     SimpleCommand,
     bash,
@@ -164,9 +164,8 @@ def behind_launcher(part: SimpleCommand) -> tuple[SimpleCommand, dict[str, str]]
     if part.program != "srun" and words and "ray" in [word for word, _ in words]:  # such as ssh HOST ray start
         first = [word for word, _ in words].index("ray")
         words = words[first:]
-    inner = simple_commands(words[0][0]) if len(words) == 1 and " " in words[0][0] else []  # ssh HOST "ray start ..."
-    if not inner and [word for word, _ in words[:2]] in (["bash", "-c"], ["sh", "-c"], ["bash", "-lc"]) and words[2:]:
-        inner = simple_commands(words[2][0])
+    text = next((word for word, _ in words if re.search(r"\sray start\b|^ray start\b", word)), None)
+    inner = simple_commands(text) if text is not None else []  # as in ssh HOST "ray start ..." and bash -c "..."
     ray = next((one for one in inner if one.words[:2] == ("ray", "start")), None)
     if ray is not None:
         line = words[0][1]
@@ -196,7 +195,7 @@ def ray_starts(commands: list[SimpleCommand]) -> list[RayStart]:
         if words[:2] != ("ray", "start"):
             continue
         line = inner.lines[len(inner.words) - len(words)] + 1
-        given = {name: expand(value, values) for name, value in option_values(words[2:], KINDS["flag"]).items()}
+        given = {name: expand(value, values) for name, value in option_values(words[2:], FLAGS).items()}
         launcher = part.program if part.program in REMOTE else ""
         result.append(RayStart(given, line, launcher, launch, part.in_background))
     return result

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.shell_commands import check_commands
 from raytune_suite.cluster.pools import provider
-from raytune_suite.cluster.ray_start import KINDS, same_ports
+from raytune_suite.cluster.ray_start import FLAGS, option_of_port, same_ports
 from raytune_suite.cluster.shell import option_values, quoted, simple_commands
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ KNOWN_VARIABLES = re.compile(
 """Variables that shells, Ray and machine images set."""
 
 UNREPLACED = re.compile(r"\S*\$(\{[A-Za-z_]\w*\}|[A-Z_][A-Z0-9_]*)\S*")
+
+BOOTSTRAP = "~/ray_bootstrap_config.yaml"
+"""Where `ray up` puts the file for the autoscaler on the head."""
 
 Start = tuple["KeyPath", dict[str, str]]
 """The key path of a command with `ray start`, and the options."""
@@ -70,7 +73,7 @@ def entries(document: ClusterDocument, place: KeyPath) -> list[tuple[int, str]]:
 def starts(document: ClusterDocument, key: str) -> list[Start]:
     """Return the commands of a list that start Ray."""
     return [
-        ((key, index), option_values(part.words[2:], KINDS["flag"]))
+        ((key, index), option_values(part.words[2:], FLAGS))
         for index, text in enumerate(document.strings(key))
         for part in simple_commands(text)
         if part.words[:2] == ("ray", "start")
@@ -93,6 +96,10 @@ def head_and_workers(document: ClusterDocument) -> Iterator[Finding]:
         for name, other, port in same_ports(options):
             reason = f"`--{name}` and `--{other}` are both port {port}"
             yield finding(document, "RTS411", where, reason, "choose different ports")
+        config = options.get("autoscaling-config", "")
+        if config and "ray_bootstrap_config.yaml" not in config and "$" not in config:
+            reason = f"`--autoscaling-config` is {config}, but `ray up` writes the file {BOOTSTRAP}"
+            yield finding(document, "RTS401", where, reason, f"write `--autoscaling-config={BOOTSTRAP}`")
     for where, options in workers:
         yield from worker(document, where, options, heads)
     yield from head_address(document)
@@ -158,15 +165,17 @@ def worker(document: ClusterDocument, where: KeyPath, options: dict[str, str], h
         reason = "`--address=auto` finds a cluster on the same machine only"
         yield finding(document, "RTS402", where, reason, "use `--address=$RAY_HEAD_IP:6379`")
         return
-    opened = next((given.get("port", "6379") for _, given in heads if "head" in given), "6379")
+    head = next((given for _, given in heads if "head" in given), {})
+    opened = head.get("port", "6379")
     match = re.fullmatch(r"(?:\w+://)?(.+?):(\d+)", address)
-    if address and match is None and ":" not in address:
+    if address and match is None and ":" not in address and not address.endswith("$"):
         reason = f"`--address` is {address}, without a port"
-        yield finding(document, "RTS411", where, reason, f"write `--address={address}:{opened}`")
+        yield finding(document, "RTS410", where, reason, f"write `--address={address}:{opened}`")
     elif match is not None and opened.isdecimal() and match[2] != opened:
-        reason = f"the workers join port {match[2]}, but the head opens {opened}"
+        other = option_of_port(head, match[2])
+        reason = f"the workers join port {match[2]}{f' (its `{other}`)' if other else ''}, but the head opens {opened}"
         yield finding(document, "RTS411", where, reason, f"write `--address={match[1]}:{opened}`")
     password = next((given.get("redis-password") for _, given in heads), None)
     if options.get("redis-password") != password and heads:
         reason = "`--redis-password` of head and workers differ"
-        yield finding(document, "RTS411", where, reason, "write the same in both, or in neither")
+        yield finding(document, "RTS402", where, reason, "write the same in both, or in neither")

@@ -59,19 +59,19 @@ def machines(document: ClusterDocument) -> Iterator[Finding]:
         host = (flag(starts["head"], "--dashboard-host") or "").strip("\"'")
         if host in ANY_HOST:
             reason = f"the dashboard listens on {host} without a token: anyone in the network can run code through it"
-            yield finding(document, "RTS905", where, reason, f"remove `--dashboard-host`, or {REMEDY}")
+            yield finding(document, "RTS615", where, reason, f"remove `--dashboard-host`, or {REMEDY}")
         reason = "no token is required: anyone who reaches the ports 6379, 8265 or 10001 of a node can run code there"
-        yield finding(document, "RTS901", where, reason, REMEDY)
+        yield finding(document, "RTS611", where, reason, REMEDY)
     for kind, other in (("worker", "head"), ("head", "worker")):
         if requires[other] and not requires[kind] and starts[kind] and not own_script[kind]:
             reason = f"the {other} uses a token, but the {kind} does not: no worker can join"
             remedy = "add `export RAY_AUTH_MODE=token` before `ray start`"
-            yield finding(document, "RTS902", (COMMANDS[kind],), reason, remedy)
+            yield finding(document, "RTS612", (COMMANDS[kind],), reason, remedy)
     if requires["head"] and not is_copied(document):
         reason = "a token is required, but nothing copies it to the nodes"
         remedy = 'add `"~/.ray": "~/.ray"` to file_mounts'
         severity: Severity | None = "warning" if provider(document) == "local" else None  # it may be there
-        yield finding(document, "RTS903", ("file_mounts",), reason, remedy, severity=severity)
+        yield finding(document, "RTS613", ("file_mounts",), reason, remedy, severity=severity)
     places = {key: document.strings(key) for key in (*COMMANDS.values(), *SETUP)}
     places |= {f"docker.{key}": document.strings("docker", key) for key in RUN_OPTIONS}
     for key, texts in places.items():
@@ -79,7 +79,7 @@ def machines(document: ClusterDocument) -> Iterator[Finding]:
             if WRITTEN.search(text):
                 reason = "the token is in the file, which is copied to all nodes and shown by `ps`"
                 remedy = f"keep it in ~/.ray/auth_token: {REMEDY}"
-                yield finding(document, "RTS904", (*key.split("."), index), reason, remedy)
+                yield finding(document, "RTS614", (*key.split("."), index), reason, remedy)
 
 
 def is_copied(document: ClusterDocument) -> bool:
@@ -111,7 +111,7 @@ def open_to_the_world(document: ClusterDocument, where: KeyPath, ports: list[int
         reason = f"{names} open to all addresses without a token: anyone can run code in the cluster"
         severity = "error"
     remedy = "allow your own address only, or use `ray dashboard` and `kubectl port-forward`, which are encrypted"
-    return finding(document, "RTS905", where, reason, remedy, severity=severity)
+    return finding(document, "RTS615", where, reason, remedy, severity=severity)
 
 
 def opens(rule: dict[str, Any], port: int) -> bool:
@@ -139,7 +139,7 @@ def pods(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
     if not protected:
         reason = "no token is required: anyone in the network of the pods can run code in the cluster"
         remedy = "add `authOptions: {mode: token}` (KubeRay 1.5.1 or newer)"
-        yield finding(document, "RTS901", (*top, "authOptions"), reason, remedy)
+        yield finding(document, "RTS611", (*top, "authOptions"), reason, remedy)
     elif not by_operator:
         yield from by_hand(document, pools)
     for pool in pools:
@@ -147,7 +147,7 @@ def pods(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         if value:
             where: KeyPath = (*pool.where, "template", "spec", "containers", 0, "env")
             reason = f"{pool.name}: the token is in the file, and shown to everyone who may read pods"
-            yield finding(document, "RTS904", where, reason, "take it from a secret: `valueFrom: {secretKeyRef: ...}`")
+            yield finding(document, "RTS614", where, reason, "take it from a secret: `valueFrom: {secretKeyRef: ...}`")
     place: KeyPath = (*top, "headGroupSpec", "serviceType")
     notes = " ".join(map(str, document.mapping(*top, "headServiceAnnotations").items())).lower()
     if document.get(*place) == "LoadBalancer" and "internal" not in notes:
@@ -161,8 +161,8 @@ def by_hand(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         where: KeyPath = (*pool.where, "template", "spec", "containers", 0, "env")
         if given.get("RAY_AUTH_MODE") != "token":
             reason = f"the head requires a token, but {pool.name} does not use one: its pods cannot join"
-            yield finding(document, "RTS902", where, reason, "add the same `env` as for the head")
+            yield finding(document, "RTS612", where, reason, "add the same `env` as for the head")
         elif not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(given):
             reason = f"{pool.name} has RAY_AUTH_MODE=token, but no RAY_AUTH_TOKEN"
             remedy = "use `authOptions: {mode: token}` instead, which does both"
-            yield finding(document, "RTS903", where, reason, remedy)
+            yield finding(document, "RTS613", where, reason, remedy)

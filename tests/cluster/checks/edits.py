@@ -32,7 +32,8 @@ HEAD, GPU_1, GPU_8 = (f"available_node_types.{name}" for name in ("head", "gpu_1
 IN_1, IN_8, IN_HEAD = (f"{pool}.node_config" for pool in (GPU_1, GPU_8, HEAD))
 ARM = f"{IN_1}.azure_arm_parameters"
 START, JOIN, SETUP = "head_start_ray_commands", "worker_start_ray_commands", "setup_commands"
-HEALTHY = "export RAY_health_check_period_ms=1000; ray start --head --num-cpus=0 --autoscaling-config=x"
+CONFIG = "--autoscaling-config=~/ray_bootstrap_config.yaml"
+HEALTHY = f"export RAY_health_check_period_ms=1000; ray start --head --num-cpus=0 {CONFIG}"
 SPEC, GROUP, LAST = "spec.headGroupSpec", "spec.workerGroupSpecs.0", "spec.workerGroupSpecs.1.template.spec"
 POD, GROUP_NAME = f"{GROUP}.template.spec", f"{GROUP}.groupName"
 CONTAINER = f"{POD}.containers.0"
@@ -54,7 +55,7 @@ T4 = [{"acceleratorType": "nvidia-tesla-t4", "acceleratorCount": 4}]
 AWS = [
     Mistake("aws-gpu", "RTS101", {"max_workers": "ten"}),
     Mistake("aws-gpu", "RTS101", {f"{GPU_1}.resources.GPU": 0.5}),
-    Mistake("aws-gpu", "RTS101", {f"{GPU_1}.resources": None}, GPU_1),
+    Mistake("gcp-gpu", "RTS101", {f"{GPU_1}.resources": None}, GPU_1),
     Mistake("aws-gpu", "RTS101", {SETUP: "pip install ray"}),
     Mistake("aws-gpu", "RTS101", {"idle_timeout_minutes": -1}),
     Mistake("aws-gpu", "RTS103", {"idle_timeout_minuts": 5}),
@@ -130,16 +131,16 @@ AWS = [
     Mistake("gcp-gpu", "RTS607", {"provider.availability_zone": None}, "provider"),
     Mistake("azure-gpu", "RTS607", {"provider.location": None}, "provider"),
     Mistake("local", "RTS213", {"max_workers": 1, "min_workers": 1}),
-    Mistake("aws-gpu-spot", "RTS608", {f"{IN_1}.InstanceMarketOptions.MarketType": "spott"}),
-    *(Mistake(file, "RTS901", {START: ["ray stop", HEALTHY], **NO_OPTIONS[file]}) for file in NO_OPTIONS),
-    Mistake("local", "RTS902", {JOIN: ["ray stop", "ray start --address=$RAY_HEAD_IP:6379"]}),
-    Mistake("local", "RTS902", {START: ["ray stop", HEALTHY]}),
-    Mistake("aws-gpu", "RTS903", {"file_mounts": {"~/raytune_suite": "."}}),
-    Mistake("local", "RTS904", {START: ["ray stop", f"export RAY_AUTH_TOKEN=abc; {HEALTHY}"]}, f"{START}.1"),
-    Mistake("aws-gpu", "RTS904", {RUN: ["-e RAY_AUTH_MODE=token -e RAY_AUTH_TOKEN=abc"]}, f"{RUN}.0"),
-    Mistake("aws-gpu", "RTS905", {"provider.security_group": {"IpPermissions": [OPEN]}}, f"{RULES}.0"),
-    Mistake("aws-gpu", "RTS905", {"provider.security_group": {"IpPermissions": [ALL_OPEN]}}, f"{RULES}.0"),
-    Mistake("local", "RTS905", {START: ["ray stop", f"{HEALTHY} --dashboard-host=0.0.0.0"]}),
+    Mistake("aws-gpu-spot", "RTS902", {f"{IN_1}.InstanceMarketOptions.MarketType": "spott"}),
+    *(Mistake(file, "RTS611", {START: ["ray stop", HEALTHY], **NO_OPTIONS[file]}) for file in NO_OPTIONS),
+    Mistake("local", "RTS612", {JOIN: ["ray stop", "ray start --address=$RAY_HEAD_IP:6379"]}),
+    Mistake("local", "RTS612", {START: ["ray stop", HEALTHY]}),
+    Mistake("aws-gpu", "RTS613", {"file_mounts": {"~/raytune_suite": "."}}),
+    Mistake("local", "RTS614", {START: ["ray stop", f"export RAY_AUTH_TOKEN=abc; {HEALTHY}"]}, f"{START}.1"),
+    Mistake("aws-gpu", "RTS614", {RUN: ["-e RAY_AUTH_MODE=token -e RAY_AUTH_TOKEN=abc"]}, f"{RUN}.0"),
+    Mistake("aws-gpu", "RTS615", {"provider.security_group": {"IpPermissions": [OPEN]}}, f"{RULES}.0"),
+    Mistake("aws-gpu", "RTS615", {"provider.security_group": {"IpPermissions": [ALL_OPEN]}}, f"{RULES}.0"),
+    Mistake("local", "RTS615", {START: ["ray stop", f"{HEALTHY} --dashboard-host=0.0.0.0"]}),
     Mistake("aws-gpu", "RTS701", {}, "available_node_types", StudyRequirements(gpus=16)),
     Mistake("laptop", "RTS701", {}, "available_node_types", StudyRequirements(gpus=1, cpus=16)),
     Mistake("aws-gpu", "RTS702", {}, GPU_8, StudyRequirements(gpus=1, cpus=48)),
@@ -177,12 +178,12 @@ OTHERS = [
     Mistake("kuberay/raycluster", "RTS807", {f"{GROUP}.groupName": None}, GROUP_NAME),
     Mistake("kuberay/raycluster", "RTS807", {f"{GROUP}.groupName": "gpu-8"}, "spec.workerGroupSpecs.1.groupName"),
     Mistake("kuberay/raycluster", "RTS807", {f"{GROUP}.groupName": "gpu_1"}),
-    Mistake("kuberay/raycluster", "RTS901", {"spec.authOptions": None}, "spec.authOptions"),
-    Mistake("kuberay/rayjob", "RTS901", {"spec.rayClusterSpec.authOptions.mode": "disabled"}, JOB_AUTH),
-    Mistake("kuberay/raycluster", "RTS902", {"spec.authOptions": None, ENV: BY_HAND}, f"{CONTAINER}.env"),
-    Mistake("kuberay/raycluster", "RTS903", {"spec.authOptions": None, ENV: BY_HAND[:1]}, ENV),
-    Mistake("kuberay/raycluster", "RTS904", {ENV: [{"name": "RAY_AUTH_TOKEN", "value": "abc"}]}),
-    Mistake("kuberay/raycluster", "RTS905", {f"{SPEC}.serviceType": "LoadBalancer"}),
+    Mistake("kuberay/raycluster", "RTS611", {"spec.authOptions": None}, "spec.authOptions"),
+    Mistake("kuberay/rayjob", "RTS611", {"spec.rayClusterSpec.authOptions.mode": "disabled"}, JOB_AUTH),
+    Mistake("kuberay/raycluster", "RTS612", {"spec.authOptions": None, ENV: BY_HAND}, f"{CONTAINER}.env"),
+    Mistake("kuberay/raycluster", "RTS613", {"spec.authOptions": None, ENV: BY_HAND[:1]}, ENV),
+    Mistake("kuberay/raycluster", "RTS614", {ENV: [{"name": "RAY_AUTH_TOKEN", "value": "abc"}]}),
+    Mistake("kuberay/raycluster", "RTS615", {f"{SPEC}.serviceType": "LoadBalancer"}),
     Mistake("kuberay/raycluster", "RTS103", {f"{GROUP}.minReplica": 1}),
     Mistake("kuberay/raycluster", "RTS103", {f"{POD}.nodeSelectr": {}}),
     Mistake("kuberay/rayjob", "RTS103", {"spec.rayClusterSpec.enableInTreeAutoscalin": True}),
@@ -273,21 +274,21 @@ VALID_EDITS = [
     ),
     ValidEdit("aws-gpu", "RTS601", {"auth": None}),
     *(ValidEdit(file, "RTS307", {}) for file in NO_OPTIONS),  # `cluster up` creates the folder of the token
-    *(ValidEdit("local", code, {START: ["bash head.sh"], JOIN: ["bash worker.sh"]}) for code in ("RTS901", "RTS902")),
-    ValidEdit("local", "RTS901", {START: None}, at_most="warning"),
-    ValidEdit("aws-gpu", "RTS901", {START: ["ray stop", HEALTHY]}),  # the container has RAY_AUTH_MODE
-    ValidEdit("aws-gpu", "RTS902", {START: ["ray stop", HEALTHY], JOIN: ["ray start --address=$RAY_HEAD_IP:6379"]}),
-    ValidEdit("local", "RTS903", {"file_mounts": {"~/raytune_suite": "."}}, at_most="warning"),
-    ValidEdit("aws-gpu", "RTS903", {"file_mounts": {"/home/ray/.ray/auth_token": "~/.ray/auth_token"}}),
-    ValidEdit("aws-gpu", "RTS904", {RUN: ["-e RAY_AUTH_MODE=token -e RAY_AUTH_TOKEN=$TOKEN"]}),
-    ValidEdit("aws-gpu", "RTS905", {"provider.security_group": {"IpPermissions": [SSH_OPEN, OURS_OPEN]}}),
-    ValidEdit("aws-gpu", "RTS905", {"provider.security_group": {"IpPermissions": [OPEN]}}, at_most="warning"),
-    ValidEdit("kuberay/raycluster", "RTS901", {"spec.authOptions": {}}),
+    *(ValidEdit("local", code, {START: ["bash head.sh"], JOIN: ["bash worker.sh"]}) for code in ("RTS611", "RTS612")),
+    ValidEdit("local", "RTS611", {START: None}, at_most="warning"),
+    ValidEdit("aws-gpu", "RTS611", {START: ["ray stop", HEALTHY]}),  # the container has RAY_AUTH_MODE
+    ValidEdit("aws-gpu", "RTS612", {START: ["ray stop", HEALTHY], JOIN: ["ray start --address=$RAY_HEAD_IP:6379"]}),
+    ValidEdit("local", "RTS613", {"file_mounts": {"~/raytune_suite": "."}}, at_most="warning"),
+    ValidEdit("aws-gpu", "RTS613", {"file_mounts": {"/home/ray/.ray/auth_token": "~/.ray/auth_token"}}),
+    ValidEdit("aws-gpu", "RTS614", {RUN: ["-e RAY_AUTH_MODE=token -e RAY_AUTH_TOKEN=$TOKEN"]}),
+    ValidEdit("aws-gpu", "RTS615", {"provider.security_group": {"IpPermissions": [SSH_OPEN, OURS_OPEN]}}),
+    ValidEdit("aws-gpu", "RTS615", {"provider.security_group": {"IpPermissions": [OPEN]}}, at_most="warning"),
+    ValidEdit("kuberay/raycluster", "RTS611", {"spec.authOptions": {}}),
     *(
         ValidEdit("kuberay/raycluster", code, {"spec.authOptions": None, ENV: BY_HAND, f"{CONTAINER}.env": BY_HAND})
-        for code in ("RTS901", "RTS903", "RTS904")
+        for code in ("RTS611", "RTS613", "RTS614")
     ),
-    ValidEdit("kuberay/raycluster", "RTS905", {f"{SPEC}.serviceType": "LoadBalancer"}, at_most="warning"),
+    ValidEdit("kuberay/raycluster", "RTS615", {f"{SPEC}.serviceType": "LoadBalancer"}, at_most="warning"),
     ValidEdit("local", "RTS601", {"auth.ssh_private_key": None}, at_most="warning"),
     ValidEdit("kuberay/raycluster", "RTS201", {f"{GROUP}.maxReplicas": None, f"{GROUP}.minReplicas": 2}),
     ValidEdit("kuberay/raycluster", "RTS202", {f"{GROUP}.maxReplicas": None, f"{GROUP}.replicas": 0}),

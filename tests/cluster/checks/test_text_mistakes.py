@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 from raytune_suite.cluster.checks import check
 from raytune_suite.errors import ArgumentError
 from tests.cluster.checks.text_mistakes import TEXT_MISTAKES, TextMistake
-from tests.cluster.checks.valid_texts import VALID_MANIFESTS, VALID_TEXTS, ValidText
+from tests.cluster.checks.valid_texts import VALID_MANIFESTS, VALID_SCRIPTS, VALID_TEXTS, ValidText
 
 if TYPE_CHECKING:
     from raytune_suite.cluster.checks.findings import Finding
@@ -23,6 +24,11 @@ def expected_line(text: str, mistake: TextMistake) -> int:
     wanted = (mistake.new if mistake.at is None else mistake.at).partition("\n")[0]
     start = text.index(mistake.new) if mistake.at is None else 0
     return text[: text.index(wanted, start)].count("\n") + 1
+
+
+@functools.cache
+def findings_before(file: str) -> set[tuple[str, str, str]]:
+    return {(one.code, one.where, one.reason) for one in check(FILES / file).findings}
 
 
 def findings(path: Path, text: str) -> list[Finding]:
@@ -45,8 +51,7 @@ def test_a_mistake_is_found_on_its_line(mistake: TextMistake, tmp_path: Path) ->
     matches = [one for one in found if (one.code, one.line) == (mistake.code, line)]
     assert matches, [(one.code, one.line, one.reason) for one in found]
     assert matches[0].remedy
-    before = {(one.code, one.where, one.reason) for one in check(FILES / mistake.file).findings}
-    assert any((one.code, one.where, one.reason) not in before for one in matches)
+    assert any((one.code, one.where, one.reason) not in findings_before(mistake.file) for one in matches)
 
 
 @pytest.mark.parametrize("valid", VALID_TEXTS, ids=lambda valid: str(valid.name))
@@ -60,6 +65,12 @@ def test_a_valid_edit_gives_no_error(valid: ValidText, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", VALID_MANIFESTS)
 def test_a_valid_manifest_gives_no_error(name: str, tmp_path: Path) -> None:
     found = findings(tmp_path / "valid.yaml", VALID_MANIFESTS[name])
+    assert [one for one in found if one.severity == "error"] == []
+
+
+@pytest.mark.parametrize("name", VALID_SCRIPTS)
+def test_a_valid_script_gives_no_error(name: str, tmp_path: Path) -> None:
+    found = findings(tmp_path / "valid.sbatch", VALID_SCRIPTS[name])
     assert [one for one in found if one.severity == "error"] == []
 
 

@@ -99,7 +99,7 @@ HELD_OUT = [
     TextMistake(RC, "RTS819", 'rayVersion: "2.60.0"', 'rayVersion: "2.9.0"'),
     TextMistake(RC, "RTS411", '      num-cpus: "0"', '      port: "6380"\n      num-cpus: "0"'),
     # own hosts
-    TextMistake(HOSTS, "RTS411", "--head --port=6379", "--head --port=6380", "ulimit -n 65536; ray start --address"),
+    TextMistake(HOSTS, "RTS411", "--head --port=6379", "--head --port=6380", "ulimit -n 65536; export"),
     TextMistake(HOSTS, "RTS605", "    - node03.lab", "    - node03.lab:22"),
     TextMistake(HOSTS, "RTS410", "--num-cpus=0", "--num_cpus=0", "  - >-"),
     TextMistake(HOSTS, "RTS412", "--head --port", "--head --block --port", "  - >-"),
@@ -247,18 +247,20 @@ FRESH = [
     TextMistake(HOSTS, "RTS601", "  ssh_user: ubuntu", "  ssh_private_key: ~/.ssh/id_rsa.pub\n  ssh_user: ubuntu"),
     TextMistake(HOSTS, "RTS402", "$RAY_HEAD_IP:6379", "$RAY_HEADIP:6379", "worker_start_ray_commands:"),
     TextMistake(
-        HOSTS, "RTS402", "--address=$RAY_HEAD_IP:6379", "--address='$RAY_HEAD_IP:6379'", "  - ulimit -n 65536; ray"
+        HOSTS, "RTS402", "--address=$RAY_HEAD_IP:6379", "--address='$RAY_HEAD_IP:6379'", "  - ulimit -n 65536; export"
     ),
     TextMistake(HOSTS, "RTS103", "min_workers: 3", "min_worker: 3"),
     TextMistake(HOSTS, "RTS103", "head_start_ray_commands:", "head_start_ray_command:"),
-    TextMistake(HOSTS, "RTS101", 'file_mounts: {\n  "~/project": ".",\n}', 'file_mounts: ["~/project"]'),
+    TextMistake(
+        HOSTS, "RTS101", 'file_mounts: {\n  "~/project": ".",\n  "~/.ray": "~/.ray",\n}', 'file_mounts: ["~/project"]'
+    ),
     TextMistake(HOSTS, "RTS413", "  - sudo apt-get", "  - wandb login\n  - sudo apt-get"),
     TextMistake(HOSTS, "RTS412", "  - sudo apt-get", "  - python3 -m http.server 8000\n  - sudo apt-get"),
     TextMistake(HOSTS, "RTS101", "idle_timeout_minutes: 5", "idle_timeout_minutes: 5m"),
     TextMistake(
         HOSTS, "RTS414", "  - sudo apt-get update && sudo apt-get install", "  - apt-get update && apt-get install"
     ),
-    TextMistake(HOSTS, "RTS410", "--num-gpus=4", "--num-gpus=four", "  - ulimit -n 65536; ray"),
+    TextMistake(HOSTS, "RTS410", "--num-gpus=4", "--num-gpus=four", "  - ulimit -n 65536; export"),
     TextMistake(HOSTS, "RTS411", "--head --port=6379", "--head --port=6379 --dashboard-port=6379", "  - >-"),
     TextMistake(HOSTS, "RTS101", "upscaling_speed: 1.0", "upscaling_speed: fast"),
     TextMistake(HOSTS, "RTS104", "type: local", "type: locals"),
@@ -392,7 +394,7 @@ LATER = [
     TextMistake(
         HOSTS,
         "RTS402",
-        "ulimit -n 65536; ray start --address",
+        "ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address",
         "ulimit -n 65536 ray start --address",
         "worker_start_ray_commands:",
     ),

@@ -110,6 +110,15 @@ VALID_TEXTS = [
     ),
     ValidText(RJ, "data:\n  tune_resnet", "immutable: true\ndata:\n  tune_resnet"),
     ValidText(HOSTS, "node03.lab", "gpu_node_3"),
+    ValidText(
+        HOSTS, "  - python3 -m pip", "  - while read -r line; do echo $line; done < hosts.txt\n  - python3 -m pip"
+    ),
+    ValidText(HOSTS, "$RAY_HEAD_IP:6379", "node01.lab:6379"),
+    ValidText(
+        HOSTS,
+        "  - python3 -m pip",
+        "  - (stat ~/venv &> /dev/null || python3 -m venv ~/venv) || true\n  - python3 -m pip",
+    ),
     ValidText(HOSTS, "head_ip: node01.lab", "head_ip: fd00::10"),
     ValidText(HOSTS, "apt-get install -y rsync", "apt-get -yq install rsync"),
     ValidText(HOSTS, "  - python3 -m pip", "  - yes | sudo apt-get install nfs-common\n  - python3 -m pip"),
@@ -268,3 +277,78 @@ metadata: {{name: half-gpu, labels: {{kai.scheduler/queue: team-a}}}}
 spec:{HEAD}""",
 }
 """Manifests with the features of KubeRay's samples that were once taken for mistakes, or might be."""
+
+DIRECTIVES = """#!/bin/bash
+# shellcheck disable=SC2206
+#SBATCH --job-name=test
+#SBATCH --cpus-per-task=5
+#SBATCH --mem-per-cpu=1GB
+#SBATCH --nodes=4
+#SBATCH --tasks-per-node=1
+#SBATCH --gpus-per-task=1
+#SBATCH --time=00:30:00
+"""
+
+VALID_SCRIPTS = {
+    "started-one-by-one": DIRECTIVES
+    + """
+set -x
+nodes=$(scontrol show hostnames "$SLURM_JOB_NODELIST")
+nodes_array=($nodes)
+head_node=${nodes_array[0]}
+head_node_ip=$(srun --nodes=1 --ntasks=1 -w "$head_node" hostname --ip-address)
+
+# if we detect a space, we'll convert it
+if [[ "$head_node_ip" == *" "* ]]; then
+IFS=' ' read -ra ADDR <<<"$head_node_ip"
+if [[ ${#ADDR[0]} -gt 16 ]]; then
+  head_node_ip=${ADDR[1]}
+else
+  head_node_ip=${ADDR[0]}
+fi
+fi
+
+port=6379
+ip_head=$head_node_ip:$port
+export ip_head
+srun --nodes=1 --ntasks=1 -w "$head_node" \\
+    ray start --head --node-ip-address="$head_node_ip" --port=$port \\
+    --num-cpus "${SLURM_CPUS_PER_TASK}" --num-gpus "${SLURM_GPUS_PER_TASK}" --block &
+sleep 10
+worker_num=$((SLURM_JOB_NUM_NODES - 1))
+for ((i = 1; i <= worker_num; i++)); do
+    node_i=${nodes_array[$i]}
+    srun --nodes=1 --ntasks=1 -w "$node_i" \\
+        ray start --address "$ip_head" \\
+        --num-cpus "${SLURM_CPUS_PER_TASK}" --num-gpus "${SLURM_GPUS_PER_TASK}" --block &
+    sleep 5
+done
+python -u trainer.py "$SLURM_CPUS_PER_TASK"
+""",
+    "symmetric": DIRECTIVES
+    + """
+ip_head=$(hostname -I | awk '{print $1}'):6379
+srun --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" \\
+    ray symmetric-run --address "$ip_head" --min-nodes "$SLURM_JOB_NUM_NODES" \\
+    --num-cpus="${SLURM_CPUS_PER_TASK}" -- python -u trainer.py
+""",
+    "over-ssh": DIRECTIVES
+    + """
+module purge; module load cuda
+source /apps/conda/etc/profile.d/conda.sh
+conda activate tune
+head=$(hostname); port=$(shuf -i 20000-30000 -n 1)
+ray start --head --port="$port" --num-cpus="$SLURM_CPUS_PER_TASK" --num-gpus=1
+for host in $(scontrol show hostnames "$SLURM_JOB_NODELIST" | grep -v "$head"); do
+    ssh "$host" "source /apps/conda/etc/profile.d/conda.sh; conda activate tune; ray start --address=$head:$port --num-gpus=1" &
+done
+sleep 30
+python tune.py 2>&1 | tee "tune-$SLURM_JOB_ID.log"
+ray stop
+""",
+    "one-node": DIRECTIVES.replace("--nodes=4", "--nodes=1")
+    + """
+uv run python tune.py --gpus "$SLURM_GPUS_ON_NODE" || { echo "it didn't work"; exit 1; }
+""",
+}
+"""Scripts in the style of Ray's documentation and of users."""

@@ -1,0 +1,82 @@
+"""Check that containers see the storage that commands mount on their machines."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from raytune_suite.cluster.checks.commands import REDIRECTION, SHARING, VOLUME, within
+from raytune_suite.cluster.checks.findings import finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+
+MAY_MOUNT = re.compile(r"--privileged|SYS_ADMIN")
+"""Options of `docker run` that let a container mount something."""
+
+NFS_SOURCE = re.compile(r"\bmount\s+-t\s+(nfs4?)\s+(?:-o\s+\S+\s+)?([^\s-]\S*)\s+\S")
+"""The source of a `mount` of NFS."""
+
+BUCKET_URI = re.compile(r"\b(gcsfuse|s3fs)\s[^;&|\n]*?\b((?:gs|s3)://)")
+
+OPTIONS = ("run_options", "head_run_options", "worker_run_options")
+
+
+def check(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield mounts that the containers of a file for `ray up` cannot see."""
+    if not any(document.get("docker", key) for key in ("image", "head_image", "worker_image")):
+        return
+    yield from arguments(document)
+    outside = [
+        (("initialization_commands", index), folder)
+        for index, text in enumerate(document.strings("initialization_commands"))
+        for folder in mounted(text)
+    ]
+    options = [
+        ((*("docker", key), index), text)
+        for key in OPTIONS
+        for index, text in enumerate(document.strings("docker", key))
+    ]
+    volumes = [(where, *pair) for where, text in options for pair in VOLUME.findall(text)]
+    folders = [folder for _, folder in outside]
+    if folders and not any(within(source, folders) or within(folders[0], [source]) for _, source, _ in volumes):
+        where: KeyPath = volumes[0][0] if volumes else ("docker", "run_options")
+        reason = f"commands mount {folders[0]} on the machines, but no `-v` gives it to the containers"
+        if volumes:
+            reason += f": {volumes[0][1]} is another folder, which is empty and not shared"
+        yield finding(document, "RTS503", where, reason, f"write `-v {folders[0]}:{folders[0]}`")
+    privileged = any(MAY_MOUNT.search(text) for _, text in options)
+    for key in ("setup_commands", "head_setup_commands", "worker_setup_commands"):
+        for index, text in enumerate(document.strings(key)):
+            if mounted(text) and not privileged:
+                reason = "set-up commands run in the container, which may not mount anything"
+                remedy = f"move it to `initialization_commands`, and add `-v {mounted(text)[0]}:{mounted(text)[0]}`"
+                yield finding(document, "RTS503", (key, index), reason, remedy)
+
+
+def arguments(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield mount commands whose source cannot be one."""
+    for key in ("initialization_commands", "setup_commands"):
+        for index, text in enumerate(document.strings(key)):
+            for kind, source in NFS_SOURCE.findall(text):
+                if ":" not in source and "$" not in source and "YOUR-" not in source:
+                    reason = f"`mount -t {kind}` needs HOST:/FOLDER, but has {source!r}"
+                    yield finding(document, "RTS503", (key, index), reason, f"write `{source}:/`")
+            for tool, scheme in BUCKET_URI.findall(text):
+                reason = f"{tool} takes the name of a bucket, not a URI"
+                yield finding(document, "RTS503", (key, index), reason, f"remove `{scheme}`")
+
+
+def mounted(text: str) -> list[str]:
+    """Return the folders on which a command mounts a shared file system.
+
+    Example:
+        >>> mounted("sudo mkdir -p /shared; sudo mount -t nfs4 10.0.0.1:/ /shared")
+        ['/shared']
+    """
+    parts = [part for part in re.split(r"[;&|\n()]+", REDIRECTION.sub(" ", text)) if SHARING.search(part)]
+    paths = [[word.strip("\"'") for word in part.split() if re.match(r"[\"']?(/(?!/)|~)", word)] for part in parts]
+    return [words[-1] for words in paths if words]
