@@ -444,6 +444,7 @@ def test_cluster_files(file: Path, changes: list[tuple[int, Any, bool]], folder:
     documents = copy.deepcopy(DOCUMENTS[file])
     for position, value, removes in changes:
         places = list(paths(documents))[1:]
+        assume(places)
         *above, last = places[position % len(places)]
         parent: Any = documents
         for step in above:
