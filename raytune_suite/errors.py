@@ -116,7 +116,7 @@ def shown(value: Any, limit: int = SHOWN) -> str:
 
     Example:
         >>> shown("a" * 10_000, limit=12), shown([1])
-        ("'aaaaa ... a'", '[1]')
+        ("'aaaaa ... '", '[1]')
     """
     try:
         text = repr(value)

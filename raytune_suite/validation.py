@@ -125,7 +125,7 @@ def _number_text(least: float, above: float, most: float, below: float, *, infin
         *([f"less than {below:g}"] if math.isfinite(below) else []),
         *([f"at most {most:g}"] if math.isfinite(most) else []),
     ]
-    kind = "a number" if infinite or bounds else "a finite number"
+    kind = "a number" if infinite or math.isfinite(min(most, below)) else "a finite number"
     return " ".join([kind, " and ".join(bounds)]).strip()
 
 

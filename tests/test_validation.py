@@ -97,7 +97,7 @@ def test_a_decorated_function_checks_what_it_is_called_with() -> None:
     assert make(np.int64(2), rate=1, more=3) == (2, 1, {"more": 3})  # type: ignore[arg-type] # numpy's count as numbers
     for arguments in ({"size": 0}, {"size": 1, "rate": math.nan}, {}):
         with pytest.raises(ArgumentError):
-            make(**arguments)  # type: ignore[arg-type] # on purpose
+            make(**arguments)
 
 
 def test_misspelled_arguments_are_rejected_with_a_suggestion() -> None:
@@ -108,7 +108,8 @@ def test_misspelled_arguments_are_rejected_with_a_suggestion() -> None:
     with pytest.raises(UnknownNameError) as caught:
         make(sise=3)  # type: ignore[call-arg] # on purpose
     assert caught.value.suggestion == "size"
-    for side in (SEARCHERS["random"], SCHEDULERS["fifo"]):
+    sides: list[Any] = [SEARCHERS["random"], SCHEDULERS["fifo"]]
+    for side in sides:
         with pytest.raises(UnknownNameError) as caught:
             side(sead=3)
         assert caught.value.suggestion == "seed"

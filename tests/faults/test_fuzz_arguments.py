@@ -183,7 +183,7 @@ def test_calls_of_tune(call: dict[str, Any], folder: Path) -> None:
     run(**call)
 
 
-FUNCTIONS = [
+FUNCTIONS: list[Any] = [
     tune.uniform,
     tune.loguniform,
     tune.quniform,
@@ -196,7 +196,7 @@ FUNCTIONS = [
 
 @st.composite
 def domains(draw: st.DrawFn) -> Any:
-    kind = draw(st.sampled_from([*FUNCTIONS, tune.randn, tune.choice, tune.grid_search, tune.sample_from]))
+    kind: Any = draw(st.sampled_from([*FUNCTIONS, tune.randn, tune.choice, tune.grid_search, tune.sample_from]))
     numbers = st.one_of(st.integers(-5, 20), st.floats(-2, 50), st.sampled_from(NUMBERS))
     try:
         if kind in (tune.choice, tune.grid_search):
@@ -210,7 +210,7 @@ def domains(draw: st.DrawFn) -> Any:
 
 
 names = st.one_of(st.sampled_from(["x", "y", "lr", "a[0]", "seed", "fidelity"]), keys)
-spaces = st.deferred(
+spaces: Any = st.deferred(
     lambda: st.dictionaries(names, st.one_of(domains(), domains(), anything, spaces), min_size=1, max_size=3)
 )
 
@@ -444,6 +444,7 @@ def test_cluster_files(file: Path, changes: list[tuple[int, Any, bool]], folder:
     documents = copy.deepcopy(DOCUMENTS[file])
     for position, value, removes in changes:
         places = list(paths(documents))[1:]
+        assume(places)
         *above, last = places[position % len(places)]
         parent: Any = documents
         for step in above:

@@ -32,6 +32,9 @@ def method_args(method: str, **args: Any) -> dict[str, Any]:
     return {"method": method, "method_args": args, "num_samples": 4}
 
 
+BAD_METHOD_ARGS: list[Any] = [5, "eta=4", ["eta"], {1: 2}, {"seed": 1}, {"metric": "x"}, {"space": {}}, {"etta": 3}]
+BAD_SPACES: list[Any] = [5, [], {}, {"x": 1}, {1: SPACE["x"]}, {"a/b": SPACE["x"]}, {"x": tune.choice([])}]
+
 OF_WORKLOADS: list[dict[str, Any]] = [
     *({"budget": value} for value in (math.inf, math.nan, 0, -1, True, "20", [1], 10**400, 1j)),
     *({"budget": None, "time_limit": value} for value in (math.inf, math.nan, 0, -1, "60")),
@@ -57,10 +60,7 @@ OF_WORKLOADS: list[dict[str, Any]] = [
     {"progress": "yes"},
     *({"workload": value} for value in (5, "", "nothing", "synthetic/", "yahpo/../x", ["synthetic/branin"])),
     *({"method": value} for value in (5, "", "asah", "a+b+c", "+", "random+", "dehb+asha", b"asha", "a\0" * 10**5)),
-    *(
-        {"method_args": value}
-        for value in (5, "eta=4", ["eta"], {1: 2}, {"seed": 1}, {"metric": "x"}, {"space": {}}, {"etta": 3})
-    ),
+    *({"method_args": value} for value in BAD_METHOD_ARGS),
     {"metric": "loss"},
     {"max_t": 9},
     {"unknown": 1},
@@ -94,10 +94,7 @@ OF_POPULATIONS: list[dict[str, Any]] = [
 
 OF_TRAINABLES: list[dict[str, Any]] = [
     *({"trainable": value} for value in (5, "not registered", print, dict, lambda: None)),
-    *(
-        {"space": value}
-        for value in (5, [], {}, {"x": 1}, {1: tune.uniform(0, 1)}, {"a/b": tune.uniform(0, 1)}, {"x": tune.choice([])})
-    ),
+    *({"space": value} for value in BAD_SPACES),
     *({"metric": value} for value in (5, "", "a\0")),
     *({"mode": value} for value in (5, "MIN", "", np.zeros(2))),
     *({"max_t": value} for value in (0, -1, 1.5, True, "9", math.inf, 2**60)),

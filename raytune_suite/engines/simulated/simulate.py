@@ -218,7 +218,7 @@ def check_faults(faults: Sequence[Fault], workers: int) -> None:
     Raises:
         ArgumentError: If a time is negative or not a number, or there is no such worker.
     """
-    for fault in faults:
-        number(least=0).check("Fault.time", fault.time)
-        number(least=0, infinite=True).check("Fault.back", fault.back)
-        integer(0, most=workers - 1).check("Fault.worker", fault.worker)
+    for position, fault in enumerate(faults):
+        number(least=0).check(f"faults[{position}].time", fault.time)
+        number(least=0, infinite=True).check(f"faults[{position}].back", fault.back)
+        integer(0, most=workers - 1).check(f"faults[{position}].worker", fault.worker)

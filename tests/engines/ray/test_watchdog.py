@@ -35,7 +35,8 @@ def test_a_silent_trial_is_reported_once(caplog: pytest.LogCaptureFixture) -> No
 
 
 def test_a_silent_trial_is_ended_if_requested() -> None:
-    now, ended = 0.0, []
+    now = 0.0
+    ended: list[Any] = []
     (trial,) = alone = trials("silent")
     watchdog = Watchdog(60, ended.append, clock=lambda: now)
     watchdog.on_trial_start(0, alone, trial)
@@ -46,7 +47,8 @@ def test_a_silent_trial_is_ended_if_requested() -> None:
 
 
 def test_paused_and_ended_trials_may_be_silent() -> None:
-    now, ended = 0.0, []
+    now = 0.0
+    ended: list[Any] = []
     paused, done, failed = both = trials("paused", "done", "failed")
     watchdog = Watchdog(60, ended.append, clock=lambda: now)
     for trial in both:
