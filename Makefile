@@ -38,8 +38,9 @@ check: $(INSTALLED)  ## lint, format, types, layers
 e2e: $(INSTALLED)  ## all end-to-end tests, also those too long for CI: about an hour
 	$(BIN)/python -m pytest -q -m e2e -n auto --dist worksteal
 
-faults: $(INSTALLED)  ## the long form of the fault campaign: about an hour
+faults: $(INSTALLED)  ## the long form of the fault campaign, with thousands of malformed calls: hours
 	$(BIN)/python -m tests.faults.campaign --kills 1000 --studies 100
+	RAYTUNE_SUITE_FUZZ=1000 $(BIN)/python -m pytest -q -n auto --dist worksteal --timeout 7200 tests/faults
 
 docs: $(INSTALLED)  ## build the documentation into build/docs; warnings are errors
 	$(BIN)/python -m sphinx -b html -j auto -n -W --keep-going -q docs build/docs

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+SHOWN = 200
+"""Characters of a value in a message."""
+
 
 class RaytuneSuiteError(Exception):
     """Base class of all errors of this package."""
@@ -28,14 +31,35 @@ class UnknownNameError(RaytuneSuiteError, ValueError):
         self.kind, self.name, self.known = kind, name, tuple(sorted(known))
         tail = near(name, self.known) if suggestion is None else f": did you mean {suggestion!r}?"
         self.suggestion = nearest(name, self.known) if suggestion is None else suggestion
-        super().__init__(f"unknown {kind} {name!r}{tail}")
+        super().__init__(f"unknown {kind} {shown(name)}{tail}")
 
     def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, tuple[str, ...], str | None]]:
         return type(self), (self.kind, self.name, self.known, self.suggestion)
 
 
 class ArgumentError(RaytuneSuiteError, ValueError):
-    """An argument has an invalid value."""
+    """An argument has an invalid value.
+
+    Attributes:
+        name: The name of the argument; None if the message is about several.
+        value: What was passed, as text that fits into a message.
+        requirement: What is allowed, such as "an integer of 1 or more".
+        fix: What to do about it; "" if the requirement says it.
+    """
+
+    def __init__(
+        self, message: str, *, name: str | None = None, value: str = "", requirement: str = "", fix: str = ""
+    ) -> None:
+        """Create an error with this message; `invalid` writes one from the other arguments."""
+        super().__init__(message)
+        self.name, self.value, self.requirement, self.fix = name, value, requirement, fix
+
+    @classmethod
+    def invalid(cls, name: str, value: Any, requirement: str, fix: str = "") -> ArgumentError:
+        """The error of an argument that does not meet a requirement."""
+        text = shown(value)
+        message = f"`{name}` is {text}, but must be {requirement}{': ' if fix else ''}{fix}"
+        return cls(message, name=name, value=text, requirement=requirement, fix=fix)
 
 
 class SpaceError(RaytuneSuiteError, ValueError):
@@ -87,8 +111,34 @@ class StudyInterrupted(KeyboardInterrupt):
     """Ctrl-C ended a study; its state is saved, and the message says how to resume it."""
 
 
+def shown(value: Any, limit: int = SHOWN) -> str:
+    """The `repr` of a value for a message: at most `limit` characters, in one line, whatever the value is.
+
+    Example:
+        >>> shown("a" * 10_000, limit=12), shown([1])
+        ("'aaaaa ... a'", '[1]')
+    """
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - the `__repr__` of an arbitrary object may raise anything
+        text = f"an object of {type(value).__name__}"
+    return shortened(" ".join(text.split("\n")), limit)
+
+
+def shortened(text: str, limit: int) -> str:
+    """A text of at most about `limit` characters: its beginning and its end.
+
+    Example:
+        >>> shortened("abcdefghijklmnopqrstuvwxyz", 12), shortened("abc", 12)
+        ('abcdef ... z', 'abc')
+    """
+    return text if len(text) <= limit else f"{text[: limit // 2]} ... {text[len(text) - limit // 2 + 5 :]}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that resembles `name` most; None if none resembles it."""
+    if len(name) > SHOWN:
+        return None  # the comparison takes quadratic time
     return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from raytune_suite.errors import ArgumentError, UnknownNameError
 from raytune_suite.schedulers import SCHEDULERS, StudyScheduler, StudySearcher
 from raytune_suite.searchers import SEARCHERS, AskTellSearcher
+from raytune_suite.validation import mapping, reject_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,6 +105,9 @@ class Method:
         return tune.TuneConfig(search_alg=searcher, scheduler=self.scheduler, **options)
 
 
+METHOD_ARGS = mapping("a dict of arguments of the method, such as {'eta': 4}")
+
+
 def parts(name: str) -> tuple[str, str]:
     """The names of the searcher and the scheduler of a method.
 
@@ -116,7 +120,7 @@ def parts(name: str) -> tuple[str, str]:
         (('random', 'asha'), ('tpe', 'asha'))
     """
     if not isinstance(name, str):
-        raise ArgumentError(f"`method` is {name!r}, but must be a name such as 'asha' or 'tpe+asha', or a Method")
+        raise ArgumentError.invalid("method", name, "a name such as 'asha' or 'tpe+asha', or a Method")
     if name in METHODS:
         return METHODS[name].searcher, METHODS[name].scheduler
     searcher, plus, scheduler = name.partition("+")
@@ -176,10 +180,7 @@ def make_method(
     searcher_name, scheduler_name = parts(name)
     searcher_class, scheduler_class = SEARCHERS[searcher_name], SCHEDULERS[scheduler_name]
     known = {side: options(side) for side in (searcher_class, scheduler_class)}
-    for argument in arguments:
-        if not any(argument in names for names in known.values()):
-            everything = sorted(set().union(*known.values()))
-            raise UnknownNameError(f"argument of method {name!r}:", argument, everything)
+    reject_unknown(f"method {name!r}", arguments, sorted(set().union(*known.values())))
     if max_t is None and scheduler_class.ladder:
         raise ArgumentError(f"method {name!r} needs `max_t`: the most {time_attr} that a trial may have")
     _check_fidelities(name, searcher_class, scheduler_class)
@@ -219,6 +220,7 @@ def resolve_method(
             with other settings than the study's.
         SpaceError: If the method does not support the space.
     """
+    METHOD_ARGS.check("method_args", arguments)
     if isinstance(method, Method):
         if arguments or max_concurrent is not None:
             raise ArgumentError("`method` is a Method: pass `method_args` and `max_concurrent` to `make_method`")
@@ -228,6 +230,7 @@ def resolve_method(
     searcher, scheduler = parts(method)
     _check_state(method, SCHEDULERS[scheduler], stateless)
     known = {*options(SEARCHERS[searcher]), *options(SCHEDULERS[scheduler])}
+    reject_unknown(f"method {method!r}", arguments, sorted(known))
     suggested = {name: value for name, value in defaults.items() if name in known}
     return make_method(
         method,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import FAILED, check_count
+from raytune_suite.validation import number, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,18 +29,27 @@ class Rung(NamedTuple):
     resource: int
 
 
+LEAST_ETA = 1.1
+"""The least reduction factor: with smaller ones a ladder has so many rungs that they are the same integers."""
+
+MAX_CONFIGS = 1_000_000
+"""The most configs on the first rung of a bracket of Hyperband."""
+
+ETA = number(least=LEAST_ETA)
+SIZES = one_of("paper", "hpbandster")
+
+
 def check_ladder(min_t: int, max_t: int, eta: float) -> None:
     """Check the arguments that define a ladder of rungs.
 
     Raises:
-        ArgumentError: If `min_t` or `max_t` is not an integer of at least 1, `max_t < min_t`, or `eta <= 1`.
+        ArgumentError: If `min_t` or `max_t` is not an integer of at least 1, `max_t < min_t`, or `eta` is below 1.1.
     """
     for name, value in (("min_t", min_t), ("max_t", max_t)):
         check_count(name, value)
     if max_t < min_t:
-        raise ArgumentError(f"`max_t` is {max_t}, but must be at least `min_t`, which is {min_t}")
-    if isinstance(eta, bool) or not isinstance(eta, (int, float)) or not 1 < eta < math.inf:
-        raise ArgumentError(f"`eta` is {eta!r}, but must be a number greater than 1")
+        raise ArgumentError.invalid("max_t", max_t, f"at least `min_t`, which is {min_t}")
+    ETA.check("eta", eta)
 
 
 def max_bracket(min_t: int, max_t: int, eta: float) -> int:
@@ -75,8 +85,7 @@ def hyperband(min_t: int, max_t: int, eta: float, sizes: Sizes = "paper") -> lis
         >>> hyperband(1, 9, 3)[0]
         [Rung(configs=9, resource=1), Rung(configs=3, resource=3), Rung(configs=1, resource=9)]
     """
-    if sizes not in get_args(Sizes):
-        raise ArgumentError(f"`sizes` is {sizes!r}, but must be 'paper' or 'hpbandster'")
+    SIZES.check("sizes", sizes)
     s_max = max_bracket(min_t, max_t, eta)
     factor = Fraction(eta)
     brackets = []
@@ -85,6 +94,11 @@ def hyperband(min_t: int, max_t: int, eta: float, sizes: Sizes = "paper") -> lis
             first = math.ceil((s_max + 1) * factor**s / (s + 1))
         else:
             first = math.floor((s_max + 1) // (s + 1) * factor**s)
+        if first > MAX_CONFIGS:
+            raise ArgumentError(
+                f"Hyperband from `min_t` {min_t} to `max_t` {max_t} with `eta` {eta:g} would start {float(first):.3g} "
+                f"configs in one bracket, but at most {MAX_CONFIGS} are allowed: raise `min_t` or `eta`"
+            )
         levels = increasing([max(min_t, round(max_t * factor ** (i - s))) for i in range(s + 1)])
         brackets.append([Rung(max(1, math.floor(first / factor**i)), level) for i, level in enumerate(levels)])
     return brackets

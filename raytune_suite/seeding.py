@@ -15,10 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raytune_suite.errors import ArgumentError
+from raytune_suite.errors import ArgumentError, shown
+from raytune_suite.validation import integer, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+SEED = integer(0, most=2**63 - 1)
+"""What a seed must be."""
+
+MAX_SEEDS = 10_000
+"""The most seeds in a list or a range."""
+
+SEEDS = sequence(SEED, f"a list of at most {MAX_SEEDS} seeds, which are integers of 0 or more", MAX_SEEDS)
 
 
 def check_seed(seed: Any) -> int:
@@ -27,16 +37,14 @@ def check_seed(seed: Any) -> int:
     Raises:
         ArgumentError: If it is not an integer of at least 0.
     """
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ArgumentError(f"`seed` is {seed!r}, but must be an integer of 0 or more")
-    return int(seed)
+    return int(SEED.check("seed", seed))
 
 
 def parse_seeds(text: str) -> list[int]:
     """Parse a comma-separated list of seeds and ranges of seeds.
 
     Raises:
-        ArgumentError: If `text` has another format.
+        ArgumentError: If `text` has another format, a range ends before it starts, or there are too many seeds.
 
     Example:
         >>> parse_seeds("0-2,7")
@@ -44,10 +52,15 @@ def parse_seeds(text: str) -> list[int]:
     """
     seeds: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        match = re.fullmatch(r"\s*([0-9]{1,18})(?:-([0-9]{1,18}))?\s*", part)
         if match is None:
-            raise ArgumentError(f"{text!r} must be a list of seeds such as 0,3 or a range such as 0-4")
-        seeds.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
+            raise ArgumentError(f"{shown(text)} must be a list of seeds such as 0,3 or a range such as 0-4")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise ArgumentError(f"the range {part.strip()!r} ends before it starts: write {last}-{first}")
+        if len(seeds) + last - first + 1 > MAX_SEEDS:
+            raise ArgumentError(f"{shown(text)} has more than {MAX_SEEDS} seeds: name fewer")
+        seeds.extend(range(first, last + 1))
     return seeds
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from raytune_suite.errors import ArgumentError
+from raytune_suite import validation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,31 @@ SEED = "seed"
 FIDELITY = "fidelity"
 """The reserved key of a config under which a searcher that assigns fidelities (DEHB) stores how far to train the trial,
 in units of `time_attr`. The scheduler ends the trial there; a trainable may read it, too."""
+
+
+ADDED_BY_RAY = frozenset(
+    {
+        "checkpoint_dir_name",
+        "config",
+        "date",
+        "done",
+        "episodes_total",
+        "experiment_tag",
+        "hostname",
+        "iterations_since_restore",
+        "node_ip",
+        "pid",
+        "should_checkpoint",
+        "time_since_restore",
+        "time_this_iter_s",
+        "time_total_s",
+        "timestamp",
+        "timesteps_total",
+        "training_iteration",
+        "trial_id",
+    }
+)
+"""Keys that Ray adds to each result."""
 
 
 class Stage(NamedTuple):
@@ -138,28 +163,27 @@ class Observation:
         return self.loss == FAILED
 
 
+MODE = validation.one_of("min", "max")
+COUNT = validation.integer(1)
+
+
 def check_mode(mode: str | None) -> Mode:
     """Return `mode` if it is "min" or "max".
 
     Raises:
         ArgumentError: If it is anything else.
     """
-    if mode == "min":
-        return "min"
-    if mode == "max":
-        return "max"
-    raise ArgumentError(f"`mode` is {mode!r}, but must be 'min' or 'max'")
+    checked: Mode = MODE.check("mode", mode)
+    return checked
 
 
 def check_count(name: str, value: Any) -> int:
-    """Return `value` if it is an integer of at least 1.
+    """Return `value` as an int if it is an integer of at least 1.
 
     Raises:
         ArgumentError: If it is anything else; the message calls it `name`.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ArgumentError(f"`{name}` is {value!r}, but must be an integer of 1 or more")
-    return value
+    return int(COUNT.check(name, value))
 
 
 def as_number(value: Any) -> float | None:
@@ -175,6 +199,12 @@ def as_number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def as_resource(value: Any) -> float | None:
+    """Convert a value of `time_attr` to a float; None for anything that is not a number, and for NaN."""
+    number = as_number(value)
+    return None if number is None or math.isnan(number) else number
 
 
 def as_loss(value: Any, mode: Mode) -> float:

@@ -1,6 +1,6 @@
 """The speed of studies on the simulated clock compared with Syne Tune's simulator.
 
-    python benchmarks/perf/simulator.py [--growth] [--trials 500] [--epoch-s 30] [--repeats 3]
+    python benchmarks/perf/simulator.py [--growth] [--trials 500] [--epoch-s 30] [--repeats 3] [--studies 100000]
 
 The study: a synthetic table of 1,000 configs x 50 epochs, 4 workers, 500 trials, random search under ASHA (r = 1,
 R = 50, eta = 3). Both use the same table, in fresh processes that alternate; each warms up with a small study, and
@@ -12,6 +12,10 @@ seconds and decides after each, so it is slower for longer epochs. For epochs as
 decides late: with epochs of 1 to 2 seconds (`--epoch-s 1`) it trains trials for epochs after they should have stopped.
 Ours advances from event to event, at the same speed for all epochs.
 
+With `--studies N [M ...]` it measures instead one whole study of N trials with `rts.tune`: the logs, the tables and the
+result included. Memory is the largest resident size of the process, and the part of it that the study added to Ray,
+pandas and pyarrow. Since CPUs differ, `loop_ms` says how long a plain loop of 100,000 additions takes on this one.
+
 Syne Tune runs in its own environment, created with venv and pip under `build/envs` on first use. If that fails,
 `speedup_syne` is null, and only our figures are shown.
 
@@ -21,6 +25,13 @@ The last line is JSON:
     epoch_s                   the least and the most virtual seconds of an epoch
     same_logs                 whether the decision logs of all our runs of one size have the same bytes
     ours, syne_tune           reports and trials per CPU second, and the underlying figures
+
+With `--studies`, for each number of trials (`100k` is 100,000):
+    asha_100k_cpu_s           the CPU seconds
+    asha_100k_mb              the largest resident size of the process
+    asha_100k_added_mb        what the study added to it
+    asha_100k_reports         the number of reports
+    loop_ms                   the yardstick
 """
 
 from __future__ import annotations
@@ -65,6 +76,17 @@ def measure(python: Path, module: str, table: Path, trials: int) -> dict[str, An
     return figures
 
 
+def measure_studies(table: Path, sizes: list[int]) -> dict[str, Any]:
+    """Return the figures of whole studies, each in a fresh process."""
+    figures: dict[str, Any] = {}
+    for trials in sizes:
+        run = measure(Path(sys.executable), "simulator_study", table, trials)
+        size = f"{trials // 1000}k" if trials % 1000 == 0 else str(trials)
+        figures |= {f"asha_{size}_{name}": run[name] for name in ("cpu_s", "mb", "added_mb", "reports")}
+        figures["loop_ms"] = run["loop_ms"]
+    return figures
+
+
 def per_second(runs: list[dict[str, Any]], what: str) -> float:
     """Return the median of reports (or trials) per CPU second."""
     return float(statistics.median(run[what] / run["cpu_s"] for run in runs))
@@ -88,7 +110,14 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=SMALL, help=f"trials of the compared study ({SMALL})")
     parser.add_argument("--epoch-s", type=float, default=30, help="virtual seconds of the fastest config's epoch (30)")
     parser.add_argument("--repeats", type=int, default=3, help="runs of each side; the median counts (3)")
+    parser.add_argument("--studies", type=int, nargs="+", help="measure whole studies of these numbers of trials")
     arguments = parser.parse_args()
+    if arguments.studies:
+        with tempfile.TemporaryDirectory() as folder:
+            table = Path(folder, "table.npz")
+            write_table(table, arguments.epoch_s)
+            print(json.dumps(measure_studies(table, arguments.studies)))
+        return
     own, peer = Path(sys.executable), environment("syne-tune", SYNE_TUNE)
     runs: dict[str, list[dict[str, Any]]] = {"ours": [], "syne_tune": [], "small": [], "large": []}
     with tempfile.TemporaryDirectory() as folder:

@@ -84,6 +84,8 @@ def carry_out(
         (out / store.RUNS).mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise ArgumentError(f"{str(out)!r} is, or lies below, a file: use a folder for the results") from error
+    except OSError as error:
+        raise ArgumentError(f"the folder {str(out)!r} cannot be created: {error.strerror}") from error
     with _lock(out):
         _clean(out)
         provenance = current_provenance()

@@ -29,7 +29,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from raytune_suite.bench.protocol import read as read_protocol
-from raytune_suite.errors import ArgumentError
+from raytune_suite.errors import ArgumentError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -146,14 +146,37 @@ def read(folder: str | Path) -> Results:
         raise ArgumentError(
             f"no comparison in {str(path)!r}: {missing[0]} is missing; create one with `raytune-suite bench run`"
         )
-    manifest: dict[str, Any] = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    if manifest.get("schema") != SCHEMA:
-        raise ArgumentError(
-            f"the schema of the comparison in {str(path)!r} is {manifest.get('schema')!r}, but must be {SCHEMA} for "
-            "this version: run it again into another folder"
-        )
+    manifest = _read_manifest(path)
     _check_protocol(path / PROTOCOL, manifest)
     return Results(manifest, **{name: read_table(path, name).to_pandas() for name in TABLES})
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest of a comparison.
+
+    Raises:
+        ArgumentError: If it is damaged, or has another schema version.
+    """
+    try:
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path / MANIFEST, error) from error
+    schema = manifest.get("schema") if isinstance(manifest, dict) else None
+    if schema != SCHEMA:
+        raise ArgumentError(
+            f"the schema of the comparison in {str(path)!r} is {schema!r}, but must be {SCHEMA} for this version: run "
+            "it again into another folder"
+        )
+    if not isinstance(manifest.get("protocol"), dict) or not isinstance(manifest.get("protocol_sha256"), str):
+        raise _damaged(path / MANIFEST, "it has no protocol")
+    return dict(manifest)
+
+
+def _damaged(path: Path, error: object) -> ArgumentError:
+    return ArgumentError(
+        f"{str(path)!r} is damaged ({shortened(str(error), 200)}): repeat the same `raytune-suite bench run`, which "
+        "writes it again and keeps the runs that are whole"
+    )
 
 
 def _check_protocol(path: Path, manifest: dict[str, Any]) -> None:
@@ -176,9 +199,12 @@ def read_table(folder: Path, name: str) -> Any:
     """Read a table of a comparison or of a run, as an Arrow table.
 
     Raises:
-        ArgumentError: If its columns are not those of `TABLES`.
+        ArgumentError: If the file is damaged, or its columns are not those of `TABLES`.
     """
-    table = pq.read_table(folder / _file(name), partitioning=None)
+    try:
+        table = pq.read_table(folder / _file(name), partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        raise _damaged(folder / _file(name), error) from error
     if table.schema != TABLES[name]:
         raise ArgumentError(
             f"the columns of {str(folder / _file(name))!r} are {table.column_names}, but must be {TABLES[name].names}"
@@ -198,11 +224,12 @@ def run_folder(out: Path, run_id: str) -> Path:
 
 
 def status(out: Path, run_id: str) -> str | None:
-    """Return the status of a run; None if it has not ended or not begun, or its table cannot be read."""
+    """Return the status of a run; None if it has not ended or not begun, or one of its tables cannot be read."""
     folder = run_folder(out, run_id)
     try:
-        return str(read_table(folder, "runs")["status"][0].as_py())
-    except (OSError, IndexError, pa.ArrowException, ArgumentError):
+        tables = {name: read_table(folder, name) for name in TABLES}
+        return str(tables["runs"]["status"][0].as_py())
+    except (IndexError, ArgumentError):
         return None
 
 

@@ -35,6 +35,8 @@ def parse(text: str, name: str) -> tuple[dict[str, Any], dict[Key, int]]:
         match = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", str(error))
         line, message = (match[2], match[1]) if match else (str(len(text.splitlines())), str(error))
         raise ArgumentError(f"{name}:{line}: invalid TOML: {message}") from None
+    except RecursionError:
+        raise ArgumentError(f"{name}: invalid TOML: values are nested too deeply") from None
     positions: dict[Key, int] = {}
     table: Key = ()
     statement, first = "", 1

@@ -53,8 +53,9 @@ def execute_pickled(payload: bytes, folder: Path) -> None:
 
 
 def main(payload: bytes, folder: Path) -> None:
-    """Execute a run as a separate process: redirect all output to the run's log, and leave Ctrl-C to the runner."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Execute a run as a separate process: redirect all output to the run's log, and leave signals to the runner."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # of the whole group of processes
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_exit_with_runner, args=(multiprocessing.parent_process(),), daemon=True).start()
     log = os.open(folder / store.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for stream in (sys.stdout, sys.stderr):

@@ -7,6 +7,8 @@ wait for.
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -54,26 +56,46 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status: 0 for success, 1 if `diff`, `data check`, `bench verify` and the like find a difference or a
-        failure, 2 after an error (its message is on stderr), 130 after Ctrl-C.
+        failure, 2 after an error (its message is on stderr), 130 after Ctrl-C or SIGTERM.
 
     Example:
         >>> main(["list", "clusters"])  # doctest: +SKIP
     """
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else [*argv]
+    top = parser()
+    if any("\0" in word for word in words):
+        top.error("an argument has a NUL character: remove it")
+    arguments = top.parse_args(words)
+    if argv is None:  # the process is ours
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(arguments.command(arguments))
     except StudyInterrupted as interruption:
         print(f"\n{interruption}", file=sys.stderr)  # noqa: T201 - this is the command line
-        return INTERRUPTED
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)  # noqa: T201 - as above
-        return INTERRUPTED
     except RaytuneSuiteError as error:
         print(f"raytune-suite: {error}", file=sys.stderr)  # noqa: T201 - as above
         return FAILURE
     except BrokenPipeError:  # `raytune-suite list methods | head -1`
         sys.stderr.close()
         return 0
+    except OSError as error:  # a disk that is full, a folder without permission
+        print(f"raytune-suite: {error}", file=sys.stderr)  # noqa: T201 - as above
+        return FAILURE
+    if argv is None:
+        _end_at_once_on_the_next_signal()
+    return INTERRUPTED
+
+
+def _end_at_once_on_the_next_signal() -> None:
+    """Let another Ctrl-C end the process without a traceback while it exits, which takes Ray a moment."""
+
+    def end(_number: int, _frame: object) -> None:
+        os._exit(INTERRUPTED)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -163,12 +163,12 @@ def requirements(arguments: argparse.Namespace) -> StudyRequirements | None:
     """Return the requirements of the study, None if no study is given."""
     import dataclasses
 
-    from raytune_suite.cluster.capacity import StudyRequirements, read_requirements
+    from raytune_suite.cluster.capacity import AMOUNT, StudyRequirements, read_requirements
+    from raytune_suite.validation import optional
 
     given = {"cpus": arguments.cpus_per_trial, "storage_path": arguments.storage_path, "gpus": arguments.gpus_per_trial}
     for name in ("cpus", "gpus"):
-        if given[name] is not None and given[name] < 0:
-            raise ArgumentError(f"`--{name}-per-trial` is {given[name]:g}, but must not be negative")
+        optional(AMOUNT).check(f"--{name}-per-trial", given[name])
     stated = {name: value for name, value in given.items() if value is not None}
     if arguments.study is not None:
         return dataclasses.replace(read_requirements(arguments.study), **stated)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cli.help import add_command
 from raytune_suite.cli.table import aligned, terminal_width
+from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
     import argparse
@@ -66,7 +67,7 @@ def show(arguments: argparse.Namespace) -> int:
     """List every part: its name, size and licence, and whether its files are present."""
     from raytune_suite import datasets
 
-    where = arguments.folder or datasets.folder()
+    where = folder(arguments)
     rows = [
         [part.name, size(part.files), dataset.licence, presence(part.files, where)]
         for dataset in datasets.datasets().values()
@@ -86,6 +87,7 @@ def fetch(arguments: argparse.Namespace) -> int:
     from raytune_suite import datasets
 
     datasets.select(arguments.names)  # reject an unknown name before a bar is drawn
+    folder(arguments)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as bars:
 
@@ -105,7 +107,7 @@ def verify(arguments: argparse.Namespace) -> int:
     """Verify every file, and print the state of those that are present."""
     from raytune_suite import datasets
 
-    where = arguments.folder or datasets.folder()
+    where = folder(arguments)
     states = datasets.check(where)
     rows = [[path, state] for path, state in states.items() if state is not datasets.State.MISSING]
     if rows:
@@ -114,6 +116,21 @@ def verify(arguments: argparse.Namespace) -> int:
     print(f"\n{len(rows)} files are in {where}, {missing} files of the catalogue are missing")  # noqa: T201 - as above
     damaged = {datasets.State.TRUNCATED, datasets.State.ALTERED}.intersection(states.values())
     return DAMAGED if damaged else WHOLE
+
+
+def folder(arguments: argparse.Namespace) -> Path:
+    """The folder of the data.
+
+    Raises:
+        ArgumentError: If it is, or lies below, a file.
+    """
+    from raytune_suite import datasets
+
+    chosen: Path = arguments.folder or datasets.folder()
+    existing = next((one for one in (chosen, *chosen.parents) if one.exists()), chosen)
+    if existing.exists() and not existing.is_dir():
+        raise ArgumentError.invalid("--folder", str(chosen), "a folder", f"{str(existing)!r} is a file")
+    return chosen
 
 
 def presence(files: tuple[File, ...], where: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,7 @@ def assignment(text: str) -> tuple[str, Any]:
         raise argparse.ArgumentTypeError(f"the argument is {text!r}, but must have the form NAME=VALUE")
     try:
         return name, json.loads(value)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or lists nested as deeply
         return name, value
 
 
@@ -187,7 +188,8 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = workload(arguments.workload)
     if chosen.extra is not None:
         require_extra(chosen.extra, f"workload {chosen.name!r}")
-    name = arguments.name or (None if arguments.resume else new_name(arguments.workload, arguments.method))
+    unnamed = arguments.name is None and not arguments.resume
+    name = new_name(arguments.workload, arguments.method) if unnamed else arguments.name
 
     from raytune_suite.engines.simulated.engine import Simulation
     from raytune_suite.tuning.arguments import make_engine  # after the checks above: this imports Ray
@@ -331,6 +333,10 @@ def check(arguments: argparse.Namespace) -> None:
     require("matplotlib", extra="report")
     if arguments.plot.suffix.lower() not in SUFFIXES:
         raise ArgumentError(f"`--plot` is {str(arguments.plot)!r}, but must end in one of {', '.join(SUFFIXES)}")
+    parent = arguments.plot.expanduser().absolute().parent
+    existing = next(one for one in (parent, *parent.parents) if one.exists())
+    if arguments.plot.is_dir() or not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise ArgumentError.invalid("--plot", str(arguments.plot), "a file that can be written")
 
 
 def new_name(workload: str, method: str) -> str:

@@ -8,7 +8,8 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.errors import ArgumentError, near
+from raytune_suite.errors import ArgumentError, near, shown
+from raytune_suite.validation import check_fields, integer, mapping, number, optional, text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,9 +20,16 @@ ROUNDING = 1e-9
 """Tolerance so that three trials of 1/3 GPU fit on one GPU."""
 
 
+AMOUNT = number(least=0, most=1e9)
+"""What the CPUs and GPUs of a trial must be."""
+
+
 @dataclass(frozen=True)
 class StudyRequirements:
     """What a study needs from a cluster.
+
+    Raises:
+        ArgumentError: If a value cannot be used.
 
     Attributes:
         cpus: CPUs per trial.
@@ -34,6 +42,15 @@ class StudyRequirements:
     gpus: float = 0.0
     max_concurrent: int | None = None
     storage_path: str | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(
+            self,
+            cpus=AMOUNT,
+            gpus=AMOUNT,
+            max_concurrent=optional(integer(1)),
+            storage_path=optional(text("a path")),
+        )
 
 
 @dataclass(frozen=True)
@@ -145,18 +162,22 @@ def read_requirements(path: Path) -> StudyRequirements:
         ArgumentError: If the file cannot be read, or a TOML file has other keys.
     """
     try:
-        text = path.expanduser().read_text(encoding="utf-8")
-        values: dict[str, Any] = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError) as error:
+        content = path.expanduser().read_text(encoding="utf-8")
+        values: Any = json.loads(content) if path.suffix == ".json" else tomllib.loads(content)
+    except (OSError, ValueError, RecursionError) as error:
         raise ArgumentError(f"{str(path)!r} cannot be read as a study: {error}") from error
+    if not isinstance(values, dict):
+        raise ArgumentError(
+            f"{str(path)!r} is {shown(values)}, but must be a study.json, or TOML with arguments of tune"
+        )
     known = ("resources", "max_concurrent", "storage_path")
     for key in values if path.suffix != ".json" else ():
         if key not in known:
             raise ArgumentError(f"{str(path)!r}: unknown key {key!r}{near(key, known)}")
-    resources = values.get("resources") or {}
+    resources = mapping("a table such as {cpu = 2, gpu = 0.5}").check("resources", values.get("resources") or {})
     return StudyRequirements(
-        cpus=float(resources.get("cpu", 1.0)),
-        gpus=float(resources.get("gpu", 0.0)),
+        cpus=resources.get("cpu", 1.0),
+        gpus=resources.get("gpu", 0.0),
         max_concurrent=values.get("max_concurrent"),
         storage_path=values.get("storage_path"),
     )

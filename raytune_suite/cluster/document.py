@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.errors import ArgumentError
+from raytune_suite.errors import ArgumentError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +16,15 @@ if TYPE_CHECKING:
 FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The loader in C, ten times faster, where PyYAML was built with it."""
 
+DEEPEST = 100
+"""How deep values may be nested for the loader in C, which has no limit but the stack."""
+
 KeyPath = tuple[str | int, ...]
 """The keys and indices that lead to a value, from the top level."""
+
+
+MAX_NODES = 100_000
+"""The most values in a file."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +147,8 @@ def read(path: Path) -> list[ClusterDocument]:
     """
     try:
         text = path.expanduser().read_text(encoding="utf-8")
-    except OSError as error:
-        raise ArgumentError(f"{str(path)!r} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise ArgumentError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', error)}") from error
     return parse(text, path)
 
 
@@ -173,9 +180,57 @@ def syntax_problem(text: str, error: yaml.YAMLError) -> str:
     return f"line {number + 1}: {problem}{advice and f': {advice}'}"
 
 
-def nodes_and_values(text: str, loader: Any) -> tuple[list[Any], list[Any]]:
-    """Return the root nodes of the documents of a YAML text, and their values."""
-    return list(yaml.compose_all(text, Loader=loader)), list(yaml.load_all(text, Loader=loader))
+def loader_for(text: str) -> Any:
+    """Return the loader for a text: the one in C if it can be used, which crashes if a text is nested too deeply.
+
+    Raises:
+        yaml.YAMLError: If the text is not YAML.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=FastLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            return yaml.SafeLoader
+    return FastLoader
+
+
+def nodes_and_values(text: str, path: Path) -> tuple[list[Any], list[Any]]:
+    """Return the root nodes of the documents of a YAML text, and their values.
+
+    Raises:
+        yaml.YAMLError: If the text is not YAML, with the line and the reason in PyYAML's own words.
+        ArgumentError: If the documents are infinite or huge.
+    """
+    try:
+        loader = loader_for(text)
+    except yaml.YAMLError:  # whose message is another in C
+        loader = yaml.SafeLoader
+    nodes = list(yaml.compose_all(text, Loader=loader))
+    check_size(nodes, path)
+    return nodes, list(yaml.load_all(text, Loader=loader))
+
+
+def check_size(nodes: list[Any], path: Path) -> None:
+    """Check that the documents of a file, with every alias replaced by its anchor, are finite and not huge.
+
+    Raises:
+        ArgumentError: If a node contains itself, or there are more than `MAX_NODES` nodes.
+    """
+    sizes: dict[int, int | None] = {}  # None: in progress
+
+    def size(node: Any) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = None
+            pairs = node.value if isinstance(node, yaml.CollectionNode) else []
+            inner = [one for pair in pairs for one in pair] if isinstance(node, yaml.MappingNode) else pairs
+            sizes[id(node)] = 1 + sum(size(one) for one in inner)
+        known = sizes[id(node)]
+        if known is None:
+            raise ArgumentError(f"{str(path)!r} line {node.start_mark.line + 1}: the value contains itself")
+        return known
+
+    if sum(size(node) for node in nodes if node is not None) > MAX_NODES:
+        raise ArgumentError(f"{str(path)!r} has more than {MAX_NODES} values: it is no cluster file")
 
 
 def parse(text: str, path: Path) -> list[ClusterDocument]:
@@ -189,12 +244,13 @@ def parse(text: str, path: Path) -> list[ClusterDocument]:
         ArgumentError: If the text is not YAML, is empty, or has a document that is not a mapping.
     """
     try:
-        nodes, values = nodes_and_values(text, FastLoader)
-    except yaml.YAMLError:
-        try:
-            nodes, values = nodes_and_values(text, yaml.SafeLoader)
-        except yaml.YAMLError as error:  # with the line and the reason in PyYAML's own words
-            raise ArgumentError(f"{str(path)!r} is not YAML: {syntax_problem(text, error)}") from error
+        nodes, values = nodes_and_values(text, path)
+    except yaml.YAMLError as error:
+        raise ArgumentError(f"{str(path)!r} is not YAML: {syntax_problem(text, error)}") from error
+    except (ValueError, RecursionError) as error:  # ValueError: a date such as 2024-99-99
+        if isinstance(error, ArgumentError):
+            raise
+        raise ArgumentError(f"{str(path)!r} is not YAML: {shortened(' '.join(str(error).split()), 500)}") from error
     documents = []
     for node, value in zip(nodes, values, strict=True):
         if value is None:

@@ -13,7 +13,7 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 from raytune_suite.cluster.document import parse
 from raytune_suite.cluster.instance_types import instance_types
 from raytune_suite.cluster.pools import INSTANCE_KEY, cluster_of, cluster_spec, is_kuberay, pools, provider
-from raytune_suite.errors import ArgumentError, near
+from raytune_suite.errors import ArgumentError, near, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -164,7 +164,10 @@ def as_yaml(value: Any, like: Any) -> str:
         ("'2204'", '8', '[a, b]')
     """
     if isinstance(value, str) and not isinstance(like, str):
-        value = yaml.safe_load(value)
+        try:
+            value = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            raise ArgumentError(f"the value {shown(value)} is not YAML: {' '.join(str(error).split())}") from error
     written: str = yaml.safe_dump(value, default_flow_style=True, width=10**6)
     return written.removesuffix("\n").removesuffix("\n...")
 
@@ -179,7 +182,7 @@ def read_settings(assignments: list[str], file: Path | None) -> dict[str, Any]:
     if file is not None:
         try:
             settings = dict(flatten(tomllib.loads(file.expanduser().read_text(encoding="utf-8")), ()))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ArgumentError(f"{str(file)!r} cannot be read as TOML: {error}") from error
     for text in assignments:
         name, equals, value = text.partition("=")

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     Counts = NDArray[np.int64]
 
 
+MANY_OPTIONS = 32
+"""Above this mean number of options, categories are compared, not one-hot encoded."""
+
+
 def spread(points: Array, options: Counts) -> Array:
     """Compute the spread of each column, of shape (dimensions,).
 
@@ -68,7 +72,8 @@ class Density:
         """Compute the logarithm of the density at each row of `at`, of shape (rows,).
 
         The log kernel of a pair is bilinear in features of its two points: scaled numbers, whose squared distance is
-        |a|^2 + |b|^2 - 2ab, and one-hot categories. All pairs are therefore computed by one matrix product.
+        |a|^2 + |b|^2 - 2ab, and one-hot categories. All pairs are therefore computed by one matrix product; categories
+        with many options are compared directly, since nearly all entries of their one-hot encoding are 0.
         """
         numbers = self.options == 0
         widths = self.widths[numbers]
@@ -82,9 +87,13 @@ class Density:
             same = np.log1p(-self.widths[columns])
             other = np.log(self.widths[columns] / (self.options[columns] - 1))
             constant += np.sum(other)
-            pairs += (
-                self._one_hot(at, columns, np.ones(len(columns))) @ self._one_hot(self.points, columns, same - other).T
-            )
+            if np.mean(self.options[columns]) <= MANY_OPTIONS:
+                ones = np.ones(len(columns))
+                pairs += self._one_hot(at, columns, ones) @ self._one_hot(self.points, columns, same - other).T
+            else:
+                for column, weight in zip(columns, same - other, strict=True):
+                    equal = at[:, column, None] == self.points[:, column]
+                    np.add(pairs, weight, out=pairs, where=equal)
         largest = pairs.max(axis=1)  # subtracted, so that the exponentials neither overflow nor all vanish
         pairs -= largest[:, None]
         np.exp(pairs, out=pairs)

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Unpack, final
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite import rungs, seeding
-from raytune_suite.errors import ArgumentError
-from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
-from raytune_suite.types import as_loss, check_mode
+from raytune_suite.schedulers.base import StudyScheduler
+from raytune_suite.types import COUNT, as_loss, check_mode
+from raytune_suite.validation import checked, integer
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
+
+    from raytune_suite.schedulers.arguments import SchedulerArgs
 
 
 @dataclass(eq=False)
@@ -30,7 +32,7 @@ class StoppingRung:
     Attributes:
         level: Its resource.
         scores: The negated losses of the trials that have reached it, in ascending order.
-        trials: The ids of these trials.
+        trials: The ids of these trials, but for those that have ended.
     """
 
     level: float
@@ -67,6 +69,7 @@ class StoppingBracket:
 class ASHA(StudyScheduler):
     """Stops all but the best 1/eta of the trials at each rung, without waiting for others to reach it."""
 
+    @checked(min_t=COUNT, eta=rungs.ETA, brackets=COUNT)
     def __init__(self, *, min_t: int = 1, eta: float = 3, brackets: int = 1, **args: Unpack[SchedulerArgs]) -> None:
         """`min_t` is the least resource at which a trial is stopped, `eta` is the reduction factor.
 
@@ -78,8 +81,7 @@ class ASHA(StudyScheduler):
         super().__init__(**args)
         max_t = self.max_t or min_t
         most = rungs.max_bracket(min_t, max_t, eta) + 1
-        if isinstance(brackets, bool) or not isinstance(brackets, int) or not 1 <= brackets <= most:
-            raise ArgumentError(f"`brackets` is {brackets!r}, but must be an integer from 1 to {most}")
+        integer(1, most).check("brackets", brackets)
         ladders = [rungs.halving_levels(min_t, max_t, eta, s) for s in range(brackets)]
         self.brackets = [
             StoppingBracket([StoppingRung(level) for level in reversed(levels)], eta) for levels in ladders
@@ -110,3 +112,5 @@ class ASHA(StudyScheduler):
         if result is not None:
             loss = as_loss(result[str(self._metric)], check_mode(self._mode))
             bracket.record(trial.trial_id, result[self.time_attr], loss)
+        for rung in bracket.ladder:
+            rung.trials.discard(trial.trial_id)

@@ -11,12 +11,13 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite.errors import ArgumentError
-from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
+from raytune_suite.schedulers.base import StudyScheduler
 from raytune_suite.types import FIDELITY
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
 
+    from raytune_suite.schedulers.arguments import SchedulerArgs
     from raytune_suite.types import PromotionDecision
 
 

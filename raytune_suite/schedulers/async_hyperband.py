@@ -19,12 +19,13 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite import rungs
-from raytune_suite.errors import ArgumentError
-from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
-from raytune_suite.types import FAILED, as_loss, check_mode
+from raytune_suite.schedulers.base import StudyScheduler
+from raytune_suite.types import COUNT, FAILED, as_loss, check_mode
+from raytune_suite.validation import checked, integer, optional
 
 if TYPE_CHECKING:
     from raytune_suite.rungs import Sizes
+    from raytune_suite.schedulers.arguments import SchedulerArgs
 
 Entry: TypeAlias = tuple[float, int, str]
 """A trial on a rung: its loss, its position in the order of arrival, its id."""
@@ -65,6 +66,7 @@ class AsyncHyperband(StudyScheduler):
 
     pauses: ClassVar[bool] = True
 
+    @checked(min_t=COUNT, eta=rungs.ETA, sizes=rungs.SIZES, brackets=optional(COUNT))
     def __init__(
         self,
         *,
@@ -83,8 +85,7 @@ class AsyncHyperband(StudyScheduler):
         """
         super().__init__(**args)
         plans = rungs.hyperband(min_t, self.max_t or min_t, eta, sizes)
-        if brackets is not None and (isinstance(brackets, bool) or brackets not in range(1, len(plans) + 1)):
-            raise ArgumentError(f"`brackets` is {brackets!r}, but must be an integer from 1 to {len(plans)}")
+        optional(integer(1, len(plans))).check("brackets", brackets)
         self.plans = plans[:brackets]
         self.eta = Fraction(eta)
         self.rungs = [[OpenRung(rung.resource) for rung in plan[:-1]] for plan in self.plans]

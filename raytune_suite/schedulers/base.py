@@ -9,17 +9,20 @@ from __future__ import annotations
 import abc
 import pickle
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypedDict, Unpack, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Unpack, final
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, StudyError
+from raytune_suite.schedulers.advance import Advance
+from raytune_suite.schedulers.arguments import COMMON, SchedulerArgs
 from raytune_suite.schedulers.saved_state import Restore, SavedState, pickled
 from raytune_suite.schedulers.trial_queue import TrialQueue
 from raytune_suite.spaces import FEATURES, Space
-from raytune_suite.types import FAILED, Mode, as_loss, as_number, check_count, check_mode
+from raytune_suite.types import FAILED, Mode, as_loss, as_resource, check_mode
+from raytune_suite.validation import checked, reject_unknown
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
@@ -30,30 +33,11 @@ MAX_CRASHES = 10
 """A study ends after this many crashes before the first report of any trial: crashes spend no budget, so that it might
 never end otherwise."""
 
-_NOT_SAVED = frozenset({"observers", "_restore"})
+CRASHES_IN_A_ROW = 100
+"""A study also ends after this many crashes without any report in between, such as when the disk is full."""
+
+_NOT_SAVED = frozenset({"observers", "fault", "_restore"})
 """The attributes that are not part of the state."""
-
-
-class SchedulerArgs(TypedDict, total=False):
-    """The arguments that every scheduler takes, all by keyword.
-
-    Attributes:
-        space: The search space; only schedulers that change configs need it.
-        metric: The name of the reported value to optimize. If it is omitted, `tune.TuneConfig` provides it.
-        mode: "min" or "max", as for the metric.
-        time_attr: The reported value that counts how much a trial has been trained.
-        max_t: The most resource of a trial, in units of `time_attr`; it ends there. None: it ends by itself.
-        max_concurrent: The most trials that run at once. None: as many as the cluster can place.
-        seed: Drives all random draws of the scheduler.
-    """
-
-    space: dict[str, Any] | Space | None
-    metric: str | None
-    mode: str | None
-    time_attr: str
-    max_t: int | None
-    max_concurrent: int | None
-    seed: int
 
 
 class SchedulerObserver(Protocol):
@@ -70,6 +54,9 @@ class SchedulerObserver(Protocol):
 
     def trial_failed(self, trial: Trial) -> None:
         """A trial has crashed."""
+
+    def trial_removed(self, trial: Trial) -> None:
+        """A pending or paused trial has ended."""
 
 
 class LastDecision(NamedTuple):
@@ -123,6 +110,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     population: ClassVar[bool] = False
     _supports_buffered_results = False
 
+    @checked(**COMMON)
     def __init__(self, **args: Unpack[SchedulerArgs]) -> None:
         """See `SchedulerArgs`; a leaf may add its own arguments.
 
@@ -131,6 +119,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             SpaceError: If the space has a feature that this scheduler cannot serve.
         """
         super().__init__()  # type: ignore[no-untyped-call] # of Ray, inherited
+        reject_unknown(type(self).__name__, args, SchedulerArgs.__annotations__)
         mode = args.get("mode")
         self._metric = args.get("metric")
         self._mode: Mode | None = None if mode is None else check_mode(mode)
@@ -140,9 +129,6 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         if self.max_t is None and self.ladder:
             raise ArgumentError(f"{type(self).__name__} needs `max_t`: the most {self.time_attr} that a trial may have")
         self.max_concurrent = args.get("max_concurrent")
-        for name, value in (("max_t", self.max_t), ("max_concurrent", self.max_concurrent)):
-            if value is not None:
-                check_count(name, value)
         space = args.get("space")
         self.space = None if space is None else Space.of(space)
         if self.space is not None:
@@ -151,9 +137,10 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self.stopped_early: set[str] = set()
         self.fault: str | None = None
         self._warned = False
-        self._crashes = 0
+        self._crashes = self._crashes_in_a_row = 0
         self._metric_reported = False
         self.trials = TrialQueue()
+        self._advance = Advance(self.time_attr)
         self._last_decisions: dict[str, LastDecision] = {}
         self._restore: Restore | None = None
         self._interrupted: frozenset[str] = frozenset()  # those that were running when the study was killed
@@ -246,6 +233,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Decide on a report. One without the metric or the resource changes nothing, unless `max_t` is reached."""
         config = trial.config  # an exploit replaces it
+        self._crashes_in_a_row = 0
         decision = self._decision(tune_controller, trial, result)
         for observer in self.observers:
             observer.trial_decided(trial, config, result, decision)
@@ -258,8 +246,9 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             observer.trial_completed(trial, result)
         self.complete_restore()
         self._metric_reported |= self._metric in result
+        self.fault = self.fault or self._advance.ended(trial.trial_id, self._metric, result)
         last = self._forget(trial)
-        resource = as_number(result.get(self.time_attr))
+        resource = as_resource(result.get(self.time_attr))
         new = resource is not None and (last is None or self.rewinds or resource > last.resource)
         good = as_loss(result.get(str(self._metric)), check_mode(self._mode)) != FAILED
         self.ended(tune_controller, trial, result if new and good else None)
@@ -267,7 +256,10 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     @final
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """A pending or paused trial has ended."""
+        for observer in self.observers:
+            observer.trial_removed(trial)
         self.complete_restore()
+        self._advance.removed(trial.trial_id)
         self._forget(trial)
         self.ended(tune_controller, trial, None)
 
@@ -278,12 +270,18 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             observer.trial_failed(trial)
         self.complete_restore()
         self._crashes += 1
+        self._crashes_in_a_row += 1
         self.crashed(tune_controller, trial)
 
     @final
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
-        """The trial to run next, or None if there is none."""
+        """The trial to run next, or None if there is none.
+
+        Raises:
+            StudyError: If the study cannot continue.
+        """
         self.complete_restore()
+        self._check_fault()
         self._restart_first = [name for name in self._restart_first if self.trials.has(name, Trial.PENDING)]
         if self._restart_first:  # after a restore Ray would start those first that have reported
             return self.trials[self._restart_first[0]]
@@ -363,15 +361,11 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     @final
     def stop_if_only_paused(self, controller: Any) -> None:
         """Stop the paused trials if nothing can change any more: no trial runs, and the searcher has finished."""
-        live = self.live()
-        if (
-            controller.search_alg is not None
-            and controller.search_alg.is_finished()
-            and all(trial.status == Trial.PAUSED for trial in live)
-        ):
-            for trial in live:
-                self.stopped_early.add(trial.trial_id)
-                controller.stop_trial(trial)
+        if controller.search_alg is None or not controller.search_alg.is_finished() or self.trials.active():
+            return
+        for trial in self.live():
+            self.stopped_early.add(trial.trial_id)
+            controller.stop_trial(trial)
 
     @final
     def live(self) -> list[Trial]:
@@ -385,7 +379,9 @@ class StudyScheduler(TrialScheduler, abc.ABC):
 
     @final
     def only_crashes(self) -> bool:
-        """Whether trials have crashed again and again, and none has ever reported the metric."""
+        """Whether trials have crashed again and again without a report of the metric."""
+        if self._crashes_in_a_row >= CRASHES_IN_A_ROW:
+            return True
         return self._crashes >= MAX_CRASHES and not self._metric_reported
 
     @final
@@ -393,16 +389,17 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         """Whether `max_concurrent` trials are running or pending."""
         if self.max_concurrent is None:
             return False
-        active = sum(trial.status in (Trial.RUNNING, Trial.PENDING) for trial in self.live())
-        return active >= self.max_concurrent
+        return self.trials.active() >= self.max_concurrent
 
     # ---- internals --------------------------------------------------------------------------------------------
 
     def _decision(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         self.complete_restore()
-        resource = as_number(result.get(self.time_attr))
+        resource = as_resource(result.get(self.time_attr))
         at_end = self.max_t is not None and resource is not None and resource >= self.max_t
         self._metric_reported |= self._metric in result
+        self.fault = self.fault or self._advance.reported(trial.trial_id, self._metric, result)
+        self._check_fault()
         if resource is None or self._metric not in result:
             return str(TrialScheduler.STOP if at_end else TrialScheduler.CONTINUE)
         repeated = self._repeated_decision(trial.trial_id, resource)
@@ -437,6 +434,10 @@ class StudyScheduler(TrialScheduler, abc.ABC):
                 stacklevel=4,
             )
         return str(TrialScheduler.CONTINUE)
+
+    def _check_fault(self) -> None:
+        if self.fault is not None:
+            raise StudyError(self.fault)
 
     def _forget(self, trial: Trial) -> LastDecision | None:
         """Remove a trial; returns the last decision on it."""

@@ -14,11 +14,13 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite import rungs
-from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
-from raytune_suite.types import FAILED, as_loss, check_mode
+from raytune_suite.schedulers.base import StudyScheduler
+from raytune_suite.types import COUNT, FAILED, as_loss, check_mode
+from raytune_suite.validation import checked
 
 if TYPE_CHECKING:
     from raytune_suite.rungs import Rung, Sizes
+    from raytune_suite.schedulers.arguments import SchedulerArgs
 
 
 @dataclass(eq=False)
@@ -66,6 +68,7 @@ class Hyperband(StudyScheduler):
 
     pauses: ClassVar[bool] = True
 
+    @checked(min_t=COUNT, eta=rungs.ETA, sizes=rungs.SIZES)
     def __init__(
         self, *, min_t: int = 1, eta: float = 3, sizes: Sizes = "paper", **args: Unpack[SchedulerArgs]
     ) -> None:

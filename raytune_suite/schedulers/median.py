@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 import numpy as np
 from ray.tune.schedulers import TrialScheduler
 
-from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
-from raytune_suite.types import as_loss, check_count, check_mode
+from raytune_suite.schedulers.base import StudyScheduler
+from raytune_suite.types import COUNT, as_loss, check_mode
+from raytune_suite.validation import checked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ray.tune.experiment import Trial
+
+    from raytune_suite.schedulers.arguments import SchedulerArgs
 
 
 class LossHistory:
@@ -78,6 +81,7 @@ class MedianStopping(StudyScheduler):
 
     ladder: ClassVar[bool] = False
 
+    @checked(min_t=COUNT, min_trials=COUNT)
     def __init__(self, *, min_t: int = 1, min_trials: int = 3, **args: Unpack[SchedulerArgs]) -> None:
         """No trial is stopped below a resource of `min_t`, nor while fewer than `min_trials` others have got as far.
 
@@ -85,8 +89,8 @@ class MedianStopping(StudyScheduler):
             ArgumentError: If an argument cannot be used.
         """
         super().__init__(**args)
-        self._min_t = check_count("min_t", min_t)
-        self._min_trials = check_count("min_trials", min_trials)
+        self._min_t = min_t
+        self._min_trials = min_trials
         self._histories: dict[str, LossHistory] = {}
 
     def added(self, controller: Any, trial: Trial) -> None:

@@ -15,15 +15,16 @@ import pandas as pd
 from ray.tune.schedulers import PopulationBasedTraining, pb2
 
 from raytune_suite.optional import require
-from raytune_suite.schedulers.population import Lineages, PopulationScheduler, check_population_args
+from raytune_suite.schedulers.population import POPULATION, Lineages, PopulationScheduler, check_population_args
 from raytune_suite.spaces import FEATURES
+from raytune_suite.validation import checked
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from ray.tune.experiment import Trial
 
-    from raytune_suite.schedulers.base import SchedulerArgs
+    from raytune_suite.schedulers.arguments import SchedulerArgs
     from raytune_suite.spaces import Space
     from raytune_suite.types import Config
 
@@ -36,6 +37,7 @@ class PB2(PopulationScheduler):
     instead: ClassVar[str] = "use pbt"
     extra: ClassVar[str] = "pb2"
 
+    @checked(**POPULATION)
     def __init__(
         self,
         *,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Unpack, final
 from ray.tune.schedulers import PopulationBasedTraining
 
 from raytune_suite import seeding
-from raytune_suite.errors import ArgumentError
-from raytune_suite.schedulers.population import Lineages, PopulationScheduler, check_population_args
+from raytune_suite.schedulers.population import POPULATION, Lineages, PopulationScheduler, check_population_args
+from raytune_suite.validation import checked, number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from ray.tune.experiment import Trial
 
-    from raytune_suite.schedulers.base import SchedulerArgs
+    from raytune_suite.schedulers.arguments import SchedulerArgs
     from raytune_suite.spaces import Parameter, Space
     from raytune_suite.types import Config
 
@@ -32,6 +32,7 @@ FACTORS = (0.8, 1.2)
 class PBT(PopulationScheduler):
     """Ray's `PopulationBasedTraining`, exploring only configs of the space."""
 
+    @checked(**POPULATION, resample_probability=number(least=0, most=1))
     def __init__(
         self,
         *,
@@ -46,8 +47,6 @@ class PBT(PopulationScheduler):
         Raises:
             ArgumentError: If an argument cannot be used.
         """
-        if not 0 <= resample_probability <= 1:
-            raise ArgumentError(f"`resample_probability` is {resample_probability!r}, but must be between 0 and 1")
         checked = check_population_args(args, interval=interval, quantile=quantile, mutable=mutable)
         rng = seeding.stream(args.get("seed", 0), "explore")
         stock = {**checked.stock, "resample_probability": resample_probability}

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Unpack, final
 from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite.errors import ArgumentError
-from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
+from raytune_suite.schedulers.arguments import COMMON, SchedulerArgs
+from raytune_suite.schedulers.base import StudyScheduler
 from raytune_suite.schedulers.stock import StockScheduler
 from raytune_suite.spaces import FEATURES, Space
-from raytune_suite.types import Stage, check_count
+from raytune_suite.types import COUNT, Stage
+from raytune_suite.validation import number, optional, sequence, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -39,6 +41,15 @@ class PopulationArgs(NamedTuple):
     space: Space
     names: tuple[str, ...]
     stock: dict[str, Any]
+
+
+POPULATION = {
+    **COMMON,
+    "interval": optional(COUNT),
+    "quantile": number(above=0, most=0.5),  # half of the population
+    "mutable": optional(sequence(text("the name of a parameter"), "a list of names of parameters")),
+}
+"""What the arguments of population methods must be."""
 
 
 class Lineages:
@@ -167,9 +178,6 @@ def check_population_args(
         raise ArgumentError("`mutable` is empty: name at least one parameter that a population method may change")
     if interval is None:
         interval = max(1, (args.get("max_t") or 10) // 10)
-    check_count("interval", interval)
-    if not 0 < quantile <= 0.5:  # noqa: PLR2004 - half of the population
-        raise ArgumentError(f"`quantile` is {quantile!r}, but must be greater than 0 and at most 0.5")
     stock = {
         "time_attr": args.get("time_attr", "training_iteration"),
         "perturbation_interval": interval,

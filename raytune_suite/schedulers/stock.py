@@ -8,10 +8,12 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler
 
 from raytune_suite import seeding
-from raytune_suite.schedulers.base import SchedulerArgs, StudyScheduler
+from raytune_suite.schedulers.base import StudyScheduler
 
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler
+
+    from raytune_suite.schedulers.arguments import SchedulerArgs
 
 
 class StockScheduler(StudyScheduler):

@@ -6,6 +6,8 @@ from typing import final
 
 from ray.tune.experiment import Trial
 
+_ACTIVE = (Trial.PENDING, Trial.RUNNING)
+
 
 @final
 class TrialQueue:
@@ -22,6 +24,7 @@ class TrialQueue:
         self.known: set[str] = set()
         self._trials: dict[str, Trial] = {}
         self._started: dict[str, None] = {}  # in the order in which they were added or resumed
+        self._active: dict[str, None] = {}  # added or resumed; those that were paused since are dropped when counted
         self._waiting: dict[str, None] = {}  # in the order in which they wait; started ones are dropped at the front
 
     def __contains__(self, trial_id: object) -> bool:
@@ -44,18 +47,26 @@ class TrialQueue:
         self._trials.pop(trial.trial_id, None)
         self._trials[trial.trial_id] = trial
         self._started.setdefault(trial.trial_id)
+        self._active[trial.trial_id] = None
         self._waiting[trial.trial_id] = None
 
     def resume(self, trial_id: str) -> None:
         """Let a paused trial wait again."""
         self._started.pop(trial_id, None)
-        self._started[trial_id] = None
+        self._started[trial_id] = self._active[trial_id] = None
         self._waiting[trial_id] = None
 
     def remove(self, trial_id: str) -> None:
         """Remove a trial that has ended."""
         self._trials.pop(trial_id, None)
         self._started.pop(trial_id, None)
+        self._active.pop(trial_id, None)
+
+    def active(self) -> int:
+        """How many trials are running or pending."""
+        for trial_id in [name for name in self._active if self._trials[name].status not in _ACTIVE]:
+            del self._active[trial_id]
+        return len(self._active)
 
     def first_pending(self) -> Trial | None:
         """The pending trial that has waited longest; Ray would choose by the hash of its address."""

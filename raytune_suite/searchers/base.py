@@ -18,7 +18,20 @@ from ray.tune.search import Searcher
 from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, SpaceError
 from raytune_suite.spaces import Space
-from raytune_suite.types import FAILED, FIDELITY, Config, Mode, Observation, as_loss, as_number, check_mode
+from raytune_suite.spaces.values import copied
+from raytune_suite.types import (
+    COUNT,
+    FAILED,
+    FIDELITY,
+    MODE,
+    Config,
+    Mode,
+    Observation,
+    as_loss,
+    as_resource,
+    check_mode,
+)
+from raytune_suite.validation import checked, instance, number, optional, reject_unknown, sequence, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +41,18 @@ if TYPE_CHECKING:
 
 _NO_LEVEL = (0.0, 0.0)
 """The level and the resource of a trial that has not reached a level yet."""
+
+
+COMMON = {
+    "metric": optional(text("the name of a reported value")),
+    "mode": optional(MODE),
+    "time_attr": text("the name of a reported value"),
+    "max_t": optional(COUNT),
+    "levels": optional(sequence(number(above=0), "a list of increasing resources")),
+    "seed": seeding.SEED,
+    "points_to_evaluate": optional(sequence(instance(dict, "a config"), "a list of configs, which are dicts")),
+}
+"""What the arguments of every searcher must be; the space is checked when it is compiled."""
 
 
 class Exhausted(Exception):  # noqa: N818 - a signal, as StopIteration is
@@ -56,7 +81,7 @@ class SearcherArgs(TypedDict, total=False):
     max_t: int | None
     levels: Sequence[float] | None
     seed: int
-    points_to_evaluate: Sequence[Config]
+    points_to_evaluate: Sequence[Config] | None
 
 
 class AskTellSearcher(Searcher, abc.ABC):
@@ -82,6 +107,7 @@ class AskTellSearcher(Searcher, abc.ABC):
     assigns: ClassVar[bool] = False
     finite: ClassVar[bool] = False
 
+    @checked(**COMMON)
     def __init__(self, **args: Unpack[SearcherArgs]) -> None:
         """See `SearcherArgs` for the arguments; subclasses may add their own.
 
@@ -90,8 +116,9 @@ class AskTellSearcher(Searcher, abc.ABC):
             SpaceError: If the space is malformed, has a feature that this searcher does not support, or does not
                 contain one of the configs to evaluate first.
         """
+        reject_unknown(type(self).__name__, args, SearcherArgs.__annotations__)
         mode = args.get("mode")
-        super().__init__(metric=args.get("metric"), mode=None if mode is None else check_mode(mode))
+        super().__init__(metric=args.get("metric"), mode=mode)
         self._mode = mode
         self.time_attr = args.get("time_attr", "training_iteration")
         self.max_t = args.get("max_t")
@@ -101,7 +128,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         self.rng: np.random.Generator = seeding.stream(self.seed, "searcher", type(self).__name__)
         self.space: Space | None = None
         self.trial_id = ""
-        self._points = [copy.deepcopy(config) for config in args.get("points_to_evaluate", ())]
+        self._points = [copy.deepcopy(config) for config in args.get("points_to_evaluate") or ()]
         self._live: dict[str, Config] = {}
         self._last_report: dict[str, tuple[float, float]] = {}
         self._last_level: dict[str, tuple[float, float]] = {}
@@ -172,7 +199,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         if config is None:
             return None
         self._live[trial_id] = config
-        return copy.deepcopy(config)
+        return copied(config)
 
     @final
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -256,7 +283,7 @@ class AskTellSearcher(Searcher, abc.ABC):
 
     def _read(self, result: Mapping[str, Any]) -> tuple[float, float] | None:
         """Return (resource, loss) of a result; None if it lacks the metric or the resource."""
-        resource = as_number(result.get(self.time_attr))
+        resource = as_resource(result.get(self.time_attr))
         if self._metric is None or self._metric not in result or resource is None:
             return None
         mode: Mode = check_mode(self._mode)

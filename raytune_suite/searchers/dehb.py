@@ -24,9 +24,10 @@ import numpy as np
 from raytune_suite import rungs
 from raytune_suite.errors import ArgumentError
 from raytune_suite.models import differential_evolution as de
-from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
+from raytune_suite.searchers.base import COMMON, AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
-from raytune_suite.types import FIDELITY, PromotionDecision
+from raytune_suite.types import COUNT, FIDELITY, PromotionDecision
+from raytune_suite.validation import checked, flag, number, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -125,6 +126,16 @@ class DEHBSearcher(AskTellSearcher):
     multi_fidelity: ClassVar[bool] = True
     assigns: ClassVar[bool] = True
 
+    @checked(
+        **COMMON,
+        min_t=COUNT,
+        eta=rungs.ETA,
+        sizes=rungs.SIZES,
+        promotions=one_of(*get_args(Promotions)),
+        mutation_factor=number(above=0, most=2),  # Storn & Price's range
+        crossover_probability=number(least=0, most=1),
+        resume=flag(),
+    )
     def __init__(
         self,
         *,
@@ -156,12 +167,6 @@ class DEHBSearcher(AskTellSearcher):
         max_t = args.get("max_t")
         if max_t is None:
             raise ArgumentError("DEHBSearcher needs `max_t`, the most resource of a trial")
-        if not 0 < mutation_factor <= 2:  # noqa: PLR2004 - Storn & Price's range
-            raise ArgumentError(f"`mutation_factor` is {mutation_factor!r}, but must be above 0 and at most 2")
-        if not 0 <= crossover_probability <= 1:
-            raise ArgumentError(f"`crossover_probability` is {crossover_probability!r}, but must be between 0 and 1")
-        if promotions not in get_args(Promotions):
-            raise ArgumentError(f"`promotions` is {promotions!r}, but must be one of {', '.join(get_args(Promotions))}")
         self.plans = rungs.hyperband(min_t, max_t, eta, sizes)
         if len(self.plans) == 1:
             raise ArgumentError(

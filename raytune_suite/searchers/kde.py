@@ -18,17 +18,21 @@ from typing import TYPE_CHECKING, ClassVar, Unpack, final
 
 import numpy as np
 
-from raytune_suite.errors import ArgumentError
 from raytune_suite.models.kernel_density import Density, bandwidths, impute
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
-from raytune_suite.types import FAILED, check_count
+from raytune_suite.types import COUNT, FAILED
+from raytune_suite.validation import checked, integer, number, optional
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raytune_suite.spaces import Space
     from raytune_suite.types import Config, Observation
+
+
+MAX_CANDIDATES = 100_000
+"""The most candidates that are drawn for a config."""
 
 
 @dataclass(eq=False)
@@ -76,6 +80,14 @@ class KDESearcher(AskTellSearcher):
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
     multi_fidelity: ClassVar[bool] = True
 
+    @checked(
+        min_points=optional(COUNT),
+        top_fraction=number(least=0, most=1),
+        random_fraction=number(least=0, most=1),
+        candidates=integer(1, most=MAX_CANDIDATES),
+        bandwidth_factor=number(above=0),
+        min_bandwidth=number(above=0),
+    )
     def __init__(
         self,
         *,
@@ -102,14 +114,6 @@ class KDESearcher(AskTellSearcher):
         Raises:
             ArgumentError: If an argument is invalid.
         """
-        for name, count in (("candidates", candidates), ("min_points", 2 if min_points is None else min_points)):
-            check_count(name, count)
-        for name, fraction in (("top_fraction", top_fraction), ("random_fraction", random_fraction)):
-            if not 0 <= fraction <= 1:
-                raise ArgumentError(f"`{name}` is {fraction!r}, but must be between 0 and 1")
-        for name, width in (("bandwidth_factor", bandwidth_factor), ("min_bandwidth", min_bandwidth)):
-            if not 0 < width < np.inf:
-                raise ArgumentError(f"`{name}` is {width!r}, but must be a number greater than 0")
         self.min_points, self.top_fraction, self.random_fraction = min_points, top_fraction, random_fraction
         self.candidates, self.bandwidth_factor, self.min_bandwidth = candidates, bandwidth_factor, min_bandwidth
         super().__init__(**args)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, ClassVar, Unpack, final
 
 from raytune_suite import rungs
 from raytune_suite.errors import ArgumentError
-from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
+from raytune_suite.searchers.base import COMMON, AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
-from raytune_suite.types import FIDELITY
+from raytune_suite.types import COUNT, FIDELITY
+from raytune_suite.validation import checked
 
 if TYPE_CHECKING:
     from raytune_suite.spaces import Space
@@ -26,6 +27,7 @@ class RandomFidelitySearcher(AskTellSearcher):
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
     assigns: ClassVar[bool] = True
 
+    @checked(**COMMON, min_t=COUNT, eta=rungs.ETA)
     def __init__(self, *, min_t: int = 1, eta: float = 3, **args: Unpack[SearcherArgs]) -> None:
         """Create the searcher.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from raytune_suite.spaces.configspace import from_configspace, to_configspace
 from raytune_suite.spaces.parameters import FEATURES, Condition, Parameter, read_number
 from raytune_suite.spaces.scales import Integers
 from raytune_suite.spaces.tree import ChoiceNode, ConstantNode, DictNode, Node, NumberNode
-from raytune_suite.spaces.values import fresh, native
+from raytune_suite.spaces.values import check_constant, fresh, native, stable_repr, without_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from raytune_suite.types import Config
 
 _SEPARATOR = "/"
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # in the default repr of an object
 
 
 class Space:
@@ -166,8 +164,8 @@ class Space:
         descriptions = {}
         for parameter in self.parameters:
             scale = ", log" if parameter.log else f", normal {parameter.normal}" if parameter.normal else ""
-            descriptions[parameter.name] = _ADDRESS.sub("", parameter.allowed + scale)
-        return descriptions | {path: _ADDRESS.sub("", repr(value)) for path, value in self.constants.items()}
+            descriptions[parameter.name] = without_addresses(parameter.allowed + scale)
+        return descriptions | {path: stable_repr(value) for path, value in self.constants.items()}
 
     @property
     def grid_size(self) -> int:
@@ -276,6 +274,7 @@ def _compile(value: Any, path: str, condition: Condition | None, parameters: lis
         return DictNode(path, children)
     if _holds_domain(value):
         raise SpaceError(f"{path!r} is {value!r}, a domain inside a {type(value).__name__}: put it in a dict instead")
+    check_constant(value, path)
     return ConstantNode(path, fresh(native(value)))
 
 
@@ -291,6 +290,8 @@ def _compile_choice(
     for position, option in enumerate(options):
         below = f"{path}[{position}]"
         holds = _holds_domain(option)
+        if not holds:
+            check_constant(option, below)
         nodes.append(
             _compile(option, below, Condition(path, position), parameters) if holds else ConstantNode(below, option)
         )

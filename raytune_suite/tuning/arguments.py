@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raytune_suite.engines.ray.engine import RayEngine, Settings
 from raytune_suite.engines.simulated.engine import Simulation
+from raytune_suite.engines.storage import absolute, local_folder
 from raytune_suite.errors import ArgumentError
-from raytune_suite.types import as_number, check_count
+from raytune_suite.types import as_number
+from raytune_suite.validation import mapping, number, optional, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from raytune_suite.engines.base import Engine
     from raytune_suite.methods import Method
     from raytune_suite.types import Objective
+
+LIMIT = optional(number(above=0, infinite=True))
+"""What a budget or a time limit must be."""
+
+NAME = text("the name of a folder")
+"""What the name of a study must be; see `check_name`."""
+
+RESOURCES = mapping("a dict such as {'cpu': 2, 'gpu': 0.5}")
+
+LONGEST_NAME, LONGEST_PATH = 200, 3500
+"""The most bytes of a study's name, and of the path of its folder."""
 
 POPULATION_SIZE = 10
 """The default number of members of a population."""
@@ -46,12 +61,7 @@ def check_limits(limits: Limits, method: Method, objective: Objective) -> Limits
     Raises:
         ArgumentError: If a limit cannot be used, or nothing would end the study.
     """
-    if limits.num_samples is not None:
-        check_count("num_samples", limits.num_samples)
-    for name, limit in (("budget", limits.budget), ("time_limit", limits.time_limit)):
-        number = as_number(limit)
-        if limit is not None and (number is None or not number > 0):
-            raise ArgumentError(f"`{name}` is {limit!r}, but must be a number greater than 0")
+    limits = limits._replace(budget=_finite(limits.budget), time_limit=_finite(limits.time_limit))
     if limits.budget is not None and objective.max_t is None:
         raise ArgumentError("`budget` counts full trainings: give `max_t`, the length of one")
     if limits.num_samples is not None:
@@ -59,8 +69,55 @@ def check_limits(limits: Limits, method: Method, objective: Objective) -> Limits
     if method.scheduler.population:
         return limits._replace(num_samples=POPULATION_SIZE)
     if limits.budget is None and limits.time_limit is None and not method.finite:
-        raise ArgumentError("nothing would end the study: give `budget`, `num_samples` or `time_limit`")
+        raise ArgumentError("nothing would end the study: give a finite `budget`, `num_samples` or `time_limit`")
     return limits
+
+
+def _finite(limit: float | None) -> float | None:
+    """A limit, None if it is infinite."""
+    return None if limit == math.inf else limit
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it can be the name of a study's folder.
+
+    Raises:
+        ArgumentError: If it cannot.
+    """
+    NAME.check("name", name)
+    if "/" in name or name in (".", "..") or len(os.fsencode(name)) > LONGEST_NAME:
+        requirement = f"the name of a folder, without '/' and of at most {LONGEST_NAME} bytes"
+        raise ArgumentError.invalid("name", name, requirement)
+    return name
+
+
+def check_storage(storage_path: str | Path) -> str:
+    """Return `storage_path` as an absolute path or a URI.
+
+    Raises:
+        ArgumentError: If it cannot be a folder, or cannot be created or written. Nothing is created.
+    """
+    text = os.fspath(storage_path)
+    if not text.strip() or not text.isprintable() or len(os.fsencode(text)) > LONGEST_PATH:
+        raise ArgumentError.invalid("storage_path", text, "the path of a folder, or a URI")
+    try:
+        path = absolute(storage_path)
+        folder = local_folder(path)
+        if folder is None:
+            return path
+        existing = next(parent for parent in (folder, *folder.parents) if os.path.lexists(parent))
+        problem = (
+            f"{str(existing)!r} is not a folder"
+            if not existing.is_dir()
+            else f"{str(existing)!r} is not writable"
+            if not os.access(existing, os.W_OK | os.X_OK)
+            else ""
+        )
+    except (OSError, RuntimeError, ValueError) as error:  # such as "~nobody", a loop of links, a component too long
+        problem = str(error)
+    if problem:
+        raise ArgumentError.invalid("storage_path", text, "a folder that can be created and written", problem)
+    return path
 
 
 def check_resources(resources: Mapping[str, float] | None) -> dict[str, float] | None:
@@ -69,16 +126,20 @@ def check_resources(resources: Mapping[str, float] | None) -> dict[str, float] |
     Raises:
         ArgumentError: If an amount is not a number of 0 or more, or the CPUs are 0.
     """
+    if resources is not None:
+        RESOURCES.check("resources", resources)
     for name, amount in (resources or {}).items():
-        number = as_number(amount)
-        if number is None or not 0 <= number < math.inf or (name.lower() == "cpu" and number == 0):
+        text("the name of a resource").check("resources", name)
+        quantity = as_number(amount)
+        if quantity is None or not 0 <= quantity < math.inf or (name.lower() == "cpu" and quantity == 0):
             least = "above 0" if name.lower() == "cpu" else "of 0 or more"
-            raise ArgumentError(f"`resources[{name!r}]` is {amount!r}, but must be a number {least}")
-        if name.lower() == "gpu" and number > 1 and number != int(number):
+            raise ArgumentError.invalid(f"resources[{name!r}]", amount, f"a number {least}")
+        if name.lower() == "gpu" and quantity > 1 and quantity != int(quantity):
             raise ArgumentError(f"`resources[{name!r}]` is {amount!r}; use a fraction below 1 or a whole number")
     if not resources:
         return None
-    return {**({} if "cpu" in {name.lower() for name in resources} else {"cpu": 1.0}), **resources}
+    plain = {name: as_number(amount) or 0.0 for name, amount in resources.items()}
+    return {**({} if "cpu" in {name.lower() for name in resources} else {"cpu": 1.0}), **plain}
 
 
 def make_engine(engine: str | Engine, settings: Settings | None) -> Engine:
@@ -87,15 +148,17 @@ def make_engine(engine: str | Engine, settings: Settings | None) -> Engine:
     Raises:
         ArgumentError: If it is neither of these, or `settings` are given to an engine that does not use them.
     """
-    if engine == "ray":
+    if settings is not None and not isinstance(settings, Settings):
+        raise ArgumentError.invalid("settings", settings, "a raytune_suite.Settings")
+    if isinstance(engine, str) and engine == "ray":
         return RayEngine(settings or Settings())
     if settings is not None:
         raise ArgumentError("`settings` configure engine='ray' only: leave them out, or use that engine")
-    if engine == "simulated":
+    if isinstance(engine, str) and engine == "simulated":
         return Simulation()
     methods = ("run", "check", "can_resume", "describe")
     if inspect.isclass(engine) or any(not callable(getattr(engine, name, None)) for name in methods):
-        raise ArgumentError(f"`engine` is {engine!r}, but must be 'ray', 'simulated' or an engine such as Simulation()")
+        raise ArgumentError.invalid("engine", engine, "'ray', 'simulated' or an engine such as Simulation()")
     made: Any = engine
     checked: Engine = made
     return checked

@@ -8,12 +8,12 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.engines.storage import absolute
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import study_lock
+from raytune_suite.errors import StudyError
 from raytune_suite.methods import resolve_method
 from raytune_suite.spaces import Space
-from raytune_suite.tuning.arguments import check_limits, check_resources
+from raytune_suite.tuning.arguments import check_limits, check_resources, check_storage
 from raytune_suite.tuning.final_evaluation import evaluate_on_test_seeds
 from raytune_suite.tuning.result import check_outcome, study_result
 from raytune_suite.tuning.study_folder import SCHEMA, StudyFolder, encode_manifest, plain, study_name
@@ -65,7 +65,7 @@ def run_study(
     limits = check_limits(options.limits, method, task.objective)
     resources = check_resources(options.resources)
     name = study_name(name, f"{task.label}-{method.name}", resume=resume)
-    folder = StudyFolder(absolute(storage_path), name)
+    folder = StudyFolder(check_storage(storage_path), name)
     manifest = _manifest(task, options, method.name, limits, space) | engine.describe()
     spec = task.spec(
         searcher=method.searcher,
@@ -100,6 +100,8 @@ def _run(task: TuningTask, engine: Engine, folder: StudyFolder, spec: StudySpec,
     outcome = engine.run(spec)
     if outcome.interrupted:
         raise folder.interrupted(engine, f"after {len(outcome.log.trials)} trials")
+    if outcome.scheduler.fault is not None:
+        raise StudyError(outcome.scheduler.fault)
     best = check_outcome(outcome.log, spec.path)
     test_scores = None
     if task.test_seeds:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines import snapshots
 from raytune_suite.engines.callbacks.decision_log import encode
-from raytune_suite.engines.journal import jsonable
 from raytune_suite.engines.storage import Folder
 from raytune_suite.engines.stored_study import MANIFEST, no_snapshot, storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
+from raytune_suite.spaces.values import described
+from raytune_suite.tuning.arguments import check_name
 from raytune_suite.types import DECISIONS
 
 if TYPE_CHECKING:
@@ -183,9 +184,7 @@ def study_name(name: str | None, default: str, *, resume: bool) -> str:
         if resume:
             raise ArgumentError("`resume` needs `name`, the study to continue")
         return f"{default}-{dt.datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"
-    if not name or "/" in name:
-        raise ArgumentError(f"`name` is {name!r}, but must be the name of a folder")
-    return name
+    return check_name(name)
 
 
 def plain(value: Any) -> Any:
@@ -196,12 +195,12 @@ def plain(value: Any) -> Any:
         >>> plain({"eta": np.int64(3), "values": (1, 2)})
         {'eta': 3, 'values': [1, 2]}
     """
-    return json.loads(json.dumps(value, default=jsonable))
+    return json.loads(json.dumps(value, default=described))
 
 
 def encode_manifest(manifest: dict[str, Any]) -> bytes:
     """The content of the file of a manifest."""
-    return (json.dumps(manifest, indent=2, default=jsonable) + "\n").encode()
+    return (json.dumps(manifest, indent=2, default=described) + "\n").encode()
 
 
 def decode_manifest(content: bytes) -> dict[str, Any]:

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
+from ray.tune import TuneError
+from ray.tune.registry import get_trainable_cls
+from ray.tune.trainable import FunctionTrainable
 
 from raytune_suite import seeding
 from raytune_suite.engines.base import StudySpec, trainable_name
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
-from raytune_suite.types import SEED, Objective, check_mode
+from raytune_suite.types import COUNT, SEED, Objective, check_mode
+from raytune_suite.validation import optional, text
 from raytune_suite.workloads import Workload
 from raytune_suite.workloads import workload as find_workload
 
@@ -95,7 +99,7 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
         if value is None and name != "mode":
             raise ArgumentError(f"`{name}` is missing: give `trainable`, `space`, `metric` and `mode`, or a `workload`")
     if not isinstance(space, dict):
-        raise ArgumentError(f"`space` is {space!r}, but must be a dict of ray.tune domains")
+        raise ArgumentError.invalid("space", space, "a dict of ray.tune domains")
     seeds = _check_seeds("tuning_seeds", tuning_seeds if tuning_seeds is not None else [0] if test_seeds else [])
     tests = _check_seeds("test_seeds", test_seeds or [])
     shared = sorted(set(seeds) & set(tests))
@@ -109,8 +113,32 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
         )
     if seeds and SEED in space:
         raise ArgumentError(f"`space` has an entry {SEED!r}, which is reserved for the training seed: rename it")
-    objective = Objective(str(metric), check_mode(mode), time_attr or "training_iteration", max_t)
-    return TuningTask(checked, space, objective, seeds, tests)
+    objective = make_objective(metric, mode, max_t, time_attr)
+    return TuningTask(checked, space, objective, seeds, tests, stateless=_lacks_checkpoints(checked))
+
+
+def _lacks_checkpoints(trainable: Trainable) -> str:
+    """Why trainings of a class cannot be copied; "" if they can, or if only running them shows it."""
+    if not inspect.isclass(trainable) or issubclass(trainable, FunctionTrainable):
+        return ""
+    missing = [
+        name
+        for name in ("save_checkpoint", "load_checkpoint")
+        if getattr(trainable, name) is getattr(tune.Trainable, name)
+    ]
+    return f"`trainable` {trainable_name(trainable)} has no `{'` and `'.join(missing)}`" if missing else ""
+
+
+def make_objective(metric: str | None, mode: str | None, max_t: int | None, time_attr: str | None) -> Objective:
+    """Check what is optimized; the arguments are those of `tune`.
+
+    Raises:
+        ArgumentError: If one cannot be used.
+    """
+    time_attr = time_attr or "training_iteration"
+    for name, reported in (("metric", metric), ("time_attr", time_attr)):
+        text("the name of a reported value").check(name, reported)
+    return Objective(str(metric), check_mode(mode), time_attr, optional(COUNT).check("max_t", max_t))
 
 
 def workload_task(
@@ -125,7 +153,7 @@ def workload_task(
     """
     known = find_workload(workload) if isinstance(workload, str) else workload
     if not isinstance(known, Workload):
-        raise ArgumentError(f"`workload` is {workload!r}, but must be the name of a workload or a Workload")
+        raise ArgumentError.invalid("workload", workload, "the name of a workload or a Workload")
     if known.extra is not None:
         require_extra(known.extra, f"workload {known.name!r}")
     task = make_task(
@@ -157,15 +185,16 @@ def check_trainable(trainable: Any) -> Trainable:
     """
     checked: Trainable = trainable
     if isinstance(trainable, str):
+        if not trainable_exists(trainable):
+            fix = "register it first, or pass the function or class itself"
+            raise ArgumentError.invalid("trainable", trainable, "a trainable registered with ray.tune", fix)
         return checked
     if inspect.isclass(trainable):
         if issubclass(trainable, tune.Trainable):
             return checked
         raise ArgumentError(f"`trainable` is the class {trainable.__name__}, but must derive from ray.tune.Trainable")
     if not callable(trainable):
-        raise ArgumentError(
-            f"`trainable` is {trainable!r}, but must be a function of a config or a tune.Trainable class"
-        )
+        raise ArgumentError.invalid("trainable", trainable, "a function of a config or a tune.Trainable class")
     try:
         inspect.signature(trainable).bind({})
     except (TypeError, ValueError):
@@ -174,8 +203,16 @@ def check_trainable(trainable: Any) -> Trainable:
     return checked
 
 
+def trainable_exists(name: str) -> bool:
+    """Whether a trainable is registered with Ray under this name."""
+    try:
+        return get_trainable_cls(name) is not None
+    except (TuneError, ValueError):
+        return False
+
+
 def _check_seeds(name: str, seeds: Sequence[int]) -> tuple[int, ...]:
-    checked = tuple(seeding.check_seed(seed) for seed in seeds)
+    checked: tuple[int, ...] = seeding.SEEDS.check(name, seeds)
     if len(set(checked)) < len(checked):
         raise ArgumentError(f"`{name}` is {list(checked)}, but must not contain a seed twice")
     return checked

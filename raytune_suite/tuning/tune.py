@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.tuning.arguments import Limits, make_engine
+from ray.tune import Callback
+
+from raytune_suite import seeding
+from raytune_suite.engines.ray.engine import Settings
+from raytune_suite.methods import METHOD_ARGS
+from raytune_suite.tuning.arguments import LIMIT, NAME, RESOURCES, Limits, make_engine
 from raytune_suite.tuning.study import StudyOptions, run_study
 from raytune_suite.tuning.task import make_task
+from raytune_suite.types import COUNT, MODE
+from raytune_suite.validation import checked, flag, instance, optional, sequence, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
-    from ray.tune import Callback
 
     from raytune_suite.engines.base import Engine
-    from raytune_suite.engines.ray.engine import Settings
     from raytune_suite.methods import Method
     from raytune_suite.tuning.result import StudyResult
     from raytune_suite.workloads import Workload
 
 
+@checked(
+    method_args=optional(METHOD_ARGS),
+    metric=optional(text("the name of a reported value")),
+    mode=optional(MODE),
+    max_t=optional(COUNT),
+    time_attr=optional(text("the name of a reported value")),
+    num_samples=optional(COUNT),
+    budget=LIMIT,
+    time_limit=LIMIT,
+    resources=optional(RESOURCES),
+    max_concurrent=optional(COUNT),
+    seed=seeding.SEED,
+    tuning_seeds=optional(seeding.SEEDS),
+    test_seeds=optional(seeding.SEEDS),
+    storage_path=instance((str, Path), "the path of a folder, or a URI"),
+    name=optional(NAME),
+    resume=flag(),
+    callbacks=sequence(instance(Callback, "a callback"), "a list of callbacks of Ray Tune"),
+    settings=optional(instance(Settings, "a raytune_suite.Settings")),
+    progress=optional(flag()),
+)
 def tune(
     trainable: Any = None,
     space: dict[str, Any] | None = None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.errors import UnknownNameError
 from raytune_suite.registry import Registry
+from raytune_suite.validation import text
 from raytune_suite.workloads.base import Workload
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def workload(name: str) -> Workload:
         >>> workload("live/digits-mlp").metric
         'val_loss'
     """
+    text("the name of a workload").check("workload", name)
     if name in WORKLOADS:
         return WORKLOADS[name]()
     family, _, rest = name.partition("/")

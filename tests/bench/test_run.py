@@ -11,6 +11,7 @@ import pytest
 import raytune_suite as rts
 from raytune_suite.bench import store
 from raytune_suite.bench.run import evaluation_columns, exact_regret, fingerprint, incumbent_at, normalized_regret
+from raytune_suite.errors import ArgumentError
 from raytune_suite.types import Stage
 
 if TYPE_CHECKING:
@@ -75,6 +76,22 @@ def test_older_rows_that_called_the_tuned_value_exact_are_relabelled(tmp_path: P
     rows = [{**names, "config": "{}", **evaluated(branin, 5.0, scores), "judged_by": "exact"} for scores in ([], [1.0])]
     store.write_table(tmp_path, "results", rows)
     assert store.read_table(tmp_path, "results")["judged_by"].to_pylist() == ["tuning metric", "exact"]
+
+
+@pytest.mark.parametrize("name", store.TABLES)
+def test_a_run_with_a_cut_table_counts_as_not_done(name: str, tmp_path: Path) -> None:
+    folder = store.run_folder(tmp_path, "run")
+    folder.mkdir(parents=True)
+    for table in store.TABLES:
+        store.write_table(folder, table, [])
+    row = {"workload": "w", "method": "m", "method_seed": 0, "status": store.DONE, "error": ""}
+    store.write_table(folder, "runs", [{**row, "trials": 1, "reports": 1, "spent": 1.0, "simulated_seconds": 1.0}])
+    assert store.status(tmp_path, "run") == store.DONE
+    file = folder / f"{name}.parquet"
+    file.write_bytes(file.read_bytes()[:40])
+    assert store.status(tmp_path, "run") is None
+    with pytest.raises(ArgumentError, match=name):
+        store.read_table(folder, name)
 
 
 def test_without_bounds_there_is_no_regret() -> None:

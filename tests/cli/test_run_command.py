@@ -143,7 +143,7 @@ def test_a_simulated_run_prints_its_result_and_counts_simulated_time(
         assert words in printed
     assert announced.count(str(tmp_path / "study")) == 1
     assert (tmp_path / "study" / "decisions.parquet").exists()
-    assert "Simulation(workers=2" in (tmp_path / "study" / "study.json").read_text()
+    assert json.loads((tmp_path / "study" / "study.json").read_text())["simulation"]["workers"] == 2
 
 
 def test_only_methods_that_do_not_end_by_themselves_have_a_default_budget() -> None:

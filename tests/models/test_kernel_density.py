@@ -26,7 +26,7 @@ quick = settings(max_examples=40, deadline=None)
 @st.composite
 def samples(draw: st.DrawFn) -> tuple[Array, Counts]:
     """Points over numbers and categories in any order."""
-    options = np.array(draw(st.lists(st.sampled_from([0, 0, 1, 2, 3, 10]), min_size=1, max_size=4)))
+    options = np.array(draw(st.lists(st.sampled_from([0, 0, 1, 2, 3, 10, 200]), min_size=1, max_size=4)))
     rng = np.random.default_rng(draw(st.integers(0, 999)))
     count = draw(st.integers(1, 12))
     points = np.where(options > 0, rng.integers(np.maximum(options, 1), size=(count, len(options))), 0.0)

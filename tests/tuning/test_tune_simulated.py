@@ -201,14 +201,14 @@ def test_a_time_limit_is_in_virtual_seconds(tmp_path: Path) -> None:
 
 
 class Interrupt(tune.Callback):
-    """Sends Ctrl-C after `step` steps."""
+    """Sends Ctrl-C, or another signal, after `step` steps."""
 
-    def __init__(self, step: int) -> None:
-        self.step = step
+    def __init__(self, step: int, number: signal.Signals = signal.SIGINT) -> None:
+        self.step, self.number = step, number
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         if iteration == self.step:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), self.number)
 
 
 @pytest.mark.parametrize("method", ["asha", "bohb", "dehb"])
@@ -221,6 +221,20 @@ def test_a_study_interrupted_by_ctrl_c_resumes_with_the_same_decisions(method: s
     assert resumed.reports.equals(uninterrupted.reports)
     assert resumed.best_config == uninterrupted.best_config
     assert difference(*(read(tmp_path / name / "decisions.parquet") for name in ("study", "uninterrupted"))) is None
+
+
+def test_a_study_ended_by_sigterm_resumes_with_the_same_decisions(tmp_path: Path) -> None:
+    uninterrupted = study("asha", tmp_path, name="uninterrupted")
+    with pytest.raises(StudyInterrupted, match="resume=True"):
+        study("asha", tmp_path, name="study", callbacks=[Interrupt(20, signal.SIGTERM)])
+    assert study("asha", tmp_path, name="study", resume=True).reports.equals(uninterrupted.reports)
+
+
+@pytest.mark.parametrize("method", ["pbt", "pb2"])
+def test_a_population_is_rejected_for_a_class_without_checkpoints(method: str, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="save_checkpoint"):
+        of_class(Halving, tmp_path, method=method)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("method", ["pbt", "pb2", "tpe+pbt"])

@@ -44,6 +44,9 @@ COLOR = re.compile(r"#[0-9a-f]{6}\b")
 FONT = re.compile(r"font-family: [^;]*;? ?|font: (?:\w+ )*?(?=[\d.]+px)")
 SIZED = re.compile(r"(?<![\w-])([\d.]+px) '[^;]*")
 REFERENCE = re.compile(r"#([A-Za-z][\w.-]*)")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]|[\ud800-\udfff]")
+"""What XML does not allow; matplotlib writes the labels of a figure as they are."""
+
 NAMESPACE = re.compile(r"\{[^}]*\}")
 
 
@@ -74,7 +77,7 @@ def to_svg(draw: Callable[[Figure], None], *, size: tuple[float, float], name: s
 
 def inline_svg(drawing: str, name: str, label: str) -> Markup:
     """Rewrite matplotlib's SVG file as an element of an HTML page; see `to_svg`."""
-    root = ET.fromstring(drawing)  # noqa: S314 - matplotlib wrote it
+    root = ET.fromstring(CONTROL.sub("�", drawing))  # noqa: S314 - matplotlib wrote it
     for element in root.iter():
         element.tag = NAMESPACE.sub("", element.tag)
         for key in list(element.attrib):
@@ -91,7 +94,7 @@ def inline_svg(drawing: str, name: str, label: str) -> Markup:
     rename_ids(root, name)
     view = root.attrib["viewBox"]
     root.attrib.clear()
-    root.attrib.update({"viewBox": view, "role": "img", "aria-label": label})
+    root.attrib.update({"viewBox": view, "role": "img", "aria-label": printable(label)})
     markup: Markup = require("markupsafe", extra="report").Markup(ET.tostring(root, encoding="unicode"))
     return markup
 

@@ -8,6 +8,7 @@
 # LAB_SHARED     the path of the folder that all machines share; "" for nowhere
 # LAB_KEEP       folders of this host that the machine needs, one per line
 # LAB_PYTHON     the Python in them
+# LAB_HOME       the folder with the account's home, which outlasts a power cut; "" for none
 #
 # What runs on the machine may be a stranger's program: it sees neither devices nor files of this host beyond its
 # software, can mount nothing, and has only the capabilities that an ssh server needs.
@@ -87,7 +88,12 @@ if [[ -n $LAB_SHARED ]]; then share "$LAB_SHARED"; fi
 # The account. Host names are only known from `hosts`, and nothing outside the lab can be reached.
 home=/home/$LAB_USER
 if [[ $LAB_USER == root ]]; then home=/root; fi
-mkdir -p "$root$home/.ssh" "$root/run/sshd"
+mkdir -p "$root$home" "$root/run/sshd"
+if [[ -n $LAB_HOME ]]; then
+  mount --bind "$LAB_HOME" "$root$home"
+  mount -o remount,bind,nodev,nosuid "$root$home"
+fi
+mkdir -p "$root$home/.ssh"
 {
   echo "$LAB_USER:x:0:0::$home:/bin/bash"
   grep -Ev "^($LAB_USER|root):" /etc/passwd

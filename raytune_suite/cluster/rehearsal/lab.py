@@ -175,13 +175,16 @@ class Lab:
         with (self.folder / "authorized_keys").open("a", encoding="utf-8") as file:
             file.write(public_key.strip() + "\n")
 
-    def switch_on(self, name: str, addresses: Sequence[str], environment: Mapping[str, str]) -> LabMachine:
+    def switch_on(
+        self, name: str, addresses: Sequence[str], environment: Mapping[str, str], *, keep_home: bool = False
+    ) -> LabMachine:
         """Switch a machine on, with an empty disk, and wait until it accepts logins.
 
         Args:
             name: Its host name.
             addresses: Its addresses.
             environment: The environment variables of each login.
+            keep_home: Whether the home folder is still there when the machine is switched on again.
 
         Raises:
             RehearsalError: If it does not start.
@@ -201,6 +204,7 @@ class Lab:
             "LAB_SHARED": self._shared,
             "LAB_KEEP": "\n".join(kept_folders()),
             "LAB_PYTHON": sys.executable,
+            "LAB_HOME": str(self._kept_home(name)) if keep_home else "",
             "LAB_PATH": path,
             "PATH": PATH,
         }
@@ -221,6 +225,11 @@ class Lab:
         self._plug_in(machine)
         self._wait_for_ssh(machine)
         return machine
+
+    def _kept_home(self, name: str) -> Path:
+        home = self.folder / "homes" / name
+        home.mkdir(parents=True, exist_ok=True)
+        return home
 
     def cut_power(self, name: str) -> None:
         """Switch a machine off like a power cut: nobody is notified, and its disk is lost."""

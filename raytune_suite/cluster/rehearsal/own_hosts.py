@@ -78,9 +78,10 @@ class OwnHostsLabCluster:
         self._worker_environment = resources_environment({**self._resources, "object_store_memory": OBJECT_STORE})
         addresses = [self._addresses[host] for host in (hosts[0], external) if host]
         head_environment = resources_environment({"object_store_memory": OBJECT_STORE})
-        self._head = self.lab.switch_on("head", addresses, head_environment)
+        self._head = self.lab.switch_on("head", addresses, head_environment, keep_home=True)
         for number, host in enumerate(hosts[1:], start=1):
-            self.lab.switch_on(f"worker{number}", [self._addresses[host]], self._worker_environment)
+            address = self._addresses[host]
+            self.lab.switch_on(f"worker{number}", [address], self._worker_environment, keep_home=True)
 
     @property
     def head(self) -> LabMachine:
@@ -105,9 +106,9 @@ class OwnHostsLabCluster:
         self.lab.cut_power(self._name(address))
 
     def restore(self, address: str) -> None:
-        """Switch the machine on again, with an empty disk."""
+        """Switch the machine on again. Like a real host it still has its home folder, with the token."""
         number = list(self._addresses.values()).index(address)
-        self.lab.switch_on(f"worker{number}", [address], self._worker_environment)
+        self.lab.switch_on(f"worker{number}", [address], self._worker_environment, keep_home=True)
 
     def launched(self) -> list[str]:
         """Return the machines that are on."""

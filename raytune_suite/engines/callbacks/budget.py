@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, final
 
-from ray.tune import Stopper
+from ray.tune import Callback, Stopper
 
-from raytune_suite.types import as_number
+from raytune_suite.types import as_resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ray.tune.experiment import Trial
 
 
 @final
@@ -41,7 +43,7 @@ class Cost:
         if self.time_attr == "training_iteration":
             self.spent += 1
             return
-        resource = as_number(result.get(self.time_attr))
+        resource = as_resource(result.get(self.time_attr))
         if resource is None:
             return
         last = self._last.get(trial_id, 0.0)
@@ -49,6 +51,11 @@ class Cost:
         step = self._step.get(trial_id, 0.0) if moved else resource - last
         self._last[trial_id], self._step[trial_id] = resource, step
         self.spent += step
+
+    def forget(self, trial_id: str) -> None:
+        """Forget a trial that has ended; what it spent remains."""
+        self._last.pop(trial_id, None)
+        self._step.pop(trial_id, None)
 
 
 @final
@@ -80,9 +87,31 @@ class StudyStopper(Stopper):
         self._fault |= bool(result.get("done")) and not self._metric_seen
         return False
 
+    def forget(self, trial_id: str) -> None:
+        """Forget a trial that has ended."""
+        self._counted.pop(trial_id, None)
+        self.cost.forget(trial_id)
+
     def stop_all(self) -> bool:
         """Return whether to end the study."""
         return self._fault or (self.budget is not None and self.cost.spent >= self.budget)
+
+
+@final
+class EndedTrials(Callback):
+    """Lets the stopper of a simulated study forget the trials that have ended, of which there may be many."""
+
+    def __init__(self, stopper: StudyStopper) -> None:
+        """`stopper` is the one that the study calls."""
+        self._stopper = stopper
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
+        """Forget a trial."""
+        self._stopper.forget(trial.trial_id)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
+        """Forget a trial."""
+        self._stopper.forget(trial.trial_id)
 
 
 def _holds(result: Any, path: str) -> bool:

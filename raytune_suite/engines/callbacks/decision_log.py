@@ -16,8 +16,9 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from ray.tune import Callback
 from ray.tune.schedulers import TrialScheduler
-from ray.tune.utils import flatten_dict
 
+from raytune_suite.engines.callbacks.rows import Rows
+from raytune_suite.engines.flat_results import flattened
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import as_number
 
@@ -75,14 +76,14 @@ class DecisionLog(Callback):
         >>> method.scheduler.observers.append(log)
 
     Attributes:
-        rows: The rows so far, in the order of the reports.
+        rows: The rows so far, in the order of the reports, stored by columns.
         journals: The journals to which the rows are appended, or None.
     """
 
     def __init__(self, metric: str, time_attr: str, clock: Callable[[], float] | None = None) -> None:
         """`clock` returns the seconds since the study started; without it, times are NaN."""
         self.metric, self.time_attr = metric, time_attr
-        self.rows: list[Decision] = []
+        self.rows: Rows[Decision] | list[Decision] = Rows(Decision)
         self._clock = clock
         self._numbers: dict[str, int] = {}
         self._configs: dict[str, tuple[Config, str]] = {}
@@ -93,7 +94,7 @@ class DecisionLog(Callback):
         """Append to these journals from now on; `rows` are the records of a study that is resumed."""
         self.journals = journals
         if rows is not None:
-            self.rows = [Decision(**row) for row in rows]
+            self.rows = Rows(Decision, (Decision(**row) for row in rows))
 
     def write(self, path: str | Path) -> None:
         """Write the rows as Parquet; equal rows give equal bytes."""
@@ -111,7 +112,7 @@ class DecisionLog(Callback):
     ) -> None:
         """Record a report with which the trainable ends its trial."""
         if result.get("done"):
-            self.trial_completed(trial, flatten_dict(result))
+            self._complete(trial, flattened(result))
 
     def get_state(self) -> dict[str, Any]:
         """Return the state that Ray saves, without the rows that are in a journal."""
@@ -129,7 +130,7 @@ class DecisionLog(Callback):
         return {name: value for name, value in self.__dict__.items() if name not in {"journals", "rows"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({"journals": None, "rows": [], **state})
+        self.__dict__.update({"journals": None, "rows": Rows(Decision), **state})
 
     # ---- the interface of `SchedulerObserver` -----------------------------------------------------------------
 
@@ -156,6 +157,15 @@ class DecisionLog(Callback):
 
     def trial_completed(self, trial: Trial, result: dict[str, Any]) -> None:
         """Record the last report of a trial that its trainable ended, unless the scheduler decided on that report."""
+        self._complete(trial, result)
+        self.trial_removed(trial)
+
+    def trial_removed(self, trial: Trial) -> None:
+        """Forget what is needed only until a trial has ended."""
+        self._last.pop(trial.trial_id, None)
+        self._configs.pop(trial.trial_id, None)
+
+    def _complete(self, trial: Trial, result: dict[str, Any]) -> None:
         decision, iteration = self._last.get(trial.trial_id, ("", None))
         known = decision == TrialScheduler.CONTINUE and iteration == result.get("training_iteration")
         if decision != TrialScheduler.STOP and not known:
@@ -176,10 +186,8 @@ class DecisionLog(Callback):
 
 def encode(rows: Sequence[Decision]) -> bytes:
     """The content of a Parquet file with these rows; equal rows give equal bytes."""
-    columns = list(zip(*rows, strict=True)) or [()] * len(Decision._fields)
-    table = pa.table(
-        [pa.array(list(column), kind.type) for column, kind in zip(columns, _SCHEMA, strict=True)], _SCHEMA
-    )
+    stored = rows if isinstance(rows, Rows) else Rows(Decision, rows)
+    table = pa.table([pa.array(stored.column(kind.name), kind.type) for kind in _SCHEMA], _SCHEMA)
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     return buffer.getvalue()

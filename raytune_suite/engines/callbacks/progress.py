@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PERIOD = 0.25
 """Seconds between two updates of the line."""
 
+SHARE = 0.05
+"""The share of a study's time that the updates may take."""
+
 SPINNER_WIDTH = 2
 """Characters of the spinner and the space behind it."""
 
@@ -49,12 +52,13 @@ class Progress(Callback):
         """Update the line if it is due."""
         now = time.monotonic()
         if self._live is not None and now >= self._next:
-            self._next = now + PERIOD
             self._log.refresh(trials)
             line: RenderableType = Spinner("dots", self._line(self._live.console.width - SPINNER_WIDTH))
             if self._log.waiting:
                 line = Group(line, Text(self._log.waiting, style="yellow"))
             self._live.update(line, refresh=True)
+            done = time.monotonic()
+            self._next = max(now + PERIOD, done + (done - now) / SHARE)  # the facts of a large study take long
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Leave the last line on the terminal."""

@@ -12,16 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
+import numpy as np
 import pandas as pd
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from raytune_suite.engines.callbacks.budget import Cost
-from raytune_suite.types import Stage, as_loss, as_number
+from raytune_suite.engines.callbacks.rows import Rows
+from raytune_suite.engines.flat_results import flattened
+from raytune_suite.errors import shortened
+from raytune_suite.types import ADDED_BY_RAY, Stage, as_loss, as_number, as_resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
 
     from raytune_suite.engines.journal import StudyJournals
     from raytune_suite.schedulers import StudyScheduler
@@ -29,6 +35,9 @@ if TYPE_CHECKING:
 
 
 _logger = logging.getLogger("raytune_suite")
+
+LONGEST_ERROR = 1000
+"""Characters of a trial's error that are kept; all of it is in the trial's folder."""
 
 LOGGED_FAILURES = 3
 """Log this many failures as they occur; the summary reports the total."""
@@ -54,7 +63,7 @@ class Report(NamedTuple):
     complete: bool
 
 
-@dataclass
+@dataclass(slots=True)
 class TrialRecord:
     """The current state of a trial.
 
@@ -62,7 +71,7 @@ class TrialRecord:
         trial_id: Ray's id.
         status: Ray's status.
         config: The trial's latest config.
-        last: The trial's last result, flattened as in Ray.
+        last: The trial's last result, flattened as in Ray; once the trial has ended, without what Ray adds to it.
         error: The last line of the trial's error, or "".
         stopped_early: Whether the scheduler stopped the trial before its end.
         lost_machines: How often the trial lost its machine; always 0 in a simulated study.
@@ -82,7 +91,7 @@ class StudyLog(Callback):
     """A Ray Tune callback that records the study; Ray saves it with each snapshot.
 
     Attributes:
-        reports: All reports with the metric, in the order of arrival.
+        reports: All reports with the metric, in the order of arrival, stored by columns.
         trials: All trials, ordered by number.
         unmetered: The keys of the last report without the metric, if any.
         wrong: The number of the first trial that reported a metric that is not a number, and that value.
@@ -101,7 +110,9 @@ class StudyLog(Callback):
         self._before = 0.0
         self._start: float | None = None
         self._clock: Callable[[], float] = time.monotonic
-        self.reports: list[Report] = []
+        self._listed = 0  # how many trials the engine had when they were last numbered
+        self._failures = 0
+        self.reports: Rows[Report] | list[Report] = Rows(Report)
         self.trials: list[TrialRecord] = []
         self.unmetered: list[str] = []
         self.wrong: tuple[int, Any] | None = None
@@ -113,7 +124,7 @@ class StudyLog(Callback):
         """Append to these journals from now on; `reports` are the records of a study that is resumed."""
         self.journals = journals
         if reports is not None:
-            self.reports = [report for report, _ in replay(reports)]
+            self.reports = Rows(Report, (report for report, _ in replay(reports)))
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
@@ -146,12 +157,12 @@ class StudyLog(Callback):
         self._number(trials)
         self._cost.add(trial.trial_id, result)
         number = self._numbers[trial.trial_id]
-        flat = flatten_dict(result)
-        resource = as_number(flat.get(self.objective.time_attr))
+        flat = flattened(result)
+        resource = as_resource(flat.get(self.objective.time_attr))
         record = self.trials[number]
         record.last, record.status, record.config = flat, Trial.RUNNING, trial.config
         if self.objective.metric not in flat:
-            self.unmetered = sorted(set(flat) - _ADDED_BY_RAY)
+            self.unmetered = sorted(set(flat) - ADDED_BY_RAY)
             return
         value = as_number(flat[self.objective.metric])
         if value is None and self.wrong is None:
@@ -173,7 +184,9 @@ class StudyLog(Callback):
         """Record that a trial has ended, whether the scheduler or its trainable ended it."""
         self._number(trials)
         number = self._update(trial, Trial.TERMINATED)
+        self._cost.forget(trial.trial_id)
         record = self.trials[number]
+        record.last = _reported(record.last)
         record.stopped_early = trial.trial_id in self.scheduler.stopped_early
         if not record.stopped_early and number in self._last_report:
             position = self._last_report[number]
@@ -186,10 +199,12 @@ class StudyLog(Callback):
         """Record that a trial has failed and will not be restarted."""
         self._number(trials)
         record = self.trials[self._update(trial, Trial.ERROR)]
+        record.last = _reported(record.last)
         record.error = last_line(Path(trial.error_file).read_text() if trial.error_file else "")
+        self._cost.forget(trial.trial_id)
         self._journal_trial(self._numbers[trial.trial_id])
-        failures = sum(other.status == Trial.ERROR for other in self.trials)
-        if failures <= LOGGED_FAILURES:
+        self._failures += 1
+        if self._failures <= LOGGED_FAILURES:
             _logger.warning("trial %d failed: %s", self._numbers[trial.trial_id], record.error)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
@@ -211,7 +226,7 @@ class StudyLog(Callback):
         return {name: value for name, value in self.__dict__.items() if name not in {"journals", "reports"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({"journals": None, "reports": [], **state})
+        self.__dict__.update({"journals": None, "reports": Rows(Report), **state})
 
     def refresh(self, trials: list[Trial]) -> None:
         """Take the statuses as they are.
@@ -249,40 +264,56 @@ class StudyLog(Callback):
 
     def reports_frame(self) -> pd.DataFrame:
         """All reports, one per row, with the fields of `Report` as columns."""
-        return pd.DataFrame(self.reports, columns=list(Report._fields))
+        rows = self.reports if isinstance(self.reports, Rows) else Rows(Report, self.reports)
+        return pd.DataFrame({name: rows.column(name) for name in Report._fields})
 
     def trials_frame(self) -> pd.DataFrame:
         """All trials, one per row, indexed by number: status, resource, value, error, config/..., the last metrics."""
-        rows = []
-        for number, record in enumerate(self.trials):
-            position = self._last_report.get(number)
-            report = None if position is None else self.reports[position]
-            rows.append(
-                {
-                    "trial": number,
-                    "trial_id": record.trial_id,
-                    "status": record.status,
-                    "outcome": outcome(record, report),
-                    "stopped_early": record.stopped_early,
-                    "lost_machines": record.lost_machines,
-                    "resource": report.resource if report else 0.0,
-                    "value": report.value if report else math.nan,
-                    "error": record.error,
-                    **{f"config/{name}": value for name, value in flatten_dict(record.config).items()},
-                    **{name: value for name, value in record.last.items() if name not in _ADDED_BY_RAY},
-                }
-            )
-        return pd.DataFrame(rows, columns=None if rows else ["trial", "status", "outcome"]).set_index("trial")
+        if not self.trials:
+            return pd.DataFrame(columns=["trial", "status", "outcome"]).set_index("trial")
+        columns: dict[str, NDArray[np.object_]] = {}
+        for number in range(len(self.trials)):
+            for name, value in self._trial_row(number).items():
+                if name not in columns:
+                    columns[name] = np.full(len(self.trials), math.nan, dtype=object)
+                columns[name][number] = value
+        return pd.DataFrame(columns).infer_objects().set_index("trial")
+
+    def _trial_row(self, number: int) -> dict[str, Any]:
+        record, position = self.trials[number], self._last_report.get(number)
+        report = None if position is None else self.reports[position]
+        return {
+            "trial": number,
+            "trial_id": record.trial_id,
+            "status": record.status,
+            "outcome": outcome(record, report),
+            "stopped_early": record.stopped_early,
+            "lost_machines": record.lost_machines,
+            "resource": report.resource if report else 0.0,
+            "value": report.value if report else math.nan,
+            "error": record.error,
+            **{f"config/{name}": value for name, value in flatten_dict(record.config).items()},
+            **_reported(record.last),
+        }
 
     # ---- internals --------------------------------------------------------------------------------------------
 
     def _number(self, trials: list[Trial]) -> None:
-        if len(trials) != len(self._numbers):
-            for trial in trials:
-                if trial.trial_id not in self._numbers:
-                    self._numbers[trial.trial_id] = len(self.trials)
-                    self.trials.append(TrialRecord(trial.trial_id, trial.status, trial.config))
-                    self._journal_trial(len(self.trials) - 1)
+        """Number the trials that are new. They are at the end of the list, but for trials that are retried."""
+        missing = len(trials) - self._listed
+        if missing <= 0:
+            return
+        self._listed = len(trials)
+        new: list[Trial] = []
+        for trial in reversed(trials):
+            if trial.trial_id not in self._numbers:
+                new.append(trial)
+                if len(new) == missing:
+                    break
+        for trial in reversed(new):
+            self._numbers[trial.trial_id] = len(self.trials)
+            self.trials.append(TrialRecord(trial.trial_id, trial.status, trial.config))
+            self._journal_trial(len(self.trials) - 1)
 
     def _update(self, trial: Trial, status: str) -> int:
         number = self._numbers[trial.trial_id]
@@ -296,7 +327,7 @@ class StudyLog(Callback):
         others = {
             name: value
             for name, value in flat.items()
-            if name != metric and name not in _ADDED_BY_RAY and not name.startswith("config/")
+            if name != metric and name not in ADDED_BY_RAY and not name.startswith("config/")
         }
         record = report._asdict()
         if others:
@@ -327,35 +358,11 @@ class StudyLog(Callback):
         self.journals.trials.append(record)
 
 
-_PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "_journaled"})
+_PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "_journaled", "_listed"})
 """Attributes that are not saved with the study."""
 
 _LAST = "last"
 """The key of a record that marks a report as the last one of its trial, which had ended by itself."""
-
-_ADDED_BY_RAY = frozenset(
-    {
-        "checkpoint_dir_name",
-        "config",
-        "date",
-        "done",
-        "episodes_total",
-        "experiment_tag",
-        "hostname",
-        "iterations_since_restore",
-        "node_ip",
-        "pid",
-        "should_checkpoint",
-        "time_since_restore",
-        "time_this_iter_s",
-        "time_total_s",
-        "timestamp",
-        "timesteps_total",
-        "training_iteration",
-        "trial_id",
-    }
-)
-"""Keys that Ray adds to each result."""
 
 
 def replay(records: Iterable[dict[str, Any]]) -> list[tuple[Report, dict[str, Any]]]:
@@ -395,6 +402,11 @@ def from_records(objective: Objective, reports: list[dict[str, Any]], trials: li
     return log
 
 
+def _reported(last: dict[str, Any]) -> dict[str, Any]:
+    """What the trainable reported of a flat result."""
+    return {name: value for name, value in last.items() if name not in ADDED_BY_RAY}
+
+
 def outcome(record: TrialRecord, last: Report | None) -> str:
     """The outcome of a trial: "trained in full", "stopped early", "failed" or "unfinished".
 
@@ -408,9 +420,9 @@ def outcome(record: TrialRecord, last: Report | None) -> str:
 
 
 def last_line(traceback: str) -> str:
-    """The last line of a traceback, which names the error."""
+    """The last line of a traceback, which names the error; of a long one, the beginning and the end."""
     lines = [line.strip() for line in traceback.splitlines() if line.strip()]
-    return lines[-1] if lines else "an error without a message"
+    return shortened(lines[-1], LONGEST_ERROR) if lines else "an error without a message"
 
 
 def incumbents(reports: Iterable[Report], mode: Mode) -> list[Report]:

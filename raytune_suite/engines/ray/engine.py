@@ -34,10 +34,13 @@ from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.storage_probe import check_shared_folder
 from raytune_suite.engines.ray.study_snapshots import StudySnapshots, unpack
 from raytune_suite.engines.ray.trial_failures import TrialFailures
+from raytune_suite.engines.ray.watchdog import Watchdog
 from raytune_suite.engines.seed_averaging import on_seeds
 from raytune_suite.engines.storage import Folder, local_folder
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers import StudySearcher
+from raytune_suite.types import COUNT
+from raytune_suite.validation import check_fields, flag, integer, number, optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,12 +55,15 @@ _logger = logging.getLogger("raytune_suite")
 class Settings:
     """How Ray runs a study. The defaults are the fastest that we measured.
 
+    Raises:
+        ArgumentError: If a value cannot be used.
+
     Attributes:
         reuse_actors: Whether a trial reuses the process of one that has ended. None: where the trainable allows it,
             which is every function, and every class with its own `reset_config`.
         loggers: Whether Ray's CSV, JSON and TensorBoard loggers write each result.
         snapshot_s: Minimum seconds between two snapshots of the study's state, from which a killed study is resumed.
-            Snapshots never take more than a fiftieth of the time.
+            Snapshots take at most a fiftieth of the time, unless trials save many checkpoints.
         max_failures: How often a trial that crashes is retried from its last checkpoint; -1 for no limit. A trial whose
             machine was lost continues elsewhere, and this is not counted.
         checkpoint_s: Minimum seconds between two checkpoints of a running trial whose class saves and loads its state,
@@ -65,6 +71,9 @@ class Settings:
             With `math.inf` a trial is saved only when it is paused. Functions save what they like, and populations
             save their members whenever they copy them.
         keep_checkpoints: How many checkpoints of a trial are kept. None: two where it is saved as it runs, else all.
+        silent_s: After so many seconds without a report of a running trial, a warning names the trial; `math.inf` for
+            no warnings.
+        stop_silent: Whether the process of such a trial is killed, which counts as a crash.
     """
 
     reuse_actors: bool | None = None
@@ -73,6 +82,21 @@ class Settings:
     max_failures: int = 0
     checkpoint_s: float = 30.0
     keep_checkpoints: int | None = None
+    silent_s: float = 600.0
+    stop_silent: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(
+            self,
+            reuse_actors=optional(flag()),
+            loggers=flag(),
+            snapshot_s=number(least=0),
+            max_failures=integer(-1),
+            checkpoint_s=number(least=0, infinite=True),
+            keep_checkpoints=optional(COUNT),
+            silent_s=number(above=0, infinite=True),
+            stop_silent=flag(),
+        )
 
 
 @final
@@ -128,6 +152,7 @@ class RayEngine:
             _environment(self.settings, _max_pending(spec)),
             internals.reused_processes(),
             internals.restored_from(state, interrupt.failed_to_restore),
+            internals.fresh_process_after_failed_reset(),
             _silenced(),
             contextlib.closing(stored.journals),
         ):
@@ -147,7 +172,8 @@ class RayEngine:
                 on_terminal=any(isinstance(callback, Progress) for callback in callbacks),
             )
             checkpoints = [checkpointing.Checkpoints(self.settings.checkpoint_s)] if self._saves(spec) else []
-            internals.add_callbacks(tuner, [interrupt, monitor, *checkpoints])
+            watchdog = Watchdog(self.settings.silent_s, internals.kill_process if self.settings.stop_silent else None)
+            internals.add_callbacks(tuner, [interrupt, monitor, watchdog, *checkpoints])
             failures = TrialFailures(monitor, copies_checkpoints=scheduler.needs_state)
             saved = StudySnapshots(
                 study,
@@ -291,12 +317,12 @@ def _autoscaler() -> cluster_state.AutoscalerStatus | None:
 def _max_pending(spec: StudySpec) -> int | None:
     """How many trials may wait for machines at once, which is how many an autoscaler sees; None for Ray's choice.
 
-    With a searcher Ray lets only one wait, so that an autoscaler would start one machine after the other.
+    With a searcher Ray lets only one wait, so that an autoscaler would start one machine after the other. Without an
+    autoscaler, trials wait for their processes to start, see `starts_at_once`.
     """
-    scheduler = spec.scheduler
+    scheduler, scaler = spec.scheduler, _autoscaler()
     if scheduler.max_concurrent is not None:
-        return scheduler.max_concurrent
-    scaler = _autoscaler()
+        return scheduler.max_concurrent if scaler is not None else starts_at_once(scheduler.max_concurrent)
     if scaler is None or not scaler.known:
         return None
     if scheduler.population:
@@ -309,8 +335,20 @@ def _max_pending(spec: StudySpec) -> int | None:
     return None
 
 
+def starts_at_once(max_concurrent: int) -> int:
+    """How many processes of trials start at once on the machines that there are: at most one per CPU core.
+
+    A process takes seconds of a core to start. If all of many small trials start theirs at once, none reports before
+    nearly all have started; meanwhile, those that have started could have run one trial after the other.
+    """
+    cores = sum(node["Resources"].get("CPU", 0.0) for node in cluster_state.alive_nodes().values())
+    return min(max_concurrent, max(1, int(cores)))
+
+
 class _Interrupt(Callback):
-    """Records Ctrl-C, on which Ray ends the study in good order and notifies nobody.
+    """Records Ctrl-C and SIGTERM, on which Ray ends the study in good order and notifies nobody.
+
+    A second one ends it at once.
 
     It also detects a study that should have been restored and was not: Ray then silently starts it again.
     """
@@ -333,12 +371,16 @@ class _Interrupt(Callback):
         self._installed = True
         rays_handler = signal.getsignal(signal.SIGINT)
 
-        def record(number: int, frame: Any) -> None:
+        def record(_number: int, frame: Any) -> None:
+            if self.happened:
+                raise KeyboardInterrupt
             self.happened = True
             if callable(rays_handler):
-                rays_handler(number, frame)
+                rays_handler(signal.SIGINT, frame)
+            signal.signal(signal.SIGINT, record)  # Ray's handler has removed itself
 
-        signal.signal(signal.SIGINT, record)
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, record)
 
 
 def _not_restored(path: str, generation: Generation, error: Exception) -> str:
@@ -361,7 +403,7 @@ def _environment(settings: Settings, max_pending: int | None) -> Iterator[None]:
     if max_pending is not None:
         defaults["TUNE_MAX_PENDING_TRIALS_PG"] = str(max_pending)
     before = {name: os.environ.get(name) for name in (*chosen, *defaults)}
-    handler = signal.getsignal(signal.SIGINT)
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
     os.environ.update({name: value for name, value in defaults.items() if name not in os.environ})
     os.environ.update(chosen)  # the settings are recorded with the study, so they win
     try:
@@ -372,8 +414,10 @@ def _environment(settings: Settings, max_pending: int | None) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        if threading.current_thread() is threading.main_thread() and handler is not None:
-            signal.signal(signal.SIGINT, handler)
+        if threading.current_thread() is threading.main_thread():
+            for each, handler in handlers.items():
+                if handler is not None:
+                    signal.signal(each, handler)
 
 
 @contextlib.contextmanager

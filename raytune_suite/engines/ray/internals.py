@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import ray
 from ray.exceptions import RayActorError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from raytune_suite.schedulers import StudyScheduler, StudySearcher
 
 
+_logger = logging.getLogger("raytune_suite")
 TUNER = "tuner.pkl"
 """The file in a study's folder that holds its `Tuner`, which Ray writes once and `Tuner.restore` reads."""
 
@@ -80,7 +82,7 @@ def study_snapshots(take: TakeSnapshot) -> Iterator[None]:
             return  # Ray cannot restore a study without trials
 
         def state() -> dict[str, bytes]:
-            with serialize_plans():
+            with serialize_plans(), _compact_json():
                 return _saved_state(controller, save_fn)
 
         if take(state, force=force or self._should_force_sync_up, final=wait):
@@ -100,6 +102,22 @@ def study_snapshots(take: TakeSnapshot) -> Iterator[None]:
         yield
     finally:
         manager_class.sync_up_experiment_state = original
+
+
+@contextlib.contextmanager
+def _compact_json() -> Iterator[None]:
+    """Let Ray write the states of trials without indentation: Python's encoder in C, which is fast, cannot indent."""
+    encoder: Any = import_module("ray.tune.utils.serialization").TuneFunctionEncoder
+    before = encoder.__init__
+
+    def compact(self: Any, **options: Any) -> None:
+        before(self, **{**options, "indent": None})
+
+    encoder.__init__ = compact
+    try:
+        yield
+    finally:
+        encoder.__init__ = before
 
 
 def _saved_state(controller: Any, save: Callable[[], None]) -> dict[str, bytes]:
@@ -221,6 +239,46 @@ def reused_processes() -> Iterator[None]:
         yield
     finally:
         class_cache.DEFAULT_ENV_VARS = variables
+
+
+def kill_process(trial: Any) -> None:
+    """Kill the process of a running trial, which Ray then reports as a crash of the trial."""
+    actor = trial.temporary_state.ray_actor
+    if actor is not None:
+        ray.kill(actor)
+
+
+@contextlib.contextmanager
+def fresh_process_after_failed_reset() -> Iterator[None]:
+    """Start a trial in a new process if its `reset_config` returns False, and reuse no process from then on.
+
+    Ray ends the trial with the status ERROR instead, without a message, and notifies neither searcher nor scheduler.
+    """
+    controller_class: Any = import_module("ray.tune.execution.tune_controller").TuneController
+    original = controller_class._on_trial_reset  # noqa: SLF001 - where Ray gives up
+
+    def on_reset(self: Any, trial: Any, success: bool) -> None:
+        if success:
+            original(self, trial, success)
+            return
+        if self._reuse_actors:
+            _logger.warning("`reset_config` returned False: each trial starts its own process from now on")
+        self._reuse_actors = False
+        self._resetting_trials.remove(trial)
+        actor = self._trial_to_actor.pop(trial)
+        self._actor_to_trial.pop(actor)
+        trial.set_ray_actor(None)
+        self._remove_actor(tracked_actor=actor)
+        self._cleanup_cached_actors(force_all=True)
+        self._set_trial_status(trial, "PENDING")
+        self._staged_trials.add(trial)
+        self._schedule_trial_actor(trial)
+
+    controller_class._on_trial_reset = on_reset  # noqa: SLF001 - as above
+    try:
+        yield
+    finally:
+        controller_class._on_trial_reset = original  # noqa: SLF001 - as above
 
 
 @contextlib.contextmanager

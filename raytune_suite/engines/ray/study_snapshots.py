@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("raytune_suite")
 
 SHARE = 0.02
-"""At most this part of a study's time goes into snapshots, except for those that Ray forces."""
+"""A snapshot waits until, with it, this part of the time went into snapshots, unless Ray forces it."""
 
 RETRY_S = 1.0
 """Seconds after a snapshot that failed before the next attempt."""
@@ -68,7 +68,7 @@ class StudySnapshots:
         self.fault = ""
         self._study, self._writer, self._journals = study, writer, journals
         self._period, self._constant, self._check, self._clock = period, constant, check, clock
-        self._due = -math.inf
+        self._due, self._started, self._spent = -math.inf, clock(), 0.0
         self._failed: list[float] = []
         self._warned = -math.inf
 
@@ -98,7 +98,8 @@ class StudySnapshots:
             _logger.warning("snapshots of the study are written to %s again", self._writer.path)
             self._failed, self._warned = [], -math.inf
         took = self._clock() - began
-        self._due = began + took + max(self._period, took * (1 - SHARE) / SHARE)
+        self._spent += took
+        self._due = max(began + took + self._period, self._started + (self._spent + took) / SHARE)
         return True
 
     def _fail(self, error: OSError, *, final: bool) -> None:

@@ -20,6 +20,7 @@ from ray.tune.experiment import Trial
 from ray.tune.result import RESULT_DUPLICATE, SHOULD_CHECKPOINT
 from ray.tune.schedulers import TrialScheduler
 
+from raytune_suite.engines.flat_results import flattened
 from raytune_suite.engines.simulated.clock import Clock
 from raytune_suite.engines.simulated.running_trial import (
     Fault,
@@ -27,7 +28,6 @@ from raytune_suite.engines.simulated.running_trial import (
     SavedCheckpoint,
     SimulatedCheckpoint,
     WithTraceback,
-    flattened,
 )
 from raytune_suite.errors import StudyError
 
@@ -84,6 +84,7 @@ class Controller:
         self._max_pending, self._checkpoint_every = max_pending, checkpoint_every
         self.callbacks, self.stopper = callbacks, stopper
         self._time_limit = math.inf if time_limit is None else time_limit
+        self._pack: Callable[[Trial], None] = getattr(search_alg, "pack", lambda _: None)
         self._hooks = {name: _overridden(name, callbacks) for name in _HOOKS}
         self.unsaved: dict[Trial, None] = {}
         self.cached_decisions: dict[str, str] = {}
@@ -122,6 +123,7 @@ class Controller:
         self._call("on_trial_complete", trial=trial)
         self._leave(trial, Trial.TERMINATED)
         self._live.pop(trial, None)
+        self._pack(trial)
 
     def pause_trial(self, trial: Trial, should_checkpoint: bool = True) -> None:
         """Pause a running trial once its checkpoint is saved (TC `_schedule_trial_pause`)."""

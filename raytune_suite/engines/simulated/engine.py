@@ -14,18 +14,27 @@ from ray import tune
 
 from raytune_suite.engines import snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
-from raytune_suite.engines.callbacks.budget import StudyStopper
+from raytune_suite.engines.callbacks.budget import EndedTrials, StudyStopper
 from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.seed_averaging import mean_curve, on_seeds
 from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
 from raytune_suite.engines.simulated.running_trial import Fault
-from raytune_suite.engines.simulated.simulate import prepare, surroundings
+from raytune_suite.engines.simulated.simulate import (
+    CHECKPOINT_EVERY,
+    FAILURES,
+    MAX_WORKERS,
+    WORKERS,
+    check_faults,
+    prepare,
+    surroundings,
+)
 from raytune_suite.engines.simulated.suspension import deferred_interrupt, resume, suspend
 from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
 from raytune_suite.engines.storage import Folder
 from raytune_suite.errors import ArgumentError
-from raytune_suite.types import check_count, split_config
+from raytune_suite.types import split_config
+from raytune_suite.validation import check_fields, function, instance, integer, optional, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,9 +79,16 @@ class Simulation:
     compute: int | None = None
 
     def __post_init__(self) -> None:
-        check_count("workers", self.workers)
-        if self.compute is not None and self.compute != 0:
-            check_count("compute", self.compute)
+        check_fields(
+            self,
+            workers=WORKERS,
+            cost=optional(function("a function of a config that returns seconds")),
+            faults=sequence(instance(Fault, "a Fault"), "a list of Faults"),
+            max_failures=FAILURES,
+            checkpoint_every=CHECKPOINT_EVERY,
+            compute=optional(integer(0, most=MAX_WORKERS)),
+        )
+        check_faults(self.faults, self.workers)
 
     def describe(self) -> dict[str, Any]:
         """The settings that decide the outcome, without the cost function, and the others."""
@@ -152,6 +168,7 @@ class Simulation:
         objective = spec.objective
         log = StudyLog(objective, spec.scheduler)
         progress = [Progress(log, spec.title)] if spec.title is not None else []
+        stopper = StudyStopper(spec.budget, metric=objective.metric, time_attr=objective.time_attr)
         controller, decisions = prepare(
             evaluator,
             folder,
@@ -162,8 +179,8 @@ class Simulation:
             time_attr=objective.time_attr,
             num_samples=-1 if spec.num_samples is None else spec.num_samples,
             time_limit=spec.time_limit,
-            stopper=StudyStopper(spec.budget, metric=objective.metric, time_attr=objective.time_attr),
-            callbacks=[log, *spec.callbacks, *progress],
+            stopper=stopper,
+            callbacks=[log, EndedTrials(stopper), *spec.callbacks, *progress],
             workers=self.workers,
             max_failures=self.max_failures,
             checkpoint_every=self.checkpoint_every,

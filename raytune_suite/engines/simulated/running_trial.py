@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ray.train._internal.session import _FutureTrainingResult
-from ray.tune.utils import flatten_dict
 
 if TYPE_CHECKING:
     from ray.train._internal.session import _TrainingResult
@@ -101,12 +100,3 @@ class WithTraceback(Exception):  # noqa: N818 - it stands in for the error of a 
 
     def __init__(self, error: Exception) -> None:
         super().__init__("".join(traceback.format_exception(error)))
-
-
-def flattened(result: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a result, flattened as Ray does it."""
-    for value in result.values():
-        if isinstance(value, dict):
-            flat: dict[str, Any] = flatten_dict(result)
-            return flat
-    return dict(result)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
-import math
 import tempfile
 import time
 from dataclasses import dataclass
@@ -24,7 +23,8 @@ from raytune_suite.engines.simulated.controller import Controller
 from raytune_suite.engines.simulated.trial_factory import make_search, pending_depth
 from raytune_suite.errors import ArgumentError
 from raytune_suite.schedulers import StudyScheduler, StudySearcher
-from raytune_suite.types import check_count
+from raytune_suite.types import COUNT
+from raytune_suite.validation import integer, number, optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +37,17 @@ if TYPE_CHECKING:
 
 YOUNG = 10_000
 """While a study runs, Python's garbage collector starts after this many new objects, instead of 700."""
+
+
+MAX_WORKERS = 1_000_000
+
+WORKERS = integer(1, most=MAX_WORKERS)
+
+FAILURES = integer(0)
+"""What `max_failures` must be. A trial that crashes when it starts takes no virtual time, so that a study that retried
+it forever would not end."""
+
+CHECKPOINT_EVERY = integer(0)
 
 
 @dataclass(frozen=True)
@@ -102,8 +113,12 @@ def prepare(
     Raises:
         ArgumentError: If an argument cannot be used, or the searcher or the scheduler rejects the metric.
     """
-    _check(num_samples=num_samples, time_limit=time_limit, max_failures=max_failures, checkpoint_every=checkpoint_every)
-    _check_faults(faults, check_count("workers", workers))
+    if num_samples != -1:
+        COUNT.check("num_samples", num_samples)
+    optional(number(above=0, infinite=True)).check("time_limit", time_limit)
+    FAILURES.check("max_failures", max_failures)
+    CHECKPOINT_EVERY.check("checkpoint_every", checkpoint_every)
+    check_faults(faults, WORKERS.check("workers", workers))
     if not scheduler.set_search_properties(metric, mode):
         raise ArgumentError(f"`metric` {metric!r} and `mode` {mode!r} are not those that the scheduler was made with")
     clock: Clock[Any] = Clock()
@@ -197,23 +212,13 @@ def _errors_only() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _check(*, num_samples: int, time_limit: float | None, max_failures: int, checkpoint_every: int) -> None:
-    if num_samples != -1:
-        check_count("num_samples", num_samples)
-    if time_limit is not None and not time_limit > 0:
-        raise ArgumentError(f"`time_limit` is {time_limit!r}, but must be a number of seconds above 0, or None")
-    if max_failures < 0:
-        raise ArgumentError(
-            f"`max_failures` is {max_failures!r}, but must be 0 or more: a trial that crashes when it starts "
-            "takes no virtual time, so a study that retried it forever would not end"
-        )
-    if checkpoint_every < 0:
-        raise ArgumentError(f"`checkpoint_every` is {checkpoint_every!r}, but must be 0 (at pauses only) or more")
+def check_faults(faults: Sequence[Fault], workers: int) -> None:
+    """Check that the losses of workers are possible.
 
-
-def _check_faults(faults: Sequence[Fault], workers: int) -> None:
+    Raises:
+        ArgumentError: If a time is negative or not a number, or there is no such worker.
+    """
     for fault in faults:
-        if not 0 <= fault.time < math.inf or not fault.back >= 0 or not 0 <= fault.worker < workers:
-            raise ArgumentError(
-                f"`faults` has {fault}, but a time and a `back` must be 0 or more, and a worker from 0 to {workers - 1}"
-            )
+        number(least=0).check("Fault.time", fault.time)
+        number(least=0, infinite=True).check("Fault.back", fault.back)
+        integer(0, most=workers - 1).check("Fault.worker", fault.worker)

@@ -80,9 +80,9 @@ def resume(suspended: bytes, evaluator: Evaluator, folder: str) -> tuple[Control
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Defer Ctrl-C while a study runs; yields the `until` for `Controller.run`.
+    """Defer Ctrl-C and SIGTERM while a study runs; yields the `until` for `Controller.run`.
 
-    A second Ctrl-C raises KeyboardInterrupt at once. In another than the main thread, and where Ctrl-C is ignored,
+    A second one raises KeyboardInterrupt at once. In another than the main thread, and where Ctrl-C is ignored,
     nothing changes.
     """
     interrupted = False
@@ -93,15 +93,16 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         interrupted = True
 
-    previous = signal.getsignal(signal.SIGINT)
-    deferrable = threading.current_thread() is threading.main_thread() and previous is not signal.SIG_IGN
-    if deferrable:
-        signal.signal(signal.SIGINT, handle)
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    deferred = [number for number in previous if in_main_thread and previous[number] not in (signal.SIG_IGN, None)]
+    for number in deferred:
+        signal.signal(number, handle)
     try:
         yield lambda: interrupted
     finally:
-        if deferrable:
-            signal.signal(signal.SIGINT, previous)
+        for number in deferred:
+            signal.signal(number, previous[number])
 
 
 class _StudyPickler(cloudpickle.Pickler):

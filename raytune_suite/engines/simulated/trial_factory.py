@@ -7,7 +7,6 @@ the others are copies with their own id, config and state.
 
 from __future__ import annotations
 
-import copy
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
@@ -17,12 +16,12 @@ from ray.tune.experiment import Experiment, Trial
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher, SearchGenerator
 from ray.tune.utils import flatten_dict, merge_dicts
 
+from raytune_suite.engines.simulated.finished_trial import TrialPacker, is_packed, shallow_copy
 from raytune_suite.errors import ArgumentError
+from raytune_suite.spaces.values import copied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-_PLAIN = (bool, int, float, str, type(None))
 
 
 class PlaceholderTrainable(tune.Trainable):
@@ -99,7 +98,7 @@ def move_storage(search_alg: Any, trials: Iterable[Trial], folder: str) -> None:
     experiment = getattr(search_alg, "_experiment", None)
     owner: Any
     for owner in [*trials, experiment, getattr(search_alg, "_template", None)]:
-        if owner is not None:
+        if owner is not None and not is_packed(owner):  # a packed trial takes that of the template
             owner.storage.storage_fs_path = folder
     if experiment:
         _make_staging_folder(experiment)
@@ -139,6 +138,7 @@ class TrialGenerator(SearchGenerator):
         super().__init__(searcher)
         self._suggestions = 0
         self._template: Trial | None = None
+        self._packer: TrialPacker | None = None
 
     def create_trial_if_possible(self, experiment_spec: dict[str, Any]) -> Trial | None:
         """Request a config from the searcher and create its trial."""
@@ -150,7 +150,7 @@ class TrialGenerator(SearchGenerator):
         if suggested == Searcher.FINISHED:
             self._finished = True
             return None
-        config, fixed = copy_config(suggested), experiment_spec["config"]
+        config, fixed = copied(suggested), experiment_spec["config"]
         evaluated = (
             flatten_dict(suggested) if any(isinstance(value, dict) for value in suggested.values()) else suggested
         )
@@ -159,7 +159,13 @@ class TrialGenerator(SearchGenerator):
         self._counter += 1
         if self._template is None:
             self._template = self._make_template()
+            self._packer = TrialPacker(self._template)
         return derive_trial(self._template, trial_id, config, dict(evaluated), str(self._counter))
+
+    def pack(self, trial: Trial) -> None:
+        """Store a trial that has ended in less memory."""
+        if self._packer is not None:
+            self._packer.pack(trial)
 
     def get_state(self) -> dict[str, Any]:
         """What Ray saves, and the next id."""
@@ -178,36 +184,21 @@ class TrialGenerator(SearchGenerator):
         return template
 
 
-def copy_config(config: dict[str, Any]) -> dict[str, Any]:
-    """A deep copy of `config`, fast if it has plain values only, as most have."""
-    for value in config.values():
-        if not isinstance(value, _PLAIN):
-            return copy.deepcopy(config)
-    return dict(config)
-
-
 def derive_trial(template: Trial, trial_id: str, config: dict[str, Any], evaluated: dict[str, Any], tag: str) -> Trial:
     """A pending trial that shares with `template` all that `Trial.__init__` would create equal."""
-    trial: Trial = _shallow_copy(template)
-    metadata = _shallow_copy(template.run_metadata)
-    manager = _shallow_copy(metadata.checkpoint_manager)
+    trial: Trial = shallow_copy(template)
+    metadata = shallow_copy(template.run_metadata)
+    manager = shallow_copy(metadata.checkpoint_manager)
     manager.__dict__["_checkpoint_results"] = []
     metadata.__dict__.update(last_result={}, metric_analysis={}, metric_n_steps={}, checkpoint_manager=manager)
     trial.__dict__.update(
         trial_id=trial_id,
         temporary_state=type(template.temporary_state)(),
         run_metadata=metadata,
-        storage=_shallow_copy(template.storage),
+        storage=shallow_copy(template.storage),
         config=config,
         _Trial__unresolved_config=config,
         evaluated_params=evaluated,
         experiment_tag=tag,
     )
     return trial
-
-
-def _shallow_copy(original: Any) -> Any:
-    """A shallow copy that avoids the slow `__setattr__` and `__getstate__` of Ray's classes."""
-    copied = object.__new__(type(original))
-    copied.__dict__.update(original.__dict__)
-    return copied

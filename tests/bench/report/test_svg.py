@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 
@@ -55,6 +56,15 @@ def test_texts_and_labels_are_escaped() -> None:
     svg = to_svg(draw, size=SIZE, name="one", label='"quoted" <b>')
     assert "a &lt; b &amp; $x$ 名" in svg
     assert 'aria-label="&quot;quoted&quot; &lt;b&gt;"' in svg
+
+
+def test_control_characters_in_texts_and_labels_leave_the_file_well_formed() -> None:
+    def labelled(figure: Figure) -> None:
+        figure.subplots().set_title("a\0b\x1bc")
+
+    svg = to_svg(labelled, size=SIZE, name="one", label="d\0e")
+    assert ET.fromstring(svg).get("aria-label") == "d\N{REPLACEMENT CHARACTER}e"  # noqa: S314 - our own
+    assert "a\N{REPLACEMENT CHARACTER}b" in svg
 
 
 def test_invisible_characters_are_replaced() -> None:

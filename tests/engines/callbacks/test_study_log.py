@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pytest
+from ray import cloudpickle
+from ray.tune.experiment import Trial
 
 from raytune_suite.engines.callbacks.budget import Cost, StudyStopper
 from raytune_suite.engines.callbacks.study_log import Report, TrialRecord, incumbents, last_line, outcome
+from tests.engines.simulated.studies import method, study_log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def report(trial: int, resource: float, value: float, *, complete: bool = False) -> Report:
@@ -55,6 +62,9 @@ def test_outcomes(record: TrialRecord, last: Report | None, expected: str) -> No
 def test_an_error_is_reported_as_the_last_line_of_its_traceback() -> None:
     assert last_line("Traceback:\n  File x\nValueError: x is 3\n\n") == "ValueError: x is 3"
     assert last_line("") == "an error without a message"
+    long = last_line("ValueError: " + "x" * 10**7)
+    assert long.startswith("ValueError: x")
+    assert len(long) < 1100
 
 
 def spent(time_attr: str, *results: tuple[str, dict[str, Any]]) -> float:
@@ -108,3 +118,50 @@ def test_a_trial_that_ends_without_the_metric_ends_the_study_unless_another_repo
     lost = StudyStopper(None, metric="eval/loss", time_attr="training_iteration")
     lost("a", {"eval": {"los": 1}, "done": True})
     assert lost.stop_all()
+
+
+def test_a_stopper_forgets_trials_that_have_ended() -> None:
+    stopper = StudyStopper(9, metric="loss", time_attr="steps")
+    for number in range(100):
+        stopper(str(number), {"loss": 1, "steps": 1})
+        stopper.forget(str(number))
+    assert stopper.cost.spent == 100
+    assert len(cloudpickle.dumps(stopper)) < 1000
+
+
+class _Counted(list[Any]):
+    """A list of trials that counts how many were looked at."""
+
+    looked_at = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for trial in super().__iter__():
+            self.looked_at += 1
+            yield trial
+
+    def __reversed__(self) -> Iterator[Any]:
+        for trial in super().__reversed__():
+            self.looked_at += 1
+            yield trial
+
+
+def test_new_trials_are_numbered_without_looking_at_all_others() -> None:
+    trials, log = _Counted(), study_log(method("random").scheduler)
+    for number in range(200):
+        trials.append(Trial("", trial_id=str(number), stub=True))
+        if number % 3 == 0:  # a trial that is retried moves to the end
+            trials.append(trials.pop(number // 2))
+        log.on_step_end(0, trials)
+    assert sorted(log.number(trial.trial_id) for trial in trials) == list(range(200))
+    assert [log.number(str(number)) for number in range(200)] == list(range(200))
+    assert trials.looked_at < 3 * 200
+
+
+def test_the_table_of_trials_has_the_types_that_pandas_infers_from_rows() -> None:
+    log = study_log(method("random").scheduler)
+    rows: list[dict[str, Any]] = [
+        {"loss": 1, "count": 1, "text": "a", "list": [1, 2], "flag": True, "early": 1},
+        {"loss": 2.5, "count": 2, "text": None, "list": [3], "flag": False, "late": "x"},
+    ]
+    log.trials = [TrialRecord(str(number), last=row) for number, row in enumerate(rows)]
+    pd.testing.assert_frame_equal(log.trials_frame()[[*rows[0], "late"]].reset_index(drop=True), pd.DataFrame(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from ray.tune.execution.tune_controller import TuneController
 from ray.tune.search import Searcher
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.search_generator import SearchGenerator
+from ray.tune.utils.serialization import TuneFunctionEncoder
 
 from raytune_suite.engines.ray import internals
 from raytune_suite.engines.ray.cluster_state import AutoscalerStatus, parse_v1_status
@@ -186,6 +188,16 @@ def test_the_state_of_a_study_is_taken_and_not_copied_by_ray(tmp_path: Path) -> 
     assert list(tmp_path.rglob("*-now.*")) == []
     assert controller._storage is storage
     assert _ExperimentCheckpointManager.sync_up_experiment_state.__module__ == _ExperimentCheckpointManager.__module__
+
+
+def test_the_states_of_trials_are_written_without_indentation() -> None:
+    state = {"a": {"b": [1, 2]}, "f": len}
+    indented = json.dumps(state, indent=2, cls=TuneFunctionEncoder)
+    with internals._compact_json():
+        compact = json.dumps(state, indent=2, cls=TuneFunctionEncoder)
+    assert "\n" not in compact
+    assert json.loads(compact) == json.loads(indented)
+    assert json.dumps(state, indent=2, cls=TuneFunctionEncoder) == indented
 
 
 def test_the_names_of_the_files_with_the_state_are_those_of_ray() -> None:

@@ -8,7 +8,8 @@ import pytest
 import ray
 from ray._private import services
 
-from raytune_suite.engines.ray import engine
+from raytune_suite.engines.ray import cluster_state, engine
+from raytune_suite.engines.ray.engine import starts_at_once
 
 
 @pytest.fixture
@@ -38,3 +39,14 @@ def test_a_cluster_with_an_address_is_joined(started: list[dict[str, Any]], monk
 def test_without_a_cluster_ray_starts_with_preloaded_processes(started: list[dict[str, Any]]) -> None:
     engine.connect()
     assert started[0]["_system_config"] == {"preload_python_modules": ["ray.tune"]}
+
+
+@pytest.mark.parametrize(
+    ("cores", "limit", "expected"), [([2.0], 64, 2), ([2.0, 4.0], 64, 6), ([8.0], 3, 3), ([], 4, 1)]
+)
+def test_at_most_one_process_per_core_starts_at_once(
+    cores: list[float], limit: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = {str(number): {"Resources": {"CPU": count, "GPU": 1.0}} for number, count in enumerate(cores)}
+    monkeypatch.setattr(cluster_state, "alive_nodes", lambda: nodes)
+    assert starts_at_once(limit) == expected

@@ -17,13 +17,7 @@ from raytune_suite.engines.callbacks.decision_log import difference
 from raytune_suite.engines.ray.engine import RayEngine, Settings
 from raytune_suite.engines.simulated import simulate as simulated
 from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
-from raytune_suite.engines.simulated.trial_factory import (
-    TrialGenerator,
-    copy_config,
-    derive_trial,
-    make_search,
-    pending_depth,
-)
+from raytune_suite.engines.simulated.trial_factory import TrialGenerator, derive_trial, make_search, pending_depth
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers import StudySearcher
 from tests.engines.simulated import studies
@@ -260,14 +254,6 @@ def test_each_call_of_a_searcher_has_a_new_id_and_a_searcher_can_finish() -> Non
     outcome = simulated.simulate(CURVES, searcher=searcher, scheduler=FIFOScheduler(), num_samples=9, **METRIC)
     assert len(outcome.trials) == 2
     assert searcher.trial_ids == ["00000000", "00000001", "00000002", "00000003"]
-
-
-def test_a_config_is_copied_from_the_searcher() -> None:
-    nested = {"x": 1, "inner": {"y": [1]}}
-    copy_config(nested)["inner"]["y"].append(2)
-    assert nested == {"x": 1, "inner": {"y": [1]}}
-    plain = {"x": 1}
-    assert copy_config(plain) is not plain
 
 
 def test_metric_and_space_must_equal_those_of_the_searcher_and_the_scheduler() -> None:

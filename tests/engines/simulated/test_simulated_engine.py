@@ -321,11 +321,11 @@ def test_faults_of_idle_or_lost_workers_have_no_effect() -> None:
         ({"workers": 0}, "`workers` is 0"),
         ({"num_samples": 0}, "`num_samples` is 0"),
         ({"time_limit": 0}, "`time_limit` is 0"),
-        ({"max_failures": -1}, "`max_failures` is -1.*would not end"),
+        ({"max_failures": -1}, "`max_failures` is -1"),
         ({"checkpoint_every": -1}, "`checkpoint_every` is -1"),
-        ({"faults": [Fault(1.0, 4)]}, "`faults` has .*worker from 0 to 3"),
-        ({"faults": [Fault(math.inf, 0)]}, "`faults` has"),
-        ({"faults": [Fault(1.0, 0, back=-1)]}, "`faults` has"),
+        ({"faults": [Fault(1.0, 4)]}, "`Fault.worker` is 4"),
+        ({"faults": [Fault(math.inf, 0)]}, "`Fault.time` is inf"),
+        ({"faults": [Fault(1.0, 0, back=-1)]}, "`Fault.back` is -1"),
     ],
 )
 def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:

@@ -123,15 +123,16 @@ def test_an_object_that_cannot_be_pickled_is_reported(tmp_path: Path) -> None:
         suspend(study.controller, threading.Lock())
 
 
-def test_only_the_first_ctrl_c_is_deferred() -> None:
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_only_the_first_signal_is_deferred(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
     with deferred_interrupt() as interrupted:
         assert not interrupted()
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
         assert interrupted()
         with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+            signal.raise_signal(number)
+    assert signal.getsignal(number) is before
 
 
 def test_a_thread_cannot_defer_ctrl_c() -> None:

@@ -1,0 +1,168 @@
+"""Finished trials in a few hundred bytes, since a simulated study may have a hundred thousand of them.
+
+A `Trial` of Ray takes several kilobytes, and most of its attributes are the same for all trials of a study. A packed
+trial has only what differs. The first use of anything but its id, status and config turns it into an ordinary trial.
+"""
+
+from __future__ import annotations
+
+import marshal
+from typing import Any, final
+
+from ray.tune.experiment import Trial
+
+_PLAIN = frozenset({bool, int, float, str, type(None)})
+
+_OWN = frozenset(
+    {
+        "_Trial__unresolved_config",
+        "config",
+        "evaluated_params",
+        "experiment_tag",
+        "run_metadata",
+        "status",
+        "storage",
+        "temporary_state",
+        "trial_id",
+    }
+)
+"""The attributes in which the trials of a study differ."""
+
+_OWN_METADATA = frozenset(
+    {
+        "_cached_json",
+        "checkpoint_manager",
+        "last_result",
+        "last_result_time",
+        "metric_analysis",
+        "metric_n_steps",
+        "start_time",
+    }
+)
+"""The attributes in which their metadata differ."""
+
+
+@final
+class FinishedTrial(Trial):
+    """A packed trial. It becomes an ordinary one when an attribute is used that it does not have."""
+
+    def __getattr__(self, name: str) -> Any:
+        if not is_packed(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        _unpack(self)
+        return getattr(self, name)
+
+    def __getstate__(self) -> Any:
+        if is_packed(self):
+            _unpack(self)
+        return super().__getstate__()  # type: ignore[no-untyped-call] # of Ray
+
+
+def is_packed(trial: Any) -> bool:
+    """Whether a trial is packed."""
+    return isinstance(trial, FinishedTrial) and "_packed" in trial.__dict__
+
+
+@final
+class TrialPacker:
+    """Packs the trials of one study."""
+
+    def __init__(self, template: Trial) -> None:
+        """`template` is the trial from which the others are derived."""
+        self.template = template
+        self._keys: list[tuple[str, ...]] = []
+        self._numbers: dict[tuple[str, ...], int] = {}
+
+    def pack(self, trial: Trial) -> None:
+        """Pack a trial that has ended. One with anything that cannot be restored exactly remains as it is."""
+        own, metadata = trial.__dict__, trial.run_metadata.__dict__
+        result, evaluated, config = metadata["last_result"], own["evaluated_params"], own["config"]
+        if not (self._restorable(trial) and own["_Trial__unresolved_config"] is config and _plain(result)):
+            return
+        manager = metadata["checkpoint_manager"]
+        unused = not manager._checkpoint_results and _same(  # noqa: SLF001 - Ray has no public name for it
+            manager.__dict__, self.template.run_metadata.checkpoint_manager.__dict__, {"_checkpoint_results"}
+        )
+        values = (own["experiment_tag"], metadata["last_result_time"], metadata["start_time"], *result.values())
+        extra = (None if unused else manager, None if evaluated == config else evaluated)
+        packed = (self, self._number(tuple(result)), marshal.dumps(values), *(extra if any(extra) else ()))
+        kept = {"trial_id": own["trial_id"], "status": own["status"], "config": config, "_packed": packed}
+        trial.__class__ = FinishedTrial
+        trial.__dict__ = kept
+
+    def unpack(self, trial: Trial, keys: int, values: bytes, manager: Any = None, evaluated: Any = None) -> None:
+        """Turn a packed trial into an ordinary one."""
+        own, template = trial.__dict__, self.template
+        tag, last_result_time, start_time, *reported = marshal.loads(values)  # noqa: S302 - written by `pack`
+        metadata = shallow_copy(template.run_metadata)
+        if manager is None:
+            manager = shallow_copy(template.run_metadata.checkpoint_manager)
+            manager.__dict__["_checkpoint_results"] = []
+        metadata.__dict__.update(
+            last_result=dict(zip(self._keys[keys], reported, strict=True)),
+            last_result_time=last_result_time,
+            start_time=start_time,
+            metric_analysis={},
+            metric_n_steps={},
+            checkpoint_manager=manager,
+            _cached_json=None,
+        )
+        trial.__class__ = Trial
+        trial.__dict__ = {
+            **template.__dict__,
+            "_Trial__unresolved_config": own["config"],
+            "evaluated_params": dict(own["config"]) if evaluated is None else evaluated,
+            "experiment_tag": tag,
+            "run_metadata": metadata,
+            "storage": shallow_copy(template.storage),
+            "temporary_state": type(template.temporary_state)(),
+            **{name: value for name, value in own.items() if name != "_packed"},
+        }
+
+    def _number(self, keys: tuple[str, ...]) -> int:
+        """The number under which the keys of a result are stored; most results of a study have the same."""
+        if keys not in self._numbers:
+            self._numbers[keys] = len(self._keys)
+            self._keys.append(keys)
+        return self._numbers[keys]
+
+    def _restorable(self, trial: Trial) -> bool:
+        """Whether a trial has what its template has, but for what is packed."""
+        template = self.template
+        metadata = trial.run_metadata.__dict__
+        return (
+            type(trial) is Trial
+            and _same(trial.__dict__, template.__dict__, _OWN)
+            and _same(trial.storage.__dict__, template.storage.__dict__, ())
+            and _same(trial.temporary_state.__dict__, template.temporary_state.__dict__, {"location"})
+            and _same(metadata, template.run_metadata.__dict__, _OWN_METADATA)
+            and not metadata["metric_analysis"]
+        )
+
+
+def _unpack(trial: FinishedTrial) -> None:
+    packer, *packed = trial.__dict__["_packed"]
+    packer.unpack(trial, *packed)
+
+
+def shallow_copy(original: Any) -> Any:
+    """A shallow copy that avoids the slow `__setattr__` and `__getstate__` of Ray's classes."""
+    copied = object.__new__(type(original))
+    copied.__dict__.update(original.__dict__)
+    return copied
+
+
+def _same(one: dict[str, Any], other: dict[str, Any], but: frozenset[str] | set[str] | tuple[()]) -> bool:
+    """Whether two dicts have the same keys and the same objects, but for some keys."""
+    return len(one) == len(other) and all(
+        name in but or (name in other and other[name] is value) for name, value in one.items()
+    )
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value can be stored and restored exactly."""
+    if type(value) in _PLAIN:
+        return True
+    if type(value) is dict:
+        return all(type(key) is str and _plain(each) for key, each in value.items())
+    return type(value) in (list, tuple) and all(_plain(each) for each in value)
