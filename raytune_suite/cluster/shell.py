@@ -94,6 +94,7 @@ def bash() -> str | None:
     return shutil.which("bash")
 
 
+@cache
 def bash_message(text: str) -> str:
     """Return what bash says about a text that it cannot read, "" if it can."""
     done = subprocess.run(  # noqa: S603 - nothing is run: bash only reads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +64,12 @@ VOLUME = re.compile(r"(?:-v|--volume)[ =]*[\"']?([^\s:\"']+):([^\s:\"']+)")
 """An option of `docker run` that mounts a folder of the machine in the container."""
 
 
+@cache
+def ray_version() -> str:
+    """Return the version of Ray on this machine."""
+    return version("ray")
+
+
 def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None) -> Iterator[Finding]:
     """Yield the mistakes in the commands and images of a file for `ray up`."""
     own_image = [pool.name for pool in pools if document.get(*pool.where, "docker", "worker_image")]
@@ -99,10 +106,10 @@ def image(document: ClusterDocument, where: KeyPath, *, gpus: bool) -> Iterator[
         return
     short = re.match(r"\d+(\.\d+)?(?=-|$)", tag)
     if short is not None:
-        reason = f"Ray has no image {name}: its versions have three parts, such as {version('ray')}"
+        reason = f"Ray has no image {name}: its versions have three parts, such as {ray_version()}"
         yield finding(document, "RTS304", where, reason, f"write {short[0]}.0 instead of {short[0]}", severity="error")
         return
-    here, python = version("ray"), f"py{sys.version_info.major}{sys.version_info.minor}"
+    here, python = ray_version(), f"py{sys.version_info.major}{sys.version_info.minor}"
     suggestion = f"rayproject/ray:{here}-{python}{'-gpu' if gpus else ''}"
     if match["version"] and match["version"] != here:
         reason = f"{name} has Ray {match['version']}, but the local version is {here}"
@@ -153,7 +160,7 @@ def setup(document: ClusterDocument) -> Iterator[Finding]:
 
 def versions(document: ClusterDocument, commands: list[tuple[str, int, str]]) -> Iterator[Finding]:
     """Yield mistakes in the Ray version that setup commands and their requirements files install."""
-    here = version("ray")
+    here = ray_version()
     places = [(), *(("available_node_types", name) for name in document.mapping("available_node_types"))]
     pinned = any(document.get(*place, "docker", key) for place in places for key in IMAGES)  # checked by `image`
     newest = unread = False

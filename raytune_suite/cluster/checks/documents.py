@@ -60,7 +60,7 @@ def misread_numbers(document: ClusterDocument) -> Iterator[Finding]:
         if where and str(where[-1]).lower().endswith("mode"):  # access rights are written in base 8
             continue
         if (
-            node.style is None
+            not node.style
             and node.tag == "tag:yaml.org,2002:int"
             and (SEXAGESIMAL.fullmatch(text) or OCTAL.fullmatch(text))
         ):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks import documents, kuberay_groups, kuberay_rules, manifests
 from raytune_suite.cluster.checks import pods as pod_checks
-from raytune_suite.cluster.checks.commands import image
+from raytune_suite.cluster.checks.commands import image, ray_version
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.pools import cluster_spec, kuberay_pools
 
@@ -97,7 +96,7 @@ def head_trains(document: ClusterDocument, pools: list[Pool]) -> bool:
 def cluster(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
     """Yield the mistakes that concern the cluster as a whole."""
     top = cluster_spec(document)
-    version_here, stated = version("ray"), str(document.get(*top, "rayVersion", default=""))
+    version_here, stated = ray_version(), str(document.get(*top, "rayVersion", default=""))
     if stated and stated != version_here and document.get("kind") != "RayService":
         remedy = f"set rayVersion to {version_here!r} and use images of that version, or install {stated} locally"
         reason = f"rayVersion is {stated}, but the local version is {version_here}"

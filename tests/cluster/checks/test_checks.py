@@ -252,6 +252,12 @@ def test_a_file_that_is_no_mapping_is_rejected(text: str, reason: str, tmp_path:
         check(tmp_path / "file.yaml")
 
 
+@pytest.mark.parametrize("text", ["a: " + "[" * 30_000, "- " * 30_000 + "a", "? " * 30_000 + "a"])
+def test_values_nested_too_deeply_are_rejected(text: str) -> None:
+    with pytest.raises(ArgumentError):
+        parse(text, Path("deep.yaml"))
+
+
 def test_a_missing_file_is_rejected() -> None:
     with pytest.raises(ArgumentError, match=r"no\.yaml"):
         check(Path("no.yaml"))
