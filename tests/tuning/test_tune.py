@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import random
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -366,3 +367,34 @@ def test_resources_that_this_machine_lacks_are_rejected_before_anything_starts(t
     with pytest.raises(ArgumentError, match="GPU: 64"):
         tuning(storage_path=tmp_path, resources={"gpu": 64})()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_class_that_cannot_take_another_config_gets_a_new_process_for_each(tmp_path: Path) -> None:
+    class OneConfig(Seeded):
+        def reset_config(self, new_config: dict[str, Any]) -> bool:  # noqa: ARG002 - Ray's signature
+            return False
+
+    result = rts.tune(
+        OneConfig, {"x": tune.uniform(0, 1), "seed": 0}, method="random", max_concurrent=1, storage_path=tmp_path,
+        **{**FAST, "num_samples": 2},
+    )  # fmt: skip
+    assert result.trials["outcome"].tolist() == ["trained in full"] * 2
+    assert result.trials["value"].tolist() == pytest.approx([x * 0.5**4 for x in result.trials["config/x"]])
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_silent_trial_is_ended_on_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def train(config: dict[str, Any]) -> None:
+        tune.report({"loss": config["x"]})
+        if config["x"] == 1:
+            time.sleep(600)
+        for _ in range(3):
+            tune.report({"loss": config["x"]})
+
+    result = rts.tune(
+        train, {"x": tune.grid_search([1, 2])}, method="grid", settings=rts.Settings(silent_s=5, stop_silent=True),
+        storage_path=tmp_path, **{**FAST, "num_samples": None},
+    )  # fmt: skip
+    assert result.trials["outcome"].tolist() == ["failed", "trained in full"]
+    assert "has reported nothing" in caplog.text

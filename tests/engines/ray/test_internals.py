@@ -16,6 +16,7 @@ from ray.tune.callback import CallbackList
 from ray.tune.execution import class_cache
 from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
 from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.search_generator import SearchGenerator
@@ -131,6 +132,28 @@ class TestTrialFailures:
 def test_the_controller_has_the_replaced_attributes() -> None:
     assert callable(TuneController._process_trial_failure)
     assert "_resetting_trials" in TuneController.__init__.__code__.co_names
+
+
+def test_the_controller_has_what_starts_a_trial_in_a_new_process() -> None:
+    """`tests/tuning/test_tune.py` has a study of which each reset fails."""
+    with internals.fresh_process_after_failed_reset():
+        assert TuneController._on_trial_reset.__module__ == internals.__name__
+    assert TuneController._on_trial_reset.__module__ == TuneController.__module__
+    names = {"_reuse_actors", "_resetting_trials", "_trial_to_actor", "_actor_to_trial", "_staged_trials"}
+    assert names <= set(TuneController.__init__.__code__.co_names)
+    methods = ("_remove_actor", "_cleanup_cached_actors", "_set_trial_status", "_schedule_trial_actor")
+    assert all(callable(getattr(TuneController, name)) for name in methods)
+
+
+def test_the_process_of_a_trial_is_an_actor_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[Any] = []
+    monkeypatch.setattr(ray, "kill", killed.append)
+    trial = Trial("toy", stub=True)
+    internals.kill_process(trial)
+    assert killed == []
+    trial.temporary_state.ray_actor = "an actor"
+    internals.kill_process(trial)
+    assert killed == ["an actor"]
 
 
 class Staged:
