@@ -148,7 +148,7 @@ def test_the_controller_has_what_starts_a_trial_in_a_new_process() -> None:
 def test_the_process_of_a_trial_is_an_actor_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     killed: list[Any] = []
     monkeypatch.setattr(ray, "kill", killed.append)
-    trial = Trial("toy", stub=True)
+    trial: Any = Trial("toy", stub=True)
     internals.kill_process(trial)
     assert killed == []
     trial.temporary_state.ray_actor = "an actor"
