@@ -14,6 +14,7 @@ from ray import tune
 import raytune_suite as rts
 from raytune_suite.engines.simulated.running_trial import Fault
 from raytune_suite.errors import ArgumentError, RaytuneSuiteError, SpaceError
+from tests.ids import ids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -117,7 +118,7 @@ def rejected(**call: Any) -> None:
     assert len(str(caught.value)) < 4000
 
 
-@pytest.mark.parametrize("call", OF_WORKLOADS, ids=lambda call: repr(call)[:60].replace("\\x00", "0"))
+@pytest.mark.parametrize("call", OF_WORKLOADS, ids=lambda call: ids(call)[:60].replace("\\x00", "0"))
 def test_a_malformed_study_of_a_workload_is_rejected(call: dict[str, Any], tmp_path: Path) -> None:
     common = {"workload": "synthetic/branin", "engine": "simulated", "storage_path": tmp_path, "progress": False}
     rejected(**{**common, "budget": None if "num_samples" in call else 1, **call})
@@ -129,14 +130,14 @@ def test_a_malformed_study_of_a_workload_is_rejected(call: dict[str, Any], tmp_p
         *((method, args) for method in ("pbt", "pb2") for args in OF_POPULATIONS),
         *(("pbt", {"resample_probability": value}) for value in ("x", -1, 2)),
     ],
-    ids=repr,
+    ids=ids,
 )
 def test_a_malformed_population_is_rejected(method: str, args: dict[str, Any], tmp_path: Path) -> None:
     common: dict[str, Any] = {"engine": "simulated", "storage_path": tmp_path, "budget": 1}
     rejected(workload="synthetic/pbt-quadratic", method=method, method_args=args, **common)
 
 
-@pytest.mark.parametrize("call", OF_TRAINABLES, ids=lambda call: repr(call)[:60].replace("\\x00", "0"))
+@pytest.mark.parametrize("call", OF_TRAINABLES, ids=lambda call: ids(call)[:60].replace("\\x00", "0"))
 def test_a_malformed_study_of_a_trainable_is_rejected(call: dict[str, Any], tmp_path: Path) -> None:
     common = {"trainable": Training, "space": SPACE, "metric": "loss", "mode": "min", "max_t": 9}
     rejected(**{**common, "engine": "simulated", "storage_path": tmp_path, "budget": 1, **call})
@@ -162,7 +163,7 @@ def test_malformed_settings_are_rejected(name: str, value: Any) -> None:
         *({"faults": value} for value in (5, [5], [Fault(-1, 0)], [Fault(1, 9)], [Fault(math.nan, 0)])),
         {"cost": 5},
     ],
-    ids=repr,
+    ids=ids,
 )
 def test_a_malformed_simulation_is_rejected(fields: dict[str, Any]) -> None:
     with pytest.raises(ArgumentError):
