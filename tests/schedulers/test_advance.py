@@ -68,6 +68,12 @@ class Training(tune.Trainable):
         self.steps += 1
         return {"loss": self.loss, **self.more()}
 
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # noqa: ARG002 - Ray's signature
+        return {"steps": self.steps}
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        self.steps = checkpoint["steps"]
+
 
 class Misspelled(Training):
     def more(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def test_min_t_is_the_first_rung() -> None:
 def test_several_brackets_start_at_later_rungs() -> None:
     controller = study(40, max_t=27, brackets=4)
     assert [bracket.ladder[-1].level for bracket in controller.scheduler.brackets] == [1, 3, 9, 27]
-    assert sum(bool(bracket.ladder[-1].trials) for bracket in controller.scheduler.brackets) > 1
+    assert sum(bool(bracket.ladder[-1].scores) for bracket in controller.scheduler.brackets) > 1
     assert all(trial.is_finished() for trial in controller.trials)
 
 
