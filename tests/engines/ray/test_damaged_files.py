@@ -105,7 +105,7 @@ DAMAGED = {
 }
 
 
-@pytest.mark.parametrize("damage", ["cut", "removed"])
+@pytest.mark.parametrize("damage", ["cut", pytest.param("removed", marks=pytest.mark.long)])
 @pytest.mark.parametrize("file", DAMAGED)
 def test_a_damaged_file_gives_all_results_or_an_error_that_names_it(
     file: str, damage: str, interrupted: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
