@@ -37,7 +37,7 @@ def shared_schema() -> dict[str, Any]:
 
 
 def ray_schema() -> dict[str, Any]:
-    """Return a copy of Ray's JSON schema of a file for `ray up`."""
+    """Return a copy of Ray's JSON schema for the files of `ray up`."""
     return copy.deepcopy(shared_schema())
 
 

@@ -102,7 +102,7 @@ def check_commands(
     Args:
         commands: The commands.
         user: The account that runs them, None if unknown, as in a container.
-        own_shells: Whether each command runs in a shell of its own.
+        own_shells: Whether each command runs in its own shell.
     """
     messages = syntax_errors(commands)
     result: dict[int, list[Problem]] = {}

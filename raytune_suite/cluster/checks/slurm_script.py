@@ -279,16 +279,16 @@ def amounts(one: RayStart, directives: list[Directive]) -> Iterator[Finding]:
     if offered.isdecimal() and given is not None:
         if int(offered) > given:
             has = f"has {given}" if given else "asks for none"
-            reason = f"Ray is told of {offered} GPUs per node, but the job {has}"
+            reason = f"Ray is started with {offered} GPUs per node, but the job {has}"
             remedy = f"write `--num-gpus={given}`" if given else "add `#SBATCH --gpus-per-node=N`"
             yield at(one.line, "RTS844", reason, remedy)
         elif int(offered) < given and not one.head:
-            reason = f"Ray is told of {offered} of {given} GPUs per node: the others stay idle"
+            reason = f"Ray is started with {offered} of {given} GPUs per node: the others stay idle"
             yield at(one.line, "RTS844", reason, f"write `--num-gpus={given}`", "warning")
     offered = one.options.get("num-cpus", "")
     cpus = count(directives, "cpus-per-task", component)
     if offered.isdecimal() and cpus is not None and int(offered) > cpus * tasks_per_node(directives):
-        reason = f"Ray is told of {offered} CPUs per node, but the job has {cpus * tasks_per_node(directives)}"
+        reason = f"Ray is started with {offered} CPUs per node, but the job has {cpus * tasks_per_node(directives)}"
         yield at(one.line, "RTS844", reason, f"write `--num-cpus={cpus * tasks_per_node(directives)}`")
     elif "num-cpus" not in one.options and one.launcher and not one.head:
         reason = "without --num-cpus Ray takes all CPUs of the node, not those of the job"

@@ -157,7 +157,7 @@ def values_below(value: Any, where: KeyPath) -> Iterator[tuple[KeyPath, str]]:
 def worker(document: ClusterDocument, where: KeyPath, options: dict[str, str], heads: list[Start]) -> Iterator[Finding]:
     """Yield what keeps a worker from finding the head."""
     if "head" in options:
-        reason = "the worker starts a cluster of its own (`--head`)"
+        reason = "the worker starts its own cluster (`--head`)"
         yield finding(document, "RTS402", where, reason, "use `ray start --address=$RAY_HEAD_IP:6379`")
         return
     address = options.get("address", "")

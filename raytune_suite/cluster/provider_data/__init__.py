@@ -1,6 +1,6 @@
 """Dated data about what clouds and Ray accept: JSON schemas of requests, regions, instance types, options.
 
-`python -m raytune_suite.cluster.provider_data.refresh` writes the files anew from the providers' own descriptions.
+`python -m raytune_suite.cluster.provider_data.refresh` rewrites the files from what the providers publish.
 """
 
 from __future__ import annotations

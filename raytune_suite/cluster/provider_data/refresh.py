@@ -1,4 +1,4 @@
-"""Write the data files of this package anew from the descriptions that the providers publish.
+"""Rewrite the data files of this package from the descriptions that the providers publish.
 
     python -m raytune_suite.cluster.provider_data.refresh [--compute compute.v1.json]
 

@@ -31,7 +31,7 @@ class Watchdog(Callback):
     ) -> None:
         """`silent_s` are the seconds of silence that are normal, by `clock`; `end` ends the process of a trial."""
         self._silent_s, self._end, self._clock = silent_s, end, clock
-        self._heard: dict[str, float] = {}
+        self._last_sign: dict[str, float] = {}
         self._next = -math.inf
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
@@ -40,24 +40,24 @@ class Watchdog(Callback):
         if now < self._next:
             return
         self._next = now + min(1.0, self._silent_s / 4)
-        if not any(now - heard > self._silent_s for heard in self._heard.values()):
+        if not any(now - last > self._silent_s for last in self._last_sign.values()):
             return
         for trial in trials:
-            heard = self._heard.get(trial.trial_id, now)
-            if now - heard <= self._silent_s:
+            last = self._last_sign.get(trial.trial_id, now)
+            if now - last <= self._silent_s:
                 continue
             if trial.status != Trial.RUNNING:
-                del self._heard[trial.trial_id]
+                del self._last_sign[trial.trial_id]
                 continue
-            self._heard[trial.trial_id] = math.inf  # until it reports again
+            self._last_sign[trial.trial_id] = math.inf  # until it reports again
             what = "has been ended" if self._end else "may hang (`rts.Settings(stop_silent=True)` would end it)"
-            _logger.warning("trial %s has reported nothing for %.0f s and %s", trial.trial_id, now - heard, what)
+            _logger.warning("trial %s has reported nothing for %.0f s and %s", trial.trial_id, now - last, what)
             if self._end:
                 self._end(trial)
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """The trial runs."""
-        self._heard[trial.trial_id] = self._clock()
+        self._last_sign[trial.trial_id] = self._clock()
 
     def on_trial_result(
         self,
@@ -68,16 +68,16 @@ class Watchdog(Callback):
         **info: Any,  # noqa: ARG002
     ) -> None:
         """The trial has reported."""
-        self._heard[trial.trial_id] = self._clock()
+        self._last_sign[trial.trial_id] = self._clock()
 
     def on_trial_save(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """The trial has saved a checkpoint."""
-        self._heard[trial.trial_id] = self._clock()
+        self._last_sign[trial.trial_id] = self._clock()
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """The trial has ended."""
-        self._heard.pop(trial.trial_id, None)
+        self._last_sign.pop(trial.trial_id, None)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """The trial has crashed."""
-        self._heard.pop(trial.trial_id, None)
+        self._last_sign.pop(trial.trial_id, None)
