@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ray import tune
 
@@ -26,7 +26,7 @@ class FusedTrainable(tune.Trainable):
     """The training of a `FusedProgram`; a subclass sets `program`.
 
     On its own it is a Ray class trainable like any other: one lane, one report per step. `advance_together` trains
-    several at once up to their next reports; the simulated clock does so with all trials that are training.
+    several at once up to their next reports; the simulated clock calls it with all trials that are training.
 
     A checkpoint is a dict in the file "training.pt", with the parameters as tensors by name, whether the trial was fused
     or not. It can be loaded by a trial with other hyperparameters, as long as the parameters have the same shapes.
@@ -55,7 +55,7 @@ class FusedTrainable(tune.Trainable):
     def step(self) -> dict[str, float]:
         """Train up to the next report, unless `advance_together` has done so already."""
         if self._ahead is None:
-            advance_together([self])
+            _advance([self])
         state, metrics = self._next_report()
         self.training.current = state
         return metrics
@@ -74,14 +74,21 @@ class FusedTrainable(tune.Trainable):
         self.setup(new_config)
         return True
 
+    @staticmethod
+    def advance_together(trainables: Sequence[FusedTrainable]) -> None:
+        """Train each up to its next report, which its next `step` returns; until then it saves the state before.
+
+        They may be of any configs, and of several subclasses; those that cannot be fused are trained one after another.
+        """
+        _advance(trainables)
+
     def _next_report(self) -> Report:
         report, self._ahead = self._ahead, None
         assert report is not None  # noqa: S101 - for the type checker
         return report
 
 
-def advance_together(trainables: Sequence[FusedTrainable]) -> None:
-    """Train each up to its next report, which its next `step` returns; until then its checkpoints are those before."""
+def _advance(trainables: Sequence[FusedTrainable]) -> None:
     waiting = [each for each in trainables if each._ahead is None]  # noqa: SLF001 - of this module
     for each, report in zip(waiting, advance([each.training for each in waiting]), strict=True):
         each._ahead = report  # noqa: SLF001 - of this module

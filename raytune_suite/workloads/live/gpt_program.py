@@ -60,7 +60,7 @@ OPTIMIZERS: dict[str, dict[str, tuple[float, float]]] = {
 """The optimizers, and the ranges of the hyperparameters that only they have."""
 
 SCHEDULES = {"constant": 0.0, "linear": 1.0, "cosine": 2.0}
-"""The schedules of the learning rate after the warm-up, by the number that lanes use; schedule-free ignores it."""
+"""The schedules of the learning rate after the warm-up, by the number that lanes use."""
 
 MATRICES = frozenset({"embedding", "positions", "output"})
 """The matrices that are no hidden layers."""
@@ -91,17 +91,22 @@ class GPTProgram(FusedProgram):
     def hyperparameters(self, config: Config) -> dict[str, Any]:
         """Check a config, and flatten its optimizer."""
         values = checked_values(config, SHARED, integers={"batch", "width", "depth"})
-        schedule, optimizer = config.get("schedule"), config.get("optimizer")
-        if not isinstance(schedule, str) or schedule not in SCHEDULES:
-            raise ArgumentError.invalid("schedule", schedule, f"one of {', '.join(SCHEDULES)}")
+        optimizer = config.get("optimizer")
         if not isinstance(optimizer, dict) or "name" not in optimizer:
-            raise ArgumentError.invalid("optimizer", optimizer, "a dict with a name and that optimizer's hyperparameters")
+            raise ArgumentError.invalid(
+                "optimizer", optimizer, "a dict with a name and that optimizer's hyperparameters"
+            )
         name = optimizer["name"]
         if name not in OPTIMIZERS:
             raise UnknownNameError("optimizer", str(name), OPTIMIZERS)
         if values["width"] % max(HEADS, values["width"] // HEAD):
-            raise ArgumentError.invalid("width", values["width"], f"a multiple of {HEAD}, or of {HEADS} if it is smaller")
+            raise ArgumentError.invalid(
+                "width", values["width"], f"a multiple of {HEAD}, or of {HEADS} if it is smaller"
+            )
         own = checked_values(optimizer, OPTIMIZERS[name], integers=())
+        schedule = optimizer.get("schedule", "constant")
+        if not isinstance(schedule, str) or schedule not in SCHEDULES:
+            raise ArgumentError.invalid("schedule", schedule, f"one of {', '.join(SCHEDULES)}")
         return {**values, **own, "schedule": SCHEDULES[schedule], "optimizer": name}
 
     def initialize(self, hp: Mapping[str, Any], generator: torch.Generator) -> dict[str, Tensor]:
@@ -163,18 +168,23 @@ class GPTProgram(FusedProgram):
         warmup = hp["warmup"] * self.steps_per_report
         total = self.reports * self.steps_per_report
         left = ((total - steps) / (total - warmup).clamp(min=1)).clamp(0, 1)
-        if hp["optimizer"] == "schedule-free":
-            decayed = torch.ones_like(left)
-        else:
-            cosine = 0.5 - 0.5 * torch.cos(math.pi * left)
-            constant, linear, curved = (1.0 * (hp["schedule"] == number) for number in SCHEDULES.values())
-            decayed = constant + linear * left + curved * cosine
+        cosine = 0.5 - 0.5 * torch.cos(math.pi * left)
+        constant, linear, curved = (1.0 * (hp["schedule"] == number) for number in SCHEDULES.values())
+        decayed = constant + linear * left + curved * cosine
         return hp["lr"] * ((steps + 1) / warmup.clamp(min=1)).clamp(max=1) * decayed
 
     def optimizer(self, hp: Mapping[str, Any]) -> LaneOptimizer:
         """The optimizer of the config."""
         optimizers = {"adamw": AdamW(), "sgd": SGD(), "muon": Muon(MATRICES), "schedule-free": ScheduleFree()}
         return optimizers[hp["optimizer"]]
+
+
+@functools.cache
+def least_loss(length: int) -> float:
+    """The least validation loss that a model can reach: the mean entropy of the states in the validation sentences."""
+    language = Language.random(0)
+    _, states = language.sentences(VALIDATION, length, "validation")
+    return float(language.state_entropies[states].mean())
 
 
 @functools.cache
@@ -189,7 +199,7 @@ def corpus(length: int) -> dict[str, Tensor]:
         found[f"{prefix}inputs"] = torch.cat([start, targets[:, :-1]], dim=1)
         found[f"{prefix}targets"] = targets
     found["validation_states"] = torch.tensor(states)
-    found["best_loss"] = torch.tensor(language.state_entropies[states].mean(), dtype=torch.float32)
+    found["best_loss"] = torch.tensor(least_loss(length))
     return found
 
 
