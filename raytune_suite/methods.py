@@ -53,6 +53,11 @@ METHODS: dict[str, Recipe] = {
     "bohb": Recipe(
         "kde", "hyperband", "Hyperband with configs from a kernel density model of the good and the bad ones"
     ),
+    "mfes": Recipe(
+        "mfes", "asha", "asha with configs from models of all fidelities, weighted by how well they predict the highest"
+    ),
+    "forest": Recipe("forest", "asha", "asha with configs from a random forest"),
+    "cqr": Recipe("cqr", "asha", "asha with configs from conformalized quantile regression"),
     "dehb": Recipe("dehb", "assigned", "Hyperband with configs from differential evolution at each fidelity"),
     "pbt": Recipe("random", "pbt", "population based training: bad members copy good ones and perturb their config"),
     "pb2": Recipe("random", "pb2", "as pbt, with a Gaussian process that chooses the new config"),

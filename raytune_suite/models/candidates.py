@@ -9,6 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from numpy.typing import NDArray
+
     from raytune_suite.models.layout import Array, Layout
 
 WIDE, NARROW = 0.1, 0.02
@@ -59,6 +61,18 @@ def reflect(values: Array) -> Array:
     return np.asarray(np.minimum(folded, 2 - folded))
 
 
+def crowded(layout: Layout, points: Array, others: Array) -> NDArray[np.bool_]:
+    """Return whether each point is close to one of the others, of shape (points,).
+
+    Close means the same categories, the same active parameters, and numbers that differ by at most `NARROW`.
+    """
+    near = np.ones((len(points), len(others)), dtype=bool)
+    for column, options in enumerate(layout.options):
+        a, b = points[:, column, None], others[:, column]
+        near &= (np.abs(a - b) <= (0 if options else NARROW)) | (np.isnan(a) & np.isnan(b))
+    return np.asarray(near.any(axis=1))
+
+
 def proposals(layout: Layout, anchors: Array, rng: np.random.Generator, *, count: int, around: int) -> Array:
     """Draw `count` uniform points and `around` perturbations of each anchor."""
     pools = [layout.sample(count, rng)]
@@ -77,7 +91,7 @@ def maximize(
     taken: Collection[bytes],
     rng: np.random.Generator,
     *,
-    count: int = 384,
+    count: int = 256,
     around: int = 32,
     rounds: int = 4,
 ) -> Array | None:

@@ -70,8 +70,13 @@ def distances_by_parameter(vectors: Array, embedding: Embedding) -> Array:
 
 def matern52(squared: Array) -> Array:
     """Return the correlation at a squared distance in length scales (Rasmussen & Williams 2006, eq. 4.17)."""
-    q = np.sqrt(5.0 * squared)
-    correlation: Array = (1.0 + q + q * q / 3.0) * np.exp(-q)
+    q = 5.0 * squared
+    correlation: Array = q / 3.0
+    np.sqrt(q, out=q)
+    correlation += q
+    correlation += 1.0
+    np.negative(q, out=q)
+    correlation *= np.exp(q, out=q)
     return correlation
 
 

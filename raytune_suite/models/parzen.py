@@ -1,10 +1,10 @@
 """The multivariate Parzen estimator of TPE: a mixture of one product kernel per observation and one prior kernel
 (Watanabe 2023, "Tree-Structured Parzen Estimator: Understanding Its Algorithm Components and Their Roles").
 
-Unlike the density estimate of BOHB (`kernel_density`), each kernel has bandwidths of its own, which follow from the
-distances to the neighbouring observations. In a parameter that is inactive in the observation, its kernel is uniform:
-each kernel is then a density over the conditional space, and observations with other options hardly count, because
-their kernels give the option of the candidate little weight.
+Unlike in the density estimate of BOHB (`kernel_density`), the bandwidth does not depend on the spread of the points,
+and the prior keeps the density of any config above 0. In a parameter that is inactive in an observation, its kernel is
+uniform: each kernel is then a density over the conditional space, and observations with other options hardly count,
+because their kernels give the option of the candidate little weight.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from scipy import special
 if TYPE_CHECKING:
     from raytune_suite.models.layout import Array, Layout
 
-MAGIC_CLIP = 100
-"""A bandwidth is at least the range divided by the number of kernels, or by this if there are more."""
+FACTOR = 0.1
+LEAST_WIDTH = 0.01
 
 MANY_CELLS = 32
 """The number of values above which a discrete number has the kernel of a continuous one."""
@@ -49,10 +49,8 @@ class ParzenEstimator:
         """Estimate the density of points, of shape (n, dimensions); there may be none."""
         prior = np.where(layout.options > 0, np.nan, 0.5)  # a category that is NaN is uniform
         centers = np.concatenate([points, prior[None]])
-        widths = np.ones_like(centers)
-        for column in np.flatnonzero(layout.options == 0):
-            known = np.flatnonzero(~np.isnan(points[:, column]))
-            widths[known, column] = neighbour_widths(points[known, column])
+        widths = np.full_like(centers, bandwidth(len(points), len(layout)))
+        widths[-1] = 1.0
         return cls(layout, centers, widths, log_kernels(layout, centers, widths))
 
     def log(self, points: Array) -> Array:
@@ -132,19 +130,16 @@ def _bins(layout: Layout, column: int) -> Array | None:
     return np.concatenate([[0.0], (cells[1:] + cells[:-1]) / 2, [1.0]])
 
 
-def neighbour_widths(values: Array) -> Array:
-    """Return the bandwidths of numbers in the unit interval: the distance to the farther one of the two neighbours.
+def bandwidth(count: int, dimensions: int) -> float:
+    """Return the bandwidth of the kernels of numbers in the unit interval, `0.1 n^(-1 / (d + 4))`.
 
-    The ends of the interval count as neighbours (Bergstra et al. 2011, section 4.2). A bandwidth is at most 1 and at
-    least `1 / min(MAGIC_CLIP, n + 2)`.
+    The rule is that of Optuna's multivariate TPE up to version 4, with half its factor: in our measurements on mixed,
+    conditional and six-dimensional functions, distances to neighbours (Bergstra et al. 2011, section 4.2; Optuna 5) and
+    twice the width both found good configs later.
 
-    Example:
-        >>> neighbour_widths(np.array([0.5, 0.2]))
-        array([0.5, 0.3])
+    Args:
+        count: The number of observations.
+        dimensions: The number of parameters.
     """
-    order = np.argsort(values, kind="stable")
-    padded = np.concatenate([[0.0], values[order], [1.0]])
-    gaps = np.diff(padded)
-    widths = np.empty_like(values)
-    widths[order] = np.maximum(gaps[1:], gaps[:-1])
-    return np.clip(widths, 1 / min(MAGIC_CLIP, len(values) + 2), 1.0)
+    width = FACTOR * float(max(count, 1)) ** (-1 / (dimensions + 4))
+    return max(float(width), LEAST_WIDTH)

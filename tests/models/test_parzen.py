@@ -11,7 +11,7 @@ from ray import tune
 from scipy import integrate, stats
 
 from raytune_suite.models.layout import Layout
-from raytune_suite.models.parzen import ParzenEstimator, neighbour_widths
+from raytune_suite.models.parzen import ParzenEstimator, bandwidth
 from raytune_suite.spaces import Space
 from tests.models.spaces import LAYOUT
 
@@ -19,9 +19,10 @@ LINE = Layout.of(Space({"x": tune.uniform(0, 1)}))
 CHOICES = Layout.of(Space({"kind": tune.choice(["a", "b", "c"]), "n": tune.lograndint(1, 9)}))
 
 
-def test_widths_are_the_distance_to_the_farther_neighbour() -> None:
-    """Of .1, .2, .6: gaps .1, .1, .4, .4, and the least width is 1 / 5."""
-    assert neighbour_widths(np.array([0.2, 0.6, 0.1])) == pytest.approx([0.4, 0.4, 0.2])
+def test_the_bandwidth_shrinks_with_observations() -> None:
+    """.1 * 32^(-1/5) = .05, and .1 * 1000^(-1/5) = .0251."""
+    assert bandwidth(32, 1) == pytest.approx(0.05)
+    assert bandwidth(1000, 1) == pytest.approx(0.0251, abs=1e-4)
 
 
 def test_the_density_of_a_number_is_the_mean_of_truncated_normals() -> None:
@@ -29,10 +30,10 @@ def test_the_density_of_a_number_is_the_mean_of_truncated_normals() -> None:
     at = np.array([[0.0], [0.3], [1.0]])
     kernels = [
         stats.truncnorm(-mean / width, (1 - mean) / width, loc=mean, scale=width).pdf(at[:, 0])
-        for mean, width in ((0.2, 0.7), (0.9, 0.7), (0.5, 1.0))
+        for mean, width in ((0.2, bandwidth(2, 1)), (0.9, bandwidth(2, 1)), (0.5, 1.0))
     ]
     assert np.exp(density.log(at)) == pytest.approx(np.mean(kernels, axis=0))
-    area, _ = integrate.quad(lambda x: math.exp(density.log(np.array([[x]]))[0]), 0, 1)
+    area, _ = integrate.quad(lambda x: math.exp(density.log(np.array([[x]]))[0]), 0, 1, points=[0.2, 0.9])
     assert area == pytest.approx(1)
 
 
