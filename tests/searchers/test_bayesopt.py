@@ -11,7 +11,7 @@ from bayes_opt.acquisition import UpperConfidenceBound
 from ray import tune
 
 from raytune_suite.errors import ArgumentError
-from raytune_suite.searchers.gp import GPSearcher
+from raytune_suite.searchers.bayesopt import BayesOptSearcher
 from raytune_suite.searchers.random import RandomSearcher
 from tests.searchers.common import best, minimize
 
@@ -45,14 +45,14 @@ def bowl(config: dict[str, Any]) -> float:
 def test_it_finds_the_optimum_in_25_evaluations() -> None:
     ours, random = (
         [best(minimize(cls(space=PLANE, seed=seed, **COMMON), bowl, 25)) for seed in range(2)]
-        for cls in (GPSearcher, RandomSearcher)
+        for cls in (BayesOptSearcher, RandomSearcher)
     )
     assert max(ours) < 0.02
     assert np.mean(ours) < np.mean(random) / 5
 
 
 def test_parallel_suggestions_differ() -> None:
-    searcher = GPSearcher(space=PLANE, n_initial=5, **COMMON)
+    searcher = BayesOptSearcher(space=PLANE, n_initial=5, **COMMON)
     minimize(searcher, bowl, 6)
     waiting = [searcher.suggest(f"w{number}") for number in range(4)]
     units = [(np.log10(config["lr"]) / 4, config["x"] / 10) for config in waiting if isinstance(config, dict)]
@@ -65,7 +65,7 @@ def test_failed_observations_are_avoided() -> None:
 
     ours, random = (
         [minimize(cls(space=PLANE, seed=seed, **COMMON), half, 22) for seed in range(3)]
-        for cls in (GPSearcher, RandomSearcher)
+        for cls in (BayesOptSearcher, RandomSearcher)
     )
     crashes, chance = (sum(value is None for done in runs for _, value in done[10:]) for runs in (ours, random))
     assert crashes < 0.6 * chance
@@ -73,7 +73,7 @@ def test_failed_observations_are_avoided() -> None:
 
 
 def test_if_all_failed_it_continues_at_random() -> None:
-    searcher = GPSearcher(space=PLANE, n_initial=2, **COMMON)
+    searcher = BayesOptSearcher(space=PLANE, n_initial=2, **COMMON)
     done = minimize(searcher, lambda _config: None, 6)
     assert len({config["x"] for config, _ in done}) == 6
 
@@ -85,7 +85,7 @@ def test_it_learns_integers_and_choices() -> None:
     def loss(config: dict[str, Any]) -> float:
         return float(abs(config["n"] - 13) / 10 + "bca".index(config["kind"]) / 2)
 
-    done = minimize(GPSearcher(space=space, n_initial=8, **COMMON), loss, 22)
+    done = minimize(BayesOptSearcher(space=space, n_initial=8, **COMMON), loss, 22)
     assert best(done) < 0.2
     assert {type(config["n"]) for config, _ in done} == {int}
 
@@ -93,4 +93,4 @@ def test_it_learns_integers_and_choices() -> None:
 @pytest.mark.parametrize(("name", "value"), [("n_initial", 0), ("n_initial", True), ("kappa", 0), ("kappa", -1)])
 def test_bad_arguments_are_rejected_by_name(name: str, value: Any) -> None:
     with pytest.raises(ArgumentError, match=f"`{name}` is {value}"):
-        GPSearcher(space=PLANE, **{**COMMON, name: value})
+        BayesOptSearcher(space=PLANE, **{**COMMON, name: value})
