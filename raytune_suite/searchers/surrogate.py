@@ -69,14 +69,15 @@ class SurrogateSearcher(AskTellSearcher, abc.ABC):
         self._initial = self.n_initial or max(LEAST_INITIAL, math.ceil(len(space) / 2))
         self._sobol = qmc.Sobol(len(space), rng=self.rng)
         self._asked = 0
-        self._points_of: dict[str, Array] = {}
+        self._points_of: dict[str, Array] = {}  # of the trials that have not ended
+        self._keys_of: dict[str, bytes] = {}  # of all trials
 
     @final
     def ask(self) -> Config:
         """Return a config of the initial design, a random one, or the model's proposal."""
         self._asked += 1
         pending = self.pending()
-        taken = {key for point in (self.history.points, pending) for key in self._keys(point)}
+        taken = set(self._keys_of.values())
         point: Array | None = None
         if self._asked > self._initial:
             if self.rng.random() < self.random_fraction:
@@ -87,6 +88,7 @@ class SurrogateSearcher(AskTellSearcher, abc.ABC):
         if point is None:
             point = self._unused(self._next_of_sequence(taken), taken)
         self._points_of[self.trial_id] = point
+        self._keys_of[self.trial_id] = self.layout.keys(point[None])[0]
         return self._cube.decode(self.layout.units(point))
 
     @final
@@ -100,6 +102,7 @@ class SurrogateSearcher(AskTellSearcher, abc.ABC):
     def dropped(self, trial_id: str) -> None:
         """Forget the trial."""
         self._points_of.pop(trial_id, None)
+        self._keys_of.pop(trial_id, None)
 
     @abc.abstractmethod
     def propose(self, pending: dict[str, Array], taken: set[bytes]) -> Array | None:
@@ -120,10 +123,8 @@ class SurrogateSearcher(AskTellSearcher, abc.ABC):
         point = self._points_of.get(trial_id)
         if point is None:
             point = self._points_of[trial_id] = self.layout.points(self._cube.encode(config)[None])[0]
+            self._keys_of[trial_id] = self.layout.keys(point[None])[0]
         return point
-
-    def _keys(self, points: dict[str, Array]) -> list[bytes]:
-        return self.layout.keys(np.array(list(points.values()))) if points else []
 
     def _next_of_sequence(self, taken: set[bytes]) -> Array:
         """Return the next point of the Sobol sequence, and random points if it is taken."""
