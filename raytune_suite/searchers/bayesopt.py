@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
 import numpy as np
 
-from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
-from raytune_suite.types import FAILED, check_count
+from raytune_suite.types import COUNT, FAILED
+from raytune_suite.validation import checked, number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +39,7 @@ class BayesOptSearcher(AskTellSearcher):
     instead: ClassVar[str] = "use the searcher gp (or grid, for a tune.grid_search)"
     extra: ClassVar[str] = "bayesopt"
 
+    @checked(n_initial=COUNT, kappa=number(above=0))
     def __init__(self, *, n_initial: int = 10, kappa: float = 2.576, **args: Unpack[SearcherArgs]) -> None:
         """Create the searcher.
 
@@ -51,9 +52,6 @@ class BayesOptSearcher(AskTellSearcher):
             ArgumentError: If an argument is invalid.
             MissingPackageError: If bayesian-optimization is not installed.
         """
-        check_count("n_initial", n_initial)
-        if not kappa > 0:
-            raise ArgumentError(f"`kappa` is {kappa!r}, but must be greater than 0")
         require("bayes_opt", extra="bayesopt")
         self._n_initial, self._kappa = n_initial, kappa
         super().__init__(**args)

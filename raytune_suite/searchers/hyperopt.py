@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
 import numpy as np
 
-from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
-from raytune_suite.types import check_count
+from raytune_suite.types import COUNT
+from raytune_suite.validation import checked, number
 
 if TYPE_CHECKING:
     from raytune_suite.spaces import Space
@@ -29,6 +29,7 @@ class HyperoptSearcher(AskTellSearcher):
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
     extra: ClassVar[str] = "hyperopt"
 
+    @checked(n_initial=COUNT, gamma=number(above=0, below=1))
     def __init__(self, *, n_initial: int = 20, gamma: float = 0.25, **args: Unpack[SearcherArgs]) -> None:
         """Create the searcher.
 
@@ -41,9 +42,6 @@ class HyperoptSearcher(AskTellSearcher):
             ArgumentError: If an argument is invalid.
             MissingPackageError: If hyperopt is not installed.
         """
-        check_count("n_initial", n_initial)
-        if not 0 < gamma < 1:
-            raise ArgumentError(f"`gamma` is {gamma!r}, but must be between 0 and 1")
         require("hyperopt", extra="hyperopt")
         self._n_initial, self._gamma = n_initial, gamma
         super().__init__(**args)

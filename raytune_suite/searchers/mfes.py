@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Literal, Unpack, final, get_args
 import numpy as np
 
 from raytune_suite import seeding
-from raytune_suite.errors import ArgumentError
 from raytune_suite.models.ranking import discordant_pairs, win_shares
 from raytune_suite.searchers.level_models import LevelModelSearcher, grow_forest, highest, targets_of
+from raytune_suite.validation import checked, one_of
 
 if TYPE_CHECKING:
     from raytune_suite.models.layout import Array
@@ -49,6 +49,7 @@ class MFESSearcher(LevelModelSearcher):
         weights: The weight of each level, by resource; empty before two levels can be compared.
     """
 
+    @checked(model=one_of(*get_args(Model)))
     def __init__(
         self,
         *,
@@ -70,8 +71,6 @@ class MFESSearcher(LevelModelSearcher):
         Raises:
             ArgumentError: If an argument is invalid.
         """
-        if model not in get_args(Model):
-            raise ArgumentError(f"`model` is {model!r}, but must be one of {', '.join(map(repr, get_args(Model)))}")
         self._model = model
         super().__init__(n_initial=n_initial, random_fraction=random_fraction, **args)
 

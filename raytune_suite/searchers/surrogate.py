@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ClassVar, Unpack, final
 import numpy as np
 from scipy.stats import qmc
 
-from raytune_suite.errors import ArgumentError
 from raytune_suite.models.layout import Array, Layout
 from raytune_suite.models.threads import one_thread
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.searchers.history import History
 from raytune_suite.spaces import FEATURES
-from raytune_suite.types import check_count
+from raytune_suite.types import COUNT
+from raytune_suite.validation import checked, number, optional
 
 if TYPE_CHECKING:
     from raytune_suite.spaces import Space
@@ -40,6 +40,7 @@ class SurrogateSearcher(AskTellSearcher, abc.ABC):
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
     multi_fidelity: ClassVar[bool] = True
 
+    @checked(n_initial=optional(COUNT), random_fraction=number(least=0, most=1))
     def __init__(
         self, *, n_initial: int | None = None, random_fraction: float = 0.2, **args: Unpack[SearcherArgs]
     ) -> None:
@@ -54,10 +55,6 @@ class SurrogateSearcher(AskTellSearcher, abc.ABC):
         Raises:
             ArgumentError: If an argument is invalid.
         """
-        if n_initial is not None:
-            check_count("n_initial", n_initial)
-        if not 0 <= random_fraction <= 1:
-            raise ArgumentError(f"`random_fraction` is {random_fraction!r}, but must be between 0 and 1")
         self.n_initial, self.random_fraction = n_initial, random_fraction
         super().__init__(**args)
 

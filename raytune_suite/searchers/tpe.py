@@ -16,7 +16,7 @@ import numpy as np
 
 from raytune_suite.models.parzen import ParzenEstimator
 from raytune_suite.searchers.surrogate import SurrogateSearcher
-from raytune_suite.types import check_count
+from raytune_suite.validation import checked, integer
 
 if TYPE_CHECKING:
     from raytune_suite.models.layout import Array
@@ -27,11 +27,15 @@ FEW = 60
 
 MOST_GOOD, MOST_BAD = 25, 500
 
+MAX_CANDIDATES = 100_000
+"""The most candidates that are drawn for a config."""
+
 
 @final
 class TPESearcher(SurrogateSearcher):
     """A multivariate TPE that learns from stopped, crashed and running trials, too."""
 
+    @checked(candidates=integer(1, most=MAX_CANDIDATES))
     def __init__(
         self,
         *,
@@ -52,7 +56,7 @@ class TPESearcher(SurrogateSearcher):
         Raises:
             ArgumentError: If an argument is invalid.
         """
-        self.candidates = check_count("candidates", candidates)
+        self.candidates = candidates
         super().__init__(n_initial=n_initial, random_fraction=random_fraction, **args)
 
     def propose(self, pending: dict[str, Array], taken: set[bytes]) -> Array | None:
