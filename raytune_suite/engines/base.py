@@ -127,6 +127,13 @@ class Engine(Protocol):
             StudyError: If the study cannot continue; it can be resumed.
         """
 
+    def finish(self, path: str) -> None:
+        """Remove what the engine needs only until the results of a study are stored at `path`.
+
+        Raises:
+            StudyError: If the storage cannot be written.
+        """
+
 
 def trainable_name(trainable: Any) -> str:
     """What a trainable is called in names of studies and in messages.

@@ -57,6 +57,9 @@ class ShortStudies:
             raise Reached
         return self.engine.run(spec)
 
+    def finish(self, path: str) -> None:
+        self.engine.finish(path)
+
 
 class Line(tune.Trainable):
     """Reports what is left of x; takes any config."""

