@@ -10,6 +10,8 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from raytune_suite.engines.storage import study_path
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
@@ -73,7 +75,7 @@ class StudySpec:
     @property
     def path(self) -> str:
         """The study's folder or URI."""
-        return f"{self.storage_path.rstrip('/')}/{self.name}"
+        return study_path(self.storage_path, self.name)
 
 
 @dataclass(frozen=True, kw_only=True)

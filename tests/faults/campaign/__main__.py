@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from tests.faults import snapshot_kills
 from tests.faults.campaign import fuzzed, on_ray, simulated
-from tests.faults.campaign.cases import LOST, TRACEBACK, Case, FaultError, in_process
+from tests.faults.campaign.cases import FAULTS, LOST, TRACEBACK, Case, FaultError, in_process
 from tests.faults.campaign.counts import Counts
 
 if TYPE_CHECKING:
@@ -49,30 +49,12 @@ def kills_of_writes(case: Case) -> None:
         raise FaultError(LOST, f"killed at the operations {points}: {lost}")
 
 
-PARTS: dict[str, tuple[Callable[[Case], None], str]] = {
-    "writes": (
-        kills_of_writes,
-        "a small study of snapshots and journals is killed five times at operations on files, each operation in turn.",
-    ),
-    "simulated": (
-        simulated.kills,
-        "a simulated study of each method is interrupted, and killed three times with SIGKILL at operations on files: at "
-        "each one in turn while it is resumed and stores a snapshot, at random ones, and at its end.",
-    ),
-    "folders": (
-        simulated.damaged_folders,
-        "one to three files in the folder of an interrupted simulated study are cut, emptied, changed, overwritten, "
-        "removed, replaced by older ones or by folders. It resumes with the same result, or an error names the file.",
-    ),
-    "fuzz": (
-        fuzzed.calls,
-        "calls of `tune`, spaces, arguments of methods, settings, protocols, command lines and cluster files are drawn "
-        "at random. Each succeeds or is rejected with an error of ours.",
-    ),
-    "ray": (
-        on_ray.kills,
-        "the driver of a study on Ray with one worker is killed three times with SIGKILL at random reports.",
-    ),
+PARTS: dict[str, Callable[[Case], None]] = {
+    "writes": kills_of_writes,
+    "simulated": simulated.kills,
+    "folders": simulated.damaged_folders,
+    "fuzz": fuzzed.calls,
+    "ray": on_ray.kills,
 }
 
 
@@ -81,7 +63,7 @@ def run_case(part: str, number: int, shared: Path) -> tuple[Case, FaultError | N
     folder = Path(tempfile.mkdtemp(prefix=f"{part}-{number}-"))
     case = Case(number, folder, shared / part)
     try:
-        PARTS[part][0](case)
+        PARTS[part](case)
     except FaultError as error:
         return case, error
     except Exception as error:  # noqa: BLE001 - a study that does not resume
@@ -97,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run cases of the parts in turn until the time is over."""
     logging.disable(logging.WARNING)
     counts, deadline = Counts(arguments.counts), time.monotonic() + 60 * arguments.minutes
-    left = {part: arguments.cases for part in arguments.parts or PARTS}
+    left = dict.fromkeys(arguments.parts or PARTS, arguments.cases)
     with tempfile.TemporaryDirectory(prefix="campaign-") as folder:
         shared = arguments.shared or Path(folder)
         if arguments.only is not None:
@@ -116,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
                 if time.monotonic() > deadline:
                     break
     for part, count in counts.parts.items():
-        print(part, {key: value for key, value in count.items() if key != "by"})
+        print(f"{part}: {count['cases']} cases, {', '.join(f'{count[kind]} {kind}' for kind in FAULTS)}")
     return int(counts.faults() > 0)
 
 
@@ -137,7 +119,7 @@ def main() -> int:
     if unknown := set(getattr(arguments, "parts", [])) - set(PARTS):
         parser.error(f"unknown parts: {', '.join(sorted(unknown))}")
     if arguments.command == "page":
-        print(Counts(arguments.counts).page({part: about for part, (_, about) in PARTS.items()}), end="")
+        print(Counts(arguments.counts).page(), end="")
         return 0
     return run(arguments)
 

@@ -22,6 +22,9 @@ LOST, HANG, TRACEBACK = "lost", "hangs", "foreign tracebacks"
 FAULTS = (LOST, HANG, TRACEBACK)
 """What must not happen: a study that lost something or differs, one that does not end, an error that is not ours."""
 
+LONGEST_MESSAGE = 2000
+"""Characters of a message that are kept: the end has the error."""
+
 LIMIT_S = 120.0
 """A process that runs longer than this hangs."""
 
@@ -34,7 +37,7 @@ class FaultError(Exception):
     """
 
     def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(message[-LONGEST_MESSAGE:])
         self.kind = kind
 
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 PAGE = """\
 # The fault campaign
 
-What is done to studies and to arguments, and how often that ended badly. *Lost* is a study that does not resume, has fewer
-reports than before, or ends with other decisions than one that was not disturbed, as `raytune-suite diff` compares
-them. A *hang* is a process that does not end in time. A *foreign traceback* is any other error than one of ours.
+What was done to studies and to arguments, and how often that ended badly. *Lost* is a study that does not resume, has
+lost a snapshot, or ends with other decisions than one that was not disturbed, as `raytune-suite diff` compares them. A *hang*
+is a process that does not end in time. A *foreign traceback* is any other error than one of ours.
 
 | Part | Cases | What happened | Lost | Hangs | Foreign tracebacks |
 |---|---:|---|---:|---:|---:|
@@ -38,6 +38,19 @@ them. A *hang* is a process that does not end in time. A *foreign traceback* is 
 adds to the counts in a file, and `python -m tests.faults.campaign page --counts FILE` writes this page. The number of a
 case seeds what it draws: `run PART --only NUMBER` repeats one.
 """
+
+
+ABOUT = {
+    "writes": "a small study of snapshots and journals is killed five times at operations on files, each one in turn.",
+    "simulated": """a simulated study of each method is interrupted, and killed three times with SIGKILL at operations
+  on files: at each one in turn while it is resumed and stores a snapshot, at random ones, and at its end.""",
+    "folders": """one to three files in the folder of an interrupted simulated study are cut, emptied, changed,
+  overwritten, removed, or replaced by older ones or by folders. It resumes with the same result, or an error names the file.""",
+    "fuzz": """calls of `tune`, spaces, arguments of methods, settings, protocols, command lines and cluster files are
+  drawn at random. Each succeeds or is rejected with an error of ours.""",
+    "ray": "the driver of a study on Ray with one worker is killed three times with SIGKILL, after random reports.",
+}
+"""What each part does."""
 
 
 class Counts:
@@ -72,8 +85,8 @@ class Counts:
         """How many cases found a fault."""
         return sum(len(counts["failures"]) for counts in self.parts.values())
 
-    def page(self, about: dict[str, str]) -> str:
-        """The page with the table; `about` says what each part does."""
+    def page(self) -> str:
+        """The page with the table."""
         rows, by = [], []
         for part, counts in self.parts.items():
             what = ", ".join(f"{sum(times.values()):,} {name}" for name, times in counts["by"].items())
@@ -84,7 +97,7 @@ class Counts:
             by.append(f"- {part}, {name}: {each}.")
         return PAGE.format(
             rows="\n".join(rows),
-            parts="\n".join(f"- **{part}**: {about[part]}" for part in self.parts),
+            parts="\n".join(f"- **{part}**: {ABOUT[part]}" for part in self.parts),
             by="\n".join(["By method, or by what was fuzzed:", "", *by]),
             date=dt.date.today().isoformat(),  # noqa: DTZ011 - of the person who runs it
             raytune_suite=__version__,

@@ -51,6 +51,7 @@ def _batch(test: Any, number: int, folder: Path) -> int:
 
     test.hypothesis.inner_test = counted
     many = hypothesis.settings(fuzz, max_examples=BATCH, derandomize=False)
+    test._hypothesis_internal_use_settings = many  # there is no public way to change them
     fixtures = {"folder": folder} if "folder" in inner.__code__.co_varnames[: inner.__code__.co_argcount] else {}
-    hypothesis.seed(number)(many(test))(**fixtures)
+    hypothesis.seed(number)(test)(**fixtures)
     return count

@@ -25,7 +25,7 @@ LIMIT_S = 300.0
 
 
 def kills(case: Case) -> None:
-    """Kill the driver of a study several times, resume it each time, and compare its decisions with an undisturbed one."""
+    """Kill the driver of a study several times, resume it each time, and compare it with an undisturbed one."""
     case.label = KEYS[case.number % len(KEYS)]
     rng = random.Random(f"ray-{case.number}")
     expected = _undisturbed(case)

@@ -246,12 +246,16 @@ def damaged_folders(case: Case) -> None:
         if ended.error is None:
             case.count("resumed alike")
             check_alike(case, study)
-        elif any(str(path) in str(ended.error) for path in chosen) or str(study) in str(ended.error):
-            case.count("errors that name a file")
         else:
-            raise FaultError(LOST, f"the error names no file: {ended.error}")
+            case.count("errors that name a file")
+            _check_named(ended.error, [*chosen, study])
     except FaultError as fault:
         raise FaultError(fault.kind, f"{case.label}, {', '.join(done)}: {fault}") from None
+
+
+def _check_named(error: Exception, paths: list[Path]) -> None:
+    if not any(str(path) in str(error) for path in paths):
+        raise FaultError(LOST, f"the error names no file: {error}")
 
 
 def _read(study: Path) -> None:
