@@ -21,8 +21,8 @@ PAGE = """\
 # The fault campaign
 
 What was done to studies and to arguments, and how often that ended badly. *Lost* is a study that does not resume, has
-lost a snapshot, or ends with other decisions than one that was not disturbed, as `raytune-suite diff` compares them. A *hang*
-is a process that does not end in time. A *foreign traceback* is any other error than one of ours.
+lost a snapshot, or ends with other decisions than one that was not disturbed, as `raytune-suite diff` compares them. A
+*hang* is a process that does not end in time. A *foreign traceback* is any other error than one of ours.
 
 | Part | Cases | What happened | Lost | Hangs | Foreign tracebacks |
 |---|---:|---|---:|---:|---:|
