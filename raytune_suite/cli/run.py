@@ -257,6 +257,10 @@ class AnnouncingEngine:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"study {spec.path}", style="dim", markup=False)
         return self.engine.run(spec)
 
+    def finish(self, path: str) -> None:
+        """Let the engine remove what it does not need any more."""
+        self.engine.finish(path)
+
 
 def is_finite(method: str) -> bool:
     """Whether a method ends by itself, because its searcher runs out of configs.

@@ -116,6 +116,7 @@ def _run(task: TuningTask, engine: Engine, folder: StudyFolder, spec: StudySpec,
         )
     result = study_result(spec, outcome, method, best, test_scores)
     folder.write_tables(result, outcome.decisions)
+    engine.finish(spec.path)  # after the tables: a kill in between must leave a study that can be resumed
     return result
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines import snapshots
 from raytune_suite.engines.callbacks.decision_log import encode
-from raytune_suite.engines.storage import Folder
+from raytune_suite.engines.storage import Folder, study_path
 from raytune_suite.engines.stored_study import MANIFEST, no_snapshot, storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
 from raytune_suite.spaces.values import described
@@ -53,7 +53,7 @@ class StudyFolder:
     @property
     def path(self) -> str:
         """The folder or URI."""
-        return f"{self.storage_path.rstrip('/')}/{self.name}"
+        return study_path(self.storage_path, self.name)
 
     @cached_property
     def files(self) -> Folder:

@@ -153,9 +153,6 @@ class Simulation:
                     controller.close()
             except KeyboardInterrupt:  # the second Ctrl-C
                 return Outcome(log=log, scheduler=log.scheduler, interrupted=True)
-        if finished:
-            with stored_study.storage_errors(study):
-                snapshots.clear(study)
         return Outcome(
             log=log,
             scheduler=log.scheduler,
@@ -163,6 +160,12 @@ class Simulation:
             interrupted=not finished,
             overhead=time.perf_counter() - began - (controller.training_s - trained_before),
         )
+
+    def finish(self, path: str) -> None:
+        """Remove the snapshots of a study that has finished: there is nothing to continue."""
+        study = Folder.at(path)
+        with stored_study.storage_errors(study):
+            snapshots.clear(study)
 
     def _started(self, spec: StudySpec, evaluator: Evaluator, folder: str) -> tuple[Controller, DecisionLog, StudyLog]:
         objective = spec.objective
