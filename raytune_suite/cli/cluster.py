@@ -82,7 +82,7 @@ def add(commands: Any) -> None:
     study.add_argument("--gpus-per-trial", type=float, metavar="N", help="GPUs per trial, also fractions such as 0.5")
     command.add_argument("--cpus-per-trial", type=float, metavar="N", help="CPUs per trial (default: 1)")
     command.add_argument("--storage-path", metavar="DIR", help="check that all nodes share this folder for studies")
-    command.add_argument("--online", action="store_true", help="also ask AWS, with your credentials (dry runs only)")
+    command.add_argument("--online", action="store_true", help="also ask the provider (dry runs only)")
     command.add_argument("--strict", action="store_true", help="treat warnings as errors")
     command.add_argument("--format", choices=["text", "json"], default="text", help="(default: text)")
     command.set_defaults(command=check)
