@@ -41,6 +41,8 @@ REMOTE = ("srun", "ssh", "pdsh", "clush", "mpirun", "mpiexec", "parallel-ssh", "
 VARIABLE = re.compile(
     r"\$\{?(SLURM_[A-Z_]+?)(?:_HET_GROUP_\w+|_PACK_GROUP_\w+)?(:?[-?+=][^}]*)?(?:[%#/^,][^}]*)?\}?(?![A-Z_])"
 )
+ASSIGNED = re.compile(r"(?:\b|(?<=\())([A-Za-z_]\w*)(?:\[[^\]]*\])?\+?=|\bfor\s+\(*\s*(\w+)")
+LOWER_CASE = re.compile(r"(?<![\\'])\$\{?[!#]?([a-z][a-z0-9_]*)\b(?!\}?\w|:?[-=?+])")
 SETTING = re.compile(r"(\w+)=(.*)", re.DOTALL)
 
 
@@ -89,6 +91,7 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     commands = simple_commands(text)
     yield from general(commands)
     yield from variables(text, directives)
+    yield from unassigned(text, commands)
     found = ray_starts(commands)
     for one in found:
         yield from how_it_runs(one, directives)
@@ -142,6 +145,22 @@ def variables(text: str, directives: list[Directive]) -> Iterator[Finding]:
                 if similar is not None:
                     reason = f"Slurm has no variable ${name}: did you mean ${similar}?"
                     yield at(number, "RTS843", reason, f"write ${similar}", where=name)
+
+
+def unassigned(text: str, commands: list[SimpleCommand]) -> Iterator[Finding]:
+    """Yield variables with names in lower case that the script never sets, next to a similar one that it sets."""
+    assigned = {name for pair in ASSIGNED.findall(text) for name in pair if name}
+    for part in commands:
+        if part.program in ("read", "mapfile", "readarray", "declare", "local", "getopts", "printf"):
+            assigned |= set(part.words)
+    seen: set[str] = set()
+    for number, line in enumerate(text.splitlines(), 1):
+        for name in () if line.lstrip().startswith("#") else LOWER_CASE.findall(line):
+            similar = next((one for one in sorted(assigned) if one.startswith(name)), None) or nearest(name, assigned)
+            if name not in assigned and name not in seen and similar is not None:
+                seen.add(name)
+                reason = f"the script never sets ${name}, so it is empty: did you mean ${similar}?"
+                yield at(number, "RTS417", reason, f"write ${similar}, or set {name}", "warning", where=name)
 
 
 def behind_launcher(part: SimpleCommand) -> tuple[SimpleCommand, dict[str, str]]:
@@ -315,9 +334,22 @@ def together(found: list[RayStart], commands: list[SimpleCommand], directives: l
             reason = "this worker starts on the first node, where the script runs, and not on the others"
             remedy = "write `srun --nodes=1 --ntasks=1 -w NODE ray start ... --block &`"
             yield at(worker.line, "RTS845", reason, remedy)
+        if bare_host(worker.options["address"], commands):
+            reason = f"`--address` is {worker.options['address']}, a host without a port"
+            port = next((head.options["port"] for head in heads if "port" in head.options), "6379")
+            yield at(worker.line, "RTS410", reason, f"write `--address={worker.options['address']}:{port}`")
         if worker.options["address"] in ("auto", "localhost:6379", "127.0.0.1:6379"):
             reason = f"`--address={worker.options['address']}` finds a head on the same node only"
             yield at(worker.line, "RTS845", reason, "write the head's address and port")
+
+
+def bare_host(address: str, commands: list[SimpleCommand]) -> bool:
+    """Return whether an address is a variable that the script sets to the name or address of a host."""
+    match = re.fullmatch(r"\$\{?(\w+)\}?", address)
+    texts = [word for part in commands for word in (*part.assignments, *part.words)]
+    found = [word for word in texts if match is not None and word.startswith(f"{match[1]}=")]
+    shown = " ".join([*found, *(text for text in texts if found and text in ("hostname", "--ip-address"))])
+    return bool(found) and ":" not in shown and re.search(r"hostname|getent", shown) is not None
 
 
 def head_ports(head: RayStart, workers: list[RayStart]) -> Iterator[Finding]:
