@@ -146,7 +146,8 @@ def instance_type(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
         yield finding(document, "RTS206", where, reason, "correct it")
     elif pool.instance_type is None:
         reason = f"the table has no instance type {short!r}, so whether it exists, its GPUs and its price are unknown"
-        yield finding(document, "RTS207", where, reason, "check its name and `resources` yourself")
+        remedy = f"check its name and `resources`, ask with `--online`, or run `raytune-suite cluster prices {cloud}`"
+        yield finding(document, "RTS207", where, reason, remedy)
 
 
 def resources(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
