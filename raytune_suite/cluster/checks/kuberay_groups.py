@@ -69,7 +69,7 @@ def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
             reason = f"KubeRay writes {name!r} as `--{name}`, which `ray start` does not have"
             yield finding(document, "RTS410", where, reason, f"write `{right}:`")
             continue
-        unknown, invalid = wrong_option(name), lost_quotes(name, value) or wrong_value(name, value)
+        unknown, invalid = wrong_option(name), lost_quotes(name, value) or wrong_value(name, unquoted(value))
         if unknown is not None:
             yield finding(document, "RTS410", where, *unknown)
         elif invalid is not None:
@@ -84,6 +84,11 @@ def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
     for name, other, port in same_ports(given):
         reason = f"`{name}` and `{other}` are both port {port}"
         yield finding(document, "RTS411", (*place, other if other in given else name), reason, "choose different ports")
+
+
+def unquoted(value: str) -> str:
+    """Return a value without the single quotes around it, which a shell removes."""
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == "'" else value
 
 
 def lost_quotes(name: str, value: str) -> tuple[str, str] | None:

@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
@@ -14,7 +14,6 @@ from raytune_suite.cluster.pools import cluster_of as cluster_document
 from raytune_suite.cluster.rehearsal.adapt_manifest import WORKERS, adapt, cluster_of
 from raytune_suite.cluster.rehearsal.lab_cluster import study_arguments
 from raytune_suite.cluster.rehearsal.rehearse import STEPS, TRIALS, RehearsalResult, Step, wait
-from raytune_suite.cluster.schemas.manifests import table
 from raytune_suite.errors import RehearsalError
 
 if TYPE_CHECKING:
@@ -31,6 +30,9 @@ HEAD, WORKER = "ray.io/node-type=head", "ray.io/node-type=worker"
 
 FINISHED = {"SUCCEEDED": 0, "FAILED": 1, "STOPPED": 1}
 """The exit status that each final state of a RayJob stands for."""
+
+OPERATOR = "1.5.1"
+"""The version of KubeRay's operator, the oldest that our manifests need."""
 
 OUR_STUDY = "raytune_suite.cluster.rehearsal.study"
 
@@ -171,7 +173,7 @@ def rehearse(
     result = rehearsal.result
     try:
         report(f"creating a Kubernetes cluster with {lab.kind}")
-        lab.start(operator_version())
+        lab.start(OPERATOR)
         if rehearsal.up():
             rehearsal.lose_a_pod(rehearsal.study(*program))
         result.unrehearsed = ["autoscaling", "GPUs", "placement on nodes", "storage classes"]
@@ -179,9 +181,3 @@ def rehearse(
         removed = lab.stop()
         rehearsal.check("nothing is left running", removed, f"the {lab.kind} cluster {lab.name} is removed")
     return result, rehearsal.changes
-
-
-def operator_version() -> str:
-    """Return the version of KubeRay's operator whose schema the check uses."""
-    facts: dict[str, Any] = table()
-    return str(facts["version"]).removeprefix("v")

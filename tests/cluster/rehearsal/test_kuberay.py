@@ -62,7 +62,7 @@ def test_a_pod_is_lost_under_a_study_and_everything_is_removed(file: str, progra
     order = ("kind create", "helm install", "docker image", "apply", "find", "delete pod old", "kind delete")
     firsts = [next(index for index, call in enumerate(made) if part in call) for part in order]
     assert firsts == sorted(firsts)
-    assert f"--version {kuberay.operator_version()}" in made[firsts[1]]
+    assert f"--version {kuberay.OPERATOR}" in made[firsts[1]]
     assert len({call.partition("--name ")[2].split()[0] for call in made if call.startswith("kind ")}) == 1
 
 
