@@ -129,7 +129,8 @@ def program(document: ClusterDocument, pod: PodPlace, words: list[str], others: 
     for mount in document.entries(*pod.where, "containers", 0, "volumeMounts"):
         given = volumes.get(mount.get("name")) if isinstance(mount, dict) else None
         source = given.get("configMap") if isinstance(given, dict) else None
-        target = maps.get(str(source.get("name"))) if isinstance(source, dict) else None
+        source = source if isinstance(source, dict) else {}
+        target = maps.get(str(source.get("name")))
         if target is None or mount.get("subPath"):
             continue
         items = source.get("items")

@@ -41,6 +41,7 @@ REMOTE = ("srun", "ssh", "pdsh", "clush", "mpirun", "mpiexec", "parallel-ssh", "
 VARIABLE = re.compile(
     r"\$\{?(SLURM_[A-Z_]+?)(?:_HET_GROUP_\w+|_PACK_GROUP_\w+)?(:?[-?+=][^}]*)?(?:[%#/^,][^}]*)?\}?(?![A-Z_])"
 )
+NODE_COUNT = r"\$\{?(?:SLURM_JOB_NUM_NODES|SLURM_NNODES)\}?"
 ASSIGNED = re.compile(r"(?:\b|(?<=\())([A-Za-z_]\w*)(?:\[[^\]]*\])?\+?=|\bfor\s+\(*\s*(\w+)")
 LOWER_CASE = re.compile(r"(?<![\\'])\$\{?[!#]?([a-z][a-z0-9_]*)\b(?!\}?\w|:?[-=?+])")
 SETTING = re.compile(r"(\w+)=(.*)", re.DOTALL)
@@ -99,6 +100,33 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     yield from together(found, commands, directives)
     yield from programs(found, commands, directives)
     yield from environment(commands, directives)
+    yield from beyond_nodes(text)
+    yield from not_exported(text, commands)
+
+
+def beyond_nodes(text: str) -> Iterator[Finding]:
+    """Yield a loop over the workers that goes one step too far, because it counts the head's node, too."""
+    all_nodes = {
+        match[1] for match in re.finditer(rf"^\s*(\w+)=[\"']?(?:{NODE_COUNT})[\"']?\s*(?:#.*)?$", text, re.MULTILINE)
+    }
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.search(r"for\s*\(\(\s*\w+\s*=\s*1\s*;\s*\w+\s*<=\s*\$?\{?(\w+)", line)
+        if match is not None and (match[1] in all_nodes or re.fullmatch(NODE_COUNT, f"${match[1]}")):
+            reason = f"the loop from 1 to {match[1]} goes beyond the last node, because the nodes are counted from 0"
+            yield at(number, "RTS845", reason, f"write `<` instead of `<=`, or subtract 1 from {match[1]}")
+
+
+def not_exported(text: str, commands: list[SimpleCommand]) -> Iterator[Finding]:
+    """Yield variables of Ray that the script sets, but does not export to the programs that read them."""
+    exported = set(re.findall(r"\b(?:export|declare\s+-\w*x\w*|typeset\s+-x)\s+(?:[^\n;&|]*\s)?(RAY_\w+)", text))
+    if re.search(r"\bset\s+-\w*a|\bset\s+-o\s+allexport", text):
+        return
+    for part in commands:
+        for word in part.assignments if not part.words else ():
+            name = word.partition("=")[0]
+            if name.startswith("RAY_") and name not in exported:
+                reason = f"the script sets {name}, but does not export it, so Ray does not see it"
+                yield at(part.line + 1, "RTS416", reason, f"write `export {word}`", where=name)
 
 
 def general(commands: list[SimpleCommand]) -> Iterator[Finding]:

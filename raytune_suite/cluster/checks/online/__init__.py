@@ -13,7 +13,7 @@ from raytune_suite.cluster.checks.online import aws, azure, gcp, kuberay, slurm
 from raytune_suite.cluster.pools import provider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "slurm"]
 
-PROVIDERS = {"aws": aws.check, "azure": azure.check, "gcp": gcp.check, "kuberay": kuberay.check}
+PROVIDERS: dict[str, Callable[[ClusterDocument, list[Pool]], Iterator[Finding]]] = {
+    "aws": aws.check,
+    "azure": azure.check,
+    "gcp": gcp.check,
+    "kuberay": kuberay.check,
+}
 """The checks by provider. Slurm's scripts have no provider, see `slurm`."""
 
 

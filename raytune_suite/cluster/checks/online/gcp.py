@@ -119,7 +119,7 @@ def images(document: ClusterDocument, pool: Pool, rest: RestClient) -> Iterator[
     """Yield machine images that do not exist, or that need a larger disk."""
     for index, disk in enumerate(document.entries(*pool.where, "node_config", "disks")):
         new: Any = disk.get("initializeParams") if isinstance(disk, dict) else None
-        image = new.get("sourceImage") if isinstance(new, dict) else None
+        image = str(new.get("sourceImage")) if isinstance(new, dict) else ""
         match = re.search(r"(projects/[^/]+/global/images/.+)$", image) if filled_in(image) else None
         if match is None:
             continue
