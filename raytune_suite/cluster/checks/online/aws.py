@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.api_schema import PLACEHOLDER
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.pools import provider
 from raytune_suite.optional import require
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ BY_IDENTIFIER = {
 def check(
     document: ClusterDocument, pools: list[Pool], client: Callable[[str, str], Any] | None = None
 ) -> Iterator[Finding]:
-    """Yield what AWS answers about a file.
+    """Yield what AWS answers about a file for AWS.
 
     Args:
         document: The file.
@@ -58,11 +57,7 @@ def check(
     Raises:
         MissingPackageError: If boto3 is not installed.
     """
-    cloud, where = provider(document), ("provider",)
-    if cloud != "aws":
-        remedy = "only AWS can be asked so far; see docs/clusters for the commands of other clouds"
-        yield finding(document, "RTS922", where, f"`--online` does not know how to ask the provider {cloud!r}", remedy)
-        return
+    where: KeyPath = ("provider",)
     region = str(document.get("provider", "region"))
     make = boto3_client if client is None else client
     ec2 = make("ec2", region)
