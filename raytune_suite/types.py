@@ -34,6 +34,9 @@ FIDELITY = "fidelity"
 in units of `time_attr`. The scheduler ends the trial there; a trainable may read it, too."""
 
 
+STOPPED_BY = "stopped_by"
+"""The key that a stop rule adds to the last result of a trial that it ends: what the rule is called."""
+
 ADDED_BY_RAY = frozenset(
     {
         "checkpoint_dir_name",

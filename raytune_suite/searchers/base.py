@@ -241,6 +241,15 @@ class AskTellSearcher(Searcher, abc.ABC):
         self.tell(Observation(trial_id, config, *report, final=True))
 
     @final
+    def enqueue(self, configs: Sequence[Config]) -> None:
+        """Propose these configs next, in this order."""
+        self._points[:0] = [self._as_point(copy.deepcopy(config)) for config in configs]
+
+    def _as_point(self, config: Config) -> Config:
+        """Complete a config that is proposed without `ask`."""
+        return config
+
+    @final
     def save(self, checkpoint_path: str) -> None:
         """Save the whole state; Ray calls this with each snapshot of a study."""
         Path(checkpoint_path).write_bytes(cloudpickle.dumps(self.__dict__))

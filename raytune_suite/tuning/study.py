@@ -8,11 +8,13 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.engines.callbacks.stop_rules import rule_text
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import study_lock
 from raytune_suite.errors import StudyError
 from raytune_suite.methods import resolve_method
 from raytune_suite.spaces import Space
+from raytune_suite.spaces.containment import bounds
 from raytune_suite.tuning.arguments import check_limits, check_resources, check_storage
 from raytune_suite.tuning.final_evaluation import evaluate_on_test_seeds
 from raytune_suite.tuning.result import check_outcome, study_result
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ray.tune import Callback
+    from ray.tune import Callback, Stopper
 
     from raytune_suite.engines.base import Engine, StudySpec
     from raytune_suite.methods import Method
@@ -43,6 +45,8 @@ class StudyOptions:
     seed: int
     callbacks: tuple[Callback, ...]
     progress: bool | None
+    stop: tuple[Stopper, ...] = ()
+    retry: bool = False
 
 
 def run_study(
@@ -76,18 +80,23 @@ def run_study(
         num_samples=limits.num_samples,
         budget=limits.resource(task.objective),
         time_limit=limits.time_limit,
+        stop=options.stop,
         resources=resources,
         callbacks=options.callbacks,
         title=method.name if _shows_progress(options) else None,
         resume=resume,
+        extendable=True,
         manifest=encode_manifest(manifest),
     )
-    folder.check(engine, manifest, resume=resume)
+    folder.check(engine, manifest, resume=resume, retry=options.retry)
     engine.check(spec)
     with contextlib.ExitStack() as held:
         with storage_errors(folder.files):
             lock = held.enter_context(study_lock(folder.files))
-        folder.check(engine, manifest, resume=resume)  # again: another process may have run it in between
+        # again: another process may have run it in between
+        change = folder.check(engine, manifest, resume=resume, retry=options.retry)
+        if change is not None:
+            folder.extend(spec.manifest, change)
         return _run(task, engine, folder, dataclasses.replace(spec, check_lock=lock.check), method.name)
 
 
@@ -155,4 +164,6 @@ def _manifest(task: TuningTask, options: StudyOptions, method: str, limits: Limi
         "seed": options.seed,
         "tuning_seeds": list(task.tuning_seeds),
         "test_seeds": list(task.test_seeds),
+        "stop": [rule_text(rule) for rule in options.stop],
+        "parameters": bounds(space),
     }

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from ray.tune import Callback
 
 from raytune_suite import seeding
+from raytune_suite.engines.callbacks.stop_rules import make_rules
 from raytune_suite.engines.ray.engine import Settings
+from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import METHOD_ARGS
 from raytune_suite.tuning.arguments import LIMIT, NAME, RESOURCES, Limits, make_engine
 from raytune_suite.tuning.study import StudyOptions, run_study
 from raytune_suite.tuning.task import make_task
 from raytune_suite.types import COUNT, MODE
-from raytune_suite.validation import checked, flag, instance, optional, sequence, text
+from raytune_suite.validation import checked, flag, instance, one_of, optional, sequence, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     storage_path=instance((str, Path), "the path of a folder, or a URI"),
     name=optional(NAME),
     resume=flag(),
+    retry=optional(one_of("failed")),
     callbacks=sequence(instance(Callback, "a callback"), "a list of callbacks of Ray Tune"),
     settings=optional(instance(Settings, "a raytune_suite.Settings")),
     progress=optional(flag()),
@@ -68,6 +71,8 @@ def tune(
     storage_path: str | Path = "~/ray_results",
     name: str | None = None,
     resume: bool = False,
+    retry: str | None = None,
+    stop: Any = None,
     callbacks: Sequence[Callback] = (),
     engine: str | Engine = "ray",
     settings: Settings | None = None,
@@ -95,7 +100,12 @@ def tune(
         test_seeds: Training seeds on which the chosen config is finally trained from scratch and scored.
         storage_path: The folder or URI that holds studies; on several machines, one that all of them can access.
         name: The study's name, by default derived from the trainable, the method and the time.
-        resume: Continue the study called `name`.
+        resume: Continue the study called `name`. With a higher `num_samples`, `budget` or `time_limit`, other stop
+            rules or a space that contains the old one, it is extended, also after it has finished.
+        retry: "failed" to train the configs of failed trials again, as new trials, in a study that is resumed.
+        stop: What else ends the study or a trial: a value of the metric such as `{"val_loss": 0.05}`,
+            `rts.NoImprovement(20)`, `rts.TrialTime(3600)`, a `ray.tune.Stopper`, a function of a trial's id and its
+            result that returns whether to end the trial, or a list of these.
         callbacks: Ray Tune callbacks.
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
         settings: How Ray runs the study.
@@ -107,6 +117,8 @@ def tune(
         StudyInterrupted: After Ctrl-C; the message says how to continue.
     """
     task = make_task(trainable, space, workload, metric, mode, max_t, time_attr, tuning_seeds, test_seeds)
+    if retry is not None and not resume:
+        raise ArgumentError("`retry` is for a study that is resumed: add `resume=True`")
     options = StudyOptions(
         method=method,
         method_args=dict(method_args or {}),
@@ -116,5 +128,7 @@ def tune(
         seed=seed,
         callbacks=tuple(callbacks),
         progress=progress,
+        stop=make_rules(stop, task.objective),
+        retry=retry is not None,
     )
     return run_study(task, options, make_engine(engine, settings), storage_path, name, resume=resume)

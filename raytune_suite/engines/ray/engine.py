@@ -23,7 +23,7 @@ from ray import tune
 from ray.tune import Callback
 from ray.tune.registry import get_trainable_cls
 
-from raytune_suite.engines import snapshots, stored_study
+from raytune_suite.engines import extension, snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.decision_log import DecisionLog
@@ -70,7 +70,8 @@ class Settings:
             so that a lost trial continues from there. Checkpoints never take more than a twentieth of a trial's time.
             With `math.inf` a trial is saved only when it is paused. Functions save what they like, and populations
             save their members whenever they copy them.
-        keep_checkpoints: How many checkpoints of a trial are kept. None: two where it is saved as it runs, else all.
+        keep_checkpoints: How many checkpoints of a trial are kept. None: two, but all with a population method, which
+            copies them.
         silent_s: After so many seconds without a report of a running trial, a warning names the trial; `math.inf` for
             no warnings.
         stop_silent: Whether the process of such a trial is killed, which counts as a crash.
@@ -148,10 +149,21 @@ class RayEngine:
         stored = stored_study.resume(study) if spec.resume else stored_study.create(study)
         interrupt = _Interrupt(spec.path, stored.generation)
         state = {} if stored.generation is None else stored.generation.files
+
+        def restored(controller: Any) -> None:
+            extension.apply(
+                spec,
+                None if stored.generation is None else extension.change_of(stored.generation),
+                search_alg=controller.search_alg,
+                stopper=internals.stopper_of(controller),
+                scheduler=searcher.scheduler,
+                log=log,
+            )
+
         with (
             _environment(self.settings, _max_pending(spec)),
             internals.reused_processes(),
-            internals.restored_from(state, interrupt.failed_to_restore),
+            internals.restored_from(state, interrupt.failed_to_restore, restored),
             internals.fresh_process_after_failed_reset(),
             _silenced(),
             contextlib.closing(stored.journals),
@@ -183,8 +195,17 @@ class RayEngine:
                 constant=constant,
                 check=spec.check_lock,
             )
+
+            def keep(files: dict[str, bytes]) -> None:
+                with contextlib.suppress(OSError):  # the last snapshot says so
+                    extension.keep(study, {**files, **constant}, stored.journals.seal())
+
             try:
-                with internals.trial_failures(failures), internals.study_snapshots(saved.take):
+                with (
+                    internals.trial_failures(failures),
+                    internals.study_snapshots(saved.take),
+                    internals.state_before_end(keep) if spec.extendable else contextlib.nullcontext(),
+                ):
                     grid = tuner.fit()
             except StudyError:
                 raise
@@ -209,7 +230,7 @@ class RayEngine:
         decisions = DecisionLog(objective.metric, objective.time_attr)
         scheduler.observers.append(decisions)
         progress = [Progress(log, spec.title)] if spec.title is not None else []
-        kept = self.settings.keep_checkpoints or (checkpointing.KEPT if self._saves(spec) else None)
+        kept = self.settings.keep_checkpoints or checkpointing.kept(scheduler)
         return tune.Tuner(
             _placed(spec),
             tune_config=tune.TuneConfig(
@@ -218,13 +239,18 @@ class RayEngine:
                 search_alg=StudySearcher(spec.searcher, scheduler),
                 scheduler=scheduler,
                 num_samples=-1 if spec.num_samples is None else spec.num_samples,
-                time_budget_s=spec.time_limit,
                 reuse_actors=self._reuses_actors(spec),
             ),
             run_config=tune.RunConfig(
                 name=spec.name,
                 storage_path=spec.storage_path,
-                stop=StudyStopper(spec.budget, metric=objective.metric, time_attr=objective.time_attr),
+                stop=StudyStopper(
+                    spec.budget,
+                    metric=objective.metric,
+                    time_attr=objective.time_attr,
+                    time_limit=spec.time_limit,
+                    rules=spec.stop,
+                ),
                 verbose=0,
                 callbacks=[log, *spec.callbacks, *progress, decisions],
                 failure_config=tune.FailureConfig(max_failures=self.settings.max_failures),
