@@ -166,6 +166,22 @@ class Observation:
         return self.loss == FAILED
 
 
+class KnownTrial(NamedTuple):
+    """A trial that a searcher learns from without having proposed it.
+
+    Attributes:
+        name: A name that no other trial has.
+        config: A config of the searcher's space.
+        reports: The resource and the loss of each of its reports, in order.
+        ended: Whether it has ended.
+    """
+
+    name: str
+    config: Config
+    reports: list[tuple[float, float]]
+    ended: bool
+
+
 MODE = validation.one_of("min", "max")
 COUNT = validation.integer(1)
 

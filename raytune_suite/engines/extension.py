@@ -12,14 +12,16 @@ import json
 import logging
 import sys
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from ray.tune.experiment import Trial
 
 from raytune_suite.engines import snapshots
 from raytune_suite.engines.snapshots import SnapshotWriter
 from raytune_suite.engines.stored_study import MANIFEST
 from raytune_suite.errors import StudyError
 from raytune_suite.searchers import AskTellSearcher
-from raytune_suite.types import FIDELITY
+from raytune_suite.types import FAILED, FIDELITY, KnownTrial, as_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,9 +125,38 @@ def apply(
     searcher: Any = search_alg.searcher
     while hasattr(searcher, "searcher"):
         searcher = searcher.searcher
+    if change.space and isinstance(searcher, AskTellSearcher):
+        searcher = _replaced(search_alg, searcher, spec, log)
     if change.retry and isinstance(searcher, AskTellSearcher):
         configs = log.retry_failed()
         searcher.enqueue([{key: value for key, value in config.items() if key != FIDELITY} for config in configs])
         search_alg._total_samples = min(search_alg._total_samples + len(configs), sys.maxsize)  # noqa: SLF001 - as above
         search_alg._finished = False  # noqa: SLF001 - as above; the searcher may have been stopped after crashes
         scheduler.forget_crashes()
+
+
+def _replaced(search_alg: Any, old: AskTellSearcher, spec: StudySpec, log: StudyLog) -> AskTellSearcher:
+    """Put the searcher of the larger space in place of the old one; returns it."""
+    new: Any = spec.searcher
+    holder = search_alg
+    while holder.searcher is not old:
+        holder = holder.searcher
+    new.take_over(old, known_trials(log, spec.name))
+    holder.searcher = new
+    search_alg._finished = False  # noqa: SLF001 - there is no public way; there may be more configs now
+    return cast("AskTellSearcher", new)
+
+
+def known_trials(log: StudyLog, name: str) -> list[KnownTrial]:
+    """The trials of a study called `name`, as a searcher learns from them."""
+    reports: dict[int, list[tuple[float, float]]] = {}
+    for report in log.reports:
+        reports.setdefault(report.trial, []).append((report.resource, as_loss(report.value, log.objective.mode)))
+    trials = []
+    for number, record in enumerate(log.trials):
+        own = reports.get(number, [])
+        if record.error and not record.retried:
+            own = [*own, (own[-1][0] if own else 0.0, FAILED)]
+        ended = record.status in (Trial.TERMINATED, Trial.ERROR)
+        trials.append(KnownTrial(f"{name}:{number}", record.config, own, ended))
+    return trials

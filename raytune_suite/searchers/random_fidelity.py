@@ -25,6 +25,7 @@ class RandomFidelitySearcher(AskTellSearcher):
     """Independent random configs, each with a random rung (`min_t * eta**k` or `max_t`) under `FIDELITY`."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
+    learns: ClassVar[bool] = False
     assigns: ClassVar[bool] = True
 
     @checked(**COMMON, min_t=COUNT, eta=rungs.ETA)

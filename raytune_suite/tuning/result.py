@@ -41,8 +41,8 @@ class StudyResult:
         time_attr: The reported value that counts the resource.
         max_t: The maximum resource of a trial, or None.
         trials: One row per trial, indexed by its number: status (Ray's), outcome ("trained in full", "stopped early",
-            "failed" or "unfinished"), stopped_early, resource, value (the last one), error, retried, config/..., and the
-            other values of the last report.
+            "failed" or "unfinished"), stopped_early, resource, value (the last one), error, retried, config/..., and
+            the other values of the last report.
         reports: One row per report: trial, resource, value, elapsed (seconds), cost (the study's so far), complete.
         incumbent: The rows of `reports` at which the incumbent changed; the last one is the result.
         best_config: The incumbent's config; with a population method, the config that it ended with.

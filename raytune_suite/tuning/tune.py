@@ -10,11 +10,12 @@ from ray.tune import Callback
 from raytune_suite import seeding
 from raytune_suite.engines.callbacks.stop_rules import make_rules
 from raytune_suite.engines.ray.engine import Settings
-from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import METHOD_ARGS
 from raytune_suite.tuning.arguments import LIMIT, NAME, RESOURCES, Limits, make_engine
+from raytune_suite.tuning.result import StudyResult
 from raytune_suite.tuning.study import StudyOptions, run_study
 from raytune_suite.tuning.task import make_task
+from raytune_suite.tuning.warm_start import sources
 from raytune_suite.types import COUNT, MODE
 from raytune_suite.validation import checked, flag, instance, one_of, optional, sequence, text
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from raytune_suite.engines.base import Engine
     from raytune_suite.methods import Method
-    from raytune_suite.tuning.result import StudyResult
     from raytune_suite.workloads import Workload
 
 
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     name=optional(NAME),
     resume=flag(),
     retry=optional(one_of("failed")),
+    warm_start=sequence(instance((StudyResult, str, Path), "a result or a path"), "a list of results or paths"),
     callbacks=sequence(instance(Callback, "a callback"), "a list of callbacks of Ray Tune"),
     settings=optional(instance(Settings, "a raytune_suite.Settings")),
     progress=optional(flag()),
@@ -73,6 +74,7 @@ def tune(
     resume: bool = False,
     retry: str | None = None,
     stop: Any = None,
+    warm_start: Sequence[StudyResult | str | Path] = (),
     callbacks: Sequence[Callback] = (),
     engine: str | Engine = "ray",
     settings: Settings | None = None,
@@ -100,12 +102,11 @@ def tune(
         test_seeds: Training seeds on which the chosen config is finally trained from scratch and scored.
         storage_path: The folder or URI that holds studies; on several machines, one that all of them can access.
         name: The study's name, by default derived from the trainable, the method and the time.
-        resume: Continue the study called `name`. With a higher `num_samples`, `budget` or `time_limit`, other stop
-            rules or a space that contains the old one, it is extended, also after it has finished.
-        retry: "failed" to train the configs of failed trials again, as new trials, in a study that is resumed.
-        stop: What else ends the study or a trial: a value of the metric such as `{"val_loss": 0.05}`,
-            `rts.NoImprovement(20)`, `rts.TrialTime(3600)`, a `ray.tune.Stopper`, a function of a trial's id and its
-            result that returns whether to end the trial, or a list of these.
+        resume: Continue the study called `name`; with higher limits or a larger space, also after it has finished.
+        retry: "failed" to train the configs of failed trials again, as new trials of the study that is resumed.
+        stop: What else ends the study or a trial: a value of the metric such as `{"val_loss": 0.05}`, a rule such as
+            `rts.NoImprovement(20)`, a `ray.tune.Stopper`, a function of a trial's id and result, or a list of these.
+        warm_start: Results or paths of studies from whose trials the searcher learns first, as far as they fit.
         callbacks: Ray Tune callbacks.
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
         settings: How Ray runs the study.
@@ -117,8 +118,6 @@ def tune(
         StudyInterrupted: After Ctrl-C; the message says how to continue.
     """
     task = make_task(trainable, space, workload, metric, mode, max_t, time_attr, tuning_seeds, test_seeds)
-    if retry is not None and not resume:
-        raise ArgumentError("`retry` is for a study that is resumed: add `resume=True`")
     options = StudyOptions(
         method=method,
         method_args=dict(method_args or {}),
@@ -130,5 +129,6 @@ def tune(
         progress=progress,
         stop=make_rules(stop, task.objective),
         retry=retry is not None,
+        warm_start=sources(warm_start),
     )
     return run_study(task, options, make_engine(engine, settings), storage_path, name, resume=resume)
