@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from ray import tune
-    from ray.tune import Callback
+    from ray.tune import Callback, Stopper
     from ray.tune.search import Searcher
 
     from raytune_suite.engines.callbacks.decision_log import DecisionLog
@@ -45,10 +45,12 @@ class StudySpec:
         num_samples: The maximum number of trials; None for no limit.
         budget: The total resource that all trials may spend, in units of `time_attr`; None for no limit.
         time_limit: Seconds (virtual ones on the simulated clock); None for no limit.
+        stop: Other rules that end the study or a trial.
         resources: What a trial occupies, such as `{"cpu": 1, "gpu": 0.5}`; None for one CPU.
         callbacks: The user's Ray callbacks.
         title: What the progress line is headed by; None for no progress line.
         resume: Whether to continue the study that is stored under this name.
+        extendable: Whether to store the state in which a limit ends the study, so that it can be extended.
         manifest: The content of the study's manifest, of which each snapshot has a copy; b"" if it has none.
         check_lock: Raises a StudyError if another process has taken over the study.
     """
@@ -65,10 +67,12 @@ class StudySpec:
     num_samples: int | None = None
     budget: float | None = None
     time_limit: float | None = None
+    stop: tuple[Stopper, ...] = ()
     resources: Mapping[str, float] | None = None
     callbacks: tuple[Callback, ...] = ()
     title: str | None = None
     resume: bool = False
+    extendable: bool = False
     manifest: bytes = b""
     check_lock: Callable[[], None] = lambda: None
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from ray.tune import Checkpoint
 
 from raytune_suite.engines.callbacks.study_log import Report, incumbents
-from raytune_suite.engines.storage import local_folder
+from raytune_suite.engines.storage import Folder, local_folder
 from raytune_suite.errors import StudyError, near
 from raytune_suite.types import SEED, split_config
 
@@ -40,8 +41,8 @@ class StudyResult:
         time_attr: The reported value that counts the resource.
         max_t: The maximum resource of a trial, or None.
         trials: One row per trial, indexed by its number: status (Ray's), outcome ("trained in full", "stopped early",
-            "failed" or "unfinished"), stopped_early, resource, value (the last one), error, config/..., and the other
-            values of the last report.
+            "failed" or "unfinished"), stopped_early, resource, value (the last one), error, retried, config/..., and
+            the other values of the last report.
         reports: One row per report: trial, resource, value, elapsed (seconds), cost (the study's so far), complete.
         incumbent: The rows of `reports` at which the incumbent changed; the last one is the result.
         best_config: The incumbent's config; with a population method, the config that it ended with.
@@ -85,6 +86,21 @@ class StudyResult:
         """The number of the incumbent's trial."""
         self._check_incumbent()
         return int(self.incumbent["trial"].iloc[-1])
+
+    @property
+    def best_checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint of the incumbent's trial; None if it saved none, as on the simulated clock."""
+        self._check_incumbent()
+        trial_id = str(self.trials.loc[self.best_trial, "trial_id"])
+        folder = Folder.at(self.path)
+        for name in folder.names():
+            if f"_{trial_id}_" in name or name.endswith(f"_{trial_id}"):
+                saved = [each for each in (folder / name).names() if each.startswith("checkpoint_")]
+                if saved:
+                    latest = folder / name / max(saved)
+                    system, path = latest.remote or (None, str(latest.local))
+                    return Checkpoint(path, system)
+        return None
 
     @property
     def best_value(self) -> float:
@@ -181,7 +197,7 @@ def check_outcome(log: StudyLog, path: str) -> list[Report]:
         StudyError: If no trial has a usable result.
     """
     best = incumbents(log.reports, log.objective.mode)
-    failed = [record for record in log.trials if record.error]
+    failed = [record for record in log.trials if record.error and not record.retried]
     metric = log.objective.metric
     if best:
         if failed:

@@ -150,8 +150,14 @@ def _saved_state(controller: Any, save: Callable[[], None]) -> dict[str, bytes]:
 
 
 @contextlib.contextmanager
-def restored_from(files: Mapping[str, bytes], on_failure: Callable[[Exception], None]) -> Iterator[None]:
+def restored_from(
+    files: Mapping[str, bytes],
+    on_failure: Callable[[Exception], None],
+    on_restored: Callable[[Any], None] = lambda _: None,
+) -> Iterator[None]:
     """Let Ray restore searcher and callbacks from these files, and call `on_failure` if it cannot restore the study.
+
+    Otherwise `on_restored` is called with Ray's controller, which has the search algorithm and the stopper.
 
     Ray reads them from the driver's folder, into which it would first copy all JSON and pickle files of the study's
     folder, and from there back again. If a restore fails, Ray logs the error and starts the study from scratch.
@@ -171,6 +177,7 @@ def restored_from(files: Mapping[str, bytes], on_failure: Callable[[Exception], 
         try:
             resume(self, *args, **options)
             _move_new_trials(self)
+            on_restored(self)
         except Exception as error:
             on_failure(error)
             raise
@@ -182,6 +189,37 @@ def restored_from(files: Mapping[str, bytes], on_failure: Callable[[Exception], 
         yield
     finally:
         controller_class.resume, manager_class.sync_down_experiment_state = resume, sync_down
+
+
+@contextlib.contextmanager
+def state_before_end(take: Callable[[dict[str, bytes]], None]) -> Iterator[None]:
+    """Call `take` with the files of the state of a study once, before its stopper ends it.
+
+    When Ray ends a study, it ends all trials that still run, so that its last state cannot be extended.
+    """
+    controller_class: Any = import_module("ray.tune.execution.tune_controller").TuneController
+    serialize_plans: Any = import_module("ray.tune.impl.out_of_band_serialize_dataset").out_of_band_serialize_dataset
+    original = controller_class._stop_experiment_if_needed  # noqa: SLF001 - where Ray ends a study
+    taken = False
+
+    def stop(self: Any) -> None:
+        nonlocal taken
+        if not taken and self.get_trials() and self._stopper.stop_all():
+            taken = True
+            with serialize_plans(), _compact_json():
+                take(_saved_state(self, self.save_to_dir))
+        original(self)
+
+    controller_class._stop_experiment_if_needed = stop  # noqa: SLF001 - as above
+    try:
+        yield
+    finally:
+        controller_class._stop_experiment_if_needed = original  # noqa: SLF001 - as above
+
+
+def stopper_of(controller: Any) -> Any:
+    """The stopper of Ray's controller."""
+    return controller._stopper  # noqa: SLF001 - there is no public way
 
 
 def _move_new_trials(controller: Any) -> None:

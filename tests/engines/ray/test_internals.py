@@ -291,3 +291,19 @@ def test_a_cluster_file_is_validated_as_ray_up_does() -> None:
     internals.validate_cluster_config(config)
     with pytest.raises(Exception, match="many"):
         internals.validate_cluster_config({**config, "idle_timeout_minutes": "many"})
+
+
+def test_the_state_before_the_end_of_a_study_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[dict[str, bytes]] = []
+    monkeypatch.setattr(internals, "_saved_state", lambda _controller, _save: {"state": b""})
+    ended: list[Any] = []
+    monkeypatch.setattr(TuneController, "_stop_experiment_if_needed", ended.append)
+    controller: Any = SimpleNamespace(
+        get_trials=lambda: [1], _stopper=SimpleNamespace(stop_all=lambda: True), save_to_dir=None
+    )
+    with internals.state_before_end(taken.append):
+        for _ in "ab":
+            TuneController._stop_experiment_if_needed(controller)
+    assert taken == [{"state": b""}]
+    assert ended == [controller, controller]
+    assert internals.stopper_of(controller) is controller._stopper
