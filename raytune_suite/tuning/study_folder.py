@@ -32,8 +32,8 @@ SCHEMA = 2
 TABLES = ("reports.parquet", "incumbent.parquet", DECISIONS)
 """The tables of a finished study; the last one is written last."""
 
-_NOT_COMPARED = frozenset({"schema", "settings"})
-"""Entries of the manifest that do not decide the outcome of a study, so that it can be resumed with other ones."""
+_NOT_COMPARED = frozenset({"schema", "settings", "domains"})
+"""Entries of the manifest that do not decide the outcome of a study, or repeat another one ("domains" the "space")."""
 
 _logger = logging.getLogger("raytune_suite")
 
