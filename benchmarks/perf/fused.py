@@ -305,7 +305,9 @@ class Results:
 
     def best(self, model: str, *ways: str) -> float:
         """The best rate of a model in one of these ways; NaN if there is none."""
-        return max((row["rate"] for row in self.rows if row["model"] == model and row["way"] in ways), default=float("nan"))
+        return max(
+            (row["rate"] for row in self.rows if row["model"] == model and row["way"] in ways), default=float("nan")
+        )
 
     def speedups(self) -> dict[str, float]:
         """Per model, the best fused rate over the best process sharing by ordinary loops."""
@@ -325,7 +327,9 @@ class Results:
             "|---|---|---|---|---|---|---|",
         ]
         for row in self.rows:
-            one = [r["rate"] for r in self.rows if (r["model"], r["way"], r["count"]) == (row["model"], "ordinary loop", 1)]
+            one = [
+                r["rate"] for r in self.rows if (r["model"], r["way"], r["count"]) == (row["model"], "ordinary loop", 1)
+            ]
             ratio = f"{row['rate'] / one[0]:.1f}x" if one else ""
             busy = "" if row["utilization"] is None else f"{row['utilization']:.0f} %"
             memory = "" if row["memory"] is None else f"{row['memory']:.1f}"
@@ -421,7 +425,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=330, help="the time that a run on a GPU may take")
     parser.add_argument("--phase", type=float, default=5, help="the seconds of one measurement on a GPU")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results", help="the folder of gpu.md")
-    parser.add_argument("--small", action="store_true", help="measure all, with tiny models: to try the script on a CPU")
+    parser.add_argument(
+        "--small", action="store_true", help="measure all, with tiny models: to try the script on a CPU"
+    )
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()

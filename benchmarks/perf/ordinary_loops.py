@@ -22,7 +22,14 @@ class MLPLoop:
     def __init__(self, hp: Mapping[str, Any], data: Mapping[str, Tensor], device: torch.device) -> None:
         """Initialize the network."""
         width, drop = hp["width"], hp["dropout"]
-        layers = [nn.Linear(64, width), nn.ReLU(), nn.Dropout(drop), nn.Linear(width, width), nn.ReLU(), nn.Dropout(drop)]
+        layers = [
+            nn.Linear(64, width),
+            nn.ReLU(),
+            nn.Dropout(drop),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Dropout(drop),
+        ]
         self.model = nn.Sequential(*layers, nn.Linear(width, 10)).to(device)
         self.data = {name: value.to(device) for name, value in data.items()}
         self.batch, self.device = hp["batch"], device
@@ -79,7 +86,10 @@ class GPT(nn.Module):
 
     def __init__(self, symbols: int, length: int, width: int, depth: int, drop: float) -> None:
         super().__init__()
-        self.embedding, self.positions = nn.Embedding(symbols + 1, width), nn.Parameter(torch.randn(length, width) * 0.02)
+        self.embedding, self.positions = (
+            nn.Embedding(symbols + 1, width),
+            nn.Parameter(torch.randn(length, width) * 0.02),
+        )
         self.drop = nn.Dropout(drop)
         self.blocks = nn.ModuleList(GPTBlock(width, max(4, width // 64), drop) for _ in range(depth))
         self.norm, self.output = nn.LayerNorm(width, bias=False), nn.Linear(width, symbols, bias=False)

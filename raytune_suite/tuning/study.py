@@ -15,7 +15,7 @@ from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.methods import resolve_method
 from raytune_suite.searchers import AskTellSearcher
 from raytune_suite.spaces import Space
-from raytune_suite.spaces.containment import bounds
+from raytune_suite.spaces.stored import to_json
 from raytune_suite.tuning.arguments import check_limits, check_resources, check_storage
 from raytune_suite.tuning.final_evaluation import evaluate_on_test_seeds
 from raytune_suite.tuning.result import check_outcome, study_result
@@ -132,7 +132,7 @@ def _run(task: TuningTask, engine: Engine, folder: StudyFolder, spec: StudySpec,
             resume=spec.resume,
             check_lock=spec.check_lock,
         )
-    result = study_result(spec, outcome, method, best, test_scores)
+    result = study_result(spec, outcome, method, best, test_scores, space=Space(task.full_space))
     folder.write_tables(result, outcome.decisions)
     engine.finish(spec.path)  # after the tables: a kill in between must leave a study that can be resumed
     return result
@@ -164,6 +164,7 @@ def _manifest(task: TuningTask, options: StudyOptions, method: str, limits: Limi
         "method": method,
         "method_args": plain(options.method_args),
         "space": space.describe(),
+        "domains": to_json(space.param_space),
         "metric": objective.metric,
         "mode": objective.mode,
         "max_t": objective.max_t,
@@ -176,5 +177,4 @@ def _manifest(task: TuningTask, options: StudyOptions, method: str, limits: Limi
         "test_seeds": list(task.test_seeds),
         "stop": [rule_text(rule) for rule in options.stop],
         "warm_start": list(options.warm_start),
-        "parameters": bounds(space),
     }

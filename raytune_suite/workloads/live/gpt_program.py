@@ -95,12 +95,16 @@ class GPTProgram(FusedProgram):
         if not isinstance(schedule, str) or schedule not in SCHEDULES:
             raise ArgumentError.invalid("schedule", schedule, f"one of {', '.join(SCHEDULES)}")
         if not isinstance(optimizer, dict) or "name" not in optimizer:
-            raise ArgumentError.invalid("optimizer", optimizer, "a dict with a name and that optimizer's hyperparameters")
+            raise ArgumentError.invalid(
+                "optimizer", optimizer, "a dict with a name and that optimizer's hyperparameters"
+            )
         name = optimizer["name"]
         if name not in OPTIMIZERS:
             raise UnknownNameError("optimizer", str(name), OPTIMIZERS)
         if values["width"] % max(HEADS, values["width"] // HEAD):
-            raise ArgumentError.invalid("width", values["width"], f"a multiple of {HEAD}, or of {HEADS} if it is smaller")
+            raise ArgumentError.invalid(
+                "width", values["width"], f"a multiple of {HEAD}, or of {HEADS} if it is smaller"
+            )
         own = checked_values(optimizer, OPTIMIZERS[name], integers=())
         return {**values, **own, "schedule": SCHEDULES[schedule], "optimizer": name}
 

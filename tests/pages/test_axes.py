@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raytune_suite.bench.report import axes
+from raytune_suite.pages import axes
 
 
 @given(st.lists(st.floats(-0.5, 1.5), min_size=1, max_size=12))

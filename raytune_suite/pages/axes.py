@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raytune_suite.bench.report.svg import GRID, INK, MUTED, printable
 from raytune_suite.optional import require
+from raytune_suite.pages.svg import GRID, INK, MUTED, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

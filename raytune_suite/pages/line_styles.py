@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from raytune_suite.bench.report.svg import COLORS, INK, PAPER
+from raytune_suite.pages.svg import COLORS, INK, PAPER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

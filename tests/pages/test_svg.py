@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 
-from raytune_suite.bench.report.svg import INK, PAPER, printable, to_svg
+from raytune_suite.pages.svg import INK, PAPER, printable, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
