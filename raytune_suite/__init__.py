@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from raytune_suite.bench.compare import compare
+    from raytune_suite.engines.callbacks.stop_rules import NoImprovement, TrialTime
     from raytune_suite.engines.ray.engine import Settings
     from raytune_suite.engines.simulated.engine import Simulation
     from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
@@ -32,6 +33,8 @@ _PLACES = {
     "load_study": "tuning.load",
     "compare": "bench.compare",
     "StudyResult": "tuning.result",
+    "NoImprovement": "engines.callbacks.stop_rules",
+    "TrialTime": "engines.callbacks.stop_rules",
     "Simulation": "engines.simulated.engine",
     "make_method": "methods",
     "Method": "methods",
@@ -61,6 +64,7 @@ __all__ = [
     "FusedProgram",
     "FusedTrainable",
     "Method",
+    "NoImprovement",
     "RaytuneSuiteError",
     "Settings",
     "Simulation",
@@ -68,6 +72,7 @@ __all__ = [
     "StudyError",
     "StudyInterrupted",
     "StudyResult",
+    "TrialTime",
     "Workload",
     "compare",
     "load_study",

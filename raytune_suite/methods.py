@@ -40,8 +40,10 @@ METHODS: dict[str, Recipe] = {
     ),
     "sobol": Recipe("sobol", "fifo", "a scrambled Sobol sequence: more even than random"),
     "grid": Recipe("grid", "fifo", "every config of a finite space once"),
-    "tpe": Recipe("tpe", "fifo", "tree-structured Parzen estimator, from hyperopt"),
+    "tpe": Recipe("tpe", "fifo", "tree-structured Parzen estimator, multivariate"),
     "gp": Recipe("gp", "fifo", "Bayesian optimization with a Gaussian process"),
+    "hyperopt": Recipe("hyperopt", "fifo", "the Parzen estimator of the package hyperopt"),
+    "bayesopt": Recipe("bayesopt", "fifo", "the Gaussian process of the package bayesian-optimization"),
     "median": Recipe("random", "median", "random configs; those below the median of the others are stopped"),
     "asha": Recipe("random", "asha", "random configs; asynchronous halving stops all but the best 1/eta at each rung"),
     "hyperband": Recipe("random", "hyperband", "random configs; synchronous brackets pause, promote and resume"),
@@ -53,6 +55,11 @@ METHODS: dict[str, Recipe] = {
     "bohb": Recipe(
         "kde", "hyperband", "Hyperband with configs from a kernel density model of the good and the bad ones"
     ),
+    "mfes": Recipe(
+        "mfes", "asha", "asha with configs from models of all fidelities, weighted by how well they predict the highest"
+    ),
+    "forest": Recipe("forest", "asha", "asha with configs from a random forest"),
+    "cqr": Recipe("cqr", "asha", "asha with configs from conformalized quantile regression"),
     "dehb": Recipe("dehb", "assigned", "Hyperband with configs from differential evolution at each fidelity"),
     "pbt": Recipe("random", "pbt", "population based training: bad members copy good ones and perturb their config"),
     "pb2": Recipe("random", "pb2", "as pbt, with a Gaussian process that chooses the new config"),

@@ -34,6 +34,9 @@ FIDELITY = "fidelity"
 in units of `time_attr`. The scheduler ends the trial there; a trainable may read it, too."""
 
 
+STOPPED_BY = "stopped_by"
+"""The key that a stop rule adds to the last result of a trial that it ends: what the rule is called."""
+
 ADDED_BY_RAY = frozenset(
     {
         "checkpoint_dir_name",
@@ -161,6 +164,22 @@ class Observation:
     def failed(self) -> bool:
         """Whether the trial crashed or the metric is not a finite number."""
         return self.loss == FAILED
+
+
+class KnownTrial(NamedTuple):
+    """A trial that a searcher learns from without having proposed it.
+
+    Attributes:
+        name: A name that no other trial has.
+        config: A config of the searcher's space.
+        reports: The resource and the loss of each of its reports, in order.
+        ended: Whether it has ended.
+    """
+
+    name: str
+    config: Config
+    reports: list[tuple[float, float]]
+    ended: bool
 
 
 MODE = validation.one_of("min", "max")

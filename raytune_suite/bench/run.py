@@ -168,7 +168,9 @@ class Run:
 
     def make_engine(self) -> Engine:
         """Return the engine that runs the study."""
-        return RayEngine() if self.engine == "ray" else Simulation(workers=self.workers, compute=self.compute)
+        if self.engine == "ray":
+            return RayEngine()
+        return Simulation(workers=self.workers, compute=self.compute, extendable=False)
 
     def max_concurrent(self) -> int | None:
         """Return the limit on concurrent trials on Ray.

@@ -61,6 +61,8 @@ def show_study(result: StudyResult, console: Console) -> None:
         seeds = ", ".join(str(seed) for seed in result.test_scores["seed"])
         show_fact("test", f"{result.metric} {result.test_value:.4g}, {scores} (seeds {seeds})", console)
         show_fact("gap", describe_gap(result.best_value, result.test_value, result.mode), console)
+    if result.best_checkpoint is not None:
+        show_fact("checkpoint", result.best_checkpoint.path, console, wrap=False)
     show_fact("study", result.path, console, wrap=False)
 
 
@@ -213,6 +215,7 @@ def study_as_json(result: StudyResult) -> str:
         "best_trial": result.best_trial,
         "best_value": result.best_value,
         "best_config": result.best_config,
+        "best_checkpoint": None if result.best_checkpoint is None else result.best_checkpoint.path,
         "lineage": [{"start": start, "config": without_seed(config, result)} for start, config in result.lineage],
         "test_value": result.test_value,
         "test_scores": None if result.test_scores is None else result.test_scores.to_dict("records"),

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cli import own_program
 from raytune_suite.cli.help import add_command
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted, UnknownNameError
 
 if TYPE_CHECKING:
     from raytune_suite.engines.base import Engine, Outcome, StudySpec
     from raytune_suite.tuning.result import StudyResult
+    from raytune_suite.workloads import Workload
 
 SIMULATED = ("workers", "compute")
 """Options of the simulated engine only; they are fields of `Simulation`."""
@@ -25,8 +27,8 @@ DEFAULT_BUDGET = 20.0
 """Full trainings that `run` spends if no limit is set and the method does not end by itself."""
 
 ABOUT = """\
-Tune a workload with a method. Prints the best trials and the best config, and evaluates that config on test seeds,
-which the method never sees while tuning.
+Tune a workload, a function or a program with a method. Prints the best trials and the best config, and evaluates that
+config on test seeds, which the method never sees while tuning.
 
 A budget of 20 means that all trials together train as long as 20 full trainings. Methods that stop bad trials early try
 many more than 20 configs with it.
@@ -44,6 +46,12 @@ examples:
   # a test function in simulated time
   raytune-suite run synthetic/mfh3 --engine simulated
   raytune-suite run synthetic/mfh3 --engine simulated --format json > mfh3.json
+  # the function train in train.py
+  raytune-suite run train:train --space space.toml --metric val_loss --max-t 20
+  # a program, which prints lines such as {"val_loss": 0.4} after each epoch
+  raytune-suite run --space space.toml --metric val_loss --max-t 20 -- python train.py --lr {lr} --batch {batch}
+  # 40 full trainings more for the study called mine
+  raytune-suite run live/digits-mlp --name mine --resume --budget 60
 
 After Ctrl-C, a crash or a power cut, repeat the command with --name and --resume: the study continues from its last
 snapshot, at most a few seconds before. A simulated study can be resumed only after Ctrl-C.
@@ -53,7 +61,10 @@ snapshot, at most a few seconds before. A simulated study can be resumed only af
 def add(commands: Any) -> None:
     """Add the command `run`."""
     command = add_command(commands, "run", summary="tune a workload", about=ABOUT, examples=EXAMPLES)
-    command.add_argument("workload", metavar="WORKLOAD", help="a name from `raytune-suite list workloads`")
+    command.add_argument(
+        "workload", metavar="WORKLOAD", help="a name from `raytune-suite list workloads`, or MODULE:FUNCTION; see below"
+    )
+    own_program.add_options(command)
     add_method(command)
     add_engine(command)
 
@@ -65,9 +76,12 @@ def add(commands: Any) -> None:
         help="the folder of all studies (default: %(default)s)",
     )
     group.add_argument(
+        "--retry-failed", action="store_true", help="with --resume: train the configs of failed trials again"
+    )
+    group.add_argument(
         "--name", help="the name of the study's folder (default: derived from the workload, method and time)"
     )
-    group.add_argument("--resume", action="store_true", help="resume the study called --name")
+    group.add_argument("--resume", action="store_true", help="resume or extend the study called --name")
     group.add_argument("--plot", type=Path, metavar="FILE", help="plot the study to a .png, .svg or .pdf file")
     group.add_argument(
         "--format", choices=["text", "json"], default="text", help="json has every trial and column (default: text)"
@@ -181,15 +195,15 @@ def seeds(text: str) -> list[int]:
 def run(arguments: argparse.Namespace) -> int:
     """Tune a workload and print the result."""
     check(arguments)
-
-    from raytune_suite.optional import require_extra
-    from raytune_suite.workloads import workload
-
-    chosen = workload(arguments.workload)
-    if chosen.extra is not None:
-        require_extra(chosen.extra, f"workload {chosen.name!r}")
     unnamed = arguments.name is None and not arguments.resume
-    name = new_name(arguments.workload, arguments.method) if unnamed else arguments.name
+    if own_program.is_own(arguments):
+        name = new_name(own_program.label(arguments), arguments.method) if unnamed else arguments.name
+        from raytune_suite.engines.storage import absolute
+
+        task = own_program.task(arguments, f"{absolute(arguments.storage_path).rstrip('/')}/{name}")
+    else:
+        task = {"workload": find_workload(arguments.workload)}
+        name = new_name(arguments.workload, arguments.method) if unnamed else arguments.name
 
     from raytune_suite.engines.simulated.engine import Simulation
     from raytune_suite.tuning.arguments import make_engine  # after the checks above: this imports Ray
@@ -200,7 +214,7 @@ def run(arguments: argparse.Namespace) -> int:
     engine = make_engine(Simulation(**settings) if settings else arguments.engine, None)
     try:
         result = tune(
-            workload=chosen,
+            **task,
             method=arguments.method,
             method_args=dict(arguments.arg),
             **method_limits,
@@ -212,6 +226,7 @@ def run(arguments: argparse.Namespace) -> int:
             storage_path=arguments.storage_path,
             name=name,
             resume=arguments.resume,
+            retry="failed" if arguments.retry_failed else None,
             engine=AnnouncingEngine(engine),
         )
     except StudyInterrupted as interruption:
@@ -220,6 +235,22 @@ def run(arguments: argparse.Namespace) -> int:
         raise StudyError(f"{error}{resume_command(arguments, name)}") from error
     show(result, arguments)
     return 0
+
+
+def find_workload(name: str) -> Workload:
+    """The workload of this name.
+
+    Raises:
+        UnknownNameError: If there is none.
+        MissingPackageError: If it needs a package that is not installed.
+    """
+    from raytune_suite.optional import require_extra
+    from raytune_suite.workloads import workload
+
+    chosen = workload(name)
+    if chosen.extra is not None:
+        require_extra(chosen.extra, f"workload {chosen.name!r}")
+    return chosen
 
 
 @dataclass(frozen=True)
@@ -256,6 +287,10 @@ class AnnouncingEngine:
 
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"study {spec.path}", style="dim", markup=False)
         return self.engine.run(spec)
+
+    def finish(self, path: str) -> None:
+        """Let the engine remove what it does not need any more."""
+        self.engine.finish(path)
 
 
 def is_finite(method: str) -> bool:
@@ -299,7 +334,11 @@ def show(result: StudyResult, arguments: argparse.Namespace) -> None:
 def limits(arguments: argparse.Namespace, *, finite: bool) -> dict[str, Any]:
     """The limits of the study; the default budget if none is set and the method is not `finite`."""
     chosen = {name: getattr(arguments, name) for name in ("budget", "num_samples", "time_limit")}
-    return chosen if finite or any(limit is not None for limit in chosen.values()) else {"budget": DEFAULT_BUDGET}
+    if finite or any(limit is not None for limit in chosen.values()):
+        return chosen
+    if arguments.space is not None and arguments.max_t is None:
+        return {"num_samples": own_program.DEFAULT_SAMPLES}
+    return {"budget": DEFAULT_BUDGET}
 
 
 def resources(arguments: argparse.Namespace) -> dict[str, float] | None:
@@ -349,7 +388,9 @@ def resume_command(arguments: argparse.Namespace, name: str | None) -> str:
     """A line with the command that resumes the study of these arguments; "" for a simulated study."""
     if arguments.engine == "simulated":
         return ""
-    command = ["raytune-suite", "run", arguments.workload, "--method", arguments.method]
+    target = [arguments.workload] if arguments.workload else []
+    own, program = own_program.words(arguments)
+    command = ["raytune-suite", "run", *target, "--method", arguments.method, *own]
     for key, value in arguments.arg:
         command += ["--arg", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
     for option in ("budget", "num_samples", "time_limit", "max_concurrent", "cpus", "gpus", "plot"):
@@ -371,4 +412,4 @@ def resume_command(arguments: argparse.Namespace, name: str | None) -> str:
         str(name),
         "--resume",
     ]
-    return f"\nTo resume: {shlex.join(command)}"
+    return f"\nTo resume: {shlex.join([*command, *program])}"

@@ -10,12 +10,14 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from raytune_suite.engines.storage import study_path
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
     from ray import tune
-    from ray.tune import Callback
+    from ray.tune import Callback, Stopper
     from ray.tune.search import Searcher
 
     from raytune_suite.engines.callbacks.decision_log import DecisionLog
@@ -43,10 +45,12 @@ class StudySpec:
         num_samples: The maximum number of trials; None for no limit.
         budget: The total resource that all trials may spend, in units of `time_attr`; None for no limit.
         time_limit: Seconds (virtual ones on the simulated clock); None for no limit.
+        stop: Other rules that end the study or a trial.
         resources: What a trial occupies, such as `{"cpu": 1, "gpu": 0.5}`; None for one CPU.
         callbacks: The user's Ray callbacks.
         title: What the progress line is headed by; None for no progress line.
         resume: Whether to continue the study that is stored under this name.
+        extendable: Whether to store the state in which a limit ends the study, so that it can be extended.
         manifest: The content of the study's manifest, of which each snapshot has a copy; b"" if it has none.
         check_lock: Raises a StudyError if another process has taken over the study.
     """
@@ -63,17 +67,19 @@ class StudySpec:
     num_samples: int | None = None
     budget: float | None = None
     time_limit: float | None = None
+    stop: tuple[Stopper, ...] = ()
     resources: Mapping[str, float] | None = None
     callbacks: tuple[Callback, ...] = ()
     title: str | None = None
     resume: bool = False
+    extendable: bool = False
     manifest: bytes = b""
     check_lock: Callable[[], None] = lambda: None
 
     @property
     def path(self) -> str:
         """The study's folder or URI."""
-        return f"{self.storage_path.rstrip('/')}/{self.name}"
+        return study_path(self.storage_path, self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +131,13 @@ class Engine(Protocol):
 
         Raises:
             StudyError: If the study cannot continue; it can be resumed.
+        """
+
+    def finish(self, path: str) -> None:
+        """Remove what the engine needs only until the results of a study are stored at `path`.
+
+        Raises:
+            StudyError: If the storage cannot be written.
         """
 
 

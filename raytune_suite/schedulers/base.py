@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from raytune_suite.types import Config, Stage
 
 MAX_CRASHES = 10
-"""A study ends after this many crashes before the first report of any trial: crashes spend no budget, so that it might
-never end otherwise."""
+"""A study ends after this many crashes before the first report of any trial, since crashes spend no budget."""
 
 CRASHES_IN_A_ROW = 100
 """A study also ends after this many crashes without any report in between, such as when the disk is full."""
@@ -383,6 +382,12 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         if self._crashes_in_a_row >= CRASHES_IN_A_ROW:
             return True
         return self._crashes >= MAX_CRASHES and not self._metric_reported
+
+    @final
+    def forget_crashes(self) -> None:
+        """Count crashes from zero: their cause was removed."""
+        self.complete_restore()
+        self._crashes = self._crashes_in_a_row = 0
 
     @final
     def at_capacity(self) -> bool:

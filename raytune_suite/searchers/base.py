@@ -17,6 +17,8 @@ from ray.tune.search import Searcher
 
 from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, SpaceError
+from raytune_suite.searchers.levels import next_level, reached_level
+from raytune_suite.searchers.repeats import Repeats
 from raytune_suite.spaces import Space
 from raytune_suite.spaces.values import copied
 from raytune_suite.types import (
@@ -34,9 +36,11 @@ from raytune_suite.types import (
 from raytune_suite.validation import checked, instance, number, optional, reject_unknown, sequence, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy as np
+
+    from raytune_suite.types import KnownTrial
 
 
 _NO_LEVEL = (0.0, 0.0)
@@ -71,7 +75,7 @@ class SearcherArgs(TypedDict, total=False):
         levels: The increasing resources at which the scheduler decides (`StudyScheduler.levels`); a multi-fidelity
             searcher learns at these. None means at every report.
         seed: The seed of all random draws of this searcher.
-        points_to_evaluate: Configs to propose first, in this order.
+        points_to_evaluate: Configs to propose first, in this order. Missing parameters are drawn at random.
     """
 
     space: dict[str, Any] | Space | None
@@ -95,6 +99,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         multi_fidelity: Whether `tell` is also called at each level that a trial reaches, not only at its end.
         assigns: Whether its configs hold, under the key `FIDELITY`, how far to train them.
         finite: Whether it proposes a fixed number of configs and then ends the study without a budget, as a grid does.
+        learns: Whether it learns from trials that it did not propose.
         space: The compiled space, or None until Ray passes it.
         rng: This searcher's random stream.
         trial_id: The id of the trial for which `ask` proposes a config.
@@ -106,6 +111,7 @@ class AskTellSearcher(Searcher, abc.ABC):
     multi_fidelity: ClassVar[bool] = False
     assigns: ClassVar[bool] = False
     finite: ClassVar[bool] = False
+    learns: ClassVar[bool] = True
 
     @checked(**COMMON)
     def __init__(self, **args: Unpack[SearcherArgs]) -> None:
@@ -129,6 +135,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         self.space: Space | None = None
         self.trial_id = ""
         self._points = [copy.deepcopy(config) for config in args.get("points_to_evaluate") or ()]
+        self._repeats: Repeats | None = None
         self._live: dict[str, Config] = {}
         self._last_report: dict[str, tuple[float, float]] = {}
         self._last_level: dict[str, tuple[float, float]] = {}
@@ -156,6 +163,14 @@ class AskTellSearcher(Searcher, abc.ABC):
 
     def dropped(self, trial_id: str) -> None:
         """Handle a trial that ended without a report or a crash, so that no observation of it follows."""
+
+    def bracket_weights(self) -> dict[float, float] | None:
+        """Return how well each level predicts the ranking of configs at the highest, by resource.
+
+        The weights are not negative, and their sum is 1. A scheduler with several brackets may start more trials in
+        brackets whose first rung has a high weight. None means that the searcher does not know.
+        """
+        return None
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
@@ -193,11 +208,13 @@ class AskTellSearcher(Searcher, abc.ABC):
         self._require_complete()
         self.trial_id = trial_id
         try:
-            config = self._points.pop(0) if self._points else self.ask()
+            config = self._points.pop(0) if self._points else self._ask()
         except Exhausted:
             return str(Searcher.FINISHED)
         if config is None:
             return None
+        if self._repeats is not None:
+            self._repeats.add(config)
         self._live[trial_id] = config
         return copied(config)
 
@@ -241,6 +258,54 @@ class AskTellSearcher(Searcher, abc.ABC):
         self.tell(Observation(trial_id, config, *report, final=True))
 
     @final
+    def enqueue(self, configs: Sequence[Config]) -> None:
+        """Propose these configs next, in this order."""
+        self._points[:0] = [self._as_point(copy.deepcopy(config)) for config in configs]
+
+    @final
+    def learn(self, trials: Iterable[KnownTrial]) -> None:
+        """Learn from trials that this searcher did not propose."""
+        for trial in trials:
+            level = _NO_LEVEL
+            for resource, loss in trial.reports:
+                reached = reached_level(self.levels, level[0], resource) if self.multi_fidelity else None
+                if reached is not None:
+                    level = (reached, resource)
+                    self.tell(Observation(trial.name, trial.config, reached, loss, final=False))
+            if trial.ended and trial.reports:
+                resource, loss = trial.reports[-1]
+                at = self._final_level(level, resource, error=loss == FAILED) if self.multi_fidelity else resource
+                self.tell(Observation(trial.name, trial.config, at, loss, final=True))
+
+    @final
+    def avoid_repeats(self) -> None:
+        """Propose no config twice if the space is finite, and end the study when all have been proposed."""
+        if self.space is not None and not self.assigns and not self.finite:
+            self._repeats = Repeats.of(self.space, self.seed)
+
+    @final
+    def take_over(self, other: AskTellSearcher, trials: Sequence[KnownTrial]) -> None:
+        """Continue in place of a searcher with a smaller space, whose `trials` are those so far.
+
+        Raises:
+            ArgumentError: If the configs of this searcher belong together, so that it cannot change its space.
+        """
+        if self.assigns:
+            raise ArgumentError(f"`space` has changed, but {type(self).__name__} evolves configs of one space: undo it")
+        self.rng = seeding.stream(self.seed, "searcher", type(self).__name__, str(len(trials)))
+        self._live, self._last_report, self._last_level = other._live, other._last_report, other._last_level
+        self.enqueue(other._points)
+        if self.learns:
+            self.learn(trials)
+        for trial in trials:
+            if self._repeats is not None:
+                self._repeats.add(trial.config)
+
+    def _as_point(self, config: Config) -> Config:
+        """Complete a config that is proposed without `ask`."""
+        return config
+
+    @final
     def save(self, checkpoint_path: str) -> None:
         """Save the whole state; Ray calls this with each snapshot of a study."""
         Path(checkpoint_path).write_bytes(cloudpickle.dumps(self.__dict__))
@@ -265,13 +330,23 @@ class AskTellSearcher(Searcher, abc.ABC):
         space.check_supported(f"searcher {type(self).__name__}", supported=self.features, remedy=self.instead)
         if self.assigns and FIDELITY in {path.split("/")[0] for path in (*space.names, *space.constants)}:
             raise SpaceError(f"the space has an entry {FIDELITY!r}, which is reserved for the fidelity: rename it")
-        for config in self._points:
+        drawn = seeding.stream(self.seed, "searcher", "points to evaluate")
+        for position, config in enumerate(self._points):
             try:
-                space.check(config)
+                self._points[position] = space.fill(config, drawn)
             except SpaceError as error:
                 raise SpaceError(f"`points_to_evaluate` has a config outside the space: {error}") from None
         self.space = space
         self.setup(space)
+
+    def _ask(self) -> Config | None:
+        """What `ask` returns, or another config if that has been proposed and must not be repeated."""
+        if self._repeats is None:
+            return self.ask()
+        if self._repeats.exhausted:
+            raise Exhausted
+        config = self.ask()
+        return None if config is None else self._repeats.replaced(config)
 
     def _require_complete(self) -> None:
         for name, value in (("space", self.space), ("metric", self._metric), ("mode", self._mode)):
@@ -288,22 +363,3 @@ class AskTellSearcher(Searcher, abc.ABC):
             return None
         mode: Mode = check_mode(self._mode)
         return resource, as_loss(result[self._metric], mode)
-
-
-def reached_level(levels: Sequence[float] | None, before: float, resource: float) -> float | None:
-    """Return the highest level above `before` that a trial has reached at `resource`; None if there is none.
-
-    If `levels` is None, every resource is a level.
-
-    Example:
-        >>> reached_level((1, 3, 9), 1, 4), reached_level((1, 3, 9), 3, 4), reached_level(None, 3, 4)
-        (3, None, 4)
-    """
-    if levels is None:
-        return resource if resource > before else None
-    return max((level for level in levels if before < level <= resource), default=None)
-
-
-def next_level(levels: Sequence[float] | None, before: float) -> float | None:
-    """Return the lowest level above `before`; None if there is none."""
-    return min((level for level in levels or () if level > before), default=None)

@@ -21,6 +21,7 @@ class GridSearcher(AskTellSearcher):
     """Every config of a finite space once, with the last parameter varying fastest."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"continuous", "unbounded"}
+    learns: ClassVar[bool] = False
     finite: ClassVar[bool] = True
     instead: ClassVar[str] = (
         "quantize it between bounds (e.g. tune.quniform), or list its values in tune.grid_search([...])"

@@ -17,6 +17,7 @@ class RandomSearcher(AskTellSearcher):
     """Independent random configs."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
+    learns: ClassVar[bool] = False
 
     def setup(self, space: Space) -> None:
         """Keep the space."""

@@ -25,6 +25,7 @@ class RandomFidelitySearcher(AskTellSearcher):
     """Independent random configs, each with a random rung (`min_t * eta**k` or `max_t`) under `FIDELITY`."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
+    learns: ClassVar[bool] = False
     assigns: ClassVar[bool] = True
 
     @checked(**COMMON, min_t=COUNT, eta=rungs.ETA)
@@ -48,7 +49,7 @@ class RandomFidelitySearcher(AskTellSearcher):
     def setup(self, space: Space) -> None:
         """Keep the space; the configs to evaluate first are trained to the end."""
         self._sample = space.sample
-        self._points = [{**config, FIDELITY: self._rungs[-1]} for config in self._points]
+        self._points = [self._as_point(config) for config in self._points]
 
     def ask(self) -> Config:
         """Draw a config and its fidelity."""
@@ -56,3 +57,7 @@ class RandomFidelitySearcher(AskTellSearcher):
 
     def tell(self, observation: Observation) -> None:
         """Do nothing: there is nothing to learn."""
+
+    def _as_point(self, config: Config) -> Config:
+        """Train the config to the highest rung."""
+        return {**config, FIDELITY: self._rungs[-1]}

@@ -27,6 +27,7 @@ class SobolSearcher(AskTellSearcher):
     """The points of a scrambled Sobol sequence."""
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
+    learns: ClassVar[bool] = False
 
     def setup(self, space: Space) -> None:
         """Start the sequence."""

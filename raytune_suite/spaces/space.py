@@ -113,6 +113,21 @@ class Space:
         completed: Config = self._root.build(self._read(config, strict=False))
         return completed
 
+    def fill(self, partial: Config, rng: np.random.Generator) -> Config:
+        """Complete a part of a config: missing parameters are drawn as by `sample`, missing constants are added.
+
+        A dict with the constants of an option of a choice stands for this option.
+
+        Raises:
+            SpaceError: If something in it is unknown or out of bounds.
+        """
+        flat = [
+            scale.value(unit) for unit, scale in zip(rng.random(len(self._scales)).tolist(), self._scales, strict=True)
+        ]
+        self._root.read_part(partial, flat)
+        filled: Config = self._root.build(flat)
+        return filled
+
     def encode(self, config: Config) -> NDArray[np.float64]:
         """Convert `config` to a point of the unit cube, of shape (len(space),); inactive parameters are NaN.
 

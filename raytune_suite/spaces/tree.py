@@ -46,6 +46,14 @@ class Node(ABC):
             SpaceError: If `value` is not a member.
         """
 
+    def read_part(self, value: Any, flat: Flat) -> None:
+        """Write the values of the parameters in a part of a member into `flat`; entries of others are kept.
+
+        Raises:
+            SpaceError: If `value` is no part of a member.
+        """
+        self.read(value, flat, strict=True)
+
     @abstractmethod
     def matches(self, value: Any) -> bool:
         """Whether `value` is a member."""
@@ -157,6 +165,18 @@ class DictNode(Node):
                 child.read(value[key], flat, strict=strict)
             elif strict or not child.fixed:
                 raise SpaceError(f"{child.path!r} is missing: it must be {_allowed(child)}")
+        self._check_keys(value)
+
+    def read_part(self, value: Any, flat: Flat) -> None:
+        """Read the entries that there are."""
+        if not isinstance(value, dict):
+            self.read(value, flat, strict=False)  # raises
+        self._check_keys(value)
+        for key, child in self._items:
+            if key in value:
+                child.read_part(value[key], flat)
+
+    def _check_keys(self, value: dict[str, Any]) -> None:
         for key in value:
             if key not in self.children:
                 where = f" in {self.path!r}" if self.path else ""
@@ -232,6 +252,15 @@ class ChoiceNode(Node):
             raise SpaceError(f"parameter {self.path!r} is {value!r}, but must be {self.parameter.allowed}")
         flat[self.slot] = position
         self.options[position].read(value, flat, strict=True)
+
+    def read_part(self, value: Any, flat: Flat) -> None:
+        """Write the position of the option of which `value` is a part, and the values of its parameters."""
+        meant = [option for option in self.options if isinstance(option, DictNode) and option.has_constants(value)]
+        if self._find(value) is not None or len(meant) != 1:
+            self.read(value, flat, strict=True)
+            return
+        flat[self.slot] = self.options.index(meant[0])
+        meant[0].read_part(value, flat)
 
     def matches(self, value: Any) -> bool:
         """Whether `value` is a member of an option."""

@@ -13,6 +13,8 @@ from raytune_suite.engines.storage import absolute
 from raytune_suite.engines.stored_study import MANIFEST, storage_errors
 from raytune_suite.engines.study_lock import is_locked
 from raytune_suite.errors import StudyError
+from raytune_suite.spaces import Space
+from raytune_suite.spaces.stored import from_json
 from raytune_suite.tuning.result import FINISHED, INTERRUPTED, RUNNING, assemble
 from raytune_suite.tuning.study_folder import StudyFolder
 from raytune_suite.types import DECISIONS, Objective
@@ -56,6 +58,7 @@ def load_study(path: str | Path) -> StudyResult:
         method=manifest["method"],
         test_scores=test_scores,
         has_seeds=bool(manifest["tuning_seeds"]),
+        space=Space(from_json(manifest["domains"])) if "domains" in manifest else None,
         status=status,
     )
 

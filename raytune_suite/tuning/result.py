@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from ray.tune import Checkpoint
 
 from raytune_suite.engines.callbacks.study_log import Report, incumbents
-from raytune_suite.engines.storage import local_folder
+from raytune_suite.engines.storage import Folder, local_folder
 from raytune_suite.errors import StudyError, near
+from raytune_suite.importance import judged_fidelities, study_importance
 from raytune_suite.types import SEED, split_config
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ray.tune import ResultGrid
 
     from raytune_suite.engines.base import Outcome, StudySpec
     from raytune_suite.engines.callbacks.study_log import StudyLog
+    from raytune_suite.spaces import Space
     from raytune_suite.types import Config, Mode, Stage
 
 FINISHED, INTERRUPTED, RUNNING = "finished", "interrupted", "running"
@@ -40,8 +45,8 @@ class StudyResult:
         time_attr: The reported value that counts the resource.
         max_t: The maximum resource of a trial, or None.
         trials: One row per trial, indexed by its number: status (Ray's), outcome ("trained in full", "stopped early",
-            "failed" or "unfinished"), stopped_early, resource, value (the last one), error, config/..., and the other
-            values of the last report.
+            "failed" or "unfinished"), stopped_early, resource, value (the last one), error, retried, config/..., and
+            the other values of the last report.
         reports: One row per report: trial, resource, value, elapsed (seconds), cost (the study's so far), complete.
         incumbent: The rows of `reports` at which the incumbent changed; the last one is the result.
         best_config: The incumbent's config; with a population method, the config that it ended with.
@@ -51,6 +56,8 @@ class StudyResult:
         result_grid: Ray's own result; None for a simulated study.
         overhead: The real seconds that decisions took in a simulated study; None on Ray.
         status: "finished", or, if it was read by `load_study`, perhaps "interrupted" or "running".
+        space: The search space; None for a study that was stored by an early version of this package.
+        configs: The config of each trial, by its number, as it was passed to the trainable.
     """
 
     name: str
@@ -69,6 +76,8 @@ class StudyResult:
     result_grid: ResultGrid | None
     overhead: float | None = None
     status: str = FINISHED
+    space: Space | None = None
+    configs: Sequence[Config] = field(default=(), repr=False)
 
     @property
     def lineage(self) -> list[Stage]:
@@ -87,6 +96,21 @@ class StudyResult:
         return int(self.incumbent["trial"].iloc[-1])
 
     @property
+    def best_checkpoint(self) -> Checkpoint | None:
+        """The last checkpoint of the incumbent's trial; None if it saved none, as on the simulated clock."""
+        self._check_incumbent()
+        trial_id = str(self.trials.loc[self.best_trial, "trial_id"])
+        folder = Folder.at(self.path)
+        for name in folder.names():
+            if f"_{trial_id}_" in name or name.endswith(f"_{trial_id}"):
+                saved = [each for each in (folder / name).names() if each.startswith("checkpoint_")]
+                if saved:
+                    latest = folder / name / max(saved)
+                    system, path = latest.remote or (None, str(latest.local))
+                    return Checkpoint(path, system)
+        return None
+
+    @property
     def best_value(self) -> float:
         """The metric of the incumbent, on the tuning seeds."""
         self._check_incumbent()
@@ -97,13 +121,56 @@ class StudyResult:
         """The mean metric over the test seeds, NaN if a training failed; None if there were no test seeds."""
         return None if self.test_scores is None else float(self.test_scores["value"].mean(skipna=False))
 
+    def importance(
+        self, *, by_fidelity: bool = False, quantile: float = 0.1, repetitions: int = 100, seed: int = 0
+    ) -> pd.DataFrame:
+        """How much each hyperparameter decides whether a config is among the best, by conditional PED-ANOVA.
+
+        A conditional parameter is judged among the trials in which it is active. Trials are compared at the same
+        resource: by default the highest one that at least 20 trials have reached. Trials that were stopped before are
+        not judged there, so that a high fidelity compares promising configs only.
+
+        Args:
+            by_fidelity: Whether to judge all resources that at least 20 trials have reached.
+            quantile: The share of trials that count as the best.
+            repetitions: Samples of the bootstrap.
+            seed: Seeds the bootstrap.
+
+        Returns:
+            One row per parameter, the most important first: fidelity (the resource), parameter, importance (they sum
+            to 1 at each fidelity), low and high (90 % of the bootstrap samples), trials (in which it is active).
+
+        Raises:
+            StudyError: If the study was stored without its space.
+            ArgumentError: If `quantile` is not between 0 and 1.
+        """
+        if self.space is None:
+            raise StudyError(f"the study {self.path!r} was stored without its space: run it again with this version")
+        fidelities = judged_fidelities(self.reports)
+        return study_importance(
+            self.space,
+            self.configs,
+            self.reports,
+            self.mode,
+            fidelities=fidelities if by_fidelity else fidelities[-1:],
+            quantile=quantile,
+            repetitions=repetitions,
+            seed=seed,
+        )
+
     def _check_incumbent(self) -> None:
         if self.incumbent.empty:
             raise StudyError(f"no trial of the study {self.path!r} has reported a finite {self.metric!r} yet")
 
 
 def study_result(
-    spec: StudySpec, outcome: Outcome, method: str, best: list[Report], test_scores: pd.DataFrame | None
+    spec: StudySpec,
+    outcome: Outcome,
+    method: str,
+    best: list[Report],
+    test_scores: pd.DataFrame | None,
+    *,
+    space: Space,
 ) -> StudyResult:
     """Assemble the result of a study.
 
@@ -113,6 +180,7 @@ def study_result(
         method: The method's name.
         best: The reports at which the incumbent changed, at least one.
         test_scores: One row per test seed, or None.
+        space: The search space.
     """
     result = assemble(
         outcome.log,
@@ -122,6 +190,7 @@ def study_result(
         method=method,
         test_scores=test_scores,
         has_seeds=bool(spec.seeds),
+        space=space,
     )
     return dataclasses.replace(result, result_grid=outcome.result_grid, overhead=outcome.overhead)
 
@@ -135,6 +204,7 @@ def assemble(
     method: str,
     test_scores: pd.DataFrame | None,
     has_seeds: bool,
+    space: Space | None,
     status: str = FINISHED,
 ) -> StudyResult:
     """The result of a study from its log, without what only its engine has.
@@ -147,6 +217,7 @@ def assemble(
         method: The method's name.
         test_scores: One row per test seed, or None.
         has_seeds: Whether the study has tuning seeds; otherwise a "seed" in a config is a hyperparameter.
+        space: The search space, or None.
         status: See `StudyResult`.
     """
     objective = log.objective
@@ -171,6 +242,8 @@ def assemble(
         test_scores=test_scores,
         result_grid=None,
         status=status,
+        space=space,
+        configs=[record.config for record in log.trials],
     )
 
 
@@ -181,7 +254,7 @@ def check_outcome(log: StudyLog, path: str) -> list[Report]:
         StudyError: If no trial has a usable result.
     """
     best = incumbents(log.reports, log.objective.mode)
-    failed = [record for record in log.trials if record.error]
+    failed = [record for record in log.trials if record.error and not record.retried]
     metric = log.objective.metric
     if best:
         if failed:

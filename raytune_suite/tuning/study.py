@@ -8,21 +8,25 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.engines.callbacks.stop_rules import rule_text
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import study_lock
-from raytune_suite.errors import StudyError
+from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.methods import resolve_method
+from raytune_suite.searchers import AskTellSearcher
 from raytune_suite.spaces import Space
+from raytune_suite.spaces.stored import to_json
 from raytune_suite.tuning.arguments import check_limits, check_resources, check_storage
 from raytune_suite.tuning.final_evaluation import evaluate_on_test_seeds
 from raytune_suite.tuning.result import check_outcome, study_result
 from raytune_suite.tuning.study_folder import SCHEMA, StudyFolder, encode_manifest, plain, study_name
+from raytune_suite.tuning.warm_start import learn_from
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from ray.tune import Callback
+    from ray.tune import Callback, Stopper
 
     from raytune_suite.engines.base import Engine, StudySpec
     from raytune_suite.methods import Method
@@ -43,6 +47,9 @@ class StudyOptions:
     seed: int
     callbacks: tuple[Callback, ...]
     progress: bool | None
+    stop: tuple[Stopper, ...] = ()
+    retry: bool = False
+    warm_start: tuple[str, ...] = ()
 
 
 def run_study(
@@ -60,8 +67,14 @@ def run_study(
         RaytuneSuiteError: See `tune`.
         StudyInterrupted: After Ctrl-C; the message says how to continue.
     """
+    if options.retry and not resume:
+        raise ArgumentError("`retry` is for a study that is resumed: add `resume=True`")
     space = Space.of(task.full_space)
     method = _resolve(task, options, space)
+    if isinstance(method.searcher, AskTellSearcher) and not method.scheduler.population:
+        method.searcher.avoid_repeats()
+    if options.warm_start and not resume:  # else the searcher has learned it already
+        learn_from(options.warm_start, method, space, task.objective)
     limits = check_limits(options.limits, method, task.objective)
     resources = check_resources(options.resources)
     name = study_name(name, f"{task.label}-{method.name}", resume=resume)
@@ -76,18 +89,23 @@ def run_study(
         num_samples=limits.num_samples,
         budget=limits.resource(task.objective),
         time_limit=limits.time_limit,
+        stop=options.stop,
         resources=resources,
         callbacks=options.callbacks,
         title=method.name if _shows_progress(options) else None,
         resume=resume,
+        extendable=True,
         manifest=encode_manifest(manifest),
     )
-    folder.check(engine, manifest, resume=resume)
+    folder.check(engine, manifest, resume=resume, retry=options.retry)
     engine.check(spec)
     with contextlib.ExitStack() as held:
         with storage_errors(folder.files):
             lock = held.enter_context(study_lock(folder.files))
-        folder.check(engine, manifest, resume=resume)  # again: another process may have run it in between
+        # again: another process may have run it in between
+        change = folder.check(engine, manifest, resume=resume, retry=options.retry)
+        if change is not None:
+            folder.extend(spec.manifest, change)
         return _run(task, engine, folder, dataclasses.replace(spec, check_lock=lock.check), method.name)
 
 
@@ -114,8 +132,9 @@ def _run(task: TuningTask, engine: Engine, folder: StudyFolder, spec: StudySpec,
             resume=spec.resume,
             check_lock=spec.check_lock,
         )
-    result = study_result(spec, outcome, method, best, test_scores)
+    result = study_result(spec, outcome, method, best, test_scores, space=Space(task.full_space))
     folder.write_tables(result, outcome.decisions)
+    engine.finish(spec.path)  # after the tables: a kill in between must leave a study that can be resumed
     return result
 
 
@@ -145,6 +164,7 @@ def _manifest(task: TuningTask, options: StudyOptions, method: str, limits: Limi
         "method": method,
         "method_args": plain(options.method_args),
         "space": space.describe(),
+        "domains": to_json(space.param_space),
         "metric": objective.metric,
         "mode": objective.mode,
         "max_t": objective.max_t,
@@ -155,4 +175,6 @@ def _manifest(task: TuningTask, options: StudyOptions, method: str, limits: Limi
         "seed": options.seed,
         "tuning_seeds": list(task.tuning_seeds),
         "test_seeds": list(task.test_seeds),
+        "stop": [rule_text(rule) for rule in options.stop],
+        "warm_start": list(options.warm_start),
     }

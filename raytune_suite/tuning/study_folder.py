@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.engines import snapshots
+from raytune_suite.engines import extension, journal, snapshots
 from raytune_suite.engines.callbacks.decision_log import encode
-from raytune_suite.engines.storage import Folder
+from raytune_suite.engines.storage import Folder, study_path
 from raytune_suite.engines.stored_study import MANIFEST, no_snapshot, storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
+from raytune_suite.spaces import Space
+from raytune_suite.spaces.containment import check_contains
+from raytune_suite.spaces.stored import from_json
 from raytune_suite.spaces.values import described
 from raytune_suite.tuning.arguments import check_name
 from raytune_suite.types import DECISIONS
@@ -32,8 +35,11 @@ SCHEMA = 2
 TABLES = ("reports.parquet", "incumbent.parquet", DECISIONS)
 """The tables of a finished study; the last one is written last."""
 
-_NOT_COMPARED = frozenset({"schema", "settings"})
-"""Entries of the manifest that do not decide the outcome of a study, so that it can be resumed with other ones."""
+_NOT_COMPARED = frozenset({"schema", "settings", "domains", "warm_start"})
+"""Entries of the manifest that do not decide the outcome of a study, or repeat another one ("domains" the "space")."""
+
+LIMITS = ("num_samples", "budget", "time_limit")
+"""Entries of the manifest that may be raised when a study is resumed."""
 
 _logger = logging.getLogger("raytune_suite")
 
@@ -53,7 +59,7 @@ class StudyFolder:
     @property
     def path(self) -> str:
         """The folder or URI."""
-        return f"{self.storage_path.rstrip('/')}/{self.name}"
+        return study_path(self.storage_path, self.name)
 
     @cached_property
     def files(self) -> Folder:
@@ -65,22 +71,56 @@ class StudyFolder:
         """Whether a finished study is stored here, perhaps without one of its tables."""
         return any(self.files.has(table) for table in TABLES)
 
-    def check(self, engine: Engine, manifest: dict[str, Any], *, resume: bool) -> None:
+    def check(
+        self, engine: Engine, manifest: dict[str, Any], *, resume: bool, retry: bool = False
+    ) -> extension.Change | None:
         """Check that the study can be started or resumed here. Writes nothing.
+
+        Args:
+            engine: The engine that is to run it.
+            manifest: Its arguments.
+            resume: Whether it is resumed.
+            retry: Whether failed trials are to run again.
+
+        Returns:
+            What changes if the study is extended; None if it starts, or continues as it was.
 
         Raises:
             ArgumentError: If the name is taken, or nothing can be resumed, or an argument differs from the manifest of
-                the study to resume.
+                the study to resume in another way than in an extension.
             StudyError: If what is stored of the study is damaged, or cannot be read.
         """
         with storage_errors(self.files):
             resumable = engine.can_resume(self.path)
             if not resume:
                 self._check_free(resumable=resumable)
-            elif not resumable:
+                return None
+            if not resumable and extension.base(self.files) is None:
                 self._check_resumable()
-            else:
-                compare(self.manifest(), plain(manifest))
+            before, now = self.manifest(), plain(manifest)
+            changed = compare(before, now)
+            if not changed and not retry:
+                if not resumable:
+                    self._check_resumable()
+                return None
+            if retry:
+                self._check_retry(now)
+            return extension.Change(retry=retry, space="space" in changed, stop="stop" in changed)
+
+    def _check_retry(self, manifest: dict[str, Any]) -> None:
+        """Check that there are failed trials, and a budget for them."""
+        trials = journal.read(self.files, "trials")
+        failed = {record["trial"] for record in trials if record.get("error")}
+        failed -= {record["trial"] for record in trials if record.get("retried")}
+        if not failed:
+            raise ArgumentError(f"`retry` is 'failed', but no trial of the study {self.path!r} has failed")
+        budget, reports = manifest["budget"], journal.read(self.files, "reports")
+        spent = max((record["cost"] for record in reports if "cost" in record), default=0.0)
+        if budget is not None and spent >= budget * (manifest["max_t"] or 1):
+            raise ArgumentError(
+                f"`budget` is {budget:g}, which the study {self.path!r} has spent, so that its {len(failed)} failed "
+                "trials cannot run again: raise `budget`"
+            )
 
     def _check_free(self, *, resumable: bool) -> None:
         if self.finished and not resumable:
@@ -133,6 +173,21 @@ class StudyFolder:
             StudyError: If it cannot be written.
         """
         with storage_errors(self.files):
+            self.files.write(MANIFEST, content)
+
+    def extend(self, content: bytes, change: extension.Change) -> None:
+        """Prepare the extension of the study; its manifest becomes `content`.
+
+        Raises:
+            StudyError: If the state from which it can be extended was not stored, or the folder cannot be written.
+        """
+        with storage_errors(self.files):
+            extension.prepare(self.files, content, change)
+            extension.forget(self.files)
+            snapshots.clear(self.files / "test")  # the final evaluation of the config that was best
+            for table in (*TABLES, "test_scores.parquet"):
+                if self.files.has(table):
+                    self.files.remove(table)
             self.files.write(MANIFEST, content)
 
     def repair_manifest(self) -> bytes:
@@ -215,10 +270,13 @@ def decode_manifest(content: bytes) -> dict[str, Any]:
     return manifest
 
 
-def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> None:
-    """Check that a study is resumed with the arguments with which it was started.
+def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> frozenset[str]:
+    """Check that a study is resumed with the arguments with which it was started, or with more.
 
     Entries that only one of the manifests has are not compared: another version of this package wrote the other one.
+
+    Returns:
+        The names of the entries that differ as those of an extension may: limits, stop rules, and a larger space.
 
     Raises:
         ArgumentError: If an argument differs.
@@ -229,16 +287,38 @@ def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> No
             f"the study has the format {before['schema']}, but this version of raytune_suite reads {SCHEMA}: resume it "
             "with the version that started it"
         )
+    changed = set()
     for key, value in now.items():
         if key not in before or key in _NOT_COMPARED or before[key] == value:
             continue
         if key == "simulation":
             compare(before[key], value, prefix=f"{key}.")
             continue
+        if key in LIMITS:
+            if value is not None and before[key] is not None and value < before[key]:
+                raise ArgumentError(
+                    f"`{key}` is {value!r}, but was {before[key]!r} when this study started: a study can be extended, "
+                    "not shortened"
+                )
+            changed.add(key)
+            continue
+        if key == "stop":
+            changed.add(key)
+            continue
+        if key == "space" and "domains" in before:
+            check_contains(Space(from_json(before["domains"])), Space(from_json(now["domains"])))
+            changed.add(key)
+            continue
+        if key == "max_t":
+            raise ArgumentError(
+                f"`max_t` is {value!r}, but was {before[key]!r} when this study started, and trials that ended there "
+                "have no state to continue from: start a new study with `warm_start=[...]`, which learns from this one"
+            )
         raise ArgumentError(
             f"`{prefix}{key}` is {value!r}, but was {before[key]!r} when this study started: "
             "resume it with the same arguments"
         )
+    return frozenset(changed)
 
 
 def _parquet(table: pd.DataFrame) -> bytes:

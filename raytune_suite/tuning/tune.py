@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 from ray.tune import Callback
 
 from raytune_suite import seeding
+from raytune_suite.engines.callbacks.stop_rules import make_rules
 from raytune_suite.engines.ray.engine import Settings
 from raytune_suite.methods import METHOD_ARGS
 from raytune_suite.tuning.arguments import LIMIT, NAME, RESOURCES, Limits, make_engine
+from raytune_suite.tuning.result import StudyResult
 from raytune_suite.tuning.study import StudyOptions, run_study
 from raytune_suite.tuning.task import make_task
+from raytune_suite.tuning.warm_start import sources
 from raytune_suite.types import COUNT, MODE
-from raytune_suite.validation import checked, flag, instance, optional, sequence, text
+from raytune_suite.validation import checked, flag, instance, one_of, optional, sequence, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from raytune_suite.engines.base import Engine
     from raytune_suite.methods import Method
-    from raytune_suite.tuning.result import StudyResult
     from raytune_suite.workloads import Workload
 
 
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     storage_path=instance((str, Path), "the path of a folder, or a URI"),
     name=optional(NAME),
     resume=flag(),
+    retry=optional(one_of("failed")),
+    warm_start=sequence(instance((StudyResult, str, Path), "a result or a path"), "a list of results or paths"),
     callbacks=sequence(instance(Callback, "a callback"), "a list of callbacks of Ray Tune"),
     settings=optional(instance(Settings, "a raytune_suite.Settings")),
     progress=optional(flag()),
@@ -68,6 +72,9 @@ def tune(
     storage_path: str | Path = "~/ray_results",
     name: str | None = None,
     resume: bool = False,
+    retry: str | None = None,
+    stop: Any = None,
+    warm_start: Sequence[StudyResult | str | Path] = (),
     callbacks: Sequence[Callback] = (),
     engine: str | Engine = "ray",
     settings: Settings | None = None,
@@ -95,7 +102,11 @@ def tune(
         test_seeds: Training seeds on which the chosen config is finally trained from scratch and scored.
         storage_path: The folder or URI that holds studies; on several machines, one that all of them can access.
         name: The study's name, by default derived from the trainable, the method and the time.
-        resume: Continue the study called `name`.
+        resume: Continue the study called `name`; with higher limits or a larger space, also after it has finished.
+        retry: "failed" to train the configs of failed trials again, as new trials of the study that is resumed.
+        stop: What else ends the study or a trial: a value of the metric such as `{"val_loss": 0.05}`, a rule such as
+            `rts.NoImprovement(20)`, a `ray.tune.Stopper`, a function of a trial's id and result, or a list of these.
+        warm_start: Results or paths of studies from whose trials the searcher learns first, as far as they fit.
         callbacks: Ray Tune callbacks.
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
         settings: How Ray runs the study.
@@ -116,5 +127,8 @@ def tune(
         seed=seed,
         callbacks=tuple(callbacks),
         progress=progress,
+        stop=make_rules(stop, task.objective),
+        retry=retry is not None,
+        warm_start=sources(warm_start),
     )
     return run_study(task, options, make_engine(engine, settings), storage_path, name, resume=resume)

@@ -1,15 +1,16 @@
-"""The budget of a study, which is the total resource that all its trials may spend, and its enforcement."""
+"""The limits of a study: its budget, which is the total resource that all its trials may spend, time, stop rules."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, final
 
 from ray.tune import Callback, Stopper
 
-from raytune_suite.types import as_resource
+from raytune_suite.types import STOPPED_BY, as_resource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ray.tune.experiment import Trial
 
@@ -60,32 +61,57 @@ class Cost:
 
 @final
 class StudyStopper(Stopper):
-    """Ends a study when its budget is spent, or when a trial has ended and no trial has reported the metric.
+    """Ends a study when a limit is reached, or when a trial has ended and no trial has reported the metric.
 
-    Ray saves the stopper with the study.
+    Ray saves the stopper with the study. Its limits may be raised when the study is resumed.
     """
 
-    def __init__(self, budget: float | None, *, metric: str, time_attr: str) -> None:
-        """`budget` is in units of `time_attr`; None sets no limit."""
-        self.budget = budget
+    def __init__(
+        self,
+        budget: float | None,
+        *,
+        metric: str,
+        time_attr: str,
+        time_limit: float | None = None,
+        rules: Sequence[Stopper] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Set the limits; None sets no limit.
+
+        Args:
+            budget: In units of `time_attr`.
+            metric: The metric's name.
+            time_attr: The reported value that counts the resource.
+            time_limit: The seconds for which the study runs, in total.
+            rules: Other rules that end the study or a trial.
+            clock: Returns seconds.
+        """
+        self.rules = tuple(rules)
+        self.budget, self.time_limit = budget, time_limit
         self.metric = metric
+        self._clock, self._seconds = clock, 0.0
+        self._checked: float | None = None
         self.cost = Cost(time_attr)
         self._metric_seen = False
         self._fault = False
         self._counted: dict[str, tuple[Any, Any]] = {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Count a report, and return False: the stopper ends only whole studies.
+        """Count a report, and return whether a rule ends the trial, which its result then names.
 
         After a function has returned, Ray passes its last report a second time, which is not counted.
         """
         mark = (result.get("training_iteration"), result.get("time_total_s"))
+        stopped = False
         if self._counted.get(trial_id) != mark:
             self.cost.add(trial_id, result)
+            for rule in self.rules:
+                if rule(trial_id, result):
+                    result[STOPPED_BY], stopped = type(rule).__name__, True
         self._counted[trial_id] = mark
         self._metric_seen |= _holds(result, self.metric)
         self._fault |= bool(result.get("done")) and not self._metric_seen
-        return False
+        return stopped
 
     def forget(self, trial_id: str) -> None:
         """Forget a trial that has ended."""
@@ -94,7 +120,24 @@ class StudyStopper(Stopper):
 
     def stop_all(self) -> bool:
         """Return whether to end the study."""
+        if self.time_limit is not None:
+            now = self._clock()
+            self._seconds += 0.0 if self._checked is None else now - self._checked
+            self._checked = now
+            if self._seconds >= self.time_limit:
+                return True
+        ended = [rule.stop_all() for rule in self.rules]  # all of them: a rule may count its calls
+        if any(ended):
+            return True
         return self._fault or (self.budget is not None and self.cost.spent >= self.budget)
+
+    def update(self, budget: float | None, time_limit: float | None, rules: Sequence[Stopper] | None = None) -> None:
+        """Replace the limits and, unless they are None, the rules."""
+        self.budget, self.time_limit = budget, time_limit
+        self.rules = self.rules if rules is None else tuple(rules)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_checked": None}
 
 
 @final

@@ -19,10 +19,10 @@ from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
 from raytune_suite.engines.callbacks.budget import Cost
+from raytune_suite.engines.callbacks.error_text import last_line
 from raytune_suite.engines.callbacks.rows import Rows
 from raytune_suite.engines.flat_results import flattened
-from raytune_suite.errors import shortened
-from raytune_suite.types import ADDED_BY_RAY, Stage, as_loss, as_number, as_resource
+from raytune_suite.types import ADDED_BY_RAY, STOPPED_BY, Stage, as_loss, as_number, as_resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
 
 _logger = logging.getLogger("raytune_suite")
-
-LONGEST_ERROR = 1000
-"""Characters of a trial's error that are kept; all of it is in the trial's folder."""
 
 LOGGED_FAILURES = 3
 """Log this many failures as they occur; the summary reports the total."""
@@ -75,6 +72,7 @@ class TrialRecord:
         error: The last line of the trial's error, or "".
         stopped_early: Whether the scheduler stopped the trial before its end.
         lost_machines: How often the trial lost its machine; always 0 in a simulated study.
+        retried: Whether the trial has failed, and its config has been trained again as another trial.
     """
 
     trial_id: str
@@ -84,6 +82,7 @@ class TrialRecord:
     error: str = ""
     stopped_early: bool = False
     lost_machines: int = 0
+    retried: bool = False
 
 
 @final
@@ -187,7 +186,7 @@ class StudyLog(Callback):
         self._cost.forget(trial.trial_id)
         record = self.trials[number]
         record.last = _reported(record.last)
-        record.stopped_early = trial.trial_id in self.scheduler.stopped_early
+        record.stopped_early = trial.trial_id in self.scheduler.stopped_early or STOPPED_BY in record.last
         if not record.stopped_early and number in self._last_report:
             position = self._last_report[number]
             if self.journals is not None and not self.reports[position].complete:
@@ -242,6 +241,14 @@ class StudyLog(Callback):
         self.trials[self._numbers[trial_id]].lost_machines += 1
         self._journal_trial(self._numbers[trial_id])
 
+    def retry_failed(self) -> list[Config]:
+        """Mark the trials that have failed as retried; returns their configs."""
+        failed = [number for number, record in enumerate(self.trials) if record.error and not record.retried]
+        for number in failed:
+            self.trials[number].retried = True
+            self._journal_trial(number)
+        return [self.trials[number].config for number in failed]
+
     # ---- queries ----------------------------------------------------------------------------------------------
 
     @property
@@ -292,6 +299,7 @@ class StudyLog(Callback):
             "resource": report.resource if report else 0.0,
             "value": report.value if report else math.nan,
             "error": record.error,
+            "retried": record.retried,
             **{f"config/{name}": value for name, value in flatten_dict(record.config).items()},
             **_reported(record.last),
         }
@@ -341,7 +349,7 @@ class StudyLog(Callback):
         if self.journals is None:
             return
         trial = self.trials[number]
-        state = (trial.status, trial.error, trial.stopped_early, trial.lost_machines)
+        state = (trial.status, trial.error, trial.stopped_early, trial.lost_machines, trial.retried)
         before = self._journaled.get(number)
         same_config = before is not None and before[-1] is trial.config
         if before is not None and same_config and before[:-1] == state:
@@ -352,6 +360,7 @@ class StudyLog(Callback):
             "error": trial.error,
             "stopped_early": trial.stopped_early,
             "lost_machines": trial.lost_machines,
+            "retried": trial.retried,
             "config": None if same_config else trial.config,
         }
         record.update({name: value for name, value in optional.items() if value})
@@ -387,7 +396,7 @@ def from_records(objective: Objective, reports: list[dict[str, Any]], trials: li
             log._numbers[record["trial_id"]] = number  # noqa: SLF001 - of the class above
             log.trials.append(TrialRecord(record["trial_id"]))
         if number < len(log.trials):
-            for name in ("status", "config", "error", "stopped_early", "lost_machines"):
+            for name in ("status", "config", "error", "stopped_early", "lost_machines", "retried"):
                 if name in record:
                     setattr(log.trials[number], name, record[name])
     for report, record in replay(reports):
@@ -417,12 +426,6 @@ def outcome(record: TrialRecord, last: Report | None) -> str:
     if record.stopped_early:
         return "stopped early"
     return "trained in full" if last is not None and last.complete else "unfinished"
-
-
-def last_line(traceback: str) -> str:
-    """The last line of a traceback, which names the error; of a long one, the beginning and the end."""
-    lines = [line.strip() for line in traceback.splitlines() if line.strip()]
-    return shortened(lines[-1], LONGEST_ERROR) if lines else "an error without a message"
 
 
 def incumbents(reports: Iterable[Report], mode: Mode) -> list[Report]:

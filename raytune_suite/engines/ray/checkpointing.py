@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from raytune_suite.schedulers import StudyScheduler
 
 KEPT = 2
-"""So many checkpoints are kept of a trial that is saved as it runs: a killed study may know the last but one only."""
+"""So many checkpoints are kept of a trial: a killed study may know the last but one only."""
 
 SHARE = 0.05
 """At most this part of a trial's time goes into them."""
@@ -40,6 +40,11 @@ def saves(trainable: Any, scheduler: StudyScheduler) -> bool:
         and known.load_checkpoint is not tune.Trainable.load_checkpoint
         and not scheduler.needs_state
     )
+
+
+def kept(scheduler: StudyScheduler) -> int | None:
+    """How many checkpoints of a trial are kept by default; None for all."""
+    return None if scheduler.needs_state else KEPT
 
 
 @final

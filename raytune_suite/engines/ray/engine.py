@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import logging
 import math
@@ -23,7 +24,7 @@ from ray import tune
 from ray.tune import Callback
 from ray.tune.registry import get_trainable_cls
 
-from raytune_suite.engines import snapshots, stored_study
+from raytune_suite.engines import extension, snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.decision_log import DecisionLog
@@ -33,6 +34,7 @@ from raytune_suite.engines.ray import checkpointing, cluster_state, internals
 from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.storage_probe import check_shared_folder
 from raytune_suite.engines.ray.study_snapshots import StudySnapshots, unpack
+from raytune_suite.engines.ray.surroundings import environment, silenced
 from raytune_suite.engines.ray.trial_failures import TrialFailures
 from raytune_suite.engines.ray.watchdog import Watchdog
 from raytune_suite.engines.seed_averaging import on_seeds
@@ -43,7 +45,7 @@ from raytune_suite.types import COUNT
 from raytune_suite.validation import check_fields, flag, integer, number, optional
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from raytune_suite.engines.base import StudySpec, Trainable
     from raytune_suite.engines.snapshots import Generation
@@ -63,14 +65,16 @@ class Settings:
             which is every function, and every class with its own `reset_config`.
         loggers: Whether Ray's CSV, JSON and TensorBoard loggers write each result.
         snapshot_s: Minimum seconds between two snapshots of the study's state, from which a killed study is resumed.
-            Snapshots take at most a fiftieth of the time, unless trials save many checkpoints.
+            Snapshots take at most a fiftieth of the time, unless trials save many checkpoints or the storage is so slow
+            that five minutes are over.
         max_failures: How often a trial that crashes is retried from its last checkpoint; -1 for no limit. A trial whose
             machine was lost continues elsewhere, and this is not counted.
         checkpoint_s: Minimum seconds between two checkpoints of a running trial whose class saves and loads its state,
             so that a lost trial continues from there. Checkpoints never take more than a twentieth of a trial's time.
             With `math.inf` a trial is saved only when it is paused. Functions save what they like, and populations
             save their members whenever they copy them.
-        keep_checkpoints: How many checkpoints of a trial are kept. None: two where it is saved as it runs, else all.
+        keep_checkpoints: How many checkpoints of a trial are kept. None: two, but all with a population method, which
+            copies them.
         silent_s: After so many seconds without a report of a running trial, a warning names the trial; `math.inf` for
             no warnings.
         stop_silent: Whether the process of such a trial is killed, which counts as a crash.
@@ -149,11 +153,13 @@ class RayEngine:
         interrupt = _Interrupt(spec.path, stored.generation)
         state = {} if stored.generation is None else stored.generation.files
         with (
-            _environment(self.settings, _max_pending(spec)),
+            environment(self.settings, _max_pending(spec)),
             internals.reused_processes(),
-            internals.restored_from(state, interrupt.failed_to_restore),
+            internals.restored_from(
+                state, interrupt.failed_to_restore, lambda controller: _apply_limits(spec, stored, log, controller)
+            ),
             internals.fresh_process_after_failed_reset(),
-            _silenced(),
+            silenced(),
             contextlib.closing(stored.journals),
         ):
             with stored_study.storage_errors(study):
@@ -184,7 +190,11 @@ class RayEngine:
                 check=spec.check_lock,
             )
             try:
-                with internals.trial_failures(failures), internals.study_snapshots(saved.take):
+                with (
+                    internals.trial_failures(failures),
+                    internals.study_snapshots(saved.take),
+                    internals.state_before_end(functools.partial(_keep, spec, stored, constant)),
+                ):
                     grid = tuner.fit()
             except StudyError:
                 raise
@@ -203,13 +213,16 @@ class RayEngine:
             result_grid=grid,
         )
 
+    def finish(self, path: str) -> None:
+        """Keep the last snapshot, with which `Tuner.restore` and a call with `resume=True` read the study."""
+
     def _new(self, spec: StudySpec) -> tune.Tuner:
         objective, scheduler = spec.objective, spec.scheduler
         log = StudyLog(objective, scheduler)
         decisions = DecisionLog(objective.metric, objective.time_attr)
         scheduler.observers.append(decisions)
         progress = [Progress(log, spec.title)] if spec.title is not None else []
-        kept = self.settings.keep_checkpoints or (checkpointing.KEPT if self._saves(spec) else None)
+        kept = self.settings.keep_checkpoints or checkpointing.kept(scheduler)
         return tune.Tuner(
             _placed(spec),
             tune_config=tune.TuneConfig(
@@ -218,13 +231,18 @@ class RayEngine:
                 search_alg=StudySearcher(spec.searcher, scheduler),
                 scheduler=scheduler,
                 num_samples=-1 if spec.num_samples is None else spec.num_samples,
-                time_budget_s=spec.time_limit,
                 reuse_actors=self._reuses_actors(spec),
             ),
             run_config=tune.RunConfig(
                 name=spec.name,
                 storage_path=spec.storage_path,
-                stop=StudyStopper(spec.budget, metric=objective.metric, time_attr=objective.time_attr),
+                stop=StudyStopper(
+                    spec.budget,
+                    metric=objective.metric,
+                    time_attr=objective.time_attr,
+                    time_limit=spec.time_limit,
+                    rules=spec.stop,
+                ),
                 verbose=0,
                 callbacks=[log, *spec.callbacks, *progress, decisions],
                 failure_config=tune.FailureConfig(max_failures=self.settings.max_failures),
@@ -298,6 +316,27 @@ def allows_reuse(trainable: Trainable) -> bool:
     return True
 
 
+def _apply_limits(spec: StudySpec, stored: stored_study.StoredStudy, log: StudyLog, controller: Any) -> None:
+    """Give a study that Ray has restored its limits, see `extension.apply`."""
+    extension.apply(
+        spec,
+        None if stored.generation is None else extension.change_of(stored.generation),
+        search_alg=controller.search_alg,
+        stopper=internals.stopper_of(controller),
+        scheduler=controller.search_alg.searcher.scheduler,
+        log=log,
+    )
+
+
+def _keep(
+    spec: StudySpec, stored: stored_study.StoredStudy, constant: Mapping[str, bytes], files: dict[str, bytes]
+) -> None:
+    """Store the state in which a limit ends the study."""
+    if spec.extendable:
+        with contextlib.suppress(OSError):  # the last snapshot says so
+            extension.keep(Folder.at(spec.path), {**files, **constant}, stored.journals.seal())
+
+
 def _trained(spec: StudySpec) -> Trainable:
     """The trainable that Ray trains: with several seeds, one that averages them."""
     if len(spec.seeds) <= 1:
@@ -318,11 +357,11 @@ def _max_pending(spec: StudySpec) -> int | None:
     """How many trials may wait for machines at once, which is how many an autoscaler sees; None for Ray's choice.
 
     With a searcher Ray lets only one wait, so that an autoscaler would start one machine after the other. Without an
-    autoscaler, trials wait for their processes to start, see `starts_at_once`.
+    autoscaler, trials wait for their processes to start, see `requested`.
     """
     scheduler, scaler = spec.scheduler, _autoscaler()
     if scheduler.max_concurrent is not None:
-        return scheduler.max_concurrent if scaler is not None else starts_at_once(scheduler.max_concurrent)
+        return scheduler.max_concurrent if scaler is not None else requested(scheduler.max_concurrent, spec.resources)
     if scaler is None or not scaler.known:
         return None
     if scheduler.population:
@@ -335,14 +374,19 @@ def _max_pending(spec: StudySpec) -> int | None:
     return None
 
 
-def starts_at_once(max_concurrent: int) -> int:
-    """How many processes of trials start at once on the machines that there are: at most one per CPU core.
+def requested(max_concurrent: int, resources: Mapping[str, float] | None) -> int:
+    """How many trials are requested in advance on the machines that there are: at most one per CPU core, if all fit.
 
     A process takes seconds of a core to start. If all of many small trials start theirs at once, none reports before
     nearly all have started; meanwhile, those that have started could have run one trial after the other.
+
+    If not all of `max_concurrent` trials fit, some wait for others to end. Their configs are proposed before those
+    have reported, as on the simulated clock, so that both make the same decisions.
     """
-    cores = sum(node["Resources"].get("CPU", 0.0) for node in cluster_state.alive_nodes().values())
-    return min(max_concurrent, max(1, int(cores)))
+    nodes = list(cluster_state.alive_nodes().values())
+    if max_concurrent > cluster_state.places(cluster_state.to_bundle(resources or {}), nodes):
+        return max_concurrent
+    return min(max_concurrent, max(1, int(sum(node["Resources"].get("CPU", 0.0) for node in nodes))))
 
 
 class _Interrupt(Callback):
@@ -388,47 +432,3 @@ def _not_restored(path: str, generation: Generation, error: Exception) -> str:
         f"the study {path!r} cannot be resumed from {stored_study.describe(generation)} ({type(error).__name__}: "
         f"{error}): use the trainable, and the versions of Python and of the packages, with which it was started"
     )
-
-
-@contextlib.contextmanager
-def _environment(settings: Settings, max_pending: int | None) -> Iterator[None]:
-    """Set the environment variables from which alone Ray reads some of its settings."""
-    chosen = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "0" if settings.loggers else "1"}
-    defaults = {
-        "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a metric may come with every tenth report only
-        "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # they are in the study's folder, and the first is shown at the end
-        "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints a box even if it is silenced
-        "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    }
-    if max_pending is not None:
-        defaults["TUNE_MAX_PENDING_TRIALS_PG"] = str(max_pending)
-    before = {name: os.environ.get(name) for name in (*chosen, *defaults)}
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    os.environ.update({name: value for name, value in defaults.items() if name not in os.environ})
-    os.environ.update(chosen)  # the settings are recorded with the study, so they win
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-        if threading.current_thread() is threading.main_thread():
-            for each, handler in handlers.items():
-                if handler is not None:
-                    signal.signal(each, handler)
-
-
-@contextlib.contextmanager
-def _silenced() -> Iterator[None]:
-    """Silence Ray's loggers; we report ourselves what happened."""
-    loggers = [logging.getLogger(name) for name in ("ray.tune", "ray.train", "ray.air")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -28,6 +28,7 @@ from raytune_suite.engines.simulated.running_trial import (
     SavedCheckpoint,
     SimulatedCheckpoint,
     WithTraceback,
+    count_by_status,
 )
 from raytune_suite.errors import StudyError
 
@@ -54,11 +55,13 @@ class Controller:
         callbacks: The callbacks.
         stopper: Ends the study, or None.
         clock: The virtual clock.
+        time_limit: The virtual time at which the study ends.
         trials: All trials; a trial that is retried after a crash moves to the end.
         unsaved: The trials that have changed since a snapshot recorded them (TC `_trials_to_cache`).
         cached_decisions: Decisions by trial id from a snapshot, to be executed after the next save of the trial.
         iteration: The number of steps so far.
         training_s: The real seconds spent in trainings.
+        before_end: What is called once before a limit ends the study; not part of its state.
     """
 
     def __init__(
@@ -81,9 +84,10 @@ class Controller:
         self.clock: Clock[tuple[Callable[..., None], Any]] = Clock() if clock is None else clock
         self.trials: list[Trial] = []
         self.training_s = 0.0
+        self.before_end: Callable[[], None] | None = None
         self._max_pending, self._checkpoint_every = max_pending, checkpoint_every
         self.callbacks, self.stopper = callbacks, stopper
-        self._time_limit = math.inf if time_limit is None else time_limit
+        self.time_limit = math.inf if time_limit is None else time_limit
         self._pack: Callable[[Trial], None] = getattr(search_alg, "pack", lambda _: None)
         self._hooks = {name: _overridden(name, callbacks) for name in _HOOKS}
         self.unsaved: dict[Trial, None] = {}
@@ -209,14 +213,15 @@ class Controller:
         self._fill()
         if not self.clock:
             self._fill()  # the first call may have stopped trials and made room for others
-        if self.clock.next_time() > self._time_limit:
-            self.clock.now = self._time_limit
+        if self.clock.next_time() > self.time_limit:
+            self.clock.now = self.time_limit
             self._stop_all()
         elif self.clock:
             handle, argument = self.clock.take()
             handle(argument)
         elif not self.finished:
-            raise StudyError(f"no trial runs and none can start, but the study has not ended: {self._status_counts()}")
+            counts = f"{count_by_status(self.trials)}, {len(self._free)} idle workers, {len(self._lost)} lost"
+            raise StudyError(f"no trial runs and none can start, but the study has not ended: {counts}")
         if self.stopper is not None and self.stopper.stop_all():
             self._stop_all()
         self.iteration += 1
@@ -427,6 +432,9 @@ class Controller:
 
     def _stop_all(self) -> None:
         """End the study without notice of each trial (TC `_stop_experiment_if_needed`)."""
+        hook, self.before_end = self.before_end, None
+        if hook is not None:
+            hook()
         self.search_alg.set_finished()
         for trial in [*self._running, *self._live]:
             if not trial.is_finished():
@@ -435,13 +443,6 @@ class Controller:
     def _call(self, name: str, **info: Any) -> None:
         for hook in self._hooks[name]:
             hook(iteration=self.iteration, trials=self.trials, **info)
-
-    def _status_counts(self) -> str:
-        counts: dict[str, int] = {}
-        for trial in self.trials:
-            counts[trial.status] = counts.get(trial.status, 0) + 1
-        listed = [f"{count} {status.lower()}" for status, count in counts.items()]
-        return f"{', '.join(listed) or 'no'} trials, {len(self._free)} idle workers, {len(self._lost)} lost workers"
 
 
 def _overridden(name: str, callbacks: Sequence[Callback]) -> list[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+import math
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from ray import tune
 
-from raytune_suite.engines import snapshots, stored_study
+from raytune_suite.engines import extension, snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import EndedTrials, StudyStopper
 from raytune_suite.engines.callbacks.progress import Progress
@@ -32,9 +33,9 @@ from raytune_suite.engines.simulated.simulate import (
 from raytune_suite.engines.simulated.suspension import deferred_interrupt, resume, suspend
 from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
 from raytune_suite.engines.storage import Folder
-from raytune_suite.errors import ArgumentError
+from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.types import split_config
-from raytune_suite.validation import check_fields, function, instance, integer, optional, sequence
+from raytune_suite.validation import check_fields, flag, function, instance, integer, optional, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,6 +65,7 @@ class Simulation:
         faults: When workers are lost.
         max_failures: How often a trial that crashes, or whose worker is lost, is retried from its last checkpoint.
         checkpoint_every: After how many reports a trial saves a checkpoint; 0: only when it is paused.
+        extendable: Whether a finished study keeps its state, so that it can be extended.
         compute: How many Ray workers train class trainables, each with `tune`'s `resources`. None or 0: this process
             trains. It changes how long a study takes, never its decisions.
 
@@ -77,6 +79,7 @@ class Simulation:
     max_failures: int = 0
     checkpoint_every: int = 0
     compute: int | None = None
+    extendable: bool = True
 
     def __post_init__(self) -> None:
         check_fields(
@@ -87,6 +90,7 @@ class Simulation:
             max_failures=FAILURES,
             checkpoint_every=CHECKPOINT_EVERY,
             compute=optional(integer(0, most=MAX_WORKERS)),
+            extendable=flag(),
         )
         check_faults(self.faults, self.workers)
 
@@ -98,7 +102,11 @@ class Simulation:
             "max_failures": self.max_failures,
             "checkpoint_every": self.checkpoint_every,
         }
-        return {"engine": "simulated", "simulation": deciding, "settings": {"compute": self.compute}}
+        return {
+            "engine": "simulated",
+            "simulation": deciding,
+            "settings": {"compute": self.compute, "extendable": self.extendable},
+        }
 
     def can_resume(self, path: str) -> bool:
         """Whether an interrupted study is stored at `path`."""
@@ -131,6 +139,7 @@ class Simulation:
             StudyError: If the study cannot continue.
         """
         began = time.perf_counter()
+        spec = dataclasses.replace(spec, extendable=spec.extendable and self.extendable)
         study = Folder.at(spec.path)
         stored = stored_study.resume(study) if spec.resume else stored_study.create(study)
         with (
@@ -142,20 +151,18 @@ class Simulation:
             if stored.generation is None:
                 controller, decisions, log = self._started(spec, evaluator, folder)
             else:
-                controller, decisions, log = _resumed(stored.generation, evaluator, folder)
+                controller, decisions, log = _resumed(spec, stored.generation, evaluator, folder)
             log.attach(stored.journals, stored.records.get("reports"))
             decisions.attach(stored.journals, stored.records.get("decisions"))
-            trained_before = controller.training_s
+            trained_before, ended = controller.training_s, _Ended(spec, stored, controller, (decisions, log))
             try:
                 finished = controller.run(interrupted)
                 if not finished:
                     _store(spec, stored, suspend(controller, (decisions, log)))
                     controller.close()
+                ended.keep(finished=finished)
             except KeyboardInterrupt:  # the second Ctrl-C
                 return Outcome(log=log, scheduler=log.scheduler, interrupted=True)
-        if finished:
-            with stored_study.storage_errors(study):
-                snapshots.clear(study)
         return Outcome(
             log=log,
             scheduler=log.scheduler,
@@ -164,11 +171,17 @@ class Simulation:
             overhead=time.perf_counter() - began - (controller.training_s - trained_before),
         )
 
+    def finish(self, path: str) -> None:
+        """Remove the snapshots of a study that has finished: there is nothing to continue."""
+        study = Folder.at(path)
+        with stored_study.storage_errors(study):
+            snapshots.clear(study)
+
     def _started(self, spec: StudySpec, evaluator: Evaluator, folder: str) -> tuple[Controller, DecisionLog, StudyLog]:
         objective = spec.objective
         log = StudyLog(objective, spec.scheduler)
         progress = [Progress(log, spec.title)] if spec.title is not None else []
-        stopper = StudyStopper(spec.budget, metric=objective.metric, time_attr=objective.time_attr)
+        stopper = StudyStopper(spec.budget, metric=objective.metric, time_attr=objective.time_attr, rules=spec.stop)
         controller, decisions = prepare(
             evaluator,
             folder,
@@ -223,9 +236,47 @@ class Simulation:
         return nullcontext(InProcessEvaluator(trainable, seconds))
 
 
-def _resumed(generation: Generation, evaluator: Evaluator, folder: str) -> tuple[Controller, DecisionLog, StudyLog]:
+def _resumed(
+    spec: StudySpec, generation: Generation, evaluator: Evaluator, folder: str
+) -> tuple[Controller, DecisionLog, StudyLog]:
     controller, (decisions, log) = resume(generation.files.get(SUSPENDED, b""), evaluator, folder)
+    controller.time_limit = math.inf if spec.time_limit is None else spec.time_limit
+    extension.apply(
+        dataclasses.replace(spec, time_limit=None),  # which is the controller's matter
+        extension.change_of(generation),
+        search_alg=controller.search_alg,
+        stopper=controller.stopper,
+        scheduler=controller.scheduler,
+        log=log,
+    )
     return controller, decisions, log
+
+
+class _Ended:
+    """The state in which a study ends, from which it can be extended."""
+
+    def __init__(self, spec: StudySpec, stored: StoredStudy, controller: Controller, extra: Any) -> None:
+        self._spec, self._stored, self._controller, self._extra = spec, stored, controller, extra
+        self._state: tuple[bytes, dict[str, Any]] | None = None
+        if spec.extendable:
+            controller.before_end = self._take
+
+    def _take(self) -> None:
+        self._controller.before_end = None
+        with contextlib.suppress(StudyError):  # a training without checkpoints, or what cannot be pickled
+            suspended = suspend(self._controller, self._extra)
+            self._state = suspended, self._stored.journals.seal()
+
+    def keep(self, *, finished: bool) -> None:
+        """Store the state of a study that has finished."""
+        if not finished or not self._spec.extendable:
+            return
+        if self._controller.before_end is not None:  # it has ended by itself
+            self._take()
+        if self._state is not None:
+            suspended, covers = self._state
+            files = {SUSPENDED: suspended, stored_study.MANIFEST: self._spec.manifest}
+            extension.keep(Folder.at(self._spec.path), files, covers)
 
 
 def _store(spec: StudySpec, stored: StoredStudy, suspended: bytes) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import traceback
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ray.train._internal.session import _FutureTrainingResult
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ray.train._internal.session import _TrainingResult
     from ray.tune.experiment import Trial
 
@@ -100,3 +103,9 @@ class WithTraceback(Exception):  # noqa: N818 - it stands in for the error of a 
 
     def __init__(self, error: Exception) -> None:
         super().__init__("".join(traceback.format_exception(error)))
+
+
+def count_by_status(trials: Iterable[Trial]) -> str:
+    """How many of the trials have each status, as messages say it."""
+    counts = Counter(trial.status for trial in trials)
+    return f"{', '.join(f'{count} {status.lower()}' for status, count in counts.items()) or 'no'} trials"

@@ -12,9 +12,10 @@ import pytest
 
 from raytune_suite.bench import analysis, statistics
 from raytune_suite.bench.report.build import REPETITIONS, SEED, build_document
-from raytune_suite.bench.report.formatting import format_number
-from raytune_suite.bench.report.page import html, write
+from raytune_suite.bench.report.page import write
 from raytune_suite.bench.store import FAILED, TUNING_METRIC
+from raytune_suite.pages.formatting import format_number
+from raytune_suite.pages.html import html
 from tests.bench.report.example import METHODS, WORKLOADS, comparison, save
 
 if TYPE_CHECKING:

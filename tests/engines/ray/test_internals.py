@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.search_generator import SearchGenerator
-from ray.tune.utils.serialization import TuneFunctionEncoder
+from ray.tune.utils.serialization import TuneFunctionDecoder, TuneFunctionEncoder
 
 from raytune_suite.engines.ray import internals
 from raytune_suite.engines.ray.cluster_state import AutoscalerStatus, parse_v1_status
@@ -223,6 +224,15 @@ def test_the_states_of_trials_are_written_without_indentation() -> None:
     assert json.dumps(state, indent=2, cls=TuneFunctionEncoder) == indented
 
 
+def test_the_recent_values_of_trials_are_written_as_ray_reads_them() -> None:
+    state = {"5": deque([1.0, 2, True], maxlen=5), "10": deque([len], maxlen=10)}
+    with internals._compact_json():
+        written = json.dumps(state, cls=TuneFunctionEncoder)
+    read = json.loads(written, cls=TuneFunctionDecoder, allow_cloudpickle=True)
+    assert read == state
+    assert read["5"].maxlen == 5
+
+
 def test_the_names_of_the_files_with_the_state_are_those_of_ray() -> None:
     for saved in (TuneController, SearchGenerator, Searcher, CallbackList, BasicVariantGenerator):
         assert internals.is_state_file(saved.CKPT_FILE_TMPL.format("2026-11-27_12-00-00"))
@@ -281,3 +291,19 @@ def test_a_cluster_file_is_validated_as_ray_up_does() -> None:
     internals.validate_cluster_config(config)
     with pytest.raises(Exception, match="many"):
         internals.validate_cluster_config({**config, "idle_timeout_minutes": "many"})
+
+
+def test_the_state_before_the_end_of_a_study_is_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[dict[str, bytes]] = []
+    monkeypatch.setattr(internals, "_saved_state", lambda _controller, _save: {"state": b""})
+    ended: list[Any] = []
+    monkeypatch.setattr(TuneController, "_stop_experiment_if_needed", ended.append)
+    controller: Any = SimpleNamespace(
+        get_trials=lambda: [1], _stopper=SimpleNamespace(stop_all=lambda: True), save_to_dir=None
+    )
+    with internals.state_before_end(taken.append):
+        for _ in "ab":
+            TuneController._stop_experiment_if_needed(controller)
+    assert taken == [{"state": b""}]
+    assert ended == [controller, controller]
+    assert internals.stopper_of(controller) is controller._stopper

@@ -1,0 +1,162 @@
+"""The extension of a finished study: it continues from the state in which a limit ended it, with higher limits.
+
+When a limit ends a study, the state just before that is stored in `extension/` of the study's folder, in the format of
+a snapshot. A study that ended by itself is extended from its last state. To extend a study, this state becomes its last
+snapshot again, together with what is to change (`Change`); then it is resumed as after a kill. So an extension that is
+killed and resumed makes the same decisions.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from ray.tune.experiment import Trial
+
+from raytune_suite.engines import snapshots
+from raytune_suite.engines.snapshots import SnapshotWriter
+from raytune_suite.engines.stored_study import MANIFEST
+from raytune_suite.errors import StudyError
+from raytune_suite.searchers import AskTellSearcher
+from raytune_suite.types import FAILED, FIDELITY, KnownTrial, as_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from raytune_suite.engines.base import StudySpec
+    from raytune_suite.engines.callbacks.budget import StudyStopper
+    from raytune_suite.engines.callbacks.study_log import StudyLog
+    from raytune_suite.engines.snapshots import Generation
+    from raytune_suite.engines.storage import Folder
+
+FOLDER = "extension"
+"""The folder of the state from which a finished study is extended, in that of the study."""
+
+CHANGE = "change.json"
+"""The file in a snapshot that says what changes when the study is resumed from it."""
+
+_logger = logging.getLogger("raytune_suite")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What changes in an extended study besides its limits.
+
+    Attributes:
+        retry: Whether failed trials run again.
+        space: Whether the space has grown.
+        stop: Whether the stop rules are others.
+    """
+
+    retry: bool = False
+    space: bool = False
+    stop: bool = False
+
+
+def keep(study: Folder, files: Mapping[str, bytes], covers: Mapping[str, Any]) -> None:
+    """Store the state in which a study ended; the arguments are those of `SnapshotWriter.write`.
+
+    If that fails, a warning says that the study cannot be extended.
+    """
+    try:
+        SnapshotWriter(study / FOLDER).write(files, covers)
+    except OSError as error:
+        _logger.warning("the state of the study cannot be stored in %s: %s. It cannot be extended", study.path, error)
+
+
+def forget(study: Folder) -> None:
+    """Remove the stored state.
+
+    Raises:
+        OSError: If that fails.
+    """
+    snapshots.clear(study / FOLDER)
+
+
+def base(study: Folder) -> Generation | None:
+    """The state from which a study can be extended, whether it has finished or not; None if there is none."""
+    return snapshots.latest(study / FOLDER).snapshot or snapshots.latest(study).snapshot
+
+
+def prepare(study: Folder, manifest: bytes, change: Change) -> None:
+    """Make the state from which a study is extended its last snapshot, with the new manifest.
+
+    A kill in between harms nothing: the extension can be prepared again.
+
+    Raises:
+        StudyError: If there is no such state.
+        OSError: If it cannot be read or written.
+    """
+    state = base(study)
+    if state is None:
+        raise StudyError(f"the study {study.path!r} cannot be extended: the state in which it ended was not stored")
+    last = snapshots.latest(study).snapshot
+    files = {**state.files, MANIFEST: manifest, CHANGE: json.dumps(asdict(change)).encode()}
+    SnapshotWriter(study, None if last is None else last.number).write(files, state.covers)
+
+
+def change_of(generation: Generation) -> Change | None:
+    """What changes when a study is resumed from a snapshot; None if it is resumed as it was."""
+    content = generation.files.get(CHANGE)
+    return None if content is None else Change(**json.loads(content))
+
+
+def apply(
+    spec: StudySpec, change: Change | None, *, search_alg: Any, stopper: StudyStopper, scheduler: Any, log: StudyLog
+) -> None:
+    """Give a study that is resumed its limits, which may be higher than before, and apply a change.
+
+    Args:
+        spec: The study as it is resumed.
+        change: What changes; None if nothing does.
+        search_alg: Ray's `SearchGenerator`, as it was stored; it counts the trials.
+        stopper: What ends the study, as it was stored.
+        scheduler: The scheduler, whose state has been loaded.
+        log: The study's log, as it was stored.
+    """
+    stopper.update(spec.budget, spec.time_limit, spec.stop if change is not None and change.stop else None)
+    again = sum(record.retried for record in log.trials)
+    search_alg._total_samples = sys.maxsize if spec.num_samples is None else spec.num_samples + again  # noqa: SLF001 - there is no public way
+    if change is None:
+        return
+    searcher: Any = search_alg.searcher
+    while hasattr(searcher, "searcher"):
+        searcher = searcher.searcher
+    if change.space and isinstance(searcher, AskTellSearcher):
+        searcher = _replaced(search_alg, searcher, spec, log)
+    if change.retry and isinstance(searcher, AskTellSearcher):
+        configs = log.retry_failed()
+        searcher.enqueue([{key: value for key, value in config.items() if key != FIDELITY} for config in configs])
+        search_alg._total_samples = min(search_alg._total_samples + len(configs), sys.maxsize)  # noqa: SLF001 - as above
+        search_alg._finished = False  # noqa: SLF001 - as above; the searcher may have been stopped after crashes
+        scheduler.forget_crashes()
+
+
+def _replaced(search_alg: Any, old: AskTellSearcher, spec: StudySpec, log: StudyLog) -> AskTellSearcher:
+    """Put the searcher of the larger space in place of the old one; returns it."""
+    new: Any = spec.searcher
+    holder = search_alg
+    while holder.searcher is not old:
+        holder = holder.searcher
+    new.take_over(old, known_trials(log, spec.name))
+    holder.searcher = new
+    search_alg._finished = False  # noqa: SLF001 - there is no public way; there may be more configs now
+    return cast("AskTellSearcher", new)
+
+
+def known_trials(log: StudyLog, name: str) -> list[KnownTrial]:
+    """The trials of a study called `name`, as a searcher learns from them."""
+    reports: dict[int, list[tuple[float, float]]] = {}
+    for report in log.reports:
+        reports.setdefault(report.trial, []).append((report.resource, as_loss(report.value, log.objective.mode)))
+    trials = []
+    for number, record in enumerate(log.trials):
+        own = reports.get(number, [])
+        if record.error and not record.retried:
+            own = [*own, (own[-1][0] if own else 0.0, FAILED)]
+        ended = record.status in (Trial.TERMINATED, Trial.ERROR)
+        trials.append(KnownTrial(f"{name}:{number}", record.config, own, ended))
+    return trials

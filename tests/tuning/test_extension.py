@@ -1,0 +1,194 @@
+"""Studies that are extended, retried, or stopped by rules; on the simulated clock but for one on Ray."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray import tune
+
+import raytune_suite as rts
+from raytune_suite.engines.callbacks.decision_log import difference, read
+from raytune_suite.engines.simulated.controller import Controller
+from raytune_suite.errors import ArgumentError, SpaceError, StudyInterrupted
+from tests.tuning.test_tune_simulated import of_class, study
+
+ONE = rts.Simulation(workers=1)
+NO_TEST: dict[str, Any] = {"test_seeds": []}
+
+
+class Training(tune.Trainable):
+    """Halves its loss in each step; configs with x above `limit` crash."""
+
+    limit = 2.0
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.loss = config["x"]
+
+    def step(self) -> dict[str, Any]:
+        if self.config["x"] > self.limit:
+            raise ValueError("a bug")
+        self.loss /= 2
+        return {"loss": self.loss}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # noqa: ARG002 - Ray's signature
+        return {"loss": self.loss}
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        self.loss = checkpoint["loss"]
+
+
+def decisions(folder: Path) -> Any:
+    return read(folder / "decisions.parquet")
+
+
+@pytest.mark.parametrize("method", ["asha", "bohb", "dehb", "tpe"])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_an_extended_study_is_the_one_that_had_the_larger_budget_from_the_start(
+    method: str, workers: int, tmp_path: Path
+) -> None:
+    engine = rts.Simulation(workers=workers)
+    study(method, tmp_path, name="long", budget=6, engine=engine)
+    study(method, tmp_path, name="study", budget=3, engine=engine)
+    extended = study(method, tmp_path, name="study", budget=6, engine=engine, resume=True)
+    assert difference(decisions(tmp_path / "long"), decisions(tmp_path / "study")) is None
+    assert extended.reports.equals(rts.load_study(tmp_path / "long").reports)
+    assert extended.test_scores is not None
+
+
+def test_an_extension_that_is_interrupted_and_resumed_makes_the_same_decisions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study("asha", tmp_path, name="long", budget=6)
+    study("asha", tmp_path, name="study", budget=3)
+    run, steps = Controller.run, iter(range(100))
+    monkeypatch.setattr(Controller, "run", lambda self, _: run(self, lambda: next(steps) >= 20))
+    with pytest.raises(StudyInterrupted):
+        study("asha", tmp_path, name="study", budget=6, resume=True)
+    monkeypatch.setattr(Controller, "run", run)
+    assert rts.load_study(tmp_path / "study").status == "interrupted"
+    study("asha", tmp_path, name="study", budget=6, resume=True)
+    assert difference(decisions(tmp_path / "long"), decisions(tmp_path / "study")) is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "more"), [({"num_samples": 3}, {"num_samples": 5}), ({"time_limit": 20}, {"time_limit": 60})]
+)
+def test_every_limit_can_be_raised_and_what_was_done_is_kept(
+    limit: dict[str, Any], more: dict[str, Any], tmp_path: Path
+) -> None:
+    arguments: dict[str, Any] = {"name": "study", "budget": None, "engine": ONE, **NO_TEST}
+    first = study("asha", tmp_path, **limit, **arguments)
+    extended = study("asha", tmp_path, **more, **arguments, resume=True)
+    assert len(extended.reports) > len(first.reports)
+    assert extended.reports[: len(first.reports)]["value"].equals(first.reports["value"])
+    again = study("asha", tmp_path, **{**more, **arguments, "name": "again"})
+    assert [row.value for row in decisions(tmp_path / "study")] == [row.value for row in decisions(tmp_path / "again")]
+    assert again.best_config == extended.best_config
+
+
+def test_a_study_is_not_shortened_and_its_max_t_is_not_changed(tmp_path: Path) -> None:
+    of_class(Training, tmp_path, name="study", budget=3)
+    for name, changes in {"budget": {"budget": 2}, "max_t": {"max_t": 27}, "seed": {"seed": 1}}.items():
+        with pytest.raises(ArgumentError, match=f"`{name}` is"):
+            of_class(Training, tmp_path, name="study", **{"budget": 3, **changes}, resume=True)
+    assert (tmp_path / "study" / "decisions.parquet").exists()
+
+
+def test_failed_trials_run_again_as_new_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments: dict[str, Any] = {"name": "study", "budget": None, "num_samples": 6, "method": "random"}
+    monkeypatch.setattr(Training, "limit", 0.5)
+    first = of_class(Training, tmp_path, **arguments)
+    failed = first.trials[first.trials["outcome"] == "failed"]
+    assert 0 < len(failed) < 6
+    with pytest.raises(ArgumentError, match="resume=True"):
+        of_class(Training, tmp_path, **arguments, retry="failed")
+    monkeypatch.setattr(Training, "limit", 2.0)
+    retried = of_class(Training, tmp_path, **arguments, retry="failed", resume=True)
+    assert retried.trials["config/x"][6:].tolist() == failed["config/x"].tolist()
+    assert set(retried.trials["outcome"][6:]) == {"trained in full"}
+    assert retried.trials["retried"].tolist() == [number in failed.index for number in range(6)] + [False] * len(failed)
+    with pytest.raises(ArgumentError, match="no trial"):
+        of_class(Training, tmp_path, **arguments, retry="failed", resume=True)
+    more = of_class(Training, tmp_path, **{**arguments, "num_samples": 7}, resume=True)
+    assert len(more.trials) == 7 + len(failed)
+
+
+def test_failed_trials_need_a_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Training, "limit", 0.3)
+    of_class(Training, tmp_path, name="study", method="random", budget=5)
+    with pytest.raises(ArgumentError, match="raise `budget`"):
+        of_class(Training, tmp_path, name="study", method="random", budget=5, resume=True, retry="failed")
+
+
+def test_a_changed_space_names_the_parameter(tmp_path: Path) -> None:
+    of_class(Training, tmp_path, name="study")
+    with pytest.raises(SpaceError, match="'x' is from"):
+        of_class(Training, tmp_path, name="study", space={"x": tune.uniform(0.5, 1)}, resume=True)
+
+
+def test_a_target_ends_the_study(tmp_path: Path) -> None:
+    result = of_class(Training, tmp_path, stop={"loss": 0.01}, budget=30, name="study")
+    assert result.reports["value"].iloc[-1] <= 0.01
+    assert (result.reports["value"][:-1] > 0.01).all()
+    with pytest.raises(ArgumentError, match="'los'"):
+        of_class(Training, tmp_path, stop={"los": 0.01})
+    longer = of_class(Training, tmp_path, stop=None, budget=30, name="study", resume=True)
+    assert len(longer.reports) == 30 * 9
+
+
+def test_a_study_ends_without_improvement(tmp_path: Path) -> None:
+    result = of_class(Training, tmp_path, stop=rts.NoImprovement(2), budget=30, method="random")
+    assert len(result.reports) < 30 * 9
+    assert len(result.reports) - 1 - result.incumbent.index[-1] >= 0
+    assert result.reports["cost"].iloc[-1] - result.incumbent["cost"].iloc[-1] == 2 * 9
+
+
+def test_a_trial_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
+    result = of_class(Training, tmp_path, stop=[rts.TrialTime(4)], method="random")
+    assert set(result.trials["outcome"]) == {"stopped early", "unfinished"}
+    assert result.reports["resource"].max() == 4
+    stopped = result.trials["outcome"] == "stopped early"
+    assert set(result.trials["stopped_by"][stopped]) == {"TrialTime"}
+
+
+def test_stoppers_of_ray_and_functions_are_rules(tmp_path: Path) -> None:
+    def long(_trial: str, result: dict[str, Any]) -> bool:
+        return bool(result["training_iteration"] >= 3)
+
+    for rule in (long, tune.stopper.MaximumIterationStopper(3)):
+        result = of_class(Training, tmp_path, stop=rule, method="random")
+        assert result.reports["resource"].max() == 3
+    for wrong in (3, "loss", [lambda: True], rts.NoImprovement):
+        with pytest.raises(ArgumentError, match="`stop` is"):
+            of_class(Training, tmp_path, stop=wrong)
+
+
+def function(config: dict[str, Any]) -> None:
+    """Report and save nine times."""
+    for step in range(9):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "step").write_text(str(step))
+            tune.report({"loss": config["x"] / (step + 1)}, checkpoint=tune.Checkpoint(folder))
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_study_on_ray_is_extended_and_keeps_two_checkpoints_of_a_function(tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"metric": "loss", "mode": "min", "max_t": 9, "storage_path": tmp_path, "name": "study"}
+    arguments |= {"method": "asha", "max_concurrent": 1, "progress": False}
+    space = {"x": tune.uniform(0, 1)}
+    first = rts.tune(function, space, **arguments, budget=2)
+    extended = rts.tune(function, space, **arguments, budget=4, resume=True)
+    long = rts.tune(function, space, **{**arguments, "name": "long"}, budget=4)
+    assert extended.reports["value"][: len(first.reports) - 1].tolist() == first.reports["value"][:-1].tolist()
+    done = extended.trials["outcome"] != "unfinished"
+    assert extended.trials["config/x"][done].tolist() == long.trials["config/x"][: done.sum()].tolist()
+    assert extended.best_checkpoint is not None
+    with extended.best_checkpoint.as_directory() as folder:
+        assert Path(folder, "step").exists()
+    assert len(list(Path(extended.best_checkpoint.path).parent.glob("checkpoint_*"))) == 2
+    loaded = rts.load_study(extended.path).best_checkpoint
+    assert loaded is not None
+    assert loaded.path == extended.best_checkpoint.path
