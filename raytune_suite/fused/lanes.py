@@ -209,8 +209,8 @@ def workspace_of(group: LaneGroup, lanes: int) -> Workspace:
 def advance(lanes: Sequence[Lane]) -> list[Report]:
     """Train each lane up to its next report, those of a group at once; no lane is changed.
 
-    A report does not depend on the lanes with which it was trained, up to rounding: on the CPU it is bit for bit that of
-    the lane alone, as long as the matrix products of torch are (those of small models are).
+    A report does not depend on the lanes with which it was trained, up to rounding. On the CPU it is bit for bit that
+    of the lane alone, as long as the matrix products of torch are (those of small models are).
     """
     groups: dict[int, list[int]] = {}
     for index, lane in enumerate(lanes):

@@ -1,7 +1,7 @@
 """Optimizers of lanes: each updates the parameters of all lanes in place, with the hyperparameters of each lane.
 
-Parameters, gradients and most slots (what an optimizer remembers) have the shape (lanes, size); hyperparameters, learning
-rates and step counts have the shape (lanes, 1).
+Parameters, gradients and most slots (what an optimizer remembers) have the shape (lanes, size); hyperparameters,
+learning rates and step counts have the shape (lanes, 1).
 """
 
 from __future__ import annotations
@@ -159,9 +159,10 @@ def orthogonalized(matrices: Tensor) -> Tensor:
 @final
 @dataclass(frozen=True)
 class ScheduleFree(LaneOptimizer):
-    """Schedule-free AdamW with `weight_decay`, `beta1` and `beta2`: averages the iterates in place of decaying the rate.
+    """Schedule-free AdamW: averages the iterates instead of decaying the learning rate.
 
-    The gradient is computed at a point between the iterate and the average; the model is evaluated at the average.
+    It takes `weight_decay`, `beta1` and `beta2`. The gradient is computed at a point between the iterate and the
+    average; the model is evaluated at the average.
     Source: Defazio et al. 2024, "The Road Less Scheduled", algorithm 1.
     """
 

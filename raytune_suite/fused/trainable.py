@@ -28,8 +28,8 @@ class FusedTrainable(tune.Trainable):
     On its own it is a Ray class trainable like any other: one lane, one report per step. `advance_together` trains
     several at once up to their next reports; the simulated clock calls it with all trials that are training.
 
-    A checkpoint is a dict in the file "training.pt", with the parameters as tensors by name, whether the trial was fused
-    or not. It can be loaded by a trial with other hyperparameters, as long as the parameters have the same shapes.
+    A checkpoint is a dict in the file "training.pt", with the parameters as tensors by name, whether the trial was
+    fused or not. A trial with other hyperparameters can load it, as long as the parameters have the same shapes.
 
     Attributes:
         program: What is trained.

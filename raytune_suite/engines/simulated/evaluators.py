@@ -184,9 +184,9 @@ _WALL_CLOCK_FIELDS = frozenset(
 class InProcessEvaluator:
     """Trains a Ray class trainable in this process, one step at a time as the clock reaches them.
 
-    Trainings take turns, so the trainable must draw from its own generators, not from global ones. Those of a class with
-    `advance_together` (see `FusedTrainable`) are fused: when a report is due that has not been computed yet, all steps that
-    have begun are executed by one call.
+    Trainings take turns, so the trainable must draw from its own generators, not from global ones. Those of a class
+    with `advance_together` (see `FusedTrainable`) are fused: when a report is due that has not been computed yet, all
+    steps that have begun are executed by one call.
     """
 
     def __init__(self, trainable: type[tune.Trainable], cost: Callable[[Config], float]) -> None:

@@ -9,8 +9,8 @@ trainable restores exactly. The load is balanced all the same: each virtual work
 with equally many trainings do the same amount of work per virtual second. No step is executed before the decision on
 the step before it: it would have to be undone, or be wasted, as most steps after a first rung would.
 
-Steps of a fused trainable (see `FusedTrainable`) are submitted late, together: when the first of them is due, each worker
-executes all those that have begun on it by one call. So a worker with a GPU trains its share of the trials as lanes.
+Steps of a fused trainable (see `FusedTrainable`) are submitted late, together: when the first of them is due, each
+worker executes all those that have begun on it by one call. So a worker with a GPU trains its share as lanes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The workload "live/digits-mlp-fused": that of "live/digits-mlp" with few widths and batch sizes, so that trials fuse."""
+"""The workload "live/digits-mlp-fused": "live/digits-mlp" with few widths and batch sizes, so that trials fuse."""
 
 from __future__ import annotations
 

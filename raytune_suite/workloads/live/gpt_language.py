@@ -23,8 +23,8 @@ SMALL, MEDIUM, LARGE = GPTProgram(), GPTProgram(length=128), GPTProgram(length=2
 class GPTLanguage(FusedTrainable):
     """Trains a transformer on sentences of 64 symbols, 20 steps per report.
 
-    A step reports val_loss (the cross-entropy to the true distribution on the validation sentences, in nats per symbol),
-    excess (by how much it is above its minimum) and train_loss. Source of the language: see `language`.
+    A step reports val_loss (the cross-entropy to the true distribution on the validation sentences, in nats per
+    symbol), excess (by how much it is above its minimum) and train_loss. Source of the language: see `language`.
     """
 
     program: ClassVar[GPTProgram] = SMALL
@@ -55,9 +55,10 @@ def seconds_per_report(program: GPTProgram, config: Config) -> float:
 
 
 def language_workload(
-    name: str, trainable: type[FusedTrainable], program: GPTProgram, widths: list[int], depths: list[int], size: str
+    name: str, trainable: type[FusedTrainable], *, widths: list[int], depths: list[int], size: str
 ) -> Workload:
     """Create the workload of a size. The bounds are the least validation loss, and the loss of a uniform guess."""
+    program: GPTProgram = trainable.program
 
     def scheduled(**own: Any) -> dict[str, Any]:
         return {**own, "schedule": tune.choice(["constant", "linear", "cosine"])}
@@ -98,14 +99,18 @@ def language_workload(
 
 def gpt_language() -> Workload:
     """Create the workload of about 0.3 M parameters, which trains on a CPU."""
-    return language_workload("live/gpt-language", GPTLanguage, SMALL, [64, 96, 128], [1, 2, 3], "0.3 M")
+    return language_workload("live/gpt-language", GPTLanguage, widths=[64, 96, 128], depths=[1, 2, 3], size="0.3 M")
 
 
 def gpt_language_3m() -> Workload:
     """Create the workload of about 3 M parameters."""
-    return language_workload("live/gpt-language-3m", GPTLanguage3M, MEDIUM, [192, 256, 320], [3, 4, 5], "3 M")
+    return language_workload(
+        "live/gpt-language-3m", GPTLanguage3M, widths=[192, 256, 320], depths=[3, 4, 5], size="3 M"
+    )
 
 
 def gpt_language_30m() -> Workload:
     """Create the workload of about 30 M parameters."""
-    return language_workload("live/gpt-language-30m", GPTLanguage30M, LARGE, [512, 576, 640], [6, 8, 10], "30 M")
+    return language_workload(
+        "live/gpt-language-30m", GPTLanguage30M, widths=[512, 576, 640], depths=[6, 8, 10], size="30 M"
+    )

@@ -1,8 +1,8 @@
 """The training of "live/gpt-language": a decoder-only transformer on `Language`, as a `FusedProgram`.
 
-The architecture is that of GPT-2 (Radford et al. 2019) without biases in the hidden matrices. The loss on the validation
-sentences is the cross-entropy to the true distribution of the next symbol, not to the symbol that was drawn. So it has no
-sampling noise, and the mean entropy of the states in these sentences is its exact minimum.
+The architecture is that of GPT-2 (Radford et al. 2019) without biases in the hidden matrices. The loss on the
+validation sentences is the cross-entropy to the true distribution of the next symbol, not to the symbol that was drawn.
+So it has no sampling noise, and the mean entropy of the states in these sentences is its exact minimum.
 """
 
 from __future__ import annotations

@@ -38,9 +38,11 @@ class Language:
 
     @classmethod
     def random(cls, seed: int) -> Language:
-        """Draw a source. In each state `BRANCHES` symbols are possible, with probabilities by Zipf's law (rank to a negative
-        power, which differs between states). A symbol leads to one of `MEMORY` states, which depends on the state before it:
-        the last symbol tells much of the state, the one before it more, and so on.
+        """Draw a source.
+
+        In each state `BRANCHES` symbols are possible, with probabilities by Zipf's law (rank to a negative power, which
+        differs between states). A symbol leads to one of `MEMORY` states, depending on the state before it: the last
+        symbol tells much of the state, the one before it more, and so on.
         """
         states, symbols, branches = STATES, SYMBOLS, BRANCHES
         draws = stream(seed, "gpt-language", "source")
