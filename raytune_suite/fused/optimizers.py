@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from raytune_suite.fused.layout import Layout
+    from raytune_suite.fused.layout import ParameterLayout
 else:
     torch = require("torch", extra="torch")
 
@@ -40,7 +40,7 @@ class LaneOptimizer(abc.ABC):
         return {name: torch.zeros_like(vector) for name in self.slots}
 
     @abc.abstractmethod
-    def update(self, layout: Layout, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: Step) -> None:
+    def update(self, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: OptimizerStep) -> None:
         """Make one step in place."""
 
     def evaluated(self, vectors: Tensor, slots: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002 - for subclasses
@@ -49,19 +49,21 @@ class LaneOptimizer(abc.ABC):
 
 
 @dataclass(frozen=True)
-class Step:
-    """What a step needs to know, each value of shape (lanes, 1).
+class OptimizerStep:
+    """What a step needs to know, each value but the last two of shape (lanes, 1).
 
     Attributes:
         hp: The hyperparameters of the lanes by name.
         lr: The learning rates, which follow their schedules.
         count: The number of this step in its training, from 1, as float32.
-        matrices: The result of `Layout.matrices`.
+        layout: Where the parameters lie.
+        matrices: The result of `layout.matrices`, of shape (size,).
     """
 
     hp: Mapping[str, Any]
     lr: Tensor
     count: Tensor
+    layout: ParameterLayout
     matrices: Tensor
 
 
@@ -72,14 +74,14 @@ class SGD(LaneOptimizer):
 
     slots = ("velocity",)
 
-    def update(self, layout: Layout, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: Step) -> None:  # noqa: ARG002
+    def update(self, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: OptimizerStep) -> None:
         """Make one step in place."""
         velocity = slots["velocity"]
         velocity.mul_(at.hp["momentum"]).add_(gradients).addcmul_(vectors, at.hp["weight_decay"].expand_as(vectors))
         vectors.addcmul_(velocity, at.lr.expand_as(vectors), value=-1)
 
 
-def adam_direction(gradients: Tensor, slots: Mapping[str, Tensor], at: Step) -> Tensor:
+def adam_direction(gradients: Tensor, slots: Mapping[str, Tensor], at: OptimizerStep) -> Tensor:
     """Update the slots "mean" and "square", and return the direction of Adam.
 
     Source: Kingma, Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1.
@@ -101,7 +103,7 @@ class AdamW(LaneOptimizer):
 
     slots = ("mean", "square")
 
-    def update(self, layout: Layout, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: Step) -> None:  # noqa: ARG002
+    def update(self, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: OptimizerStep) -> None:
         """Make one step in place."""
         direction = adam_direction(gradients, slots, at)
         vectors.mul_(1 - at.lr * at.hp["weight_decay"] * at.matrices)
@@ -127,14 +129,14 @@ class Muon(LaneOptimizer):
 
     slots = ("mean", "square", "velocity")
 
-    def update(self, layout: Layout, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: Step) -> None:
+    def update(self, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: OptimizerStep) -> None:
         """Make one step in place."""
         direction = adam_direction(gradients, slots, at)
         velocity, momentum = slots["velocity"], at.hp["momentum"]
         velocity.mul_(momentum).add_(gradients)
-        nesterov, ours = layout.split(gradients + momentum * velocity), layout.split(direction)
+        nesterov, ours = at.layout.split(gradients + momentum * velocity), at.layout.split(direction)
         by_shape: dict[tuple[int, ...], list[str]] = {}
-        for name, shape in zip(layout.names, layout.shapes, strict=True):
+        for name, shape in zip(at.layout.names, at.layout.shapes, strict=True):
             if len(shape) == 2 and name not in self.outer:  # noqa: PLR2004 - a matrix
                 by_shape.setdefault(shape, []).append(name)
         for shape, names in by_shape.items():
@@ -177,7 +179,7 @@ class ScheduleFree(LaneOptimizer):
             "weight": torch.zeros_like(vector[:1]),
         }
 
-    def update(self, layout: Layout, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: Step) -> None:  # noqa: ARG002
+    def update(self, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: OptimizerStep) -> None:
         """Make one step in place."""
         beta1, beta2 = at.hp["beta1"], at.hp["beta2"]
         iterate, average, square, weight = (slots[name] for name in ("iterate", "average", "square", "weight"))

@@ -13,10 +13,10 @@ pytest.importorskip("sklearn")
 from ray import tune
 
 import raytune_suite as rts
-from raytune_suite.fused import trainable as fused_trainable
+from raytune_suite.fused import lanes as fused_lanes
 from raytune_suite.workloads import workload
 from raytune_suite.workloads.live.digits_mlp_fused import FusedDigitsMLP
-from raytune_suite.workloads.live.digits_program import DigitsProgram
+from raytune_suite.workloads.live.digits_program import DIGITS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ LIMITS: dict[str, dict[str, Any]] = {
 class Alone(rts.FusedTrainable):
     """The same trainable, whose trials are not fused."""
 
-    program = DigitsProgram()
+    program = DIGITS
     advance_together = None  # type: ignore[assignment]
 
 
@@ -41,8 +41,8 @@ def test_fused_trials_give_the_same_decisions_as_trials_alone(
     method: str, seeds: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lanes: list[int] = []
-    advance = fused_trainable.advance
-    monkeypatch.setattr(fused_trainable, "advance", lambda group: lanes.append(len(group)) or advance(group))  # type: ignore[func-returns-value]
+    advance = fused_lanes.advance
+    monkeypatch.setattr(fused_lanes, "advance", lambda group: lanes.append(len(group)) or advance(group))  # type: ignore[func-returns-value]
     known = workload("live/digits-mlp-fused")
     space = {**known.space, "batch": tune.choice([128, 256]), "width": 16}
     outcomes = []

@@ -11,9 +11,9 @@ from raytune_suite.fused.trainable import FusedTrainable
 from raytune_suite.workloads.base import Workload
 from raytune_suite.workloads.live.digits import CLASSES
 from raytune_suite.workloads.live.digits_mlp import seconds_per_epoch
-from raytune_suite.workloads.live.digits_program import DigitsProgram
 
 if TYPE_CHECKING:
+    from raytune_suite.fused.program import FusedProgram
     from raytune_suite.types import Config
 
 
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 class FusedDigitsMLP(FusedTrainable):
     """Trains two hidden ReLU layers of `width` units each."""
 
-    program = DigitsProgram()
+    @classmethod
+    def fused_program(cls) -> FusedProgram:
+        """The program."""
+        from raytune_suite.workloads.live.digits_program import DIGITS
+
+        return DIGITS
 
 
 def seconds_per_report(config: Config) -> float:

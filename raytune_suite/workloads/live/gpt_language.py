@@ -1,4 +1,7 @@
-"""The workloads "live/gpt-language", "-3m" and "-30m": transformers on a synthetic language with known entropy."""
+"""The workloads "live/gpt-language", "-3m" and "-30m": transformers on a synthetic language with known entropy.
+
+The training is in `gpt_program`; this module needs no torch.
+"""
 
 from __future__ import annotations
 
@@ -10,55 +13,64 @@ from ray import tune
 
 from raytune_suite.fused.trainable import FusedTrainable
 from raytune_suite.workloads.base import Workload
-from raytune_suite.workloads.live.gpt_program import GPTProgram, least_loss
-from raytune_suite.workloads.live.language import SYMBOLS
+from raytune_suite.workloads.live.language import SYMBOLS, least_loss
 
 if TYPE_CHECKING:
+    from raytune_suite.fused.program import FusedProgram
     from raytune_suite.types import Config
 
-SMALL, MEDIUM, LARGE = GPTProgram(), GPTProgram(length=128), GPTProgram(length=256, steps_per_report=100)
+REPORTS = 27
+"""Reports until the learning rate has decayed."""
 
 
-@final
 class GPTLanguage(FusedTrainable):
-    """Trains a transformer on sentences of 64 symbols, 20 steps per report.
+    """Trains a transformer on sentences of `length` symbols for `steps_per_report` steps per report.
 
     A step reports val_loss (the cross-entropy to the true distribution on the validation sentences, in nats per
     symbol), excess (by how much it is above its minimum) and train_loss. Source of the language: see `language`.
     """
 
-    program: ClassVar[GPTProgram] = SMALL
+    length: ClassVar[int] = 64
+    steps_per_report: ClassVar[int] = 20
+
+    @classmethod
+    def fused_program(cls) -> FusedProgram:
+        """The program of this size."""
+        from raytune_suite.workloads.live.gpt_program import GPTProgram
+
+        return GPTProgram(cls.length, REPORTS, cls.steps_per_report)
 
 
 @final
-class GPTLanguage3M(FusedTrainable):
-    """Trains a transformer on sentences of 128 symbols, 20 steps per report."""
+class GPTLanguage3M(GPTLanguage):
+    """`GPTLanguage` on sentences of 128 symbols."""
 
-    program: ClassVar[GPTProgram] = MEDIUM
+    length = 128
 
 
 @final
-class GPTLanguage30M(FusedTrainable):
-    """Trains a transformer on sentences of 256 symbols, 100 steps per report."""
+class GPTLanguage30M(GPTLanguage):
+    """`GPTLanguage` on sentences of 256 symbols, 100 steps per report."""
 
-    program: ClassVar[GPTProgram] = LARGE
+    length = 256
+    steps_per_report = 100
 
 
-def seconds_per_report(program: GPTProgram, config: Config) -> float:
+def seconds_per_report(trainable: type[GPTLanguage], config: Config) -> float:
     """Return the declared cost of the steps up to a report, in seconds.
 
     It is a model: six operations per weight and symbol (Kaplan et al. 2020, "Scaling Laws for Neural Language Models",
     section 2.1) at 20 GFLOPS, the order of one CPU core.
     """
     weights = 12 * config["depth"] * config["width"] ** 2 + 2 * SYMBOLS * config["width"]
-    return float(6 * weights * config["batch"] * program.length * program.steps_per_report / 20e9)
+    symbols = config["batch"] * trainable.length * trainable.steps_per_report
+    return float(6 * weights * symbols / 20e9)
 
 
 def language_workload(
-    name: str, trainable: type[FusedTrainable], *, widths: list[int], depths: list[int], size: str
+    name: str, trainable: type[GPTLanguage], *, widths: list[int], depths: list[int], size: str
 ) -> Workload:
     """Create the workload of a size. The bounds are the least validation loss, and the loss of a uniform guess."""
-    program: GPTProgram = trainable.program
 
     def scheduled(**own: Any) -> dict[str, Any]:
         return {**own, "schedule": tune.choice(["constant", "linear", "cosine"])}
@@ -88,11 +100,11 @@ def language_workload(
         space=space,
         metric="val_loss",
         mode="min",
-        cost=functools.partial(seconds_per_report, program),
-        max_t=program.reports,
+        cost=functools.partial(seconds_per_report, trainable),
+        max_t=REPORTS,
         has_state=True,
         mutable=("lr", "warmup", "weight_decay", "dropout", "batch"),
-        bounds=(least_loss(program.length), math.log(SYMBOLS)),
+        bounds=(least_loss(trainable.length), math.log(SYMBOLS)),
         extra="torch",
     )
 

@@ -18,7 +18,7 @@ from raytune_suite.fused.optimizers import SGD, AdamW, Muon, ScheduleFree
 from raytune_suite.fused.program import FusedProgram
 from raytune_suite.optional import require
 from raytune_suite.workloads.live.hyperparameters import checked_values
-from raytune_suite.workloads.live.language import SYMBOLS, Language
+from raytune_suite.workloads.live.language import SYMBOLS, VALIDATION, Language, least_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +36,8 @@ else:
 
 HEAD, HEADS = 64, 4
 """The width of an attention head, and the least number of heads."""
-TRAINING, VALIDATION = 32768, 128
-"""The number of sentences."""
+TRAINING = 32768
+"""The number of training sentences."""
 
 SHARED = {
     "lr": (0, math.inf),
@@ -177,14 +177,6 @@ class GPTProgram(FusedProgram):
         """The optimizer of the config."""
         optimizers = {"adamw": AdamW(), "sgd": SGD(), "muon": Muon(MATRICES), "schedule-free": ScheduleFree()}
         return optimizers[hp["optimizer"]]
-
-
-@functools.cache
-def least_loss(length: int) -> float:
-    """The least validation loss that a model can reach: the mean entropy of the states in the validation sentences."""
-    language = Language.random(0)
-    _, states = language.sentences(VALIDATION, length, "validation")
-    return float(language.state_entropies[states].mean())
 
 
 @functools.cache

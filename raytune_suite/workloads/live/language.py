@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SYMBOLS, STATES, BRANCHES, MEMORY = 64, 32, 8, 4
 """The number of symbols, of states, of symbols that are possible in a state, and of states after a symbol."""
 
+VALIDATION = 128
+"""The number of validation sentences."""
+
 
 @dataclass(frozen=True, eq=False)
 class Language:
@@ -108,3 +111,11 @@ class Language:
             symbols[:, position] = np.minimum(above.sum(axis=1), self.probabilities.shape[1] - 1)
             state = self.following[state, symbols[:, position]]
         return symbols, states
+
+
+@functools.cache
+def least_loss(length: int) -> float:
+    """The least validation loss that a model can reach: the mean entropy of the states in the validation sentences."""
+    language = Language.random(0)
+    _, states = language.sentences(VALIDATION, length, "validation")
+    return float(language.state_entropies[states].mean())
