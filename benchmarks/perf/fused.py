@@ -422,7 +422,7 @@ def compare_on_cpu(lanes: int, repeats: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr] # it has one
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seconds", type=float, default=330, help="the time that a run on a GPU may take")
     parser.add_argument("--phase", type=float, default=5, help="the seconds of one measurement on a GPU")

@@ -10,7 +10,7 @@ hash is the 32-bit finalizer "lowbias32" by C. Wellons (2018).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from raytune_suite.optional import require
 
@@ -21,14 +21,12 @@ else:
     torch = require("torch", extra="torch")
     Tensor = torch.Tensor
 
-Key = TypeVar("Key", int, Tensor, Any)
-
 BITS = 0xFFFFFFFF
 GOLDEN = 0x9E3779B1
 """2**32 divided by the golden ratio: multiples of it are spread evenly (Knuth, TAOCP 3, section 6.4)."""
 
 
-def mix(value: Key) -> Key:
+def mix(value: Any) -> Any:
     """Hash a number below 2**32 to another; a bijection.
 
     Example:
@@ -40,7 +38,7 @@ def mix(value: Key) -> Key:
     return value ^ (value >> 16)
 
 
-def fold(key: Key, number: Any) -> Key:
+def fold(key: Any, number: Any) -> Any:
     """Derive the key of part `number` (an integer or a tensor of them) of what `key` is for."""
     return mix((mix(key) + number * GOLDEN) & BITS)
 
@@ -48,7 +46,8 @@ def fold(key: Key, number: Any) -> Key:
 def hashes(key: Any, count: int) -> Tensor:
     """Return `count` numbers below 2**32, of dtype int64."""
     device = key.device if isinstance(key, Tensor) else None
-    return mix((torch.arange(count, device=device) * GOLDEN + key) & BITS)
+    mixed: Tensor = mix((torch.arange(count, device=device) * GOLDEN + key) & BITS)
+    return mixed
 
 
 def permutation(key: Any, count: int) -> Tensor:
@@ -83,4 +82,5 @@ def dropout(values: Tensor, rate: Any, of_rows: Tensor, of_columns: Tensor) -> T
     """
     keep = 1 - rate
     mixed = (of_rows.unsqueeze(-1) ^ of_columns) * 0x2C1B3C6D  # wraps around
-    return values * ((mixed <= (keep - 0.5) * 2.0**32) * (1 / keep)).to(values.dtype)
+    scale: Tensor = (mixed <= (keep - 0.5) * 2.0**32) * (1 / keep)
+    return values * scale.to(values.dtype)

@@ -57,7 +57,7 @@ class ParameterLayout:
     def split(self, vector: Tensor) -> dict[str, Tensor]:
         """Views of the parameters in a vector; of shape (lanes, ...) if the vector has shape (lanes, size)."""
         lanes = vector.shape[:-1]
-        parts = vector.split(self.sizes, dim=-1)
+        parts = torch.split(vector, self.sizes, dim=-1)
         return {name: p.view(*lanes, *shape) for name, p, shape in zip(self.names, parts, self.shapes, strict=True)}
 
     def matrices(self, device: torch.device) -> Tensor:

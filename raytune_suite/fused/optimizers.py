@@ -90,7 +90,8 @@ def adam_direction(gradients: Tensor, slots: Mapping[str, Tensor], at: Optimizer
     slots["mean"].lerp_(gradients, (1 - beta1).expand_as(gradients))
     slots["square"].mul_(beta2).addcmul_(gradients * (1 - beta2), gradients)
     root = (slots["square"] / (1 - beta2**at.count)).sqrt_().add_(EPSILON)
-    return slots["mean"] / (1 - beta1**at.count) / root
+    direction: Tensor = slots["mean"] / (1 - beta1**at.count) / root
+    return direction
 
 
 @final
@@ -150,7 +151,7 @@ class Muon(LaneOptimizer):
 def orthogonalized(matrices: Tensor) -> Tensor:
     """Bring the singular values of matrices (..., rows, columns) close to 1 by five Newton-Schulz iterations."""
     wide = matrices.shape[-2] <= matrices.shape[-1]
-    x = matrices if wide else matrices.transpose(-1, -2)
+    x: Tensor = matrices if wide else matrices.transpose(-1, -2)
     x = x / (torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(5):
         gram = x @ x.transpose(-1, -2)

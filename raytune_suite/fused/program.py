@@ -90,7 +90,8 @@ class FusedProgram(abc.ABC):
 
     def rate(self, hp: Mapping[str, Any], steps: Tensor) -> Tensor:
         """The learning rate in each of `steps`, which count from 0 since the start of the training: by default `lr`."""
-        return hp["lr"] * torch.ones_like(steps)
+        rates: Tensor = hp["lr"] * torch.ones_like(steps)
+        return rates
 
     def optimizer(self, hp: Mapping[str, Any]) -> LaneOptimizer:  # noqa: ARG002 - for subclasses
         """The optimizer, which may depend on structural hyperparameters; by default `SGD`."""

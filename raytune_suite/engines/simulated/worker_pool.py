@@ -222,15 +222,15 @@ class _WorkerHandle:
         if begun:
             keys, configs, states = zip(*(training.first_call() for training in begun), strict=True)
             reference = self.actor.train_together.remote(keys, configs, *states)
-            for index, training in enumerate(begun):
-                training.submitted(_SharedCall(reference, index))
+            for position, training in enumerate(begun):
+                training.submitted(_SharedCall(reference, position))
 
 
 class _SharedCall(NamedTuple):
     """A call that executes the steps of several trainings, and which of its outcomes is meant."""
 
     reference: Any
-    index: int
+    position: int
 
 
 class _StoredState(NamedTuple):
@@ -361,7 +361,7 @@ def _outcome(pool: WorkerPoolEvaluator, worker: _WorkerHandle, step: Any) -> dic
     if not isinstance(step, _SharedCall):
         result: dict[str, Any] = pool.get(worker, step)
         return result
-    result, error = pool.get(worker, step.reference)[step.index]
+    result, error = pool.get(worker, step.reference)[step.position]
     if error is not None:
         raise StudyError(error)
     return result

@@ -39,7 +39,9 @@ HEAD, HEADS = 64, 4
 TRAINING = 32768
 """The number of training sentences."""
 
-SHARED = {
+Ranges = dict[str, tuple[float, float]]
+
+SHARED: Ranges = {
     "lr": (0, math.inf),
     "warmup": (0, math.inf),
     "weight_decay": (0, math.inf),
@@ -50,8 +52,8 @@ SHARED = {
 }
 """The half-open ranges of valid values; `warmup` is a number of reports."""
 
-BETAS = {"beta1": (0, 1), "beta2": (0, 1)}
-OPTIMIZERS: dict[str, dict[str, tuple[float, float]]] = {
+BETAS: Ranges = {"beta1": (0, 1), "beta2": (0, 1)}
+OPTIMIZERS: dict[str, Ranges] = {
     "adamw": BETAS,
     "sgd": {"momentum": (0, 1)},
     "muon": {"momentum": (0, 1), **BETAS},
@@ -171,7 +173,8 @@ class GPTProgram(FusedProgram):
         cosine = 0.5 - 0.5 * torch.cos(math.pi * left)
         constant, linear, curved = (1.0 * (hp["schedule"] == number) for number in SCHEDULES.values())
         decayed = constant + linear * left + curved * cosine
-        return hp["lr"] * ((steps + 1) / warmup.clamp(min=1)).clamp(max=1) * decayed
+        rates: Tensor = hp["lr"] * ((steps + 1) / warmup.clamp(min=1)).clamp(max=1) * decayed
+        return rates
 
     def optimizer(self, hp: Mapping[str, Any]) -> LaneOptimizer:
         """The optimizer of the config."""
