@@ -35,10 +35,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+sys.path.insert(0, str(ROOT))  # to import `benchmarks` from any working directory
 
-from ordinary_loops import GPTLoop, MLPLoop  # noqa: E402 - after the path
-
+from benchmarks.perf.ordinary_loops import GPTLoop, MLPLoop  # noqa: E402 - after the path
 from raytune_suite.fused.lanes import Lane, advance, lane_group, workspace_of  # noqa: E402
 from raytune_suite.workloads.live.digits_program import DigitsProgram  # noqa: E402
 from raytune_suite.workloads.live.gpt_program import GPTProgram  # noqa: E402
