@@ -111,12 +111,16 @@ class History:
         return LevelData(points, np.array(list(losses.values())), trials, version)
 
     def curves(self, levels: Sequence[float], most: int) -> tuple[Array, Array]:
-        """Return the newest trials that have reached the lowest level.
+        """Return the learning curves of the newest trials that have reached the lowest level.
+
+        Args:
+            levels: The levels, in ascending order, at least one.
+            most: The most trials.
 
         Returns:
             Their points, of shape (n, dimensions), and their losses, of shape (n, levels), NaN where there is none.
         """
-        trials = list(self.losses.get(levels[0], ()))[-most:] if levels else []
+        trials = list(self.losses[levels[0]])[-most:]
         losses = [[self.losses[level].get(trial, np.nan) for level in levels] for trial in trials]
         return np.array([self.points[trial] for trial in trials]), np.array(losses)
 

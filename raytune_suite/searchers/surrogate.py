@@ -16,7 +16,7 @@ from raytune_suite.models.threads import one_thread
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.searchers.history import MOST, History
 from raytune_suite.spaces import FEATURES
-from raytune_suite.types import COUNT
+from raytune_suite.types import COUNT, FAILED
 from raytune_suite.validation import checked, number, optional
 
 if TYPE_CHECKING:
@@ -119,10 +119,11 @@ class SurrogateSearcher(AskTellSearcher, abc.ABC):
 
     def plateaus(self) -> Plateaus | None:
         """Return where the losses are known to be constant; None if that is nowhere."""
-        points, losses = self.history.curves(self.history.levels(self.levels), MOST)
-        if len(np.unique(losses[:, 0] if len(losses) else losses)) == len(losses):
+        levels = self.history.levels(self.levels)
+        lowest = [loss for loss in self.history.losses[levels[0]].values() if loss != FAILED] if levels else []
+        if len(set(lowest)) == len(lowest):
             return None
-        return Plateaus.of(points, losses, Embedding.of(self.layout))
+        return Plateaus.of(*self.history.curves(levels, MOST), Embedding.of(self.layout))
 
     def _point(self, trial_id: str, config: Config) -> Array:
         """Return the point of a trial; it is encoded once."""
