@@ -37,7 +37,9 @@ def half_rank(losses: Array) -> Array:
     """
     scores = normal_scores(losses)
     finite = losses[losses != FAILED]
-    median = np.median(losses) if np.isfinite(np.median(losses)) else finite.max()
+    ordered = np.sort(losses)
+    median = (ordered[(len(losses) - 1) // 2] + ordered[len(losses) // 2]) / 2
+    median = median if np.isfinite(median) else finite.max()
     better = losses < median
     if not better.any():
         return scores - scores.min() if len(finite) < len(losses) else np.zeros_like(losses)
