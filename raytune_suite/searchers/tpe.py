@@ -73,6 +73,9 @@ class TPESearcher(SurrogateSearcher):
         density = ParzenEstimator.fit(data.points[order[:good]], self.layout)
         drawn = density.sample(self.candidates, self.rng)
         ratios = density.log(drawn) - ParzenEstimator.fit(bad, self.layout).log(drawn)
+        plateaus = self.plateaus()
+        if plateaus is not None:
+            ratios = np.where(plateaus.contain(drawn), -np.inf, ratios)
         ranked = drawn[np.argsort(-ratios, kind="stable")]
         keys = self.layout.keys(ranked)
         return next((point for point, key in zip(ranked, keys, strict=True) if key not in taken), None)
