@@ -27,7 +27,7 @@ quick: $(INSTALLED)  ## the tests that need neither Ray nor another process: a f
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not e2e and not ray and not process"
 
 test: $(INSTALLED)  ## all tests but the long ones, on all cores
-	$(BIN)/python -m pytest -q -n auto --dist loadgroup --durations=20
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup --no-loadscope-reorder --durations=20
 
 check: $(INSTALLED)  ## lint, format, types, layers
 	$(BIN)/ruff check .
