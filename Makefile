@@ -13,10 +13,11 @@ help:  ## what can be made
 
 venv: $(INSTALLED)  ## a virtual environment with everything, in .venv
 
+# Python compiles a module when it is first imported; to compile all 20,000 at once would take longer than the download.
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "making $(VENV): this takes a few minutes, once"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
 	touch $@
 
 demo: $(INSTALLED)  ## tune a small network for about a minute, and plot the study into demo/
