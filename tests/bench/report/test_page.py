@@ -138,7 +138,7 @@ def test_the_page_loads_no_external_resources(page: Reader) -> None:
 
 def test_the_same_results_give_the_same_bytes() -> None:
     first, second = (
-        html(build_document(comparison(METHODS[:2], WORKLOADS[:2], **WHOLE), from_file=True)) for _ in range(2)
+        html(build_document(comparison(METHODS[:2], WORKLOADS[:1], **WHOLE), from_file=True)) for _ in range(2)
     )
     assert first == second
 

@@ -98,7 +98,8 @@ def test_only_classes_with_checkpoints_outside_a_population_are_saved() -> None:
 @pytest.mark.usefixtures("ray_session")
 def test_checkpoints_change_no_decision_and_only_the_latest_are_kept(tmp_path: Path) -> None:
     """Trials, some of which pause, run one at a time; on Ray with a checkpoint at each report."""
-    for name, engine in (("ray", "ray"), ("simulated", rts.Simulation(workers=1))):
+    engines: dict[str, Any] = {"ray": "ray", "simulated": rts.Simulation(workers=1)}
+    for name, engine in engines.items():
         result = rts.tune(
             Learner,
             SPACE,
@@ -115,7 +116,7 @@ def test_checkpoints_change_no_decision_and_only_the_latest_are_kept(tmp_path: P
             progress=False,
         )
         assert result.trials["status"].tolist() == ["TERMINATED"] * 3
-    rows = [read(tmp_path / name / "decisions.parquet") for name in ("ray", "simulated")]
+    rows = [read(tmp_path / name / "decisions.parquet") for name in engines]
     assert difference(*rows, times=False) is None
     pauses = Counter(row.trial for row in rows[0] if row.decision == "PAUSE")
     assert pauses
