@@ -34,7 +34,7 @@ def conditional(config: dict[str, Any]) -> float:
 
 def test_it_beats_random_search_on_a_smooth_function() -> None:
     ours, random = (
-        [best(minimize(cls(space=SMOOTH, seed=seed, **COMMON), smooth, 60)) for seed in range(4)]
+        [best(minimize(cls(space=SMOOTH, seed=seed, **COMMON), smooth, 70)) for seed in range(6)]
         for cls in (TPESearcher, RandomSearcher)
     )
     assert np.mean(ours) < 0.6 * np.mean(random)
