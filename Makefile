@@ -13,10 +13,11 @@ help:  ## what can be made
 
 venv: $(INSTALLED)  ## a virtual environment with everything, in .venv
 
+# Python compiles a module when it is first imported; to compile all 20,000 at once would take longer than the download.
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "making $(VENV): this takes a few minutes, once"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
 	touch $@
 
 demo: $(INSTALLED)  ## tune a small network for about a minute, and plot the study into demo/
@@ -27,7 +28,7 @@ quick: $(INSTALLED)  ## the tests that need neither Ray nor another process: a f
 	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not e2e and not ray and not process"
 
 test: $(INSTALLED)  ## all tests but the long ones, on all cores
-	$(BIN)/python -m pytest -q -n auto --dist loadgroup --durations=20
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup --no-loadscope-reorder --durations=20
 
 check: $(INSTALLED)  ## lint, format, types, layers
 	$(BIN)/ruff check .
