@@ -41,8 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         StudyError: If it has no log.
     """
     from raytune_suite.engines.storage import Folder
-    from raytune_suite.tuning.command import LOGS
     from raytune_suite.tuning.load import load_study
+    from raytune_suite.tuning.program import LOGS
 
     study = load_study(arguments.study)
     if arguments.trial == "best":

@@ -118,17 +118,15 @@ def tune(
         StudyInterrupted: After Ctrl-C; the message says how to continue.
     """
     task = make_task(trainable, space, workload, metric, mode, max_t, time_attr, tuning_seeds, test_seeds)
+    how: dict[str, Any] = {"resources": resources, "max_concurrent": max_concurrent, "seed": seed, "progress": progress}
     options = StudyOptions(
         method=method,
         method_args=dict(method_args or {}),
         limits=Limits(num_samples, budget, time_limit),
-        resources=resources,
-        max_concurrent=max_concurrent,
-        seed=seed,
         callbacks=tuple(callbacks),
-        progress=progress,
         stop=make_rules(stop, task.objective),
         retry=retry is not None,
         warm_start=sources(warm_start),
+        **how,
     )
     return run_study(task, options, make_engine(engine, settings), storage_path, name, resume=resume)

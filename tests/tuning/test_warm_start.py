@@ -46,7 +46,7 @@ def test_what_does_not_fit_is_counted_and_named(tmp_path: Path, caplog: pytest.L
     with caplog.at_level(logging.WARNING, "raytune_suite"):
         of_class(Training, tmp_path, space=narrow, method="bohb", warm_start=[earlier])
     assert f"{outside} do not fit the space: 'x' ({outside})" in caplog.text
-    assert f"'dropout' ({(earlier.trials["resource"] > 0).sum()})" in caplog.text
+    assert f"'dropout' ({(earlier.trials['resource'] > 0).sum()})" in caplog.text
 
 
 def test_a_warm_start_that_could_not_help_is_rejected(tmp_path: Path) -> None:
