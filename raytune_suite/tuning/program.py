@@ -145,7 +145,8 @@ class ProgramTrainable:
             paths: The values of `json_file`, `trial_dir` and `checkpoint_dir`.
 
         Example:
-            >>> ProgramTrainable(("train", "--lr={lr}", "{args}"), "loss").arguments({"lr": 0.5, "net": {"width": 8}}, {})
+            >>> program = ProgramTrainable(("train", "--lr={lr}", "{args}"), "loss")
+            >>> program.arguments({"lr": 0.5, "net": {"width": 8}}, {})
             ['train', '--lr=0.5', '--lr', '0.5', '--net.width', '8']
         """
         flat = dict(_flat(config))

@@ -104,8 +104,7 @@ def tune(
         name: The study's name, by default derived from the trainable, the method and the time.
         resume: Continue the study called `name`; with higher limits or a larger space, also after it has finished.
         retry: "failed" to train the configs of failed trials again, as new trials of the study that is resumed.
-        stop: What else ends the study or a trial: a value of the metric such as `{"val_loss": 0.05}`, a rule such as
-            `rts.NoImprovement(20)`, a `ray.tune.Stopper`, a function of a trial's id and result, or a list of these.
+        stop: Targets such as `{"val_loss": 0.05}`, rules such as `rts.NoImprovement(20)`, Ray's stoppers, or functions.
         warm_start: Results or paths of studies from whose trials the searcher learns first, as far as they fit.
         callbacks: Ray Tune callbacks.
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
