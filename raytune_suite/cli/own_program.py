@@ -48,6 +48,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--metrics-file", metavar="FILE", help="read JSON from this file in place of the output; see `{trial_dir}`"
     )
+    command.usage = (
+        "%(prog)s [OPTIONS] WORKLOAD\n"
+        "       %(prog)s --space FILE --metric NAME [OPTIONS] MODULE:FUNCTION\n"
+        "       %(prog)s --space FILE --metric NAME [OPTIONS] -- PROGRAM [ARGUMENTS]"
+    )
     parse = command.parse_known_args
 
     def split(args: Sequence[str] | None = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
