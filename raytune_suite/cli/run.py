@@ -110,7 +110,7 @@ def add_method(command: argparse.ArgumentParser) -> None:
 
     about = (
         f"The study ends at the first limit that it reaches (default: --budget {DEFAULT_BUDGET:g}; none for methods "
-        "that end by themselves, such as grid)."
+        "that end by themselves, such as grid; --num-samples 20 for a function or program without --max-t)."
     )
     group = command.add_argument_group("limits", about)
     group.add_argument("--budget", type=float, metavar="N", help="train for as long as N full trainings, in total")

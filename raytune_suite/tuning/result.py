@@ -12,8 +12,9 @@ from ray.tune import Checkpoint
 
 from raytune_suite.engines.callbacks.study_log import Report, incumbents
 from raytune_suite.engines.storage import Folder, local_folder
-from raytune_suite.errors import StudyError, near
+from raytune_suite.errors import ArgumentError, StudyError, near
 from raytune_suite.importance import judged_fidelities, study_importance
+from raytune_suite.searchers import inbox
 from raytune_suite.types import SEED, split_config
 
 if TYPE_CHECKING:
@@ -109,6 +110,26 @@ class StudyResult:
                     system, path = latest.remote or (None, str(latest.local))
                     return Checkpoint(path, system)
         return None
+
+    def enqueue(self, configs: Sequence[Config]) -> None:
+        """Add configs to the study: one that runs trains them next, one that has ended when it is extended.
+
+        Args:
+            configs: Configs in which parameters may be missing, which are then drawn at random.
+
+        Raises:
+            ArgumentError: If the study is in an object store, or a config is no dict of values of JSON.
+        """
+        folder = local_folder(self.path)
+        if folder is None:
+            raise ArgumentError(f"configs can be added to studies in local folders only, not to {self.path!r}")
+        for config in configs:
+            if not isinstance(config, dict):
+                raise ArgumentError.invalid("configs", config, "a list of dicts")
+        try:
+            inbox.put(folder, configs)
+        except TypeError as error:
+            raise ArgumentError.invalid("configs", configs, "a list of dicts of values of JSON", str(error)) from None
 
     @property
     def best_value(self) -> float:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines.callbacks.stop_rules import rule_text
+from raytune_suite.engines.storage import local_folder
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import study_lock
 from raytune_suite.errors import ArgumentError, StudyError
@@ -73,12 +74,17 @@ def run_study(
     method = _resolve(task, options, space)
     if isinstance(method.searcher, AskTellSearcher) and not method.scheduler.population:
         method.searcher.avoid_repeats()
+    if options.retry and not getattr(method.searcher, "takes_points", False):
+        raise ArgumentError(f"`retry` does not work with {method.name!r}, whose searcher chooses all configs itself")
     if options.warm_start and not resume:  # else the searcher has learned it already
         learn_from(options.warm_start, method, space, task.objective)
     limits = check_limits(options.limits, method, task.objective)
     resources = check_resources(options.resources)
     name = study_name(name, f"{task.label}-{method.name}", resume=resume)
     folder = StudyFolder(check_storage(storage_path), name)
+    local = local_folder(folder.path)
+    if isinstance(method.searcher, AskTellSearcher) and local is not None:
+        method.searcher.watch(str(local))
     manifest = _manifest(task, options, method.name, limits, space) | engine.describe()
     spec = task.spec(
         searcher=method.searcher,

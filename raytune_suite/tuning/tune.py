@@ -104,8 +104,7 @@ def tune(
         name: The study's name, by default derived from the trainable, the method and the time.
         resume: Continue the study called `name`; with higher limits or a larger space, also after it has finished.
         retry: "failed" to train the configs of failed trials again, as new trials of the study that is resumed.
-        stop: What else ends the study or a trial: a value of the metric such as `{"val_loss": 0.05}`, a rule such as
-            `rts.NoImprovement(20)`, a `ray.tune.Stopper`, a function of a trial's id and result, or a list of these.
+        stop: Targets such as `{"val_loss": 0.05}`, rules such as `rts.NoImprovement(20)`, Ray's stoppers, or functions.
         warm_start: Results or paths of studies from whose trials the searcher learns first, as far as they fit.
         callbacks: Ray Tune callbacks.
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
@@ -118,17 +117,15 @@ def tune(
         StudyInterrupted: After Ctrl-C; the message says how to continue.
     """
     task = make_task(trainable, space, workload, metric, mode, max_t, time_attr, tuning_seeds, test_seeds)
+    how: dict[str, Any] = {"resources": resources, "max_concurrent": max_concurrent, "seed": seed, "progress": progress}
     options = StudyOptions(
         method=method,
         method_args=dict(method_args or {}),
         limits=Limits(num_samples, budget, time_limit),
-        resources=resources,
-        max_concurrent=max_concurrent,
-        seed=seed,
         callbacks=tuple(callbacks),
-        progress=progress,
         stop=make_rules(stop, task.objective),
         retry=retry is not None,
         warm_start=sources(warm_start),
+        **how,
     )
     return run_study(task, options, make_engine(engine, settings), storage_path, name, resume=resume)
