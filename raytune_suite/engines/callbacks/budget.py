@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING, Any, final
 
 from ray.tune import Callback, Stopper
@@ -9,7 +11,7 @@ from ray.tune import Callback, Stopper
 from raytune_suite.types import as_resource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ray.tune.experiment import Trial
 
@@ -60,14 +62,34 @@ class Cost:
 
 @final
 class StudyStopper(Stopper):
-    """Ends a study when its budget is spent, or when a trial has ended and no trial has reported the metric.
+    """Ends a study when its budget or its time is spent, or a trial has ended and none has reported the metric.
 
     Ray saves the stopper with the study.
     """
 
-    def __init__(self, budget: float | None, *, metric: str, time_attr: str) -> None:
-        """`budget` is in units of `time_attr`; None sets no limit."""
+    def __init__(
+        self,
+        budget: float | None,
+        *,
+        metric: str,
+        time_attr: str,
+        time_limit: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """A stopper of one study.
+
+        Args:
+            budget: In units of `time_attr`; None sets no limit.
+            metric: The metric's name.
+            time_attr: The key of the resource in a report.
+            time_limit: Seconds by `clock` while the study runs; None sets no limit. Ray's own limit follows the wall
+                clock, which may be set.
+            clock: Returns seconds.
+        """
         self.budget = budget
+        self._seconds_left = math.inf if time_limit is None else time_limit
+        self._clock = clock
+        self._checked: float | None = None
         self.metric = metric
         self.cost = Cost(time_attr)
         self._metric_seen = False
@@ -87,6 +109,9 @@ class StudyStopper(Stopper):
         self._fault |= bool(result.get("done")) and not self._metric_seen
         return False
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_checked": None}
+
     def forget(self, trial_id: str) -> None:
         """Forget a trial that has ended."""
         self._counted.pop(trial_id, None)
@@ -94,7 +119,10 @@ class StudyStopper(Stopper):
 
     def stop_all(self) -> bool:
         """Return whether to end the study."""
-        return self._fault or (self.budget is not None and self.cost.spent >= self.budget)
+        now = self._clock()
+        self._seconds_left -= 0.0 if self._checked is None else now - self._checked
+        self._checked = now
+        return self._fault or self._seconds_left <= 0 or (self.budget is not None and self.cost.spent >= self.budget)
 
 
 @final

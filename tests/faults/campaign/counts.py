@@ -45,7 +45,8 @@ ABOUT = {
     "simulated": """a simulated study of each method is interrupted, and killed three times with SIGKILL at operations
   on files: at each one in turn while it is resumed and stores a snapshot, at random ones, and at its end.""",
     "folders": """one to three files in the folder of an interrupted simulated study are cut, emptied, changed,
-  overwritten, removed, or replaced by older ones or by folders. It resumes with the same result, or an error names the file.""",
+  overwritten, removed, or replaced by older ones or by folders. It resumes with the same result, or an error names
+  the file.""",
     "fuzz": """calls of `tune`, spaces, arguments of methods, settings, protocols, command lines and cluster files are
   drawn at random. Each succeeds or is rejected with an error of ours.""",
     "ray": "the driver of a study on Ray with one worker is killed three times with SIGKILL, after random reports.",
