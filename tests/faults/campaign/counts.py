@@ -32,6 +32,8 @@ lost a snapshot, or ends with other decisions than one that was not disturbed, a
 
 {by}
 
+{failures}
+
 {date}: raytune_suite {raytune_suite}, Ray {ray}, Python {python}, {system}.
 
 `make faults` runs the campaign; `python -m tests.faults.campaign run --minutes 10 --counts FILE` runs a part of it and
@@ -96,7 +98,15 @@ class Counts:
             name, times = next(iter(counts["by"].items()))
             each = ", ".join(f"{label} {count:,}" for label, count in sorted(times.items()))
             by.append(f"- {part}, {name}: {each}.")
+        failures = [
+            f"- {part} {number}: `{message}`"
+            for part, counts in self.parts.items()
+            for number, message in counts["failures"].items()
+        ]
         return PAGE.format(
+            failures="\n".join(
+                ["Cases that found a fault:", "", *failures] if failures else ["No case found a fault."]
+            ),
             rows="\n".join(rows),
             parts="\n".join(f"- **{part}**: {ABOUT[part]}" for part in self.parts),
             by="\n".join(["By method, or by what was fuzzed:", "", *by]),
