@@ -38,7 +38,8 @@ lost a snapshot, or ends with other decisions than one that was not disturbed, a
 
 `make faults` runs the campaign; `python -m tests.faults.campaign run --minutes 10 --counts FILE` runs a part of it and
 adds to the counts in a file, and `python -m tests.faults.campaign page --counts FILE` writes this page. The number of a
-case seeds what it draws: `run PART --only NUMBER` repeats one.
+case seeds what it draws: `run PART --only NUMBER` repeats one. What is kept of a study, and when, is on the page about
+[checkpoints and resuming](checkpoints.md).
 """
 
 
