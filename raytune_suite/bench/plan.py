@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from raytune_suite.automatic import AUTO
 from raytune_suite.bench.custom_methods import factory_identity
 from raytune_suite.bench.run import Run, fingerprint
 from raytune_suite.errors import ArgumentError, DataError, MissingPackageError, RaytuneSuiteError, SpaceError
@@ -89,7 +90,7 @@ def plan(protocol: Protocol, *, skip_missing: bool = False) -> Plan:
 def _check_methods(protocol: Protocol) -> None:
     """Reject unknown method names."""
     for entry in protocol.methods:
-        if entry.factory is None:
+        if entry.factory is None and entry.method != AUTO:
             try:
                 parts(entry.method)
             except RaytuneSuiteError as error:

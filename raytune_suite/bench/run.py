@@ -13,13 +13,15 @@ from hashlib import sha256
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.automatic import AUTO, Conditions
 from raytune_suite.bench import store
 from raytune_suite.bench.custom_methods import build_custom_method
 from raytune_suite.engines.callbacks.study_log import Report
 from raytune_suite.engines.ray.engine import RayEngine
 from raytune_suite.engines.simulated.engine import Simulation
-from raytune_suite.methods import lacks_state, parts, resolve_method
+from raytune_suite.methods import choose_method, lacks_state, parts, resolve_method
 from raytune_suite.schedulers import SCHEDULERS
+from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import Space
 from raytune_suite.tuning.final_evaluation import evaluate_on_test_seeds
@@ -112,7 +114,7 @@ class Run:
     def extras(self) -> set[str]:
         """Return the extras of this package that the run needs."""
         needed_by: list[Any] = [self.find_workload()]
-        if self.factory is None:
+        if self.factory is None and self.method != AUTO:  # which chooses no method whose extra is missing
             searcher, scheduler = parts(self.method)
             needed_by += [SEARCHERS[searcher], SCHEDULERS[scheduler]]
         return {one.extra for one in needed_by if one.extra is not None}
@@ -132,14 +134,21 @@ class Run:
             SpaceError: If the method does not support the space.
             RaytuneSuiteError: If the method cannot be built.
         """
-        method = self._method(task)
+        method, space, objective = self._method(task), Space.of(task.full_space), task.objective
+        arguments = {} if self.factory else self.args
         reason = lacks_state(self.label, _scheduler(method), task.stateless)
         if not reason:
+            if method == AUTO:
+                conditions = Conditions(
+                    max_t=objective.max_t, budget=self.budget, workers=self.workers, can_pause=task.can_pause
+                )
+                choice = choose_method(space, conditions, arguments)
+                method, arguments = choice.method, {**choice.arguments, **arguments}
             resolve_method(
                 method,
-                Space.of(task.full_space),
-                task.objective,
-                arguments={} if self.factory else self.args,
+                space,
+                objective,
+                arguments=arguments,
                 defaults=task.defaults,
                 max_concurrent=None,
                 seed=self.seed,
@@ -204,6 +213,9 @@ def _registered(name: str) -> Workload:
 
 
 def _scheduler(method: str | Method) -> type[StudyScheduler]:
+    """Return the class of the scheduler; "auto" chooses none that needs more than a FIFO needs."""
+    if method == AUTO:
+        return FIFO
     return SCHEDULERS[parts(method)[1]] if isinstance(method, str) else type(method.scheduler)
 
 

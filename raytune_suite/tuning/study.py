@@ -8,10 +8,11 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.automatic import AUTO, Choice, Conditions
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import study_lock
-from raytune_suite.errors import StudyError
-from raytune_suite.methods import resolve_method
+from raytune_suite.errors import ArgumentError, StudyError
+from raytune_suite.methods import choose_method, resolve_method
 from raytune_suite.spaces import Space
 from raytune_suite.tuning.arguments import check_limits, check_resources, check_storage
 from raytune_suite.tuning.final_evaluation import evaluate_on_test_seeds
@@ -61,12 +62,20 @@ def run_study(
         StudyInterrupted: After Ctrl-C; the message says how to continue.
     """
     space = Space.of(task.full_space)
+    choice = None
+    if isinstance(options.method, str) and options.method == AUTO:
+        choice = _stored_choice(engine, storage_path, name) if resume else None
+        choice = choice or _choose(task, options, engine, space)
+        arguments = {**choice.arguments, **options.method_args}
+        options = dataclasses.replace(options, method=choice.method, method_args=arguments)
     method = _resolve(task, options, space)
     limits = check_limits(options.limits, method, task.objective)
     resources = check_resources(options.resources)
     name = study_name(name, f"{task.label}-{method.name}", resume=resume)
     folder = StudyFolder(check_storage(storage_path), name)
     manifest = _manifest(task, options, method.name, limits, space) | engine.describe()
+    if choice is not None:
+        manifest[AUTO] = {"reason": choice.reason, "arguments": choice.arguments}
     spec = task.spec(
         searcher=method.searcher,
         scheduler=method.scheduler,
@@ -88,6 +97,8 @@ def run_study(
         with storage_errors(folder.files):
             lock = held.enter_context(study_lock(folder.files))
         folder.check(engine, manifest, resume=resume)  # again: another process may have run it in between
+        if choice is not None and options.progress is not False:
+            _announce(choice)
         return _run(task, engine, folder, dataclasses.replace(spec, check_lock=lock.check), method.name)
 
 
@@ -130,6 +141,45 @@ def _resolve(task: TuningTask, options: StudyOptions, space: Space) -> Method:
         seed=options.seed,
         stateless=task.stateless,
     )
+
+
+def _choose(task: TuningTask, options: StudyOptions, engine: Engine, space: Space) -> Choice:
+    """Choose the method of a new study."""
+    workers = (options.max_concurrent, engine.workers)
+    conditions = Conditions(
+        max_t=task.objective.max_t,
+        time_attr=task.objective.time_attr,
+        **options.limits._asdict(),
+        workers=min((count for count in workers if count is not None), default=None),
+        can_pause=task.can_pause,
+    )
+    return choose_method(space, conditions, options.method_args)
+
+
+def _stored_choice(engine: Engine, storage_path: str | Path, name: str | None) -> Choice | None:
+    """Return the method that was chosen when the study to resume started; None if there is no such study.
+
+    Raises:
+        ArgumentError: If the study was started with a method by name.
+    """
+    folder = StudyFolder(check_storage(storage_path), study_name(name, "", resume=True))
+    with storage_errors(folder.files):
+        if not engine.can_resume(folder.path):
+            return None
+        manifest = folder.manifest()
+    if AUTO not in manifest:
+        raise ArgumentError(
+            f"`method` is {AUTO!r}, but was {manifest['method']!r} when this study started: "
+            "resume it with the same arguments"
+        )
+    return Choice(method=manifest["method"], **manifest[AUTO])
+
+
+def _announce(choice: Choice) -> None:
+    """Print on stderr which method was chosen, and why."""
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(str(choice), style="dim", markup=False)
 
 
 def _shows_progress(options: StudyOptions) -> bool:
