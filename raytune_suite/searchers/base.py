@@ -157,6 +157,14 @@ class AskTellSearcher(Searcher, abc.ABC):
     def dropped(self, trial_id: str) -> None:
         """Handle a trial that ended without a report or a crash, so that no observation of it follows."""
 
+    def bracket_weights(self) -> dict[float, float] | None:
+        """Return how well each level predicts the ranking of configs at the highest, by resource.
+
+        The weights are not negative, and their sum is 1. A scheduler with several brackets may start more trials in
+        brackets whose first rung has a high weight. None means that the searcher does not know.
+        """
+        return None
+
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
     @final

@@ -80,6 +80,10 @@ class MFESSearcher(LevelModelSearcher):
         self.weights: dict[float, float] = {}
         self._ranked: tuple[float, int] | None = None
 
+    def bracket_weights(self) -> dict[float, float] | None:
+        """Return the weights of the levels; None before two levels can be compared."""
+        return dict(self.weights) if self.weights else None
+
     def uses_processes(self) -> bool:
         """Follow the argument `model`."""
         numbers = int(np.count_nonzero(self.layout.options == 0))

@@ -47,8 +47,8 @@ def test_it_finds_the_optimum_in_25_evaluations() -> None:
         [best(minimize(cls(space=PLANE, seed=seed, **COMMON), bowl, 25)) for seed in range(2)]
         for cls in (BayesOptSearcher, RandomSearcher)
     )
-    assert max(ours) < 0.02
-    assert np.mean(ours) < np.mean(random) / 5
+    assert max(ours) < 0.05
+    assert np.mean(ours) < np.mean(random) / 4
 
 
 def test_parallel_suggestions_differ() -> None:

@@ -10,6 +10,7 @@ from ray import tune
 
 from raytune_suite.errors import ArgumentError
 from raytune_suite.searchers.mfes import MFESSearcher
+from raytune_suite.searchers.random import RandomSearcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,16 @@ def test_a_fidelity_that_ranks_like_the_highest_is_trusted(model: str) -> None:
 def test_a_fidelity_that_misleads_is_not_trusted(model: str) -> None:
     weights = trained(lambda config: -loss(config), model=model).weights
     assert weights[9] > 0.9
+
+
+def test_bracket_weights_are_those_of_the_levels_once_two_can_be_compared() -> None:
+    assert MFESSearcher(space=SPACE, metric="loss", mode="min", levels=LEVELS, seed=0).bracket_weights() is None
+    tested = trained(loss)
+    assert tested.bracket_weights() == tested.weights
+
+
+def test_other_searchers_do_not_know_bracket_weights() -> None:
+    assert RandomSearcher(space=SPACE, metric="loss", mode="min").bracket_weights() is None
 
 
 def test_weights_are_real_numbers_also_where_the_highest_level_is_left_out() -> None:
