@@ -2,7 +2,8 @@
 
 No method is best everywhere: whether one can learn across fidelities, needs checkpoints, or has enough trials to fit a
 model depends on the study. `candidates` yields methods in the order of preference; `methods.choose_method` takes the
-first one that can run. docs/methods.md has the measurements behind the order.
+first one that can run. docs/methods.md has the measurements behind the order. None needs checkpoints: promotion was not
+better than stopping.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from raytune_suite.rungs import halving_levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +27,12 @@ SUMMARY = "one of the methods below, chosen by the space, the fidelities, the li
 
 LEAST_TRAININGS = 5
 """The number of full trainings from which on a model of several fidelities has enough to learn from."""
+
+HEDGED_TRAININGS = 10
+"""The number of full trainings from which on some trials start at higher rungs, in case the lowest mislead."""
+
+BRACKETS = 3
+"""The number of brackets then."""
 
 MANY_WORKERS = 32
 """The number of parallel trials above which proposals must be cheap and differ without a search."""
@@ -52,7 +61,8 @@ class Conditions:
         num_samples: The maximum number of trials; None for no limit.
         time_limit: Seconds; None for no limit.
         workers: How many trials run at once; None if unknown.
-        can_pause: Whether trainings are known to save and load checkpoints, so that they can be paused.
+        min_t: The least resource at which trials are compared.
+        eta: The reduction factor.
     """
 
     max_t: int | None = None
@@ -61,7 +71,8 @@ class Conditions:
     num_samples: int | None = None
     time_limit: float | None = None
     workers: int | None = None
-    can_pause: bool = False
+    min_t: int = 1
+    eta: float = 3
 
     @property
     def trainings(self) -> float:
@@ -75,7 +86,7 @@ class Conditions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class MethodChoice:
     """A method that was chosen.
 
     Attributes:
@@ -93,7 +104,7 @@ class Choice:
         return f"method {AUTO}: {self.method}{f' ({arguments})' if arguments else ''}, because {self.reason}"
 
 
-def candidates(space: Space, conditions: Conditions) -> Iterator[Choice]:
+def candidates(space: Space, conditions: Conditions) -> Iterator[MethodChoice]:
     """Yield methods for a study, the most suitable first.
 
     Example:
@@ -101,55 +112,59 @@ def candidates(space: Space, conditions: Conditions) -> Iterator[Choice]:
         >>> from raytune_suite.spaces import Space
         >>> space = Space({"lr": tune.loguniform(1e-4, 1.0), "layers": tune.randint(1, 5)})
         >>> [choice.method for choice in candidates(space, Conditions(max_t=81, budget=30))]
-        ['mfes+asha', 'tpe+asha', 'sobol+asha']
+        ['mfes+asha', 'mfes+asha', 'tpe+asha', 'sobol+asha']
         >>> print(next(candidates(space, Conditions(budget=3))))
         method auto: sobol, because no `max_t` is set, and 3 trials are too few for a model
     """
     if "grid" in space.features:
-        yield Choice(method="grid", reason="the space has a tune.grid_search")
+        yield MethodChoice(method="grid", reason="the space has a tune.grid_search")
         return
     size, trainings = _size(space), GRID if conditions.endless else conditions.trainings
     if size is not None and size <= trainings < math.inf:
-        yield Choice(method="grid", reason=f"all {size} configs of the space can be trained in full")
+        yield MethodChoice(method="grid", reason=f"all {size} configs of the space can be trained in full")
     if conditions.max_t is None or conditions.max_t == 1:
         yield from _without_fidelities(space, conditions)
     else:
         yield from _with_fidelities(space, conditions)
 
 
-def _without_fidelities(space: Space, conditions: Conditions) -> Iterator[Choice]:
+def _without_fidelities(space: Space, conditions: Conditions) -> Iterator[MethodChoice]:
     """Yield methods that train every config in full."""
     why = "no `max_t` is set" if conditions.max_t is None else "`max_t` is 1"
     trainings, dimensions = conditions.trainings, len(space)
     numbers = sum(parameter.kind != "categorical" for parameter in space.parameters)
     if trainings < dimensions / 2 + 4:
-        yield Choice(method="sobol", reason=f"{why}, and {trainings:g} trials are too few for a model")
+        yield MethodChoice(method="sobol", reason=f"{why}, and {trainings:g} trials are too few for a model")
     elif (conditions.workers or 1) > MANY_WORKERS:
-        yield Choice(method="tpe", reason=f"{why}, and {conditions.workers} trials run at once")
+        yield MethodChoice(method="tpe", reason=f"{why}, and {conditions.workers} trials run at once")
     elif 2 * numbers >= dimensions and dimensions <= GP_PARAMETERS and trainings <= GP_TRAININGS:
-        yield Choice(method="gp", reason=f"{why}, and most parameters are numbers")
+        yield MethodChoice(method="gp", reason=f"{why}, and most parameters are numbers")
     elif trainings <= FOREST_TRAININGS:
         choices = f"{dimensions - numbers} of them choices"
-        yield Choice(method="forest+fifo", reason=f"{why}, and there are {dimensions} parameters, {choices}")
-    yield Choice(method="tpe", reason=f"{why}, and there are many trials")
-    yield Choice(method="sobol", reason=why)
+        yield MethodChoice(method="forest+fifo", reason=f"{why}, and there are {dimensions} parameters, {choices}")
+    yield MethodChoice(method="tpe", reason=f"{why}, and there are many trials")
+    yield MethodChoice(method="sobol", reason=why)
 
 
-def _with_fidelities(space: Space, conditions: Conditions) -> Iterator[Choice]:
+def _with_fidelities(space: Space, conditions: Conditions) -> Iterator[MethodChoice]:
     """Yield methods that stop or pause poor trials early."""
     max_t, trainings = conditions.max_t or 1, conditions.trainings
     fidelities = f"trials can be compared before {conditions.time_attr} {max_t}"
     if trainings < LEAST_TRAININGS:
         arguments = {"eta": 4, "min_t": max(1, math.ceil(max_t / 4**FEW_RUNGS))}
         reason = f"{fidelities}, and {trainings:g} full trainings are too few for a model"
-        yield Choice(method="sobol+asha", reason=reason, arguments=arguments)
+        yield MethodChoice(method="sobol+asha", reason=reason, arguments=arguments)
     elif (conditions.workers or 1) > MANY_WORKERS:
-        yield Choice(method="tpe+asha", reason=f"{fidelities}, and {conditions.workers} trials run at once")
+        yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and {conditions.workers} trials run at once")
     elif len(space) > MANY_PARAMETERS:
-        yield Choice(method="tpe+asha", reason=f"{fidelities}, and the space has {len(space)} parameters")
-    yield Choice(method="mfes+asha", reason=f"{fidelities}, and a model learns from all of them")
-    yield Choice(method="tpe+asha", reason=f"{fidelities}, and its arguments are set")
-    yield Choice(method="sobol+asha", reason=fidelities)
+        yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and the space has {len(space)} parameters")
+    elif trainings >= HEDGED_TRAININGS:
+        rungs = len(halving_levels(conditions.min_t, max_t, conditions.eta))
+        reason = f"{fidelities}, and models learn which fidelities to trust"
+        yield MethodChoice(method="mfes+asha", reason=reason, arguments={"brackets": min(BRACKETS, rungs)})
+    yield MethodChoice(method="mfes+asha", reason=f"{fidelities}, and models learn from all fidelities")
+    yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and its arguments are set")
+    yield MethodChoice(method="sobol+asha", reason=fidelities)
 
 
 def _size(space: Space) -> int | None:

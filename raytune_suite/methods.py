@@ -10,7 +10,7 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from raytune_suite.automatic import AUTO, Choice, Conditions, candidates
+from raytune_suite.automatic import AUTO, Conditions, MethodChoice, candidates
 from raytune_suite.errors import ArgumentError, UnknownNameError
 from raytune_suite.optional import available
 from raytune_suite.schedulers import SCHEDULERS, StudyScheduler, StudySearcher
@@ -54,6 +54,9 @@ METHODS: dict[str, Recipe] = {
         "async-hyperband",
         "Hyperband's brackets with asynchronous promotion; with brackets=1, ASHA as published",
     ),
+    "pasha": Recipe(
+        "random", "pasha", "ASHA as published, whose maximum resource grows only while the ranking of trials changes"
+    ),
     "bohb": Recipe(
         "kde", "hyperband", "Hyperband with configs from a kernel density model of the good and the bad ones"
     ),
@@ -62,6 +65,9 @@ METHODS: dict[str, Recipe] = {
     ),
     "forest": Recipe("forest", "asha", "asha with configs from a random forest"),
     "cqr": Recipe("cqr", "asha", "asha with configs from conformalized quantile regression"),
+    "priorband": Recipe(
+        "priorband", "hyperband", "Hyperband with configs from the user's prior, and mutations of the best one"
+    ),
     "dehb": Recipe("dehb", "assigned", "Hyperband with configs from differential evolution at each fidelity"),
     "pbt": Recipe("random", "pbt", "population based training: bad members copy good ones and perturb their config"),
     "pb2": Recipe("random", "pb2", "as pbt, with a Gaussian process that chooses the new config"),
@@ -114,7 +120,7 @@ class Method:
         return tune.TuneConfig(search_alg=searcher, scheduler=self.scheduler, **options)
 
 
-def choose_method(space: dict[str, Any] | Space, conditions: Conditions, arguments: Mapping[str, Any]) -> Choice:
+def choose_method(space: dict[str, Any] | Space, conditions: Conditions, arguments: Mapping[str, Any]) -> MethodChoice:
     """Choose a method for a study: the first of `candidates` that can run.
 
     Args:
@@ -131,7 +137,7 @@ def choose_method(space: dict[str, Any] | Space, conditions: Conditions, argumen
     return next((choice for choice in choices if _can_run(choice, compiled, arguments)), choices[0])
 
 
-def _can_run(choice: Choice, space: Space, arguments: Mapping[str, Any]) -> bool:
+def _can_run(choice: MethodChoice, space: Space, arguments: Mapping[str, Any]) -> bool:
     """Whether a method supports a space, accepts all arguments, and has the packages that it needs."""
     searcher, scheduler = parts(choice.method)
     sides: tuple[type[Any], type[Any]] = SEARCHERS[searcher], SCHEDULERS[scheduler]
@@ -216,7 +222,8 @@ def make_method(
     if name == AUTO:
         if space is None:
             raise ArgumentError(f"method {AUTO!r} needs `space`, by which it chooses")
-        choice = choose_method(space, Conditions(max_t=max_t, time_attr=time_attr), arguments)
+        ladder = {key: arguments[key] for key in ("min_t", "eta") if key in arguments}
+        choice = choose_method(space, Conditions(max_t=max_t, time_attr=time_attr, **ladder), arguments)
         name, arguments = choice.method, {**choice.arguments, **arguments}
     searcher_name, scheduler_name = parts(name)
     searcher_class, scheduler_class = SEARCHERS[searcher_name], SCHEDULERS[scheduler_name]

@@ -50,6 +50,18 @@ def test_a_method_is_chosen_for_its_conditions(space: dict[str, Any], conditions
     assert choice.reason
 
 
+@pytest.mark.parametrize(
+    ("max_t", "budget", "brackets"), [(81, 30, 3), (81, 8, None), (3, 30, 2), (2, 30, 1), (81, None, 3)]
+)
+def test_a_study_that_is_long_enough_hedges_against_misleading_fidelities(
+    max_t: int, budget: float | None, brackets: int | None
+) -> None:
+    choice = choose_method(NUMBERS, Conditions(max_t=max_t, budget=budget), {})
+    assert choice.arguments.get("brackets") == brackets
+    made = make_method(choice.method, NUMBERS, max_t=max_t, **choice.arguments)
+    assert made.scheduler.max_t == max_t
+
+
 def test_a_short_study_has_few_rungs() -> None:
     choice = choose_method(NUMBERS, Conditions(max_t=81, budget=3), {})
     made = make_method(choice.method, NUMBERS, max_t=81, **choice.arguments)

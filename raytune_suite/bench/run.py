@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from raytune_suite.workloads import Workload
 
 FRACTIONS = (1 / 3, 2 / 3, 1.0)
-"""The fractions of the budget after which the incumbent is evaluated."""
+"""The fractions of the budget after which the incumbent is evaluated, unless the protocol sets `judge_at`."""
 
 CRASH_REGRET = 1.0
 """The least normalized regret of an incumbent with a failed test training: that of the worst bound."""
@@ -68,6 +68,7 @@ class Run:
         compute: The Ray workers that train in parallel under the simulated clock. They do not change the result.
         factory: The user's function or class that builds the method; None for a registered one.
         custom_workload: The workload itself; None for a registered one.
+        judge_at: The full trainings after which incumbents are evaluated, besides the end; None: at `FRACTIONS`.
     """
 
     workload: str
@@ -84,11 +85,25 @@ class Run:
     compute: int = 0
     factory: Callable[..., Any] | None = None
     custom_workload: Workload | None = None
+    judge_at: tuple[float, ...] | None = None
+
+    @property
+    def fractions(self) -> tuple[float, ...]:
+        """The fractions of the budget after which the incumbent is evaluated.
+
+        Example:
+            >>> from types import SimpleNamespace
+            >>> Run.fractions.fget(SimpleNamespace(judge_at=(5, 10, 20), budget=20))
+            (0.25, 0.5, 1.0)
+        """
+        if self.judge_at is None:
+            return FRACTIONS
+        return (*(mark / self.budget for mark in self.judge_at if mark < self.budget), 1.0)
 
     @property
     def key(self) -> dict[str, Any]:
         """Everything that determines the result, as JSON values."""
-        excluded = ("compute", "factory", "custom_workload")
+        excluded = ["compute", "factory", "custom_workload", *(["judge_at"] if self.judge_at is None else [])]
         fields = {name: value for name, value in vars(self).items() if name not in excluded}
         versions = {"schema": store.SCHEMA, "version": _installed_version()}
         return dict(json.loads(json.dumps({**versions, **fields}, default=repr)))
@@ -139,9 +154,7 @@ class Run:
         reason = lacks_state(self.label, _scheduler(method), task.stateless)
         if not reason:
             if method == AUTO:
-                conditions = Conditions(
-                    max_t=objective.max_t, budget=self.budget, workers=self.workers, can_pause=task.can_pause
-                )
+                conditions = Conditions(max_t=objective.max_t, budget=self.budget, workers=self.workers)
                 choice = choose_method(space, conditions, arguments)
                 method, arguments = choice.method, {**choice.arguments, **arguments}
             resolve_method(
@@ -285,7 +298,7 @@ def evaluate_incumbents(run: Run, workload: Workload, task: TuningTask, result: 
     """
     scores: dict[str, list[float]] = {}
     rows, reports = [], incumbents(result)
-    for fraction in FRACTIONS:
+    for fraction in run.fractions:
         position = incumbent_at([report.cost for report in reports], fraction, run.budget * workload.max_t)
         if position is None:
             continue

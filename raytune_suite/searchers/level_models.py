@@ -166,8 +166,11 @@ class LevelModelSearcher(SurrogateSearcher, abc.ABC):
         def acquisition(points: Array) -> Array:
             mean, variance = predict(points)
             values = log_expected_improvement(mean, np.sqrt(variance), best)
+            preference = self.preference(points)
+            values = values if preference is None else values + preference
             return np.where(crowded(self.layout, points, running), -np.inf, values)
 
+        anchors = np.concatenate([anchors, self.expected(ANCHORS)])
         return maximize(acquisition, self.layout, anchors, taken, self.rng)
 
     def _stopped(self, level: float, data: LevelData) -> Array:

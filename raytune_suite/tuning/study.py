@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.automatic import AUTO, Choice, Conditions
+from raytune_suite.automatic import AUTO, Conditions, MethodChoice
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import study_lock
 from raytune_suite.errors import ArgumentError, StudyError
@@ -143,20 +143,21 @@ def _resolve(task: TuningTask, options: StudyOptions, space: Space) -> Method:
     )
 
 
-def _choose(task: TuningTask, options: StudyOptions, engine: Engine, space: Space) -> Choice:
+def _choose(task: TuningTask, options: StudyOptions, engine: Engine, space: Space) -> MethodChoice:
     """Choose the method of a new study."""
     workers = (options.max_concurrent, engine.workers)
+    arguments = {**task.defaults, **options.method_args}
     conditions = Conditions(
         max_t=task.objective.max_t,
         time_attr=task.objective.time_attr,
         **options.limits._asdict(),
         workers=min((count for count in workers if count is not None), default=None),
-        can_pause=task.can_pause,
+        **{name: arguments[name] for name in ("min_t", "eta") if name in arguments},
     )
     return choose_method(space, conditions, options.method_args)
 
 
-def _stored_choice(engine: Engine, storage_path: str | Path, name: str | None) -> Choice | None:
+def _stored_choice(engine: Engine, storage_path: str | Path, name: str | None) -> MethodChoice | None:
     """Return the method that was chosen when the study to resume started; None if there is no such study.
 
     Raises:
@@ -172,10 +173,10 @@ def _stored_choice(engine: Engine, storage_path: str | Path, name: str | None) -
             f"`method` is {AUTO!r}, but was {manifest['method']!r} when this study started: "
             "resume it with the same arguments"
         )
-    return Choice(method=manifest["method"], **manifest[AUTO])
+    return MethodChoice(method=manifest["method"], **manifest[AUTO])
 
 
-def _announce(choice: Choice) -> None:
+def _announce(choice: MethodChoice) -> None:
     """Print on stderr which method was chosen, and why."""
     from rich.console import Console
 
