@@ -105,6 +105,8 @@ def describe_workload(workload: Workload, run: Run) -> dict[str, Any]:
         "budget": run.budget,
         "workers": run.workers,
     }
+    if run.judge_at is not None:
+        facts["fractions"] = run.fractions
     return dict(json.loads(json.dumps(facts, default=repr)))
 
 

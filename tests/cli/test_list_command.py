@@ -91,7 +91,7 @@ def test_a_missing_extra_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "expected"),
     [
         ("random", "not with tune.grid_search"),
-        ("gp", "not with conditional parameters or tune.grid_search"),
+        ("bayesopt", "not with conditional parameters or tune.grid_search"),
         ("grid", "finite spaces only"),
     ],
 )
