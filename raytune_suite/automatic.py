@@ -134,7 +134,10 @@ def _without_fidelities(space: Space, conditions: Conditions) -> Iterator[Method
     trainings, dimensions = conditions.trainings, len(space)
     numbers = sum(parameter.kind != "categorical" for parameter in space.parameters)
     if trainings < dimensions / 2 + 4:
-        yield MethodChoice(method="sobol", reason=f"{why}, and {trainings:g} trials are too few for a model")
+        yield MethodChoice(
+            method="sobol" if space.prior is None else "priorband+fifo",
+            reason=f"{why}, and {trainings:g} trials are too few for a model",
+        )
     elif (conditions.workers or 1) > MANY_WORKERS:
         yield MethodChoice(method="tpe", reason=f"{why}, and {conditions.workers} trials run at once")
     elif 2 * numbers >= dimensions and dimensions <= GP_PARAMETERS and trainings <= GP_TRAININGS:
@@ -153,7 +156,8 @@ def _with_fidelities(space: Space, conditions: Conditions) -> Iterator[MethodCho
     if trainings < LEAST_TRAININGS:
         arguments = {"eta": 4, "min_t": max(1, math.ceil(max_t / 4**FEW_RUNGS))}
         reason = f"{fidelities}, and {trainings:g} full trainings are too few for a model"
-        yield MethodChoice(method="sobol+asha", reason=reason, arguments=arguments)
+        sequence = "sobol" if space.prior is None else "priorband"
+        yield MethodChoice(method=f"{sequence}+asha", reason=reason, arguments=arguments)
     elif (conditions.workers or 1) > MANY_WORKERS:
         yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and {conditions.workers} trials run at once")
     elif len(space) > MANY_PARAMETERS:

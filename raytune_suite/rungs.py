@@ -165,7 +165,7 @@ def trusted_odds(
 
     Example:
         >>> trusted_odds([1, 3, 9], np.array([0.7, 0.2, 0.1]), {1: 0.0, 3: 1.0}).round(2).tolist()
-        [0.2, 0.71, 0.09]
+        [0.2, 0.72, 0.08]
     """
     highest = max(weights)
     known = np.array([start <= highest for start in starts])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ray import tune
 
+import raytune_suite as rts
 from raytune_suite import methods
 from raytune_suite.automatic import AUTO, Conditions
 from raytune_suite.errors import ArgumentError, UnknownNameError
@@ -19,6 +20,7 @@ NUMBERS: dict[str, Any] = {"x": tune.uniform(0, 1), "y": tune.loguniform(1e-3, 1
 CHOICES: dict[str, Any] = {name: tune.choice(list("abcdefgh")) for name in "uvwx"}
 FINITE: dict[str, Any] = {"x": tune.choice([1, 2, 3]), "y": tune.randint(0, 4)}
 WIDE: dict[str, Any] = {f"x{number}": tune.uniform(0, 1) for number in range(41)}
+EXPECTED: dict[str, Any] = {"x": rts.prior(tune.uniform(0, 1), 0.5), "y": tune.uniform(0, 1)}
 GRID: dict[str, Any] = {"x": tune.grid_search([1, 2])}
 
 
@@ -41,6 +43,9 @@ GRID: dict[str, Any] = {"x": tune.grid_search([1, 2])}
         (FINITE, {"max_t": 9, "budget": 11}, "mfes+asha"),
         (FINITE, {}, "grid"),
         (FINITE, {"max_t": 9, "time_limit": 60}, "mfes+asha"),
+        (EXPECTED, {"max_t": 81, "budget": 30}, "mfes+asha"),
+        (EXPECTED, {"max_t": 81, "budget": 3}, "priorband+asha"),
+        (EXPECTED, {"num_samples": 3}, "priorband+fifo"),
         (GRID, {"max_t": 9, "budget": 1}, "grid"),
     ],
 )
