@@ -67,8 +67,8 @@ def test_exchanges_within_the_noise_do_not_count() -> None:
 
 
 def test_curves_that_cross_once_show_no_noise() -> None:
-    once = [{1: 0.5, 2: 0.2}, {1: 0.4, 2: 0.3}]
-    again = [{1: 0.5, 2: 0.2, 3: 0.4}, {1: 0.4, 2: 0.3, 3: 0.35}]
+    once: list[dict[float, float]] = [{1: 0.5, 2: 0.2}, {1: 0.4, 2: 0.3}]
+    again: list[dict[float, float]] = [{1: 0.5, 2: 0.2, 3: 0.4}, {1: 0.4, 2: 0.3, 3: 0.35}]
     assert ranking_noise(once) == 0.0
     assert ranking_noise(again) == pytest.approx(0.05)
     assert ranking_noise([]) == 0.0

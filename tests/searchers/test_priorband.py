@@ -90,7 +90,7 @@ def test_without_a_prior_and_evidence_configs_are_random() -> None:
 @pytest.mark.parametrize("scheduler", ["hyperband", "async-hyperband"])
 def test_a_searcher_knows_where_its_trial_starts(scheduler: str) -> None:
     method = make_method(f"priorband+{scheduler}", PLAIN, metric="loss", mode="min", max_t=9)
-    joined = method.tune_config(num_samples=20).search_alg
+    joined: Any = method.tune_config(num_samples=20).search_alg
     seen = []
     for number in range(17):
         joined.suggest(str(number))

@@ -113,7 +113,8 @@ def test_models_prefer_configs_near_the_expected_one_and_less_so_later(name: str
     """The loss says nothing, so that only the prior guides the search."""
     distances = []
     for space in ({"x": rts.prior(tune.uniform(0, 1), 0.1, "high")}, {"x": tune.uniform(0, 1)}):
-        searcher = SEARCHERS[name](space=space, seed=1, n_initial=4, random_fraction=0.0, levels=[9], **COMMON)
+        searcher_class: Any = SEARCHERS[name]
+        searcher = searcher_class(space=space, seed=1, n_initial=4, random_fraction=0.0, levels=[9], **COMMON)
         proposed = []
         for number in range(16):
             proposed.append(searcher.suggest(str(number))["x"])
