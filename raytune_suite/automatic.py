@@ -2,8 +2,7 @@
 
 No method is best everywhere: whether one can learn across fidelities, needs checkpoints, or has enough trials to fit a
 model depends on the study. `candidates` yields methods in the order of preference; `methods.choose_method` takes the
-first one that can run. docs/methods.md has the measurements behind the order. None needs checkpoints: promotion was not
-better than stopping.
+first one that can run. docs/methods.md has the measurements behind the order.
 """
 
 from __future__ import annotations
@@ -63,6 +62,7 @@ class Conditions:
         workers: How many trials run at once; None if unknown.
         min_t: The least resource at which trials are compared.
         eta: The reduction factor.
+        can_pause: Whether trainings are known to save and load checkpoints, so that they can be paused.
     """
 
     max_t: int | None = None
@@ -73,6 +73,7 @@ class Conditions:
     workers: int | None = None
     min_t: int = 1
     eta: float = 3
+    can_pause: bool = False
 
     @property
     def trainings(self) -> float:
@@ -157,6 +158,9 @@ def _with_fidelities(space: Space, conditions: Conditions) -> Iterator[MethodCho
         arguments = {"eta": 4, "min_t": max(1, math.ceil(max_t / 4**FEW_RUNGS))}
         reason = f"{fidelities}, and {trainings:g} full trainings are too few for a model"
         sequence = "sobol" if space.prior is None else "priorband"
+        if conditions.can_pause:
+            method = f"{sequence}+async-hyperband"
+            yield MethodChoice(method=method, reason=f"{reason}, and trials can be paused", arguments={"brackets": 1})
         yield MethodChoice(method=f"{sequence}+asha", reason=reason, arguments=arguments)
     elif (conditions.workers or 1) > MANY_WORKERS:
         yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and {conditions.workers} trials run at once")
@@ -166,6 +170,9 @@ def _with_fidelities(space: Space, conditions: Conditions) -> Iterator[MethodCho
         rungs = len(halving_levels(conditions.min_t, max_t, conditions.eta))
         reason = f"{fidelities}, and models learn which fidelities to trust"
         yield MethodChoice(method="mfes+asha", reason=reason, arguments={"brackets": min(BRACKETS, rungs)})
+    elif conditions.can_pause:
+        reason = f"{fidelities} and paused, so that a short study wastes none"
+        yield MethodChoice(method="mfes+async-hyperband", reason=reason, arguments={"brackets": 1})
     yield MethodChoice(method="mfes+asha", reason=f"{fidelities}, and models learn from all fidelities")
     yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and its arguments are set")
     yield MethodChoice(method="sobol+asha", reason=fidelities)

@@ -154,7 +154,9 @@ class Run:
         reason = lacks_state(self.label, _scheduler(method), task.stateless)
         if not reason:
             if method == AUTO:
-                conditions = Conditions(max_t=objective.max_t, budget=self.budget, workers=self.workers)
+                conditions = Conditions(
+                    max_t=objective.max_t, budget=self.budget, workers=self.workers, can_pause=task.can_pause
+                )
                 choice = choose_method(space, conditions, arguments)
                 method, arguments = choice.method, {**choice.arguments, **arguments}
             resolve_method(

@@ -152,6 +152,7 @@ def _choose(task: TuningTask, options: StudyOptions, engine: Engine, space: Spac
         time_attr=task.objective.time_attr,
         **options.limits._asdict(),
         workers=min((count for count in workers if count is not None), default=None),
+        can_pause=task.can_pause,
         **{name: arguments[name] for name in ("min_t", "eta") if name in arguments},
     )
     return choose_method(space, conditions, options.method_args)
