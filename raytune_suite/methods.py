@@ -63,6 +63,7 @@ METHODS: dict[str, Recipe] = {
     "mfes": Recipe(
         "mfes", "asha", "asha with configs from models of all fidelities, weighted by how well they predict the highest"
     ),
+    "mobster": Recipe("mobster", "asha", "asha with configs from one Gaussian process of configs and resources"),
     "forest": Recipe("forest", "asha", "asha with configs from a random forest"),
     "cqr": Recipe("cqr", "asha", "asha with configs from conformalized quantile regression"),
     "priorband": Recipe(

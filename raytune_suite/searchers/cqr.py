@@ -34,7 +34,7 @@ LEVELS = np.arange(1, 6) / 6
 CALIBRATED = 32
 """The number of observations above which the intervals are calibrated."""
 
-CANDIDATES, AROUND, ANCHORS = 1500, 100, 5
+CANDIDATES, AROUND, ANCHORS = 700, 60, 5
 MIN_SPLIT = 8
 
 
@@ -66,6 +66,9 @@ class CQRSearcher(SurrogateSearcher):
         # Quantiles of a forest tie often; ties go to a random candidate.
         order = np.lexsort((self.rng.random(len(drawn)), drawn))
         near = crowded(self.layout, candidates, np.array(list(pending.values())).reshape(-1, len(self.layout)))
+        plateaus = self.plateaus()
+        if plateaus is not None:
+            near |= plateaus.contain(candidates)
         for row in order[~near[order]]:
             if self.layout.keys(candidates[[row]])[0] not in taken:
                 chosen: Array = candidates[row]

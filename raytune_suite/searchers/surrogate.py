@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, ClassVar, Unpack, final
 import numpy as np
 from scipy.stats import qmc
 
+from raytune_suite.models.kernels import Embedding
 from raytune_suite.models.layout import Array, Layout
+from raytune_suite.models.plateaus import Plateaus
 from raytune_suite.models.threads import one_thread
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
-from raytune_suite.searchers.history import History
+from raytune_suite.searchers.history import MOST, History
 from raytune_suite.spaces import FEATURES
-from raytune_suite.types import COUNT
+from raytune_suite.types import COUNT, FAILED
 from raytune_suite.validation import checked, number, optional
 
 if TYPE_CHECKING:
@@ -134,6 +136,14 @@ class SurrogateSearcher(AskTellSearcher, abc.ABC):
     def pending(self) -> dict[str, Array]:
         """Return the points of the trials that have not ended: they are running, paused or waiting."""
         return {trial: self._point(trial, config) for trial, config in self._live.items() if trial != self.trial_id}
+
+    def plateaus(self) -> Plateaus | None:
+        """Return where the losses are known to be constant; None if that is nowhere."""
+        levels = self.history.levels(self.levels)
+        lowest = [loss for loss in self.history.losses[levels[0]].values() if loss != FAILED] if levels else []
+        if len(set(lowest)) == len(lowest):
+            return None
+        return Plateaus.of(*self.history.curves(levels, MOST), Embedding.of(self.layout))
 
     def _point(self, trial_id: str, config: Config) -> Array:
         """Return the point of a trial; it is encoded once."""

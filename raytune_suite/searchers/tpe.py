@@ -75,6 +75,9 @@ class TPESearcher(SurrogateSearcher):
         ratios = density.log(drawn) - ParzenEstimator.fit(bad, self.layout).log(drawn)
         preference = self.preference(drawn)
         ratios = ratios if preference is None else ratios + preference
+        plateaus = self.plateaus()
+        if plateaus is not None:
+            ratios = np.where(plateaus.contain(drawn), -np.inf, ratios)
         ranked = drawn[np.argsort(-ratios, kind="stable")]
         keys = self.layout.keys(ranked)
         return next((point for point, key in zip(ranked, keys, strict=True) if key not in taken), None)

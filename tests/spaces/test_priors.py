@@ -108,7 +108,7 @@ def test_every_searcher_tries_the_expected_config_first(name: str) -> None:
     assert [given.suggest(str(number))["x"] for number in range(2)] == [0.25, 0.5]
 
 
-@pytest.mark.parametrize("name", ["gp", "tpe", "mfes", "forest", "cqr"])
+@pytest.mark.parametrize("name", ["gp", "tpe", "mfes", "mobster", "forest", "cqr"])
 def test_models_prefer_configs_near_the_expected_one_and_less_so_later(name: str) -> None:
     """The loss says nothing, so that only the prior guides the search."""
     distances = []
