@@ -20,6 +20,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
 	touch $@
 
+# With asha rather than the default method, because its figure shows early stopping best; the README has that figure.
 demo: $(INSTALLED)  ## tune a small network for about a minute, and plot the study into demo/
 	$(BIN)/raytune-suite run live/digits-mlp --method asha --budget 20 --storage-path demo/studies \
 		--plot demo/digits-asha.png

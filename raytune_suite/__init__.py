@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from raytune_suite.plotting import plot_study
     from raytune_suite.schedulers import SCHEDULERS
     from raytune_suite.searchers import SEARCHERS, AskTellSearcher
-    from raytune_suite.spaces import Space
+    from raytune_suite.spaces import Space, prior
     from raytune_suite.tuning.load import load_study
     from raytune_suite.tuning.result import StudyResult
     from raytune_suite.tuning.tune import tune
@@ -41,6 +41,7 @@ _PLACES = {
     "SCHEDULERS": "schedulers",
     "AskTellSearcher": "searchers",
     "Space": "spaces",
+    "prior": "spaces",
     "Settings": "engines.ray.engine",
     "workload": "workloads",
     "Workload": "workloads",
@@ -72,6 +73,7 @@ __all__ = [
     "load_study",
     "make_method",
     "plot_study",
+    "prior",
     "tune",
     "workload",
 ]

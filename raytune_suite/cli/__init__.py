@@ -49,7 +49,7 @@ examples:
 
 In Python:
   import raytune_suite as rts
-  rts.tune(train, space, method="asha", metric="loss", mode="min", max_t=27)
+  rts.tune(train, space, metric="loss", mode="min", max_t=27, budget=10)
 """
 
 

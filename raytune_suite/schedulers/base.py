@@ -178,6 +178,11 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         """The resources at which it compares trials, in ascending order; a multi-fidelity searcher learns there."""
         return () if self.max_t is None else (self.max_t,)
 
+    @property
+    def entry_level(self) -> float:
+        """The level to which the next new trial is trained first; the lowest if that is not known."""
+        return self.levels[0] if self.levels else 0.0
+
     def lineage(self, trial_id: str, resource: float | None = None) -> list[Stage]:  # noqa: ARG002 - for leaves
         """The schedule of configs behind a trial's report at `resource` (None: its last), if it changes configs."""
         return []

@@ -108,6 +108,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         space: The compiled space, or None until Ray passes it.
         rng: This searcher's random stream.
         trial_id: The id of the trial for which `ask` proposes a config.
+        entry_level: The level to which that trial is trained first; 0 if the scheduler does not know.
     """
 
     features: ClassVar[frozenset[str]]
@@ -140,6 +141,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         self.rng: np.random.Generator = seeding.stream(self.seed, "searcher", type(self).__name__)
         self.space: Space | None = None
         self.trial_id = ""
+        self.entry_level = 0.0
         self._points = [copy.deepcopy(config) for config in args.get("points_to_evaluate") or ()]
         self._repeats: Repeats | None = None
         self._inbox: Inbox | None = None
@@ -345,6 +347,9 @@ class AskTellSearcher(Searcher, abc.ABC):
         space.check_supported(f"searcher {type(self).__name__}", supported=self.features, remedy=self.instead)
         if self.assigns and FIDELITY in {path.split("/")[0] for path in (*space.names, *space.constants)}:
             raise SpaceError(f"the space has an entry {FIDELITY!r}, which is reserved for the fidelity: rename it")
+        if space.prior is not None and not self.finite:
+            expected = space.decode(space.prior.mode())
+            self._points = [expected, *(config for config in self._points if config != expected)]
         drawn = seeding.stream(self.seed, "searcher", "points to evaluate")
         for position, config in enumerate(self._points):
             try:

@@ -55,11 +55,14 @@ class CQRSearcher(SurrogateSearcher):
         grown = forest.grow(points, scores, self.layout.options, rng, min_split=MIN_SPLIT)
         finite = np.flatnonzero(data.losses != FAILED)
         anchors = data.points[finite[np.argsort(data.losses[finite], kind="stable")[:ANCHORS]]]
+        anchors = np.concatenate([anchors, self.expected(ANCHORS)])
         candidates = proposals(self.layout, anchors, self.rng, count=CANDIDATES, around=AROUND)
         predicted = quantiles(grown.weights(candidates), scores, LEVELS)
         if len(data.losses) > CALIBRATED:
             predicted = predicted + corrections(grown, points, scores)
         drawn = predicted[np.arange(len(candidates)), self.rng.integers(len(LEVELS), size=len(candidates))]
+        preference = self.preference(candidates)
+        drawn = drawn if preference is None else drawn - preference
         # Quantiles of a forest tie often; ties go to a random candidate.
         order = np.lexsort((self.rng.random(len(drawn)), drawn))
         near = crowded(self.layout, candidates, np.array(list(pending.values())).reshape(-1, len(self.layout)))

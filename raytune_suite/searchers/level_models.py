@@ -161,11 +161,14 @@ class ImprovementSearcher(SurrogateSearcher, abc.ABC):
         def acquisition(points: Array) -> Array:
             mean, variance = predict(points)
             values = log_expected_improvement(mean, np.sqrt(variance), best)
+            preference = self.preference(points)
+            values = values if preference is None else values + preference
             known = crowded(self.layout, points, running)
             if plateaus is not None:
                 known |= plateaus.contain(points)
             return np.where(known, -np.inf, values)
 
+        anchors = np.concatenate([anchors, self.expected(ANCHORS)])
         return maximize(acquisition, self.layout, anchors, taken, self.rng)
 
 

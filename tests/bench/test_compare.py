@@ -67,6 +67,17 @@ def test_a_user_defined_searcher_can_be_compared(tmp_path: Path) -> None:
     assert result.regret.loc[BRANIN, "middle"] == pytest.approx(expected)
 
 
+def test_a_comparison_shows_its_progress_and_why_pairs_are_not_supported(capsys: pytest.CaptureFixture[str]) -> None:
+    size = {**SIZE, "method_seeds": "0", "processes": 1, "judge_at": [1], "progress": True}
+    result = rts.compare(["random", "pbt"], [BRANIN, "synthetic/pbt-quadratic"], **size)
+    ((workload, method, reason),) = result.refused.itertuples(index=False)
+    assert (workload, method) == (BRANIN, "pbt")
+    assert f"not supported: pbt on {BRANIN}: {reason}" in capsys.readouterr().err
+    early, late = (table["random"].to_numpy(dtype=float) for table in (result.regret_at(1), result.regret))
+    assert (early >= late).all()
+    assert result.regret_at(1.5).isna().all(axis=None)
+
+
 def tpe(space: dict[str, Any], metric: str, mode: str, max_t: int, seed: int) -> Method:
     """A method of this package, built from the arguments that the factory receives."""
     return make_method("tpe", space, metric=metric, mode=mode, max_t=max_t, seed=seed)

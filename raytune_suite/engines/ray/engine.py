@@ -114,6 +114,11 @@ class RayEngine:
 
     settings: Settings = dataclasses.field(default_factory=Settings)
 
+    @property
+    def workers(self) -> int | None:
+        """Unknown: a cluster may grow, and connecting to one takes seconds, which a rejected call would waste."""
+        return None
+
     def describe(self) -> dict[str, Any]:
         """The name, how often trials are retried, and the other settings, which do not decide the outcome."""
         settings = dataclasses.asdict(self.settings)
