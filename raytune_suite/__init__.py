@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from raytune_suite.searchers import SEARCHERS, AskTellSearcher
     from raytune_suite.spaces import Space
     from raytune_suite.tuning.load import load_study
+    from raytune_suite.tuning.optuna_export import to_optuna
     from raytune_suite.tuning.result import StudyResult
     from raytune_suite.tuning.tune import tune
     from raytune_suite.workloads import WORKLOADS, Workload, workload
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "tune": "tuning.tune",
     "load_study": "tuning.load",
+    "to_optuna": "tuning.optuna_export",
     "compare": "bench.compare",
     "StudyResult": "tuning.result",
     "Simulation": "engines.simulated.engine",
@@ -67,6 +69,7 @@ __all__ = [
     "load_study",
     "make_method",
     "plot_study",
+    "to_optuna",
     "tune",
     "workload",
 ]

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.engines.callbacks.notebook import in_notebook
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import study_lock
 from raytune_suite.errors import StudyError
@@ -134,7 +135,7 @@ def _resolve(task: TuningTask, options: StudyOptions, space: Space) -> Method:
 
 
 def _shows_progress(options: StudyOptions) -> bool:
-    return sys.stderr.isatty() if options.progress is None else options.progress
+    return (sys.stderr.isatty() or in_notebook()) if options.progress is None else options.progress
 
 
 def _manifest(task: TuningTask, options: StudyOptions, method: str, limits: Limits, space: Space) -> dict[str, Any]:
