@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +58,9 @@ def to_optuna(result: StudyResult, storage: Any = None, *, name: str | None = No
     except optuna.exceptions.DuplicatedStudyError:
         raise ArgumentError(f"`name` is {name!r}, but the storage already has such a study: choose another") from None
     study.set_user_attr("method", result.method)
-    study.set_metric_names([result.metric])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names([result.metric])
     reports = dict(tuple(result.reports.groupby("trial"))) if len(result.reports) else {}
     elapsed = float(result.reports["elapsed"].iloc[-1]) if len(result.reports) else 0.0
     start = dt.datetime.now() - dt.timedelta(seconds=elapsed)  # noqa: DTZ005 - Optuna's times have no zone

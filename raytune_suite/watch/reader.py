@@ -49,7 +49,11 @@ class GrowingJournal:
     _tail: bytes = b""
 
     def read(self) -> bool:
-        """Read what was appended; returns whether there was anything new."""
+        """Read what was appended; returns whether there was anything new.
+
+        Raises:
+            StudyError: If a line is damaged.
+        """
         try:
             with self.path.open("rb") as file:
                 file.seek(max(self._end - len(self._tail), 0))
@@ -63,7 +67,10 @@ class GrowingJournal:
         complete = content[: content.rfind(b"\n") + 1]
         if not complete:
             return False
-        self.records += journal.parse(complete)
+        try:
+            self.records += journal.parse(complete)
+        except ValueError as error:
+            raise StudyError(f"{self.path} is damaged ({error}): restore it from a backup") from None
         self._end += len(complete)
         self._tail = (self._tail + complete)[-CHECKED:]
         return True

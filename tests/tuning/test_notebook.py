@@ -35,9 +35,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         outputs.append(html)
         return FakeHandle(outputs)
 
-    fake = SimpleNamespace(
-        get_ipython=lambda: SimpleNamespace(kernel=object()), display=SimpleNamespace(display=display, HTML=str)
-    )
+    shell = SimpleNamespace(kernel=object(), events=SimpleNamespace(register=lambda *_: None))  # Ray registers, too
+    fake = SimpleNamespace(get_ipython=lambda: shell, display=SimpleNamespace(display=display, HTML=str))
     monkeypatch.setitem(sys.modules, "IPython", fake)
     return outputs
 

@@ -41,8 +41,9 @@ def test_a_study_that_was_resumed_from_an_earlier_snapshot_is_read_again(growing
     reader = StudyReader(growing)
     reader.refresh()
     lines = (finished / "reports.jsonl").read_text().splitlines(keepends=True)
-    changed = [line.replace('"cost":', '"cost":0') for line in lines]  # a resumed study reports something else
+    changed = [line.replace('"elapsed":', '"elapsed":1') for line in lines]  # a resumed study reports something else
     (growing / "reports.jsonl").write_text("".join(changed))
+    (growing / "trials.jsonl").write_bytes((finished / "trials.jsonl").read_bytes())
     assert reader.refresh()
     assert len(reader.result().reports) == len(rts.load_study(finished).reports)
 
