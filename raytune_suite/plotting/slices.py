@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 JITTER = 0.25
 """The width of the cloud of a category, as a share of the distance between two categories."""
 
+MOST_JITTER = 0.08
+"""The most width of such a cloud, as a share of the axis."""
+
 GRID = 24
 """Cells per axis of a contour."""
 
@@ -58,7 +61,7 @@ def spread_categories(trials: TrialValues, column: int) -> Floats:
     if parameter.kind == "categorical":
         step = 1 / max(len(parameter.categories) - 1, 1)
         shifts = (np.arange(len(positions)) * 0.618034) % 1 - 0.5  # evenly, and the same each time
-        positions = positions + JITTER * step * shifts
+        positions = positions + min(JITTER * step, MOST_JITTER) * shifts
     return positions
 
 
