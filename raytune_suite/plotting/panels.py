@@ -92,7 +92,7 @@ def study_panels(study: StudyLike) -> dict[str, list[Panel]]:
                 caption,
                 lambda axes: draw_parallel_coordinates(axes, few, seen.best_trial),
                 height=3.9,
-                left=0.2,
+                left=0.75,
                 legend=6,
             )
         ]

@@ -55,7 +55,7 @@ SECTIONS = {
 
 NOTES = {
     "slices": "Each dot is a trial; the star is the best one. The most important hyperparameters come first.",
-    "contours": "Each dot is a trial, the star the best one. The darker, the better the trials nearby rank.",
+    "contours": "Each dot is a trial, the star the best one. The stronger the colour, the better they rank.",
 }
 
 
