@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.automatic import AUTO, Conditions, MethodChoice
+from raytune_suite.engines.callbacks.notebook import in_notebook
 from raytune_suite.engines.callbacks.stop_rules import rule_text
 from raytune_suite.engines.storage import local_folder
 from raytune_suite.engines.stored_study import storage_errors
@@ -210,7 +211,7 @@ def _announce(choice: MethodChoice) -> None:
 
 
 def _shows_progress(options: StudyOptions) -> bool:
-    return sys.stderr.isatty() if options.progress is None else options.progress
+    return (sys.stderr.isatty() or in_notebook()) if options.progress is None else options.progress
 
 
 def _manifest(task: TuningTask, options: StudyOptions, method: str, limits: Limits, space: Space) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def tune(
         callbacks: Ray Tune callbacks.
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
         settings: How Ray runs the study.
-        progress: Whether to show a progress line; by default on a terminal only.
+        progress: Whether to show a progress line, or a table in a notebook; by default on a terminal or in a notebook.
 
     Raises:
         RaytuneSuiteError: Before anything starts, if an argument cannot be used (ArgumentError, UnknownNameError,
