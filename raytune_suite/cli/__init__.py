@@ -42,7 +42,7 @@ examples:
   # a test function in simulated time: a few seconds
   raytune-suite run synthetic/mfh3 --engine simulated
   # your own program
-  raytune-suite run --space space.toml --metric val_loss --max-t 20 -- python train.py --lr {lr}
+  raytune-suite run --space space.toml --metric loss -- python train.py {args}
   # where do two runs diverge?
   raytune-suite diff ~/ray_results/first ~/ray_results/second
   # compare methods

@@ -51,7 +51,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.usage = (
         "%(prog)s [OPTIONS] WORKLOAD\n"
         "       %(prog)s --space FILE --metric NAME [OPTIONS] MODULE:FUNCTION\n"
-        "       %(prog)s --space FILE --metric NAME [OPTIONS] -- PROGRAM [ARGUMENTS]"
+        "       %(prog)s --space FILE --metric NAME [OPTIONS] -- PROGRAM ..."
     )
     parse = command.parse_known_args
 

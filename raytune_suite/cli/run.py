@@ -47,9 +47,10 @@ examples:
   raytune-suite run synthetic/mfh3 --engine simulated
   raytune-suite run synthetic/mfh3 --engine simulated --format json > mfh3.json
   # the function train in train.py
-  raytune-suite run train:train --space space.toml --metric val_loss --max-t 20
-  # a program, which prints lines such as {"val_loss": 0.4} after each epoch
-  raytune-suite run --space space.toml --metric val_loss --max-t 20 -- python train.py --lr {lr} --batch {batch}
+  raytune-suite run train:train --space space.toml --metric loss --max-t 20
+  # a program, which prints lines such as {"loss": 0.4} after each epoch
+  raytune-suite run --space space.toml --metric loss --max-t 20 \\
+    -- python train.py --lr {lr} --batch {batch}
   # 40 full trainings more for the study called mine
   raytune-suite run live/digits-mlp --name mine --resume --budget 60
 
