@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def draw_parallel_coordinates(axes: Axes, trials: TrialValues, best: int | None)
     inside = np.isfinite(positions).any(axis=1)
     positions = np.where(np.isfinite(positions), positions, INACTIVE)
     ranks = trials.ranks()
-    edges = (np.isnan(ranks), ranks > 0.5, ranks <= 0.5, ranks <= 0.25, ranks <= 0.1)  # noqa: PLR2004 - see `GROUPS`
+    edges: tuple[Any, ...] = (np.isnan(ranks), ranks > 0.5, ranks <= 0.5, ranks <= 0.25, ranks <= 0.1)  # noqa: PLR2004 - see `GROUPS`
     later = np.zeros(len(ranks), dtype=bool)
     chosen = []
     for group in reversed(edges):
