@@ -47,7 +47,7 @@ def draw_parallel_coordinates(axes: Axes, trials: TrialValues, best: int | None)
             lines = np.column_stack([positions[members], np.full(members.sum(), np.nan)])
             axes.plot(np.tile(x, len(lines)), lines.ravel(), color=color, alpha=alpha, linewidth=width)
             axes.plot([], [], color=color, linewidth=2, label=label)
-    if best is not None and inside[best]:
+    if best is not None and np.atleast_1d(inside)[best]:
         axes.plot(x[:-1], positions[best], color=colors.BEST, linewidth=1.8, label=f"best (trial {best})")
     for number, column in enumerate(columns):
         axes.axvline(number, color=colors.BEST, linewidth=0.7)
