@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def study_panels(study: StudyLike) -> dict[str, list[Panel]]:
 def curve_panels(study: StudyView) -> list[Panel]:
     """The learning curves, and the incumbent."""
     sampled = sampled_curves(study)
-    counts = study.trials["outcome"].value_counts().to_dict()
+    counts: Any = study.trials["outcome"].value_counts().to_dict()
     better = f"{study.metric} ({'lower' if study.mode == 'min' else 'higher'} is better)"
     caption = (
         f"{MOST_CURVES} of {len(study.trials)} trials are drawn." if len(sampled.trials) < len(study.trials) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def draw_parallel_coordinates(axes: Axes, trials: TrialValues, best: int | None)
     inside = np.isfinite(positions).any(axis=1)
     positions = np.where(np.isfinite(positions), positions, INACTIVE)
     ranks = trials.ranks()
-    edges = (np.isnan(ranks), ranks > 0.5, ranks <= 0.5, ranks <= 0.25, ranks <= 0.1)  # noqa: PLR2004 - see `GROUPS`
+    edges: tuple[Any, ...] = (np.isnan(ranks), ranks > 0.5, ranks <= 0.5, ranks <= 0.25, ranks <= 0.1)  # noqa: PLR2004 - see `GROUPS`
     later = np.zeros(len(ranks), dtype=bool)
     chosen = []
     for group in reversed(edges):
@@ -47,7 +47,7 @@ def draw_parallel_coordinates(axes: Axes, trials: TrialValues, best: int | None)
             lines = np.column_stack([positions[members], np.full(members.sum(), np.nan)])
             axes.plot(np.tile(x, len(lines)), lines.ravel(), color=color, alpha=alpha, linewidth=width)
             axes.plot([], [], color=color, linewidth=2, label=label)
-    if best is not None and inside[best]:
+    if best is not None and np.atleast_1d(inside)[best]:
         axes.plot(x[:-1], positions[best], color=colors.BEST, linewidth=1.8, label=f"best (trial {best})")
     for number, column in enumerate(columns):
         axes.axvline(number, color=colors.BEST, linewidth=0.7)

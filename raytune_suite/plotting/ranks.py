@@ -13,6 +13,7 @@ from raytune_suite.importance.study import losses_at
 from raytune_suite.plotting import colors
 from raytune_suite.plotting.scales import HUGE
 from raytune_suite.plotting.trial_values import relative_ranks
+from raytune_suite.plotting.view import sample
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,26 +47,16 @@ def ranks_over_fidelities(study: StudyLike) -> tuple[list[float], Floats, list[f
 def draw_ranks(axes: Axes, study: StudyLike, best: int | None) -> None:
     """Draw each trial's relative rank at each fidelity that it reached, 0 for the best at the top."""
     fidelities, table, correlations = ranks_over_fidelities(study)
-    ranks = np.array([relative_ranks(losses) for losses in table]).reshape(table.shape)
+    ranks: Floats = np.array([relative_ranks(losses) for losses in table]).reshape(table.shape)
     several = np.flatnonzero(np.isfinite(ranks).sum(axis=0) > 1)
-    drawn = (
-        several[np.unique(np.linspace(0, len(several) - 1, min(len(several), MOST_LINES)).astype(int))]
-        if len(several)
-        else several
-    )
+    drawn = several[sample(len(several), MOST_LINES, None)]
+    alone = several[several == best]
     x = np.append(np.arange(len(fidelities), dtype=float), np.nan)
-    for trials, color, width, alpha in (
-        (drawn, colors.ESTIMATE, 0.7, 0.4),
-        ([best] if best in several else [], colors.BEST, 2.0, 1.0),
-    ):
-        for marker in ("", "."):
-            lines = np.vstack([ranks[:, trials], np.full((1, len(trials)), np.nan)]).T
-            style = (
-                {"color": color, "linewidth": width, "alpha": alpha}
-                if not marker
-                else {"color": color, "linestyle": "none", "marker": ".", "markersize": 4}
-            )
-            axes.plot(np.tile(x, len(lines)), lines.ravel(), **style)
+    for trials, color, width, alpha in ((drawn, colors.ESTIMATE, 0.7, 0.4), (alone, colors.BEST, 2.0, 1.0)):
+        lines = np.vstack([ranks[:, trials], np.full((1, len(trials)), np.nan)]).T
+        places = np.tile(x, len(lines)), lines.ravel()
+        axes.plot(*places, color=color, linewidth=width, alpha=alpha)
+        axes.plot(*places, color=color, linestyle="none", marker=".", markersize=4)
     for number, correlation in enumerate(correlations):
         if np.isfinite(correlation):
             text = f"rho = {correlation:.2f}"

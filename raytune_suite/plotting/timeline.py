@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -107,7 +107,7 @@ def merged(busy: list[Busy], outcomes: dict[int, str]) -> list[Busy]:
 
 def draw_timeline(axes: Axes, study: StudyLike) -> None:
     """Draw a row per worker, with a bar per trial that ran there, coloured by its outcome."""
-    outcomes = study.trials["outcome"].to_dict()
+    outcomes: Any = study.trials["outcome"].to_dict()
     busy = merged(busy_times(study.reports), outcomes)
     lanes = max((one.lane for one in busy), default=0) + 1
     for outcome, style in OUTCOMES.items():

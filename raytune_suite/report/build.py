@@ -160,7 +160,9 @@ def failures_section(study: StudyView) -> Section | None:
     failed = study.trials[study.trials["outcome"] == "failed"]
     if failed.empty:
         return None
-    errors = failed["error"].replace("", f"{study.metric} was not finite").value_counts() if "error" in failed else {}
+    errors: dict[Any, Any] = {}
+    if "error" in failed:
+        errors = failed["error"].replace("", f"{study.metric} was not finite").value_counts().to_dict()
     lines = [f"{format_count(int(times), 'trial')}: {error}" for error, times in list(errors.items())[:SHOWN_ERRORS]]
     return Section(
         "failures", "Failures", [Paragraph(f"{format_count(len(failed), 'trial')} failed."), BulletList(lines)]

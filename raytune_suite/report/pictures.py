@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raytune_suite.pages.axes import FONT, WIDTH, add_axes
 from raytune_suite.pages.document import Picture
@@ -39,7 +39,7 @@ def picture(panel: Panel) -> Picture:
             text.set_color(INK)
             text.set_fontsize(FONT)
         if axes.get_legend_handles_labels()[0]:
-            where = {"loc": "lower left", "bbox_to_anchor": (0.02, 0.0), "borderaxespad": 0.1}
+            where: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.02, 0.0), "borderaxespad": 0.1}
             legend_box = figure.legend(
                 fontsize=FONT, frameon=False, ncols=2, labelcolor=INK, handlelength=1.4, columnspacing=1.0, **where
             )

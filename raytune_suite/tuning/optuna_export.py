@@ -113,7 +113,8 @@ def _frozen(  # noqa: PLR0917 - of one study
     start: dt.datetime,
 ) -> Any:
     assert result.space is not None  # noqa: S101 - `to_optuna` has checked it
-    row, config = result.trials.loc[number], result.configs[number]
+    row: Any = result.trials.loc[number]
+    config = result.configs[number]
     values = flat_config(result.space, config)
     params = {
         key: distributions[key].choices[value] if hasattr(distributions[key], "choices") else value
