@@ -55,7 +55,7 @@ METHODS: dict[str, Recipe] = {
         "Hyperband's brackets with asynchronous promotion; with brackets=1, ASHA as published",
     ),
     "pasha": Recipe(
-        "random", "pasha", "ASHA as published, whose maximum resource grows only while the ranking of trials changes"
+        "random", "pasha", "asha as published, whose maximum resource grows only while the ranking of trials changes"
     ),
     "bohb": Recipe(
         "kde", "hyperband", "Hyperband with configs from a kernel density model of the good and the bad ones"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import pickle
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Unpack, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Unpack, final
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
@@ -27,6 +27,7 @@ from raytune_suite.validation import checked, reject_unknown
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
 
+    from raytune_suite.schedulers.observer import SchedulerObserver
     from raytune_suite.types import Config, Stage
 
 MAX_CRASHES = 10
@@ -37,25 +38,6 @@ CRASHES_IN_A_ROW = 100
 
 _NOT_SAVED = frozenset({"observers", "fault", "_restore"})
 """The attributes that are not part of the state."""
-
-
-class SchedulerObserver(Protocol):
-    """What is notified of all that a scheduler is told and decides, such as a decision log."""
-
-    def trial_added(self, trial: Trial) -> None:
-        """A trial was added, possibly again."""
-
-    def trial_decided(self, trial: Trial, config: Config, result: dict[str, Any], decision: str) -> None:
-        """The scheduler has decided on a report; `config` is the one that made it."""
-
-    def trial_completed(self, trial: Trial, result: dict[str, Any]) -> None:
-        """A running trial has ended; `result` is its last."""
-
-    def trial_failed(self, trial: Trial) -> None:
-        """A trial has crashed."""
-
-    def trial_removed(self, trial: Trial) -> None:
-        """A pending or paused trial has ended."""
 
 
 class LastDecision(NamedTuple):

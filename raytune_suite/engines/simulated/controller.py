@@ -92,12 +92,10 @@ class Controller:
         self._hooks = {name: _overridden(name, callbacks) for name in _HOOKS}
         self.unsaved: dict[Trial, None] | None = None
         self.cached_decisions: dict[str, str] = {}
-        self._live: dict[Trial, None] = {}
-        self._pending: dict[Trial, None] = {}
+        self._live, self._pending = dict[Trial, None](), dict[Trial, None]()
         self._running: dict[Trial, RunningTrial] = {}
         self._free = list(range(workers))
-        self._lost: set[int] = set()
-        self._fresh: set[int] = set()
+        self._lost, self._fresh = set[int](), set[int]()
         for fault in faults:
             self.clock.schedule(fault.time, (self._lose, fault))
 
