@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ray.tune.search import Searcher
 
     from raytune_suite.schedulers.observer import SchedulerObserver
-    from raytune_suite.types import Config, Stage
+    from raytune_suite.types import Stage
 
 MAX_CRASHES = 10
 """A study ends after this many crashes before the first report of any trial, since crashes spend no budget."""
