@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from raytune_suite.engines.ray.engine import Settings
     from raytune_suite.engines.simulated.engine import Simulation
     from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
+    from raytune_suite.fused.program import FusedProgram
+    from raytune_suite.fused.trainable import FusedTrainable
     from raytune_suite.methods import METHODS, Method, make_method
     from raytune_suite.plotting import plot_study
     from raytune_suite.schedulers import SCHEDULERS
@@ -45,6 +47,8 @@ _PLACES = {
     "Space": "spaces",
     "prior": "spaces",
     "Settings": "engines.ray.engine",
+    "FusedProgram": "fused.program",
+    "FusedTrainable": "fused.trainable",
     "workload": "workloads",
     "Workload": "workloads",
     "WORKLOADS": "workloads",
@@ -60,6 +64,8 @@ __all__ = [
     "SEARCHERS",
     "WORKLOADS",
     "AskTellSearcher",
+    "FusedProgram",
+    "FusedTrainable",
     "Method",
     "NoImprovement",
     "RaytuneSuiteError",

@@ -3,17 +3,18 @@
     python benchmarks/perf/fused.py                                     # CPU, a minute; needs torch and numpy only
     python benchmarks/perf/fused.py --device cuda --seconds 330         # one GPU; writes benchmarks/results/gpu.md
 
-Two models: the MLP of live/digits-mlp on images of that size (random ones, so that nothing else is needed), and, on a GPU,
-the 3 M transformer of live/gpt-language. A trial is 27 reports, each with its evaluation. Start-up is not counted: every
-process has warmed up, and all start at the same moment.
+Two models: the MLP of live/digits-mlp on images of that size (random ones, so that nothing else is needed), and, on a
+GPU, the 3 M transformer of live/gpt-language. A trial is 27 reports, each with its evaluation. Start-up is not counted:
+every process has warmed up, and all start at the same moment.
 
 - "ordinary loop": what one would write by hand (`ordinary_loops.py`), in 1, 2, 4, 8 processes on the same device.
 - "one lane": `FusedProgram` unfused, which on a GPU is a CUDA graph.
 - "fused": `advance` with K lanes, including all copies of states and reports.
 
-Every figure is printed as soon as it is known, and the table is rewritten after each, so that a run that is cut off still
-gives figures. The last line is a JSON object: on a CPU `fused_cpu_speedup` is the rate of 16 fused lanes over that of one at
-a time; on a GPU `fused_gpu_speedup` has, per model, the rate of the best fused group over that of the best process sharing.
+Every figure is printed as soon as it is known, and the table is rewritten after each, so that a run that is cut off
+still gives figures. The last line is a JSON object. On a CPU `fused_cpu_speedup` is the rate of 16 fused lanes over
+that of one at a time; on a GPU `fused_gpu_speedup` has, per model, the rate of the best fused group over that of the
+best process sharing.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ MODELS = {
         {"width": 128, "batch": 64},
         {"lr": (0.01, 0.2), "momentum": (0.5, 0.95), "weight_decay": (1e-6, 1e-3), "dropout": (0.0, 0.5)},
         (64, 256, 16, 512),
-        lambda config, data, device: MLPLoop(config, data, device),
+        MLPLoop,
     ),
     "gpt": Model(
         "transformer of 3 M, batch 32 x 128",
@@ -124,8 +125,7 @@ MODELS = {
             "width": 256,
             "depth": 4,
             "batch": 32,
-            "schedule": "cosine",
-            "optimizer": {"name": "adamw", "beta1": 0.9, "beta2": 0.95},
+            "optimizer": {"name": "adamw", "beta1": 0.9, "beta2": 0.95, "schedule": "cosine"},
         },
         {"lr": (1e-4, 3e-3), "warmup": (0.5, 2.0), "weight_decay": (0.01, 0.1), "dropout": (0.0, 0.2)},
         (16, 32, 4, 8),
@@ -320,8 +320,10 @@ class Results:
             "# One GPU: fused trials against processes that share it",
             "",
             f"{self.machine}; Python {sys.version.split()[0]}, torch {torch.__version__}, {os.cpu_count()} CPU cores.",
-            "Written by `benchmarks/perf/fused.py --device cuda`, whose docstring says what is measured. A trial is "
-            f"{REPORTS} reports.",
+            (
+                "Written by `benchmarks/perf/fused.py --device cuda`, whose docstring says what is measured. "
+                f"A trial is {REPORTS} reports."
+            ),
             "",
             "| model | how | at once | trials per minute | against one ordinary loop | GPU utilization | memory, GiB |",
             "|---|---|---|---|---|---|---|",
@@ -420,7 +422,7 @@ def compare_on_cpu(lanes: int, repeats: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr] # it has one
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seconds", type=float, default=330, help="the time that a run on a GPU may take")
     parser.add_argument("--phase", type=float, default=5, help="the seconds of one measurement on a GPU")

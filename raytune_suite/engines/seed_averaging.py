@@ -25,8 +25,10 @@ def on_seeds(  # noqa: C901 - a class of seven short methods
 
     Each copy receives its seed as `config["seed"]`. Each reported number is replaced by its mean over the seeds, and
     its standard deviation (with n in the denominator) is added as "NAME_std"; other values are those of the first
-    copy. The trial is done when all copies are done.
+    copy. The trial is done when all copies are done. Copies
+    of a `FusedTrainable` are fused.
     """
+    together: Callable[[Sequence[Any]], None] | None = getattr(trainable, "advance_together", None)
 
     class OnSeeds(tune.Trainable):  # the name is set below
         def setup(self, config: dict[str, Any]) -> None:
@@ -34,6 +36,8 @@ def on_seeds(  # noqa: C901 - a class of seven short methods
             self._results: list[dict[str, Any]] = [{} for _ in seeds]
 
         def step(self) -> dict[str, Any]:
+            if together is not None:
+                together(self._copies)
             for index, copy in enumerate(self._copies):
                 if not self._results[index].get("done", False):  # a copy that is done keeps its last result
                     copy._iteration = self._iteration  # noqa: SLF001 - Ray's `train` counts it outside `step`
@@ -66,6 +70,10 @@ def on_seeds(  # noqa: C901 - a class of seven short methods
         def _folders(self, checkpoint_dir: str) -> list[tuple[Path, tune.Trainable]]:
             return [(Path(checkpoint_dir) / f"seed_{seed}", c) for seed, c in zip(seeds, self._copies, strict=True)]
 
+    if together is not None:
+        OnSeeds.advance_together = staticmethod(  # type: ignore[attr-defined]
+            lambda trials: together([copy for trial in trials for copy in trial._copies])  # noqa: SLF001 - of this class
+        )
     for name in ("reset_config", "save_checkpoint", "load_checkpoint"):
         if getattr(trainable, name) is getattr(tune.Trainable, name):
             setattr(OnSeeds, name, getattr(tune.Trainable, name))  # so that Ray sees that it is not supported

@@ -1,8 +1,8 @@
-"""Random draws of lanes: pure functions of a key, as in JAX, so that a lane draws the same in any group and on any device.
+"""Random draws of lanes: pure functions of a key, as in JAX, so that a lane draws the same in any group.
 
 A key is an integer below 2**32, as a Python int or a tensor of dtype int64 and shape (). The functions are hashes of
-(key, position): they have no state, may be vmapped, and can be captured in a CUDA graph, none of which torch's generators
-can do with one stream per lane. They are meant for data order and dropout, not for cryptography or for statistics.
+(key, position): the same on any device, without state, ready for vmap and for CUDA graphs. torch's generators are none
+of this with one stream per lane. They are meant for data order and dropout, not for cryptography or for statistics.
 
 Source: Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3", section 2, for counter-based generators. The
 hash is the 32-bit finalizer "lowbias32" by C. Wellons (2018).
@@ -10,7 +10,7 @@ hash is the 32-bit finalizer "lowbias32" by C. Wellons (2018).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from raytune_suite.optional import require
 
@@ -21,14 +21,12 @@ else:
     torch = require("torch", extra="torch")
     Tensor = torch.Tensor
 
-Key = TypeVar("Key", int, Tensor, Any)
-
 BITS = 0xFFFFFFFF
 GOLDEN = 0x9E3779B1
 """2**32 divided by the golden ratio: multiples of it are spread evenly (Knuth, TAOCP 3, section 6.4)."""
 
 
-def mix(value: Key) -> Key:
+def mix(value: Any) -> Any:
     """Hash a number below 2**32 to another; a bijection.
 
     Example:
@@ -40,7 +38,7 @@ def mix(value: Key) -> Key:
     return value ^ (value >> 16)
 
 
-def fold(key: Key, number: Any) -> Key:
+def fold(key: Any, number: Any) -> Any:
     """Derive the key of part `number` (an integer or a tensor of them) of what `key` is for."""
     return mix((mix(key) + number * GOLDEN) & BITS)
 
@@ -48,7 +46,8 @@ def fold(key: Key, number: Any) -> Key:
 def hashes(key: Any, count: int) -> Tensor:
     """Return `count` numbers below 2**32, of dtype int64."""
     device = key.device if isinstance(key, Tensor) else None
-    return mix((torch.arange(count, device=device) * GOLDEN + key) & BITS)
+    mixed: Tensor = mix((torch.arange(count, device=device) * GOLDEN + key) & BITS)
+    return mixed
 
 
 def permutation(key: Any, count: int) -> Tensor:
@@ -70,17 +69,18 @@ def bits(key: Any, *shape: int) -> Tensor:
 
 
 def dropout(values: Tensor, rate: Any, of_rows: Tensor, of_columns: Tensor) -> Tensor:
-    """Drop each value with probability `rate` (a number or a tensor of shape ()), and scale the others by 1 / (1 - rate).
+    """Drop each value with probability `rate`, and scale the others by 1 / (1 - rate).
 
-    What is dropped is decided by a hash of a row's and a column's bits. This takes three operations on the matrix, so that
-    dropout stays cheap where launches or memory traffic are what a step costs.
+    A hash of a row's and a column's bits decides what is dropped. This takes three operations on the matrix, so that
+    dropout stays cheap where launches or memory traffic dominate the cost of a step.
 
     Args:
         values: Activations of shape (rows, columns).
-        rate: Below 1.
+        rate: Below 1; a number or a tensor of shape ().
         of_rows: The `bits` of the rows in this step, of shape (rows,).
         of_columns: The `bits` of the columns in this step and layer, of shape (columns,).
     """
     keep = 1 - rate
     mixed = (of_rows.unsqueeze(-1) ^ of_columns) * 0x2C1B3C6D  # wraps around
-    return values * ((mixed <= (keep - 0.5) * 2.0**32) * (1 / keep)).to(values.dtype)
+    scale: Tensor = (mixed <= (keep - 0.5) * 2.0**32) * (1 / keep)
+    return values * scale.to(values.dtype)

@@ -12,7 +12,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from raytune_suite.errors import ArgumentError
-from raytune_suite.fused.layout import Layout
+from raytune_suite.fused.layout import ParameterLayout
 from raytune_suite.fused.workspace import Workspace
 from raytune_suite.optional import require
 from raytune_suite.seeding import derive
@@ -58,7 +58,7 @@ class LaneState(NamedTuple):
     steps: int
 
 
-class Report(NamedTuple):
+class LaneReport(NamedTuple):
     """What `advance` returns for a lane: its next state, and its metrics."""
 
     state: LaneState
@@ -154,14 +154,14 @@ class LaneGroup:
     ) -> None:
         self.program, self.structure, self.varying, self.device = program, structure, varying, device
         like = {**dict.fromkeys(varying, 0.5), **structure}
-        self.layout = Layout.of(program.initialize(like, torch.Generator()))
+        self.layout = ParameterLayout.of(program.initialize(like, torch.Generator()))
         self.optimizer = program.optimizer(structure)
         self.data = {name: value.to(device) for name, value in program.data(structure).items()}
         self.most = program.most_lanes
 
-    def advance(self, lanes: Sequence[Lane]) -> list[Report]:
+    def advance(self, lanes: Sequence[Lane]) -> list[LaneReport]:
         """Train each lane up to its next report; no lane is changed."""
-        reports: list[Report] = []
+        reports: list[LaneReport] = []
         while len(reports) < len(lanes):
             some = lanes[len(reports) : len(reports) + self.most]
             try:
@@ -175,7 +175,7 @@ class LaneGroup:
                 _logger.warning("%d lanes do not fit into the memory of the GPU: %d do", len(some), self.most)
         return reports
 
-    def _advance(self, lanes: Sequence[Lane]) -> list[Report]:
+    def _advance(self, lanes: Sequence[Lane]) -> list[LaneReport]:
         workspace = workspace_of(self, self._padded(len(lanes)))
         filled = [*lanes, *[lanes[0]] * (workspace.lanes - len(lanes))]  # a CUDA graph has a fixed number of lanes
         workspace.load(
@@ -188,7 +188,7 @@ class LaneGroup:
         )
         metrics = workspace.run()
         return [
-            Report(
+            LaneReport(
                 LaneState(*workspace.lane(index), lane.current.unit + 1, lane.current.steps + workspace.steps),
                 {name: values[index] for name, values in metrics.items()},
             )
@@ -206,16 +206,16 @@ def workspace_of(group: LaneGroup, lanes: int) -> Workspace:
     return Workspace(group, lanes)
 
 
-def advance(lanes: Sequence[Lane]) -> list[Report]:
+def advance(lanes: Sequence[Lane]) -> list[LaneReport]:
     """Train each lane up to its next report, those of a group at once; no lane is changed.
 
-    A report does not depend on the lanes with which it was trained, up to rounding: on the CPU it is bit for bit that of
-    the lane alone, as long as the matrix products of torch are (those of small models are).
+    A report does not depend on the lanes with which it was trained, up to rounding. On the CPU it is bit for bit that
+    of the lane alone, as long as the matrix products of torch are (those of small models are).
     """
     groups: dict[int, list[int]] = {}
     for index, lane in enumerate(lanes):
         groups.setdefault(id(lane.group), []).append(index)
-    reports: dict[int, Report] = {}
+    reports: dict[int, LaneReport] = {}
     for indices in groups.values():
         group = lanes[indices[0]].group
         reports.update(zip(indices, group.advance([lanes[index] for index in indices]), strict=True))

@@ -19,7 +19,7 @@ else:
 
 
 @dataclass(frozen=True)
-class Layout:
+class ParameterLayout:
     """Where each parameter lies in the vector.
 
     Attributes:
@@ -31,7 +31,7 @@ class Layout:
     shapes: tuple[tuple[int, ...], ...]
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Tensor]) -> Layout:
+    def of(cls, parameters: Mapping[str, Tensor]) -> ParameterLayout:
         """The layout of these parameters, in their order."""
         return cls(tuple(parameters), tuple(tuple(value.shape) for value in parameters.values()))
 
@@ -46,7 +46,7 @@ class Layout:
         Raises:
             ArgumentError: If they do not have this layout.
         """
-        found = Layout.of(parameters)
+        found = ParameterLayout.of(parameters)
         if found != self:
             raise ArgumentError(
                 f"the parameters are {found.described()}, but must be {self.described()}: "
@@ -57,7 +57,7 @@ class Layout:
     def split(self, vector: Tensor) -> dict[str, Tensor]:
         """Views of the parameters in a vector; of shape (lanes, ...) if the vector has shape (lanes, size)."""
         lanes = vector.shape[:-1]
-        parts = vector.split(self.sizes, dim=-1)
+        parts = torch.split(vector, self.sizes, dim=-1)
         return {name: p.view(*lanes, *shape) for name, p, shape in zip(self.names, parts, self.shapes, strict=True)}
 
     def matrices(self, device: torch.device) -> Tensor:

@@ -1,7 +1,7 @@
 """Optimizers of lanes: each updates the parameters of all lanes in place, with the hyperparameters of each lane.
 
-Parameters, gradients and most slots (what an optimizer remembers) have the shape (lanes, size); hyperparameters, learning
-rates and step counts have the shape (lanes, 1).
+Parameters, gradients and most slots (what an optimizer remembers) have the shape (lanes, size); hyperparameters,
+learning rates and step counts have the shape (lanes, 1).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from raytune_suite.fused.layout import Layout
+    from raytune_suite.fused.layout import ParameterLayout
 else:
     torch = require("torch", extra="torch")
 
@@ -40,7 +40,7 @@ class LaneOptimizer(abc.ABC):
         return {name: torch.zeros_like(vector) for name in self.slots}
 
     @abc.abstractmethod
-    def update(self, layout: Layout, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: Step) -> None:
+    def update(self, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: OptimizerStep) -> None:
         """Make one step in place."""
 
     def evaluated(self, vectors: Tensor, slots: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002 - for subclasses
@@ -49,19 +49,21 @@ class LaneOptimizer(abc.ABC):
 
 
 @dataclass(frozen=True)
-class Step:
-    """What a step needs to know, each value of shape (lanes, 1).
+class OptimizerStep:
+    """What a step needs to know, each value but the last two of shape (lanes, 1).
 
     Attributes:
         hp: The hyperparameters of the lanes by name.
         lr: The learning rates, which follow their schedules.
         count: The number of this step in its training, from 1, as float32.
-        matrices: The result of `Layout.matrices`.
+        layout: Where the parameters lie.
+        matrices: The result of `layout.matrices`, of shape (size,).
     """
 
     hp: Mapping[str, Any]
     lr: Tensor
     count: Tensor
+    layout: ParameterLayout
     matrices: Tensor
 
 
@@ -72,14 +74,14 @@ class SGD(LaneOptimizer):
 
     slots = ("velocity",)
 
-    def update(self, layout: Layout, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: Step) -> None:  # noqa: ARG002
+    def update(self, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: OptimizerStep) -> None:
         """Make one step in place."""
         velocity = slots["velocity"]
         velocity.mul_(at.hp["momentum"]).add_(gradients).addcmul_(vectors, at.hp["weight_decay"].expand_as(vectors))
         vectors.addcmul_(velocity, at.lr.expand_as(vectors), value=-1)
 
 
-def adam_direction(gradients: Tensor, slots: Mapping[str, Tensor], at: Step) -> Tensor:
+def adam_direction(gradients: Tensor, slots: Mapping[str, Tensor], at: OptimizerStep) -> Tensor:
     """Update the slots "mean" and "square", and return the direction of Adam.
 
     Source: Kingma, Ba 2015, "Adam: A Method for Stochastic Optimization", algorithm 1.
@@ -88,7 +90,8 @@ def adam_direction(gradients: Tensor, slots: Mapping[str, Tensor], at: Step) -> 
     slots["mean"].lerp_(gradients, (1 - beta1).expand_as(gradients))
     slots["square"].mul_(beta2).addcmul_(gradients * (1 - beta2), gradients)
     root = (slots["square"] / (1 - beta2**at.count)).sqrt_().add_(EPSILON)
-    return slots["mean"] / (1 - beta1**at.count) / root
+    direction: Tensor = slots["mean"] / (1 - beta1**at.count) / root
+    return direction
 
 
 @final
@@ -101,7 +104,7 @@ class AdamW(LaneOptimizer):
 
     slots = ("mean", "square")
 
-    def update(self, layout: Layout, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: Step) -> None:  # noqa: ARG002
+    def update(self, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: OptimizerStep) -> None:
         """Make one step in place."""
         direction = adam_direction(gradients, slots, at)
         vectors.mul_(1 - at.lr * at.hp["weight_decay"] * at.matrices)
@@ -127,14 +130,14 @@ class Muon(LaneOptimizer):
 
     slots = ("mean", "square", "velocity")
 
-    def update(self, layout: Layout, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: Step) -> None:
+    def update(self, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: OptimizerStep) -> None:
         """Make one step in place."""
         direction = adam_direction(gradients, slots, at)
         velocity, momentum = slots["velocity"], at.hp["momentum"]
         velocity.mul_(momentum).add_(gradients)
-        nesterov, ours = layout.split(gradients + momentum * velocity), layout.split(direction)
+        nesterov, ours = at.layout.split(gradients + momentum * velocity), at.layout.split(direction)
         by_shape: dict[tuple[int, ...], list[str]] = {}
-        for name, shape in zip(layout.names, layout.shapes, strict=True):
+        for name, shape in zip(at.layout.names, at.layout.shapes, strict=True):
             if len(shape) == 2 and name not in self.outer:  # noqa: PLR2004 - a matrix
                 by_shape.setdefault(shape, []).append(name)
         for shape, names in by_shape.items():
@@ -148,7 +151,7 @@ class Muon(LaneOptimizer):
 def orthogonalized(matrices: Tensor) -> Tensor:
     """Bring the singular values of matrices (..., rows, columns) close to 1 by five Newton-Schulz iterations."""
     wide = matrices.shape[-2] <= matrices.shape[-1]
-    x = matrices if wide else matrices.transpose(-1, -2)
+    x: Tensor = matrices if wide else matrices.transpose(-1, -2)
     x = x / (torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(5):
         gram = x @ x.transpose(-1, -2)
@@ -159,9 +162,10 @@ def orthogonalized(matrices: Tensor) -> Tensor:
 @final
 @dataclass(frozen=True)
 class ScheduleFree(LaneOptimizer):
-    """Schedule-free AdamW with `weight_decay`, `beta1` and `beta2`: averages the iterates in place of decaying the rate.
+    """Schedule-free AdamW: averages the iterates instead of decaying the learning rate.
 
-    The gradient is computed at a point between the iterate and the average; the model is evaluated at the average.
+    It takes `weight_decay`, `beta1` and `beta2`. The gradient is computed at a point between the iterate and the
+    average; the model is evaluated at the average.
     Source: Defazio et al. 2024, "The Road Less Scheduled", algorithm 1.
     """
 
@@ -176,7 +180,7 @@ class ScheduleFree(LaneOptimizer):
             "weight": torch.zeros_like(vector[:1]),
         }
 
-    def update(self, layout: Layout, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: Step) -> None:  # noqa: ARG002
+    def update(self, vectors: Tensor, gradients: Tensor, slots: dict[str, Tensor], at: OptimizerStep) -> None:
         """Make one step in place."""
         beta1, beta2 = at.hp["beta1"], at.hp["beta2"]
         iterate, average, square, weight = (slots[name] for name in ("iterate", "average", "square", "weight"))

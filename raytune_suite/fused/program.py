@@ -28,9 +28,9 @@ class FusedProgram(abc.ABC):
     pure: no `.item()`, no branch on the value of a tensor, no in-place change of an argument, and no random draw but
     those of `raytune_suite.fused.draws`. They must not depend on attributes that change.
 
-    `hp` holds the hyperparameters by name. The structural ones, such as a width or a batch size, are plain Python values:
-    they decide shapes and control flow, and lanes that are fused have equal ones. All others are numbers that may differ
-    between lanes, and arrive as tensors of shape (); in `initialize` they are plain numbers, too.
+    `hp` holds the hyperparameters by name. The structural ones, such as a width or a batch size, are plain Python
+    values: they decide shapes and control flow, and lanes that are fused have equal ones. All others are numbers that
+    may differ between lanes, and arrive as tensors of shape (); in `initialize` they are plain numbers, too.
 
     Attributes:
         structural: The names of the structural hyperparameters.
@@ -50,7 +50,7 @@ class FusedProgram(abc.ABC):
     def hyperparameters(self, config: Config) -> dict[str, Any]:
         """Check a config, and return its hyperparameters by name, without nesting.
 
-        The default returns the entries of the config. Override it to check ranges, or to flatten conditional parameters.
+        The default returns the entries of the config. Override it to check ranges or to flatten conditional parameters.
 
         Raises:
             ArgumentError: If a value cannot be used.
@@ -90,7 +90,8 @@ class FusedProgram(abc.ABC):
 
     def rate(self, hp: Mapping[str, Any], steps: Tensor) -> Tensor:
         """The learning rate in each of `steps`, which count from 0 since the start of the training: by default `lr`."""
-        return hp["lr"] * torch.ones_like(steps)
+        rates: Tensor = hp["lr"] * torch.ones_like(steps)
+        return rates
 
     def optimizer(self, hp: Mapping[str, Any]) -> LaneOptimizer:  # noqa: ARG002 - for subclasses
         """The optimizer, which may depend on structural hyperparameters; by default `SGD`."""

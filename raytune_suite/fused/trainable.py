@@ -1,13 +1,15 @@
-"""`FusedTrainable`: a `FusedProgram` as an ordinary Ray trainable, whose trials an engine may advance together."""
+"""`FusedTrainable`: a `FusedProgram` as an ordinary Ray trainable, whose trials an engine may advance together.
+
+Importing this module does not import torch, so that workloads can be listed where it is not installed.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ray import tune
 
-from raytune_suite.fused.lanes import Lane, Report, advance
 from raytune_suite.optional import require
 from raytune_suite.seeding import check_seed
 from raytune_suite.types import split_config
@@ -15,6 +17,7 @@ from raytune_suite.types import split_config
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from raytune_suite.fused.lanes import Lane, LaneReport
     from raytune_suite.fused.program import FusedProgram
     from raytune_suite.types import Config
 
@@ -23,13 +26,13 @@ FILE = "training.pt"
 
 
 class FusedTrainable(tune.Trainable):
-    """The training of a `FusedProgram`; a subclass sets `program`.
+    """The training of a `FusedProgram`; a subclass sets `program`, or overrides `fused_program` to import it late.
 
     On its own it is a Ray class trainable like any other: one lane, one report per step. `advance_together` trains
-    several at once up to their next reports; the simulated clock does so with all trials that are training.
+    several at once up to their next reports; the simulated clock calls it with all trials that are training.
 
-    A checkpoint is a dict in the file "training.pt", with the parameters as tensors by name, whether the trial was fused
-    or not. It can be loaded by a trial with other hyperparameters, as long as the parameters have the same shapes.
+    A checkpoint is a dict in the file "training.pt", with the parameters as tensors by name, whether the trial was
+    fused or not. A trial with other hyperparameters can load it, as long as the parameters have the same shapes.
 
     Attributes:
         program: What is trained.
@@ -45,17 +48,24 @@ class FusedTrainable(tune.Trainable):
     device: ClassVar[str] = "auto"
     training: Lane
 
+    @classmethod
+    def fused_program(cls) -> FusedProgram:
+        """The program; trials are fused if theirs are equal."""
+        return cls.program
+
     def setup(self, config: Config) -> None:
         """Start from scratch."""
         require("torch", extra="torch").set_num_threads(1)
-        self._ahead: Report | None = None
+        from raytune_suite.fused.lanes import Lane
+
+        self._ahead: LaneReport | None = None
         hyperparameters, seed, _ = split_config(config)
-        self.training = Lane(self.program, hyperparameters, check_seed(seed), self.device)
+        self.training = Lane(self.fused_program(), hyperparameters, check_seed(seed), self.device)
 
     def step(self) -> dict[str, float]:
         """Train up to the next report, unless `advance_together` has done so already."""
         if self._ahead is None:
-            advance_together([self])
+            _advance([self])
         state, metrics = self._next_report()
         self.training.current = state
         return metrics
@@ -74,14 +84,23 @@ class FusedTrainable(tune.Trainable):
         self.setup(new_config)
         return True
 
-    def _next_report(self) -> Report:
+    @staticmethod
+    def advance_together(trainables: Sequence[FusedTrainable]) -> None:
+        """Train each up to its next report, which its next `step` returns; until then it saves the state before.
+
+        They may be of any configs, and of several subclasses; those that cannot be fused are trained one after another.
+        """
+        _advance(trainables)
+
+    def _next_report(self) -> LaneReport:
         report, self._ahead = self._ahead, None
         assert report is not None  # noqa: S101 - for the type checker
         return report
 
 
-def advance_together(trainables: Sequence[FusedTrainable]) -> None:
-    """Train each up to its next report, which its next `step` returns; until then its checkpoints are those before."""
+def _advance(trainables: Sequence[FusedTrainable]) -> None:
+    from raytune_suite.fused.lanes import advance
+
     waiting = [each for each in trainables if each._ahead is None]  # noqa: SLF001 - of this module
     for each, report in zip(waiting, advance([each.training for each in waiting]), strict=True):
         each._ahead = report  # noqa: SLF001 - of this module

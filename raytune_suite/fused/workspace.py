@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any, final
 
 from raytune_suite.fused import draws
-from raytune_suite.fused.optimizers import Step
+from raytune_suite.fused.optimizers import OptimizerStep
 from raytune_suite.optional import require
 
 if TYPE_CHECKING:
@@ -115,13 +115,14 @@ class Workspace:
         group, index = self._group, self._index
         batch = {name: value.index_select(1, index).squeeze(1) for name, value in self._plan.items()}
         gradients, losses = self._gradients(batch)
-        at = Step(
+        at = OptimizerStep(
             hp=self._columns,
             lr=self._rates.index_select(1, index),
             count=(self._counts + index + 1).unsqueeze(1),
+            layout=group.layout,
             matrices=self._matrices,
         )
-        group.optimizer.update(group.layout, self._vectors, gradients, self._slots, at)
+        group.optimizer.update(self._vectors, gradients, self._slots, at)
         self._total += losses
         index += 1
 
@@ -193,7 +194,7 @@ def _only(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _captured(functions: Sequence[Callable[[], None]]) -> list[Callable[[], None]]:
     """Capture each function in a CUDA graph; one that cannot be captured is left as it is: correct, but slower."""
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(WARM_UP):

@@ -200,7 +200,8 @@ def test_the_workload_of_another_package_is_created_by_its_name(monkeypatch: pyt
             ("ray", "torch", "sklearn", "pandas", "scipy", "pyarrow"),
         ),
         (
-            "from raytune_suite.workloads import workload as w; w('live/digits-mlp'), w('live/cartpole-ppo')",
+            "from raytune_suite.workloads import workload as w; w('live/digits-mlp'), w('live/cartpole-ppo'); "
+            "w('live/digits-mlp-fused'), w('live/gpt-language')",
             ("torch", "sklearn", "gymnasium"),
         ),
     ],

@@ -19,7 +19,7 @@ from ray import tune
 from raytune_suite.errors import StudyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from raytune_suite.types import Config, Curve
 
@@ -184,7 +184,9 @@ _WALL_CLOCK_FIELDS = frozenset(
 class InProcessEvaluator:
     """Trains a Ray class trainable in this process, one step at a time as the clock reaches them.
 
-    Trainings take turns, so the trainable must draw from its own generators, not from global ones.
+    Trainings take turns, so the trainable must draw from its own generators, not from global ones. Those of a class
+    with `advance_together` (see `FusedTrainable`) are fused: when a report is due that has not been computed yet, all
+    steps that have begun are executed by one call.
     """
 
     def __init__(self, trainable: type[tune.Trainable], cost: Callable[[Config], float]) -> None:
@@ -192,10 +194,34 @@ class InProcessEvaluator:
         self.cost = cost
         members = {"_setup_logdir": _use_own_folder, "__module__": trainable.__module__, "__doc__": trainable.__doc__}
         self.trainable: Any = type(trainable.__name__, (trainable,), members)
+        self._together: Callable[[Sequence[Any]], None] | None = getattr(trainable, "advance_together", None)
+        self._begun: dict[_InProcessTraining, None] = {}
 
     def start(self, config: Config) -> Training:
         """The training of a config."""
         return _InProcessTraining(self, config)
+
+    # ---- for the trainings ------------------------------------------------------------------------------------
+
+    def begin(self, training: _InProcessTraining) -> None:
+        """Note that a step has begun."""
+        if self._together is not None:
+            self._begun[training] = None
+
+    def execute(self, training: _InProcessTraining) -> None:
+        """Execute the step of a fused training and all others that have begun, unless that has happened already."""
+        if self._together is None or training not in self._begun:
+            return
+        begun, self._begun = [*self._begun], {}
+        try:
+            self._together([each.trainable for each in begun])
+        except Exception:  # noqa: BLE001 - whatever a training raises
+            self._begun = dict.fromkeys(each for each in begun if each is not training)
+            # Each is trained alone when its report is due, so that only the trial at fault crashes.
+
+    def discard(self, training: _InProcessTraining) -> None:
+        """Forget a step that has begun."""
+        self._begun.pop(training, None)
 
 
 def _use_own_folder(trainable: Any) -> None:
@@ -213,25 +239,27 @@ class _InProcessTraining:
         own_config = copy.deepcopy(config)
         self._seconds = evaluator.cost(config)
         self._folder = tempfile.mkdtemp(prefix="training-")
-        self._trainable = evaluator.trainable.__new__(evaluator.trainable)
-        self._trainable.own_folder = self._folder
+        self.trainable = evaluator.trainable.__new__(evaluator.trainable)
+        self.trainable.own_folder = self._folder
         try:
-            self._trainable.__init__(own_config)
+            self.trainable.__init__(own_config)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
 
     def begin(self) -> float:
+        self._evaluator.begin(self)
         return self._seconds
 
     def result(self) -> dict[str, Any]:
         self._trained = True
-        result = self._trainable.train()
+        self._evaluator.execute(self)
+        result = self.trainable.train()
         return {name: value for name, value in result.items() if name not in _WALL_CLOCK_FIELDS}
 
     def save(self) -> tuple[bytes, Any]:
         with tempfile.TemporaryDirectory() as folder:
-            saved = self._trainable.save(folder)
+            saved = self.trainable.save(folder)
             return _pack(folder), saved
 
     def load(self, state: tuple[bytes, Any]) -> None:
@@ -241,11 +269,12 @@ class _InProcessTraining:
             _unpack(packed, folder)
             unpacked = copy.copy(saved)
             unpacked.checkpoint = tune.Checkpoint.from_directory(folder)
-            self._trainable.restore(unpacked)
+            self.trainable.restore(unpacked)
 
     def close(self) -> None:
+        self._evaluator.discard(self)
         try:
-            self._trainable.stop()
+            self.trainable.stop()
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -270,6 +299,7 @@ def _continue_training(evaluator: Evaluator, config: Config, state: Any) -> Trai
     training = evaluator.start(config)
     if state is not None:
         training.load(state)
+    training.begin()
     return training
 
 

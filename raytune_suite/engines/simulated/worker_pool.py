@@ -8,12 +8,16 @@ A training stays in one process until it is stopped or paused, since moving it r
 trainable restores exactly. The load is balanced all the same: each virtual worker is always training, so two processes
 with equally many trainings do the same amount of work per virtual second. No step is executed before the decision on
 the step before it: it would have to be undone, or be wasted, as most steps after a first rung would.
+
+Steps of a fused trainable (see `FusedTrainable`) are submitted late, together: when the first of them is due, each
+worker executes all those that have begun on it by one call. So a worker with a GPU trains its share as lanes.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
+import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, final
 
 import ray
@@ -25,7 +29,7 @@ from raytune_suite.errors import StudyError
 from raytune_suite.types import check_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
     from ray import tune
@@ -77,6 +81,7 @@ class WorkerPoolEvaluator:
             name.upper() if name.upper() in ("CPU", "GPU") else name: amount
             for name, amount in (resources or {"cpu": 1.0}).items()
         }
+        self.fused = getattr(trainable, "advance_together", None) is not None
         self._packed: Any = None
         self._workers: list[_WorkerHandle] = []
         self._starting: dict[Any, _WorkerHandle] = {}
@@ -130,6 +135,11 @@ class WorkerPoolEvaluator:
         worker = min(self._workers, key=lambda worker: worker.trainings)  # the first if several have the fewest
         worker.trainings += 1
         return worker
+
+    def submit_begun(self) -> None:
+        """Submit all steps of fused trainings that have begun, one call per worker."""
+        for worker in self._workers:
+            worker.submit_begun()
 
     def get(self, worker: _WorkerHandle, reference: Any) -> Any:
         """Wait for the result of a call to a worker.
@@ -200,10 +210,27 @@ class WorkerPoolEvaluator:
 
 
 class _WorkerHandle:
-    """An actor, and the number of its trainings."""
+    """An actor, the number of its trainings, and those fused ones whose step has begun but is not submitted."""
 
     def __init__(self, actor: Any) -> None:
         self.actor, self.trainings = actor, 0
+        self.begun: dict[_RemoteTraining, None] = {}
+
+    def submit_begun(self) -> None:
+        """Submit the steps that have begun as one call."""
+        begun, self.begun = [*self.begun], {}
+        if begun:
+            keys, configs, states = zip(*(training.first_call() for training in begun), strict=True)
+            reference = self.actor.train_together.remote(keys, configs, *states)
+            for position, training in enumerate(begun):
+                training.submitted(_SharedCall(reference, position))
+
+
+class _SharedCall(NamedTuple):
+    """A call that executes the steps of several trainings, and which of its outcomes is meant."""
+
+    reference: Any
+    position: int
 
 
 class _StoredState(NamedTuple):
@@ -231,28 +258,47 @@ class _RemoteTraining:
         self._state: _StoredState | None = None
         self._worker: _WorkerHandle | None = None
         self._step: Any = None
+        self._first = True
         self._finished_step: _FinishedStep | None = None
 
     def begin(self) -> float:
         if self._worker is None:
             self._worker = self._pool.acquire()
-            state = None if self._state is None else self._state.reference
-            self._step = self._worker.actor.train.remote(self._key, self._config, state)
+            self._first = True
+        if self._pool.fused:
+            self._worker.begun[self] = None
         else:
-            self._step = self._worker.actor.train.remote(self._key)
+            self._step = self._worker.actor.train.remote(*self.first_call())
         return self._seconds
+
+    def first_call(self) -> tuple[int, Config | None, Any]:
+        """The arguments of a step: the key, and for the first step the config, and the state to load."""
+        first, self._first = self._first, False
+        if not first:
+            return self._key, None, None
+        return self._key, self._config, None if self._state is None else self._state.reference
+
+    def submitted(self, call: _SharedCall) -> None:
+        """Take note of the call that executes the step."""
+        self._step = call
 
     def result(self) -> dict[str, Any]:
         if self._finished_step is not None:
             finished, self._finished_step = self._finished_step, None
             return finished.get()
         worker: Any = self._worker  # set by `begin`
+        self._submit(worker)
         step, self._step = self._step, None
-        result: dict[str, Any] = self._pool.get(worker, step)
-        return result
+        return _outcome(self._pool, worker, step)
+
+    def _submit(self, worker: _WorkerHandle) -> None:
+        """Submit the step of a fused training, with all others that have begun."""
+        if self in worker.begun:
+            self._pool.submit_begun()
+            worker.submit_begun()  # also if it has died
 
     def save(self) -> _StoredState | None:
-        if self._step is not None or self._finished_step is not None:
+        if self._in_step():
             raise StudyError(
                 "a checkpoint was requested in the middle of a step, which the Ray worker may have finished already: "
                 "request it after a report, or train in this process (compute=0)"
@@ -261,12 +307,17 @@ class _RemoteTraining:
             return self._state
         return self._save(self._worker)
 
+    def _in_step(self) -> bool:
+        begun = self._worker is not None and self in self._worker.begun
+        return begun or self._step is not None or self._finished_step is not None
+
     def load(self, state: _StoredState) -> None:
         self._state = state
 
     def close(self) -> None:
         if self._worker is not None:
             self._worker.trainings -= 1
+            self._worker.begun.pop(self, None)
             self._worker.actor.drop.remote(self._key)
             self._worker = None
 
@@ -277,6 +328,8 @@ class _RemoteTraining:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Wait for the step in progress, and pickle its report and the state after it."""
+        if self._worker is not None:
+            self._submit(self._worker)
         if self._step is not None:
             self._finished_step = _FinishedStep.wait(self._pool, self._worker, self._step)
             self._step = None
@@ -298,6 +351,22 @@ def _continue_remote(
     return training
 
 
+def _outcome(pool: WorkerPoolEvaluator, worker: _WorkerHandle, step: Any) -> dict[str, Any]:
+    """Wait for the report of a submitted step.
+
+    Raises:
+        RayTaskError: If the step raised.
+        StudyError: If a fused step raised, or the worker died.
+    """
+    if not isinstance(step, _SharedCall):
+        result: dict[str, Any] = pool.get(worker, step)
+        return result
+    result, error = pool.get(worker, step.reference)[step.position]
+    if error is not None:
+        raise StudyError(error)
+    return result
+
+
 class _FinishedStep(NamedTuple):
     """The outcome of a step that finished before it was due."""
 
@@ -307,7 +376,7 @@ class _FinishedStep(NamedTuple):
     @classmethod
     def wait(cls, pool: WorkerPoolEvaluator, worker: Any, step: Any) -> Self:
         try:
-            return cls(pool.get(worker, step), None)
+            return cls(_outcome(pool, worker, step), None)
         except Exception as error:  # noqa: BLE001 - whatever a training raises
             return cls({}, error)
 
@@ -329,11 +398,34 @@ class _Worker:
 
     def train(self, key: int, config: Config | None = None, state: Any = None) -> dict[str, Any]:
         """Train up to the next report; the first call of a training brings its config, and the state to load."""
+        return self._open(key, config, state).result()
+
+    def train_together(
+        self, keys: Sequence[int], configs: Sequence[Config | None], *states: Any
+    ) -> list[tuple[dict[str, Any], str | None]]:
+        """Train several up to their next reports, fused; returns the report of each, or the traceback of its error."""
+        errors: dict[int, str] = {}
+        for key, config, state in zip(keys, configs, states, strict=True):
+            try:
+                self._open(key, config, state).begin()
+            except Exception:  # noqa: BLE001 - whatever a training raises
+                errors[key] = traceback.format_exc()
+        reports: dict[int, dict[str, Any]] = {}
+        for key in keys:
+            if key not in errors:
+                try:
+                    reports[key] = self._trainings[key].result()
+                except Exception:  # noqa: BLE001 - as above
+                    errors[key] = traceback.format_exc()
+        return [(reports.get(key, {}), errors.get(key)) for key in keys]
+
+    def _open(self, key: int, config: Config | None, state: Any) -> Training:
+        """A training, which is started first if its config is provided."""
         if config is not None:
             self._trainings[key] = self._evaluator.start(config)
             if state is not None:
                 self._trainings[key].load(state)
-        return self._trainings[key].result()
+        return self._trainings[key]
 
     def save(self, key: int) -> tuple[None, Any]:
         """A value that tells that the checkpoint is complete, and the checkpoint."""

@@ -104,3 +104,7 @@ class DigitsProgram(FusedProgram):
 def cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
     """The mean cross-entropy of logits (n, classes) for classes (n,): torch's, in fewer operations under vmap."""
     return -logits.log_softmax(-1).gather(-1, classes.unsqueeze(-1)).mean()
+
+
+DIGITS = DigitsProgram()
+"""The program of `live/digits-mlp-fused`, one object so that its trials are fused."""

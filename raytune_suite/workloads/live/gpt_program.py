@@ -1,8 +1,8 @@
 """The training of "live/gpt-language": a decoder-only transformer on `Language`, as a `FusedProgram`.
 
-The architecture is that of GPT-2 (Radford et al. 2019) without biases in the hidden matrices. The loss on the validation
-sentences is the cross-entropy to the true distribution of the next symbol, not to the symbol that was drawn. So it has no
-sampling noise, and the mean entropy of the states in these sentences is its exact minimum.
+The architecture is that of GPT-2 (Radford et al. 2019) without biases in the hidden matrices. The loss on the
+validation sentences is the cross-entropy to the true distribution of the next symbol, not to the symbol that was drawn.
+So it has no sampling noise, and the mean entropy of the states in these sentences is its exact minimum.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from raytune_suite.fused.optimizers import SGD, AdamW, Muon, ScheduleFree
 from raytune_suite.fused.program import FusedProgram
 from raytune_suite.optional import require
 from raytune_suite.workloads.live.hyperparameters import checked_values
-from raytune_suite.workloads.live.language import SYMBOLS, Language
+from raytune_suite.workloads.live.language import SYMBOLS, VALIDATION, Language, least_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,10 +36,12 @@ else:
 
 HEAD, HEADS = 64, 4
 """The width of an attention head, and the least number of heads."""
-TRAINING, VALIDATION = 32768, 128
-"""The number of sentences."""
+TRAINING = 32768
+"""The number of training sentences."""
 
-SHARED = {
+Ranges = dict[str, tuple[float, float]]
+
+SHARED: Ranges = {
     "lr": (0, math.inf),
     "warmup": (0, math.inf),
     "weight_decay": (0, math.inf),
@@ -50,8 +52,8 @@ SHARED = {
 }
 """The half-open ranges of valid values; `warmup` is a number of reports."""
 
-BETAS = {"beta1": (0, 1), "beta2": (0, 1)}
-OPTIMIZERS: dict[str, dict[str, tuple[float, float]]] = {
+BETAS: Ranges = {"beta1": (0, 1), "beta2": (0, 1)}
+OPTIMIZERS: dict[str, Ranges] = {
     "adamw": BETAS,
     "sgd": {"momentum": (0, 1)},
     "muon": {"momentum": (0, 1), **BETAS},
@@ -60,7 +62,7 @@ OPTIMIZERS: dict[str, dict[str, tuple[float, float]]] = {
 """The optimizers, and the ranges of the hyperparameters that only they have."""
 
 SCHEDULES = {"constant": 0.0, "linear": 1.0, "cosine": 2.0}
-"""The schedules of the learning rate after the warm-up, by the number that lanes use; schedule-free ignores it."""
+"""The schedules of the learning rate after the warm-up, by the number that lanes use."""
 
 MATRICES = frozenset({"embedding", "positions", "output"})
 """The matrices that are no hidden layers."""
@@ -91,9 +93,7 @@ class GPTProgram(FusedProgram):
     def hyperparameters(self, config: Config) -> dict[str, Any]:
         """Check a config, and flatten its optimizer."""
         values = checked_values(config, SHARED, integers={"batch", "width", "depth"})
-        schedule, optimizer = config.get("schedule"), config.get("optimizer")
-        if not isinstance(schedule, str) or schedule not in SCHEDULES:
-            raise ArgumentError.invalid("schedule", schedule, f"one of {', '.join(SCHEDULES)}")
+        optimizer = config.get("optimizer")
         if not isinstance(optimizer, dict) or "name" not in optimizer:
             raise ArgumentError.invalid(
                 "optimizer", optimizer, "a dict with a name and that optimizer's hyperparameters"
@@ -106,6 +106,9 @@ class GPTProgram(FusedProgram):
                 "width", values["width"], f"a multiple of {HEAD}, or of {HEADS} if it is smaller"
             )
         own = checked_values(optimizer, OPTIMIZERS[name], integers=())
+        schedule = optimizer.get("schedule", "constant")
+        if not isinstance(schedule, str) or schedule not in SCHEDULES:
+            raise ArgumentError.invalid("schedule", schedule, f"one of {', '.join(SCHEDULES)}")
         return {**values, **own, "schedule": SCHEDULES[schedule], "optimizer": name}
 
     def initialize(self, hp: Mapping[str, Any], generator: torch.Generator) -> dict[str, Tensor]:
@@ -167,13 +170,11 @@ class GPTProgram(FusedProgram):
         warmup = hp["warmup"] * self.steps_per_report
         total = self.reports * self.steps_per_report
         left = ((total - steps) / (total - warmup).clamp(min=1)).clamp(0, 1)
-        if hp["optimizer"] == "schedule-free":
-            decayed = torch.ones_like(left)
-        else:
-            cosine = 0.5 - 0.5 * torch.cos(math.pi * left)
-            constant, linear, curved = (1.0 * (hp["schedule"] == number) for number in SCHEDULES.values())
-            decayed = constant + linear * left + curved * cosine
-        return hp["lr"] * ((steps + 1) / warmup.clamp(min=1)).clamp(max=1) * decayed
+        cosine = 0.5 - 0.5 * torch.cos(math.pi * left)
+        constant, linear, curved = (1.0 * (hp["schedule"] == number) for number in SCHEDULES.values())
+        decayed = constant + linear * left + curved * cosine
+        rates: Tensor = hp["lr"] * ((steps + 1) / warmup.clamp(min=1)).clamp(max=1) * decayed
+        return rates
 
     def optimizer(self, hp: Mapping[str, Any]) -> LaneOptimizer:
         """The optimizer of the config."""
@@ -193,7 +194,7 @@ def corpus(length: int) -> dict[str, Tensor]:
         found[f"{prefix}inputs"] = torch.cat([start, targets[:, :-1]], dim=1)
         found[f"{prefix}targets"] = targets
     found["validation_states"] = torch.tensor(states)
-    found["best_loss"] = torch.tensor(language.state_entropies[states].mean(), dtype=torch.float32)
+    found["best_loss"] = torch.tensor(least_loss(length))
     return found
 
 

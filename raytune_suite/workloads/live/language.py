@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SYMBOLS, STATES, BRANCHES, MEMORY = 64, 32, 8, 4
 """The number of symbols, of states, of symbols that are possible in a state, and of states after a symbol."""
 
+VALIDATION = 128
+"""The number of validation sentences."""
+
 
 @dataclass(frozen=True, eq=False)
 class Language:
@@ -38,9 +41,11 @@ class Language:
 
     @classmethod
     def random(cls, seed: int) -> Language:
-        """Draw a source. In each state `BRANCHES` symbols are possible, with probabilities by Zipf's law (rank to a negative
-        power, which differs between states). A symbol leads to one of `MEMORY` states, which depends on the state before it:
-        the last symbol tells much of the state, the one before it more, and so on.
+        """Draw a source.
+
+        In each state `BRANCHES` symbols are possible, with probabilities by Zipf's law (rank to a negative power, which
+        differs between states). A symbol leads to one of `MEMORY` states, depending on the state before it: the last
+        symbol tells much of the state, the one before it more, and so on.
         """
         states, symbols, branches = STATES, SYMBOLS, BRANCHES
         draws = stream(seed, "gpt-language", "source")
@@ -106,3 +111,11 @@ class Language:
             symbols[:, position] = np.minimum(above.sum(axis=1), self.probabilities.shape[1] - 1)
             state = self.following[state, symbols[:, position]]
         return symbols, states
+
+
+@functools.cache
+def least_loss(length: int) -> float:
+    """The least validation loss that a model can reach: the mean entropy of the states in the validation sentences."""
+    language = Language.random(0)
+    _, states = language.sentences(VALIDATION, length, "validation")
+    return float(language.state_entropies[states].mean())

@@ -21,11 +21,15 @@ from ray.tune.trainable import trainable as ray_trainable  # noqa: E402 - after 
 import raytune_suite as rts  # noqa: E402
 from raytune_suite.errors import ArgumentError  # noqa: E402
 from raytune_suite.workloads import WORKLOADS, workload  # noqa: E402
+from raytune_suite.workloads.live.gpt_language import GPTLanguage  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LIVE = [name for name in WORKLOADS if name.startswith("live/")]
+SIZES = ("live/gpt-language-3m", "live/gpt-language-30m")
+"""Those that differ from live/gpt-language by numbers only."""
+
+LIVE = [name for name in WORKLOADS if name.startswith("live/") and name not in SIZES]
 
 
 @pytest.fixture(autouse=True)
@@ -33,11 +37,21 @@ def _keep_ray_results_out_of_the_home_folder(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(ray_trainable, "DEFAULT_STORAGE_PATH", str(tmp_path / "ray_results"))
 
 
+@pytest.fixture(autouse=True)
+def _shorten_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GPTLanguage, "length", 8)
+    monkeypatch.setattr(GPTLanguage, "steps_per_report", 2)
+
+
+ADAMW = {"name": "adamw", "beta1": 0.9, "beta2": 0.95, "schedule": "constant"}
+
+
 def config_of(name: str, draw: int = 1, **changes: Any) -> dict[str, Any]:
     """Return a config of the workload's space, with large batches so that trainings are fast."""
-    space = workload(name).space
-    config = {key: domain.sample(random_state=draw + number) for number, (key, domain) in enumerate(space.items())}
-    cheap = {"batch": 200, "epochs": 2, "minibatch": 400, "lr": 0.005}
+    config = rts.Space(workload(name).space).sample(np.random.default_rng(draw))
+    cheap: dict[str, Any] = {"batch": 200, "epochs": 2, "minibatch": 400, "lr": 0.005}
+    if "gpt" in name:
+        cheap |= {"batch": 2, "width": 16, "depth": 1, "warmup": 0.0, "optimizer": ADAMW}
     return config | {key: value for key, value in cheap.items() if key in config} | {"seed": 3} | changes
 
 
@@ -67,6 +81,8 @@ def test_the_same_seed_gives_the_same_curves_in_a_fresh_process(tmp_path: Path) 
     program = (
         "import json, sys, torch; from ray.tune.trainable import trainable as ray_trainable\n"
         "from raytune_suite.workloads import workload; ray_trainable.DEFAULT_STORAGE_PATH = sys.argv[2]\n"
+        "from raytune_suite.workloads.live.gpt_language import GPTLanguage\n"
+        "GPTLanguage.length, GPTLanguage.steps_per_report = 8, 2\n"
         "torch.manual_seed(1)\n"
         "trainables = [workload(name).trainable(config) for name, config in json.loads(sys.argv[1]).items()]\n"
         "print(json.dumps([trainable.step() for trainable in trainables]))"
@@ -155,6 +171,8 @@ def test_each_invalid_value_is_rejected_by_name(name: str, value: Any) -> None:
 )
 def test_each_is_tuned_on_the_simulated_clock(name: str, method: str, tmp_path: Path) -> None:
     small = replace(workload(name), max_t=3)
+    if method == "pbt" and "optimizer" in small.space:  # pbt accepts no conditional parameters
+        small = replace(small, space=small.space | {"optimizer": ADAMW})
     limits: dict[str, Any] = {"budget": 2} if method == "asha" else {"num_samples": 2, "method_args": {"interval": 1}}
     result = rts.tune(
         workload=small,
@@ -167,3 +185,13 @@ def test_each_is_tuned_on_the_simulated_clock(name: str, method: str, tmp_path: 
     )
     assert set(result.best_config) == set(small.space)
     assert result.reports["elapsed"].max() > 0
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_larger_transformers_have_the_same_training_and_larger_networks(name: str) -> None:
+    small, large = workload("live/gpt-language"), workload(name)
+    assert issubclass(large.trainable, small.trainable)
+    assert min(large.space["width"].categories) > max(small.space["width"].categories)
+    assert set(large.space) == set(small.space)
+    assert large.bounds is not None
+    assert large.bounds[0] == pytest.approx(1.59, abs=0.01), "the entropy rate of the language, nearly"
