@@ -200,8 +200,7 @@ def test_the_workload_of_another_package_is_created_by_its_name(monkeypatch: pyt
             ("ray", "torch", "sklearn", "pandas", "scipy", "pyarrow"),
         ),
         (
-            "from raytune_suite.workloads import workload as w; w('live/digits-mlp'), w('live/cartpole-ppo'); "
-            "w('live/digits-mlp-fused'), w('live/gpt-language')",
+            "from raytune_suite.workloads import WORKLOADS as w, workload as make; [make(n) for n in w if n[:5] == 'live/']",
             ("torch", "sklearn", "gymnasium"),
         ),
     ],
