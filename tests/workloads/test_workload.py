@@ -200,7 +200,7 @@ def test_the_workload_of_another_package_is_created_by_its_name(monkeypatch: pyt
             ("ray", "torch", "sklearn", "pandas", "scipy", "pyarrow"),
         ),
         (
-            "from raytune_suite.workloads import WORKLOADS as w, workload as make; [make(n) for n in w if n[:5] == 'live/']",
+            "from raytune_suite.workloads import WORKLOADS as w, workload as of; [of(n) for n in w if n[:4] == 'live']",
             ("torch", "sklearn", "gymnasium"),
         ),
     ],
