@@ -35,10 +35,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+sys.path.insert(0, str(ROOT))  # to import `benchmarks` from any working directory
 
-from ordinary_loops import GPTLoop, MLPLoop  # noqa: E402 - after the path
-
+from benchmarks.perf.ordinary_loops import GPTLoop, MLPLoop  # noqa: E402 - after the path
 from raytune_suite.fused.lanes import Lane, advance, lane_group, workspace_of  # noqa: E402
 from raytune_suite.workloads.live.digits_program import DigitsProgram  # noqa: E402
 from raytune_suite.workloads.live.gpt_program import GPTProgram  # noqa: E402
@@ -83,8 +82,8 @@ class Model:
         structure: Its structural hyperparameters.
         other: The bounds between which the lanes' other hyperparameters are spread.
         lanes: The numbers of lanes to measure.
-        compiled: The program whose steps are compiled, if that is measured.
         ordinary: Creates the ordinary loop.
+        compiled: The program whose steps are compiled, if that is measured.
     """
 
     title: str
@@ -92,8 +91,8 @@ class Model:
     structure: dict[str, Any]
     other: dict[str, tuple[float, float]]
     lanes: tuple[int, ...]
-    compiled: FusedProgram | None = None
     ordinary: Callable[[dict[str, Any], dict[str, Tensor], torch.device], Any]
+    compiled: FusedProgram | None = None
 
     def config(self, index: int) -> dict[str, Any]:
         """The config of lane `index`."""
@@ -326,9 +325,8 @@ class Results:
 
     def speedups(self) -> dict[str, float]:
         """Per model, the best fused rate over the best process sharing by ordinary loops."""
-        found = {
-            model: self.best(model, "fused", "fused, compiled") / self.best(model, "ordinary loop") for model in MODELS
-        }
+        fused = {model: self.best(model, "fused", "fused, compiled") for model in MODELS}
+        found = {model: rate / self.best(model, "ordinary loop") for model, rate in fused.items()}
         return {model: round(value, 2) for model, value in found.items() if value == value}  # noqa: PLR0124 - not NaN
 
     def write(self) -> None:
