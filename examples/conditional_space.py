@@ -40,7 +40,7 @@ def train(config: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Tune with TPE, which models the parameters of each option separately."""
+    """Tune with TPE, whose model knows which parameters belong to which option."""
     method_args = {"n_initial": 10}
     result = rts.tune(
         train, SPACE, method="tpe", method_args=method_args, metric="loss", mode="min", max_t=EPOCHS, num_samples=25

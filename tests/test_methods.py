@@ -81,14 +81,14 @@ def test_an_argument_that_cannot_be_is_refused_by_name(argument: str, value: Any
 
 
 def test_arguments_reach_the_part_that_takes_them() -> None:
-    method = make_method("tpe+asha", SPACE, max_t=16, eta=4, gamma=0.3, points_to_evaluate=[{"lr": 0.5}])
+    method = make_method("tpe+asha", SPACE, max_t=16, eta=4, candidates=30, points_to_evaluate=[{"lr": 0.5}])
     assert tuple(method.scheduler.levels) == (1.0, 4.0, 16.0)
-    assert getattr(method.searcher, "_gamma", None) == 0.3
+    assert getattr(method.searcher, "candidates", None) == 30
 
 
 def test_the_options_are_those_beyond_the_common_ones() -> None:
     assert options(SCHEDULERS["asha"]) == ("min_t", "eta", "brackets")
-    assert options(SEARCHERS["tpe"]) == ("n_initial", "gamma", "points_to_evaluate")
+    assert options(SEARCHERS["tpe"]) == ("n_initial", "random_fraction", "candidates", "points_to_evaluate")
 
 
 def test_a_space_may_come_later_but_not_to_a_population() -> None:
@@ -99,8 +99,8 @@ def test_a_space_may_come_later_but_not_to_a_population() -> None:
 
 def test_a_space_is_refused_by_the_part_that_cannot_serve_it() -> None:
     conditional = {"optimizer": tune.choice([{"name": "a", "x": tune.uniform(0, 1)}, {"name": "b"}])}
-    with pytest.raises(SpaceError, match=r"GPSearcher .*'optimizer\[0\]/x'"):
-        make_method("gp", conditional)
+    with pytest.raises(SpaceError, match=r"BayesOptSearcher .*'optimizer\[0\]/x'"):
+        make_method("bayesopt", conditional)
     with pytest.raises(SpaceError, match="a population method"):
         make_method("pbt", conditional, max_t=9)
 

@@ -31,7 +31,7 @@ def train(config):
 common = dict(metric="loss", mode="min", num_samples=3, storage_path="studies")
 print(rts.tune(train, {"x": tune.uniform(-1, 1)}, method="random", **common).best_config)
 try:
-    rts.tune(train, {"x": tune.uniform(-1, 1)}, method="tpe", **common)
+    rts.tune(train, {"x": tune.uniform(-1, 1)}, method="hyperopt", **common)
 except rts.RaytuneSuiteError as error:
     print(error)
 """

@@ -1,15 +1,16 @@
 """The cost of a suggestion: CPU milliseconds per ask and tell of our searchers and other packages.
 
-    python benchmarks/perf/suggest.py [--methods bohb,dehb] [--observations 50,200,1000] [--peers hpbandster,dehb]
+    python benchmarks/perf/suggest.py [--methods bohb,dehb] [--observations 50,300,1000] [--peers hpbandster,dehb]
 
 All have the same space of six dimensions (two floats, one of them log, two integers, two categoricals) and the same
 observations, and alternate ask and tell. Ours are measured through Ray's `Searcher` interface. Each runs in its own
 process with one thread; hpbandster, dehb and Optuna run in environments that are created on first use (see
-`references/environments.py`), or are skipped with a message. Gaussian processes take seconds per suggestion, and are
-measured up to 200 observations only, unless `--slow` is set.
+`references/environments.py`), or are skipped with a message. The Gaussian processes of bayesian-optimization take
+seconds per suggestion, and are measured up to 200 observations only, unless `--slow` is set.
 
 The last line is JSON. `bohb_speedup_1000` and `dehb_speedup_1000` are our speed-ups over hpbandster's BOHB at 1000
-observations; `bohb_growth_1000_over_200` is the ratio of our times at 1000 and at 200 observations (5 would be linear).
+observations; `bohb_growth_1000_over_200` is the ratio of our times at 1000 and at 200 observations (5 would be linear);
+`mfes_ms_300` is our time at 300 observations.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from raytune_suite.methods import METHODS, parts  # noqa: E402
 MODEL_FREE = frozenset({"random", "sobol", "grid"})
 """Searchers without a surrogate model."""
 
-SLOW = frozenset({"gp", "bayesian-optimization"})
+SLOW = frozenset({"bayesopt", "bayesian-optimization"})
 SLOW_FROM = 200
 """The most observations for the slow searchers."""
 
@@ -68,14 +69,15 @@ def measure(asker: str, sizes: list[int], effort: list[str]) -> dict[str, Any] |
 
 
 def figures(ms: dict[str, dict[int, float]], methods: list[str], sizes: list[int]) -> dict[str, float]:
-    """Return the speed-ups over hpbandster's BOHB, and the growth of the time between sizes."""
+    """Return the times, the speed-ups over hpbandster's BOHB, and the growth of the time between sizes."""
     ratios: dict[str, float] = {}
     reference_ms = ms.get(REFERENCE, {})
     for method in methods:
         own_ms = ms[f"ours: {method}"]
+        ratios |= {f"{method}_ms_{size}": round(value, 2) for size, value in own_ms.items()}
         for size in set(own_ms) & set(reference_ms):
             ratios[f"{method}_speedup_{size}"] = round(reference_ms[size] / own_ms[size], 1)
-        for fewer, more in itertools.pairwise(sizes):
+        for fewer, more in itertools.combinations(sizes, 2):
             if more in own_ms:
                 ratios[f"{method}_growth_{more}_over_{fewer}"] = round(own_ms[more] / own_ms[fewer], 2)
     return dict(sorted(ratios.items()))
@@ -99,7 +101,9 @@ def main() -> None:
         "--methods", type=names, default=default_methods(), help="our methods, comma-separated (all with a model)"
     )
     parser.add_argument("--peers", type=names, default=list(PEERS), help=f"comma-separated ({','.join(PEERS)})")
-    parser.add_argument("--observations", type=names, default=["50", "200", "1000"], help="numbers (50,200,1000)")
+    parser.add_argument(
+        "--observations", type=names, default=["50", "200", "300", "1000"], help="numbers (50,200,300,1000)"
+    )
     parser.add_argument("--pairs", default="20", help="pairs of ask and tell per repeat (20)")
     parser.add_argument("--repeats", default="5", help="repeats; the median counts (5)")
     parser.add_argument("--slow", action="store_true", help=f"also Gaussian processes beyond {SLOW_FROM} observations")

@@ -61,6 +61,16 @@ Names: region, zone, image, storage, POOL.min_workers, POOL.max_workers, POOL.in
 value in the file, such as provider.project_id. In TOML, a table [gpu_1] holds the settings of that pool.
 """
 
+PRICES_EXAMPLES = """\
+examples:
+  raytune-suite cluster prices aws --region eu-west-1
+  raytune-suite cluster prices gcp --file ~/.sky/catalogs/v8/gcp/vms.csv
+
+The source is the catalog of an installed SkyPilot if there is one, else EC2's public offers (some hundred MB), Azure's
+retail prices, or for Google Cloud SkyPilot's catalog on GitHub. The result is prices/CLOUD.json in the folder
+RAYTUNE_SUITE_DATA, by default raytune_suite in the cache folder. Without it, `check` uses the table of the package.
+"""
+
 SUBMIT_EXAMPLES = """\
 examples:
   raytune-suite cluster submit mine.yaml examples/tune_digits.py -- --method bohb --storage-path /shared/studies
@@ -82,7 +92,7 @@ def add(commands: Any) -> None:
     study.add_argument("--gpus-per-trial", type=float, metavar="N", help="GPUs per trial, also fractions such as 0.5")
     command.add_argument("--cpus-per-trial", type=float, metavar="N", help="CPUs per trial (default: 1)")
     command.add_argument("--storage-path", metavar="DIR", help="check that all nodes share this folder for studies")
-    command.add_argument("--online", action="store_true", help="also ask AWS, with your credentials (dry runs only)")
+    command.add_argument("--online", action="store_true", help="also ask the provider (dry runs only)")
     command.add_argument("--strict", action="store_true", help="treat warnings as errors")
     command.add_argument("--format", choices=["text", "json"], default="text", help="(default: text)")
     command.set_defaults(command=check)
@@ -120,6 +130,18 @@ def add(commands: Any) -> None:
     command.add_argument("--address", metavar="URL", help="with --job: address of Ray Jobs (default: local port 8265)")
     command.add_argument("--fetch", nargs=2, metavar=("REMOTE", "LOCAL"), help="copy results from the head afterwards")
     command.set_defaults(command=submit)
+    about = "Record a cloud's current prices and machine types on this machine, for the costs that `check` shows."
+    command = parts.add_parser(
+        "prices",
+        help="record current prices",
+        description=about,
+        epilog=PRICES_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("cloud", choices=["aws", "gcp", "azure"], help="the cloud")
+    command.add_argument("--region", metavar="REGION", help="(default: us-east-1, us-central1 or eastus)")
+    command.add_argument("--file", type=Path, metavar="FILE", help="read a vms.csv of SkyPilot's catalog instead")
+    command.set_defaults(command=prices)
     rehearse.add_arguments(
         with_file(parts, "rehearse", "try a cluster file in a lab", rehearse.REHEARSE, rehearse.REHEARSE_EXAMPLES)
     )
@@ -222,6 +244,23 @@ def token(_arguments: argparse.Namespace) -> int:
     from raytune_suite.cluster.tokens import create_token
 
     print(create_token())  # noqa: T201 - this is the command line
+    return GOOD
+
+
+def prices(arguments: argparse.Namespace) -> int:
+    """Record the prices of a cloud."""
+    import datetime as dt
+
+    from raytune_suite.cluster import price_lists
+    from raytune_suite.cluster.prices import record
+
+    region = arguments.region or price_lists.REGIONS[arguments.cloud]
+    if arguments.file is not None and not arguments.file.is_file():
+        raise ArgumentError(f"`--file {arguments.file}` does not exist")
+    machines, source = price_lists.read(arguments.cloud, region, arguments.file)
+    today = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    place = record(arguments.cloud, region, source, today, machines)
+    print(f"{len(machines)} machine types of {region} from {source}: {place}")  # noqa: T201 - this is the command line
     return GOOD
 
 

@@ -17,6 +17,8 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from raytune_suite.cluster.document import ClusterDocument
     from raytune_suite.cluster.rehearsal.rehearse import RehearsalResult
 
@@ -33,7 +35,11 @@ lab has no network and no GPUs: machines have the packages of this environment, 
 are among them, network file systems are a shared folder, containers are left out, and GPUs are simulated. Every change
 to the file is reported.
 
-Requires Linux, root, iproute2, openssh-server and rsync; for `aws` also pip install 'raytune-suite[rehearse]'.
+A manifest of KubeRay is applied in a Kubernetes cluster that `kind` makes, or in a namespace of a `k3s` that runs here:
+with two worker pods, simulated GPUs and a volume of the node. This needs kubectl and helm, and the network for images.
+
+Otherwise requires Linux, root, iproute2, openssh-server and rsync; for `aws` also `pip install
+'raytune-suite[rehearse]'`.
 """
 
 REHEARSE_EXAMPLES = """\
@@ -75,11 +81,14 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def rehearse(arguments: argparse.Namespace) -> int:
     """Check the file, enter the lab, and run the rehearsal there."""
+    from raytune_suite.cluster.pools import is_kuberay
     from raytune_suite.cluster.rehearsal import lab
 
     if lab.inside():
         return run_inside(arguments)
     document = validate(arguments)
+    if is_kuberay(document):
+        return rehearse_manifest(arguments)
     lab.check_host()
     require_extra("cluster", "a rehearsal")
     if document.get("provider", "type") == "aws":
@@ -108,10 +117,9 @@ def validate(arguments: argparse.Namespace) -> ClusterDocument:
 
     report = checks.check(arguments.file)
     checks.reject(report, f"{str(arguments.file)!r} is not rehearsed", missing=True)
-    if provider(report.document) not in ("local", "aws"):
-        raise ArgumentError(
-            f"the provider is {provider(report.document)!r}, but only `local` and `aws` can be rehearsed"
-        )
+    if provider(report.document) not in ("local", "aws", "kuberay"):
+        known = "only `local`, `aws` and KubeRay's manifests can be rehearsed"
+        raise ArgumentError(f"the provider is {provider(report.document)!r}, but {known}")
     if arguments.workers < 1:
         raise ArgumentError(f"`--workers` is {arguments.workers}, but must be at least 1")
     if not arguments.shared.startswith("/"):
@@ -127,6 +135,56 @@ def validate(arguments: argparse.Namespace) -> ClusterDocument:
         except OSError as error:
             raise ArgumentError(f"`--keep` is {str(arguments.keep)!r}, but must be a new folder: {error}") from None
     return report.document
+
+
+def rehearse_manifest(arguments: argparse.Namespace) -> int:
+    """Rehearse a KubeRay manifest in a Kubernetes cluster on this host.
+
+    Raises:
+        RehearsalError: If the host has none of the programs that make such a cluster, or one fails.
+    """
+    from raytune_suite.cluster.document import read
+    from raytune_suite.cluster.rehearsal import kuberay, kubernetes
+
+    kind = kubernetes.choose()
+    report = reporter(as_json=arguments.format == "json")
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
+        start = time.monotonic()
+        lab = kubernetes.KubernetesLab(kind, Path(folder))
+        program = split_program(arguments.program)
+        result, changes = kuberay.rehearse(lab, read(arguments.file), program, arguments.shared, report)
+        log = Path(folder, "study.log")
+        if not result.passed and log.exists():
+            result.log = log.read_text(encoding="utf-8", errors="replace")[-5000:]
+            report(result.log)
+    return conclude(arguments, result, changes, time.monotonic() - start, report)
+
+
+def reporter(*, as_json: bool) -> Callable[[str], None]:
+    """Return a function that prints messages with the time since now: to standard error if the result is JSON."""
+    start = time.monotonic()
+
+    def report(text: str) -> None:
+        shown = f"[{time.monotonic() - start:4.0f} s] {text}"
+        print(shown, file=sys.stderr if as_json else sys.stdout, flush=True)
+
+    return report
+
+
+def conclude(
+    arguments: argparse.Namespace,
+    result: RehearsalResult,
+    changes: list[str],
+    seconds: float,
+    report: Callable[[str], None],
+) -> int:
+    """Print how many checks have passed, and return the exit status."""
+    failed = [step.name for step in result.steps if not step.passed]
+    count = f"{len(result.steps) - len(failed)} of {len(result.steps)}"
+    report(f"{count} checks passed{''.join(f'; failed: {name}' for name in failed)}")
+    if arguments.format == "json":
+        print(json.dumps(to_json(str(arguments.file), result, changes, seconds), indent=2))  # noqa: T201 - as above
+    return 0 if result.passed else 1
 
 
 def split_program(words: list[str]) -> tuple[str | None, list[str]]:
@@ -148,14 +206,7 @@ def run_inside(arguments: argparse.Namespace) -> int:
     from raytune_suite.cluster.rehearsal import rehearse as run
     from raytune_suite.cluster.rehearsal.providers import lab_cluster_for
 
-    start = time.monotonic()
-
-    as_json = arguments.format == "json"
-
-    def report(text: str) -> None:
-        shown = f"[{time.monotonic() - start:4.0f} s] {text}"
-        print(shown, file=sys.stderr if as_json else sys.stdout, flush=True)
-
+    start, report = time.monotonic(), reporter(as_json=arguments.format == "json")
     cluster = lab_cluster_for(
         validate(arguments), Path(os.environ[FOLDER]), shared=arguments.shared, workers=arguments.workers
     )
@@ -168,13 +219,7 @@ def run_inside(arguments: argparse.Namespace) -> int:
             cluster.lab.collect_logs()
     finally:
         cluster.lab.shut_down()
-    failed = [step.name for step in result.steps if not step.passed]
-    count = f"{len(result.steps) - len(failed)} of {len(result.steps)}"
-    report(f"{count} checks passed{''.join(f'; failed: {name}' for name in failed)}")
-    if as_json:
-        seconds = time.monotonic() - start
-        print(json.dumps(to_json(str(arguments.file), result, cluster.changes, seconds), indent=2))  # noqa: T201 - as above
-    return 0 if result.passed else 1
+    return conclude(arguments, result, cluster.changes, time.monotonic() - start, report)
 
 
 def to_json(file: str, result: RehearsalResult, changes: list[str], seconds: float) -> dict[str, Any]:

@@ -95,8 +95,9 @@ def add_method(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("method")
     group.add_argument(
         "--method",
-        default="asha",
-        help="a name from `raytune-suite list methods`, or SEARCHER+SCHEDULER (default: asha)",
+        default="auto",
+        help="a name from `raytune-suite list methods`, or SEARCHER+SCHEDULER (default: auto, which chooses one and "
+        "says why)",
     )
     group.add_argument(
         "--arg",
@@ -266,6 +267,11 @@ class AnnouncingEngine:
 
     engine: Engine
 
+    @property
+    def workers(self) -> int | None:
+        """How many trials the engine runs at once."""
+        return self.engine.workers
+
     def describe(self) -> dict[str, Any]:
         """What the engine describes."""
         return self.engine.describe()
@@ -289,6 +295,10 @@ class AnnouncingEngine:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"study {spec.path}", style="dim", markup=False)
         return self.engine.run(spec)
 
+    def finish(self, path: str) -> None:
+        """Let the engine remove what it does not need any more."""
+        self.engine.finish(path)
+
 
 def is_finite(method: str) -> bool:
     """Whether a method ends by itself, because its searcher runs out of configs.
@@ -296,9 +306,12 @@ def is_finite(method: str) -> bool:
     Raises:
         ArgumentError: If the method does not exist.
     """
+    from raytune_suite.automatic import AUTO
     from raytune_suite.methods import METHODS, parts
     from raytune_suite.searchers import SEARCHERS
 
+    if method == AUTO:
+        return False
     try:
         searcher, _ = parts(method)
     except UnknownNameError as error:

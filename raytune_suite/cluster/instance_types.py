@@ -1,7 +1,8 @@
 """Instance types of the clouds: CPUs, GPUs, memory and indicative prices.
 
-Prices and the sizes of common machines come from the dated table instance_types.toml; all other types of AWS from what
-EC2 reports about them (`provider_data`), and other types of Google Cloud and Azure from the rules of their names.
+Prices and the sizes of common machines come from the dated table instance_types.toml, and from what the command
+`raytune-suite cluster prices` has recorded on this machine, which takes precedence. All other types of AWS come from
+what EC2 reports about them (`provider_data`), and other types of Google Cloud and Azure from the rules of their names.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from raytune_suite.cluster.prices import recorded
 from raytune_suite.cluster.provider_data import ec2_machines
 
 
@@ -67,7 +69,21 @@ def instance_types(cloud: str) -> dict[str, InstanceType]:
     for name, row in table().get(cloud, {}).get("machines", {}).items():
         architecture = result[name].architecture if name in result else ""
         result[name] = InstanceType(name, **row, architecture=architecture)
+    for name, facts in recorded(cloud).get("machines", {}).items():
+        known = result.get(name) or named(cloud, name)
+        if known is not None:
+            prices = {key: facts[key] for key in ("price", "spot") if key in facts}
+            result[name] = dataclasses.replace(known, **prices)
+        elif facts.get("cpus") and facts.get("memory"):
+            count, gpu = int(facts.get("gpus", 0)), str(facts.get("gpu", ""))
+            sizes = int(facts["cpus"]), float(facts["memory"]), count, gpu
+            result[name] = InstanceType(name, *sizes, facts.get("price"), facts.get("spot"))
     return result
+
+
+def named(cloud: str, name: str) -> InstanceType | None:
+    """Return what the name of a machine of Google Cloud or Azure says about it, None if it says nothing."""
+    return {"gcp": compute_engine_machine, "azure": azure_size}.get(cloud, lambda _: None)(name)
 
 
 def instance_type_of(cloud: str, name: str) -> InstanceType | None:
@@ -78,12 +94,10 @@ def instance_type_of(cloud: str, name: str) -> InstanceType | None:
         (64.0, 128.0)
     """
     known = instance_types(cloud).get(name)
-    if known is None and cloud == "gcp":
-        return compute_engine_machine(name)
     if known is None and cloud == "azure":
         same = {other.lower(): machine for other, machine in instance_types(cloud).items()}
-        return same.get(name.lower()) or azure_size(name)
-    return known
+        known = same.get(name.lower())
+    return named(cloud, name) if known is None else known
 
 
 GIB_PER_CPU = {"standard": 4.0, "highmem": 8.0, "highcpu": 1.0}
@@ -214,5 +228,5 @@ def with_accelerators(instance: InstanceType, accelerators: list[dict[str, Any]]
 
 def price_note(cloud: str) -> str:
     """Return the date, region and source of a cloud's prices, "" for providers without prices."""
-    facts = table().get(cloud)
-    return "" if facts is None else f"{facts['as_of']}, {facts['region']}, {facts['source']}"
+    facts = recorded(cloud) or table().get(cloud)
+    return "" if not facts else f"{facts['as_of']}, {facts['region']}, {facts['source']}"

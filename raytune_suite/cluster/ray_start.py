@@ -52,6 +52,9 @@ DEFAULT_PORTS = {"port": 6379, "ray-client-server-port": 10001, "dashboard-port"
 
 HIGHEST_PORT = 65535
 
+LONGEST_FOLDER = 107 - len("/session_2026-01-01_00-00-00_000000_1000/sockets/plasma_store")
+"""Characters; Linux allows 107 in the path of a socket."""
+
 LEAST_OBJECT_STORE = 75 * 2**20
 """Bytes; Ray rejects a smaller object store."""
 
@@ -92,6 +95,8 @@ def wrong_value(name: str, value: str) -> tuple[str, str] | None:
         return wrong_number(name, value)
     if name in JSON_OPTIONS:
         return wrong_json(name, value)
+    if name == "temp-dir":
+        return wrong_folder(value)
     choices = BOOLEANS if kind == "boolean" else tuple(kind.split("|")) if "|" in kind else ()
     if choices and value.lower() not in choices:
         return f"`{name}` is {value!r}", f"use one of {', '.join(choices[:3])}"
@@ -110,6 +115,18 @@ def wrong_number(name: str, value: str) -> tuple[str, str] | None:
         return f"`{name}` is {value}, but ports end at {HIGHEST_PORT}", "use a port between 1024 and 65535"
     if name == "object-store-memory" and int(value) < LEAST_OBJECT_STORE:
         return f"`{name}` is {value} bytes, less than the 75 MiB that Ray requires", "write a number of bytes"
+    return None
+
+
+def wrong_folder(value: str) -> tuple[str, str] | None:
+    """Return the reason and the remedy if Ray cannot put its sockets in a folder, None if it can."""
+    if value and not value.startswith(("/", "~")):
+        return f"`temp-dir` is {value!r}, but must be an absolute path", f"write such as /tmp/{value}"
+    if len(value) > LONGEST_FOLDER:
+        reason = (
+            f"`temp-dir` has {len(value)} characters, but with more than {LONGEST_FOLDER} the paths of Ray's sockets"
+        )
+        return f"{reason} are too long", "use a shorter path, such as one below /tmp"
     return None
 
 

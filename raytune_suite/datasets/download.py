@@ -35,6 +35,9 @@ BLOCK = 1 << 18
 LOCK = ".lock"
 """The lock file in the data folder; only the process that holds it downloads."""
 
+LARGEST = 1 << 36
+"""No file of unknown size is larger than this: 64 GB."""
+
 TIMEOUT = 60.0
 """The seconds without data after which a connection counts as lost."""
 
@@ -131,24 +134,33 @@ def _download(file: File, partial: Path, progress: Progress) -> None:
         if error.code != NOT_SATISFIABLE:
             raise
         return  # the file is complete
+    except ValueError as error:  # of a redirection
+        raise DataError(f"{file.url} leads to a malformed address ({error}): try again later") from error
     with response:
         resumed = response.status == PARTIAL
         have = had if resumed else 0
-        length = response.headers.get("Content-Length")
-        total = have + int(length) if length is not None else file.size
+        length = response.headers.get("Content-Length", "")
+        total = have + int(length) if length.isdecimal() else file.size
+        part = response.headers.get("Content-Range", f"bytes {had}-")
+        if resumed and not part.startswith(f"bytes {had}-"):
+            _etag(partial).unlink()  # so that the next download starts from scratch
+            raise ConnectionError(f"the server sent {part!r}, but was asked for the bytes from {had}")
         if not resumed:
             partial.unlink(missing_ok=True)  # before the new ETag is stored, so that it never belongs to old bytes
             _store_etag(partial, response.headers.get("ETag"))
         with partial.open("ab") as out:
-            have = _copy(response, out, have, total, progress)
-    if total is not None and have < total:
+            have = _copy(response, out, have, total, progress, most=LARGEST if file.size is None else file.size)
+    if file.size is None and have > LARGEST:
+        partial.unlink()
+        raise DataError(f"{file.url} sent more than {LARGEST} bytes: the download is removed")
+    if total is not None and have < min(total, file.size or total):
         raise ConnectionError(f"closed after {have} of {total} bytes")
 
 
-def _copy(response: BinaryIO, out: BinaryIO, have: int, total: int | None, progress: Progress) -> int:
-    """Append the response to `out`, and return the number of bytes in total."""
+def _copy(response: BinaryIO, out: BinaryIO, have: int, total: int | None, progress: Progress, *, most: int) -> int:
+    """Append the response to `out` up to more than `most` bytes, and return the number of bytes in total."""
     progress(have, total)
-    while block := response.read(BLOCK):
+    while have <= most and (block := response.read(BLOCK)):
         out.write(block)
         have += len(block)
         progress(have, total)

@@ -10,6 +10,8 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from raytune_suite.engines.storage import study_path
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
@@ -77,7 +79,7 @@ class StudySpec:
     @property
     def path(self) -> str:
         """The study's folder or URI."""
-        return f"{self.storage_path.rstrip('/')}/{self.name}"
+        return study_path(self.storage_path, self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,10 @@ class Outcome:
 class Engine(Protocol):
     """Runs studies."""
 
+    @property
+    def workers(self) -> int | None:
+        """How many trials run at once; None if that is not known before a study starts."""
+
     def describe(self) -> dict[str, Any]:
         """What a study's manifest records about the engine: JSON-like values."""
 
@@ -129,6 +135,13 @@ class Engine(Protocol):
 
         Raises:
             StudyError: If the study cannot continue; it can be resumed.
+        """
+
+    def finish(self, path: str) -> None:
+        """Remove what the engine needs only until the results of a study are stored at `path`.
+
+        Raises:
+            StudyError: If the storage cannot be written.
         """
 
 

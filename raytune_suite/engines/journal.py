@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from raytune_suite.atomic_file import sync_folder, write_fully
 from raytune_suite.errors import StudyError
+from raytune_suite.spaces.values import described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,6 +53,19 @@ class Extent(NamedTuple):
     crc: int = 0
 
 
+class DamagedJournalError(StudyError):
+    """A journal has not what a snapshot covers.
+
+    Attributes:
+        path: The file.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path, self.reason = path, reason
+
+
 @final
 class Journal:
     """One journal, to which records are appended."""
@@ -78,24 +92,22 @@ class Journal:
         Raises:
             OSError: If it cannot be written.
         """
-        return cls.resume(folder, name, Extent())[0]
+        return cls.cut(folder, name, Extent(), [])[0]
 
     @classmethod
-    def resume(cls, folder: Folder, name: str, extent: Extent) -> tuple[Journal, list[dict[str, Any]]]:
+    def cut(cls, folder: Folder, name: str, extent: Extent, parts: list[bytes]) -> tuple[Journal, list[dict[str, Any]]]:
         """Cut a journal at `extent`; returns it and the records before that.
 
+        Args:
+            folder: The study's folder.
+            name: The name of the journal.
+            extent: Where to cut it.
+            parts: What `read_parts` returned.
+
         Raises:
-            StudyError: If the journal is shorter than that, or has changed.
-            OSError: If it cannot be read or written.
+            OSError: If it cannot be written.
         """
-        parts = _parts(folder, name) if extent.size else []
         content = b"".join(parts)[: extent.size]
-        if len(content) < extent.size or zlib.crc32(content) != extent.crc:
-            what = "is shorter than when" if len(content) < extent.size else "has changed since"
-            raise StudyError(
-                f"{folder.path}/{file_name(folder, name)} {what} the last snapshot was taken, so the study cannot be "
-                "resumed: restore the file from a backup, or start the study again under another name"
-            )
         tail = b""
         if folder.local is not None:
             _cut(folder.local / file_name(folder, name), extent.size)
@@ -196,10 +208,12 @@ class StudyJournals:
         """Cut the journals of a study where its snapshot was taken; returns them and their records, by name.
 
         Raises:
-            StudyError: If a journal has lost what the snapshot covers.
+            DamagedJournalError: If a journal has lost what the snapshot covers; nothing is changed then.
             OSError: If a journal cannot be read or written.
         """
-        resumed = {name: Journal.resume(folder, name, Extent(*covers["journals"][name])) for name in NAMES}
+        extents = {name: Extent(*covers["journals"][name]) for name in NAMES}
+        parts = {name: read_parts(folder, name, extents[name]) for name in NAMES}
+        resumed = {name: Journal.cut(folder, name, extents[name], parts[name]) for name in NAMES}
         return cls([resumed[name][0] for name in NAMES]), {name: resumed[name][1] for name in NAMES}
 
     def flush_if_due(self) -> None:
@@ -229,6 +243,21 @@ class StudyJournals:
             journal.close()
 
 
+def read_parts(folder: Folder, name: str, extent: Extent) -> list[bytes]:
+    """The content of a journal that has all that was written up to `extent`, by parts.
+
+    Raises:
+        DamagedJournalError: If the journal is shorter than that, or has changed.
+        OSError: If it cannot be read.
+    """
+    parts = _parts(folder, name) if extent.size else []
+    content = b"".join(parts)[: extent.size]
+    if len(content) < extent.size or zlib.crc32(content) != extent.crc:
+        what = "it is shorter than when" if len(content) < extent.size else "it has changed since"
+        raise DamagedJournalError(f"{folder.path}/{file_name(folder, name)}", f"{what} the snapshot was taken")
+    return parts
+
+
 def read(folder: Folder, name: str) -> list[dict[str, Any]]:
     """The records of a journal, also while it is being written.
 
@@ -255,14 +284,7 @@ def file_name(folder: Folder, name: str) -> str:
     return f"{name}.jsonl" if folder.local is not None else f"{name}-*.jsonl"
 
 
-def jsonable(value: Any) -> Any:
-    """What `json.dumps` writes for a value that it does not know: numpy's as Python's, anything else as its `repr`."""
-    if hasattr(value, "tolist") and callable(value.tolist):
-        return value.tolist()
-    return repr(value)
-
-
-_ENCODER = json.JSONEncoder(default=jsonable, separators=(",", ":"), check_circular=False)
+_ENCODER = json.JSONEncoder(default=described, separators=(",", ":"), check_circular=False)
 
 
 def _encode(record: Mapping[str, Any]) -> str:
@@ -270,7 +292,7 @@ def _encode(record: Mapping[str, Any]) -> str:
         return _ENCODER.encode(record)
     except (TypeError, ValueError, RecursionError):  # keys that are not text, or an object that contains itself
         shown = {key: repr(value) if isinstance(value, dict | list) else value for key, value in record.items()}
-        return json.dumps(shown, default=jsonable)
+        return json.dumps(shown, default=described)
 
 
 def _cut(path: Path, size: int) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from raytune_suite.engines.storage import Folder
 
@@ -79,14 +79,27 @@ def latest(study: Folder) -> Found:
     Raises:
         OSError: If the folder cannot be listed.
     """
-    folder = study / FOLDER
     damaged: list[Damaged] = []
+    for found in newest_first(study):
+        if isinstance(found, Generation):
+            return Found(found, damaged)
+        damaged.append(found)
+    return Found(None, damaged)
+
+
+def newest_first(study: Folder) -> Iterator[Generation | Damaged]:
+    """The snapshots in a study's folder, each read when it is its turn.
+
+    Raises:
+        OSError: If the folder cannot be listed.
+    """
+    folder = study / FOLDER
     for number, name in reversed(_numbered(folder.names())):
         try:
-            return Found(_unpack(number, folder.read(name)), damaged)
+            found: Generation | Damaged = _unpack(number, folder.read(name))
         except (OSError, ValueError) as error:
-            damaged.append(Damaged(f"{folder.path}/{name}", str(error)))
-    return Found(None, damaged)
+            found = Damaged(f"{folder.path}/{name}", str(error))
+        yield found
 
 
 @final

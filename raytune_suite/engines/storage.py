@@ -22,6 +22,16 @@ def absolute(storage_path: str | Path) -> str:
     return text if "://" in text else str(Path(text).expanduser().resolve())
 
 
+def study_path(storage_path: str, name: str) -> str:
+    """The folder or URI of the study called `name` in `storage_path`.
+
+    Example:
+        >>> study_path("s3://bucket/studies/", "first")
+        's3://bucket/studies/first'
+    """
+    return f"{storage_path.rstrip('/')}/{name}"
+
+
 def local_folder(path: str) -> Path | None:
     """The local folder that `path` names, or None if it is a URI of something else.
 

@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raytune_suite.engines import snapshots
-from raytune_suite.engines.journal import StudyJournals
-from raytune_suite.engines.snapshots import Generation, SnapshotWriter
+from raytune_suite.engines.journal import DamagedJournalError, StudyJournals
+from raytune_suite.engines.snapshots import Damaged, Generation, SnapshotWriter
 from raytune_suite.errors import StudyError
 
 if TYPE_CHECKING:
@@ -51,33 +51,44 @@ def create(study: Folder) -> StoredStudy:
 
 
 def resume(study: Folder) -> StoredStudy:
-    """Go back to the last complete snapshot of a study, and warn if that is not the newest one.
+    """Go back to the last snapshot of a study that is complete, with its journals; warn if it is not the newest one.
 
     Raises:
-        StudyError: If there is none, a journal has lost what it covers, or the folder cannot be read or written.
+        StudyError: If there is none, or the folder cannot be read or written.
     """
+    damaged: list[Damaged] = []
     with storage_errors(study):
-        found = snapshots.latest(study)
-        generation = found.snapshot
-        if generation is None:
-            raise StudyError(no_snapshot(study, found.damaged))
-        journals, records = StudyJournals.resume(study, generation.covers)
-    for damaged in found.damaged:
+        for found in snapshots.newest_first(study):
+            if isinstance(found, Damaged):
+                damaged.append(found)
+                continue
+            try:
+                journals, records = StudyJournals.resume(study, found.covers)
+            except DamagedJournalError as error:
+                damaged.append(Damaged(error.path, f"{error.reason}, {describe(found)}"))
+                continue
+            _warn_of(damaged, found)
+            return StoredStudy(SnapshotWriter(study, found.number), journals, found, records)
+    raise StudyError(no_snapshot(study, damaged))
+
+
+def _warn_of(damaged: list[Damaged], generation: Generation) -> None:
+    """Warn of files that cannot be used, and tell from where the study resumes."""
+    for path, reason in damaged:
         _logger.warning(
             "%s cannot be used: %s. The study resumes from %s; progress after that is repeated",
-            damaged.path,
-            damaged.reason,
+            path,
+            reason,
             describe(generation),
         )
-    return StoredStudy(SnapshotWriter(study, generation.number), journals, generation, records)
 
 
-def no_snapshot(study: Folder, damaged: list[snapshots.Damaged]) -> str:
-    """Why a study without a complete snapshot cannot be resumed, and what to do."""
+def no_snapshot(study: Folder, damaged: list[Damaged]) -> str:
+    """Why a study without a usable snapshot cannot be resumed, and what to do."""
     if damaged:
         files = "; ".join(f"{path}: {reason}" for path, reason in damaged)
         return (
-            f"the study {study.path!r} cannot be resumed, since all of its snapshots are damaged ({files}): restore "
+            f"the study {study.path!r} cannot be resumed, since none of its snapshots can be used ({files}): restore "
             "one of these files from a backup, or start the study again under another name"
         )
     return (

@@ -108,6 +108,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         space: The compiled space, or None until Ray passes it.
         rng: This searcher's random stream.
         trial_id: The id of the trial for which `ask` proposes a config.
+        entry_level: The level to which that trial is trained first; 0 if the scheduler does not know.
     """
 
     features: ClassVar[frozenset[str]]
@@ -140,6 +141,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         self.rng: np.random.Generator = seeding.stream(self.seed, "searcher", type(self).__name__)
         self.space: Space | None = None
         self.trial_id = ""
+        self.entry_level = 0.0
         self._points = [copy.deepcopy(config) for config in args.get("points_to_evaluate") or ()]
         self._repeats: Repeats | None = None
         self._inbox: Inbox | None = None
@@ -170,6 +172,14 @@ class AskTellSearcher(Searcher, abc.ABC):
 
     def dropped(self, trial_id: str) -> None:
         """Handle a trial that ended without a report or a crash, so that no observation of it follows."""
+
+    def bracket_weights(self) -> dict[float, float] | None:
+        """Return how well each level predicts the ranking of configs at the highest, by resource.
+
+        The weights are not negative, and their sum is 1. A scheduler with several brackets may start more trials in
+        brackets whose first rung has a high weight. None means that the searcher does not know.
+        """
+        return None
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
@@ -337,6 +347,9 @@ class AskTellSearcher(Searcher, abc.ABC):
         space.check_supported(f"searcher {type(self).__name__}", supported=self.features, remedy=self.instead)
         if self.assigns and FIDELITY in {path.split("/")[0] for path in (*space.names, *space.constants)}:
             raise SpaceError(f"the space has an entry {FIDELITY!r}, which is reserved for the fidelity: rename it")
+        if space.prior is not None and not self.finite:
+            expected = space.decode(space.prior.mode())
+            self._points = [expected, *(config for config in self._points if config != expected)]
         drawn = seeding.stream(self.seed, "searcher", "points to evaluate")
         for position, config in enumerate(self._points):
             try:

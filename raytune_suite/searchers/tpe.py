@@ -1,121 +1,95 @@
-"""The tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization").
+"""The tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization", NeurIPS),
+multivariate (Falkner et al. 2018, appendix; Watanabe 2023, "Tree-Structured Parzen Estimator").
 
-The implementation is that of hyperopt. Ray's adapter for it is not used: it treats NaN as a loss, learns nothing from
-trials that crash or are killed while paused, and lets quantized values leave their bounds. Here hyperopt searches the
-unit cube; choices are hyperopt's choices, with their conditional parameters nested below the options.
-"""
+A density l of the good configs and a density g of the others are estimated, candidates are drawn from l, and the one
+with the highest ratio l/g is the next config. Kernels are products over all parameters, which keeps correlations. All
+trials count, also those that were stopped early: they are ordered by their standing at the highest fidelity that they
+reached. Trials that are still running and have not reported count as bad, so that parallel trials differ.
+"""  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
+import math
+from typing import TYPE_CHECKING, Unpack, final
 
 import numpy as np
 
-from raytune_suite.optional import require
-from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
-from raytune_suite.spaces import FEATURES
-from raytune_suite.types import COUNT
-from raytune_suite.validation import checked, number
+from raytune_suite.models.parzen import ParzenEstimator
+from raytune_suite.searchers.surrogate import SurrogateSearcher
+from raytune_suite.validation import checked, integer
 
 if TYPE_CHECKING:
-    from raytune_suite.spaces import Space
-    from raytune_suite.types import Config, Observation
+    from raytune_suite.models.layout import Array
+    from raytune_suite.searchers.base import SearcherArgs
+
+FEW = 60
+"""The number of observations below which a larger share of them is good."""
+
+MOST_GOOD, MOST_BAD = 25, 500
+
+MAX_CANDIDATES = 100_000
+"""The most candidates that are drawn for a config."""
 
 
 @final
-class TPESearcher(AskTellSearcher):
-    """Hyperopt's TPE. It learns from the end of each trial; a crash counts as an infinite loss."""
+class TPESearcher(SurrogateSearcher):
+    """A multivariate TPE that learns from stopped, crashed and running trials, too."""
 
-    features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
-    extra: ClassVar[str] = "hyperopt"
-
-    @checked(n_initial=COUNT, gamma=number(above=0, below=1))
-    def __init__(self, *, n_initial: int = 20, gamma: float = 0.25, **args: Unpack[SearcherArgs]) -> None:
+    @checked(candidates=integer(1, most=MAX_CANDIDATES))
+    def __init__(
+        self,
+        *,
+        n_initial: int | None = None,
+        random_fraction: float = 0.1,
+        candidates: int = 64,
+        **args: Unpack[SearcherArgs],
+    ) -> None:
         """Create the searcher.
 
         Args:
-            n_initial: The number of random configs that are proposed first.
-            gamma: Determines how many observations count as good (section 4 of the paper).
+            n_initial: The number of configs before the model is used; None for half the number of parameters, and at
+                least 4.
+            random_fraction: The fraction of the later configs that are drawn at random.
+            candidates: The number of candidates drawn from l.
             args: See `SearcherArgs`.
 
         Raises:
             ArgumentError: If an argument is invalid.
-            MissingPackageError: If hyperopt is not installed.
         """
-        require("hyperopt", extra="hyperopt")
-        self._n_initial, self._gamma = n_initial, gamma
-        super().__init__(**args)
+        self.candidates = candidates
+        super().__init__(n_initial=n_initial, random_fraction=random_fraction, **args)
 
-    def setup(self, space: Space) -> None:
-        """Describe the space to hyperopt."""
-        import hyperopt
-
-        self._cube = space
-        self._domain = hyperopt.Domain(lambda values: values, _describe(space))
-        self._trials = hyperopt.Trials()
-
-    def ask(self) -> Config:
-        """Return hyperopt's next suggestion."""
-        from hyperopt import tpe
-
-        ids = self._trials.new_trial_ids(1)
-        (document,) = tpe.suggest(
-            ids,
-            self._domain,
-            self._trials,
-            int(self.rng.integers(2**31)),
-            n_startup_jobs=self._n_initial,
-            gamma=self._gamma,
-            verbose=False,
-        )
-        values = document["misc"]["vals"]
-        vector = np.full(len(self._cube), np.nan)
-        for index, parameter in enumerate(self._cube.parameters):
-            if values[parameter.name]:
-                value = values[parameter.name][0]
-                vector[index] = parameter.unit(int(value)) if parameter.kind == "categorical" else value
-        return self._cube.decode(vector)
-
-    def tell(self, observation: Observation) -> None:
-        """Add a finished job to hyperopt's list."""
-        import hyperopt
-
-        (number,) = self._trials.new_trial_ids(1)
-        values: dict[str, list[Any]] = {}
-        units = self._cube.encode(observation.config)
-        for parameter, unit in zip(self._cube.parameters, units, strict=True):
-            value = parameter.value(unit) if parameter.kind == "categorical" and not np.isnan(unit) else float(unit)
-            values[parameter.name] = [] if np.isnan(unit) else [value]
-        misc = {
-            "tid": number,
-            "cmd": self._domain.cmd,
-            "workdir": None,
-            "idxs": {name: [number] if value else [] for name, value in values.items()},
-            "vals": values,
-        }
-        result = {"loss": observation.loss, "status": hyperopt.STATUS_OK}
-        (document,) = self._trials.new_trial_docs([number], [None], [result], [misc])
-        document["state"] = hyperopt.JOB_STATE_DONE
-        self._trials.insert_trial_docs([document])
-        self._trials.refresh()
+    def propose(self, pending: dict[str, Array], taken: set[bytes]) -> Array | None:
+        """Return the candidate with the highest ratio of the densities that was not proposed before."""
+        data = self.history.standings(self.history.levels(self.levels))
+        good = n_good(data.observed)
+        if not good:
+            return None
+        order = np.argsort(data.losses, kind="stable")
+        known = set(data.trials)
+        waiting = [point for trial, point in pending.items() if trial not in known]
+        others = np.sort(order[good:])[-MOST_BAD:]  # the newest
+        bad = np.array([*data.points[others], *waiting]).reshape(-1, len(self.layout))
+        density = ParzenEstimator.fit(data.points[order[:good]], self.layout)
+        drawn = np.concatenate([density.sample(self.candidates, self.rng), self.expected(self.candidates // 4)])
+        ratios = density.log(drawn) - ParzenEstimator.fit(bad, self.layout).log(drawn)
+        preference = self.preference(drawn)
+        ratios = ratios if preference is None else ratios + preference
+        plateaus = self.plateaus()
+        if plateaus is not None:
+            ratios = np.where(plateaus.contain(drawn), -np.inf, ratios)
+        ranked = drawn[np.argsort(-ratios, kind="stable")]
+        keys = self.layout.keys(ranked)
+        return next((point for point, key in zip(ranked, keys, strict=True) if key not in taken), None)
 
 
-def _describe(space: Space) -> dict[str, Any]:
-    """Convert the space to hyperopt's format: numbers in [0, 1], choices of positions, children below their option."""
-    from hyperopt import hp
+def n_good(observed: int) -> int:
+    """Return the number of good observations: a tenth, 15 % and at least 3 where there are few, at most 25.
 
-    def children(parent: str | None, option: int | None) -> dict[str, Any]:
-        here = {}
-        for parameter in space.parameters:
-            condition = parameter.condition
-            if (condition.parent, condition.option) != (parent, option) if condition else parent is not None:
-                continue
-            if parameter.kind != "categorical":
-                here[parameter.name] = hp.uniform(parameter.name, 0.0, 1.0)
-            else:
-                positions = range(int(parameter.upper) + 1)
-                options = [children(parameter.name, position) | {"position": position} for position in positions]
-                here[parameter.name] = hp.choice(parameter.name, options)
-        return here
-
-    return children(None, None)
+    Example:
+        >>> [n_good(observed) for observed in (0, 2, 10, 59, 60, 300)]
+        [0, 1, 3, 9, 6, 25]
+    """
+    if observed < FEW:
+        return min(max(3, math.ceil(0.15 * observed)), math.ceil(observed / 2))
+    return min(math.ceil(0.1 * observed), MOST_GOOD)

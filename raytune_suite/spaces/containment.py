@@ -11,7 +11,25 @@ if TYPE_CHECKING:
     from raytune_suite.spaces.space import Space
 
 
-def bounds(space: Space) -> dict[str, dict[str, Any]]:
+def check_contains(older: Space, newer: Space) -> None:
+    """Check that each config of an older space is one of the newer space.
+
+    Options may be added to the end of a choice, and bounds may be moved outwards.
+
+    Raises:
+        SpaceError: If not; the message names the parameter.
+    """
+    before, now = _bounds(older), _bounds(newer)
+    for name in [*before, *(name for name in now if name not in before)]:
+        reason = _difference(before.get(name), now.get(name))
+        if reason:
+            raise SpaceError(
+                f"parameter {name!r} {reason}; a study continues only in a space that contains the one that it started "
+                "with: undo this, or start a new study with `warm_start=[...]`, which learns from this one"
+            )
+
+
+def _bounds(space: Space) -> dict[str, dict[str, Any]]:
     """The bounds, steps and options of the parameters, and the constants, as values of JSON by name."""
     parameters = {
         parameter.name: {
@@ -27,23 +45,6 @@ def bounds(space: Space) -> dict[str, dict[str, Any]]:
         for parameter in space.parameters
     }
     return parameters | {path: {"constant": stable_repr(value)} for path, value in space.constants.items()}
-
-
-def check_contains(before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Check that each config of an older space is one of the space now; both are what `bounds` returns.
-
-    Options may be added to the end of a choice, and bounds may be moved outwards.
-
-    Raises:
-        SpaceError: If not; the message names the parameter.
-    """
-    for name in [*before, *(name for name in now if name not in before)]:
-        reason = _difference(before.get(name), now.get(name))
-        if reason:
-            raise SpaceError(
-                f"parameter {name!r} {reason}; a study continues only in a space that contains the one that it started "
-                "with: undo this, or start a new study with `warm_start=[...]`, which learns from this one"
-            )
 
 
 def _difference(before: dict[str, Any] | None, now: dict[str, Any] | None) -> str:  # noqa: PLR0911 - one reason each

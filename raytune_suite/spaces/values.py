@@ -47,8 +47,8 @@ def native(value: Any) -> Any:
 
 
 def described(value: Any) -> Any:
-    """A value that JSON does not know: numpy's as Python's, any other as text that is the same in every process."""
-    if isinstance(value, np.generic | np.ndarray):
+    """A value that JSON does not know: an array as a list, any other as text that is the same in every process."""
+    if not isinstance(value, type) and callable(getattr(value, "tolist", None)):
         return value.tolist()
     return stable_repr(value)
 

@@ -156,7 +156,7 @@ def make_engine(engine: str | Engine, settings: Settings | None) -> Engine:
         raise ArgumentError("`settings` configure engine='ray' only: leave them out, or use that engine")
     if isinstance(engine, str) and engine == "simulated":
         return Simulation()
-    methods = ("run", "check", "can_resume", "describe")
+    methods = ("run", "check", "can_resume", "describe", "finish")
     if inspect.isclass(engine) or any(not callable(getattr(engine, name, None)) for name in methods):
         raise ArgumentError.invalid("engine", engine, "'ray', 'simulated' or an engine such as Simulation()")
     made: Any = engine

@@ -74,6 +74,7 @@ def evaluate_on_test_seeds(
     if outcome.interrupted:
         storage_path, _, study = path.rpartition("/")
         raise StudyFolder(storage_path, study).interrupted(engine, "while evaluating on the test seeds")
+    engine.finish(folder.path)
     trials = outcome.log.trials_frame()
     complete = trials["outcome"] == "trained in full"
     scores = pd.DataFrame({"seed": trials[f"config/{SEED}"].astype(int), "value": trials["value"].where(complete)})

@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from ray.tune import Checkpoint
 
+from raytune_suite.engines.callbacks.html_table import html_table
 from raytune_suite.engines.callbacks.study_log import Report, incumbents
 from raytune_suite.engines.storage import Folder, local_folder
 from raytune_suite.errors import ArgumentError, StudyError, near
+from raytune_suite.importance import judged_fidelities, study_importance
+from raytune_suite.report.build import write_report
 from raytune_suite.searchers import inbox
-from raytune_suite.types import SEED, split_config
+from raytune_suite.types import SEED, as_loss, split_config
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ray.tune import ResultGrid
 
     from raytune_suite.engines.base import Outcome, StudySpec
     from raytune_suite.engines.callbacks.study_log import StudyLog
+    from raytune_suite.spaces import Space
     from raytune_suite.types import Config, Mode, Stage
 
 FINISHED, INTERRUPTED, RUNNING = "finished", "interrupted", "running"
 """The statuses of a study."""
+
+SHOWN_TRIALS = 10
+"""Rows of the table in a notebook."""
+
+SHOWN_PARAMETERS = 8
+"""Columns of this table for hyperparameters."""
 
 _logger = logging.getLogger("raytune_suite")
 
@@ -55,6 +68,8 @@ class StudyResult:
         result_grid: Ray's own result; None for a simulated study.
         overhead: The real seconds that decisions took in a simulated study; None on Ray.
         status: "finished", or, if it was read by `load_study`, perhaps "interrupted" or "running".
+        space: The search space; None for a study that was stored by an early version of this package.
+        configs: The config of each trial, by its number, as it was passed to the trainable.
     """
 
     name: str
@@ -73,6 +88,8 @@ class StudyResult:
     result_grid: ResultGrid | None
     overhead: float | None = None
     status: str = FINISHED
+    space: Space | None = None
+    configs: Sequence[Config] = field(default=(), repr=False)
 
     @property
     def lineage(self) -> list[Stage]:
@@ -136,13 +153,92 @@ class StudyResult:
         """The mean metric over the test seeds, NaN if a training failed; None if there were no test seeds."""
         return None if self.test_scores is None else float(self.test_scores["value"].mean(skipna=False))
 
+    def importance(
+        self, *, by_fidelity: bool = False, quantile: float = 0.1, repetitions: int = 100, seed: int = 0
+    ) -> pd.DataFrame:
+        """How much each hyperparameter decides whether a config is among the best, by conditional PED-ANOVA.
+
+        A conditional parameter is judged among the trials in which it is active. Trials are compared at the same
+        resource: by default the highest one that at least 20 trials have reached. Trials that were stopped before are
+        not judged there, so that a high fidelity compares promising configs only.
+
+        Args:
+            by_fidelity: Whether to judge all resources that at least 20 trials have reached.
+            quantile: The share of trials that count as the best.
+            repetitions: Samples of the bootstrap.
+            seed: Seeds the bootstrap.
+
+        Returns:
+            One row per parameter, the most important first: fidelity (the resource), parameter, importance (they sum
+            to 1 at each fidelity), low and high (90 % of the bootstrap samples), trials (in which it is active).
+
+        Raises:
+            StudyError: If the study was stored without its space.
+            ArgumentError: If `quantile` is not between 0 and 1.
+        """
+        if self.space is None:
+            raise StudyError(f"the study {self.path!r} was stored without its space: run it again with this version")
+        fidelities = judged_fidelities(self.reports)
+        return study_importance(
+            self.space,
+            self.configs,
+            self.reports,
+            self.mode,
+            fidelities=fidelities if by_fidelity else fidelities[-1:],
+            quantile=quantile,
+            repetitions=repetitions,
+            seed=seed,
+        )
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write a page about the study: one HTML file that loads nothing, with all figures and the best trials.
+
+        Args:
+            path: The file; missing folders are created.
+
+        Returns:
+            The path of the page.
+
+        Raises:
+            MissingPackageError: If matplotlib or jinja2 is not installed.
+        """
+        return write_report(self, path, status=self.status)
+
+    def _repr_html_(self) -> str:
+        """The result as notebooks show it: its best trials as a table."""
+        ranked = self.trials.assign(loss=[as_loss(value, self.mode) for value in self.trials.get("value", [])])
+        ranked = (
+            ranked.sort_values(["resource", "loss"], ascending=[False, True], kind="stable") if len(ranked) else ranked
+        )
+        names = [name for name in self.trials.columns if name.startswith("config/") and name != f"config/{SEED}"]
+        shown = ["outcome", "resource", "value", *names[:SHOWN_PARAMETERS]]
+        rows = [[str(trial), *map(_cell, ranked.loc[trial, shown])] for trial in ranked.index[:SHOWN_TRIALS]]
+        best = "no result yet" if self.incumbent.empty else f"best {self.metric} {self.best_value:.4g}"
+        test = "" if self.test_value is None else f", {self.test_value:.4g} on test seeds"
+        columns = ["trial", "outcome", self.time_attr, self.metric, *(name.removeprefix("config/") for name in names)]
+        heading = f"{self.name} ({self.method}, {self.status}): {best}{test}"
+        return html_table(heading, columns[: len(shown) + 1], rows, f"{len(self.trials)} trials in {self.path}")
+
     def _check_incumbent(self) -> None:
         if self.incumbent.empty:
             raise StudyError(f"no trial of the study {self.path!r} has reported a finite {self.metric!r} yet")
 
 
+def _cell(value: Any) -> str:
+    """A value in a table; "" for a hyperparameter that is not active."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
+
+
 def study_result(
-    spec: StudySpec, outcome: Outcome, method: str, best: list[Report], test_scores: pd.DataFrame | None
+    spec: StudySpec,
+    outcome: Outcome,
+    method: str,
+    best: list[Report],
+    test_scores: pd.DataFrame | None,
+    *,
+    space: Space,
 ) -> StudyResult:
     """Assemble the result of a study.
 
@@ -152,6 +248,7 @@ def study_result(
         method: The method's name.
         best: The reports at which the incumbent changed, at least one.
         test_scores: One row per test seed, or None.
+        space: The search space.
     """
     result = assemble(
         outcome.log,
@@ -161,6 +258,7 @@ def study_result(
         method=method,
         test_scores=test_scores,
         has_seeds=bool(spec.seeds),
+        space=space,
     )
     return dataclasses.replace(result, result_grid=outcome.result_grid, overhead=outcome.overhead)
 
@@ -174,6 +272,7 @@ def assemble(
     method: str,
     test_scores: pd.DataFrame | None,
     has_seeds: bool,
+    space: Space | None,
     status: str = FINISHED,
 ) -> StudyResult:
     """The result of a study from its log, without what only its engine has.
@@ -186,6 +285,7 @@ def assemble(
         method: The method's name.
         test_scores: One row per test seed, or None.
         has_seeds: Whether the study has tuning seeds; otherwise a "seed" in a config is a hyperparameter.
+        space: The search space, or None.
         status: See `StudyResult`.
     """
     objective = log.objective
@@ -210,6 +310,8 @@ def assemble(
         test_scores=test_scores,
         result_grid=None,
         status=status,
+        space=space,
+        configs=[record.config for record in log.trials],
     )
 
 

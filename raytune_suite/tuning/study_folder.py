@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines import extension, journal, snapshots
 from raytune_suite.engines.callbacks.decision_log import encode
-from raytune_suite.engines.storage import Folder
+from raytune_suite.engines.storage import Folder, study_path
 from raytune_suite.engines.stored_study import MANIFEST, no_snapshot, storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
+from raytune_suite.spaces import Space
 from raytune_suite.spaces.containment import check_contains
+from raytune_suite.spaces.stored import from_json
 from raytune_suite.spaces.values import described
 from raytune_suite.tuning.arguments import check_name
 from raytune_suite.types import DECISIONS
@@ -33,8 +35,8 @@ SCHEMA = 2
 TABLES = ("reports.parquet", "incumbent.parquet", DECISIONS)
 """The tables of a finished study; the last one is written last."""
 
-_NOT_COMPARED = frozenset({"schema", "settings", "parameters", "warm_start"})
-"""Entries of the manifest that do not decide the outcome of a study, so that it can be resumed with other ones."""
+_NOT_COMPARED = frozenset({"schema", "settings", "domains", "warm_start"})
+"""Entries of the manifest that do not decide the outcome of a study, or repeat another one ("domains" the "space")."""
 
 LIMITS = ("num_samples", "budget", "time_limit")
 """Entries of the manifest that may be raised when a study is resumed."""
@@ -57,7 +59,7 @@ class StudyFolder:
     @property
     def path(self) -> str:
         """The folder or URI."""
-        return f"{self.storage_path.rstrip('/')}/{self.name}"
+        return study_path(self.storage_path, self.name)
 
     @cached_property
     def files(self) -> Folder:
@@ -303,8 +305,8 @@ def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> fr
         if key == "stop":
             changed.add(key)
             continue
-        if key == "space" and "parameters" in before:
-            check_contains(before["parameters"], now["parameters"])
+        if key == "space" and "domains" in before:
+            check_contains(Space(from_json(before["domains"])), Space(from_json(now["domains"])))
             changed.add(key)
             continue
         if key == "max_t":

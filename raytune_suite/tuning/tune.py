@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ray.tune import Callback
 
 from raytune_suite import seeding
+from raytune_suite.automatic import AUTO
 from raytune_suite.engines.callbacks.stop_rules import make_rules
 from raytune_suite.engines.ray.engine import Settings
 from raytune_suite.methods import METHOD_ARGS
@@ -55,7 +56,7 @@ def tune(
     space: dict[str, Any] | None = None,
     *,
     workload: str | Workload | None = None,
-    method: str | Method = "asha",
+    method: str | Method = AUTO,
     method_args: Mapping[str, Any] | None = None,
     metric: str | None = None,
     mode: str | None = None,
@@ -86,7 +87,8 @@ def tune(
         trainable: A function of a config that calls `ray.tune.report`, or a `ray.tune.Trainable` class.
         space: The search space, a dict of Ray Tune's domains.
         workload: A workload or its name, in place of `trainable`, `space`, `metric`, `mode`, `max_t` and `time_attr`.
-        method: A method ("asha"), a pair ("tpe+asha"), or a `Method`.
+        method: A method ("asha"), a pair ("tpe+asha"), or a `Method`. By default, one that suits the space, the
+            fidelities, the limits and the number of workers is chosen, printed with the reason, and stored.
         method_args: Arguments of the method, such as `{"eta": 4}`.
         metric: The reported value to optimize.
         mode: "min" or "max".
@@ -109,7 +111,7 @@ def tune(
         callbacks: Ray Tune callbacks.
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
         settings: How Ray runs the study.
-        progress: Whether to show a progress line; by default on a terminal only.
+        progress: Whether to show a progress line, or a table in a notebook; by default on a terminal or in a notebook.
 
     Raises:
         RaytuneSuiteError: Before anything starts, if an argument cannot be used (ArgumentError, UnknownNameError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ class Site:
         cut: The number of bytes after which it drops the connection; None for never.
         hang: Whether it stops sending at that point, but keeps the connection open.
         asked: The Range header of each request so far.
+        headers: Headers that it sends in place of its own.
+        endless: Whether it repeats the content for ever.
     """
 
     content: dict[str, bytes]
@@ -42,6 +45,8 @@ class Site:
     cut: int | None = None
     hang: bool = False
     asked: list[str | None] = field(default_factory=list)
+    headers: dict[str, str | None] = field(default_factory=dict)
+    endless: bool = False
     over: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
@@ -51,6 +56,11 @@ class Site:
         if body is None:
             request.send_error(404)
             return
+        if "Location" in self.headers:
+            request.send_response(302)
+            request.send_header("Location", str(self.headers["Location"]))
+            request.end_headers()
+            return
         etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
         start = 0
         if self.ranges and wanted is not None and request.headers.get("If-Range") in {None, etag}:
@@ -59,9 +69,15 @@ class Site:
                 request.send_error(416)
                 return
         request.send_response(206 if start else 200)
-        request.send_header("Content-Length", str(len(body) - start))
-        request.send_header("ETag", etag)
+        headers = {"Content-Length": str(len(body) - start), "ETag": etag, **self.headers}
+        if start:
+            headers.setdefault("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        for name, value in headers.items():
+            if value is not None:
+                request.send_header(name, value)
         request.end_headers()
+        while self.endless:
+            request.wfile.write(body)
         request.wfile.write(body[start : None if self.cut is None else start + self.cut])
         request.wfile.flush()
         if self.cut is not None and self.hang:
@@ -75,7 +91,8 @@ def serving(content: dict[str, bytes]) -> Iterator[Site]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            site.answer(self)
+            with contextlib.suppress(ConnectionError):  # the client has seen enough
+                site.answer(self)
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -110,13 +110,59 @@ def test_a_moved_file_and_an_unreachable_server_are_errors(site: Site, where: Pa
 
 
 def test_a_full_disk_is_an_error(site: Site, where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> NoReturn:
+    def full(*_: Any, **__: Any) -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(download, "_copy", full)
     with pytest.raises(DataError, match=r"x/a\.csv'.*No space left on device"):
         fetch(known("x/a.csv", f"{site.url}/a.csv", BODY), where)
     assert not (where / "x/a.csv").exists()
+
+
+@pytest.mark.parametrize("length", ["5", str(10**15), "-5", "many", None])
+def test_a_wrong_length_is_an_error_and_the_next_fetch_succeeds(length: str | None, site: Site, where: Path) -> None:
+    file = known("x/a.csv", f"{site.url}/a.csv", BODY)
+    site.headers, site.cut = {"Content-Length": length}, HALF
+    with pytest.raises(DataError, match=site.url):
+        fetch(file, where)
+    assert not (where / "x/a.csv").exists()
+    site.headers, site.cut = {}, None
+    assert fetch(file, where).read_bytes() == BODY
+
+
+@pytest.mark.parametrize("size_is_known", [True, False])
+def test_an_endless_file_is_an_error(
+    size_is_known: bool, site: Site, where: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "LARGEST", 2 * len(BODY))
+    file = (
+        known("x/a.csv", f"{site.url}/a.csv", BODY) if size_is_known else File(path="x/a.csv", url=f"{site.url}/a.csv")
+    )
+    site.headers, site.endless = {"Content-Length": None}, True
+    with pytest.raises(DataError, match=f"{site.url}.* bytes"):
+        fetch(file, where)
+    assert [name for name in files(where) if not name.endswith(".etag")] == []
+
+
+def test_a_wrong_part_is_not_joined_with_the_first(site: Site, where: Path) -> None:
+    file = File(path="x/a.csv", url=f"{site.url}/a.csv")
+    site.cut = HALF
+    with pytest.raises(DataError):
+        fetch(file, where)
+    site.cut, site.headers = None, {"Content-Range": f"bytes 0-9/{len(BODY)}"}
+    with pytest.raises(DataError, match=f"bytes from {HALF}"):
+        fetch(file, where)
+    site.headers = {}
+    assert fetch(file, where).read_bytes() == BODY
+    assert site.asked[-1] is None
+
+
+@pytest.mark.parametrize("target", ["/a.csv", "file:///etc/passwd", "http://127.0.0.1:9/x", "nonsense://x", "http://["])
+def test_a_redirection_that_leads_nowhere_is_an_error(target: str, site: Site, where: Path) -> None:
+    site.headers = {"Location": target}
+    with pytest.raises(DataError, match=site.url):
+        fetch(known("x/a.csv", f"{site.url}/a.csv", BODY), where)
+    assert files(where) == set()
 
 
 @pytest.mark.process

@@ -45,7 +45,7 @@ def test_a_resumed_journal_is_cut_where_the_snapshot_was_taken(study: Folder) ->
     first = Journal.create(study, "reports")
     extent = write(first, 0, 1)
     write(first, 2, 3)
-    second, records = Journal.resume(study, "reports", extent)
+    second, records = Journal.cut(study, "reports", extent, journal.read_parts(study, "reports", extent))
     assert numbers(records) == [0, 1]
     write(second, 20)
     assert numbers(journal.read(study, "reports")) == [0, 1, 20]
@@ -58,7 +58,7 @@ def test_in_an_object_store_a_part_that_is_full_is_not_rewritten(monkeypatch: py
     extents = [write(written, number) for number in range(5)]
     assert study.names() == ["reports-000001.jsonl", "reports-000002.jsonl", "reports-000003.jsonl"]
     for count, extent in reversed(list(enumerate(extents, start=1))):
-        resumed, records = Journal.resume(study, "reports", extent)
+        resumed, records = Journal.cut(study, "reports", extent, journal.read_parts(study, "reports", extent))
         assert numbers(records) == list(range(count))
     write(resumed, 7, 8)
     assert numbers(journal.read(study, "reports")) == [0, 7, 8]
@@ -73,7 +73,7 @@ def test_a_journal_that_has_lost_records_is_not_resumed(change: str, tmp_path: P
     changed = {"cut": content[:-1], "changed": content.replace(b"1", b"2"), "removed": b""}[change]
     file.write_bytes(changed)
     with pytest.raises(StudyError, match=r"reports\.jsonl"):
-        Journal.resume(study, "reports", extent)
+        Journal.cut(study, "reports", extent, journal.read_parts(study, "reports", extent))
     assert file.read_bytes() == changed
 
 

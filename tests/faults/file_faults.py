@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,16 @@ class Killed(BaseException):
     """The process is dead: no later operation on files happens any more, not even in a `finally`."""
 
 
+def kill_this_process() -> None:
+    """What `kill -9` does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def pretend_death() -> None:
+    """Leave the code that is being tested, in a process that lives on."""
+    raise Killed
+
+
 def _no_flush(_descriptor: int) -> None:
     """Flushing to the disk takes long, and no test cuts the power."""
 
@@ -28,9 +39,9 @@ class FileFaults:
         count: The operations so far.
     """
 
-    def __init__(self, at: int | None, error: int | None, times: float) -> None:
+    def __init__(self, at: int | None, error: int | None, times: float, die: Callable[[], None]) -> None:
         self.count = 0
-        self._at, self._error, self._until = at, error, (at or 0) + times
+        self._at, self._error, self._until, self._die = at, error, (at or 0) + times, die
 
     def wrap(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         if name == "fsync":
@@ -44,19 +55,24 @@ class FileFaults:
                 descriptor, content, offset = args
                 call(descriptor, bytes(content)[: len(content) // 2], offset)
             if self._error is None:
-                raise Killed
-            raise OSError(self._error, os.strerror(self._error))
+                self._die()
+            raise OSError(self._error, os.strerror(self._error or 0))
 
         return operation
 
 
 @contextlib.contextmanager
-def file_faults(at: int | None = None, error: int | None = None, times: float = float("inf")) -> Iterator[FileFaults]:
-    """Let the operations from number `at` on fail with `error`, `times` of them; with no error, the process is killed.
+def file_faults(
+    at: int | None = None,
+    error: int | None = None,
+    times: float = float("inf"),
+    die: Callable[[], None] = pretend_death,
+) -> Iterator[FileFaults]:
+    """Let the operations from number `at` on fail with `error`, `times` of them; with no error, `die` ends the process.
 
     Without `at` they are only counted. Files that a killed process had open stay open.
     """
-    layer = FileFaults(at, error, times)
+    layer = FileFaults(at, error, times, die)
     originals = {name: getattr(os, name) for name in OPERATIONS}
     for name, call in originals.items():
         setattr(os, name, layer.wrap(name, call))

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raytune_suite.bench import analysis, anytime
-from raytune_suite.bench.report.document import ReportDocument
-from raytune_suite.bench.report.formatting import format_count
-from raytune_suite.bench.report.line_styles import assign_line_styles
 from raytune_suite.bench.report.sections import (
     anytime_curves,
     failures,
@@ -21,6 +18,9 @@ from raytune_suite.bench.report.sections import (
     workloads,
 )
 from raytune_suite.bench.store import EXACT, FAILED, REFUSED, TEST_SEEDS, TUNING_METRIC
+from raytune_suite.pages.document import ReportDocument
+from raytune_suite.pages.formatting import format_count
+from raytune_suite.pages.line_styles import assign_line_styles
 
 if TYPE_CHECKING:
     from raytune_suite.bench.store import Results

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from raytune_suite.bench.report.axes import (
+from raytune_suite.pages.axes import (
     FONT,
     LETTER,
     WIDTH,
@@ -21,8 +21,8 @@ from raytune_suite.bench.report.axes import (
     set_limits,
     spread,
 )
-from raytune_suite.bench.report.formatting import format_number
-from raytune_suite.bench.report.svg import GRID, INK, MUTED
+from raytune_suite.pages.formatting import format_number
+from raytune_suite.pages.svg import GRID, INK, MUTED
 from raytune_suite.plotting.scales import spans_decades
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from raytune_suite.bench.report.line_styles import LineStyle
+    from raytune_suite.pages.line_styles import LineStyle
 
 FLOOR = 1e-4
 """On a logarithmic axis, smaller regrets, including zero, are drawn at this value."""

@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from raytune_suite.bench.report import drawings
-from raytune_suite.bench.report.axes import WIDTH
-from raytune_suite.bench.report.document import Picture
-from raytune_suite.bench.report.svg import to_svg
+from raytune_suite.pages.axes import WIDTH
+from raytune_suite.pages.document import Picture
+from raytune_suite.pages.svg import to_svg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from raytune_suite.bench.report.drawings import Interval, PlottedCurve
-    from raytune_suite.bench.report.line_styles import LineStyle
+    from raytune_suite.pages.line_styles import LineStyle
 
 MOST_BANDS = 6
 """The largest number of curves with bands on the same axes; with more curves, bands have one panel per method."""

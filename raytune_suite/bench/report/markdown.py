@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.bench.report.document import BulletList, CodeBlock, Heading, Paragraph, ReportTable
+from raytune_suite.pages.document import BulletList, CodeBlock, Heading, Paragraph, ReportTable
 
 if TYPE_CHECKING:
-    from raytune_suite.bench.report.document import Block, ReportDocument
+    from raytune_suite.pages.document import Block, ReportDocument
 
 SPECIAL = re.compile(r"([\\`*\[\]<>|])")
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raytune_suite.atomic_file import write_atomically
 from raytune_suite.bench import store
 from raytune_suite.bench.report.build import build_document
-from raytune_suite.bench.report.document import Panels
 from raytune_suite.bench.report.markdown import markdown
-from raytune_suite.bench.report.svg import standalone_svg
-from raytune_suite.optional import require, require_extra
+from raytune_suite.optional import require_extra
+from raytune_suite.pages.document import Panels
+from raytune_suite.pages.html import html
+from raytune_suite.pages.svg import standalone_svg
 
 if TYPE_CHECKING:
-    from raytune_suite.bench.report.document import Picture, ReportDocument
+    from raytune_suite.pages.document import Picture, ReportDocument
 
 PAGE, SUMMARY, FIGURE = "report.html", "report.md", "report.svg"
-TEMPLATES = "templates"
 
 
 def write(folder: Path) -> Path:
@@ -51,18 +50,3 @@ def first_picture(document: ReportDocument, section: str) -> Picture | None:
     """Return the first figure of a section, or None."""
     blocks = next((one.blocks for one in document.sections if one.name == section), ())
     return next((block.pictures[0] for block in blocks if isinstance(block, Panels) and block.pictures), None)
-
-
-def html(document: ReportDocument) -> str:
-    """Render a report as a self-contained page."""
-    jinja2 = require("jinja2", extra="report")
-    folder = files("raytune_suite.bench.report") / TEMPLATES
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.globals["kind"] = lambda block: type(block).__name__
-    style = require("markupsafe", extra="report").Markup((folder / "page.css").read_text(encoding="utf-8"))
-    page: str = environment.get_template("page.html.j2").render(document=document, style=style)
-    return page

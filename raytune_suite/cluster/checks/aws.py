@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks import api_schema, aws_disks
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.pools import provider
-from raytune_suite.cluster.provider_data import ec2_machines, schema
+from raytune_suite.cluster.provider_data import ec2_machines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,20 +49,19 @@ RULE_KEYS = ("FromPort", "ToPort", "IpProtocol", "IpRanges", "Ipv6Ranges", "Pref
 """The keys of a rule of a security group (EC2 API reference, IpPermission)."""
 
 
-def check(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield the mistakes in a file for AWS."""
-    if provider(document) != "aws":
-        return
-    for name in document.mapping("available_node_types"):
-        where: KeyPath = ("available_node_types", name, "node_config")
-        yield from api_schema.violations(document, where, schema("aws"), "aws")
-        yield from identifiers(document, where)
-        yield from market(document, where)
-        yield from aws_disks.check(document, where)
-        yield from network(document, where)
-        yield from profile(document, (*where, "IamInstanceProfile"))
-        yield from other_settings(document, where)
-        yield from offers(document, (*where, "InstanceType"))
+def machine(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
+    """Yield the mistakes in the machine of a node type, whose node_config is at a key path."""
+    yield from identifiers(document, where)
+    yield from market(document, where)
+    yield from aws_disks.check(document, where)
+    yield from network(document, where)
+    yield from profile(document, (*where, "IamInstanceProfile"))
+    yield from other_settings(document, where)
+    yield from offers(document, (*where, "InstanceType"))
+
+
+def whole_file(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the mistakes in the rest of a file for AWS."""
     yield from keys(document)
     yield from users(document)
     yield from credentials(document)

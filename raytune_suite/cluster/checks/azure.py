@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks import api_schema
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.pools import provider
-from raytune_suite.cluster.provider_data import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,19 +39,9 @@ GENERATION_2 = re.compile(r"(?i)_v[6-9]$|_H[12]00_v5$|_MI300X_v5$")
 GUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
-def check(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield the mistakes in a file for Azure."""
-    if provider(document) != "azure":
-        return
-    for name in document.mapping("available_node_types"):
-        where: KeyPath = ("available_node_types", name, "node_config")
-        yield from api_schema.violations(document, where, schema("azure"), "azure")
-        yield from machine(document, (*where, "azure_arm_parameters"))
-    yield from names(document)
-
-
-def machine(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
-    """Yield contradictions in the parameters of a machine."""
+def machine(document: ClusterDocument, node_config: KeyPath) -> Iterator[Finding]:
+    """Yield contradictions in the parameters of the machine of a node type, whose node_config is at a key path."""
+    where: KeyPath = (*node_config, "azure_arm_parameters")
     given = document.mapping(*where)
     if not given:
         return
@@ -141,7 +129,7 @@ def image(document: ClusterDocument, where: KeyPath, given: dict[str, Any]) -> I
         yield finding(document, "RTS907", where, reason, "use an image with Ubuntu")
 
 
-def names(document: ClusterDocument) -> Iterator[Finding]:
+def whole_file(document: ClusterDocument) -> Iterator[Finding]:
     """Yield names and identifiers that Azure rejects."""
     user = document.get("auth", "ssh_user")
     if isinstance(user, str) and user.lower() in RESERVED_USERS:

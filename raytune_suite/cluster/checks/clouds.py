@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks import aws, azure, cloud_access, cuda, gcp, regions
+from raytune_suite.cluster.checks import api_schema, aws, azure, cloud_access, cuda, gcp, regions
 from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.containers import image_of, run_options
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.start_commands import HEAD, WORKERS, starts
 from raytune_suite.cluster.pools import INSTANCE_KEY, provider
+from raytune_suite.cluster.provider_data import schema
 from raytune_suite.cluster.quantities import in_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import ModuleType
 
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
@@ -34,6 +36,9 @@ SAME_GPU = {
 }
 """Ray's names of GPUs whose names differ in the table of instance types."""
 
+RULES: dict[str, ModuleType] = {"aws": aws, "azure": azure, "gcp": gcp}
+"""The rules of each cloud: its `machine` checks a node type, its `whole_file` the rest."""
+
 LEAST_MEMORY = 4
 """GiB; with less the head's processes are killed for lack of memory, and workers have nothing left for trials."""
 
@@ -41,9 +46,7 @@ LEAST_MEMORY = 4
 def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None = None) -> Iterator[Finding]:
     """Yield the mistakes in a file for AWS, Google Cloud or Azure, and in a study's storage on its nodes."""
     yield from regions.check(document)
-    yield from aws.check(document)
-    yield from gcp.check(document)
-    yield from azure.check(document)
+    yield from requests(document)
     if provider(document) in INSTANCE_KEY:
         for pool in pools:
             yield from architecture(document, pool)
@@ -54,6 +57,18 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
         yield from one_image(document, pools)
         yield from started_resources(document, pools)
         yield from cloud_access.check(document, pools, storage_path)
+
+
+def requests(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the mistakes in the requests that Ray sends: against the cloud's schema, then by the cloud's own rules."""
+    cloud = provider(document)
+    if cloud not in RULES:
+        return
+    for name in document.mapping("available_node_types"):
+        where: KeyPath = ("available_node_types", name, "node_config")
+        yield from api_schema.violations(document, where, schema(cloud), cloud, nulls=cloud == "gcp")
+        yield from RULES[cloud].machine(document, where)
+    yield from RULES[cloud].whole_file(document)
 
 
 def architecture(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:

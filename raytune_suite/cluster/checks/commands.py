@@ -109,6 +109,12 @@ def image(document: ClusterDocument, where: KeyPath, *, gpus: bool) -> Iterator[
         reason = f"Ray has no image {name}: its versions have three parts, such as {ray_version()}"
         yield finding(document, "RTS304", where, reason, f"write {short[0]}.0 instead of {short[0]}", severity="error")
         return
+    swapped = re.search(r"-(gpu|cpu|cu\d+)(-.*)?(-py\d+)", match["rest"])
+    if swapped is not None:
+        right = name.replace(swapped[0], f"{swapped[3]}-{swapped[1]}{swapped[2] or ''}")
+        reason = f"Ray has no image {name}: the version of Python comes before `-{swapped[1]}`"
+        yield finding(document, "RTS304", where, reason, f"write {right}", severity="error")
+        return
     here, python = ray_version(), f"py{sys.version_info.major}{sys.version_info.minor}"
     suggestion = f"rayproject/ray:{here}-{python}{'-gpu' if gpus else ''}"
     if match["version"] and match["version"] != here:

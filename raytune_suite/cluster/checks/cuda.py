@@ -44,7 +44,9 @@ DRIVER = re.compile(r"\b(?:nvidia-driver-|cuda-drivers-|nvidia-)(\d{3})\b")
 """The version of the GPU driver in the name of an image or package."""
 
 CUDA_OF_DRIVER = {0: 10.0, 450: 11.0, 525: 12.0, 535: 12.2, 550: 12.4, 570: 12.8, 580: 13.0}
-"""The newest CUDA version of each driver branch (docs.nvidia.com/deploy/cuda-compatibility)."""
+"""The newest CUDA version that each driver branch shipped with. By minor version compatibility a driver runs all
+versions of the same major number, with fewer features, so that only major numbers are compared: 11 needs 450, 12 needs
+525, and 13 needs 580 (docs.nvidia.com/deploy/cuda-compatibility, Minor Version Compatibility, read on 2026-11-28)."""
 
 
 def check(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:

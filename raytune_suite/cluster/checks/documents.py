@@ -114,10 +114,23 @@ def submitter_policy(document: ClusterDocument) -> Iterator[Finding]:
         yield finding(document, "RTS817", where, reason, "write `restartPolicy: Never`")
 
 
+def missing_program(document: ClusterDocument, documents: list[ClusterDocument]) -> Iterator[Finding]:
+    """Yield a finding if a job starts a file that the config map mounted there lacks."""
+    if document.get("kind") not in ("RayJob", "RayCronJob"):
+        return
+    top = cluster_spec(document)
+    where, entrypoint = (*top[:-1], "entrypoint"), document.get(*top[:-1], "entrypoint")
+    if isinstance(entrypoint, str):
+        pod = pod_place(document, "the head", (*top, "headGroupSpec", "template", "spec"))
+        for reason in references.program(document, pod, entrypoint.split(), documents):
+            yield finding(document, "RTS813", where, reason, "correct the path, or add the file to the ConfigMap")
+
+
 def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
     """Yield mistakes in what the documents of a file name of each other."""
     users: dict[str, int] = {}
     for document in documents:
+        yield from missing_program(document, documents)
         for pod, count in pod_places(document):
             yield from references.check(document, pod, documents)
             for _, kind, name in references.references(document, pod):

@@ -25,8 +25,12 @@ PROJECT = ("pyproject.toml", "setup.py")
 
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield commands `cd FOLDER && ... pip install ...` that need files which the copied folder lacks."""
+    """Yield relative targets, and commands `cd FOLDER && pip install ...` that need files which the folder lacks."""
     for target, source in document.mapping("file_mounts").items():
+        if not str(target).startswith(("/", "~", "$")):
+            reason = f"{str(target)!r} is no absolute path, so it depends on where the copy starts from"
+            where = ("file_mounts", target)
+            yield finding(document, "RTS311", where, reason, f"write '~/{str(target).removeprefix('./')}'")
         folder = Path(str(source)).expanduser()
         begins = re.compile(rf"\s*cd\s+{re.escape(str(target).rstrip('/'))}/?\s*&&([^;&|]*\binstall\s[^;&|]*)")
         for key in ("setup_commands", "head_setup_commands", "worker_setup_commands"):

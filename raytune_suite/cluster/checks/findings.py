@@ -47,6 +47,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS308": ("warning", "machine image from 2022"),
     "RTS309": ("error", "Python version that raytune-suite does not support"),
     "RTS310": ("error", "folder to copy lacks files that are installed from it"),
+    "RTS311": ("warning", "target of a copy that is no absolute path"),
     # starting Ray
     "RTS401": ("error", "head that would not start workers"),
     "RTS402": ("error", "workers that would not find the head"),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks import api_schema
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.pools import dicts, provider
-from raytune_suite.cluster.provider_data import schema
+from raytune_suite.cluster.pools import dicts
+from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +73,13 @@ DISK_TYPES = (
     "local-ssd",
 )
 
+CPU_PLATFORMS = (
+    *("Intel Sandy Bridge", "Intel Ivy Bridge", "Intel Haswell", "Intel Broadwell", "Intel Skylake"),
+    *("Intel Cascade Lake", "Intel Ice Lake", "Intel Sapphire Rapids", "Intel Emerald Rapids", "Intel Granite Rapids"),
+    *("AMD Rome", "AMD Milan", "AMD Genoa", "AMD Turin", "Ampere Altra", "Google Axion"),
+)
+"""The names of CPU platforms (docs.cloud.google.com/compute/docs/cpu-platforms)."""
+
 SMALLEST_DISK = 40
 """GB; with a container for GPUs (15 GB) and an image with drivers, a smaller root disk is soon full."""
 
@@ -80,21 +87,33 @@ LONGEST_CLUSTER_NAME = 64 - 8 - 1 - len("ray--worker")
 """Ray adds to it to name machines (INSTANCE_NAME_MAX_LEN)."""
 
 
-def check(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield the mistakes in a file for Google Cloud."""
-    if provider(document) != "gcp":
-        return
-    for name in document.mapping("available_node_types"):
-        where: KeyPath = ("available_node_types", name, "node_config")
-        yield from api_schema.violations(document, where, schema("gcp"), "gcp", nulls=True)
-        config = document.mapping(*where)
-        yield from gpus(document, where, config)
-        yield from scheduling(document, where, config)
-        yield from disks(document, where, config)
-        yield from access(document, where)
-        yield from labels(document, where, config)
+def machine(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
+    """Yield the mistakes in the machine of a node type, whose node_config is at a key path."""
+    config = document.mapping(*where)
+    yield from gpus(document, where, config)
+    yield from scheduling(document, where, config)
+    yield from disks(document, where, config)
+    yield from access(document, where)
+    yield from labels(document, where, config)
+    yield from cpu_platform(document, (*where, "minCpuPlatform"))
+
+
+def whole_file(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the mistakes in the rest of a file for Google Cloud."""
     yield from names(document)
     yield from head_account(document)
+
+
+def cpu_platform(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
+    """Yield a finding if Compute Engine has no CPU platform of this name."""
+    given = document.get(*where)
+    if not isinstance(given, str) or given in CPU_PLATFORMS:
+        return
+    ends = [name for name in CPU_PLATFORMS if name.partition(" ")[2].lower() == given.lower()]
+    similar = ends[0] if ends else nearest(given, CPU_PLATFORMS)
+    reason = f"Compute Engine has no CPU platform {given!r}{f': did you mean {similar!r}?' if similar else ''}"
+    remedy = f"write `minCpuPlatform: {similar}`" if similar else f"use one of {', '.join(CPU_PLATFORMS)}"
+    yield finding(document, "RTS902", where, reason, remedy, severity=None if similar else "warning")
 
 
 def settings_of(config: dict[str, Any]) -> dict[str, Any]:

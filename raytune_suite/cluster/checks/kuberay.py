@@ -115,6 +115,7 @@ def cluster(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         reason = "the head keeps the cluster's state in memory: if it restarts, all workers restart"
         remedy = "add gcsFaultToleranceOptions with a Redis; the study itself can be resumed with --resume"
         yield finding(document, "RTS804", top, reason, remedy)
+    yield from pod_checks.resources(document, (*top, "autoscalerOptions"))
     idle = document.get(*top, "autoscalerOptions", "idleTimeoutSeconds")
     if isinstance(idle, int) and idle <= 0:
         remedy = "use 300 to 600, which is longer than the pauses between a study's brackets"

@@ -9,7 +9,15 @@ from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.kuberay_rules import POD, groups
 from raytune_suite.cluster.pools import GPU_RESOURCE, cluster_spec
 from raytune_suite.cluster.quantities import in_gib, quantity
-from raytune_suite.cluster.ray_start import DEFAULT_PORTS, OPTIONS, same_ports, wrong_option, wrong_value
+from raytune_suite.cluster.ray_start import (
+    DEFAULT_PORTS,
+    JSON_OPTIONS,
+    OPTIONS,
+    same_ports,
+    wrong_json,
+    wrong_option,
+    wrong_value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +69,7 @@ def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
             reason = f"KubeRay writes {name!r} as `--{name}`, which `ray start` does not have"
             yield finding(document, "RTS410", where, reason, f"write `{right}:`")
             continue
-        unknown, invalid = wrong_option(name), wrong_value(name, value)
+        unknown, invalid = wrong_option(name), lost_quotes(name, value) or wrong_value(name, unquoted(value))
         if unknown is not None:
             yield finding(document, "RTS410", where, *unknown)
         elif invalid is not None:
@@ -76,6 +84,26 @@ def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
     for name, other, port in same_ports(given):
         reason = f"`{name}` and `{other}` are both port {port}"
         yield finding(document, "RTS411", (*place, other if other in given else name), reason, "choose different ports")
+
+
+def unquoted(value: str) -> str:
+    """Return a value without the single quotes around it, which a shell removes."""
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == "'" else value
+
+
+def lost_quotes(name: str, value: str) -> tuple[str, str] | None:
+    r"""Return the reason and the remedy if a shell removes the quotes of a JSON value, None if it does not.
+
+    KubeRay writes values into a command as they are.
+
+    Example:
+        >>> print(lost_quotes("resources", '{"TPU": 4}')[1])
+        write `resources: '"{\"TPU\": 4}"'`
+    """
+    if name not in JSON_OPTIONS or wrong_json(name, value) is not None or value.startswith(('"', "'")):
+        return None
+    escaped = value.replace('"', r"\"")
+    return f"`{name}` is {value}, whose quotes the shell removes", f"write `{name}: '\"{escaped}\"'`"
 
 
 def amounts(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
@@ -152,7 +180,8 @@ def images(document: ClusterDocument, top: KeyPath, places: list[KeyPath]) -> It
             tags.append(((*group, *POD, "containers", 0, "image"), match[1], match[3] and f"{match[2]}.{match[3]}"))
     if isinstance(stated, str) and tags and all(ray != stated for _, ray, _ in tags):
         reason = f"rayVersion is {stated}, but the images have Ray {tags[0][1]}"
-        yield finding(document, "RTS819", (*top, "rayVersion"), reason, f'write `rayVersion: "{tags[0][1]}"`')
+        remedy = f'write `rayVersion: "{tags[0][1]}"`: the operator only uses it to choose features'
+        yield finding(document, "RTS819", (*top, "rayVersion"), reason, remedy, severity="warning")
     for where, ray, python in tags:
         if first is None:
             first = (ray, python)

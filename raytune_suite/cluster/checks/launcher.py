@@ -9,7 +9,7 @@ import io
 import re
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.key_places import (
@@ -24,7 +24,7 @@ from raytune_suite.cluster.pools import provider
 from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
@@ -54,6 +54,12 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
 
 def schema(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the violations of Ray's JSON schema, with the closest known key for unknown ones."""
+    wrong = list(other_keys(document.data, ()))
+    for where, key in wrong:
+        reason = f"the key `{key}` is a {type(key).__name__}, but must be text"
+        yield finding(document, "RTS101", where, reason, f'write "{key}" with quotes, or correct the name')
+    if wrong:  # neither Ray nor a schema can read such a mapping
+        return
     rules = ray_schema()
     if provider(document) == "local" or provider(document) not in PROVIDERS:  # Ray removes it before it validates
         rules["properties"]["min_workers"] = rules["properties"]["max_workers"]
@@ -63,6 +69,17 @@ def schema(document: ClusterDocument) -> Iterator[Finding]:
     for error in import_module("jsonschema").Draft7Validator(rules).iter_errors(document.data):
         for found in schema_findings(document, error, places(document)):
             yield beside_node_config(document, found) or found
+
+
+def other_keys(value: Any, where: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield the keys that are not text, such as 1 and null, each with the path of its mapping."""
+    if isinstance(value, dict):
+        yield from ((where, key) for key in value if not isinstance(key, str))
+        parts: Iterable[tuple[Any, Any]] = value.items()
+    else:
+        parts = enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from other_keys(part, (*where, key if isinstance(key, int) else str(key)))
 
 
 def places(document: ClusterDocument) -> Callable[[str, KeyPath], str | None]:

@@ -15,6 +15,7 @@ from raytune_suite.cluster.schemas.manifests import (
     kubernetes_schemas,
     manifest_schema,
     resolve,
+    table,
 )
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def schema(document: ClusterDocument) -> Iterator[Finding]:
     for error in validator(rules).iter_errors(without_nulls(document.data)):
         if error.validator == "enum" and not isinstance(error.instance, str):  # its type is wrong, too
             continue
-        yield from schema_findings(document, error, places)
+        in_pod = "template" in error.absolute_path or not str(document.get("apiVersion")).startswith("ray.io/")
+        yield from schema_findings(document, error, places, None if in_pod else str(table()["version"]))
 
 
 def without_nulls(value: Any) -> Any:

@@ -75,6 +75,11 @@ def pool_sizes(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding
     if named > limit > 0:
         reason = f"there are {named} hosts, but max_workers is {limit}: {named - limit} of them stay idle"
         yield finding(document, "RTS213", ("max_workers",), reason, f"set min_workers and max_workers to {named}")
+    sizes: list[KeyPath] = [(), *(pool.where for pool in workers if provider(document) != "local")]
+    for place in [(*above, key) for above in sizes for key in ("min_workers", "max_workers")]:
+        if as_count(document.get(*place), 0) < 0:
+            reason = f"`{place[-1]}` is {document.get(*place)}, but must be 0 or more"
+            yield finding(document, "RTS201", place, reason, "write 0 or more")
     total = sum(pool.min_machines for pool in workers)
     if total > limit > 0:
         reason = f"the pools have at least {total} machines together, but the cluster at most {limit}"
@@ -146,7 +151,8 @@ def instance_type(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
         yield finding(document, "RTS206", where, reason, "correct it")
     elif pool.instance_type is None:
         reason = f"the table has no instance type {short!r}, so whether it exists, its GPUs and its price are unknown"
-        yield finding(document, "RTS207", where, reason, "check its name and `resources` yourself")
+        remedy = f"check its name and `resources`, ask with `--online`, or run `raytune-suite cluster prices {cloud}`"
+        yield finding(document, "RTS207", where, reason, remedy)
 
 
 def resources(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:

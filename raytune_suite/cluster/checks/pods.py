@@ -52,6 +52,9 @@ LEAST_MEMORY = 2**22
 """Bytes; less is a forgotten unit."""
 
 LABEL_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+NAMES = ("serviceAccountName", "priorityClassName", "schedulerName", "runtimeClassName")
+"""Where a pod names other objects of the cluster."""
+
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 ENVIRONMENT_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
@@ -95,6 +98,10 @@ def check(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
     yield from tolerations(document, pod)
     yield from volumes(document, pod)
     yield from shared_memory(document, pod)
+    for key in NAMES:
+        name = document.get(*pod.where, key)
+        if isinstance(name, str) and name and not SUBDOMAIN.fullmatch(name) and not PLACEHOLDER.search(name):
+            yield bad_name(document, (*pod.where, key), name)
     for container in pod.containers:
         yield from names(document, container)
         yield from ports(document, container)

@@ -115,6 +115,36 @@ def check(document: ClusterDocument, pod: PodPlace, others: list[ClusterDocument
                     yield finding(document, "RTS813", place, reason, "correct the key")
 
 
+def program(document: ClusterDocument, pod: PodPlace, words: list[str], others: list[ClusterDocument]) -> Iterator[str]:
+    """Yield the files that a command names in the folder of a config map of the file, but that the config map lacks.
+
+    Args:
+        document: The manifest.
+        pod: The pod in which the command runs.
+        words: The words of the command.
+        others: All documents of the file.
+    """
+    maps = {str(one.get("metadata", "name")): one for one in others if one.get("kind") == "ConfigMap"}
+    volumes = {one.get("name"): one for one in document.entries(*pod.where, "volumes") if isinstance(one, dict)}
+    for mount in document.entries(*pod.where, "containers", 0, "volumeMounts"):
+        given = volumes.get(mount.get("name")) if isinstance(mount, dict) else None
+        source = given.get("configMap") if isinstance(given, dict) else None
+        source = source if isinstance(source, dict) else {}
+        target = maps.get(str(source.get("name")))
+        if target is None or mount.get("subPath"):
+            continue
+        items = source.get("items")
+        files = {str(one.get("path")) for one in items if isinstance(one, dict)} if items else keys_of(target)
+        folder = f"{str(mount.get('mountPath')).rstrip('/')}/"
+        for word in (word.strip("\"';&|()") for word in words):
+            rest = word.removeprefix(folder)
+            if word.startswith(folder) and rest and not rest.endswith("/") and rest not in files:
+                yield (
+                    f"the ConfigMap {target.get('metadata', 'name')!r} at {folder} has no {rest}; it has "
+                    + ", ".join(sorted(files))
+                )
+
+
 def single_node_claims(target: ClusterDocument, users: int) -> Iterator[Finding]:
     """Yield a finding if a claim that pods on several nodes use can only be mounted by one.
 

@@ -63,7 +63,7 @@ class CheckReport:
 def check(path: Path, requirements: StudyRequirements | None = None, *, ask_cloud: bool = False) -> CheckReport:
     """Check a file for `ray up` or a KubeRay manifest, and a study on the cluster if `requirements` are given.
 
-    With `ask_cloud`, also ask the cloud, which needs credentials; nothing is started.
+    With `ask_cloud`, also ask the provider (a cloud, Kubernetes or Slurm); nothing is started.
 
     Raises:
         ArgumentError: If the file cannot be read as YAML.
@@ -71,7 +71,10 @@ def check(path: Path, requirements: StudyRequirements | None = None, *, ask_clou
     """
     if slurm.is_script(path):
         document = slurm.read_script(path)
-        return CheckReport(document, sorted(set(slurm.check(document))), None)
+        findings = list(slurm.check(document))
+        if ask_cloud:
+            findings += online.slurm.check(path, list(slurm.parse(document.text.splitlines())))
+        return CheckReport(document, sorted(set(findings)), None)
     everything = read(path)
     report = check_document(cluster_of(everything), requirements)
     findings = [found for one in everything if one is not report.document for found in check_document(one).findings]

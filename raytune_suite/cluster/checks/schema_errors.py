@@ -57,7 +57,10 @@ def type_name(value: Any) -> str:
 
 
 def schema_findings(
-    document: ClusterDocument, error: Any, places: Callable[[str, KeyPath], str | None] | None = None
+    document: ClusterDocument,
+    error: Any,
+    places: Callable[[str, KeyPath], str | None] | None = None,
+    version: str | None = None,
 ) -> Iterator[Finding]:
     """Yield the findings for one error of jsonschema; each unknown key is its own finding.
 
@@ -65,6 +68,7 @@ def schema_findings(
         document: The document.
         error: The error of jsonschema.
         places: Returns where a key belongs, given the key and its place, None if it is unknown everywhere.
+        version: The version of a schema that newer ones extend, so that a key which resembles none is only a warning.
     """
     where: KeyPath = tuple(error.absolute_path)
     schema = error.schema if isinstance(error.schema, dict) else {}
@@ -72,7 +76,7 @@ def schema_findings(
         known = schema.get("properties", {})
         for key in error.instance:
             if key not in known:
-                yield unknown_key(document, (*where, key), known, places)
+                yield unknown_key(document, (*where, key), known, places, version)
         return
     if error.validator == "required":
         for key in error.validator_value:
@@ -159,6 +163,7 @@ def unknown_key(
     where: KeyPath,
     known: Collection[str],
     places: Callable[[str, KeyPath], str | None] | None = None,
+    version: str | None = None,
 ) -> Finding:
     """Return a finding about an unknown key: where it belongs, or the known key that it resembles."""
     key = str(where[-1])
@@ -171,5 +176,9 @@ def unknown_key(
         above = next((str(step) for step in reversed(where[:-1]) if isinstance(step, str)), "the top level")
         reason = f"`{key}` belongs {place}, not under `{above}`" if where[:-1] else f"`{key}` belongs {place}"
         return finding(document, "RTS103", where, reason, f"move it {place}, with the right indentation")
-    reason = f"unknown key `{key}`{near(key, sorted(map(str, known)))}"
-    return finding(document, "RTS103", where, reason, "correct the name, or remove it")
+    suggestion = near(key, sorted(map(str, known)))
+    if version is not None and "did you mean" not in suggestion:
+        reason = f"`{key}` is unknown in the version {version}{suggestion}"
+        remedy = "correct the name, or remove it, unless the operator in your cluster is newer"
+        return finding(document, "RTS103", where, reason, remedy, severity="warning")
+    return finding(document, "RTS103", where, f"unknown key `{key}`{suggestion}", "correct the name, or remove it")

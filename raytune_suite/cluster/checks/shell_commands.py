@@ -69,6 +69,9 @@ ENDLESS = re.compile(
 )
 """Commands that run until they are stopped."""
 
+REBOOT = re.compile(r"(?:reboot|poweroff|halt|shutdown)\b(?! -c)|init [06]\b|systemctl (?:reboot|poweroff|halt)\b")
+"""Commands that stop the machine."""
+
 LOST = ("cd", "export", "source", ".", "alias", "ulimit", "umask", "shopt", "module", "pushd")
 """Commands that only change the shell in which they run."""
 
@@ -176,6 +179,9 @@ def asks(part: SimpleCommand) -> Iterator[Problem]:
 def endless(part: SimpleCommand) -> Iterator[Problem]:
     """Yield a problem if a command never ends, or ends with the connection."""
     text = " ".join((part.program, *part.words[1:]))
+    if REBOOT.match(text):
+        reason = f"`{text}` ends the connection, so what follows is never run, and the set-up counts as failed"
+        yield Problem("RTS412", reason, "remove it, or use a machine image that is set up already", part.line)
     if ENDLESS.match(text) and not part.in_background and "timeout" not in part.prefixes:
         if "--block" in part.words:
             reason, remedy = "`ray start --block` does not end, so what follows is never run", "remove `--block`"

@@ -41,6 +41,9 @@ REMOTE = ("srun", "ssh", "pdsh", "clush", "mpirun", "mpiexec", "parallel-ssh", "
 VARIABLE = re.compile(
     r"\$\{?(SLURM_[A-Z_]+?)(?:_HET_GROUP_\w+|_PACK_GROUP_\w+)?(:?[-?+=][^}]*)?(?:[%#/^,][^}]*)?\}?(?![A-Z_])"
 )
+NODE_COUNT = r"\$\{?(?:SLURM_JOB_NUM_NODES|SLURM_NNODES)\}?"
+ASSIGNED = re.compile(r"(?:\b|(?<=\())([A-Za-z_]\w*)(?:\[[^\]]*\])?\+?=|\bfor\s+\(*\s*(\w+)")
+LOWER_CASE = re.compile(r"(?<![\\'])\$\{?[!#]?([a-z][a-z0-9_]*)\b(?!\}?\w|:?[-=?+])")
 SETTING = re.compile(r"(\w+)=(.*)", re.DOTALL)
 
 
@@ -89,6 +92,7 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     commands = simple_commands(text)
     yield from general(commands)
     yield from variables(text, directives)
+    yield from unassigned(text, commands)
     found = ray_starts(commands)
     for one in found:
         yield from how_it_runs(one, directives)
@@ -96,6 +100,33 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     yield from together(found, commands, directives)
     yield from programs(found, commands, directives)
     yield from environment(commands, directives)
+    yield from beyond_nodes(text)
+    yield from not_exported(text, commands)
+
+
+def beyond_nodes(text: str) -> Iterator[Finding]:
+    """Yield a loop over the workers that goes one step too far, because it counts the head's node, too."""
+    all_nodes = {
+        match[1] for match in re.finditer(rf"^\s*(\w+)=[\"']?(?:{NODE_COUNT})[\"']?\s*(?:#.*)?$", text, re.MULTILINE)
+    }
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.search(r"for\s*\(\(\s*\w+\s*=\s*1\s*;\s*\w+\s*<=\s*\$?\{?(\w+)", line)
+        if match is not None and (match[1] in all_nodes or re.fullmatch(NODE_COUNT, f"${match[1]}")):
+            reason = f"the loop from 1 to {match[1]} goes beyond the last node, because the nodes are counted from 0"
+            yield at(number, "RTS845", reason, f"write `<` instead of `<=`, or subtract 1 from {match[1]}")
+
+
+def not_exported(text: str, commands: list[SimpleCommand]) -> Iterator[Finding]:
+    """Yield variables of Ray that the script sets, but does not export to the programs that read them."""
+    exported = set(re.findall(r"\b(?:export|declare\s+-\w*x\w*|typeset\s+-x)\s+(?:[^\n;&|]*\s)?(RAY_\w+)", text))
+    if re.search(r"\bset\s+-\w*a|\bset\s+-o\s+allexport", text):
+        return
+    for part in commands:
+        for word in part.assignments if not part.words else ():
+            name = word.partition("=")[0]
+            if name.startswith("RAY_") and name not in exported:
+                reason = f"the script sets {name}, but does not export it, so Ray does not see it"
+                yield at(part.line + 1, "RTS416", reason, f"write `export {word}`", where=name)
 
 
 def general(commands: list[SimpleCommand]) -> Iterator[Finding]:
@@ -142,6 +173,22 @@ def variables(text: str, directives: list[Directive]) -> Iterator[Finding]:
                 if similar is not None:
                     reason = f"Slurm has no variable ${name}: did you mean ${similar}?"
                     yield at(number, "RTS843", reason, f"write ${similar}", where=name)
+
+
+def unassigned(text: str, commands: list[SimpleCommand]) -> Iterator[Finding]:
+    """Yield variables with names in lower case that the script never sets, next to a similar one that it sets."""
+    assigned = {name for pair in ASSIGNED.findall(text) for name in pair if name}
+    for part in commands:
+        if part.program in ("read", "mapfile", "readarray", "declare", "local", "getopts", "printf"):
+            assigned |= set(part.words)
+    seen: set[str] = set()
+    for number, line in enumerate(text.splitlines(), 1):
+        for name in () if line.lstrip().startswith("#") else LOWER_CASE.findall(line):
+            similar = next((one for one in sorted(assigned) if one.startswith(name)), None) or nearest(name, assigned)
+            if name not in assigned and name not in seen and similar is not None:
+                seen.add(name)
+                reason = f"the script never sets ${name}, so it is empty: did you mean ${similar}?"
+                yield at(number, "RTS417", reason, f"write ${similar}, or set {name}", "warning", where=name)
 
 
 def behind_launcher(part: SimpleCommand) -> tuple[SimpleCommand, dict[str, str]]:
@@ -315,9 +362,22 @@ def together(found: list[RayStart], commands: list[SimpleCommand], directives: l
             reason = "this worker starts on the first node, where the script runs, and not on the others"
             remedy = "write `srun --nodes=1 --ntasks=1 -w NODE ray start ... --block &`"
             yield at(worker.line, "RTS845", reason, remedy)
+        if bare_host(worker.options["address"], commands):
+            reason = f"`--address` is {worker.options['address']}, a host without a port"
+            port = next((head.options["port"] for head in heads if "port" in head.options), "6379")
+            yield at(worker.line, "RTS410", reason, f"write `--address={worker.options['address']}:{port}`")
         if worker.options["address"] in ("auto", "localhost:6379", "127.0.0.1:6379"):
             reason = f"`--address={worker.options['address']}` finds a head on the same node only"
             yield at(worker.line, "RTS845", reason, "write the head's address and port")
+
+
+def bare_host(address: str, commands: list[SimpleCommand]) -> bool:
+    """Return whether an address is a variable that the script sets to the name or address of a host."""
+    match = re.fullmatch(r"\$\{?(\w+)\}?", address)
+    texts = [word for part in commands for word in (*part.assignments, *part.words)]
+    found = [word for word in texts if match is not None and word.startswith(f"{match[1]}=")]
+    shown = " ".join([*found, *(text for text in texts if found and text in ("hostname", "--ip-address"))])
+    return bool(found) and ":" not in shown and re.search(r"hostname|getent", shown) is not None
 
 
 def head_ports(head: RayStart, workers: list[RayStart]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cluster.checks.commands import shared_folders, within
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.shell_commands import check_commands
 from raytune_suite.cluster.pools import provider
@@ -100,6 +101,13 @@ def head_and_workers(document: ClusterDocument) -> Iterator[Finding]:
         if config and "ray_bootstrap_config.yaml" not in config and "$" not in config:
             reason = f"`--autoscaling-config` is {config}, but `ray up` writes the file {BOOTSTRAP}"
             yield finding(document, "RTS401", where, reason, f"write `--autoscaling-config={BOOTSTRAP}`")
+    folders, _ = shared_folders(document)
+    for where, options in (*heads, *workers):
+        if within(options.get("temp-dir", ""), folders):
+            reason = (
+                f"`--temp-dir` is {options['temp-dir']}, in a folder that all nodes share: their files would collide"
+            )
+            yield finding(document, "RTS410", where, reason, "use a folder of each machine", severity="warning")
     for where, options in workers:
         yield from worker(document, where, options, heads)
     yield from head_address(document)
@@ -165,6 +173,10 @@ def worker(document: ClusterDocument, where: KeyPath, options: dict[str, str], h
         reason = "`--address=auto` finds a cluster on the same machine only"
         yield finding(document, "RTS402", where, reason, "use `--address=$RAY_HEAD_IP:6379`")
         return
+    own = options.get("node-ip-address", "")
+    if own and "$" not in own and "`" not in own and len(document.entries("provider", "worker_ips")) != 1:
+        reason = f"all workers run this command, and so all would say that their address is {own}"
+        yield finding(document, "RTS402", where, reason, "remove `--node-ip-address`: Ray finds each machine's address")
     head = next((given for _, given in heads if "head" in given), {})
     opened = head.get("port", "6379")
     match = re.fullmatch(r"(?:\w+://)?(.+?):(\d+)", address)

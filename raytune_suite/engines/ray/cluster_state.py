@@ -70,6 +70,17 @@ def fits(bundle: Bundle, node: NodeInfo) -> bool:
     return all(node["Resources"].get(key, 0) >= amount for key, amount in bundle)
 
 
+def places(bundle: Bundle, nodes: Iterable[NodeInfo]) -> int:
+    """Return how many times a bundle fits on the nodes, as if they were free.
+
+    Example:
+        >>> places(to_bundle({"cpu": 0.5, "gpu": 1}), [{"Resources": {"CPU": 4.0, "GPU": 2.0}}])
+        2
+    """
+    wanted = bundle or to_bundle({"cpu": 1})
+    return sum(min(int(node["Resources"].get(key, 0) / amount + 1e-9) for key, amount in wanted) for node in nodes)
+
+
 def can_place(demand: Demand, nodes: Iterable[NodeInfo]) -> bool:
     """Return whether each bundle fits on one of the nodes."""
     candidates = list(nodes)

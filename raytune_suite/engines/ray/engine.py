@@ -28,6 +28,7 @@ from raytune_suite.engines import extension, snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.decision_log import DecisionLog
+from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.ray import checkpointing, cluster_state, internals
@@ -65,7 +66,8 @@ class Settings:
             which is every function, and every class with its own `reset_config`.
         loggers: Whether Ray's CSV, JSON and TensorBoard loggers write each result.
         snapshot_s: Minimum seconds between two snapshots of the study's state, from which a killed study is resumed.
-            Snapshots take at most a fiftieth of the time, unless trials save many checkpoints.
+            Snapshots take at most a fiftieth of the time, unless trials save many checkpoints or the storage is so slow
+            that five minutes are over.
         max_failures: How often a trial that crashes is retried from its last checkpoint; -1 for no limit. A trial whose
             machine was lost continues elsewhere, and this is not counted.
         checkpoint_s: Minimum seconds between two checkpoints of a running trial whose class saves and loads its state,
@@ -112,6 +114,11 @@ class RayEngine:
     """
 
     settings: Settings = dataclasses.field(default_factory=Settings)
+
+    @property
+    def workers(self) -> int | None:
+        """Unknown: a cluster may grow, and connecting to one takes seconds, which a rejected call would waste."""
+        return None
 
     def describe(self) -> dict[str, Any]:
         """The name, how often trials are retried, and the other settings, which do not decide the outcome."""
@@ -212,12 +219,15 @@ class RayEngine:
             result_grid=grid,
         )
 
+    def finish(self, path: str) -> None:
+        """Keep the last snapshot, with which `Tuner.restore` and a call with `resume=True` read the study."""
+
     def _new(self, spec: StudySpec) -> tune.Tuner:
         objective, scheduler = spec.objective, spec.scheduler
         log = StudyLog(objective, scheduler)
         decisions = DecisionLog(objective.metric, objective.time_attr)
         scheduler.observers.append(decisions)
-        progress = [Progress(log, spec.title)] if spec.title is not None else []
+        progress = [progress_callback(log, spec.title)] if spec.title is not None else []
         kept = self.settings.keep_checkpoints or checkpointing.kept(scheduler)
         return tune.Tuner(
             _placed(spec),
@@ -353,11 +363,11 @@ def _max_pending(spec: StudySpec) -> int | None:
     """How many trials may wait for machines at once, which is how many an autoscaler sees; None for Ray's choice.
 
     With a searcher Ray lets only one wait, so that an autoscaler would start one machine after the other. Without an
-    autoscaler, trials wait for their processes to start, see `starts_at_once`.
+    autoscaler, trials wait for their processes to start, see `requested`.
     """
     scheduler, scaler = spec.scheduler, _autoscaler()
     if scheduler.max_concurrent is not None:
-        return scheduler.max_concurrent if scaler is not None else starts_at_once(scheduler.max_concurrent)
+        return scheduler.max_concurrent if scaler is not None else requested(scheduler.max_concurrent, spec.resources)
     if scaler is None or not scaler.known:
         return None
     if scheduler.population:
@@ -370,14 +380,19 @@ def _max_pending(spec: StudySpec) -> int | None:
     return None
 
 
-def starts_at_once(max_concurrent: int) -> int:
-    """How many processes of trials start at once on the machines that there are: at most one per CPU core.
+def requested(max_concurrent: int, resources: Mapping[str, float] | None) -> int:
+    """How many trials are requested in advance on the machines that there are: at most one per CPU core, if all fit.
 
     A process takes seconds of a core to start. If all of many small trials start theirs at once, none reports before
     nearly all have started; meanwhile, those that have started could have run one trial after the other.
+
+    If not all of `max_concurrent` trials fit, some wait for others to end. Their configs are proposed before those
+    have reported, as on the simulated clock, so that both make the same decisions.
     """
-    cores = sum(node["Resources"].get("CPU", 0.0) for node in cluster_state.alive_nodes().values())
-    return min(max_concurrent, max(1, int(cores)))
+    nodes = list(cluster_state.alive_nodes().values())
+    if max_concurrent > cluster_state.places(cluster_state.to_bundle(resources or {}), nodes):
+        return max_concurrent
+    return min(max_concurrent, max(1, int(sum(node["Resources"].get("CPU", 0.0) for node in nodes))))
 
 
 class _Interrupt(Callback):

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("raytune_suite")
 
 SHARE = 0.02
-"""A snapshot waits until, with it, this part of the time went into snapshots, unless Ray forces it."""
+"""A snapshot waits until, with it and the last one, this part of the time went into snapshots, unless Ray forces it."""
+
+LONGEST_WAIT_S = 300.0
+"""It does not wait longer than this, however slow the storage is."""
 
 RETRY_S = 1.0
 """Seconds after a snapshot that failed before the next attempt."""
@@ -68,7 +71,7 @@ class StudySnapshots:
         self.fault = ""
         self._study, self._writer, self._journals = study, writer, journals
         self._period, self._constant, self._check, self._clock = period, constant, check, clock
-        self._due, self._started, self._spent = -math.inf, clock(), 0.0
+        self._due, self._started, self._spent, self._took = -math.inf, clock(), 0.0, math.inf
         self._failed: list[float] = []
         self._warned = -math.inf
 
@@ -97,10 +100,16 @@ class StudySnapshots:
         if self._failed:
             _logger.warning("snapshots of the study are written to %s again", self._writer.path)
             self._failed, self._warned = [], -math.inf
-        took = self._clock() - began
-        self._spent += took
-        self._due = max(began + took + self._period, self._started + (self._spent + took) / SHARE)
+        self._wait(began, self._clock())
         return True
+
+    def _wait(self, began: float, ended: float) -> None:
+        """Set when the next snapshot is due. One that was slow for once delays it no longer than two usual ones."""
+        took = ended - began
+        usual, self._took = min(took, self._took), took
+        self._spent += took
+        due = self._started + (self._spent + 2 * usual) / SHARE
+        self._due = max(ended + self._period, min(due, ended + min(2 * usual / SHARE, LONGEST_WAIT_S)))
 
     def _fail(self, error: OSError, *, final: bool) -> None:
         now = self._clock()

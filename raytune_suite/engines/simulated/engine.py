@@ -16,7 +16,7 @@ from ray import tune
 from raytune_suite.engines import extension, snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import EndedTrials, StudyStopper
-from raytune_suite.engines.callbacks.progress import Progress
+from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.seed_averaging import mean_curve, on_seeds
 from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
@@ -163,9 +163,6 @@ class Simulation:
                 ended.keep(finished=finished)
             except KeyboardInterrupt:  # the second Ctrl-C
                 return Outcome(log=log, scheduler=log.scheduler, interrupted=True)
-        if finished:
-            with stored_study.storage_errors(study):
-                snapshots.clear(study)
         return Outcome(
             log=log,
             scheduler=log.scheduler,
@@ -174,10 +171,16 @@ class Simulation:
             overhead=time.perf_counter() - began - (controller.training_s - trained_before),
         )
 
+    def finish(self, path: str) -> None:
+        """Remove the snapshots of a study that has finished: there is nothing to continue."""
+        study = Folder.at(path)
+        with stored_study.storage_errors(study):
+            snapshots.clear(study)
+
     def _started(self, spec: StudySpec, evaluator: Evaluator, folder: str) -> tuple[Controller, DecisionLog, StudyLog]:
         objective = spec.objective
         log = StudyLog(objective, spec.scheduler)
-        progress = [Progress(log, spec.title)] if spec.title is not None else []
+        progress = [progress_callback(log, spec.title)] if spec.title is not None else []
         stopper = StudyStopper(spec.budget, metric=objective.metric, time_attr=objective.time_attr, rules=spec.stop)
         controller, decisions = prepare(
             evaluator,

@@ -1,4 +1,4 @@
-"""The base of all live workloads: it starts, saves and continues trainings, and checks configs."""
+"""The base of all live workloads: it starts, saves and continues trainings."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ray import tune
 
-from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require
-from raytune_suite.types import Config, as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from raytune_suite.types import Config
 
 FILE = "training.pt"
 """The file name of a training's state in the folder of a checkpoint."""
@@ -58,23 +56,3 @@ class LiveTrainable(tune.Trainable, abc.ABC):
         """Start from scratch with another config, so that Ray can reuse the process."""
         self.setup(new_config)
         return True
-
-
-def checked_values(
-    config: Config, ranges: Mapping[str, tuple[float, float]], integers: Collection[str]
-) -> dict[str, Any]:
-    """Return the hyperparameters in `ranges` from a config, which may have other entries, too.
-
-    Those in `integers` are rounded to integers.
-
-    Raises:
-        ArgumentError: If one is missing, is not a number, or is outside its half-open range [low, high). This does
-            happen, because Ray's PBT perturbs values without regard to the bounds of the space.
-    """
-    values: dict[str, Any] = {}
-    for name, (low, high) in ranges.items():
-        value = as_number(config.get(name))
-        if value is None or not low <= value < high:
-            raise ArgumentError(f"`{name}` is {config.get(name)!r}, but must be a number in [{low}, {high})")
-        values[name] = round(value) if name in integers else value
-    return values

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require
 from raytune_suite.seeding import derive, stream
-from raytune_suite.workloads.live.base import checked_values
+from raytune_suite.workloads.live.hyperparameters import checked_values
 from raytune_suite.workloads.live.digits_networks import NETWORKS
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import numpy as np
 
 from raytune_suite.optional import require
 from raytune_suite.seeding import derive, stream
-from raytune_suite.workloads.live.base import checked_values
+from raytune_suite.workloads.live.hyperparameters import checked_values
 
 if TYPE_CHECKING:
     import torch

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raytune_suite.bench.report.document import ReportTable
+from raytune_suite.pages.document import ReportTable
 
 if TYPE_CHECKING:
-    from raytune_suite.bench.report.document import Section
+    from raytune_suite.pages.document import Section
 
 
 def table_rows(section: Section, caption: str) -> list[list[str]]:

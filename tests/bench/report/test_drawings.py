@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from raytune_suite.bench.report import drawings
-from raytune_suite.bench.report.axes import WIDTH
 from raytune_suite.bench.report.drawings import Interval, PlottedCurve
-from raytune_suite.bench.report.line_styles import assign_line_styles
+from raytune_suite.pages.axes import WIDTH
+from raytune_suite.pages.line_styles import assign_line_styles
 
 STYLES = assign_line_styles(["one", "two", "three"])
 X = np.array([1.0, 2.0, 3.0])

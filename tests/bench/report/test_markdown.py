@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from raytune_suite.bench.report.document import (
+from raytune_suite.bench.report.markdown import markdown
+from raytune_suite.pages.document import (
     Block,
     BulletList,
     Cell,
@@ -11,7 +12,6 @@ from raytune_suite.bench.report.document import (
     ReportTable,
     Section,
 )
-from raytune_suite.bench.report.markdown import markdown
 
 TABLE = ReportTable(
     "Regret", ["Method", "IQM", "Why"], [("a|b", [Cell("0.1", "[0, 1]", "best"), Cell("<i>", kind="text")])]

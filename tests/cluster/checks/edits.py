@@ -68,6 +68,7 @@ AWS = [
     Mistake("aws-gpu", "RTS105", {"docker.container_name": None}, ""),
     Mistake("aws-gpu", "RTS201", {f"{GPU_1}.min_workers": 9}),
     Mistake("aws-gpu", "RTS201", {"max_workers": 4, f"{GPU_1}.min_workers": 8}),
+    Mistake("aws-gpu", "RTS311", {"file_mounts": {"raytune_suite": "."}}, "file_mounts.raytune_suite"),
     Mistake("aws-gpu", "RTS202", {f"{GPU_8}.max_workers": 0}),
     Mistake("aws-gpu", "RTS202", {"max_workers": 0}),
     Mistake("aws-gpu", "RTS203", {"max_workers": 4}),

@@ -22,6 +22,14 @@ class ValidText(NamedTuple):
 
 VALID_TEXTS = [
     ValidText(
+        HOSTS, "--num-gpus=4", "--num-gpus=4 --temp-dir=/tmp/ray --node-ip-address=$(hostname -I | cut -d' ' -f1)"
+    ),
+    ValidText(RC, "rayproject/ray:2.60.0-py311-gpu", "rayproject/ray:2.60.0-py311-cu128"),
+    ValidText(RC, "rayStartParams: {}", 'rayStartParams: {resources: "\'{\\"big\\": 4}\'"}'),
+    ValidText(RJ, "tune_resnet.py --storage", "tune_resnet.py; echo /home/ray/code/ --storage"),
+    ValidText(SLURM, "nodes_array=($nodes)", 'mapfile -t nodes_array < <(echo "$nodes")\nhttp_proxy=${https_proxy}'),
+    ValidText(SLURM, '--address "$RAY_ADDRESS"', '--address "$head_node_ip:$port"'),
+    ValidText(
         RC,
         'cpu: "4"\n                memory: 16Gi\n              limits',
         "cpu: 500m\n                memory: 2G\n              limits",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.search_generator import SearchGenerator
-from ray.tune.utils.serialization import TuneFunctionEncoder
+from ray.tune.utils.serialization import TuneFunctionDecoder, TuneFunctionEncoder
 
 from raytune_suite.engines.ray import internals
 from raytune_suite.engines.ray.cluster_state import AutoscalerStatus, parse_v1_status
@@ -221,6 +222,15 @@ def test_the_states_of_trials_are_written_without_indentation() -> None:
     assert "\n" not in compact
     assert json.loads(compact) == json.loads(indented)
     assert json.dumps(state, indent=2, cls=TuneFunctionEncoder) == indented
+
+
+def test_the_recent_values_of_trials_are_written_as_ray_reads_them() -> None:
+    state = {"5": deque([1.0, 2, True], maxlen=5), "10": deque([len], maxlen=10)}
+    with internals._compact_json():
+        written = json.dumps(state, cls=TuneFunctionEncoder)
+    read = json.loads(written, cls=TuneFunctionDecoder, allow_cloudpickle=True)
+    assert read == state
+    assert read["5"].maxlen == 5
 
 
 def test_the_names_of_the_files_with_the_state_are_those_of_ray() -> None:

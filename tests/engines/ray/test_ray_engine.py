@@ -9,7 +9,7 @@ import ray
 from ray._private import services
 
 from raytune_suite.engines.ray import cluster_state, engine
-from raytune_suite.engines.ray.engine import starts_at_once
+from raytune_suite.engines.ray.engine import requested
 
 
 @pytest.fixture
@@ -42,11 +42,12 @@ def test_without_a_cluster_ray_starts_with_preloaded_processes(started: list[dic
 
 
 @pytest.mark.parametrize(
-    ("cores", "limit", "expected"), [([2.0], 64, 2), ([2.0, 4.0], 64, 6), ([8.0], 3, 3), ([], 4, 1)]
+    ("cores", "limit", "cpu", "expected"),
+    [([2.0], 64, 1 / 32, 2), ([2.0, 4.0], 64, 1 / 16, 6), ([8.0], 3, None, 3), ([2.0], 4, None, 4), ([], 4, 1.0, 4)],
 )
-def test_at_most_one_process_per_core_starts_at_once(
-    cores: list[float], limit: int, expected: int, monkeypatch: pytest.MonkeyPatch
+def test_at_most_one_process_per_core_starts_at_once_if_all_trials_fit(
+    cores: list[float], limit: int, cpu: float | None, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nodes = {str(number): {"Resources": {"CPU": count, "GPU": 1.0}} for number, count in enumerate(cores)}
     monkeypatch.setattr(cluster_state, "alive_nodes", lambda: nodes)
-    assert starts_at_once(limit) == expected
+    assert requested(limit, None if cpu is None else {"cpu": cpu}) == expected

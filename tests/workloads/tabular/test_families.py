@@ -145,6 +145,8 @@ def test_pbt_is_rejected_by_name(data_file: DataFile, tmp_path: Path) -> None:
         rts.tune(workload="arlbench/cc_cartpole_ppo", method="pbt", num_samples=4, storage_path=tmp_path)
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_a_landscape_is_tuned_on_ray(data_file: DataFile, tmp_path: Path) -> None:
     data_file("arlbench/cc_pendulum_sac.csv")

@@ -8,17 +8,17 @@ import numpy as np
 
 from raytune_suite.bench import analysis, anytime, step_functions
 from raytune_suite.bench.report import figures
-from raytune_suite.bench.report.document import Collapsible, Heading, Panels, Paragraph, Section
 from raytune_suite.bench.report.drawings import PlottedCurve
 from raytune_suite.bench.report.sections.headline import group_title
+from raytune_suite.pages.document import Collapsible, Heading, Panels, Paragraph, Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from raytune_suite.bench.analysis import ComparisonGroup
     from raytune_suite.bench.anytime import Axis, Trajectories
-    from raytune_suite.bench.report.document import Block, Picture
-    from raytune_suite.bench.report.line_styles import LineStyle
+    from raytune_suite.pages.document import Block, Picture
+    from raytune_suite.pages.line_styles import LineStyle
 
 BAND_REPETITIONS = analysis.BOOTSTRAP["curve_repetitions"]
 """The number of bootstrap samples of a band."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raytune_suite.bench.report.document import Cell, Paragraph, ReportTable, Section
 from raytune_suite.bench.store import FAILED, REFUSED
+from raytune_suite.pages.document import Cell, Paragraph, ReportTable, Section
 
 if TYPE_CHECKING:
-    from raytune_suite.bench.report.document import Block
     from raytune_suite.bench.store import Results
+    from raytune_suite.pages.document import Block
 
 ERROR_LENGTH = 300
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raytune_suite.bench.report import figures
-from raytune_suite.bench.report.document import Cell, Heading, Panels, Paragraph, ReportTable, Section
 from raytune_suite.bench.report.drawings import Interval
-from raytune_suite.bench.report.formatting import format_count, format_interval, format_number, join_names
+from raytune_suite.pages.document import Cell, Heading, Panels, Paragraph, ReportTable, Section
+from raytune_suite.pages.formatting import format_count, format_interval, format_number, join_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from raytune_suite.bench.analysis import ComparisonGroup
-    from raytune_suite.bench.report.document import Block
-    from raytune_suite.bench.report.line_styles import LineStyle
+    from raytune_suite.pages.document import Block
+    from raytune_suite.pages.line_styles import LineStyle
 
 INTRODUCTION = (
     "Regret is the distance to the best bound of a workload, relative to the workload's fixed range: 0 is the best "

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.bench import analysis, statistics, step_functions
 from raytune_suite.bench.report import figures
-from raytune_suite.bench.report.document import Panels, Paragraph, Section
 from raytune_suite.bench.report.drawings import FLOOR, PlottedCurve
 from raytune_suite.bench.report.sections.headline import group_title
+from raytune_suite.pages.document import Panels, Paragraph, Section
 from raytune_suite.seeding import stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from raytune_suite.bench.analysis import ComparisonGroup
-    from raytune_suite.bench.report.line_styles import LineStyle
     from raytune_suite.bench.store import Results
+    from raytune_suite.pages.line_styles import LineStyle
 
 THRESHOLDS = step_functions.grid(FLOOR, 1.0, 61)
 """The regrets at which profiles are evaluated."""

@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.bench.analysis import BOOTSTRAP
-from raytune_suite.bench.report.document import Cell, CodeBlock, Collapsible, Paragraph, ReportTable, Section
-from raytune_suite.bench.report.formatting import format_count, format_seeds
+from raytune_suite.pages.document import Cell, CodeBlock, Collapsible, Paragraph, ReportTable, Section
+from raytune_suite.pages.formatting import format_count, format_seeds
 
 if TYPE_CHECKING:
-    from raytune_suite.bench.report.document import Block
     from raytune_suite.bench.store import Results
+    from raytune_suite.pages.document import Block
 
 DIGEST = 12
 """The number of characters of a checksum or a commit in a table; the manifest has all of them."""

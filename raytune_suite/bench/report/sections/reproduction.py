@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raytune_suite.bench.report.document import BulletList, CodeBlock, Paragraph, Section
 from raytune_suite.bench.report.sections.protocol import DIGEST
 from raytune_suite.bench.store import MANIFEST, PROTOCOL
+from raytune_suite.pages.document import BulletList, CodeBlock, Paragraph, Section
 
 if TYPE_CHECKING:
-    from raytune_suite.bench.report.document import Block
     from raytune_suite.bench.store import Results
+    from raytune_suite.pages.document import Block
 
 
 def section(results: Results, *, from_file: bool) -> Section:

@@ -8,9 +8,9 @@ import numpy as np
 
 from raytune_suite.bench import analysis, statistics
 from raytune_suite.bench.report import figures
-from raytune_suite.bench.report.document import BulletList, Heading, Panels, Paragraph, Section
-from raytune_suite.bench.report.formatting import format_count, format_p_value, join_names
 from raytune_suite.bench.report.sections.headline import group_title
+from raytune_suite.pages.document import BulletList, Heading, Panels, Paragraph, Section
+from raytune_suite.pages.formatting import format_count, format_p_value, join_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raytune_suite.bench.analysis import ComparisonGroup
-    from raytune_suite.bench.report.document import Block
-    from raytune_suite.bench.report.line_styles import LineStyle
     from raytune_suite.bench.store import Results
+    from raytune_suite.pages.document import Block
+    from raytune_suite.pages.line_styles import LineStyle
 
 ALPHA = 0.05
 """The significance level."""

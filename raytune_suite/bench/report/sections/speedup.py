@@ -8,10 +8,10 @@ import numpy as np
 
 from raytune_suite.bench import anytime
 from raytune_suite.bench.report import figures
-from raytune_suite.bench.report.document import Cell, Collapsible, Panels, Paragraph, ReportTable, Section
 from raytune_suite.bench.report.drawings import Interval
-from raytune_suite.bench.report.formatting import format_number
 from raytune_suite.bench.report.sections.headline import group_title
+from raytune_suite.pages.document import Cell, Collapsible, Panels, Paragraph, ReportTable, Section
+from raytune_suite.pages.formatting import format_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from raytune_suite.bench.analysis import ComparisonGroup
     from raytune_suite.bench.anytime import Trajectories
-    from raytune_suite.bench.report.document import Block
-    from raytune_suite.bench.report.line_styles import LineStyle
+    from raytune_suite.pages.document import Block
+    from raytune_suite.pages.line_styles import LineStyle
 
 NAME, TITLE = "speed-up", "Speed-up over random search"
 

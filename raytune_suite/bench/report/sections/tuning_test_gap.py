@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.bench import analysis
 from raytune_suite.bench.report import figures
-from raytune_suite.bench.report.document import Cell, Panels, Paragraph, ReportTable, Section
-from raytune_suite.bench.report.formatting import format_number
 from raytune_suite.bench.report.sections.headline import group_title
+from raytune_suite.pages.document import Cell, Panels, Paragraph, ReportTable, Section
+from raytune_suite.pages.formatting import format_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from raytune_suite.bench.analysis import ComparisonGroup
-    from raytune_suite.bench.report.document import Block
-    from raytune_suite.bench.report.line_styles import LineStyle
     from raytune_suite.bench.store import Results
+    from raytune_suite.pages.document import Block
+    from raytune_suite.pages.line_styles import LineStyle
 
 NAME, TITLE = "gap", "Tuning seeds against test seeds"
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.bench import analysis
 from raytune_suite.bench.report import figures
-from raytune_suite.bench.report.document import Cell, Collapsible, Panels, Paragraph, ReportTable, Section
-from raytune_suite.bench.report.formatting import format_interval, format_number
 from raytune_suite.bench.report.sections.anytime_curves import AXES, REGRET, method_curves
 from raytune_suite.bench.store import EXACT, TEST_SEEDS, TUNING_METRIC
+from raytune_suite.pages.document import Cell, Collapsible, Panels, Paragraph, ReportTable, Section
+from raytune_suite.pages.formatting import format_interval, format_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from raytune_suite.bench.anytime import Trajectories
-    from raytune_suite.bench.report.document import Block
-    from raytune_suite.bench.report.line_styles import LineStyle
     from raytune_suite.bench.store import Results
+    from raytune_suite.pages.document import Block
+    from raytune_suite.pages.line_styles import LineStyle
 
 REPETITIONS = analysis.BOOTSTRAP["curve_repetitions"]
 """The number of bootstrap samples."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from raytune_suite.bench.report.document import Paragraph, ReportTable
 from raytune_suite.bench.report.sections import failures
+from raytune_suite.pages.document import Paragraph, ReportTable
 from tests.bench.report.example import comparison
 from tests.bench.report.tables import table_rows
 

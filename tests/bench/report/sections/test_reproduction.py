@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from raytune_suite.bench.report.document import CodeBlock, Paragraph
 from raytune_suite.bench.report.sections import reproduction
+from raytune_suite.pages.document import CodeBlock, Paragraph
 from tests.bench.report.example import comparison
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raytune_suite.bench import analysis, statistics
-from raytune_suite.bench.report.document import BulletList, Panels, Paragraph, Section
-from raytune_suite.bench.report.line_styles import assign_line_styles
 from raytune_suite.bench.report.sections import significance
+from raytune_suite.pages.document import BulletList, Panels, Paragraph, Section
+from raytune_suite.pages.line_styles import assign_line_styles
 from tests.bench.report.example import comparison
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from raytune_suite.bench.report.document import Panels
-from raytune_suite.bench.report.line_styles import assign_line_styles
 from raytune_suite.bench.report.sections import speedup
+from raytune_suite.pages.document import Panels
+from raytune_suite.pages.line_styles import assign_line_styles
 
 
 def test_without_random_search_there_is_no_figure() -> None:

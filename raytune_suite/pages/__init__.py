@@ -1,0 +1,1 @@
+"""What self-contained HTML pages share: documents, their rendering, and figures as inline SVG."""

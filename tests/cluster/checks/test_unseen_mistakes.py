@@ -1,0 +1,44 @@
+"""`cluster check` finds the mistakes of `unseen_mistakes.py`."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from raytune_suite.cluster.checks import check
+from tests.cluster.checks.unseen_mistakes import UNSEEN
+
+CHECKOUT = Path(__file__).parents[3]
+EVERYWHERE = ("slurm CRLF", "kuberay image tag order")
+"""Mistakes that replace a text at all of its places."""
+
+
+def findings(path: Path) -> Counter[tuple[str, str]]:
+    return Counter((one.code, one.reason) for one in check(path).findings)
+
+
+@functools.cache
+def findings_before(file: str) -> Counter[tuple[str, str]]:
+    return findings(CHECKOUT / file)
+
+
+@pytest.mark.parametrize("provider", sorted({one.name.partition(" ")[0] for one in UNSEEN}))
+def test_mistakes_are_found(provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CHECKOUT)  # where the files' relative paths are
+    missed = []
+    for one in UNSEEN:
+        if one.name.partition(" ")[0] != provider:
+            continue
+        text = (CHECKOUT / one.file).read_text()
+        for old, new in one.edits:
+            assert old in text, one.name
+            text = text.replace(old, new) if one.name in EVERYWHERE else text.replace(old, new, 1)
+        path = tmp_path / Path(one.file).name
+        path.write_bytes(text.encode())
+        added = findings(path) - findings_before(one.file)
+        if one.code not in {code for code, _ in added}:
+            missed.append((one.name, sorted(added)))
+    assert not missed

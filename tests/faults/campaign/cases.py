@@ -1,0 +1,118 @@
+"""Cases of the campaign: what each may end in, and a process for each, so that a kill is real and a hang is seen."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from raytune_suite.errors import RaytuneSuiteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOST, HANG, TRACEBACK = "lost", "hangs", "foreign tracebacks"
+FAULTS = (LOST, HANG, TRACEBACK)
+"""What must not happen: a study that lost something or differs, one that does not end, an error that is not ours."""
+
+LONGEST_MESSAGE = 2000
+"""Characters of a message that are kept: the end has the error."""
+
+LIMIT_S = 120.0
+"""A process that runs longer than this hangs."""
+
+
+class FaultError(Exception):
+    """A case has found a fault.
+
+    Attributes:
+        kind: One of `FAULTS`.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message[-LONGEST_MESSAGE:])
+        self.kind = kind
+
+
+@dataclass
+class Case:
+    """One case of a part of the campaign.
+
+    Attributes:
+        number: Its number, which seeds its random draws, so that it can be repeated.
+        folder: An empty folder.
+        shared: A folder that the cases of a part share, such as for studies without faults.
+        counts: What happened, such as how many kills.
+        label: What the table counts separately, such as the method.
+    """
+
+    number: int
+    folder: Path
+    shared: Path
+    counts: dict[str, int] = field(default_factory=dict)
+    label: str = ""
+
+    def count(self, what: str, times: int = 1) -> None:
+        """Count that something happened."""
+        self.counts[what] = self.counts.get(what, 0) + times
+
+
+class Ended(NamedTuple):
+    """How a process ended.
+
+    Attributes:
+        value: What its function returned.
+        error: The RaytuneSuiteError that it raised, or None.
+        killed: Whether it was killed.
+    """
+
+    value: Any = None
+    error: RaytuneSuiteError | None = None
+    killed: bool = False
+
+
+def in_process(work: Callable[[], Any], limit: float = LIMIT_S) -> Ended:
+    """Call a function in a process that is forked from this one.
+
+    Raises:
+        FaultError: If it does not end in time, or raises an error that is not ours.
+    """
+    with tempfile.TemporaryDirectory(prefix="case-") as folder:
+        place, log = Path(folder, "ended"), Path(folder, "log")
+        process: Any = multiprocessing.get_context("fork").Process(target=_call, args=(work, place, log))
+        process.start()
+        process.join(limit)
+        if process.is_alive():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.join()
+            raise FaultError(HANG, f"no end within {limit:g} s; the last output is {log.read_text()[-2000:]}")
+        if process.exitcode == -signal.SIGKILL:
+            return Ended(killed=True)
+        if not place.exists():
+            raise FaultError(TRACEBACK, f"exit status {process.exitcode}: {log.read_text()[-3000:]}")
+        ended, foreign = pickle.loads(place.read_bytes())  # noqa: S301 - written by `_call`
+        if foreign:
+            raise FaultError(TRACEBACK, foreign)
+        return Ended(*ended)
+
+
+def _call(work: Callable[[], Any], place: Path, log: Path) -> None:
+    os.setsid()
+    output = os.open(log, os.O_WRONLY | os.O_CREAT)
+    for descriptor in (sys.stdout.fileno(), sys.stderr.fileno()):
+        os.dup2(output, descriptor)
+    foreign = ""
+    try:
+        ended = Ended(work())
+    except RaytuneSuiteError as error:
+        ended = Ended(error=error)
+    except BaseException:  # noqa: BLE001 - the parent tells them apart
+        ended, foreign = Ended(), traceback.format_exc()
+    place.write_bytes(pickle.dumps((tuple(ended), foreign)))
