@@ -30,11 +30,8 @@ if TYPE_CHECKING:
     from raytune_suite.schedulers.observer import SchedulerObserver
     from raytune_suite.types import Stage
 
-MAX_CRASHES = 10
-"""A study ends after this many crashes before the first report of any trial, since crashes spend no budget."""
-
-CRASHES_IN_A_ROW = 100
-"""A study also ends after this many crashes without any report in between, such as when the disk is full."""
+MAX_CRASHES, CRASHES_IN_A_ROW = 10, 100
+"""A study ends after so many crashes before the first report, or in a row, since crashes spend no budget."""
 
 _NOT_SAVED = frozenset({"observers", "fault", "_restore"})
 """The attributes that are not part of the state."""
@@ -366,11 +363,9 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     @final
     def only_crashes(self) -> bool:
         """Whether trials have crashed again and again without a report of the metric."""
-        if self._crashes_in_a_row >= CRASHES_IN_A_ROW:
-            return True
-        return self._crashes >= MAX_CRASHES and not self._metric_reported
+        early = self._crashes >= MAX_CRASHES and not self._metric_reported
+        return early or self._crashes_in_a_row >= CRASHES_IN_A_ROW
 
-    @final
     def forget_crashes(self) -> None:
         """Count crashes from zero: their cause was removed."""
         self.complete_restore()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.automatic import AUTO, Conditions, MethodChoice
+from raytune_suite.engines import extension
 from raytune_suite.engines.callbacks.notebook import in_notebook
 from raytune_suite.engines.callbacks.stop_rules import rule_text
 from raytune_suite.engines.storage import local_folder
@@ -192,7 +193,7 @@ def _stored_choice(engine: Engine, storage_path: str | Path, name: str | None) -
     """
     folder = StudyFolder(check_storage(storage_path), study_name(name, "", resume=True))
     with storage_errors(folder.files):
-        if not engine.can_resume(folder.path):
+        if not engine.can_resume(folder.path) and extension.base(folder.files) is None:
             return None
         manifest = folder.manifest()
     if AUTO not in manifest:

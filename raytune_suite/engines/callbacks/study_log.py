@@ -124,6 +124,8 @@ class StudyLog(Callback):
         self.journals = journals
         if reports is not None:
             self.reports = Rows(Report, (report for report, _ in replay(reports)))
+        for number in [number for number, record in enumerate(self.trials) if record.retried]:
+            self._journal_trial(number)  # again: it may not have had journals then
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
@@ -346,13 +348,11 @@ class StudyLog(Callback):
 
     def _journal_trial(self, number: int, *, ended: bool = False) -> None:
         """Append the state of a trial to its journal if it has changed; the config only if that has."""
-        if self.journals is None:
+        trial, before = self.trials[number], self._journaled.get(number, ())
+        if self.journals is None or (before is None and not trial.retried):
             return
-        trial = self.trials[number]
         state = (trial.status, trial.error, trial.stopped_early, trial.lost_machines, trial.retried)
-        before = self._journaled.get(number, ())
-        if before is None:
-            return
+        before = before or ()
         same_config = bool(before) and before[-1] is trial.config
         self._journaled[number] = None if ended else (*state, trial.config)
         if same_config and before[:-1] == state:
@@ -365,8 +365,7 @@ class StudyLog(Callback):
             "retried": trial.retried,
             "config": None if same_config else trial.config,
         }
-        record.update({name: value for name, value in optional.items() if value})
-        self.journals.trials.append(record)
+        self.journals.trials.append(record | {name: value for name, value in optional.items() if value})
 
 
 _PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "_journaled", "_listed"})

@@ -61,7 +61,7 @@ class Controller:
         cached_decisions: Decisions by trial id from a snapshot, to be executed after the next save of the trial.
         iteration: The number of steps so far.
         training_s: The real seconds spent in trainings.
-        before_end: What is called once before a limit ends the study; not part of its state.
+        before_end: Called before a limit ends the study.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Controller:
         self.clock: Clock[tuple[Callable[..., None], Any]] = Clock() if clock is None else clock
         self.trials: list[Trial] = []
         self.training_s, self.iteration, self._unfinished = 0.0, 0, 0
-        self.before_end: Callable[[], None] | None = None
+        self.before_end: Callable[[], object] | None = None
         self._max_pending, self._checkpoint_every = max_pending, checkpoint_every
         self.callbacks, self.stopper = callbacks, stopper
         self.time_limit = math.inf if time_limit is None else time_limit
@@ -432,9 +432,8 @@ class Controller:
 
     def _stop_all(self) -> None:
         """End the study without notice of each trial (TC `_stop_experiment_if_needed`)."""
-        hook, self.before_end = self.before_end, None
-        if hook is not None:
-            hook()
+        if self.before_end is not None:
+            self.before_end()  # once: it removes itself
         self.search_alg.set_finished()
         for trial in [*self._running, *self._live]:
             if not trial.is_finished():
