@@ -136,8 +136,8 @@ MODELS = {
         },
         {"lr": (1e-4, 3e-3), "warmup": (0.5, 2.0), "weight_decay": (0.01, 0.1), "dropout": (0.0, 0.2)},
         (16, 32, 4, 8),
-        CompiledGPT(length=128, reports=REPORTS, steps_per_report=20),
         lambda config, data, device: GPTLoop(config, data, device, GPT_3M.steps_per_report),
+        CompiledGPT(length=128, reports=REPORTS, steps_per_report=20),
     ),
 }
 

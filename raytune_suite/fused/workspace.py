@@ -196,7 +196,7 @@ def _only(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _captured(functions: Sequence[Callable[[], None]]) -> list[Callable[[], None]]:
     """Capture each function in a CUDA graph; one that cannot be captured is left as it is: correct, but slower."""
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch
+    stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(WARM_UP):
