@@ -139,7 +139,7 @@ def test_a_simulated_run_prints_its_result_and_counts_simulated_time(
     command = ["run", "synthetic/branin", *SIMULATED, "--workers", "2", "--budget", "2", "--test-seeds", "5"]
     assert cli.main([*command, "--storage-path", str(tmp_path), "--name", "study"]) == 0
     printed, announced = capsys.readouterr()
-    for words in ("asha tried", "s of simulated time", "best config", "gap ", str(tmp_path / "study")):
+    for words in (" tried ", "s of simulated time", "best config", "gap ", str(tmp_path / "study")):
         assert words in printed
     assert announced.count(str(tmp_path / "study")) == 1
     assert (tmp_path / "study" / "decisions.parquet").exists()
@@ -171,7 +171,7 @@ def test_run_prints_the_best_config_and_its_test_scores_and_plots(
     run += ["--storage-path", str(tmp_path), "--name", "study"]
     assert cli.main([*run, "--plot", str(picture)]) == 0
     printed = capsys.readouterr().out
-    for words in ("asha tried", "best config", "tuning ", "seeds 5, 6", "gap ", str(tmp_path / "study"), str(picture)):
+    for words in (" tried ", "best config", "tuning ", "seeds 5, 6", "gap ", str(tmp_path / "study"), str(picture)):
         assert words in printed
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert cli.main([*run, "--plot", str(picture), "--resume"]) == 0

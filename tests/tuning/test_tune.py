@@ -269,7 +269,7 @@ def tuning(**changes: Any) -> Callable[[], object]:
         ({"method": 3}, ArgumentError, "`method` is 3"),
         ({"method_args": {"etta": 3}}, UnknownNameError, "did you mean 'eta'"),
         ({"method_args": {"eta": 1}}, ArgumentError, "`eta` is 1, but must be"),
-        ({"max_t": None}, ArgumentError, "needs `max_t`"),
+        ({"max_t": None, "method": "asha"}, ArgumentError, "needs `max_t`"),
         ({"max_t": 0}, ArgumentError, "`max_t` is 0"),
         ({"max_t": 2.5}, ArgumentError, "`max_t` is 2.5"),
         ({"num_samples": 0}, ArgumentError, "`num_samples` is 0"),

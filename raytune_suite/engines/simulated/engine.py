@@ -158,6 +158,7 @@ class Simulation:
             try:
                 finished = controller.run(interrupted)
                 if not finished:
+                    controller.before_end = None  # which belongs to this process
                     _store(spec, stored, suspend(controller, (decisions, log)))
                     controller.close()
                 ended.keep(finished=finished)

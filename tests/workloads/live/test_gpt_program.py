@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from raytune_suite.errors import ArgumentError  # noqa: E402 - after the skip
+from raytune_suite.errors import ArgumentError, UnknownNameError  # noqa: E402 - after the skip
 from raytune_suite.fused.lanes import Lane, LaneReport, advance  # noqa: E402
 from raytune_suite.workloads.live.gpt_program import GPTProgram, corpus  # noqa: E402
 from raytune_suite.workloads.live.language import SYMBOLS, least_loss  # noqa: E402
@@ -111,5 +111,5 @@ def test_the_learning_rate_warms_up_and_decays_as_its_schedule_says() -> None:
     ],
 )
 def test_invalid_values_are_rejected_by_name(changes: dict[str, Any], culprit: str) -> None:
-    with pytest.raises(ArgumentError, match=culprit):
+    with pytest.raises((ArgumentError, UnknownNameError), match=culprit):
         Lane(PROGRAM, config("adamw", **changes), 0, "cpu")
