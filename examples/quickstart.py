@@ -24,7 +24,7 @@ def train(config: dict[str, Any]) -> None:
             tune.report({"loss": (weight - 3) ** 2}, checkpoint=tune.Checkpoint.from_directory(folder))
 
 
-METHOD = sys.argv[1] if len(sys.argv) > 1 else "asha"
+METHOD = sys.argv[1] if len(sys.argv) > 1 else "auto"
 space = {"momentum": tune.quniform(0.0, 0.9, 0.3), "lr": tune.quniform(0.02, 0.5, 0.02)}
 result = rts.tune(train, space, method=METHOD, metric="loss", mode="min", max_t=27, budget=12)
-print(f"{METHOD}: loss {result.best_value:.3g} with {result.best_config}")
+print(f"{result.method}: loss {result.best_value:.3g} with {result.best_config}")

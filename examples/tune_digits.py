@@ -14,7 +14,7 @@ import raytune_suite as rts
 def main() -> None:
     """Tune, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", default="asha", help="the method, see `raytune-suite list methods`")
+    parser.add_argument("--method", default="auto", help="the method, see `raytune-suite list methods`")
     parser.add_argument("--budget", type=float, default=10, help="the budget in full trainings of 27 epochs")
     parser.add_argument("--seed", type=int, default=0, help="the seed of the method's random draws")
     parser.add_argument("--name", default=None, help="the study's name, which is needed to resume it")

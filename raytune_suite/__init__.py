@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from raytune_suite.plotting import plot_study
     from raytune_suite.schedulers import SCHEDULERS
     from raytune_suite.searchers import SEARCHERS, AskTellSearcher
-    from raytune_suite.spaces import Space
+    from raytune_suite.spaces import Space, prior
     from raytune_suite.tuning.load import load_study
+    from raytune_suite.tuning.optuna_export import to_optuna
     from raytune_suite.tuning.result import StudyResult
     from raytune_suite.tuning.tune import tune
     from raytune_suite.workloads import WORKLOADS, Workload, workload
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "tune": "tuning.tune",
     "load_study": "tuning.load",
+    "to_optuna": "tuning.optuna_export",
     "compare": "bench.compare",
     "StudyResult": "tuning.result",
     "NoImprovement": "engines.callbacks.stop_rules",
@@ -43,6 +45,7 @@ _PLACES = {
     "SCHEDULERS": "schedulers",
     "AskTellSearcher": "searchers",
     "Space": "spaces",
+    "prior": "spaces",
     "Settings": "engines.ray.engine",
     "FusedProgram": "fused.program",
     "FusedTrainable": "fused.trainable",
@@ -78,6 +81,8 @@ __all__ = [
     "load_study",
     "make_method",
     "plot_study",
+    "prior",
+    "to_optuna",
     "tune",
     "workload",
 ]

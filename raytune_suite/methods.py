@@ -10,9 +10,12 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from raytune_suite.automatic import AUTO, Conditions, MethodChoice, candidates
 from raytune_suite.errors import ArgumentError, UnknownNameError
+from raytune_suite.optional import available
 from raytune_suite.schedulers import SCHEDULERS, StudyScheduler, StudySearcher
 from raytune_suite.searchers import SEARCHERS, AskTellSearcher
+from raytune_suite.spaces import Space
 from raytune_suite.validation import mapping, reject_unknown
 
 if TYPE_CHECKING:
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from ray import tune
     from ray.tune.search import Searcher
 
-    from raytune_suite.spaces import Space
     from raytune_suite.types import Objective
 
 
@@ -52,14 +54,21 @@ METHODS: dict[str, Recipe] = {
         "async-hyperband",
         "Hyperband's brackets with asynchronous promotion; with brackets=1, ASHA as published",
     ),
+    "pasha": Recipe(
+        "random", "pasha", "asha as published, whose maximum resource grows only while the ranking of trials changes"
+    ),
     "bohb": Recipe(
         "kde", "hyperband", "Hyperband with configs from a kernel density model of the good and the bad ones"
     ),
     "mfes": Recipe(
         "mfes", "asha", "asha with configs from models of all fidelities, weighted by how well they predict the highest"
     ),
+    "mobster": Recipe("mobster", "asha", "asha with configs from one Gaussian process of configs and resources"),
     "forest": Recipe("forest", "asha", "asha with configs from a random forest"),
     "cqr": Recipe("cqr", "asha", "asha with configs from conformalized quantile regression"),
+    "priorband": Recipe(
+        "priorband", "hyperband", "Hyperband with configs from the user's prior, and mutations of the best one"
+    ),
     "dehb": Recipe("dehb", "assigned", "Hyperband with configs from differential evolution at each fidelity"),
     "pbt": Recipe("random", "pbt", "population based training: bad members copy good ones and perturb their config"),
     "pb2": Recipe("random", "pb2", "as pbt, with a Gaussian process that chooses the new config"),
@@ -110,6 +119,32 @@ class Method:
                 raise ArgumentError(f"`{name}` is what this method brings: leave it out")
         searcher = StudySearcher(self.searcher, self.scheduler)
         return tune.TuneConfig(search_alg=searcher, scheduler=self.scheduler, **options)
+
+
+def choose_method(space: dict[str, Any] | Space, conditions: Conditions, arguments: Mapping[str, Any]) -> MethodChoice:
+    """Choose a method for a study: the first of `candidates` that can run.
+
+    Args:
+        space: The search space.
+        conditions: What is known about the study.
+        arguments: The user's arguments, all of which the method must accept.
+
+    Raises:
+        SpaceError: If the space is malformed.
+    """
+    compiled = Space.of(space)
+    choices = list(candidates(compiled, conditions))
+    # If none can run, making the first one says why.
+    return next((choice for choice in choices if _can_run(choice, compiled, arguments)), choices[0])
+
+
+def _can_run(choice: MethodChoice, space: Space, arguments: Mapping[str, Any]) -> bool:
+    """Whether a method supports a space, accepts all arguments, and has the packages that it needs."""
+    searcher, scheduler = parts(choice.method)
+    sides: tuple[type[Any], type[Any]] = SEARCHERS[searcher], SCHEDULERS[scheduler]
+    return all(
+        space.features <= side.features and (side.extra is None or available(side.extra)) for side in sides
+    ) and set(arguments) <= {*options(sides[0]), *options(sides[1])}
 
 
 METHOD_ARGS = mapping("a dict of arguments of the method, such as {'eta': 4}")
@@ -167,7 +202,8 @@ def make_method(
     """Make the method called `name`.
 
     Args:
-        name: A method ("asha") or a pair ("tpe+asha"); `raytune-suite list methods` shows them.
+        name: A method ("asha") or a pair ("tpe+asha"); `raytune-suite list methods` shows them. "auto" chooses one by
+            the space and `max_t`; `raytune_suite.tune` knows more, and chooses better.
         space: The search space in Ray Tune's own objects. Left out, it is the one given to `tune.Tuner`; then it is
             checked only there. The population methods need it here.
         metric: The name of the reported value to optimize; left out, `tune.TuneConfig(metric=...)` gives it.
@@ -184,6 +220,12 @@ def make_method(
         SpaceError: If the space is malformed, or has a part that the method cannot serve.
         MissingPackageError: If the method needs a package that is not installed.
     """
+    if name == AUTO:
+        if space is None:
+            raise ArgumentError(f"method {AUTO!r} needs `space`, by which it chooses")
+        ladder = {key: arguments[key] for key in ("min_t", "eta") if key in arguments}
+        choice = choose_method(space, Conditions(max_t=max_t, time_attr=time_attr, **ladder), arguments)
+        name, arguments = choice.method, {**choice.arguments, **arguments}
     searcher_name, scheduler_name = parts(name)
     searcher_class, scheduler_class = SEARCHERS[searcher_name], SCHEDULERS[scheduler_name]
     known = {side: options(side) for side in (searcher_class, scheduler_class)}

@@ -20,6 +20,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "report": ("matplotlib", "jinja2"),
     "surrogates": ("onnxruntime",),
     "rl": ("torch", "gymnasium"),
+    "optuna": ("optuna",),
     "cluster": ("aiohttp_cors", "boto3"),  # aiohttp_cors: the package of ray[default] that nothing else installs
     "completion": ("shtab",),
     "rehearse": ("aiohttp_cors", "boto3", "moto", "flask"),

@@ -104,14 +104,23 @@ def hyperband(min_t: int, max_t: int, eta: float, sizes: Sizes = "paper") -> lis
     return brackets
 
 
+NEAR_END = 0.85
+"""The fraction of `max_t` above which a trial is no longer stopped: the rest of its training costs too little."""
+
+
 def halving_levels(min_t: int, max_t: int, eta: float, s: int = 0) -> tuple[float, ...]:
     """The rungs of bracket `s` of asynchronous halving: `min_t * eta**k` from `k = s` on, none above `max_t`.
 
+    A rung shortly before `max_t` is left out: with `max_t=10` and `eta=3` it would stop trials one step before the end.
+
     Example:
-        >>> halving_levels(1, 50, 3), halving_levels(1, 50, 3, s=2)
-        ((1.0, 3.0, 9.0, 27.0), (9.0, 27.0))
+        >>> halving_levels(1, 50, 3), halving_levels(1, 50, 3, s=2), halving_levels(1, 10, 3)
+        ((1.0, 3.0, 9.0, 27.0), (9.0, 27.0), (1.0, 3.0))
     """
-    return tuple(float(min_t * Fraction(eta) ** k) for k in range(s, max_bracket(min_t, max_t, eta) + 1))
+    levels = [min_t * Fraction(eta) ** k for k in range(max_bracket(min_t, max_t, eta) + 1)]
+    if len(levels) > 1 and NEAR_END * max_t < levels[-1] < max_t:
+        levels.pop()
+    return tuple(float(level) for level in levels[s:])
 
 
 def geometric(min_t: int, max_t: int, eta: float) -> tuple[float, ...]:
@@ -135,6 +144,39 @@ def bracket_odds(heights: Sequence[int]) -> NDArray[np.float64]:
     weights = np.exp(np.array(heights) - max(heights))
     odds: NDArray[np.float64] = weights / weights.sum()
     return odds
+
+
+LEAST_LOWEST = 0.2
+"""The least probability of the lowest bracket, so that there are always trials with which others can be compared."""
+
+
+def trusted_odds(
+    starts: Sequence[float], odds: NDArray[np.float64], weights: Mapping[float, float]
+) -> NDArray[np.float64]:
+    """The probabilities of brackets, given how well each level predicts the highest (Li et al. 2022, "Hyper-Tune").
+
+    Brackets that start at a level with a weight share their odds in proportion to the weight over the resource of the
+    level; the others keep theirs.
+
+    Args:
+        starts: The first level of each bracket, in ascending order.
+        odds: The probabilities without any knowledge.
+        weights: The weights of levels (`AskTellSearcher.bracket_weights`).
+
+    Example:
+        >>> trusted_odds([1, 3, 9], np.array([0.7, 0.2, 0.1]), {1: 0.0, 3: 1.0}).round(2).tolist()
+        [0.2, 0.72, 0.08]
+    """
+    highest = max(weights)
+    known = np.array([start <= highest for start in starts])
+    shares = np.array([weights.get(start, 0.0) / start for start in starts])
+    if not shares.sum() > 0:
+        return odds
+    trusted = np.where(known, shares / shares.sum() * odds[known].sum(), odds)
+    lowest = max(trusted[0], LEAST_LOWEST)
+    rest = trusted[1:].sum()
+    scale = (1 - lowest) / rest if rest > 0 else 0.0
+    return np.concatenate([[lowest if rest > 0 else 1.0], trusted[1:] * scale])
 
 
 def stopping_cutoff(scores: Sequence[float], eta: float) -> float:

@@ -36,13 +36,34 @@ def ray_session() -> Iterator[None]:
     ray.shutdown()
 
 
+START_PROCESSES = {"comparison", "elsewhere"}
+"""Fixtures that start processes."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that need Ray, and run them all in one process, so that Ray starts only once."""
+    """Mark tests that need Ray or other processes; `--dist loadgroup` runs each group in one process.
+
+    All tests that need Ray are one group, so that Ray starts only once; they begin first, because they take longest.
+    The tests of a folder that start processes share what those return. Other tests are grouped by file.
+    """
     for item in items:
-        if "ray_session" in getattr(item, "fixturenames", ()):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "ray_session" in fixtures:
             item.add_marker(pytest.mark.ray)
-            item.add_marker(pytest.mark.xdist_group("ray"))
+        if fixtures & START_PROCESSES:
+            item.add_marker(pytest.mark.process)
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: (item.get_closest_marker("ray") is None, item.get_closest_marker("process") is None))
+
+
+def _group(item: pytest.Item) -> str:
+    if item.get_closest_marker("ray") is not None:
+        return "ray"
+    if item.get_closest_marker("process") is not None:
+        return item.path.parent.name
+    return item.path.stem
 
 
 def pytest_collection_finish() -> None:

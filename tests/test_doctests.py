@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import pkgutil
+from pathlib import Path
 
 import pytest
 
 import raytune_suite
 
-MODULES = [module.name for module in pkgutil.walk_packages(raytune_suite.__path__, "raytune_suite.")]
+PACKAGE = Path(raytune_suite.__file__).parent
+MODULES = [
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
+]
+"""The modules with examples."""
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -19,7 +19,7 @@ import raytune_suite
 from raytune_suite.optional import EXTRAS
 
 ROOT = Path(__file__).parents[1]
-MAX_NAMES = 20
+MAX_NAMES = 30
 
 RANDOM_SEARCH = """
 import raytune_suite as rts

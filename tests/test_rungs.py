@@ -160,3 +160,22 @@ def test_ties_go_to_the_first() -> None:
 def test_an_invalid_ladder_is_rejected_by_name(arguments: Any, name: str) -> None:
     with pytest.raises(ArgumentError, match=f"`{name}` is "):
         rungs.check_ladder(*arguments)
+
+
+def test_a_rung_shortly_before_the_end_is_left_out() -> None:
+    assert rungs.halving_levels(1, 10, 3) == (1.0, 3.0)
+    assert rungs.halving_levels(1, 9, 3) == (1.0, 3.0, 9.0)
+    assert rungs.halving_levels(9, 10, 3) == (9.0,)
+    assert rungs.geometric(1, 10, 3) == (1.0, 3.0, 10.0)
+
+
+def test_brackets_are_drawn_by_the_trust_in_their_first_level() -> None:
+    odds = rungs.bracket_odds([3, 2, 1])
+    trusted = rungs.trusted_odds([1, 3, 9], odds, {1: 0.0, 3: 0.5, 9: 0.5})
+    assert trusted.sum() == pytest.approx(1)
+    assert trusted[0] == pytest.approx(rungs.LEAST_LOWEST)
+    assert trusted[1] == pytest.approx(3 * trusted[2])
+    low = rungs.trusted_odds([1, 3, 9], odds, {1: 1.0, 3: 0.0})
+    assert low[0] == pytest.approx(odds[:2].sum())
+    assert low[2] == pytest.approx(odds[2])
+    assert rungs.trusted_odds([1, 3, 9], odds, {27: 1.0}).tolist() == odds.tolist()

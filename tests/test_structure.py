@@ -13,6 +13,8 @@ PACKAGE = Path(__file__).parents[1] / "raytune_suite"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "clusters" not in path.parts)
 NAMES = [path.relative_to(PACKAGE).as_posix() for path in FILES]
 
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
 PRIVATE_MODULES = re.compile(
     r"ray\._private|ray\.\w+\._internal|ray\._raylet|ray\.core\.generated|ray\.autoscaler\.(_private|v2)"
     r"|ray\.experimental\.internal_kv|ray\.tune\.execution"
@@ -20,34 +22,31 @@ PRIVATE_MODULES = re.compile(
 """Modules that Ray does not document; `ray.tune.schedulers`, `.search`, `.experiment` and the like are documented."""
 
 
-@pytest.fixture(params=FILES, ids=NAMES)
-def file(request: pytest.FixtureRequest) -> Path:
-    path: Path = request.param
-    return path
-
-
-def test_a_class_name_is_defined_once() -> None:
-    names = Counter(
-        node.name
-        for path in FILES
+@pytest.fixture(scope="module")
+def definitions() -> list[tuple[str, Definition]]:
+    """All classes and functions, each with the name of its file."""
+    return [
+        (name, node)
+        for name, path in zip(NAMES, FILES, strict=True)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ClassDef)
-    )
+        if isinstance(node, Definition)
+    ]
+
+
+def test_a_class_name_is_defined_once(definitions: list[tuple[str, Definition]]) -> None:
+    names = Counter(node.name for _, node in definitions if isinstance(node, ast.ClassDef))
     assert [name for name, count in names.items() if count > 1] == []
 
 
-def test_a_file_has_at_most_450_lines(file: Path) -> None:
-    assert len(file.read_text(encoding="utf-8").splitlines()) <= 450
+def test_a_file_has_at_most_450_lines() -> None:
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in zip(NAMES, FILES, strict=True)}
+    assert {name: count for name, count in lines.items() if count > 450} == {}
 
 
-def test_a_function_has_at_most_80_lines(file: Path) -> None:
-    functions = [
-        node
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-    long = {node.name: node.end_lineno - node.lineno + 1 for node in functions if node.end_lineno is not None}
-    assert {name: lines for name, lines in long.items() if lines > 80} == {}
+def test_a_function_has_at_most_80_lines(definitions: list[tuple[str, Definition]]) -> None:
+    functions = [(file, node) for file, node in definitions if not isinstance(node, ast.ClassDef)]
+    lines = {f"{file}: {node.name}": (node.end_lineno or 0) - node.lineno + 1 for file, node in functions}
+    assert {name: count for name, count in lines.items() if count > 80} == {}
 
 
 def test_private_modules_of_ray_are_used_in_one_file_and_in_the_simulated_controller() -> None:

@@ -134,6 +134,6 @@ def test_every_searcher_and_scheduler_declares_all_its_arguments(side: str) -> N
 
     for registry in (SEARCHERS, SCHEDULERS):
         if side in registry:
-            constructor: Any = registry[side].__init__
-            declared = set(getattr(constructor, "requirements", {}))
+            constructors = [vars(base).get("__init__") for base in registry[side].__mro__]
+            declared = {name for each in constructors for name in getattr(each, "requirements", {})}
             assert set(options(registry[side])) - {"points_to_evaluate"} <= declared

@@ -83,6 +83,7 @@ class Model:
         other: The bounds between which the lanes' other hyperparameters are spread.
         lanes: The numbers of lanes to measure.
         ordinary: Creates the ordinary loop.
+        compiled: The program whose steps are compiled, if that is measured.
     """
 
     title: str
@@ -91,6 +92,7 @@ class Model:
     other: dict[str, tuple[float, float]]
     lanes: tuple[int, ...]
     ordinary: Callable[[dict[str, Any], dict[str, Tensor], torch.device], Any]
+    compiled: FusedProgram | None = None
 
     def config(self, index: int) -> dict[str, Any]:
         """The config of lane `index`."""
@@ -101,6 +103,12 @@ class Model:
     def lane(self, index: int, device: torch.device) -> Lane:
         """A lane from scratch."""
         return Lane(self.program, self.config(index), index, str(device))
+
+
+class CompiledGPT(GPTProgram):
+    """The transformer, whose steps are compiled."""
+
+    compiled = True
 
 
 GPT_3M = GPTProgram(length=128, reports=REPORTS, steps_per_report=20)
@@ -129,11 +137,18 @@ MODELS = {
         {"lr": (1e-4, 3e-3), "warmup": (0.5, 2.0), "weight_decay": (0.01, 0.1), "dropout": (0.0, 0.2)},
         (16, 32, 4, 8),
         lambda config, data, device: GPTLoop(config, data, device, GPT_3M.steps_per_report),
+        CompiledGPT(length=128, reports=REPORTS, steps_per_report=20),
     ),
 }
 
 
 # ---- what is measured ----------------------------------------------------------------------------------------------
+
+
+def of(model: str, way: str) -> Model:
+    """The model as it is trained in this way."""
+    known = MODELS[model]
+    return replace(known, program=known.compiled) if way.endswith("compiled") and known.compiled else known
 
 
 def runner(model: Model, mode: str, count: int, device: torch.device) -> Callable[[], int]:
@@ -183,7 +198,7 @@ def serve(device: torch.device) -> None:
     torch.set_num_threads(1)
     for line in sys.stdin:
         model, mode, seconds = json.loads(line)
-        unit = runner(MODELS[model], mode, 1, device)
+        unit = runner(of(model, mode), "ordinary" if mode == "ordinary loop" else "lane", 1, device)
         for _ in range(2):
             unit()
         print("ready", flush=True)
@@ -310,7 +325,8 @@ class Results:
 
     def speedups(self) -> dict[str, float]:
         """Per model, the best fused rate over the best process sharing by ordinary loops."""
-        found = {model: self.best(model, "fused") / self.best(model, "ordinary loop") for model in MODELS}
+        fused = {model: self.best(model, "fused", "fused, compiled") for model in MODELS}
+        found = {model: rate / self.best(model, "ordinary loop") for model, rate in fused.items()}
         return {model: round(value, 2) for model, value in found.items() if value == value}  # noqa: PLR0124 - not NaN
 
     def write(self) -> None:
@@ -348,6 +364,9 @@ def plan() -> Iterator[tuple[str, str, int]]:
     for model, known in MODELS.items():
         for count in (1, 8, 4):
             yield model, "ordinary loop", count
+        if known.compiled:
+            yield model, "fused, compiled", known.lanes[0]
+            yield model, "one lane, compiled", 8
         for count in known.lanes[:2]:
             yield model, "fused", count
     for model, known in MODELS.items():
@@ -372,13 +391,13 @@ def measure(args: argparse.Namespace) -> Results:
                 continue
             memory = None
             try:
-                if way == "fused":
-                    unit = runner(MODELS[model], "fused", count, device)
+                if way.startswith("fused"):
+                    unit = runner(of(model, way), "fused", count, device)
                     unit()
                     value = rate(unit, args.phase)
                     memory = torch.cuda.max_memory_allocated() / 2**30 if cuda else None
                 else:
-                    value = processes.rate(model, "ordinary" if way == "ordinary loop" else "lane", count, args.phase)
+                    value = processes.rate(model, way, count, args.phase)
             except RuntimeError as error:
                 results.note(f"failed: {MODELS[model].title}, {way}, {count}: {str(error).splitlines()[0]}")
                 continue
@@ -386,7 +405,7 @@ def measure(args: argparse.Namespace) -> Results:
             results.add(model=model, way=way, count=count, rate=round(value, 3), utilization=busy, memory=memory)
             if way == "fused" and count == MODELS[model].lanes[0]:
                 results.note(f"{MODELS[model].title}, 8 lanes against each alone: {agreement(MODELS[model], device)}")
-            if way == "fused":
+            if way.startswith("fused"):
                 del unit
                 workspace_of.cache_clear()
                 if cuda:

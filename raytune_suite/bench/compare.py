@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 import weakref
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from raytune_suite.bench import store
 from raytune_suite.bench.analysis import regrets
 from raytune_suite.bench.custom_methods import factory_identity
 from raytune_suite.bench.plan import plan
+from raytune_suite.bench.progress import progress_watcher
 from raytune_suite.bench.protocol import (
     ENGINES,
     WORKERS,
@@ -25,6 +27,7 @@ from raytune_suite.bench.protocol import (
     WorkloadEntry,
     as_seeds,
     check_budget,
+    check_marks,
 )
 from raytune_suite.bench.runner import carry_out
 from raytune_suite.errors import ArgumentError, StudyError
@@ -54,14 +57,30 @@ class Comparison(store.Results):
         A failed run counts as 1, the worst of the workload's bounds, and larger regrets are clipped to 1. NaN if the
         method does not support the workload, or the workload has no bounds.
         """
+        return self.regret_at(None)
+
+    def regret_at(self, trainings: float | None) -> pd.DataFrame:
+        """The mean normalized regret after so many full trainings, one of `judge_at`; None: at the end of the budget.
+
+        NaN also where the incumbent was not evaluated then.
+        """
         pairs = self.runs[self.runs["status"] != store.REFUSED].drop_duplicates(["workload", "method"])
         columns = sorted(self.runs["method"].unique())
         index = sorted(self.manifest["workloads"])
         table = pd.DataFrame(np.nan, pd.Index(index, name="workload"), pd.Index(columns, name="method"))
         for workload, method in zip(pairs["workload"], pairs["method"], strict=True):
-            if self.manifest["workloads"][workload]["bounds"] is not None:
-                table.loc[workload, method] = float(regrets(self, method, (workload,)).mean())
+            facts = self.manifest["workloads"][workload]
+            fraction = 1.0 if trainings is None else trainings / facts["budget"]
+            judged = np.isclose(facts.get("fractions", self.manifest["fractions"]), fraction).any()
+            if facts["bounds"] is not None and judged:
+                table.loc[workload, method] = float(regrets(self, method, (workload,), fraction).mean())
         return table
+
+    @property
+    def refused(self) -> pd.DataFrame:
+        """The pairs that were not run, with the columns workload, method and reason."""
+        rows = self.runs[self.runs["status"] == store.REFUSED].drop_duplicates(["workload", "method"])
+        return rows[["workload", "method", "error"]].rename(columns={"error": "reason"}).reset_index(drop=True)
 
     def report(self, path: str | Path) -> Path:
         """Write the HTML report to `path`, and return that path.
@@ -93,6 +112,8 @@ def compare(
     out: str | Path | None = None,
     processes: int | None = None,
     ray: str | None = None,
+    judge_at: Sequence[float] | None = None,
+    progress: bool | None = None,
 ) -> Comparison:
     """Compare methods: each tunes each workload with each method seed, and is evaluated on seeds it has not seen.
 
@@ -114,6 +135,9 @@ def compare(
         out: The folder for the results; runs that an earlier call finished there are not repeated.
         processes: The number of runs at once on this machine; by default the number of CPUs.
         ray: The address of a Ray cluster that executes the runs; "auto" for the running one.
+        judge_at: The full trainings after which incumbents are evaluated, besides the end; by default each third.
+        progress: Whether to show on stderr how many runs have ended, and which pairs are not supported; by default on
+            a terminal only.
 
     Raises:
         ArgumentError: If an argument is invalid; nothing was started.
@@ -127,10 +151,6 @@ def compare(
         >>> comparison.regret  # doctest: +SKIP
     """
     entries = _method_entries(methods, method_args or {})
-    if isinstance(workloads, str):
-        raise ArgumentError(f"`workloads` is {workloads!r}, but must be a list: write [{workloads!r}]")
-    if not workloads:
-        raise ArgumentError("`workloads` is empty, but must contain at least one workload")
     if engine not in ENGINES:
         raise ArgumentError(f"`engine` is {engine!r}, but must be one of {', '.join(map(repr, ENGINES))}")
     shared: dict[str, Any] = {
@@ -139,16 +159,17 @@ def compare(
         "workers": check_count("workers", workers),
         "tuning_seeds": None if tuning_seeds is None else as_seeds(tuning_seeds),
         "test_seeds": None if test_seeds is None else as_seeds(test_seeds),
+        "judge_at": None if judge_at is None else check_marks(judge_at),
     }
-    workload_entries = tuple(
-        WorkloadEntry(workload=one, **shared)
-        if isinstance(one, str)
-        else WorkloadEntry(workload=one.name, custom_workload=one, **shared)
-        for one in workloads
-    )
+    workload_entries = _workload_entries(workloads, shared)
     planned = plan(Protocol(name="comparison", methods=entries, workloads=workload_entries, engine=engine))
     folder = Path(tempfile.mkdtemp(prefix="comparison-") if out is None else out).expanduser()
-    summary = carry_out(planned, folder, processes=processes, ray=ray, watcher=_SilentWatcher())
+    shown = sys.stderr.isatty() if progress is None else progress
+    if shown:
+        for line in planned.refusals():
+            print(line, file=sys.stderr)  # noqa: T201 - progress
+    watcher = progress_watcher("runs") if shown else _SilentWatcher()
+    summary = carry_out(planned, folder, processes=processes, ray=ray, watcher=watcher)
     if summary.failed and summary.done + summary.finished_before == 0:
         run, error = summary.failed[0]
         raise StudyError(f"all {len(summary.failed)} runs failed; the first one, {run}: {error}")
@@ -156,6 +177,24 @@ def compare(
     if out is None:
         weakref.finalize(comparison, shutil.rmtree, folder, ignore_errors=True)
     return comparison
+
+
+def _workload_entries(workloads: Sequence[str | Workload], shared: dict[str, Any]) -> tuple[WorkloadEntry, ...]:
+    """Convert the workloads of `compare`, which share the other arguments.
+
+    Raises:
+        ArgumentError: If there are none.
+    """
+    if isinstance(workloads, str):
+        raise ArgumentError(f"`workloads` is {workloads!r}, but must be a list: write [{workloads!r}]")
+    if not workloads:
+        raise ArgumentError("`workloads` is empty, but must contain at least one workload")
+    return tuple(
+        WorkloadEntry(workload=one, **shared)
+        if isinstance(one, str)
+        else WorkloadEntry(workload=one.name, custom_workload=one, **shared)
+        for one in workloads
+    )
 
 
 def _method_entries(

@@ -85,7 +85,7 @@ def methods_without_limit(plan: Plan) -> list[str]:
 
 def describe_workload(workload: Workload, run: Run) -> dict[str, Any]:
     """Describe a workload, and how it was used, as JSON values."""
-    facts = {
+    facts: dict[str, Any] = {
         "summary": workload.summary,
         "metric": workload.metric,
         "mode": workload.mode,
@@ -105,6 +105,8 @@ def describe_workload(workload: Workload, run: Run) -> dict[str, Any]:
         "budget": run.budget,
         "workers": run.workers,
     }
+    if run.judge_at is not None:
+        facts["fractions"] = run.fractions
     return dict(json.loads(json.dumps(facts, default=repr)))
 
 

@@ -6,12 +6,14 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from raytune_suite.automatic import AUTO
 from raytune_suite.bench.custom_methods import factory_identity
 from raytune_suite.bench.run import Run, fingerprint
 from raytune_suite.errors import ArgumentError, DataError, MissingPackageError, RaytuneSuiteError, SpaceError
 from raytune_suite.methods import parts
 from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.searchers.random import RandomSearcher
+from raytune_suite.workloads import Workload
 from raytune_suite.workloads import workload as find_workload
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from raytune_suite.bench.protocol import MethodEntry, Protocol, WorkloadEntry
     from raytune_suite.tuning.task import TuningTask
-    from raytune_suite.workloads import Workload
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,19 @@ class Plan:
     refused: Mapping[str, str]
     missing: Mapping[str, str]
 
+    def refusals(self) -> list[str]:
+        """A line for each method that does not support all workloads, with the reason."""
+        by_method: dict[str, dict[str, str]] = {}
+        for one in self.runs:
+            if one.id in self.refused:
+                by_method.setdefault(one.label, {})[one.workload] = self.refused[one.id]
+        lines = []
+        for label, reasons in by_method.items():
+            (workload, why), *others = reasons.items()
+            more = f" and {len(others)} more" if others else ""
+            lines.append(f"not supported: {label} on {workload}{more}: {why}")
+        return lines
+
 
 def plan(protocol: Protocol, *, skip_missing: bool = False) -> Plan:
     """Validate everything that a protocol names, and list its runs.
@@ -59,7 +73,7 @@ def plan(protocol: Protocol, *, skip_missing: bool = False) -> Plan:
     for entry in protocol.workloads:
         location = protocol.location("workloads", entry.workload)
         try:
-            workload = entry.custom_workload or find_workload(entry.workload)
+            workload = _workload(entry)
             task = _check_workload(_runs_of(protocol, protocol.methods[0], entry, workload)[0])
         except (DataError, MissingPackageError) as error:
             if not skip_missing:
@@ -86,10 +100,29 @@ def plan(protocol: Protocol, *, skip_missing: bool = False) -> Plan:
     return Plan(protocol, workloads, tuple(ordered), refused, missing)
 
 
+def _workload(entry: WorkloadEntry) -> Workload:
+    """Return the workload of an entry, with the bounds of the entry.
+
+    Raises:
+        RaytuneSuiteError: If there is no such workload, or the bounds cannot be used.
+    """
+    workload = entry.custom_workload or find_workload(entry.workload)
+    if not isinstance(workload, Workload):
+        raise ArgumentError.invalid("workload", workload, "a Workload, or a function that returns one")
+    if entry.bounds is None:
+        return workload
+    if workload.bounds is not None:
+        raise ArgumentError(
+            f"`bounds` is {list(entry.bounds)}, but workload {workload.name!r} has its own, {list(workload.bounds)}: "
+            "leave them out"
+        )
+    return dataclasses.replace(workload, bounds=entry.bounds)
+
+
 def _check_methods(protocol: Protocol) -> None:
     """Reject unknown method names."""
     for entry in protocol.methods:
-        if entry.factory is None:
+        if entry.factory is None and entry.method != AUTO:
             try:
                 parts(entry.method)
             except RaytuneSuiteError as error:
@@ -125,14 +158,15 @@ def _runs_of(protocol: Protocol, method: MethodEntry, entry: WorkloadEntry, work
         args=dict(method.args),
         seed=0,
         budget=entry.budget,
-        workers=entry.workers,
+        workers=method.workers or entry.workers,
         tuning_seeds=workload.tuning_seeds if entry.tuning_seeds is None else entry.tuning_seeds,
         test_seeds=workload.test_seeds if entry.test_seeds is None else entry.test_seeds,
         engine=protocol.engine,
         fingerprint=fingerprint(workload),
         compute=protocol.compute if workload.curve is None else 0,
         factory=method.factory,
-        custom_workload=entry.custom_workload,
+        custom_workload=workload if entry.custom_workload or entry.bounds else None,
+        judge_at=entry.judge_at,
     )
     return [dataclasses.replace(run, seed=seed) for seed in entry.method_seeds]
 

@@ -12,26 +12,37 @@
     [methods.asha-4]
     method = "asha"               # default: the label
     args = {eta = 4}
+    workers = 16                  # for this method only, to compare numbers of workers
 
-    [workloads."synthetic/mfh3"]  # may override budget, method_seeds, workers, tuning_seeds and test_seeds
+    [methods.mine]
+    method = "my_module:Climber"  # your function or class, from an installed module or a file beside this one
 
-By default, the tuning and test seeds are those of the workload.
+    [workloads."synthetic/mfh3"]  # may override budget, method_seeds, workers, judge_at, tuning_seeds and test_seeds
+    [workloads."my_module:mine"]  # your workload, or a function that returns it
+    bounds = [0.0, 2.3]           # its best and worst value of the metric, if it has no bounds of its own
+
+By default, the tuning and test seeds are those of the workload. The top level may have `judge_at = [5, 10, 20]`: the
+full trainings after which incumbents are evaluated, besides the end; the default is each third of the budget.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import itertools
 import json
 import math
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from raytune_suite import seeding
+from raytune_suite.bench.imports import is_place, load, load_workload
 from raytune_suite.bench.toml_positions import parse
 from raytune_suite.errors import ArgumentError, RaytuneSuiteError, near
 from raytune_suite.types import as_number, check_count
+from raytune_suite.validation import number, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -45,11 +56,14 @@ SCHEMA = 1
 
 ENGINES = ("simulated", "ray")
 WORKERS = 4
-SHARED_KEYS = ("method_seeds", "budget", "workers")
+SHARED_KEYS = ("method_seeds", "budget", "workers", "judge_at")
 """The keys that the top level sets for all workloads, and that each workload may override."""
 
-WORKLOAD_KEYS = (*SHARED_KEYS, "tuning_seeds", "test_seeds")
-METHOD_KEYS = ("method", "args")
+WORKLOAD_KEYS = (*SHARED_KEYS, "tuning_seeds", "test_seeds", "bounds")
+OPTIONAL_KEYS = ("judge_at", "bounds")
+"""The keys that are part of a specification only where they are set."""
+
+METHOD_KEYS = ("method", "args", "workers")
 TOP_LEVEL_KEYS = ("schema", "name", *SHARED_KEYS, "engine", "compute", "methods", "workloads")
 
 
@@ -62,12 +76,14 @@ class MethodEntry:
         method: The name of the method, or the identity of the `factory`.
         args: The arguments of the method.
         factory: The user's function or class that builds the method; None for a registered one.
+        workers: The number of concurrent trials; None: that of the workload.
     """
 
     label: str
     method: str
     args: dict[str, Any]
     factory: Callable[..., Any] | None = None
+    workers: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +97,8 @@ class WorkloadEntry:
         workers: The number of concurrent trials.
         tuning_seeds: The training seeds that methods may see; None: those of the workload.
         test_seeds: The seeds on which incumbents are evaluated; None: those of the workload.
+        judge_at: The full trainings after which incumbents are evaluated, besides the end; None: each third.
+        bounds: The best and the worst value of its metric, for a workload without bounds; None: its own.
         custom_workload: The workload itself; None for a registered one.
     """
 
@@ -90,6 +108,8 @@ class WorkloadEntry:
     workers: int = WORKERS
     tuning_seeds: tuple[int, ...] | None = None
     test_seeds: tuple[int, ...] | None = None
+    judge_at: tuple[float, ...] | None = None
+    bounds: tuple[float, float] | None = None
     custom_workload: Workload | None = None
 
 
@@ -119,9 +139,16 @@ class Protocol:
 
     def describe(self) -> dict[str, Any]:
         """Return the whole specification as JSON values."""
-        methods = [{"label": one.label, "method": one.method, "args": one.args} for one in self.methods]
+        methods = [
+            {"label": one.label, "method": one.method, "args": one.args}
+            | ({} if one.workers is None else {"workers": one.workers})
+            for one in self.methods
+        ]
         workloads = [
-            {"workload": one.workload, **{name: getattr(one, name) for name in WORKLOAD_KEYS}} for one in self.workloads
+            {"workload": one.workload}
+            | {name: getattr(one, name) for name in WORKLOAD_KEYS if name not in OPTIONAL_KEYS}
+            | {name: getattr(one, name) for name in OPTIONAL_KEYS if getattr(one, name) is not None}
+            for one in self.workloads
         ]
         described = {"name": self.name, "engine": self.engine, "compute": self.compute}
         described |= {"methods": methods, "workloads": workloads}
@@ -156,7 +183,7 @@ def read(path: Path) -> Protocol:
         raise ArgumentError(f"cannot read the protocol {str(path)!r}: {error}") from error
     content, positions = parse(text, path.name)
     blank = Protocol(name="", methods=(), workloads=(), text=text, file=path.name, toml_positions=positions)
-    return _Reader(content, blank).protocol()
+    return _Reader(content, blank, path.parent).protocol()
 
 
 def as_seeds(value: Any) -> tuple[int, ...]:
@@ -181,8 +208,8 @@ def as_seeds(value: Any) -> tuple[int, ...]:
 class _Reader:
     """Converts the content of a file into a protocol."""
 
-    def __init__(self, content: dict[str, Any], blank: Protocol) -> None:
-        self._content, self._blank = content, blank
+    def __init__(self, content: dict[str, Any], blank: Protocol, folder: Path) -> None:
+        self._content, self._blank, self._folder = content, blank, folder
 
     def protocol(self) -> Protocol:
         content = self._content
@@ -221,7 +248,14 @@ class _Reader:
         args = table.get("args", {})
         if not isinstance(args, dict):
             self._fail((*key, "args"), f"`args` is {args!r}, but must be a table such as {{eta = 4}}")
-        return MethodEntry(label=label, method=self._text(key, "method", table.get("method", label)), args=args)
+        method, place = self._text(key, "method", table.get("method", label)), (*key, "method")
+        factory = self._validated(place, lambda: load(method, self._folder)) if is_place(method) else None
+        if factory is not None and not callable(factory):
+            self._fail(place, f"`method` is {method!r}, but must be a function or class that returns a Ray searcher")
+        workers = table.get("workers")
+        if workers is not None:
+            workers = self._validated((*key, "workers"), lambda: check_count("workers", workers))
+        return MethodEntry(label=label, method=method, args=args, factory=factory, workers=workers)
 
     def _workload(self, name: str, table: dict[str, Any]) -> WorkloadEntry:
         key = ("workloads", name)
@@ -235,13 +269,14 @@ class _Reader:
                     self._fail(key, f"`{field}` is missing: set it here or at the top level")
                 continue
             place = (*key, field) if overridden else (field,)
-            check = {"budget": check_budget, "workers": lambda value: check_count("workers", value)}.get(
-                field, as_seeds
-            )
+            check = _CHECKS.get(field, as_seeds)
             values[field] = self._validated(place, lambda check=check, value=value: check(value), field)  # type: ignore[misc]
             if field == "method_seeds" and not values[field]:
                 self._fail(place, "`method_seeds` is empty, but must contain at least one seed")
-        return WorkloadEntry(workload=name, **values)
+        if not is_place(name):
+            return WorkloadEntry(workload=name, **values)
+        custom = self._validated(key, lambda: load_workload(name, self._folder))
+        return WorkloadEntry(workload=getattr(custom, "name", name), custom_workload=custom, **values)
 
     def _check_keys(self, key: Key, table: dict[str, Any], allowed: tuple[str, ...]) -> None:
         for name in table:
@@ -269,13 +304,48 @@ class _Reader:
         raise ArgumentError(f"{self._blank.location(*key)}{message}")
 
 
+def check_marks(value: Any) -> tuple[float, ...]:
+    """Validate `judge_at`, in full trainings.
+
+    Raises:
+        ArgumentError: If it is not a list of increasing numbers above 0.
+    """
+    marks: list[float] = sequence(number(above=0), "a list of increasing numbers of full trainings").check(
+        "judge_at", value
+    )
+    if not marks or any(after <= before for before, after in itertools.pairwise(marks)):
+        raise ArgumentError.invalid("judge_at", value, "a list of increasing numbers of full trainings")
+    return tuple(marks)
+
+
+def check_bounds(value: Any) -> tuple[float, float]:
+    """Validate bounds.
+
+    Raises:
+        ArgumentError: If they are not two numbers.
+    """
+    bounds = sequence(number(), "a best and a worst value of the metric").check("bounds", value)
+    if len(bounds) != len(("best", "worst")):
+        raise ArgumentError.invalid("bounds", value, "a best and a worst value of the metric")
+    return bounds[0], bounds[1]
+
+
 def check_budget(value: Any) -> float:
     """Validate a budget, in full trainings.
 
     Raises:
         ArgumentError: If it is not a finite number above 0.
     """
-    number = as_number(value)
-    if number is None or not 0 < number < math.inf:
+    trainings = as_number(value)
+    if trainings is None or not 0 < trainings < math.inf:
         raise ArgumentError(f"`budget` is {value!r}, but must be a number of full trainings greater than 0")
-    return number
+    return trainings
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "budget": check_budget,
+    "workers": partial(check_count, "workers"),
+    "judge_at": check_marks,
+    "bounds": check_bounds,
+}
+"""How the keys of a workload are validated; the others are seeds."""

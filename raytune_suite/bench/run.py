@@ -13,13 +13,15 @@ from hashlib import sha256
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.automatic import AUTO, Conditions
 from raytune_suite.bench import store
 from raytune_suite.bench.custom_methods import build_custom_method
 from raytune_suite.engines.callbacks.study_log import Report
 from raytune_suite.engines.ray.engine import RayEngine
 from raytune_suite.engines.simulated.engine import Simulation
-from raytune_suite.methods import lacks_state, parts, resolve_method
+from raytune_suite.methods import choose_method, lacks_state, parts, resolve_method
 from raytune_suite.schedulers import SCHEDULERS
+from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import Space
 from raytune_suite.tuning.final_evaluation import evaluate_on_test_seeds
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from raytune_suite.workloads import Workload
 
 FRACTIONS = (1 / 3, 2 / 3, 1.0)
-"""The fractions of the budget after which the incumbent is evaluated."""
+"""The fractions of the budget after which the incumbent is evaluated, unless the protocol sets `judge_at`."""
 
 CRASH_REGRET = 1.0
 """The least normalized regret of an incumbent with a failed test training: that of the worst bound."""
@@ -66,6 +68,7 @@ class Run:
         compute: The Ray workers that train in parallel under the simulated clock. They do not change the result.
         factory: The user's function or class that builds the method; None for a registered one.
         custom_workload: The workload itself; None for a registered one.
+        judge_at: The full trainings after which incumbents are evaluated, besides the end; None: at `FRACTIONS`.
     """
 
     workload: str
@@ -82,11 +85,25 @@ class Run:
     compute: int = 0
     factory: Callable[..., Any] | None = None
     custom_workload: Workload | None = None
+    judge_at: tuple[float, ...] | None = None
+
+    @property
+    def fractions(self) -> tuple[float, ...]:
+        """The fractions of the budget after which the incumbent is evaluated.
+
+        Example:
+            >>> from types import SimpleNamespace
+            >>> Run.fractions.fget(SimpleNamespace(judge_at=(5, 10, 20), budget=20))
+            (0.25, 0.5, 1.0)
+        """
+        if self.judge_at is None:
+            return FRACTIONS
+        return (*(mark / self.budget for mark in self.judge_at if mark < self.budget), 1.0)
 
     @property
     def key(self) -> dict[str, Any]:
         """Everything that determines the result, as JSON values."""
-        excluded = ("compute", "factory", "custom_workload")
+        excluded = ["compute", "factory", "custom_workload", *(["judge_at"] if self.judge_at is None else [])]
         fields = {name: value for name, value in vars(self).items() if name not in excluded}
         versions = {"schema": store.SCHEMA, "version": _installed_version()}
         return dict(json.loads(json.dumps({**versions, **fields}, default=repr)))
@@ -112,7 +129,7 @@ class Run:
     def extras(self) -> set[str]:
         """Return the extras of this package that the run needs."""
         needed_by: list[Any] = [self.find_workload()]
-        if self.factory is None:
+        if self.factory is None and self.method != AUTO:  # which chooses no method whose extra is missing
             searcher, scheduler = parts(self.method)
             needed_by += [SEARCHERS[searcher], SCHEDULERS[scheduler]]
         return {one.extra for one in needed_by if one.extra is not None}
@@ -132,14 +149,21 @@ class Run:
             SpaceError: If the method does not support the space.
             RaytuneSuiteError: If the method cannot be built.
         """
-        method = self._method(task)
+        method, space, objective = self._method(task), Space.of(task.full_space), task.objective
+        arguments = {} if self.factory else self.args
         reason = lacks_state(self.label, _scheduler(method), task.stateless)
         if not reason:
+            if method == AUTO:
+                conditions = Conditions(
+                    max_t=objective.max_t, budget=self.budget, workers=self.workers, can_pause=task.can_pause
+                )
+                choice = choose_method(space, conditions, arguments)
+                method, arguments = choice.method, {**choice.arguments, **arguments}
             resolve_method(
                 method,
-                Space.of(task.full_space),
-                task.objective,
-                arguments={} if self.factory else self.args,
+                space,
+                objective,
+                arguments=arguments,
                 defaults=task.defaults,
                 max_concurrent=None,
                 seed=self.seed,
@@ -206,6 +230,9 @@ def _registered(name: str) -> Workload:
 
 
 def _scheduler(method: str | Method) -> type[StudyScheduler]:
+    """Return the class of the scheduler; "auto" chooses none that needs more than a FIFO needs."""
+    if method == AUTO:
+        return FIFO
     return SCHEDULERS[parts(method)[1]] if isinstance(method, str) else type(method.scheduler)
 
 
@@ -275,7 +302,7 @@ def evaluate_incumbents(run: Run, workload: Workload, task: TuningTask, result: 
     """
     scores: dict[str, list[float]] = {}
     rows, reports = [], incumbents(result)
-    for fraction in FRACTIONS:
+    for fraction in run.fractions:
         position = incumbent_at([report.cost for report in reports], fraction, run.budget * workload.max_t)
         if position is None:
             continue

@@ -20,7 +20,7 @@ from ray import cloudpickle
 
 from raytune_suite.bench import store
 from raytune_suite.bench.run import Run, execute, write_without_results
-from raytune_suite.engines.callbacks.study_log import last_line
+from raytune_suite.engines.callbacks.error_text import last_line
 from raytune_suite.errors import RaytuneSuiteError
 
 if TYPE_CHECKING:

@@ -16,7 +16,9 @@ from raytune_suite import __version__
 from raytune_suite.cli import bench, cluster, completion, data, logs
 from raytune_suite.cli import diff as diff_command
 from raytune_suite.cli import list as list_command
+from raytune_suite.cli import report as report_command
 from raytune_suite.cli import run as run_command
+from raytune_suite.cli import watch as watch_command
 from raytune_suite.cli.help import HelpFormatter
 from raytune_suite.errors import RaytuneSuiteError, StudyInterrupted
 
@@ -39,6 +41,8 @@ examples:
   raytune-suite run live/digits-mlp --method pbt
   # a test function in simulated time: a few seconds
   raytune-suite run synthetic/mfh3 --engine simulated
+  # your own program
+  raytune-suite run --space space.toml --metric loss -- python train.py {args}
   # where do two runs diverge?
   raytune-suite diff ~/ray_results/first ~/ray_results/second
   # compare methods
@@ -47,7 +51,7 @@ examples:
 
 In Python:
   import raytune_suite as rts
-  rts.tune(train, space, method="asha", metric="loss", mode="min", max_t=27)
+  rts.tune(train, space, metric="loss", mode="min", max_t=27, budget=10)
 """
 
 
@@ -105,6 +109,17 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (list_command, run_command, logs, bench, diff_command, data, cluster, completion):
+    for module in (
+        list_command,
+        run_command,
+        logs,
+        report_command,
+        watch_command,
+        bench,
+        diff_command,
+        data,
+        cluster,
+        completion,
+    ):
         module.add(commands)
     return top

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cli.help import add_command
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from raytune_suite.bench.plan import Plan
-    from raytune_suite.bench.run import Run
-    from raytune_suite.bench.runner import Summary, Watcher
+    from raytune_suite.bench.runner import Summary
 
 GOOD, BAD = 0, 1
 """Exit codes: success; runs failed or could not be reproduced."""
-
-EVERY = 10.0
-"""Seconds between two progress lines if the output is not a terminal."""
 
 SHOWN = 5
 """Failures that are printed in full."""
@@ -117,12 +109,13 @@ def run(arguments: argparse.Namespace) -> int:
     protocol = read(arguments.protocol)
 
     from raytune_suite.bench.plan import plan  # after the check: this imports Ray
+    from raytune_suite.bench.progress import progress_watcher
     from raytune_suite.bench.runner import carry_out
 
     planned = plan(protocol, skip_missing=arguments.skip_missing)
     print_plan(planned)
     summary = carry_out(
-        planned, arguments.out, processes=arguments.processes, ray=arguments.ray, watcher=watcher("runs")
+        planned, arguments.out, processes=arguments.processes, ray=arguments.ray, watcher=progress_watcher("runs")
     )
     print_summary(summary)
     return BAD if summary.failed else GOOD
@@ -134,6 +127,7 @@ def verify(arguments: argparse.Namespace) -> int:
 
     read(arguments.folder)
 
+    from raytune_suite.bench.progress import progress_watcher
     from raytune_suite.bench.verify import verify as check  # after the check: this imports Ray
 
     result = check(
@@ -141,7 +135,7 @@ def verify(arguments: argparse.Namespace) -> int:
         sample=arguments.sample,
         seed=arguments.seed,
         processes=arguments.processes or len(os.sched_getaffinity(0)),
-        watcher=watcher("repeated runs"),
+        watcher=progress_watcher("repeated runs"),
     )
     for name in result.tables:
         say(f"{name}.parquet differs from the results of its runs: it was changed, or runs were added later")
@@ -170,14 +164,8 @@ def print_plan(plan: Plan) -> None:
     say(f"{plan.protocol.name}: {len(entrants)} methods on {len(plan.workloads)} workloads, {len(plan.runs)} runs")
     for name, why in plan.missing.items():
         say(f"skipped: {name}: {why}")
-    refused: dict[str, dict[str, str]] = {}
-    for one in plan.runs:
-        if one.id in plan.refused:
-            refused.setdefault(one.label, {})[one.workload] = plan.refused[one.id]
-    for label, reasons in refused.items():
-        (workload, why), *others = reasons.items()
-        more = f" and {len(others)} more" if others else ""
-        say(f"not supported: {label} on {workload}{more}: {why}")
+    for line in plan.refusals():
+        say(line)
 
 
 def print_summary(summary: Summary) -> None:
@@ -200,79 +188,3 @@ def print_summary(summary: Summary) -> None:
 def say(text: str) -> None:
     """Print a line immediately."""
     print(text, flush=True)  # noqa: T201 - this is the command line
-
-
-def watcher(what: str) -> Watcher:
-    """A progress bar on a terminal, progress lines elsewhere."""
-    return ProgressBar(what) if sys.stderr.isatty() else ProgressLines(what)
-
-
-@final
-class ProgressBar:
-    """Shows progress as a bar."""
-
-    def __init__(self, what: str) -> None:
-        """`what` names what is counted."""
-        self._what, self._failed = what, 0
-        self._progress: Progress | None = None
-
-    def begin(self, total: int, done: int) -> None:
-        """Show the bar."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), speed_estimate_period=120)
-        self._task = self._progress.add_task(self._what, total=total, completed=done)
-        self._progress.start()
-
-    def ended(self, run: Run, status: str) -> None:
-        """Advance the bar; print a run that failed."""
-        if self._progress is not None:
-            if status != "done":
-                self._progress.console.print(f"{status}: {run}", markup=False, highlight=False)
-            self._progress.advance(self._task)
-
-    def tick(self) -> None:
-        """Do nothing: rich refreshes the bar itself."""
-
-    def end(self) -> None:
-        """Stop updating the bar."""
-        if self._progress is not None:
-            self._progress.stop()
-
-
-@final
-class ProgressLines:
-    """Shows progress as lines."""
-
-    def __init__(self, what: str) -> None:
-        """`what` names what is counted."""
-        self._what = what
-        self._total = self._before = self._done = 0
-        self._start = self._last = time.monotonic()
-
-    def begin(self, total: int, done: int) -> None:
-        """Start the clock."""
-        self._total, self._before, self._done = total, done, done
-        self._start = self._last = time.monotonic()
-
-    def ended(self, run: Run, status: str) -> None:
-        """Count the run; print one that failed immediately."""
-        self._done += 1
-        if status != "done":
-            print(f"{status}: {run}", file=sys.stderr, flush=True)  # noqa: T201 - this is the command line
-        self.tick()
-
-    def tick(self) -> None:
-        """Print a line if one is due."""
-        now = time.monotonic()
-        if now - self._last < EVERY:
-            return
-        self._last = now
-        new = self._done - self._before
-        left = f", about {(now - self._start) / new * (self._total - self._done):.0f} s left" if new else ""
-        print(f"{self._done} of {self._total} {self._what}{left}", file=sys.stderr, flush=True)  # noqa: T201 - as above
-
-    def end(self) -> None:
-        """Do nothing: the summary follows."""

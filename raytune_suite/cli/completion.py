@@ -81,9 +81,10 @@ def actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 def methods() -> list[str]:
     """The names of all methods."""
+    from raytune_suite.automatic import AUTO
     from raytune_suite.methods import METHODS
 
-    return list(METHODS)
+    return [AUTO, *METHODS]
 
 
 def workloads() -> list[str]:

@@ -70,12 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def methods() -> list[dict[str, Any]]:
-    """Every method, with what the classes of its searcher and its scheduler declare."""
+    """The choice of a method, and every method, with what the classes of its searcher and its scheduler declare."""
+    from raytune_suite.automatic import AUTO, SUMMARY
     from raytune_suite.methods import METHODS
     from raytune_suite.schedulers import SCHEDULERS
     from raytune_suite.searchers import SEARCHERS
 
-    entries = []
+    entries: list[dict[str, Any]] = [{"name": AUTO, "summary": SUMMARY, **declared(())}]
     for name, recipe in METHODS.items():
         sides = (SEARCHERS[recipe.searcher], SCHEDULERS[recipe.scheduler])
         what = {"name": name, "summary": recipe.summary, "searcher": recipe.searcher, "scheduler": recipe.scheduler}

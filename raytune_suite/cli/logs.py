@@ -41,8 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
         StudyError: If it has no log.
     """
     from raytune_suite.engines.storage import Folder
-    from raytune_suite.tuning.command import LOGS
     from raytune_suite.tuning.load import load_study
+    from raytune_suite.tuning.program import LOGS
 
     study = load_study(arguments.study)
     if arguments.trial == "best":
@@ -52,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         last = len(study.trials) - 1
         raise ArgumentError.invalid("TRIAL", arguments.trial, f"'best', or the number of a trial, from 0 to {last}")
-    folder, name = Folder.at(study.path) / LOGS, f"{study.trials.loc[number, 'trial_id']}.log"
+    folder, trial_id = Folder.at(study.path) / LOGS, str(study.trials["trial_id"].loc[number])
+    name = f"{trial_id}.log"
     if name not in folder.names():
         raise StudyError(
             f"trial {number} of {study.path!r} has no log: only programs that `raytune-suite run ... -- PROGRAM` runs "

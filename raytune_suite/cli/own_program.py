@@ -48,6 +48,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--metrics-file", metavar="FILE", help="read JSON from this file in place of the output; see `{trial_dir}`"
     )
+    command.usage = (
+        "%(prog)s [OPTIONS] WORKLOAD\n"
+        "       %(prog)s --space FILE --metric NAME [OPTIONS] MODULE:FUNCTION\n"
+        "       %(prog)s --space FILE --metric NAME [OPTIONS] -- PROGRAM ..."
+    )
     parse = command.parse_known_args
 
     def split(args: Sequence[str] | None = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
@@ -104,9 +109,9 @@ def task(arguments: argparse.Namespace, path: str) -> dict[str, Any]:
         trainable: Any = find_function(arguments.workload)
     else:
         from raytune_suite.spaces import Space
-        from raytune_suite.tuning.command import Command
+        from raytune_suite.tuning.program import ProgramTrainable
 
-        command = Command(
+        command = ProgramTrainable(
             tuple(arguments.program),
             arguments.metric,
             pattern=arguments.pattern,
@@ -131,9 +136,9 @@ def label(arguments: argparse.Namespace) -> str:
     """What the name of the study begins with."""
     if arguments.program is None:
         return str(arguments.workload).rpartition(":")[2] or "study"
-    from raytune_suite.tuning.command import Command
+    from raytune_suite.tuning.program import ProgramTrainable
 
-    return Command(tuple(arguments.program), arguments.metric).name
+    return ProgramTrainable(tuple(arguments.program), arguments.metric).name
 
 
 def find_function(name: str) -> Any:

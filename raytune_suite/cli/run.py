@@ -47,9 +47,10 @@ examples:
   raytune-suite run synthetic/mfh3 --engine simulated
   raytune-suite run synthetic/mfh3 --engine simulated --format json > mfh3.json
   # the function train in train.py
-  raytune-suite run train:train --space space.toml --metric val_loss --max-t 20
-  # a program, which prints lines such as {"val_loss": 0.4} after each epoch
-  raytune-suite run --space space.toml --metric val_loss --max-t 20 -- python train.py --lr {lr} --batch {batch}
+  raytune-suite run train:train --space space.toml --metric loss --max-t 20
+  # a program, which prints lines such as {"loss": 0.4} after each epoch
+  raytune-suite run --space space.toml --metric loss --max-t 20 \\
+    -- python train.py --lr {lr} --batch {batch}
   # 40 full trainings more for the study called mine
   raytune-suite run live/digits-mlp --name mine --resume --budget 60
 
@@ -94,8 +95,9 @@ def add_method(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("method")
     group.add_argument(
         "--method",
-        default="asha",
-        help="a name from `raytune-suite list methods`, or SEARCHER+SCHEDULER (default: asha)",
+        default="auto",
+        help="a name from `raytune-suite list methods`, or SEARCHER+SCHEDULER (default: auto, which chooses one and "
+        "says why)",
     )
     group.add_argument(
         "--arg",
@@ -110,7 +112,7 @@ def add_method(command: argparse.ArgumentParser) -> None:
 
     about = (
         f"The study ends at the first limit that it reaches (default: --budget {DEFAULT_BUDGET:g}; none for methods "
-        "that end by themselves, such as grid)."
+        "that end by themselves, such as grid; --num-samples 20 for a function or program without --max-t)."
     )
     group = command.add_argument_group("limits", about)
     group.add_argument("--budget", type=float, metavar="N", help="train for as long as N full trainings, in total")
@@ -265,6 +267,11 @@ class AnnouncingEngine:
 
     engine: Engine
 
+    @property
+    def workers(self) -> int | None:
+        """How many trials the engine runs at once."""
+        return self.engine.workers
+
     def describe(self) -> dict[str, Any]:
         """What the engine describes."""
         return self.engine.describe()
@@ -299,9 +306,12 @@ def is_finite(method: str) -> bool:
     Raises:
         ArgumentError: If the method does not exist.
     """
+    from raytune_suite.automatic import AUTO
     from raytune_suite.methods import METHODS, parts
     from raytune_suite.searchers import SEARCHERS
 
+    if method == AUTO:
+        return False
     try:
         searcher, _ = parts(method)
     except UnknownNameError as error:

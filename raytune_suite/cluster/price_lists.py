@@ -66,7 +66,9 @@ def open_text(address: str) -> TextIOWrapper:
     try:
         return TextIOWrapper(urlopen(address, timeout=TIMEOUT_S), encoding="utf-8")  # noqa: S310 - one of the constants above
     except (URLError, TimeoutError) as error:
-        raise ArgumentError(f"{address} cannot be read ({error}): connect to the network, or use `--file`") from error
+        raise ArgumentError(
+            f"{address.partition('?')[0]} cannot be read ({error}): connect to the network, or use `--file`"
+        ) from error
 
 
 def ec2(lines: Iterable[str]) -> Machines:

@@ -106,6 +106,10 @@ class Outcome:
 class Engine(Protocol):
     """Runs studies."""
 
+    @property
+    def workers(self) -> int | None:
+        """How many trials run at once; None if that is not known before a study starts."""
+
     def describe(self) -> dict[str, Any]:
         """What a study's manifest records about the engine: JSON-like values."""
 

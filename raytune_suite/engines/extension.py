@@ -18,6 +18,7 @@ from ray.tune.experiment import Trial
 
 from raytune_suite.engines import snapshots
 from raytune_suite.engines.snapshots import SnapshotWriter
+from raytune_suite.engines.storage import local_folder
 from raytune_suite.engines.stored_study import MANIFEST
 from raytune_suite.errors import StudyError
 from raytune_suite.searchers import AskTellSearcher
@@ -120,11 +121,14 @@ def apply(
     stopper.update(spec.budget, spec.time_limit, spec.stop if change is not None and change.stop else None)
     again = sum(record.retried for record in log.trials)
     search_alg._total_samples = sys.maxsize if spec.num_samples is None else spec.num_samples + again  # noqa: SLF001 - there is no public way
-    if change is None:
-        return
     searcher: Any = search_alg.searcher
     while hasattr(searcher, "searcher"):
         searcher = searcher.searcher
+    folder = local_folder(spec.path)
+    if isinstance(searcher, AskTellSearcher) and folder is not None:
+        searcher.watch(str(folder))  # which may have been moved
+    if change is None:
+        return
     if change.space and isinstance(searcher, AskTellSearcher):
         searcher = _replaced(search_alg, searcher, spec, log)
     if change.retry and isinstance(searcher, AskTellSearcher):

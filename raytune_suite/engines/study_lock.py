@@ -2,7 +2,8 @@
 
 In a local folder, also on NFS, it is a lock of the operating system (`flock`) on the file `study.lock`, which ends with
 the process that holds it, however that ends. In an object store, and where the file system has no locks, the file is a
-lease that its holder renews; a lease that was not renewed for `LEASE_S` has no holder any more. The file names the
+lease that its holder renews; a lease that was not renewed for `LEASE_S` has no holder any more. Since clocks may be
+set, and differ between machines, such a lease is observed for a while before it is taken. The file names the
 holder. To break a lock, remove the file: a holder that is still alive notices it and stops.
 """
 
@@ -42,6 +43,9 @@ RENEW_S = 10.0
 
 SETTLE_S = 1.0
 """After taking a lease, wait this long to see whether another process took it at the same moment."""
+
+OBSERVED = 1.5
+"""Before a lease is taken that seems to have ended, it is observed for so many times `RENEW_S`."""
 
 _ATTEMPTS, _PAUSE_S = 4, 0.05
 
@@ -185,6 +189,7 @@ class Lease(StudyLock):
         """See `SETTLE_S` and `RENEW_S`."""
         super().__init__(study)
         self._settle_s, self._renew_s = settle_s, renew_s
+        self._renewed = 0.0
         self._stop = threading.Event()
         self._lost = False
         self._thread: threading.Thread | None = None
@@ -192,8 +197,12 @@ class Lease(StudyLock):
     def acquire(self) -> None:
         """Take the lease."""
         holder = _holder(self.study)
-        if _is_valid(holder):
-            raise self._locked(holder)
+        if _may_be_held(holder):
+            if not _is_valid(holder):
+                time.sleep(OBSERVED * self._renew_s)
+            now = _holder(self.study)
+            if _is_valid(holder) or now.get("renewed") != holder["renewed"]:
+                raise self._locked(now or holder)
         self._write()
         time.sleep(self._settle_s)
         holder = _holder(self.study)
@@ -212,17 +221,24 @@ class Lease(StudyLock):
                 self.study.remove(LOCK)
 
     def check(self) -> None:
-        """Check that the last renewal found the lease in place."""
-        if self._lost:
+        """Check that the lease is in place: the last renewal found it, or is long ago, as after SIGSTOP."""
+        late = time.monotonic() - self._renewed > LEASE_S / 2
+        if self._lost or (late and not self._is_mine()):
+            self._lost = True
             raise self._broken()
 
     def _write(self) -> None:
+        renewed = time.monotonic()  # before, so that it is never thought to be later than others see it
         self.study.write(LOCK, json.dumps({**self._me, "renewed": time.time()}).encode())
+        self._renewed = renewed
+
+    def _is_mine(self) -> bool:
+        return _holder(self.study).get("token") == self._me["token"]
 
     def _renew(self) -> None:
         while not self._stop.wait(self._renew_s):
             try:
-                if _holder(self.study).get("token") != self._me["token"]:
+                if not self._is_mine():
                     self._lost = True
                     return
                 self._write()
@@ -241,8 +257,12 @@ def _holder(study: Folder) -> dict[str, Any]:
 
 def _is_valid(holder: dict[str, Any]) -> bool:
     """Whether a lease was renewed recently, and its process, if it ran on this machine, is there."""
-    renewed = holder.get("renewed")
-    if not isinstance(renewed, int | float) or time.time() - renewed > LEASE_S:
+    return _may_be_held(holder) and abs(time.time() - holder["renewed"]) <= LEASE_S
+
+
+def _may_be_held(holder: dict[str, Any]) -> bool:
+    """Whether there is a lease, however old, and its process, if it ran on this machine, is there."""
+    if not isinstance(holder.get("renewed"), int | float):
         return False
     return holder.get("host") != socket.gethostname() or _runs(int(holder.get("pid", 0)))
 

@@ -60,7 +60,9 @@ class Workspace:
         self._plan, self._rates = self._planned()
         self.steps = self._rates.shape[1]
         self._reported = self._evaluated()
-        functions = (self._plan_unit, self._train_step, self._evaluate)
+        compiled = group.program.compiled and device.type == "cuda"
+        train_step = torch.compile(self._train_step, dynamic=False) if compiled else self._train_step
+        functions = (self._plan_unit, train_step, self._evaluate)
         self._run = _captured(functions) if device.type == "cuda" else functions
 
     def load(
@@ -194,7 +196,7 @@ def _only(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _captured(functions: Sequence[Callable[[], None]]) -> list[Callable[[], None]]:
     """Capture each function in a CUDA graph; one that cannot be captured is left as it is: correct, but slower."""
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch
+    stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(WARM_UP):
@@ -212,7 +214,7 @@ def _captured(functions: Sequence[Callable[[], None]]) -> list[Callable[[], None
             raise
         except RuntimeError as error:
             torch.cuda.synchronize()
-            _logger.warning("%s runs without a CUDA graph, more slowly: %s", function.__name__, error)
+            _logger.warning("a step runs without a CUDA graph, more slowly: %s", error)
             replays.append(function)
         else:
             replays.append(graph.replay)

@@ -136,7 +136,8 @@ def quantiles(weights: Array, losses: Array, levels: Array) -> Array:
     """
     order = np.argsort(losses, kind="stable")
     cumulative = np.cumsum(weights[:, order], axis=1)
-    places = [np.argmax(cumulative >= level - 1e-12, axis=1) for level in levels]
+    last = len(losses) - 1
+    places = [np.minimum(np.count_nonzero(cumulative < level - 1e-12, axis=1), last) for level in levels]
     return np.asarray(losses[order][np.stack(places, axis=1)])
 
 

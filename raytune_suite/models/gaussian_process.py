@@ -1,9 +1,9 @@
 """Gaussian processes on one or several levels of fidelity (Rasmussen & Williams 2006, "Gaussian Processes for Machine
 Learning"): maximum a posteriori hyperparameters, predictions, leave-one-out predictions, pending points.
 
-The levels are independent processes that share their length scales and noise, and have an amplitude each: the few
-observations of a high level borrow the shape of the function from the many below. Targets have mean 0 and a scale near
-1, as `scores` makes them.
+The levels are independent processes that share their length scales, and have an amplitude and a noise each: the few
+observations of a high level borrow the shape of the function from the many below, but not their noise. Targets have
+mean 0 and a scale near 1, as `scores` makes them.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ class Hyperparameters(NamedTuple):
     Attributes:
         weights: The inverse squared length scale of each parameter, of shape (dimensions,).
         amplitudes: The variance of each level's process, of shape (levels,).
-        noise: The variance of the noise.
+        noises: The variance of each level's noise, of shape (levels,).
     """
 
     weights: Array
     amplitudes: Array
-    noise: float
+    noises: Array
 
     @classmethod
     def initial(cls, dimensions: int, levels: int) -> Hyperparameters:
         """The start of the first optimization."""
-        return cls(np.ones(dimensions), np.ones(levels), 1e-2)
+        return cls(np.ones(dimensions), np.ones(levels), np.full(levels, 1e-2))
 
 
 def fit(
@@ -72,12 +72,12 @@ def fit(
         steps: The most iterations.
     """
     distances = [distances_by_parameter(level, embedding) for level in vectors]
-    dimensions = len(start.weights)
+    dimensions, levels = len(start.weights), len(vectors)
 
     def objective(packed: Array) -> tuple[float, Array]:
         return negative_log_posterior(packed, distances, targets)
 
-    bounds = [WEIGHTS] * dimensions + [AMPLITUDES] * len(vectors) + [NOISES]
+    bounds = [WEIGHTS] * dimensions + [AMPLITUDES] * levels + [NOISES] * levels
     limits = optimize.Bounds(*np.log(bounds).T)
     options: Any = {"maxiter": steps}
     found = optimize.minimize(objective, pack(start), jac=True, method="L-BFGS-B", bounds=limits, options=options)
@@ -86,14 +86,14 @@ def fit(
 
 def pack(hyperparameters: Hyperparameters) -> Array:
     """Return the logarithms of the hyperparameters as one vector."""
-    weights, amplitudes, noise = hyperparameters
-    return np.asarray(np.log(np.concatenate([weights, amplitudes, [noise]])))
+    return np.asarray(np.log(np.concatenate(hyperparameters)))
 
 
 def unpack(packed: Array, dimensions: int) -> Hyperparameters:
     """Invert `pack`."""
     values = np.exp(packed)
-    return Hyperparameters(values[:dimensions], values[dimensions:-1], max(float(values[-1]), LEAST_NOISE))
+    amplitudes, noises = np.split(values[dimensions:], 2)
+    return Hyperparameters(values[:dimensions], amplitudes, np.maximum(noises, LEAST_NOISE))
 
 
 def negative_log_posterior(packed: Array, distances: Sequence[Array], targets: Sequence[Array]) -> tuple[float, Array]:
@@ -106,15 +106,16 @@ def negative_log_posterior(packed: Array, distances: Sequence[Array], targets: S
         distances: The squared distances of each level in each parameter, of shape (dimensions, n_k, n_k).
         targets: The targets of each level, of shape (n_k,).
     """
-    dimensions = len(distances[0])
+    dimensions, levels = len(distances[0]), len(distances)
     hyperparameters = unpack(packed, dimensions)
     value, gradient = _negative_log_prior(hyperparameters)
     for level, (by_parameter, target) in enumerate(zip(distances, targets, strict=True)):
-        count, amplitude = len(target), hyperparameters.amplitudes[level]
+        count = len(target)
+        amplitude, noise = hyperparameters.amplitudes[level], hyperparameters.noises[level]
         squared = np.tensordot(hyperparameters.weights, by_parameter, axes=1)
         signal = amplitude * matern52(squared)
         try:
-            lower = _factor(signal, amplitude, hyperparameters.noise)
+            lower = _factor(signal, amplitude, noise)
         except linalg.LinAlgError:
             return _IMPOSSIBLE, np.zeros_like(packed)
         inverse = linalg.cho_solve((lower, True), np.eye(count), check_finite=False)
@@ -125,27 +126,27 @@ def negative_log_posterior(packed: Array, distances: Sequence[Array], targets: S
         gradient[:dimensions] += 0.5 * hyperparameters.weights * (by_parameter.reshape(dimensions, -1) @ slopes.ravel())
         trace = np.trace(outer)
         gradient[dimensions + level] += 0.5 * (np.vdot(outer, signal) + JITTER * amplitude * trace)
-        gradient[-1] += 0.5 * hyperparameters.noise * trace
+        gradient[dimensions + levels + level] += 0.5 * noise * trace
     return value, gradient
 
 
 def _negative_log_prior(hyperparameters: Hyperparameters) -> tuple[float, Array]:
     """Return the negative log density of the prior, up to a constant, and its gradient in log space.
 
-    Inverse squared length scales w have the density exp(-.1 / w - .1 w), amplitudes Gamma(2, 1) and the noise
+    Inverse squared length scales w have the density exp(-.1 / w - .1 w), amplitudes Gamma(2, 1) and noises
     Gamma(1.1, 30), as in Optuna's GPSampler. With more than `MANY` parameters, the length scales are log-normal with
     mean sqrt(2) + log(d) / 2 and deviation sqrt(3) (Hvarfner et al. 2024, "Vanilla Bayesian Optimization Performs Great
     in High Dimensions", section 5).
     """
-    weights, amplitudes, noise = hyperparameters
+    weights, amplitudes, noises = hyperparameters
     dimensions = len(weights)
     if dimensions > MANY:
         logs = -0.5 * np.log(weights) - (math.sqrt(2) + 0.5 * math.log(dimensions))
         value, slope = float(np.sum(logs**2)) / 6, -logs / 6
     else:
         value, slope = float(np.sum(0.1 / weights + 0.1 * weights)), -0.1 / weights + 0.1 * weights
-    value += float(np.sum(amplitudes - np.log(amplitudes))) + 30 * noise - 0.1 * math.log(noise)
-    return value, np.concatenate([slope, amplitudes - 1, [30 * noise - 0.1]])
+    value += float(np.sum(amplitudes - np.log(amplitudes)) + np.sum(30 * noises - 0.1 * np.log(noises)))
+    return value, np.concatenate([slope, amplitudes - 1, 30 * noises - 0.1])
 
 
 def _factor(signal: Array, amplitude: float, noise: float) -> Array:
@@ -196,7 +197,7 @@ class GaussianProcess:
             level: The index of the level among them.
         """
         scales = np.sqrt(hyperparameters.weights)[embedding.owners]
-        amplitude, noise = float(hyperparameters.amplitudes[level]), hyperparameters.noise
+        amplitude, noise = float(hyperparameters.amplitudes[level]), float(hyperparameters.noises[level])
         vectors = embedding(points) * scales
         signal = amplitude * matern52(squared_distances(vectors, vectors))
         while True:

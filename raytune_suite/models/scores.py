@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from raytune_suite.types import FAILED
 
@@ -20,7 +20,8 @@ def normal_scores(losses: Array) -> Array:
         >>> normal_scores(np.array([1.0, 100.0, np.inf])).round(3)
         array([-0.967,  0.   ,  0.967])
     """
-    ranks = np.asarray(stats.rankdata(losses))
+    _, places, counts = np.unique(losses, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]  # as scipy's `rankdata`, in half the time
     return np.asarray(special.ndtri((ranks - 0.5) / len(losses)))
 
 
@@ -36,7 +37,9 @@ def half_rank(losses: Array) -> Array:
     """
     scores = normal_scores(losses)
     finite = losses[losses != FAILED]
-    median = np.median(losses) if np.isfinite(np.median(losses)) else finite.max()
+    ordered = np.sort(losses)
+    median = (ordered[(len(losses) - 1) // 2] + ordered[len(losses) // 2]) / 2
+    median = median if np.isfinite(median) else finite.max()
     better = losses < median
     if not better.any():
         return scores - scores.min() if len(finite) < len(losses) else np.zeros_like(losses)

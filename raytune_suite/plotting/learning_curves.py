@@ -10,6 +10,8 @@ from raytune_suite.plotting import colors
 from raytune_suite.plotting.scales import EMPTY, finite_values, set_logarithmic, spans_decades
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
 
     from raytune_suite.plotting.scales import Floats
@@ -35,10 +37,11 @@ OUTCOMES: dict[str, TrialStyle] = {
 they can be distinguished in greyscale."""
 
 
-def draw_learning_curves(axes: Axes, study: StudyLike) -> None:
+def draw_learning_curves(axes: Axes, study: StudyLike, counts: Mapping[str, int] | None = None) -> None:
     """Draw each trial's metric against its resource, one outcome after the other, with the best trial on top.
 
-    A trial without a finite value is a marker at the worst end of the axis.
+    A trial without a finite value is a marker at the worst end of the axis. `counts` are the trials per outcome for
+    the legend, if `study` has a sample of the trials.
     """
     curves: dict[Any, tuple[Floats, Floats]] = {
         trial: (finite_values(rows["resource"]), finite_values(rows["value"]))
@@ -57,7 +60,9 @@ def draw_learning_curves(axes: Axes, study: StudyLike) -> None:
         without_value = [curve[0][-1] for curve in drawn if np.isnan(curve[1]).all()]
         edge = [0.985 if study.mode == "min" else 0.015] * len(without_value)
         axes.plot(without_value, edge, linestyle="none", transform=axes.get_xaxis_transform(), **dots)
-        axes.plot([], [], linewidth=1.5, label=f"{outcome} ({len(trials)})", **dots)
+        axes.plot(
+            [], [], linewidth=1.5, label=f"{outcome} ({len(trials) if counts is None else counts[outcome]})", **dots
+        )
     if study.best_trial in curves:
         axes.plot(*curves[study.best_trial], color=colors.BEST, linewidth=2, label=f"best (trial {study.best_trial})")
     final = study.incumbent[study.incumbent["trial"] == study.best_trial].tail(1)

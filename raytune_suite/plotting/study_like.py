@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
-    from raytune_suite.types import Mode
+    from raytune_suite.spaces import Space
+    from raytune_suite.types import Config, Mode
 
 
 class StudyLike(Protocol):
@@ -56,3 +59,11 @@ class StudyLike(Protocol):
     @property
     def test_scores(self) -> pd.DataFrame | None:
         """The metric of the best config on each test seed: seed, value; None if it was not evaluated."""
+
+    @property
+    def space(self) -> Space | None:
+        """The search space; None if it is not known."""
+
+    @property
+    def configs(self) -> Sequence[Config]:
+        """The config of each trial, by its number."""

@@ -3,7 +3,8 @@ Hyperparameter Tuning", MLSys; the paper's Algorithm 2 promotes instead).
 
 A trial that reaches a rung continues if it is among the best 1/eta that have reached it so far, and is stopped for good
 otherwise. Nothing is ever paused, so trainables need no checkpoints. The decisions are those of Ray's `ASHAScheduler`,
-but brackets are drawn from a seeded stream, and no report is recorded a second time when its trial ends.
+but brackets are drawn from a seeded stream, no report is recorded a second time when its trial ends, and there is no
+rung shortly before `max_t`.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite import rungs, seeding
 from raytune_suite.schedulers.base import StudyScheduler
+from raytune_suite.schedulers.brackets import BracketDraw
 from raytune_suite.types import COUNT, as_loss, check_mode
 from raytune_suite.validation import checked, integer
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
+    from ray.tune.search import Searcher
 
     from raytune_suite.schedulers.arguments import SchedulerArgs
 
@@ -73,21 +76,22 @@ class ASHA(StudyScheduler):
     def __init__(self, *, min_t: int = 1, eta: float = 3, brackets: int = 1, **args: Unpack[SchedulerArgs]) -> None:
         """`min_t` is the least resource at which a trial is stopped, `eta` is the reduction factor.
 
-        With several `brackets`, bracket s starts its rungs at `min_t * eta**s`.
+        With several `brackets`, bracket s starts its rungs at `min_t * eta**s`. Lower brackets get more trials; if the
+        searcher knows how well each level predicts the highest, those that do get more.
 
         Raises:
             ArgumentError: If the arguments make no ladder, or there are more brackets than rungs.
         """
         super().__init__(**args)
         max_t = self.max_t or min_t
-        most = rungs.max_bracket(min_t, max_t, eta) + 1
-        integer(1, most).check("brackets", brackets)
+        integer(1, len(rungs.halving_levels(min_t, max_t, eta))).check("brackets", brackets)
         ladders = [rungs.halving_levels(min_t, max_t, eta, s) for s in range(brackets)]
         self.brackets = [
             StoppingBracket([StoppingRung(level) for level in reversed(levels)], eta) for levels in ladders
         ]
-        self._odds = rungs.bracket_odds([len(levels) for levels in ladders])
-        self._rng = seeding.stream(self.seed, "scheduler", "ASHA")
+        odds = rungs.bracket_odds([len(levels) for levels in ladders])
+        stream = seeding.stream(self.seed, "scheduler", "ASHA")
+        self._draw = BracketDraw([levels[0] for levels in ladders], odds, stream)
         self._bracket_of: dict[str, StoppingBracket] = {}
         self._levels = rungs.geometric(min_t, max_t, eta)
 
@@ -98,8 +102,11 @@ class ASHA(StudyScheduler):
 
     def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
         """Draw the trial's bracket."""
-        drawn = self._rng.choice(len(self.brackets), p=self._odds) if len(self.brackets) > 1 else 0
-        self._bracket_of[trial.trial_id] = self.brackets[drawn]
+        self._bracket_of[trial.trial_id] = self.brackets[self._draw.draw()]
+
+    def searcher_updated(self, searcher: Searcher) -> None:
+        """Take the searcher's weights of the levels."""
+        self._draw.update(searcher)
 
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
         """Stop the trial at a rung if it is not among the best."""

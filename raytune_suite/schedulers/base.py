@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import pickle
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Unpack, final
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Unpack, final
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
@@ -27,35 +27,14 @@ from raytune_suite.validation import checked, reject_unknown
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
 
-    from raytune_suite.types import Config, Stage
+    from raytune_suite.schedulers.observer import SchedulerObserver
+    from raytune_suite.types import Stage
 
-MAX_CRASHES = 10
-"""A study ends after this many crashes before the first report of any trial, since crashes spend no budget."""
-
-CRASHES_IN_A_ROW = 100
-"""A study also ends after this many crashes without any report in between, such as when the disk is full."""
+MAX_CRASHES, CRASHES_IN_A_ROW = 10, 100
+"""A study ends after so many crashes before the first report, or in a row, since crashes spend no budget."""
 
 _NOT_SAVED = frozenset({"observers", "fault", "_restore"})
 """The attributes that are not part of the state."""
-
-
-class SchedulerObserver(Protocol):
-    """What is notified of all that a scheduler is told and decides, such as a decision log."""
-
-    def trial_added(self, trial: Trial) -> None:
-        """A trial was added, possibly again."""
-
-    def trial_decided(self, trial: Trial, config: Config, result: dict[str, Any], decision: str) -> None:
-        """The scheduler has decided on a report; `config` is the one that made it."""
-
-    def trial_completed(self, trial: Trial, result: dict[str, Any]) -> None:
-        """A running trial has ended; `result` is its last."""
-
-    def trial_failed(self, trial: Trial) -> None:
-        """A trial has crashed."""
-
-    def trial_removed(self, trial: Trial) -> None:
-        """A pending or paused trial has ended."""
 
 
 class LastDecision(NamedTuple):
@@ -177,6 +156,11 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def levels(self) -> tuple[float, ...]:
         """The resources at which it compares trials, in ascending order; a multi-fidelity searcher learns there."""
         return () if self.max_t is None else (self.max_t,)
+
+    @property
+    def entry_level(self) -> float:
+        """The level to which the next new trial is trained first; the lowest if that is not known."""
+        return self.levels[0] if self.levels else 0.0
 
     def lineage(self, trial_id: str, resource: float | None = None) -> list[Stage]:  # noqa: ARG002 - for leaves
         """The schedule of configs behind a trial's report at `resource` (None: its last), if it changes configs."""
@@ -379,11 +363,9 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     @final
     def only_crashes(self) -> bool:
         """Whether trials have crashed again and again without a report of the metric."""
-        if self._crashes_in_a_row >= CRASHES_IN_A_ROW:
-            return True
-        return self._crashes >= MAX_CRASHES and not self._metric_reported
+        early = self._crashes >= MAX_CRASHES and not self._metric_reported
+        return early or self._crashes_in_a_row >= CRASHES_IN_A_ROW
 
-    @final
     def forget_crashes(self) -> None:
         """Count crashes from zero: their cause was removed."""
         self.complete_restore()

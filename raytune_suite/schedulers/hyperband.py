@@ -89,6 +89,13 @@ class Hyperband(StudyScheduler):
         """The resources of the rungs."""
         return tuple(rung.resource for rung in self.plans[0])
 
+    @property
+    def entry_level(self) -> float:
+        """The first rung of the open bracket, or of the next one."""
+        is_open = self.brackets and self.brackets[-1].open
+        plan = self.brackets[-1].plan if is_open else self.plans[self._opened % len(self.plans)]
+        return plan[0].resource
+
     def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
         """Add the trial to the open bracket, or to the next one."""
         if not self.brackets or not self.brackets[-1].open:

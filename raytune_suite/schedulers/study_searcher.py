@@ -61,6 +61,8 @@ class StudySearcher(Searcher):
             return Searcher.FINISHED
         if self.scheduler.promotion_due() or self.scheduler.at_capacity():
             return None
+        if hasattr(self.searcher, "entry_level"):
+            self.searcher.entry_level = self.scheduler.entry_level
         config = self.searcher.suggest(trial_id)
         self.scheduler.searcher_updated(self.searcher)
         return config

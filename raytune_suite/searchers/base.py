@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import copy
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack, final
 
@@ -17,6 +18,7 @@ from ray.tune.search import Searcher
 
 from raytune_suite import seeding
 from raytune_suite.errors import ArgumentError, SpaceError
+from raytune_suite.searchers.inbox import Inbox
 from raytune_suite.searchers.levels import next_level, reached_level
 from raytune_suite.searchers.repeats import Repeats
 from raytune_suite.spaces import Space
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
     from raytune_suite.types import KnownTrial
 
+
+_logger = logging.getLogger("raytune_suite")
 
 _NO_LEVEL = (0.0, 0.0)
 """The level and the resource of a trial that has not reached a level yet."""
@@ -100,9 +104,11 @@ class AskTellSearcher(Searcher, abc.ABC):
         assigns: Whether its configs hold, under the key `FIDELITY`, how far to train them.
         finite: Whether it proposes a fixed number of configs and then ends the study without a budget, as a grid does.
         learns: Whether it learns from trials that it did not propose.
+        takes_points: Whether configs can be added while the study runs.
         space: The compiled space, or None until Ray passes it.
         rng: This searcher's random stream.
         trial_id: The id of the trial for which `ask` proposes a config.
+        entry_level: The level to which that trial is trained first; 0 if the scheduler does not know.
     """
 
     features: ClassVar[frozenset[str]]
@@ -112,6 +118,7 @@ class AskTellSearcher(Searcher, abc.ABC):
     assigns: ClassVar[bool] = False
     finite: ClassVar[bool] = False
     learns: ClassVar[bool] = True
+    takes_points: ClassVar[bool] = True
 
     @checked(**COMMON)
     def __init__(self, **args: Unpack[SearcherArgs]) -> None:
@@ -134,8 +141,10 @@ class AskTellSearcher(Searcher, abc.ABC):
         self.rng: np.random.Generator = seeding.stream(self.seed, "searcher", type(self).__name__)
         self.space: Space | None = None
         self.trial_id = ""
+        self.entry_level = 0.0
         self._points = [copy.deepcopy(config) for config in args.get("points_to_evaluate") or ()]
         self._repeats: Repeats | None = None
+        self._inbox: Inbox | None = None
         self._live: dict[str, Config] = {}
         self._last_report: dict[str, tuple[float, float]] = {}
         self._last_level: dict[str, tuple[float, float]] = {}
@@ -207,6 +216,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         """
         self._require_complete()
         self.trial_id = trial_id
+        self._take_points()
         try:
             config = self._points.pop(0) if self._points else self._ask()
         except Exhausted:
@@ -263,6 +273,12 @@ class AskTellSearcher(Searcher, abc.ABC):
         self._points[:0] = [self._as_point(copy.deepcopy(config)) for config in configs]
 
     @final
+    def watch(self, folder: str) -> None:
+        """Propose the configs that are added to a study's folder (`inbox.put`) before others."""
+        if self.takes_points:
+            self._inbox = Inbox(folder, 0 if self._inbox is None else self._inbox.read)
+
+    @final
     def learn(self, trials: Iterable[KnownTrial]) -> None:
         """Learn from trials that this searcher did not propose."""
         for trial in trials:
@@ -294,6 +310,7 @@ class AskTellSearcher(Searcher, abc.ABC):
             raise ArgumentError(f"`space` has changed, but {type(self).__name__} evolves configs of one space: undo it")
         self.rng = seeding.stream(self.seed, "searcher", type(self).__name__, str(len(trials)))
         self._live, self._last_report, self._last_level = other._live, other._last_report, other._last_level
+        self._inbox = other._inbox
         self.enqueue(other._points)
         if self.learns:
             self.learn(trials)
@@ -330,6 +347,9 @@ class AskTellSearcher(Searcher, abc.ABC):
         space.check_supported(f"searcher {type(self).__name__}", supported=self.features, remedy=self.instead)
         if self.assigns and FIDELITY in {path.split("/")[0] for path in (*space.names, *space.constants)}:
             raise SpaceError(f"the space has an entry {FIDELITY!r}, which is reserved for the fidelity: rename it")
+        if space.prior is not None and not self.finite:
+            expected = space.decode(space.prior.mode())
+            self._points = [expected, *(config for config in self._points if config != expected)]
         drawn = seeding.stream(self.seed, "searcher", "points to evaluate")
         for position, config in enumerate(self._points):
             try:
@@ -338,6 +358,17 @@ class AskTellSearcher(Searcher, abc.ABC):
                 raise SpaceError(f"`points_to_evaluate` has a config outside the space: {error}") from None
         self.space = space
         self.setup(space)
+
+    def _take_points(self) -> None:
+        """Take the configs that were added to the study's folder; a warning names those that cannot be used."""
+        if self._inbox is None or self.space is None:
+            return
+        drawn = seeding.stream(self.seed, "searcher", "enqueued", str(self._inbox.read))
+        for config in self._inbox.poll():
+            try:
+                self._points.append(self._as_point(self.space.fill(config, drawn)))
+            except SpaceError as error:
+                _logger.warning("the enqueued config %s is ignored: %s", config, error)
 
     def _ask(self) -> Config | None:
         """What `ask` returns, or another config if that has been proposed and must not be repeated."""

@@ -34,7 +34,7 @@ LEVELS = np.arange(1, 6) / 6
 CALIBRATED = 32
 """The number of observations above which the intervals are calibrated."""
 
-CANDIDATES, AROUND, ANCHORS = 1500, 100, 5
+CANDIDATES, AROUND, ANCHORS = 700, 60, 5
 MIN_SPLIT = 8
 
 
@@ -55,14 +55,20 @@ class CQRSearcher(SurrogateSearcher):
         grown = forest.grow(points, scores, self.layout.options, rng, min_split=MIN_SPLIT)
         finite = np.flatnonzero(data.losses != FAILED)
         anchors = data.points[finite[np.argsort(data.losses[finite], kind="stable")[:ANCHORS]]]
+        anchors = np.concatenate([anchors, self.expected(ANCHORS)])
         candidates = proposals(self.layout, anchors, self.rng, count=CANDIDATES, around=AROUND)
         predicted = quantiles(grown.weights(candidates), scores, LEVELS)
         if len(data.losses) > CALIBRATED:
             predicted = predicted + corrections(grown, points, scores)
         drawn = predicted[np.arange(len(candidates)), self.rng.integers(len(LEVELS), size=len(candidates))]
+        preference = self.preference(candidates)
+        drawn = drawn if preference is None else drawn - preference
         # Quantiles of a forest tie often; ties go to a random candidate.
         order = np.lexsort((self.rng.random(len(drawn)), drawn))
         near = crowded(self.layout, candidates, np.array(list(pending.values())).reshape(-1, len(self.layout)))
+        plateaus = self.plateaus()
+        if plateaus is not None:
+            near |= plateaus.contain(candidates)
         for row in order[~near[order]]:
             if self.layout.keys(candidates[[row]])[0] not in taken:
                 chosen: Array = candidates[row]

@@ -124,6 +124,7 @@ class DEHBSearcher(AskTellSearcher):
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
     learns: ClassVar[bool] = False
+    takes_points: ClassVar[bool] = False
     multi_fidelity: ClassVar[bool] = True
     assigns: ClassVar[bool] = True
 

@@ -110,24 +110,49 @@ class History:
         version = hash(tuple(losses.values()))  # of floats, so that it is the same in every process
         return LevelData(points, np.array(list(losses.values())), trials, version)
 
+    def curves(self, levels: Sequence[float], most: int) -> tuple[Array, Array]:
+        """Return the learning curves of the newest trials that have reached the lowest level.
+
+        Args:
+            levels: The levels, in ascending order, at least one.
+            most: The most trials.
+
+        Returns:
+            Their points, of shape (n, dimensions), and their losses, of shape (n, levels), NaN where there is none.
+        """
+        trials = list(self.losses[levels[0]])[-most:]
+        losses = [[self.losses[level].get(trial, np.nan) for level in levels] for trial in trials]
+        return np.array([self.points[trial] for trial in trials]), np.array(losses)
+
     def standings(self, levels: Collection[float]) -> LevelData:
         """Return one score per trial, also of those that were stopped: its standing at the highest level it reached.
 
-        At the lowest level, the scores are those of `half_rank`. At each higher level, they are shifted and scaled so
-        that the trials which have reached it keep the mean and the deviation of their scores at the level below, but
-        are ordered as at this one. So the survivors of a rung are still good ones among all. Trials that crashed have
-        the score `FAILED`.
+        The scores are those of `scores`. Trials that crashed have the score `FAILED`.
         """
         scores: dict[str, float] = {}
-        for level in sorted(levels):
-            at_level = {trial: loss for trial, loss in self.losses[level].items() if loss != FAILED}
-            here = half_rank(np.array(list(at_level.values())))
-            shift, scale = _match(here, np.array([scores.get(trial, np.nan) for trial in at_level]))
-            scores.update(zip(at_level, (shift + scale * here).tolist(), strict=True))
+        for at_level in self.scores(levels).values():
+            scores.update(at_level)
         scores.update(dict.fromkeys(self.crashed, FAILED))
         trials = tuple(trial for trial in self.points if trial in scores)  # in the order of their first observation
         points = np.array([self.points[trial] for trial in trials])
         return LevelData(points, np.array([scores[trial] for trial in trials]), trials, self.version)
+
+    def scores(self, levels: Collection[float]) -> dict[float, dict[str, float]]:
+        """Return the scores of the trials at each level, in ascending order of the levels.
+
+        At the lowest level, the scores are those of `half_rank`. At each higher level, they are shifted and scaled so
+        that the trials which have reached it keep the mean and the deviation of their scores at the level below, but
+        are ordered as at this one. So the survivors of a rung are still good ones among all. Failures have no score.
+        """
+        latest: dict[str, float] = {}
+        scores = {}
+        for level in sorted(levels):
+            losses = {trial: loss for trial, loss in self.losses[level].items() if loss != FAILED}
+            here = half_rank(np.array(list(losses.values())))
+            shift, scale = _match(here, np.array([latest.get(trial, np.nan) for trial in losses]))
+            scores[level] = dict(zip(losses, (shift + scale * here).tolist(), strict=True))
+            latest.update(scores[level])
+        return scores
 
 
 def _match(scores: Array, before: Array) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from raytune_suite.searchers.history import MOST
 from raytune_suite.searchers.surrogate import SurrogateSearcher
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from raytune_suite.models.layout import Array, Layout
     from raytune_suite.searchers.history import LevelData
@@ -33,6 +33,10 @@ FITTED = 150
 """The most observations of a level from which hyperparameters are fitted."""
 
 ANCHORS = 5
+
+SEEN = 60
+"""The most observations of a level among which the best one is looked for."""
+
 PENDING = 100
 """The most pending points that a model takes into account: the newest."""
 
@@ -83,9 +87,11 @@ class Processes:
         dimensions = len(self.embedding.layout)
         start = Hyperparameters.initial(dimensions, len(levels))
         if self.hyperparameters is not None:
-            before = dict(zip(self.levels, self.hyperparameters.amplitudes, strict=True))
-            amplitudes = np.array([before.get(level, 1.0) for level in levels])
-            start = self.hyperparameters._replace(amplitudes=amplitudes)
+            weights, *by_level = self.hyperparameters
+            before = dict(zip(self.levels, np.transpose(by_level), strict=True))
+            new = np.transpose(start[1:])
+            amplitudes, noises = np.transpose([before.get(level, new[0]) for level in levels])
+            start = Hyperparameters(weights, amplitudes, noises)
         parts = [level.limited(FITTED) for level in data.values()]
         targets = [targets_of(level) for level in parts]
         vectors = [self.embedding(level.points) for level in parts]
@@ -117,7 +123,56 @@ def grow_forest(data: LevelData, pending: Array, layout: Layout, rng: np.random.
     return forest.grow(points, targets, layout.options, rng)
 
 
-class LevelModelSearcher(SurrogateSearcher, abc.ABC):
+class SurrogateModel(NamedTuple):
+    """What a searcher has learned.
+
+    Attributes:
+        predict: Computes means and variances of the score at points, each of shape (points,).
+        seen: Observed points, the best among them, of shape (n, dimensions).
+    """
+
+    predict: Callable[[Array], tuple[Array, Array]]
+    seen: Array
+
+
+class ImprovementSearcher(SurrogateSearcher, abc.ABC):
+    """A searcher that maximizes the expected improvement predicted by a surrogate model."""
+
+    @abc.abstractmethod
+    def surrogate(self, pending: dict[str, Array]) -> SurrogateModel | None:
+        """Return the surrogate model; None if there are too few observations.
+
+        Args:
+            pending: The points of the trials that have not ended, by id.
+        """
+
+    def propose(self, pending: dict[str, Array], taken: set[bytes]) -> Array | None:
+        """Return the config with the highest expected improvement on the best predicted score so far."""
+        surrogate = self.surrogate(pending)
+        if surrogate is None:
+            return None
+        predict, seen = surrogate
+        running = np.array(list(pending.values())).reshape(len(pending), len(self.layout))
+        means, _ = predict(np.concatenate([seen, running]))
+        anchors = seen[np.argsort(means[: len(seen)], kind="stable")[:ANCHORS]]
+        best = float(means.min())
+        plateaus = self.plateaus()
+
+        def acquisition(points: Array) -> Array:
+            mean, variance = predict(points)
+            values = log_expected_improvement(mean, np.sqrt(variance), best)
+            preference = self.preference(points)
+            values = values if preference is None else values + preference
+            known = crowded(self.layout, points, running)
+            if plateaus is not None:
+                known |= plateaus.contain(points)
+            return np.where(known, -np.inf, values)
+
+        anchors = np.concatenate([anchors, self.expected(ANCHORS)])
+        return maximize(acquisition, self.layout, anchors, taken, self.rng)
+
+
+class LevelModelSearcher(ImprovementSearcher, abc.ABC):
     """A searcher with a model per level; a subclass decides how much to trust each level."""
 
     def setup(self, space: Space) -> None:
@@ -141,8 +196,8 @@ class LevelModelSearcher(SurrogateSearcher, abc.ABC):
         """Return the observations that each model is fitted to, by level."""
         return {level: self.history.at(level).limited(MOST) for level in self.history.levels(self.levels)}
 
-    def propose(self, pending: dict[str, Array], taken: set[bytes]) -> Array | None:
-        """Return the config with the highest expected improvement on the best predicted score so far."""
+    def surrogate(self, pending: dict[str, Array]) -> SurrogateModel | None:
+        """Return the mixture of the models."""
         every = self.observations()
         data = {level: at_level for level, at_level in every.items() if at_level.observed >= LEAST_OBSERVED}
         if not data:
@@ -157,18 +212,7 @@ class LevelModelSearcher(SurrogateSearcher, abc.ABC):
             means, variances = zip(*(model.predict(points) for model in models), strict=True)
             return mixture(weights, np.array(means), np.array(variances))
 
-        seen = np.concatenate([data[level].limited(60).points for level in trust])
-        running = np.array(list(pending.values())).reshape(len(pending), len(self.layout))
-        means, _ = predict(np.concatenate([seen, running]))
-        anchors = seen[np.argsort(means[: len(seen)], kind="stable")[:ANCHORS]]
-        best = float(means.min())
-
-        def acquisition(points: Array) -> Array:
-            mean, variance = predict(points)
-            values = log_expected_improvement(mean, np.sqrt(variance), best)
-            return np.where(crowded(self.layout, points, running), -np.inf, values)
-
-        return maximize(acquisition, self.layout, anchors, taken, self.rng)
+        return SurrogateModel(predict, np.concatenate([data[level].limited(SEEN).points for level in trust]))
 
     def _stopped(self, level: float, data: LevelData) -> Array:
         """Return the points of the trials that ended below a level, those with the best predictions there."""

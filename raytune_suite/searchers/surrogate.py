@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, ClassVar, Unpack, final
 import numpy as np
 from scipy.stats import qmc
 
+from raytune_suite.models.kernels import Embedding
 from raytune_suite.models.layout import Array, Layout
+from raytune_suite.models.plateaus import Plateaus
 from raytune_suite.models.threads import one_thread
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
-from raytune_suite.searchers.history import History
+from raytune_suite.searchers.history import MOST, History
 from raytune_suite.spaces import FEATURES
-from raytune_suite.types import COUNT
+from raytune_suite.types import COUNT, FAILED
 from raytune_suite.validation import checked, number, optional
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 LEAST_INITIAL = 4
 ATTEMPTS = 256
 """The number of draws among which a config that was not proposed before is looked for."""
+
+PREFERENCE = 10
+"""The weight of a prior: beta in eq. 6 of "piBO" (Hvarfner et al. 2022), where it is divided by the trials so far."""
 
 
 class SurrogateSearcher(AskTellSearcher, abc.ABC):
@@ -111,9 +116,34 @@ class SurrogateSearcher(AskTellSearcher, abc.ABC):
         """
 
     @final
+    def preference(self, points: Array) -> Array | None:
+        """Return what the user's prior adds to a logarithm of an acquisition function; None without a prior.
+
+        The weight of the prior decreases with the number of proposed configs.
+        """
+        if self._cube.prior is None:
+            return None
+        return PREFERENCE / self._asked * self._cube.prior.log_density(self.layout.units(points))
+
+    @final
+    def expected(self, count: int) -> Array:
+        """Draw points from the user's prior; no points without one."""
+        if self._cube.prior is None:
+            return np.empty((0, len(self.layout)))
+        return self.layout.points(self._cube.prior.warp(self.rng.random((count, len(self.layout)))))
+
+    @final
     def pending(self) -> dict[str, Array]:
         """Return the points of the trials that have not ended: they are running, paused or waiting."""
         return {trial: self._point(trial, config) for trial, config in self._live.items() if trial != self.trial_id}
+
+    def plateaus(self) -> Plateaus | None:
+        """Return where the losses are known to be constant; None if that is nowhere."""
+        levels = self.history.levels(self.levels)
+        lowest = [loss for loss in self.history.losses[levels[0]].values() if loss != FAILED] if levels else []
+        if len(set(lowest)) == len(lowest):
+            return None
+        return Plateaus.of(*self.history.curves(levels, MOST), Embedding.of(self.layout))
 
     def _point(self, trial_id: str, config: Config) -> Array:
         """Return the point of a trial; it is encoded once."""
@@ -124,8 +154,9 @@ class SurrogateSearcher(AskTellSearcher, abc.ABC):
         return point
 
     def _next_of_sequence(self, taken: set[bytes]) -> Array:
-        """Return the next point of the Sobol sequence, and random points if it is taken."""
-        point = self.layout.points(self._sobol.random(1))
+        """Return the next point of the Sobol sequence in the user's prior, and random points if it is taken."""
+        units = self._sobol.random(1)
+        point = self.layout.points(units if self._cube.prior is None else self._cube.prior.warp(units))
         if self.layout.keys(point)[0] not in taken:
             return point
         return np.concatenate([self.layout.sample(ATTEMPTS, self.rng), point])

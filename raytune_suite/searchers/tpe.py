@@ -71,8 +71,13 @@ class TPESearcher(SurrogateSearcher):
         others = np.sort(order[good:])[-MOST_BAD:]  # the newest
         bad = np.array([*data.points[others], *waiting]).reshape(-1, len(self.layout))
         density = ParzenEstimator.fit(data.points[order[:good]], self.layout)
-        drawn = density.sample(self.candidates, self.rng)
+        drawn = np.concatenate([density.sample(self.candidates, self.rng), self.expected(self.candidates // 4)])
         ratios = density.log(drawn) - ParzenEstimator.fit(bad, self.layout).log(drawn)
+        preference = self.preference(drawn)
+        ratios = ratios if preference is None else ratios + preference
+        plateaus = self.plateaus()
+        if plateaus is not None:
+            ratios = np.where(plateaus.contain(drawn), -np.inf, ratios)
         ranked = drawn[np.argsort(-ratios, kind="stable")]
         keys = self.layout.keys(ranked)
         return next((point for point, key in zip(ranked, keys, strict=True) if key not in taken), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from ray.tune.search.sample import Domain, Float, Integer, LogUniform, Quantized, Uniform
@@ -18,14 +18,12 @@ from raytune_suite.spaces.scales import (
     Continuous,
     Integers,
     Normal,
+    Number,
     Rounded,
     RoundedNormal,
     Scale,
     is_real,
 )
-
-if TYPE_CHECKING:
-    from raytune_suite.spaces.scales import Number
 
 FEATURES: Final[dict[str, str]] = {
     "continuous": "is continuous",
@@ -48,6 +46,18 @@ class Condition:
     option: int
 
 
+class Prior(NamedTuple):
+    """What a user expects of a parameter.
+
+    Attributes:
+        center: The expected value; for a choice, the position of the option.
+        confidence: How sure the user is: "low", "medium" or "high".
+    """
+
+    center: Number
+    confidence: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Parameter:
     """One dimension of the unit cube.
@@ -63,6 +73,7 @@ class Parameter:
         categories: The options of a categorical parameter as the user wrote them, else ().
         condition: When the parameter is active; None for always.
         grid: Whether it was written as `tune.grid_search`.
+        prior: What the user expects of it; None without a prior.
 
     Example:
         >>> from ray import tune
@@ -80,6 +91,7 @@ class Parameter:
     categories: tuple[Any, ...] = ()
     condition: Condition | None = None
     grid: bool = False
+    prior: Prior | None = None
 
     @property
     def lower(self) -> Number:

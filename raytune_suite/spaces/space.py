@@ -11,6 +11,7 @@ from ray.tune.search.sample import Categorical, Domain, Function, Grid
 from raytune_suite.errors import ArgumentError, SpaceError, near
 from raytune_suite.spaces.configspace import from_configspace, to_configspace
 from raytune_suite.spaces.parameters import FEATURES, Condition, Parameter, read_number
+from raytune_suite.spaces.priors import SpacePrior, with_prior
 from raytune_suite.spaces.scales import Integers
 from raytune_suite.spaces.tree import ChoiceNode, ConstantNode, DictNode, Node, NumberNode
 from raytune_suite.spaces.values import check_constant, fresh, native, stable_repr, without_addresses
@@ -36,6 +37,7 @@ class Space:
         names: The names of the parameters.
         constants: The constants outside options, by path.
         features: The features of the space: keys of `FEATURES`.
+        prior: What the user expects (`prior`); None if no parameter has a prior.
 
     Raises:
         SpaceError: If anything in `param_space` is invalid; the message names the path, the value and the remedy.
@@ -71,6 +73,7 @@ class Space:
                 raise SpaceError(f"two parameters are named {name!r}: rename the key that has brackets")
         self.constants: dict[str, Any] = dict(_constants(self._root))
         self.features = frozenset[str]().union(*(parameter.features for parameter in parameters))
+        self.prior = SpacePrior.of(parameters)
         self._scales = tuple(parameter.scale for parameter in parameters)
 
     @classmethod
@@ -179,7 +182,8 @@ class Space:
         descriptions = {}
         for parameter in self.parameters:
             scale = ", log" if parameter.log else f", normal {parameter.normal}" if parameter.normal else ""
-            descriptions[parameter.name] = without_addresses(parameter.allowed + scale)
+            expected = f", prior {parameter.prior.center} ({parameter.prior.confidence})" if parameter.prior else ""
+            descriptions[parameter.name] = without_addresses(parameter.allowed + scale + expected)
         return descriptions | {path: stable_repr(value) for path, value in self.constants.items()}
 
     @property
@@ -264,7 +268,10 @@ class Space:
 def _compile(value: Any, path: str, condition: Condition | None, parameters: list[Parameter]) -> Node:
     """Create the node for one part of a param space, and append its parameters to `parameters`."""
     if isinstance(value, Categorical):
-        return _compile_choice(value.categories, path, condition, parameters, grid=isinstance(value.sampler, Grid))
+        slot, grid = len(parameters), isinstance(value.sampler, Grid)
+        node = _compile_choice(value.categories, path, condition, parameters, grid=grid)
+        parameters[slot] = with_prior(parameters[slot], value)
+        return node
     if isinstance(value, dict) and "grid_search" in value:
         if len(value) > 1 or not isinstance(value["grid_search"], list):
             raise SpaceError(
@@ -277,7 +284,7 @@ def _compile(value: Any, path: str, condition: Condition | None, parameters: lis
             "nest domains in the dicts of a tune.choice, or compute the value in the trainable"
         )
     if isinstance(value, Domain):
-        parameters.append(read_number(value, path, condition))
+        parameters.append(with_prior(read_number(value, path, condition), value))
         return NumberNode(len(parameters) - 1, parameters[-1])
     if isinstance(value, dict):
         children = {}

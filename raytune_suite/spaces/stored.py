@@ -60,7 +60,8 @@ def _choice(*, grid: bool) -> str:
 
 
 def _number(domain: Any) -> dict[str, Any]:
-    sampler, q = domain.get_sampler(), None
+    sampler: Any = domain.get_sampler()
+    q = None
     if isinstance(sampler, Quantized):
         sampler, q = sampler.sampler, native(sampler.q)
     if isinstance(sampler, Normal):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -47,14 +47,37 @@ def load_study(path: str | Path) -> StudyResult:
             raise StudyError(f"there is no study at {text!r}: give the folder of a study, which has a {MANIFEST}")
         manifest = folder.manifest()
         status = RUNNING if is_locked(folder.files) else FINISHED if folder.files.has(DECISIONS) else INTERRUPTED
-        objective = Objective(manifest["metric"], manifest["mode"], manifest["time_attr"], manifest["max_t"])
-        log = from_records(objective, journal.read(folder.files, "reports"), journal.read(folder.files, "trials"))
-        test_scores = _test_scores(folder)
+        reports, trials = (journal.read(folder.files, name) for name in ("reports", "trials"))
+        test_scores = test_scores_in(folder)
+    return result_of(folder, manifest, reports, trials, test_scores=test_scores, status=status)
+
+
+def result_of(
+    folder: StudyFolder,
+    manifest: dict[str, Any],
+    reports: list[dict[str, Any]],
+    trials: list[dict[str, Any]],
+    *,
+    test_scores: pd.DataFrame | None,
+    status: str,
+) -> StudyResult:
+    """The result of a study from the records of its journals.
+
+    Args:
+        folder: The study's folder.
+        manifest: Its manifest.
+        reports: The records of the journal of reports.
+        trials: The records of the journal of trials.
+        test_scores: One row per test seed, or None.
+        status: See `StudyResult`.
+    """
+    objective = Objective(manifest["metric"], manifest["mode"], manifest["time_attr"], manifest["max_t"])
+    log = from_records(objective, reports, trials)
     return assemble(
         log,
         incumbents(log.reports, objective.mode),
-        name=name,
-        path=text,
+        name=folder.name,
+        path=folder.path,
         method=manifest["method"],
         test_scores=test_scores,
         has_seeds=bool(manifest["tuning_seeds"]),
@@ -63,7 +86,12 @@ def load_study(path: str | Path) -> StudyResult:
     )
 
 
-def _test_scores(folder: StudyFolder) -> pd.DataFrame | None:
+def test_scores_in(folder: StudyFolder) -> pd.DataFrame | None:
+    """The test scores that are stored, or None.
+
+    Raises:
+        StudyError: If their table is damaged.
+    """
     if not folder.files.has("test_scores.parquet"):
         return None
     try:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from ray.tune import Checkpoint
 
+from raytune_suite.engines.callbacks.html_table import html_table
 from raytune_suite.engines.callbacks.study_log import Report, incumbents
 from raytune_suite.engines.storage import Folder, local_folder
-from raytune_suite.errors import StudyError, near
+from raytune_suite.errors import ArgumentError, StudyError, near
 from raytune_suite.importance import judged_fidelities, study_importance
-from raytune_suite.types import SEED, split_config
+from raytune_suite.report.build import write_report
+from raytune_suite.searchers import inbox
+from raytune_suite.types import SEED, as_loss, split_config
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ray.tune import ResultGrid
 
@@ -28,6 +34,12 @@ if TYPE_CHECKING:
 
 FINISHED, INTERRUPTED, RUNNING = "finished", "interrupted", "running"
 """The statuses of a study."""
+
+SHOWN_TRIALS = 10
+"""Rows of the table in a notebook."""
+
+SHOWN_PARAMETERS = 8
+"""Columns of this table for hyperparameters."""
 
 _logger = logging.getLogger("raytune_suite")
 
@@ -110,6 +122,26 @@ class StudyResult:
                     return Checkpoint(path, system)
         return None
 
+    def enqueue(self, configs: Sequence[Config]) -> None:
+        """Add configs to the study: one that runs trains them next, one that has ended when it is extended.
+
+        Args:
+            configs: Configs in which parameters may be missing, which are then drawn at random.
+
+        Raises:
+            ArgumentError: If the study is in an object store, or a config is no dict of values of JSON.
+        """
+        folder = local_folder(self.path)
+        if folder is None:
+            raise ArgumentError(f"configs can be added to studies in local folders only, not to {self.path!r}")
+        for config in configs:
+            if not isinstance(config, dict):
+                raise ArgumentError.invalid("configs", config, "a list of dicts")
+        try:
+            inbox.put(folder, configs)
+        except TypeError as error:
+            raise ArgumentError.invalid("configs", configs, "a list of dicts of values of JSON", str(error)) from None
+
     @property
     def best_value(self) -> float:
         """The metric of the incumbent, on the tuning seeds."""
@@ -158,9 +190,45 @@ class StudyResult:
             seed=seed,
         )
 
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write a page about the study: one HTML file that loads nothing, with all figures and the best trials.
+
+        Args:
+            path: The file; missing folders are created.
+
+        Returns:
+            The path of the page.
+
+        Raises:
+            MissingPackageError: If matplotlib or jinja2 is not installed.
+        """
+        return write_report(self, path, status=self.status)
+
+    def _repr_html_(self) -> str:
+        """The result as notebooks show it: its best trials as a table."""
+        ranked = self.trials.assign(loss=[as_loss(value, self.mode) for value in self.trials.get("value", [])])
+        ranked = (
+            ranked.sort_values(["resource", "loss"], ascending=[False, True], kind="stable") if len(ranked) else ranked
+        )
+        names = [name for name in self.trials.columns if name.startswith("config/") and name != f"config/{SEED}"]
+        shown = ["outcome", "resource", "value", *names[:SHOWN_PARAMETERS]]
+        rows = [[str(trial), *map(_cell, ranked.loc[trial, shown])] for trial in ranked.index[:SHOWN_TRIALS]]
+        best = "no result yet" if self.incumbent.empty else f"best {self.metric} {self.best_value:.4g}"
+        test = "" if self.test_value is None else f", {self.test_value:.4g} on test seeds"
+        columns = ["trial", "outcome", self.time_attr, self.metric, *(name.removeprefix("config/") for name in names)]
+        heading = f"{self.name} ({self.method}, {self.status}): {best}{test}"
+        return html_table(heading, columns[: len(shown) + 1], rows, f"{len(self.trials)} trials in {self.path}")
+
     def _check_incumbent(self) -> None:
         if self.incumbent.empty:
             raise StudyError(f"no trial of the study {self.path!r} has reported a finite {self.metric!r} yet")
+
+
+def _cell(value: Any) -> str:
+    """A value in a table; "" for a hyperparameter that is not active."""
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
 
 
 def study_result(

@@ -8,11 +8,15 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.automatic import AUTO, Conditions, MethodChoice
+from raytune_suite.engines import extension
+from raytune_suite.engines.callbacks.notebook import in_notebook
 from raytune_suite.engines.callbacks.stop_rules import rule_text
+from raytune_suite.engines.storage import local_folder
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import study_lock
 from raytune_suite.errors import ArgumentError, StudyError
-from raytune_suite.methods import resolve_method
+from raytune_suite.methods import choose_method, resolve_method
 from raytune_suite.searchers import AskTellSearcher
 from raytune_suite.spaces import Space
 from raytune_suite.spaces.stored import to_json
@@ -70,16 +74,29 @@ def run_study(
     if options.retry and not resume:
         raise ArgumentError("`retry` is for a study that is resumed: add `resume=True`")
     space = Space.of(task.full_space)
+    choice = None
+    if isinstance(options.method, str) and options.method == AUTO:
+        choice = _stored_choice(engine, storage_path, name) if resume else None
+        choice = choice or _choose(task, options, engine, space)
+        arguments = {**choice.arguments, **options.method_args}
+        options = dataclasses.replace(options, method=choice.method, method_args=arguments)
     method = _resolve(task, options, space)
     if isinstance(method.searcher, AskTellSearcher) and not method.scheduler.population:
         method.searcher.avoid_repeats()
+    if options.retry and not getattr(method.searcher, "takes_points", False):
+        raise ArgumentError(f"`retry` does not work with {method.name!r}, whose searcher chooses all configs itself")
     if options.warm_start and not resume:  # else the searcher has learned it already
         learn_from(options.warm_start, method, space, task.objective)
     limits = check_limits(options.limits, method, task.objective)
     resources = check_resources(options.resources)
     name = study_name(name, f"{task.label}-{method.name}", resume=resume)
     folder = StudyFolder(check_storage(storage_path), name)
+    local = local_folder(folder.path)
+    if isinstance(method.searcher, AskTellSearcher) and local is not None:
+        method.searcher.watch(str(local))
     manifest = _manifest(task, options, method.name, limits, space) | engine.describe()
+    if choice is not None:
+        manifest[AUTO] = {"reason": choice.reason, "arguments": choice.arguments}
     spec = task.spec(
         searcher=method.searcher,
         scheduler=method.scheduler,
@@ -106,6 +123,8 @@ def run_study(
         change = folder.check(engine, manifest, resume=resume, retry=options.retry)
         if change is not None:
             folder.extend(spec.manifest, change)
+        if choice is not None and options.progress is not False:
+            _announce(choice)
         return _run(task, engine, folder, dataclasses.replace(spec, check_lock=lock.check), method.name)
 
 
@@ -151,8 +170,49 @@ def _resolve(task: TuningTask, options: StudyOptions, space: Space) -> Method:
     )
 
 
+def _choose(task: TuningTask, options: StudyOptions, engine: Engine, space: Space) -> MethodChoice:
+    """Choose the method of a new study."""
+    workers = (options.max_concurrent, engine.workers)
+    arguments = {**task.defaults, **options.method_args}
+    conditions = Conditions(
+        max_t=task.objective.max_t,
+        time_attr=task.objective.time_attr,
+        **options.limits._asdict(),
+        workers=min((count for count in workers if count is not None), default=None),
+        can_pause=task.can_pause,
+        **{name: arguments[name] for name in ("min_t", "eta") if name in arguments},
+    )
+    return choose_method(space, conditions, options.method_args)
+
+
+def _stored_choice(engine: Engine, storage_path: str | Path, name: str | None) -> MethodChoice | None:
+    """Return the method that was chosen when the study to resume started; None if there is no such study.
+
+    Raises:
+        ArgumentError: If the study was started with a method by name.
+    """
+    folder = StudyFolder(check_storage(storage_path), study_name(name, "", resume=True))
+    with storage_errors(folder.files):
+        if not engine.can_resume(folder.path) and extension.base(folder.files) is None:
+            return None
+        manifest = folder.manifest()
+    if AUTO not in manifest:
+        raise ArgumentError(
+            f"`method` is {AUTO!r}, but was {manifest['method']!r} when this study started: "
+            "resume it with the same arguments"
+        )
+    return MethodChoice(method=manifest["method"], **manifest[AUTO])
+
+
+def _announce(choice: MethodChoice) -> None:
+    """Print on stderr which method was chosen, and why."""
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(str(choice), style="dim", markup=False)
+
+
 def _shows_progress(options: StudyOptions) -> bool:
-    return sys.stderr.isatty() if options.progress is None else options.progress
+    return (sys.stderr.isatty() or in_notebook()) if options.progress is None else options.progress
 
 
 def _manifest(task: TuningTask, options: StudyOptions, method: str, limits: Limits, space: Space) -> dict[str, Any]:

@@ -42,6 +42,8 @@ class TuningTask:
         curve: A function (config, training seed) -> whole learning curve; None if models are trained.
         cost: The declared seconds between two reports of a config; None if not declared.
         stateless: Why its trainings cannot be copied or changed midway; "" if they can.
+        can_pause: Whether its trainings are known to save and load checkpoints; what a function does shows only while
+            it runs.
     """
 
     trainable: Trainable
@@ -53,6 +55,7 @@ class TuningTask:
     curve: Callable[[Config, int], Curve] | None = None
     cost: Callable[[Config], float] | None = None
     stateless: str = ""
+    can_pause: bool = False
 
     @property
     def full_space(self) -> dict[str, Any]:
@@ -114,7 +117,8 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
     if seeds and SEED in space:
         raise ArgumentError(f"`space` has an entry {SEED!r}, which is reserved for the training seed: rename it")
     objective = make_objective(metric, mode, max_t, time_attr)
-    return TuningTask(checked, space, objective, seeds, tests, stateless=_lacks_checkpoints(checked))
+    stateless, saves = _lacks_checkpoints(checked), _saves_checkpoints(checked)
+    return TuningTask(checked, space, objective, seeds, tests, stateless=stateless, can_pause=saves)
 
 
 def _lacks_checkpoints(trainable: Trainable) -> str:
@@ -127,6 +131,12 @@ def _lacks_checkpoints(trainable: Trainable) -> str:
         if getattr(trainable, name) is getattr(tune.Trainable, name)
     ]
     return f"`trainable` {trainable_name(trainable)} has no `{'` and `'.join(missing)}`" if missing else ""
+
+
+def _saves_checkpoints(trainable: Trainable) -> bool:
+    """Whether trainings of a class certainly save and load checkpoints."""
+    is_class = inspect.isclass(trainable) and not issubclass(trainable, FunctionTrainable)
+    return is_class and not _lacks_checkpoints(trainable)
 
 
 def make_objective(metric: str | None, mode: str | None, max_t: int | None, time_attr: str | None) -> Objective:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ray.tune import Callback
 
 from raytune_suite import seeding
+from raytune_suite.automatic import AUTO
 from raytune_suite.engines.callbacks.stop_rules import make_rules
 from raytune_suite.engines.ray.engine import Settings
 from raytune_suite.methods import METHOD_ARGS
@@ -55,7 +56,7 @@ def tune(
     space: dict[str, Any] | None = None,
     *,
     workload: str | Workload | None = None,
-    method: str | Method = "asha",
+    method: str | Method = AUTO,
     method_args: Mapping[str, Any] | None = None,
     metric: str | None = None,
     mode: str | None = None,
@@ -86,7 +87,8 @@ def tune(
         trainable: A function of a config that calls `ray.tune.report`, or a `ray.tune.Trainable` class.
         space: The search space, a dict of Ray Tune's domains.
         workload: A workload or its name, in place of `trainable`, `space`, `metric`, `mode`, `max_t` and `time_attr`.
-        method: A method ("asha"), a pair ("tpe+asha"), or a `Method`.
+        method: A method ("asha"), a pair ("tpe+asha"), or a `Method`. By default, one that suits the space, the
+            fidelities, the limits and the number of workers is chosen, printed with the reason, and stored.
         method_args: Arguments of the method, such as `{"eta": 4}`.
         metric: The reported value to optimize.
         mode: "min" or "max".
@@ -104,13 +106,12 @@ def tune(
         name: The study's name, by default derived from the trainable, the method and the time.
         resume: Continue the study called `name`; with higher limits or a larger space, also after it has finished.
         retry: "failed" to train the configs of failed trials again, as new trials of the study that is resumed.
-        stop: What else ends the study or a trial: a value of the metric such as `{"val_loss": 0.05}`, a rule such as
-            `rts.NoImprovement(20)`, a `ray.tune.Stopper`, a function of a trial's id and result, or a list of these.
+        stop: Targets such as `{"val_loss": 0.05}`, rules such as `rts.NoImprovement(20)`, Ray's stoppers, or functions.
         warm_start: Results or paths of studies from whose trials the searcher learns first, as far as they fit.
         callbacks: Ray Tune callbacks.
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
         settings: How Ray runs the study.
-        progress: Whether to show a progress line; by default on a terminal only.
+        progress: Whether to show a progress line, or a table in a notebook; by default on a terminal or in a notebook.
 
     Raises:
         RaytuneSuiteError: Before anything starts, if an argument cannot be used (ArgumentError, UnknownNameError,
@@ -118,17 +119,15 @@ def tune(
         StudyInterrupted: After Ctrl-C; the message says how to continue.
     """
     task = make_task(trainable, space, workload, metric, mode, max_t, time_attr, tuning_seeds, test_seeds)
+    how: dict[str, Any] = {"resources": resources, "max_concurrent": max_concurrent, "seed": seed, "progress": progress}
     options = StudyOptions(
         method=method,
         method_args=dict(method_args or {}),
         limits=Limits(num_samples, budget, time_limit),
-        resources=resources,
-        max_concurrent=max_concurrent,
-        seed=seed,
         callbacks=tuple(callbacks),
-        progress=progress,
         stop=make_rules(stop, task.objective),
         retry=retry is not None,
         warm_start=sources(warm_start),
+        **how,
     )
     return run_study(task, options, make_engine(engine, settings), storage_path, name, resume=resume)

@@ -51,6 +51,7 @@ class Raising(Middle):
         raise ZeroDivisionError(trial_id)
 
 
+@pytest.mark.process
 def test_a_user_defined_searcher_can_be_compared(tmp_path: Path) -> None:
     result = rts.compare({"middle": Middle, "stopped": halving, "random": "random"}, [BRANIN], **SIZE, out=tmp_path)
     assert result.folder == tmp_path
@@ -64,6 +65,17 @@ def test_a_user_defined_searcher_can_be_compared(tmp_path: Path) -> None:
     expected = workload.regret(centre) / (worst - best)
     assert middle["regret"].tolist() == pytest.approx([expected] * 6)
     assert result.regret.loc[BRANIN, "middle"] == pytest.approx(expected)
+
+
+def test_a_comparison_shows_its_progress_and_why_pairs_are_not_supported(capsys: pytest.CaptureFixture[str]) -> None:
+    size = {**SIZE, "method_seeds": "0", "processes": 1, "judge_at": [1], "progress": True}
+    result = rts.compare(["random", "pbt"], [BRANIN, "synthetic/pbt-quadratic"], **size)
+    ((workload, method, reason),) = result.refused.itertuples(index=False)
+    assert (workload, method) == (BRANIN, "pbt")
+    assert f"not supported: pbt on {BRANIN}: {reason}" in capsys.readouterr().err
+    early, late = (table["random"].to_numpy(dtype=float) for table in (result.regret_at(1), result.regret))
+    assert (early >= late).all()
+    assert result.regret_at(1.5).isna().all(axis=None)
 
 
 def tpe(space: dict[str, Any], metric: str, mode: str, max_t: int, seed: int) -> Method:
@@ -81,11 +93,12 @@ def alone(space: dict[str, Any], metric: str, mode: str, seed: int) -> Searcher:
     return RandomSearcher(space=space, metric=metric, mode=mode, seed=seed)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "factory", "workload"),
     [
         ("tpe", tpe, BRANIN),
-        ("random", alone, BRANIN),
+        pytest.param("random", alone, BRANIN, marks=[pytest.mark.e2e, pytest.mark.long]),
         ("pbt", population, "synthetic/pbt-quadratic"),
     ],
 )
@@ -100,6 +113,7 @@ def test_a_factory_of_a_registered_method_gives_the_same_results_as_its_name(
     assert custom[columns].to_numpy().tolist() == registered[columns].to_numpy().tolist()
 
 
+@pytest.mark.process
 def test_failures_count_in_the_regret_and_unsupported_pairs_do_not(tmp_path: Path) -> None:
     methods: dict[str, Any] = {"flaky": Flaky, "pbt": "pbt", "random": "random"}
     plain = dataclasses.replace(rts.workload("synthetic/pbt-quadratic"), name="unbounded", bounds=None)
@@ -112,12 +126,14 @@ def test_failures_count_in_the_regret_and_unsupported_pairs_do_not(tmp_path: Pat
     assert result.regret.loc["unbounded"].isna().all()
 
 
+@pytest.mark.process
 def test_a_comparison_from_python_removes_the_protocol_of_an_earlier_one(comparison: Path, tmp_path: Path) -> None:
     shutil.copytree(comparison, tmp_path, dirs_exist_ok=True)
     rts.compare(["random"], [BRANIN], **SIZE, out=tmp_path)
     assert not (tmp_path / store.PROTOCOL).exists()
 
 
+@pytest.mark.process
 def test_the_same_call_gives_the_same_results_and_repeats_no_run(tmp_path: Path) -> None:
     first = rts.compare(["random"], [BRANIN], **SIZE, out=tmp_path / "a")
     stamps = {file: file.stat().st_mtime_ns for file in tmp_path.glob("a/runs/*/*")}
@@ -133,6 +149,7 @@ def test_the_same_call_gives_the_same_results_and_repeats_no_run(tmp_path: Path)
     assert not folder.exists()
 
 
+@pytest.mark.process
 def test_a_user_defined_workload_can_be_compared_on() -> None:
     custom = dataclasses.replace(rts.workload(BRANIN), name="mine", max_t=9)
     result = rts.compare({"asha": "asha"}, [custom], method_args={"asha": {"eta": 2}}, **{**SIZE, "budget": 6})
@@ -141,6 +158,7 @@ def test_a_user_defined_workload_can_be_compared_on() -> None:
     assert result.manifest["methods"] == {"asha": {"method": "asha", "args": {"eta": 2}}}
 
 
+@pytest.mark.process
 def test_the_error_of_the_first_run_is_raised_if_all_runs_fail() -> None:
     with pytest.raises(StudyError, match=r"bad on .*: .*ZeroDivisionError"):
         rts.compare({"bad": Raising}, [BRANIN], **SIZE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import tomllib
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 from ray import tune
 
 import raytune_suite as rts
+from raytune_suite.bench import store
 from raytune_suite.bench.plan import plan
 from raytune_suite.bench.protocol import MethodEntry, Protocol, WorkloadEntry, as_seeds, read
 from raytune_suite.bench.toml_positions import parse
+from raytune_suite.bench.worker import execute_pickled, pickle_run
 from raytune_suite.errors import ArgumentError
 
 GOOD = """\
@@ -174,9 +177,99 @@ def test_a_method_is_refused_only_on_workloads_whose_space_it_does_not_support()
         WorkloadEntry(workload=one.name, custom_workload=one, budget=1, method_seeds=(0,))
         for one in (branin, conditional)
     )
-    methods = tuple(MethodEntry(label=name, method=name, args={}) for name in ("gp", "random"))
+    methods = tuple(MethodEntry(label=name, method=name, args={}) for name in ("bayesopt", "random"))
     planned = plan(Protocol(name="mine", methods=methods, workloads=workloads))
     (reason,) = planned.refused.values()
     assert "conditional" in reason
     (refused,) = (run for run in planned.runs if run.id in planned.refused)
-    assert (refused.label, refused.workload) == ("gp", "conditional")
+    assert (refused.label, refused.workload) == ("bayesopt", "conditional")
+
+
+OWN = """\
+schema = 1
+method_seeds = [0]
+budget = 4
+judge_at = [1, 2.5, 4, 10]
+[methods.middle]
+method = "own_objects:Middle"
+[workloads."own_objects:parabola"]
+bounds = [0, 1]
+"""
+
+OBJECTS = """\
+import numpy as np
+from ray import tune
+from raytune_suite.searchers import AskTellSearcher
+from raytune_suite.types import Curve
+from raytune_suite.workloads import Workload
+
+class Middle(AskTellSearcher):
+    features = frozenset(["continuous"])
+    def setup(self, space):
+        self.cube = space
+    def ask(self):
+        return self.cube.decode([0.5])
+    def tell(self, observation):
+        pass
+
+def curve(config, seed):
+    epochs = np.arange(1.0, 4)
+    return Curve(epochs, {"loss": (config["x"] - 0.25) ** 2 / epochs}, np.ones(3))
+
+def parabola():
+    return Workload(
+        name="own/parabola", summary="a parabola", curve=curve, space={"x": tune.uniform(0, 1)}, metric="loss",
+        mode="min", max_t=3, cost=lambda config: 1.0, tuning_seeds=(0,), test_seeds=(5,),
+    )
+"""
+
+
+def test_a_protocol_may_name_its_own_objects_marks_and_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_objects.py").write_text(OBJECTS)
+    (run,) = plan(protocol(tmp_path, OWN)).runs
+    assert (run.workload, run.fractions) == ("own/parabola", (0.25, 0.625, 1.0))
+    payload = pickle_run(run)
+    monkeypatch.delitem(sys.modules, "own_objects")  # the process of a run cannot import it
+    folder = tmp_path / "run"
+    folder.mkdir()
+    execute_pickled(payload, folder)
+    rows = store.read_table(folder, "results").to_pylist()
+    assert [row["fraction"] for row in rows] == [0.25, 0.625, 1.0]
+    assert [row["test_regret"] for row in rows] == pytest.approx([0.25**2 / 3] * 3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ("own_objects:Middle", "own_objects:Midle", "Middle"),
+        ("own_objects:Middle", "no_such_module:Middle", "no_such_module"),
+        ("own_objects:parabola", "own_objects:curve", "curve"),
+        ("[1, 2.5, 4, 10]", "[2, 1]", "judge_at"),
+        ("[1, 2.5, 4, 10]", "[]", "judge_at"),
+        ("[0, 1]", "[0]", "bounds"),
+        ("[0, 1]", "[1, 0]", "bounds"),
+        ("own_objects:parabola", "synthetic/branin", "bounds"),
+    ],
+)
+def test_wrong_objects_marks_and_bounds_are_rejected_with_their_line(
+    old: str, new: str, names: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_objects.py").write_text(OBJECTS)
+    monkeypatch.delitem(sys.modules, "own_objects", raising=False)
+    found = message(tmp_path, OWN.replace(old, new), planned=True)
+    assert found.startswith("mine.toml:")
+    assert names in found
+
+
+def test_a_method_may_have_its_own_number_of_workers(tmp_path: Path) -> None:
+    text = GOOD.replace("[methods.slow]\n", "[methods.slow]\nworkers = 9\n")
+    workers = {
+        run.label: run.workers for run in plan(protocol(tmp_path, text)).runs if run.workload == "synthetic/mfh3"
+    }
+    assert workers == {"asha": 4, "slow": 9}
+
+
+def test_a_protocol_without_marks_has_the_runs_that_it_had_before(tmp_path: Path) -> None:
+    described = protocol(tmp_path, GOOD).describe()
+    assert all({"judge_at", "bounds"}.isdisjoint(one) for one in described["workloads"])
+    assert all("judge_at" not in run.key for run in plan(protocol(tmp_path, GOOD)).runs)

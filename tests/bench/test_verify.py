@@ -20,6 +20,8 @@ from tests.bench.conftest import RecordingWatcher
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def copied(comparison: Path, tmp_path: Path) -> Path:

@@ -39,6 +39,8 @@ def test_configs_are_a_fixed_sequence_that_covers_the_space_evenly() -> None:
             assert sorted(np.floor(column * 64)) == list(range(64)), "one point in each of 64 slices"
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_a_resumed_run_trains_missing_configs_only_and_writes_the_same_table(tmp_path: Path) -> None:
     live, work = short(), tmp_path / "work"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from raytune_suite import cli
+from raytune_suite.automatic import AUTO
 from raytune_suite.cli import list as list_command
 from raytune_suite.methods import METHODS
 from raytune_suite.schedulers import SCHEDULERS
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 REGISTERED: dict[str, Iterable[str]] = {
-    "methods": METHODS,
+    "methods": [AUTO, *METHODS],
     "searchers": SEARCHERS,
     "schedulers": SCHEDULERS,
     "workloads": [*WORKLOADS, *(f"{family}/..." for family in FAMILIES)],
@@ -90,7 +91,7 @@ def test_a_missing_extra_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "expected"),
     [
         ("random", "not with tune.grid_search"),
-        ("gp", "not with conditional parameters or tune.grid_search"),
+        ("bayesopt", "not with conditional parameters or tune.grid_search"),
         ("grid", "finite spaces only"),
     ],
 )

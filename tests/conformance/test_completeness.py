@@ -84,7 +84,7 @@ def test_the_parts_of_every_method_are_registered() -> None:
 
 
 def test_every_public_name_loads() -> None:
-    assert 0 < len(raytune_suite.__all__) <= 20
+    assert 0 < len(raytune_suite.__all__) <= 30
     for name in raytune_suite.__all__:
         assert getattr(raytune_suite, name) is not None
     assert set(raytune_suite.__all__) < set(dir(raytune_suite))

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from raytune_suite.automatic import AUTO
 from raytune_suite.methods import METHODS, options
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.searchers import SEARCHERS, AskTellSearcher
@@ -24,13 +25,13 @@ def rows(text: str, first: str) -> list[list[str]]:
 @pytest.mark.parametrize("text", [README, PAGE], ids=["README.md", "docs/methods.md"])
 def test_the_table_has_every_method(text: str) -> None:
     names = [name for row in rows(text, "`method=`") for name in re.findall(r"`([\w-]+)`", row[0])]
-    assert sorted(names) == sorted(name for name in METHODS)
+    assert sorted(names) == sorted([AUTO, *METHODS])
 
 
 @pytest.mark.parametrize("text", [README, PAGE], ids=["README.md", "docs/methods.md"])
 def test_the_table_says_what_a_method_needs(text: str) -> None:
     for row in rows(text, "`method=`"):
-        for name in re.findall(r"`([\w-]+)`", row[0]):
+        for name in re.findall(r"`([\w-]+)`", row[0].replace(f"`{AUTO}`", "")):
             searcher, scheduler = SEARCHERS[METHODS[name].searcher], SCHEDULERS[METHODS[name].scheduler]
             needs = row[2]
             assert ("max_t" in needs) == scheduler.ladder, name

@@ -57,7 +57,6 @@ def test_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.M
     run_page(page)
 
 
-@pytest.mark.xdist_group("ray")
 @pytest.mark.usefixtures("ray_session")
 @pytest.mark.parametrize("page", [page for page in RUNNABLE if name(page) in STARTS_RAY], ids=name)
 def test_python_of_a_page_runs_on_ray(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

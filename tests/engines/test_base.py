@@ -49,8 +49,21 @@ def decisions(folder: Path, **arguments: Any) -> list[Decision]:
 
 
 @pytest.mark.usefixtures("ray_session")
-@pytest.mark.parametrize("limit", [{"budget": 3}, {"num_samples": 7}], ids=lambda limit: next(iter(limit)))
-@pytest.mark.parametrize("method", ["asha", "hyperband"])
+@pytest.mark.parametrize(
+    ("method", "limit"),
+    [
+        ("hyperband", {"budget": 3}),
+        *(
+            pytest.param(method, limit, marks=[pytest.mark.e2e, pytest.mark.long])
+            for method, limit in [
+                ("hyperband", {"num_samples": 7}),
+                ("asha", {"budget": 3}),
+                ("asha", {"num_samples": 7}),
+            ]
+        ),
+    ],
+    ids=str,
+)
 def test_with_one_worker_both_engines_write_the_same_log(method: str, limit: dict[str, float], tmp_path: Path) -> None:
     on_ray = decisions(tmp_path / "ray", method=method, **limit)
     simulated = decisions(tmp_path / "simulated", method=method, engine=rts.Simulation(workers=1), **limit)

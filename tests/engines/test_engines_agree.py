@@ -35,11 +35,18 @@ def assert_alike(simulated: DecisionLog, real: DecisionLog, *, times: bool) -> N
 
 ALIKE = ("random", "random-fidelity", "sobol", "grid", "gp", "pb2")
 """With several workers these go the ways of tpe, of dehb and of pbt; one worker is enough for them."""
+IN_TEST = ("dehb",)
+"""`make test` compares hyperband and pbt in other tests, call by call; `make e2e` runs all."""
 FIRST = {METHODS[name].scheduler: key for key, (name, _) in reversed(studies.VARIANTS.items()) if name not in ALIKE}
 
 
 @pytest.mark.parametrize(
-    "key", [key for key, (name, _) in studies.VARIANTS.items() if name in ALIKE or key in FIRST.values()]
+    "key",
+    [
+        pytest.param(key, marks=() if key in IN_TEST else (pytest.mark.e2e, pytest.mark.long))
+        for key, (name, _) in studies.VARIANTS.items()
+        if name in ALIKE or key in FIRST.values()
+    ],
 )
 def test_one_worker_decides_as_in_virtual_time(key: str, tmp_path: Path) -> None:
     samples = studies.samples(studies.VARIANTS[key][0])
@@ -48,8 +55,8 @@ def test_one_worker_decides_as_in_virtual_time(key: str, tmp_path: Path) -> None
     assert_alike(simulated.decisions, real, times=False)
 
 
-IN_CI = ("hyperband", "dehb", "pbt")
-"""The methods that pause trials, assign fidelities, and copy trials: CI runs these, `make e2e` runs all."""
+IN_CI = ("hyperband",)
+"""The method that CI runs: it pauses trials. `make e2e` runs all."""
 
 
 def in_ci(key: str, *values: Any) -> Any:
@@ -68,14 +75,12 @@ def test_four_workers_make_the_decisions_of_the_simulation(key: str, tmp_path: P
 
 
 FAULTS = [Fault(3.3, 0), Fault(7.1, 1), Fault(7.2, 2), Fault(9.9, 1)]
-LOSING = [
-    pytest.param(key, saves, marks=() if key == "pbt" else pytest.mark.long)
-    for key, saves in (("asha", True), ("hyperband", True), ("dehb", True), ("pbt", True), ("pbt", False))
-]
+LOSING = (("asha", True), ("hyperband", True), ("dehb", True), ("pbt", True), ("pbt", False))
 """Methods, and whether their trials save at each report; other methods use the same code, and would take as long."""
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.parametrize(("key", "saves"), LOSING)
 def test_a_trial_on_a_lost_worker_ends_as_in_the_simulation(key: str, saves: bool, tmp_path: Path) -> None:
     """On Ray the process of the trial dies during a step; each trial may fail once."""

@@ -80,7 +80,7 @@ def test_a_lease_that_is_not_renewed_ends(monkeypatch: pytest.MonkeyPatch) -> No
         Lease(study, settle_s=0).acquire()
     monkeypatch.setattr(module, "LEASE_S", -1.0)
     assert not is_locked(study)
-    lease = Lease(study, settle_s=0)
+    lease = Lease(study, settle_s=0, renew_s=0.01)
     lease.acquire()
     lease.release()
     assert not study.has(LOCK)
@@ -94,12 +94,65 @@ def test_a_lease_of_a_process_of_this_machine_that_is_gone_has_ended() -> None:
     assert not is_locked(study)
 
 
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+def test_a_clock_that_was_set_breaks_no_lease(jump: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    study, wall = object_store(), time.time
+    held = Lease(study, settle_s=0, renew_s=0.05)
+    held.acquire()
+    monkeypatch.setattr(time, "time", lambda: wall() + jump)
+    with pytest.raises(StudyLockedError):
+        Lease(study, settle_s=0, renew_s=0.2).acquire()
+    held.check()
+    held.release()
+    Lease(study, settle_s=0, renew_s=0.05).acquire()
+
+
+@pytest.mark.parametrize("age", [3600.0, -3600.0])
+def test_a_lease_of_another_machine_that_is_gone_ends_whatever_the_clocks_say(age: float) -> None:
+    study = object_store()
+    holder = {"host": "elsewhere", "pid": 1, "token": "a", "renewed": time.time() - age}
+    study.write(LOCK, json.dumps(holder).encode())
+    lease = Lease(study, settle_s=0, renew_s=0.01)
+    lease.acquire()
+    lease.check()
+    lease.release()
+
+
+def test_a_process_that_was_stopped_notices_that_another_one_has_taken_its_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After SIGCONT, its study may write before its lease would be renewed."""
+    study, clock = object_store(), time.monotonic
+    stopped = Lease(study, settle_s=0, renew_s=1000)
+    stopped.acquire()
+    stopped.check()
+    study.remove(LOCK)
+    Lease(study, settle_s=0, renew_s=1000).acquire()
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 1000)
+    with pytest.raises(StudyError, match="another process"):
+        stopped.check()
+
+
 def test_of_two_processes_that_take_a_lease_at_the_same_moment_one_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     study = object_store()
     first, second = Lease(study, settle_s=0), Lease(study, settle_s=0)
     monkeypatch.setattr(time, "sleep", lambda _seconds: second._write())
     with pytest.raises(StudyLockedError):
         first.acquire()
+
+
+@pytest.mark.process
+def test_a_stopped_process_keeps_its_lock(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own script
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(StudyLockedError) as caught, study_lock(Folder.at(str(tmp_path))):
+            pass
+        assert caught.value.holder["pid"] == process.pid
+        process.send_signal(signal.SIGCONT)
+        assert is_locked(Folder.at(str(tmp_path)))
+        process.kill()
 
 
 @pytest.mark.process

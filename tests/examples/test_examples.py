@@ -17,7 +17,7 @@ LINES = 30
 """The maximum number of lines in the quickstart."""
 
 ONE_PER_SCHEDULER = {recipe.scheduler: name for name, recipe in METHODS.items()}.values()
-IN_CI = ("asha", "pbt")
+EXAMPLES_IN_CI = ("quickstart", "simulated_clock")
 
 
 def python(home: Path, *arguments: str) -> str:
@@ -30,7 +30,13 @@ def python(home: Path, *arguments: str) -> str:
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("example", sorted(path.name for path in FOLDER.glob("*.py")))
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(path.name, marks=() if path.stem in EXAMPLES_IN_CI else pytest.mark.long)
+        for path in sorted(FOLDER.glob("*.py"))
+    ],
+)
 def test_runs_without_arguments_and_prints_the_best(example: str, tmp_path: Path) -> None:
     printed = python(tmp_path, str(FOLDER / example))
     assert "best" in printed or "loss" in printed
@@ -38,10 +44,9 @@ def test_runs_without_arguments_and_prints_the_best(example: str, tmp_path: Path
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
-@pytest.mark.parametrize(
-    "method", [pytest.param(name, marks=() if name in IN_CI else pytest.mark.long) for name in ONE_PER_SCHEDULER]
-)
+@pytest.mark.parametrize("method", ONE_PER_SCHEDULER)
 def test_quickstart_with_every_scheduler(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,6 +58,7 @@ def test_quickstart_with_every_scheduler(
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 def test_tune_digits_resumes(tmp_path: Path) -> None:
     command = [str(FOLDER / "tune_digits.py"), "--budget", "2", "--name", "mine", "--storage-path", str(tmp_path)]
     assert python(tmp_path, *command) == python(tmp_path, *command, "--resume")

@@ -18,7 +18,7 @@ from tests.models.spaces import LAYOUT
 
 CUBE = Layout.of(Space({name: tune.uniform(0, 1) for name in "abc"}))
 EMBEDDED = Embedding.of(CUBE)
-FIXED = Hyperparameters(np.array([4.0, 1.0, 25.0]), np.array([1.7]), 0.01)
+FIXED = Hyperparameters(np.array([4.0, 1.0, 25.0]), np.array([1.7]), np.array([0.01]))
 RNG = np.random.default_rng
 
 
@@ -59,7 +59,7 @@ def test_the_gradient_equals_finite_differences(dimensions: int) -> None:
     levels = [layout.sample(count, RNG(count)) for count in (25, 7)]
     distances = [distances_by_parameter(embedding(points), embedding) for points in levels]
     targets = [truth(points) for points in levels]
-    packed = RNG(0).normal(size=dimensions + 3) - np.append(np.zeros(dimensions + 2), 2)
+    packed = RNG(0).normal(size=dimensions + 4) - np.repeat([0, 2], [dimensions + 2, 2])
     _, gradient = gp.negative_log_posterior(packed, distances, targets)
 
     def value(at: Array) -> float:
@@ -94,7 +94,7 @@ def test_fitting_finds_the_parameters_that_matter_and_the_noise() -> None:
     scaled = (noisy - noisy.mean()) / noisy.std()
     found = gp.fit([EMBEDDED(points)], [scaled], EMBEDDED, Hyperparameters.initial(3, 1))
     assert found.weights[0] > 4 * found.weights[2]
-    assert found.noise == pytest.approx((0.2 / noisy.std()) ** 2, rel=0.5)
+    assert found.noises == pytest.approx((0.2 / noisy.std()) ** 2, rel=0.5)
     process = GaussianProcess.condition(points, scaled, EMBEDDED, found, 0)
     test = CUBE.sample(200, RNG(2))
     mean, _ = process.predict(test)
@@ -109,6 +109,15 @@ def test_levels_share_length_scales() -> None:
     mean, _ = GaussianProcess.condition(few, scaled[1], EMBEDDED, found, 1).predict(test)
     assert found.amplitudes.shape == (2,)
     assert np.corrcoef(mean, truth(test))[0, 1] > 0.7
+
+
+def test_each_level_has_its_noise() -> None:
+    noisy, exact = CUBE.sample(60, RNG(0)), CUBE.sample(20, RNG(1))
+    targets = [truth(noisy) + RNG(2).standard_normal(60), truth(exact)]
+    scaled = [(target - target.mean()) / target.std() for target in targets]
+    found = gp.fit([EMBEDDED(noisy), EMBEDDED(exact)], scaled, EMBEDDED, Hyperparameters.initial(3, 2))
+    assert found.noises[0] > 0.2
+    assert found.noises[1] < 0.02
 
 
 def test_leaving_one_out_equals_conditioning_on_the_others() -> None:
@@ -147,6 +156,6 @@ def test_samples_have_the_mean_and_the_covariance_of_the_posterior() -> None:
 
 def test_equal_points_without_noise_do_not_break_the_factorization() -> None:
     points = np.tile(CUBE.sample(1, RNG(0)), (30, 1))
-    smooth = FIXED._replace(noise=gp.LEAST_NOISE)
+    smooth = FIXED._replace(noises=np.array([gp.LEAST_NOISE]))
     process = GaussianProcess.condition(points, np.zeros(30), EMBEDDED, smooth, 0)
     assert np.all(np.isfinite(process.with_pending(points[:3]).predict(points)))

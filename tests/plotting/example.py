@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from raytune_suite.types import Mode
+    from raytune_suite.spaces import Space
+    from raytune_suite.types import Config, Mode
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Study:
     test_scores: pd.DataFrame | None = field(
         default_factory=lambda: pd.DataFrame({"seed": [5, 6], "value": [0.45, 0.55]})
     )
+    space: Space | None = None
+    configs: Sequence[Config] = ()
 
 
 def legend_labels(axes: Axes) -> list[str]:

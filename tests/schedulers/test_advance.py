@@ -114,6 +114,8 @@ def train(report: Callable[[int], dict[str, Any]]) -> Callable[[dict[str, Any]],
     return function
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_a_study_on_ray_ends_with_the_same_error(tmp_path: Path) -> None:
     options: dict[str, Any] = {"storage_path": str(tmp_path), "progress": False, "budget": 3}

@@ -46,7 +46,7 @@ def conditional(config: dict[str, Any]) -> float:
 
 
 def test_it_beats_random_search_in_a_mixed_space(name: str) -> None:
-    ours = [best(minimize(searcher(name, SMOOTH, seed=seed), smooth, 45)) for seed in range(2)]
+    ours = [best(minimize(searcher(name, SMOOTH, seed=seed), smooth, 45)) for seed in range(3)]
     random = [best(minimize(RandomSearcher(space=SMOOTH, seed=seed, **COMMON), smooth, 45)) for seed in range(6)]
     assert np.mean(ours) < 0.6 * np.mean(random)
 
@@ -93,6 +93,16 @@ def test_no_config_is_proposed_twice_while_others_are_left(name: str) -> None:
     space = {"n": tune.randint(0, 4), "kind": tune.choice(["a", "b"]), "c": CONDITIONAL_FINITE}
     done = minimize(searcher(name, space), lambda config: float(config["n"] + len(str(config))), 24)
     assert len({str(config) for config, _ in done}) == 24
+
+
+def test_few_configs_of_a_known_plateau_are_proposed(name: str) -> None:
+    """In a table of trainings, all configs near a good row are that row."""
+
+    def row(config: dict[str, Any]) -> float:
+        return float(abs(np.round(3 * config["x"]) / 3 - 1 / 3) + abs(np.round(3 * config["y"]) / 3 - 1 / 3))
+
+    done = minimize(searcher(name, {"x": tune.uniform(0, 1), "y": tune.uniform(0, 1)}), row, 40)
+    assert sum(value == 0 for _, value in done[20:]) < 15
 
 
 CONDITIONAL_FINITE = tune.choice([{"a": tune.choice([1, 2])}, "none"])

@@ -7,8 +7,6 @@ import math
 import pickle
 import random
 import re
-import subprocess
-import sys
 from typing import Any, cast
 
 import numpy as np
@@ -379,29 +377,6 @@ def test_sampling_does_not_change_the_global_generators() -> None:
     before = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index] # noqa: NPY002
     Space(OPTIMIZERS).sample(np.random.default_rng(0))
     assert before == (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index] # noqa: NPY002
-
-
-PROGRAM = """
-import json, numpy as np
-from ray import tune
-from raytune_suite.spaces import Space
-space = Space(
-    {"o": tune.choice([{"m": tune.randn()}, "b"]), "n": tune.lograndint(1, 99), "x": tune.quniform(0, 1, 0.1)}
-)
-rng = np.random.default_rng(7)
-print(json.dumps([space.sample(rng) for _ in range(20)]))
-"""
-
-
-@pytest.mark.process
-def test_the_same_seed_gives_the_same_configs_in_a_fresh_process() -> None:
-    space = Space(
-        {"o": tune.choice([{"m": tune.randn()}, "b"]), "n": tune.lograndint(1, 99), "x": tune.quniform(0, 1, 0.1)}
-    )
-    rng = np.random.default_rng(7)
-    here = json.dumps([space.sample(rng) for _ in range(20)])
-    there = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)  # noqa: S603
-    assert there.stdout.strip() == here
 
 
 def test_a_space_survives_pickling() -> None:

@@ -93,6 +93,20 @@ def test_a_damaged_file_gives_the_same_result_or_an_error_that_names_it(
         assert rts.load_study(study).reports.equals(undisturbed.reports)
 
 
+@pytest.mark.parametrize("name", ["reports", "trials", "decisions"])
+def test_a_journal_that_has_lost_its_end_falls_back_to_the_snapshot_before(
+    name: str, interrupted: tuple[Path, Path, rts.StudyResult], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(interrupted[0], tmp_path / "study")
+    file = tmp_path / "study" / f"{name}.jsonl"
+    file.write_bytes(file.read_bytes()[:-10])
+    result = run(tmp_path, resume=True)
+    assert result.reports.equals(interrupted[2].reports)
+    assert rts.load_study(tmp_path / "study").reports.equals(result.reports)
+    assert str(file) in caplog.text
+    assert "snapshot 1 " in caplog.text
+
+
 @pytest.mark.parametrize("damage", ["cut", "emptied", "overwritten"])
 def test_if_all_snapshots_are_damaged_the_error_names_them_and_the_study_is_not_started_again(
     damage: str, interrupted: tuple[Path, Path, rts.StudyResult], tmp_path: Path

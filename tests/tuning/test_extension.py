@@ -192,3 +192,10 @@ def test_a_study_on_ray_is_extended_and_keeps_two_checkpoints_of_a_function(tmp_
     loaded = rts.load_study(extended.path).best_checkpoint
     assert loaded is not None
     assert loaded.path == extended.best_checkpoint.path
+
+
+def test_a_study_whose_method_was_chosen_is_extended_with_it(tmp_path: Path) -> None:
+    first = study("auto", tmp_path, workload=rts.workload("synthetic/branin"), name="study", budget=3)
+    more = study("auto", tmp_path, workload=rts.workload("synthetic/branin"), name="study", budget=6, resume=True)
+    assert more.method == first.method
+    assert len(more.reports) > len(first.reports)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import logging
 import math
 import random
+import shutil
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from ray import tune
+from ray import cloudpickle, tune
 from ray.tune.execution.tune_controller import TuneController
 
 import raytune_suite as rts
@@ -22,7 +23,6 @@ from tests.ids import ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 SPACE = {"x": tune.uniform(0, 1), "y": tune.choice([1, 2, 4])}
 FAST: dict[str, Any] = {"metric": "loss", "mode": "min", "num_samples": 4, "max_t": 4, "progress": False}
@@ -56,10 +56,30 @@ class Seeded(tune.Trainable):
         return True
 
 
+def bowl_study(folder: Path, **changes: Any) -> rts.StudyResult:
+    """A small study in the subfolder "bowl"."""
+    arguments = {"method": "random", "storage_path": folder, "name": "bowl", **FAST, **changes}
+    return rts.tune(bowl, SPACE, **arguments)
+
+
+@pytest.fixture(scope="module")
+def finished(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> rts.StudyResult:  # noqa: ARG001 - Ray runs
+    """A study for several tests; one that changes its files must copy them first."""
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray workers cannot import the tests
+    return bowl_study(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture
+def copied(finished: rts.StudyResult, tmp_path: Path) -> Path:
+    """A folder with a copy of that study, which can be resumed there."""
+    shutil.copytree(finished.path, tmp_path / "bowl")
+    return tmp_path
+
+
 @pytest.mark.usefixtures("ray_session")
 class TestResult:
-    def test_it_has_all_trials_all_reports_and_the_incumbent(self, tmp_path: Path) -> None:
-        result = rts.tune(bowl, SPACE, method="random", storage_path=tmp_path, name="bowl", **FAST)
+    def test_it_has_all_trials_all_reports_and_the_incumbent(self, finished: rts.StudyResult) -> None:
+        result = finished
         assert len(result.trials) == 4
         assert set(result.trials["status"]) == {"TERMINATED"}
         assert {"config/x", "config/y", "extra", "loss", "value", "resource"} <= set(result.trials.columns)
@@ -74,8 +94,10 @@ class TestResult:
         assert result.result_grid is not None
         assert len(result.result_grid) == 4
         assert result.test_scores is None
-        assert pd.read_parquet(tmp_path / "bowl" / "reports.parquet").equals(result.reports)
+        assert pd.read_parquet(Path(result.path) / "reports.parquet").equals(result.reports)
 
+    @pytest.mark.e2e
+    @pytest.mark.long
     def test_the_same_seed_gives_the_same_configs_without_global_generators(self, tmp_path: Path) -> None:
         states = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index] # noqa: NPY002
         first, again = (
@@ -85,31 +107,16 @@ class TestResult:
         assert first.reports["value"].tolist() == again.reports["value"].tolist()
         assert (random.getstate(), np.random.get_state()[1].tolist()) == states  # type: ignore[index] # noqa: NPY002
 
-    def test_a_budget_counts_full_trainings(self, tmp_path: Path) -> None:
-        limits = {**FAST, "num_samples": None, "budget": 3}
-        result = rts.tune(bowl, SPACE, method="random", storage_path=tmp_path, max_concurrent=1, **limits)
-        assert len(result.reports) == 12
-
-    def test_constants_and_conditional_parameters_reach_the_trainable(self, tmp_path: Path) -> None:
-        def train(config: dict[str, Any]) -> None:
-            assert config["data"] == {"name": "toy"}
-            optimizer = config["optimizer"]
-            assert ("momentum" in optimizer) == (optimizer["name"] == "sgd")
-            tune.report({"loss": optimizer.get("momentum", 0.5)})
-
-        options = [{"name": "sgd", "momentum": tune.uniform(0, 1)}, {"name": "adam"}]
-        space = {"optimizer": tune.choice(options), "data": {"name": "toy"}}
-        result = rts.tune(train, space, method="tpe", storage_path=tmp_path, **{**FAST, "num_samples": 6})
-        assert set(result.trials["config/optimizer/name"]) == {"sgd", "adam"}
-
-    def test_max_concurrent_is_respected(self, tmp_path: Path) -> None:
+    def test_a_budget_counts_full_trainings_and_max_concurrent_is_respected(self, tmp_path: Path) -> None:
         seen: list[int] = []
 
         class Count(tune.Callback):
             def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002
                 seen.append(sum(trial.status == "RUNNING" for trial in trials))
 
-        rts.tune(bowl, SPACE, method="random", storage_path=tmp_path, max_concurrent=1, callbacks=[Count()], **FAST)
+        limits: dict[str, Any] = {"num_samples": None, "budget": 3, "max_concurrent": 1}
+        result = bowl_study(tmp_path, **limits, callbacks=[Count()])
+        assert len(result.reports) == 12
         assert max(seen) == 1
 
 
@@ -117,8 +124,9 @@ class TestResult:
 class TestSeeds:
     def test_the_best_config_is_trained_from_scratch_on_each_test_seed(self, tmp_path: Path) -> None:
         result = rts.tune(
-            Seeded, {"x": tune.uniform(0, 1)}, method="random", test_seeds=[7, 8], storage_path=tmp_path, **FAST
-        )
+            Seeded, {"x": tune.uniform(0, 1)}, method="random", test_seeds=[7, 8], storage_path=tmp_path,
+            max_concurrent=1, **FAST,
+        )  # fmt: skip
         assert result.test_scores is not None
         trained = result.best_config["x"] * 0.5**4
         assert result.test_scores["seed"].tolist() == [7, 8]
@@ -126,6 +134,8 @@ class TestSeeds:
         assert result.test_value == pytest.approx(trained + 7.5)
         assert "seed" not in result.best_config
 
+    @pytest.mark.e2e
+    @pytest.mark.long
     def test_several_tuning_seeds_give_the_mean(self, tmp_path: Path) -> None:
         space = {"x": tune.uniform(0, 1)}
         result = rts.tune(Seeded, space, method="hyperband", tuning_seeds=[1, 2, 6], storage_path=tmp_path, **FAST)
@@ -133,6 +143,8 @@ class TestSeeds:
         assert best["value"] == pytest.approx(best["config/x"] * 0.5 ** best["resource"] + 3)
         assert best["loss_std"] == pytest.approx(math.sqrt(14 / 3))
 
+    @pytest.mark.e2e
+    @pytest.mark.long
     def test_a_population_is_evaluated_by_its_lineage(self, tmp_path: Path) -> None:
         space = {"x": tune.uniform(0.1, 1)}
         result = rts.tune(
@@ -163,30 +175,6 @@ class TestFaults:
         assert "1 of 3 trials failed" in caplog.text
         assert "trial 0 failed: " in caplog.text
 
-    def test_a_trial_that_diverges_is_never_the_best(self, tmp_path: Path) -> None:
-        def train(config: dict[str, Any]) -> None:
-            tune.report({"loss": math.nan if config["x"] < 0.5 else config["x"]})
-
-        grid = {"x": tune.grid_search([0.1, 0.8, 0.6])}
-        for method in ("grid", "grid+asha", "grid+hyperband", "grid+median"):
-            result = rts.tune(train, grid, method=method, storage_path=tmp_path, **{**FAST, "num_samples": 3})
-            assert result.best_config == {"x": 0.6}
-
-    @pytest.mark.parametrize(
-        ("report", "message"),
-        [
-            ({"los": 1.0}, r"'loss'.*'los'"),
-            ({"loss": "low"}, "trial 0 reported 'loss' as 'low', but a metric must be a number"),
-            ({"loss": math.nan}, "finite 'loss'"),
-        ],
-    )
-    def test_unusable_reports_are_named(self, report: dict[str, Any], message: str, tmp_path: Path) -> None:
-        def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - the config does not matter
-            tune.report(report)
-
-        with pytest.raises(StudyError, match=message):
-            rts.tune(train, SPACE, method="asha", storage_path=tmp_path, **FAST)
-
     def test_a_missing_metric_is_noticed_when_the_first_trial_has_ended(self, tmp_path: Path) -> None:
         def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - the config does not matter
             tune.report({"accuracy": 1.0})
@@ -196,29 +184,8 @@ class TestFaults:
                 train, SPACE, method="random", storage_path=tmp_path, name="long", **{**FAST, "num_samples": 10_000}
             )
 
-    def test_when_all_trials_fail_the_first_error_is_reported(self, tmp_path: Path) -> None:
-        def train(config: dict[str, Any]) -> None:
-            raise RuntimeError(f"no data for {config['y']}")
-
-        with pytest.raises(StudyError, match=r"all 2 trials that ended have failed, the first with .*no data for"):
-            rts.tune(train, SPACE, method="random", storage_path=tmp_path, **{**FAST, "num_samples": 2})
-
-    def test_a_study_in_which_every_trial_crashes_ends_although_no_budget_is_spent(self, tmp_path: Path) -> None:
-        def train(config: dict[str, Any]) -> None:
-            raise RuntimeError(f"no data for {config['y']}")
-
-        limits = {**FAST, "num_samples": None, "budget": 100}
-        with pytest.raises(StudyError, match="trials that ended have failed"):
-            rts.tune(train, SPACE, method="asha", storage_path=tmp_path, **limits)
-
-    def test_a_metric_may_be_missing_from_some_reports(self, tmp_path: Path) -> None:
-        def train(config: dict[str, Any]) -> None:
-            for step in range(4):
-                tune.report({"loss": config["x"]} if step % 2 else {"speed": 1.0})
-
-        result = rts.tune(train, SPACE, method="asha", storage_path=tmp_path, **FAST)
-        assert set(result.reports["resource"]) <= {2.0, 4.0}
-
+    @pytest.mark.e2e
+    @pytest.mark.long
     def test_a_population_without_checkpoints_raises(self, tmp_path: Path) -> None:
         with pytest.raises(StudyError, match="PBT copies trainings, but the trainable saves no checkpoint"):
             rts.tune(bowl, SPACE, method="pbt", storage_path=tmp_path, **FAST)
@@ -226,27 +193,34 @@ class TestFaults:
 
 @pytest.mark.usefixtures("ray_session")
 class TestResume:
-    def test_a_finished_study_returns_its_result_again(self, tmp_path: Path) -> None:
-        first = rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
-        again = rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", resume=True, **FAST)
-        assert again.reports.equals(first.reports)
-        assert again.best_config == first.best_config
+    def test_a_finished_study_returns_its_result_again(self, copied: Path, finished: rts.StudyResult) -> None:
+        again = bowl_study(copied, resume=True)
+        assert again.reports.equals(finished.reports)
+        assert again.best_config == finished.best_config
 
-    def test_changed_arguments_are_rejected(self, tmp_path: Path) -> None:
-        rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
+    def test_changed_arguments_are_rejected(self, copied: Path) -> None:
         with pytest.raises(ArgumentError, match="`seed` is 1, but was 0"):
-            rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", resume=True, seed=1, **FAST)
-        with pytest.raises(ArgumentError, match="`name` is 'a'"):
-            rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
+            bowl_study(copied, resume=True, seed=1)
+        with pytest.raises(ArgumentError, match="`name` is 'bowl'"):
+            bowl_study(copied)
 
-    def test_the_manifest_describes_the_study(self, tmp_path: Path) -> None:
-        rts.tune(bowl, SPACE, method="asha", storage_path=tmp_path, name="a", method_args={"eta": 2}, **FAST)
-        manifest = json.loads((tmp_path / "a" / "study.json").read_text())
-        assert manifest["method"] == "asha"
-        assert manifest["method_args"] == {"eta": 2}
-        assert list(manifest["space"]) == ["x", "y"]
+    def test_a_study_that_ray_cannot_restore_is_not_started_again(
+        self, copied: Path, finished: rts.StudyResult, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_args: Any, **_options: Any) -> None:
+            raise KeyError("a trial")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(TuneController, "_restore_trials", broken)
+            with pytest.raises(StudyError, match=r"snapshot.*KeyError"):
+                bowl_study(copied, resume=True)
+        for state in (copied / "bowl").glob("experiment_state-*.json"):  # a copy for Ray's own tools
+            state.write_text(state.read_text()[:100])
+        assert bowl_study(copied, resume=True).reports.equals(finished.reports)
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_a_method_works_with_rays_tuner(tmp_path: Path) -> None:
     method = rts.make_method("tpe+asha", max_t=4, seed=1)
@@ -273,41 +247,6 @@ def test_a_method_object_must_fit_the_study_and_be_unused(tmp_path: Path) -> Non
         tuning(storage_path=tmp_path, method=used)()
 
 
-@pytest.mark.usefixtures("ray_session")
-def test_a_study_that_ray_cannot_restore_is_not_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_args: Any, **_options: Any) -> None:
-        raise KeyError("a trial")
-
-    again: Any = functools.partial(rts.tune, bowl, SPACE, method="asha", storage_path=tmp_path, name="a", **FAST)
-    first = again()
-    with monkeypatch.context() as patch:
-        patch.setattr(TuneController, "_restore_trials", broken)
-        with pytest.raises(StudyError, match=r"snapshot.*KeyError"):
-            again(resume=True)
-    for state in (tmp_path / "a").glob("experiment_state-*.json"):  # a copy for Ray's own tools
-        state.write_text(state.read_text()[:100])
-    assert again(resume=True).reports.equals(first.reports)
-
-
-@pytest.mark.usefixtures("ray_session")
-def test_a_failed_training_on_a_test_seed_is_reported_and_makes_the_mean_nan(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    def train(config: dict[str, Any]) -> None:
-        tune.report({"loss": config["x"]})
-        if config["seed"] == 8:
-            raise RuntimeError("unlucky seed")
-        for _ in range(3):
-            tune.report({"loss": config["x"]})
-
-    result = rts.tune(train, SPACE, method="random", test_seeds=[7, 8], storage_path=tmp_path, **FAST)
-    assert result.test_scores is not None
-    assert result.test_scores["value"].isna().tolist() == [False, True]
-    assert result.test_value is not None
-    assert math.isnan(result.test_value)
-    assert "training failed on the test seeds [8]" in caplog.text
-
-
 def tuning(**changes: Any) -> Callable[[], object]:
     arguments: dict[str, Any] = {"trainable": bowl, "space": SPACE, **FAST, **changes}
     return lambda: rts.tune(**arguments)
@@ -330,7 +269,7 @@ def tuning(**changes: Any) -> Callable[[], object]:
         ({"method": 3}, ArgumentError, "`method` is 3"),
         ({"method_args": {"etta": 3}}, UnknownNameError, "did you mean 'eta'"),
         ({"method_args": {"eta": 1}}, ArgumentError, "`eta` is 1, but must be"),
-        ({"max_t": None}, ArgumentError, "needs `max_t`"),
+        ({"max_t": None, "method": "asha"}, ArgumentError, "needs `max_t`"),
         ({"max_t": 0}, ArgumentError, "`max_t` is 0"),
         ({"max_t": 2.5}, ArgumentError, "`max_t` is 2.5"),
         ({"num_samples": 0}, ArgumentError, "`num_samples` is 0"),
@@ -369,6 +308,8 @@ def test_resources_that_this_machine_lacks_are_rejected_before_anything_starts(t
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_a_class_that_cannot_take_another_config_gets_a_new_process_for_each(tmp_path: Path) -> None:
     class OneConfig(Seeded):
@@ -383,6 +324,8 @@ def test_a_class_that_cannot_take_another_config_gets_a_new_process_for_each(tmp
     assert result.trials["value"].tolist() == pytest.approx([x * 0.5**4 for x in result.trials["config/x"]])
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_a_silent_trial_is_ended_on_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def train(config: dict[str, Any]) -> None:

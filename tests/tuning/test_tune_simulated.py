@@ -18,6 +18,7 @@ import ray
 from ray import tune
 
 import raytune_suite as rts
+from raytune_suite.automatic import AUTO
 from raytune_suite.engines import journal, snapshots
 from raytune_suite.engines.callbacks.decision_log import difference, read
 from raytune_suite.engines.simulated.running_trial import Fault
@@ -387,3 +388,39 @@ def test_where_there_is_no_study_none_is_read(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StudyError, match=re.escape(str(tmp_path))):
         rts.load_study(tmp_path)
+
+
+def test_the_chosen_method_is_stored_and_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments: dict[str, Any] = {"name": "study", "workload": "synthetic/branin", "progress": None, "budget": 12}
+    with pytest.raises(rts.StudyInterrupted):
+        study(AUTO, tmp_path, callbacks=[Interrupt(20)], **arguments)
+    assert "method auto: mfes+asha (brackets=3), because" in capsys.readouterr().err
+    manifest = json.loads((tmp_path / "study" / "study.json").read_text())
+    assert (manifest["method"], manifest["method_args"]) == ("mfes+asha", {"brackets": 3})
+    manifest["auto"]["reason"] = "it was stored"
+    (tmp_path / "study" / "study.json").write_text(json.dumps(manifest))
+    assert study(AUTO, tmp_path, resume=True, **arguments).method == "mfes+asha"
+    assert "because it was stored" in capsys.readouterr().err
+
+
+def test_a_study_of_a_named_method_is_not_resumed_with_another(tmp_path: Path) -> None:
+    with pytest.raises(rts.StudyInterrupted):
+        study("asha", tmp_path, name="study", callbacks=[Interrupt(20)])
+    with pytest.raises(ArgumentError, match=r"`method`.*'asha'"):
+        study(AUTO, tmp_path, workload="synthetic/branin", name="study", resume=True)
+
+
+def test_a_chosen_method_equals_the_named_one(tmp_path: Path) -> None:
+    chosen = study(AUTO, tmp_path, workload="synthetic/branin", name="chosen", budget=3)
+    manifest = json.loads((tmp_path / "chosen" / "study.json").read_text())
+    assert (manifest["method"], manifest["method_args"]) == ("sobol+async-hyperband", {"brackets": 1})
+    named = study(
+        manifest["method"],
+        tmp_path,
+        name="named",
+        workload="synthetic/branin",
+        budget=3,
+        method_args=manifest["method_args"],
+    )
+    assert chosen.method == named.method
+    assert chosen.reports.equals(named.reports)

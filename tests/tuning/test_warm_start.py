@@ -11,13 +11,14 @@ from ray import tune
 
 import raytune_suite as rts
 from raytune_suite.errors import ArgumentError, SpaceError, StudyError
-from raytune_suite.searchers.random import RandomSearcher
 from raytune_suite.types import KnownTrial
 from tests.tuning.test_extension import Training, decisions
 from tests.tuning.test_tune_simulated import of_class
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from raytune_suite.types import Observation
 
 
 def x_of(result: rts.StudyResult) -> list[float]:
@@ -59,14 +60,20 @@ def test_a_warm_start_that_could_not_help_is_rejected(tmp_path: Path) -> None:
         of_class(Training, tmp_path, method="bohb", warm_start=[tmp_path / "nowhere"])
 
 
-class Recorder(RandomSearcher):
+class Recorder(rts.AskTellSearcher):
     """Records what it is told."""
 
-    learns = True
+    features = frozenset({"continuous"})
     multi_fidelity = True
 
-    def tell(self, observation: Any) -> None:
-        self.told = [*getattr(self, "told", []), (observation.resource, observation.loss, observation.final)]
+    def setup(self, space: rts.Space) -> None:  # noqa: ARG002 - the interface
+        self.told: list[tuple[float, float, bool]] = []
+
+    def ask(self) -> None:
+        return None
+
+    def tell(self, observation: Observation) -> None:
+        self.told.append((observation.resource, observation.loss, observation.final))
 
 
 def test_known_trials_are_told_at_the_levels_that_they_reached() -> None:
@@ -117,3 +124,20 @@ def test_a_study_continues_in_a_larger_space(method: str, tmp_path: Path) -> Non
         of_class(
             Training, tmp_path, space={**large, "z": tune.uniform(0, 1)}, name="study", budget=6, **common, resume=True
         )
+
+
+def test_configs_are_added_while_a_study_runs_and_after_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Adder(tune.Callback):
+        def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+            if iteration == 5:
+                rts.load_study(tmp_path / "study").enqueue([{"x": 0.125}, {"x": 7}])
+
+    common: dict[str, Any] = {"name": "study", "method": "random", "budget": None}
+    result = of_class(Training, tmp_path, **common, num_samples=10, callbacks=[Adder()])
+    assert x_of(result).count(0.125) == 1
+    assert "'x' is 7" in caplog.text
+    result.enqueue([{"x": 0.25}])
+    more = of_class(Training, tmp_path, **common, num_samples=11, resume=True)
+    assert x_of(more) == [*x_of(result), 0.25]
+    with pytest.raises(ArgumentError, match="`configs` is"):
+        result.enqueue([{"x": object()}])

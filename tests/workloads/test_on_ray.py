@@ -12,8 +12,8 @@ import raytune_suite as rts
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMES = ["table/digits-mlp", "live/digits-mlp"]
-LONG = ["arlbench/cc_cartpole_ppo", "yahpo/lcbench/167168", "live/cartpole-ppo"]
+NAMES = ["live/digits-mlp"]
+LONG = ["table/digits-mlp", "arlbench/cc_cartpole_ppo", "yahpo/lcbench/167168", "live/cartpole-ppo"]
 
 
 @pytest.mark.e2e

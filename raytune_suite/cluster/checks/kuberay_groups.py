@@ -180,7 +180,8 @@ def images(document: ClusterDocument, top: KeyPath, places: list[KeyPath]) -> It
             tags.append(((*group, *POD, "containers", 0, "image"), match[1], match[3] and f"{match[2]}.{match[3]}"))
     if isinstance(stated, str) and tags and all(ray != stated for _, ray, _ in tags):
         reason = f"rayVersion is {stated}, but the images have Ray {tags[0][1]}"
-        yield finding(document, "RTS819", (*top, "rayVersion"), reason, f'write `rayVersion: "{tags[0][1]}"`')
+        remedy = f'write `rayVersion: "{tags[0][1]}"`: the operator only uses it to choose features'
+        yield finding(document, "RTS819", (*top, "rayVersion"), reason, remedy, severity="warning")
     for where, ray, python in tags:
         if first is None:
             first = (ray, python)

@@ -45,8 +45,8 @@ def choose() -> str:
         return best
     needed = "; ".join(f"{name}: {HOW_TO_INSTALL[name]}" for name in missing[best])
     raise RehearsalError(
-        f"a KubeRay manifest is rehearsed in a Kubernetes cluster on this host, with `kind` or `k3s`. Install for "
-        f"{best}: {needed}. Without them, `cluster check FILE --online` asks the cluster that kubectl uses."
+        f"a KubeRay manifest is rehearsed in a Kubernetes cluster on this host, with `kind` or `k3s`. To use {best}, "
+        f"install {needed}. Without them, `cluster check FILE --online` asks the cluster that kubectl uses."
     )
 
 

@@ -117,13 +117,15 @@ class StudyLog(Callback):
         self.wrong: tuple[int, Any] | None = None
         self.waiting = ""
         self.journals: StudyJournals | None = None
-        self._journaled: dict[int, tuple[Any, ...]] = {}
+        self._journaled: dict[int, tuple[Any, ...] | None] = {}  # None for a trial that has ended
 
     def attach(self, journals: StudyJournals, reports: list[dict[str, Any]] | None = None) -> None:
         """Append to these journals from now on; `reports` are the records of a study that is resumed."""
         self.journals = journals
         if reports is not None:
             self.reports = Rows(Report, (report for report, _ in replay(reports)))
+        for number in [number for number, record in enumerate(self.trials) if record.retried]:
+            self._journal_trial(number)  # again: it may not have had journals then
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
@@ -192,7 +194,7 @@ class StudyLog(Callback):
             if self.journals is not None and not self.reports[position].complete:
                 self.journals.reports.append({_LAST: position})
             self.reports[position] = self.reports[position]._replace(complete=True)
-        self._journal_trial(number)
+        self._journal_trial(number, ended=True)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Record that a trial has failed and will not be restarted."""
@@ -201,7 +203,7 @@ class StudyLog(Callback):
         record.last = _reported(record.last)
         record.error = last_line(Path(trial.error_file).read_text() if trial.error_file else "")
         self._cost.forget(trial.trial_id)
-        self._journal_trial(self._numbers[trial.trial_id])
+        self._journal_trial(self._numbers[trial.trial_id], ended=True)
         self._failures += 1
         if self._failures <= LOGGED_FAILURES:
             _logger.warning("trial %d failed: %s", self._numbers[trial.trial_id], record.error)
@@ -344,17 +346,17 @@ class StudyLog(Callback):
             record["lineage"] = [[stage.start, stage.config] for stage in lineage]
         return record
 
-    def _journal_trial(self, number: int) -> None:
+    def _journal_trial(self, number: int, *, ended: bool = False) -> None:
         """Append the state of a trial to its journal if it has changed; the config only if that has."""
-        if self.journals is None:
+        trial, before = self.trials[number], self._journaled.get(number, ())
+        if self.journals is None or (before is None and not trial.retried):
             return
-        trial = self.trials[number]
         state = (trial.status, trial.error, trial.stopped_early, trial.lost_machines, trial.retried)
-        before = self._journaled.get(number)
-        same_config = before is not None and before[-1] is trial.config
-        if before is not None and same_config and before[:-1] == state:
+        before = before or ()
+        same_config = bool(before) and before[-1] is trial.config
+        self._journaled[number] = None if ended else (*state, trial.config)
+        if same_config and before[:-1] == state:
             return
-        self._journaled[number] = (*state, trial.config)
         record = {"trial": number, "trial_id": trial.trial_id, "status": trial.status}
         optional = {
             "error": trial.error,
@@ -363,8 +365,7 @@ class StudyLog(Callback):
             "retried": trial.retried,
             "config": None if same_config else trial.config,
         }
-        record.update({name: value for name, value in optional.items() if value})
-        self.journals.trials.append(record)
+        self.journals.trials.append(record | {name: value for name, value in optional.items() if value})
 
 
 _PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "_journaled", "_listed"})

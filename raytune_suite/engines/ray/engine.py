@@ -28,6 +28,7 @@ from raytune_suite.engines import extension, snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.decision_log import DecisionLog
+from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.ray import checkpointing, cluster_state, internals
@@ -113,6 +114,11 @@ class RayEngine:
     """
 
     settings: Settings = dataclasses.field(default_factory=Settings)
+
+    @property
+    def workers(self) -> int | None:
+        """Unknown: a cluster may grow, and connecting to one takes seconds, which a rejected call would waste."""
+        return None
 
     def describe(self) -> dict[str, Any]:
         """The name, how often trials are retried, and the other settings, which do not decide the outcome."""
@@ -221,7 +227,7 @@ class RayEngine:
         log = StudyLog(objective, scheduler)
         decisions = DecisionLog(objective.metric, objective.time_attr)
         scheduler.observers.append(decisions)
-        progress = [Progress(log, spec.title)] if spec.title is not None else []
+        progress = [progress_callback(log, spec.title)] if spec.title is not None else []
         kept = self.settings.keep_checkpoints or checkpointing.kept(scheduler)
         return tune.Tuner(
             _placed(spec),

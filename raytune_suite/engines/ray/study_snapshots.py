@@ -22,6 +22,9 @@ _logger = logging.getLogger("raytune_suite")
 SHARE = 0.02
 """A snapshot waits until, with it and the last one, this part of the time went into snapshots, unless Ray forces it."""
 
+HICCUP = 10.0
+"""A snapshot that takes so many times as long as the one before says nothing about the next one."""
+
 LONGEST_WAIT_S = 300.0
 """It does not wait longer than this, however slow the storage is."""
 
@@ -104,12 +107,15 @@ class StudySnapshots:
         return True
 
     def _wait(self, began: float, ended: float) -> None:
-        """Set when the next snapshot is due. One that was slow for once delays it no longer than two usual ones."""
+        """Set when the next snapshot is due, such that there is time for it and, as the study grows, for the last one.
+
+        One that was slow for once, more than `HICCUP` times as slow as the one before, counts as a usual one.
+        """
         took = ended - began
-        usual, self._took = min(took, self._took), took
+        usual, self._took = (took if took < HICCUP * self._took else self._took), took
         self._spent += took
-        due = self._started + (self._spent + 2 * usual) / SHARE
-        self._due = max(ended + self._period, min(due, ended + min(2 * usual / SHARE, LONGEST_WAIT_S)))
+        due = self._started + (self._spent + 3 * usual) / SHARE
+        self._due = max(ended + self._period, min(due, ended + min(4 * usual / SHARE, LONGEST_WAIT_S)))
 
     def _fail(self, error: OSError, *, final: bool) -> None:
         now = self._clock()

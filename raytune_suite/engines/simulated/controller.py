@@ -57,11 +57,11 @@ class Controller:
         clock: The virtual clock.
         time_limit: The virtual time at which the study ends.
         trials: All trials; a trial that is retried after a crash moves to the end.
-        unsaved: The trials that have changed since a snapshot recorded them (TC `_trials_to_cache`).
+        unsaved: The trials that have changed since a snapshot recorded them (TC `_trials_to_cache`); None: all.
         cached_decisions: Decisions by trial id from a snapshot, to be executed after the next save of the trial.
         iteration: The number of steps so far.
         training_s: The real seconds spent in trainings.
-        before_end: What is called once before a limit ends the study; not part of its state.
+        before_end: Called before a limit ends the study.
     """
 
     def __init__(
@@ -83,23 +83,19 @@ class Controller:
         self.search_alg, self.scheduler, self.evaluator = search_alg, scheduler, evaluator
         self.clock: Clock[tuple[Callable[..., None], Any]] = Clock() if clock is None else clock
         self.trials: list[Trial] = []
-        self.training_s = 0.0
-        self.before_end: Callable[[], None] | None = None
+        self.training_s, self.iteration, self._unfinished = 0.0, 0, 0
+        self.before_end: Callable[[], object] | None = None
         self._max_pending, self._checkpoint_every = max_pending, checkpoint_every
         self.callbacks, self.stopper = callbacks, stopper
         self.time_limit = math.inf if time_limit is None else time_limit
         self._pack: Callable[[Trial], None] = getattr(search_alg, "pack", lambda _: None)
         self._hooks = {name: _overridden(name, callbacks) for name in _HOOKS}
-        self.unsaved: dict[Trial, None] = {}
+        self.unsaved: dict[Trial, None] | None = None
         self.cached_decisions: dict[str, str] = {}
-        self._live: dict[Trial, None] = {}
-        self._pending: dict[Trial, None] = {}
-        self._unfinished = 0
+        self._live, self._pending = dict[Trial, None](), dict[Trial, None]()
         self._running: dict[Trial, RunningTrial] = {}
         self._free = list(range(workers))
-        self._lost: set[int] = set()
-        self._fresh: set[int] = set()
-        self.iteration = 0
+        self._lost, self._fresh = set[int](), set[int]()
         for fault in faults:
             self.clock.schedule(fault.time, (self._lose, fault))
 
@@ -250,7 +246,7 @@ class Controller:
         if trial.status != Trial.TERMINATED:
             self._live[trial] = None
         self.scheduler.on_trial_add(self, trial)  # after a restore this may change the status
-        self.unsaved[trial] = None
+        self._changed(trial)
         self._unfinished += not trial.is_finished()
         if trial.status == Trial.PENDING:
             self._pending[trial] = None
@@ -322,7 +318,7 @@ class Controller:
         result["experiment_tag"] = trial.experiment_tag
         changes = {"last_result": result, "last_result_time": self.clock.now, "_cached_json": None}
         trial.run_metadata.__dict__.update(changes)  # avoids the slow `__setattr__`, which only drops the cache
-        self.unsaved[trial] = None
+        self._changed(trial)
 
     def _execute(self, running: RunningTrial, decision: str, *, after_save: bool = False) -> None:
         if decision == TrialScheduler.CONTINUE:
@@ -344,7 +340,7 @@ class Controller:
             manager: Any = trial.run_metadata.checkpoint_manager
             manager._latest_checkpoint_result = saving.result  # noqa: SLF001 - its public method keeps all checkpoints
             trial.run_metadata.invalidate_cache()
-            self.unsaved[trial] = None
+            self._changed(trial)
         trial.temporary_state.saving_to = None
         decision, running.decision = running.decision, None
         self._call("on_trial_save", trial=trial)
@@ -416,6 +412,10 @@ class Controller:
         else:
             self._pending.pop(trial, None)
 
+    def _changed(self, trial: Trial) -> None:
+        if self.unsaved is not None:
+            self.unsaved[trial] = None
+
     def _leave(self, trial: Trial, status: str) -> None:
         """Remove a trial from its worker, if it has one (TC `_schedule_trial_stop`)."""
         self._set_trial_status(trial, status)
@@ -425,16 +425,15 @@ class Controller:
             return
         if running.worker not in self._lost:
             heapq.heappush(self._free, running.worker)
-        self.unsaved[trial] = None
+        self._changed(trial)
         if running.training is not None:
             running.training.close()
             running.training = None  # an event may still refer to it
 
     def _stop_all(self) -> None:
         """End the study without notice of each trial (TC `_stop_experiment_if_needed`)."""
-        hook, self.before_end = self.before_end, None
-        if hook is not None:
-            hook()
+        if self.before_end is not None:
+            self.before_end()  # once: it removes itself
         self.search_alg.set_finished()
         for trial in [*self._running, *self._live]:
             if not trial.is_finished():

@@ -16,7 +16,7 @@ from ray import tune
 from raytune_suite.engines import extension, snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import EndedTrials, StudyStopper
-from raytune_suite.engines.callbacks.progress import Progress
+from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.seed_averaging import mean_curve, on_seeds
 from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
@@ -158,6 +158,7 @@ class Simulation:
             try:
                 finished = controller.run(interrupted)
                 if not finished:
+                    controller.before_end = None  # which belongs to this process
                     _store(spec, stored, suspend(controller, (decisions, log)))
                     controller.close()
                 ended.keep(finished=finished)
@@ -180,7 +181,7 @@ class Simulation:
     def _started(self, spec: StudySpec, evaluator: Evaluator, folder: str) -> tuple[Controller, DecisionLog, StudyLog]:
         objective = spec.objective
         log = StudyLog(objective, spec.scheduler)
-        progress = [Progress(log, spec.title)] if spec.title is not None else []
+        progress = [progress_callback(log, spec.title)] if spec.title is not None else []
         stopper = StudyStopper(spec.budget, metric=objective.metric, time_attr=objective.time_attr, rules=spec.stop)
         controller, decisions = prepare(
             evaluator,

@@ -44,9 +44,9 @@ class Snapshot:
 
 def record_trials(controller: Controller, states: TrialStates) -> None:
     """Record in `states` the trials that have changed since the last call (TC `_get_trial_checkpoints`)."""
-    for trial in controller.unsaved:
+    for trial in controller.trials if controller.unsaved is None else controller.unsaved:
         states[trial.trial_id] = trial.get_json_state()
-    controller.unsaved.clear()
+    controller.unsaved = {}
 
 
 def take_snapshot(controller: Controller, states: TrialStates | None = None) -> Snapshot:

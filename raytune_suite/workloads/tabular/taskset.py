@@ -39,6 +39,26 @@ if TYPE_CHECKING:
 ABOUT = {
     "FixedTextRNNClassification_imdb_patch128_LSTM128_bs64": "an LSTM on IMDB's reviews, 128 tokens each",
     "FixedTextRNNClassification_imdb_patch32_GRU128_bs128": "a GRU on IMDB's reviews, 32 tokens each",
+    "FixedTextRNNClassification_imdb_patch128_LSTM128_avg_bs64": "an averaged LSTM on IMDB's reviews, 128 tokens each",
+    "FixedTextRNNClassification_imdb_patch128_LSTM128_embed128_bs64": (
+        "an LSTM with 128 embeddings on IMDB's reviews, 128 tokens each"
+    ),
+    "FixedTextRNNClassification_imdb_patch32_GRU64_avg_bs128": "an averaged GRU on IMDB's reviews, 32 tokens each",
+    "FixedTextRNNClassification_imdb_patch32_IRNN64_relu_avg_bs128": (
+        "an averaged IRNN on IMDB's reviews, 32 tokens each"
+    ),
+    "FixedTextRNNClassification_imdb_patch32_IRNN64_relu_last_bs128": "an IRNN on IMDB's reviews, 32 tokens each",
+    "FixedTextRNNClassification_imdb_patch32_LSTM128_E128_bs128": (
+        "an LSTM with 128 embeddings on IMDB's reviews, 32 tokens each"
+    ),
+    "FixedTextRNNClassification_imdb_patch32_LSTM128_bs128": "an LSTM on IMDB's reviews, 32 tokens each",
+    "FixedTextRNNClassification_imdb_patch32_VRNN128_tanh_bs128": "a tanh RNN on IMDB's reviews, 32 tokens each",
+    "FixedTextRNNClassification_imdb_patch32_VRNN64_relu_avg_bs128": (
+        "an averaged ReLU RNN on IMDB's reviews, 32 tokens each"
+    ),
+    "FixedTextRNNClassification_imdb_patch32_VRNN64_tanh_avg_bs128": (
+        "an averaged tanh RNN on IMDB's reviews, 32 tokens each"
+    ),
 }
 """What each task trains."""
 

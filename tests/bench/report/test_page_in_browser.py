@@ -32,7 +32,7 @@ HIDDEN = """[...document.querySelectorAll('details > *')].filter(part =>
   !part.checkVisibility({contentVisibilityAuto: true})).length"""
 
 SMALLEST = """Math.min(...[...document.querySelectorAll('figure svg text')].map(text =>
-  parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a))"""
+  parseFloat(getComputedStyle(text).fontSize) * Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)))"""
 
 CLIPPED = """[...document.querySelectorAll('figure svg text')].filter(text => {
   const box = text.getBoundingClientRect();

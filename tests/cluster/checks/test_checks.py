@@ -279,3 +279,15 @@ class TestKubeRaysSchema:
         assert ("RTS101", "spec.workerGroupSpecs.0.maxReplicas") in {
             (one.code, one.where) for one in check_text(text).findings
         }
+
+
+@pytest.mark.parametrize("place", [("available_node_types",), ("provider",), ()])
+def test_a_key_that_is_not_text_is_an_error(place: tuple[str, ...], tmp_path: Path) -> None:
+    config = yaml.safe_load((Path(__file__).parents[3] / "clusters" / "laptop.yaml").read_text())
+    parent = config
+    for key in place:
+        parent = parent.setdefault(key, {})
+    parent[7] = {"x": 1}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    found = [one for one in check(tmp_path / "mine.yaml").findings if one.code == "RTS101"]
+    assert any("`7`" in one.reason for one in found)

@@ -152,10 +152,15 @@ class TestAzure:
     def size(self, name: str, cpus: int, **more: Any) -> dict[str, Any]:
         can = {"vCPUs": str(cpus), "LowPriorityCapable": "True"}
         capabilities = [{"name": key, "value": value} for key, value in can.items()]
-        facts = {"name": name, "resourceType": "virtualMachines", "family": "f", "capabilities": capabilities}
+        facts = {
+            "name": name,
+            "resourceType": "virtualMachines",
+            "family": "standardNCFamily",
+            "capabilities": capabilities,
+        }
         return {**facts, **more}
 
-    def good(self, cores: int = 1000, **gpu_1: Any) -> Answers:
+    def good(self, cores: int = 1000, family: int = 1000, **gpu_1: Any) -> Answers:
         sizes = [
             self.size("Standard_D4s_v5", 4),
             self.size("Standard_ND96asr_v4", 96),
@@ -163,7 +168,7 @@ class TestAzure:
         ]
         usages = [
             {"name": {"value": name}, "limit": limit, "currentValue": 0}
-            for name, limit in {"cores": 1000, "f": 1000, "lowPriorityCores": cores}.items()
+            for name, limit in {"cores": 1000, "Standard NC Family": family, "lowPriorityCores": cores}.items()
         ]
         return {
             SUBSCRIPTION: {},
@@ -181,6 +186,7 @@ class TestAzure:
             ({}, {}, ("RTS921", "error", "provider.subscription_id")),
             ({"cores": 4}, {}, ("RTS923", "error", f"{ARM}.vmSize")),
             ({"cores": 20}, {}, ("RTS923", "warning", f"{ARM}.vmSize")),
+            ({"family": 90}, {}, ("RTS923", "error", f"{ARM}.vmSize".replace("gpu_1", "gpu_8"))),
             ({"resourceType": "disks"}, {}, ("RTS921", "error", f"{ARM}.vmSize")),
             (
                 {"restrictions": [{"type": "Location", "reasonCode": "NotAvailableForSubscription"}]},

@@ -45,6 +45,7 @@ def own_hosts(tmp_path: Path) -> Path:
 @pytest.mark.e2e
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("lab")
+@pytest.mark.long
 def test_studies_on_own_hosts_survive_the_loss_of_a_machine(tmp_path: Path) -> None:
     outcome = tmp_path / "outcome.json"
     status, _ = run(ROOT / "tests/cluster/rehearsal/own_hosts.py", own_hosts(tmp_path), outcome)

@@ -11,7 +11,8 @@ from ray import cloudpickle
 from ray.tune.experiment import Trial
 
 from raytune_suite.engines.callbacks.budget import Cost, StudyStopper
-from raytune_suite.engines.callbacks.study_log import Report, TrialRecord, incumbents, last_line, outcome
+from raytune_suite.engines.callbacks.error_text import last_line
+from raytune_suite.engines.callbacks.study_log import Report, TrialRecord, incumbents, outcome
 from tests.engines.simulated.studies import method, study_log
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from ray import tune
 import raytune_suite as rts
 
 SPACE = {"x": tune.quniform(0, 1, 0.05), "y": tune.loguniform(1e-3, 1)}
+FINITE = {"x": tune.choice([0.1, 0.5, 0.9]), "y": tune.choice([0.01, 0.1, 1.0])}
 MAX_T = 9
 
 
@@ -62,7 +63,7 @@ def main() -> None:
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     result = rts.tune(
         Slow,
-        SPACE,
+        FINITE if arguments.method == "grid" else SPACE,
         method=arguments.method,
         method_args=arguments.arguments,
         metric="loss",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -97,29 +97,31 @@ def test_only_classes_with_checkpoints_outside_a_population_are_saved() -> None:
 
 @pytest.mark.usefixtures("ray_session")
 def test_checkpoints_change_no_decision_and_only_the_latest_are_kept(tmp_path: Path) -> None:
-    """Trials, some of which pause, run one at a time: with a checkpoint at each report, and only at pauses."""
-    folders: dict[str, list[list[str]]] = {}
-    for name, period in (("each", 0.0), ("none", math.inf)):
+    """Trials, some of which pause, run one at a time; on Ray with a checkpoint at each report."""
+    engines: dict[str, Any] = {"ray": "ray", "simulated": rts.Simulation(workers=1)}
+    for name, engine in engines.items():
         result = rts.tune(
             Learner,
             SPACE,
             method="hyperband",
             **METRIC,
             max_t=MAX_T,
-            num_samples=9,
+            num_samples=3,
             max_concurrent=1,
             seed=3,
             storage_path=tmp_path,
             name=name,
-            settings=rts.Settings(checkpoint_s=period),
+            engine=engine,
+            settings=rts.Settings(checkpoint_s=0.0) if engine == "ray" else None,
             progress=False,
         )
-        trials = [trial for trial in (tmp_path / name).iterdir() if trial.is_dir()]
-        folders[name] = [sorted(folder.name for folder in trial.glob("checkpoint_*")) for trial in trials]
-        assert result.trials["status"].tolist() == ["TERMINATED"] * 9
-    rows = [read(tmp_path / name / "decisions.parquet") for name in ("each", "none")]
+        assert result.trials["status"].tolist() == ["TERMINATED"] * 3
+    rows = [read(tmp_path / name / "decisions.parquet") for name in engines]
     assert difference(*rows, times=False) is None
-    assert max(map(len, folders["each"])) == KEPT
-    assert max(map(max, filter(None, folders["each"]))) > max(
-        map(max, filter(None, folders["none"]))
-    )  # highest checkpoint number
+    pauses = Counter(row.trial for row in rows[0] if row.decision == "PAUSE")
+    assert pauses
+    trials = [trial for trial in (tmp_path / "ray").iterdir() if trial.is_dir()]
+    kept = [sorted(folder.name for folder in trial.glob("checkpoint_*")) for trial in trials]
+    assert max(map(len, kept)) == KEPT
+    highest = max(int(name.rpartition("_")[2]) for names in kept for name in names)
+    assert highest > max(pauses.values()) + 1  # without periodic ones, Ray saves at each pause and at the end

@@ -99,6 +99,7 @@ def test_a_killed_study_resumes_with_the_same_decisions(
     assert_alike(tmp_path, uninterrupted)
 
 
+@pytest.mark.long
 def test_the_error_after_ctrl_c_shows_how_to_resume_and_nothing_is_lost(
     uninterrupted_study: Callable[[str], Path], tmp_path: Path
 ) -> None:

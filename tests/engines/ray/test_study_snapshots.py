@@ -10,7 +10,7 @@ import pytest
 
 from raytune_suite.engines import snapshots, stored_study
 from raytune_suite.engines.ray.internals import TUNER
-from raytune_suite.engines.ray.study_snapshots import ATTEMPTS, PATIENCE_S, SHARE, StudySnapshots
+from raytune_suite.engines.ray.study_snapshots import ATTEMPTS, LONGEST_WAIT_S, PATIENCE_S, SHARE, StudySnapshots
 from raytune_suite.engines.storage import Folder
 from raytune_suite.errors import StudyError
 
@@ -67,6 +67,24 @@ def test_slow_snapshots_take_at_most_their_share_of_the_time(tmp_path: Path) -> 
             spent.append(saving.takes)
     assert len(spent) > 10
     assert sum(spent[:-1]) <= SHARE * (saving.now - began)
+
+
+def test_a_storage_that_is_slow_for_once_does_not_delay_the_next_snapshot_for_long(tmp_path: Path) -> None:
+    saving = Saving(tmp_path)
+    saving.takes = 0.01
+    assert saving.take()
+    saving.takes = 20.0
+    assert saving.take(60.0)
+    assert saving.take(5.0)
+
+
+def test_a_storage_that_stays_slow_gets_a_snapshot_every_five_minutes(tmp_path: Path) -> None:
+    saving = Saving(tmp_path)
+    saving.takes = 60.0
+    assert saving.take()
+    assert saving.take(LONGEST_WAIT_S)
+    assert not saving.take(LONGEST_WAIT_S / 2)
+    assert saving.take(LONGEST_WAIT_S / 2)
 
 
 def test_a_snapshot_has_the_state_the_tuner_and_the_manifest(tmp_path: Path) -> None:

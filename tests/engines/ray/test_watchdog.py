@@ -5,9 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from raytune_suite.engines.ray.watchdog import Watchdog
+from raytune_suite.engines.simulated.controller import Controller, _overridden
+from raytune_suite.engines.simulated.evaluators import CurveEvaluator
+from raytune_suite.types import Curve
+from tests.engines.simulated.studies import method, simulate
 
 if TYPE_CHECKING:
     import pytest
@@ -59,3 +65,44 @@ def test_paused_and_ended_trials_may_be_silent() -> None:
     now = 1000.0
     watchdog.on_step_begin(0, both)
     assert ended == []
+
+
+class Hang(Callback):
+    """Ends silent trials of a simulated study, as Ray does with their processes."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+        self.controller: Any = None
+
+    def end(self, trial: Any) -> None:
+        self.ended.append(trial.trial_id)
+        crash = (self.controller._running[trial], RuntimeError("killed"))
+        self.controller.clock.schedule(0.0, (self.controller._failed, crash))
+
+
+def test_of_many_trials_those_that_hang_are_ended_and_the_study_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every twentieth of 400 trials hangs in its third step, for a time in which the others would all have ended."""
+
+    def curve(config: dict[str, Any]) -> Curve:
+        hangs = round(config["x"] * 1e6) % 20 == 0
+        return Curve(np.arange(1.0, 10), {"loss": np.ones(9)}, np.where(np.arange(9) == 2, 1e7 if hangs else 1.0, 1.0))
+
+    hang = Hang()
+    run = Controller.run
+
+    def known(controller: Controller, *args: Any, **info: Any) -> bool:
+        hang.controller = controller
+        watchdog = Watchdog(60, hang.end, clock=lambda: controller.clock.now)
+        controller.callbacks = [watchdog]
+        controller._hooks = {name: _overridden(name, [watchdog]) for name in controller._hooks}
+        return run(controller, *args, **info)
+
+    monkeypatch.setattr(Controller, "run", known)
+    study = simulate(method("random"), CurveEvaluator(curve), num_samples=400, workers=16)
+    hanging = {trial.trial_id for trial in study.trials if round(trial.config["x"] * 1e6) % 20 == 0}
+    assert len(hanging) > 5
+    assert set(hang.ended) == hanging
+    assert len(hang.ended) == len(hanging)
+    statuses = {trial.trial_id: trial.status for trial in study.trials}
+    assert {name for name, status in statuses.items() if status == Trial.ERROR} == hanging
+    assert list(statuses.values()).count(Trial.TERMINATED) == 400 - len(hanging)

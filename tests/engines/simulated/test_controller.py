@@ -146,7 +146,10 @@ def _trainables_travel() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("ray_session", "_trainables_travel")
-@pytest.mark.parametrize(("name", "trials"), [("hyperband", 10), ("pbt", 4), ("bohb", 10)])
+@pytest.mark.parametrize(
+    ("name", "trials"),
+    [("hyperband", 10), ("pbt", 4), pytest.param("bohb", 10, marks=[pytest.mark.e2e, pytest.mark.long])],
+)
 def test_with_one_worker_all_calls_are_in_rays_order(name: str, trials: int, tmp_path: Path) -> None:
     import ray
 

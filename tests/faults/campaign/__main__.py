@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raytune_suite.errors import RaytuneSuiteError
 from tests.faults import snapshot_kills
 from tests.faults.campaign import fuzzed, on_ray, simulated
 from tests.faults.campaign.cases import FAULTS, LOST, TRACEBACK, Case, FaultError, in_process
@@ -67,9 +68,7 @@ def run_case(part: str, number: int, shared: Path) -> tuple[Case, FaultError | N
     except FaultError as error:
         return case, error
     except Exception as error:  # noqa: BLE001 - a study that does not resume
-        return case, FaultError(
-            TRACEBACK if not isinstance(error, simulated.rts.RaytuneSuiteError) else LOST, repr(error)
-        )
+        return case, FaultError(TRACEBACK if not isinstance(error, RaytuneSuiteError) else LOST, repr(error))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return case, None

@@ -32,11 +32,14 @@ lost a snapshot, or ends with other decisions than one that was not disturbed, a
 
 {by}
 
+{failures}
+
 {date}: raytune_suite {raytune_suite}, Ray {ray}, Python {python}, {system}.
 
 `make faults` runs the campaign; `python -m tests.faults.campaign run --minutes 10 --counts FILE` runs a part of it and
 adds to the counts in a file, and `python -m tests.faults.campaign page --counts FILE` writes this page. The number of a
-case seeds what it draws: `run PART --only NUMBER` repeats one.
+case seeds what it draws: `run PART --only NUMBER` repeats one. What is kept of a study, and when, is on the page about
+[checkpoints and resuming](checkpoints.md).
 """
 
 
@@ -45,7 +48,8 @@ ABOUT = {
     "simulated": """a simulated study of each method is interrupted, and killed three times with SIGKILL at operations
   on files: at each one in turn while it is resumed and stores a snapshot, at random ones, and at its end.""",
     "folders": """one to three files in the folder of an interrupted simulated study are cut, emptied, changed,
-  overwritten, removed, or replaced by older ones or by folders. It resumes with the same result, or an error names the file.""",
+  overwritten, removed, or replaced by older ones or by folders. It resumes with the same result, or an error names
+  the file.""",
     "fuzz": """calls of `tune`, spaces, arguments of methods, settings, protocols, command lines and cluster files are
   drawn at random. Each succeeds or is rejected with an error of ours.""",
     "ray": "the driver of a study on Ray with one worker is killed three times with SIGKILL, after random reports.",
@@ -95,7 +99,15 @@ class Counts:
             name, times = next(iter(counts["by"].items()))
             each = ", ".join(f"{label} {count:,}" for label, count in sorted(times.items()))
             by.append(f"- {part}, {name}: {each}.")
+        failures = [
+            f"- {part} {number}: `{message}`"
+            for part, counts in self.parts.items()
+            for number, message in counts["failures"].items()
+        ]
         return PAGE.format(
+            failures="\n".join(
+                ["Cases that found a fault:", "", *failures] if failures else ["No case found a fault."]
+            ),
             rows="\n".join(rows),
             parts="\n".join(f"- **{part}**: {ABOUT[part]}" for part in self.parts),
             by="\n".join(["By method, or by what was fuzzed:", "", *by]),

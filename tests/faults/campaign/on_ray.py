@@ -10,6 +10,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from raytune_suite.engines.callbacks.decision_log import difference
 from tests.engines.ray import test_durability as durability
 from tests.faults.campaign.cases import HANG, LOST, TRACEBACK, Case, FaultError
 from tests.faults.campaign.simulated import KEYS, newest
@@ -38,10 +39,18 @@ def kills(case: Case) -> None:
         ended = _kill(case, at, rng.random() * 0.2)
     while not ended:
         ended = _finish(case.label, case.folder, resume=bool(newest(case.folder)))
-    try:
-        durability.assert_alike(case.folder, expected)
-    except AssertionError as error:
-        raise FaultError(LOST, f"{case.label} killed at the reports {points}: {error}") from None
+    found = _difference(expected, case.folder)
+    if found:
+        raise FaultError(LOST, f"{case.label} killed at the reports {points}: {found}")
+
+
+def _difference(expected: Path, actual: Path) -> str:
+    """How the decisions, without repeated ones, or the results of two studies differ; "" if they do not."""
+    first = difference(durability.decisions(expected), durability.decisions(actual), times=False)
+    if first is not None:
+        return f"row {first.row}: {first.message}"
+    one, other = durability.record(expected), durability.record(actual)
+    return ", ".join(f"{key}: {one[key]} != {other[key]}" for key in one if one[key] != other[key])
 
 
 def _kill(case: Case, at: int, delay: float) -> bool:

@@ -55,7 +55,8 @@ def run(key: str, folder: Path, *, resume: bool = False, steps: int | None = Non
 @contextlib.contextmanager
 def _interrupted_after(steps: int) -> Iterator[None]:
     """Interrupt the study as Ctrl-C does, after a number of events."""
-    original = engine.deferred_interrupt
+    patched: Any = engine
+    original = patched.deferred_interrupt
 
     @contextlib.contextmanager
     def countdown() -> Iterator[Callable[[], bool]]:
@@ -68,11 +69,11 @@ def _interrupted_after(steps: int) -> Iterator[None]:
 
         yield until
 
-    engine.deferred_interrupt = countdown
+    patched.deferred_interrupt = countdown
     try:
         yield
     finally:
-        engine.deferred_interrupt = original
+        patched.deferred_interrupt = original
 
 
 def interrupt(key: str, folder: Path, steps: int, *, resume: bool = False) -> Ended:

@@ -40,6 +40,8 @@ def returns(units: int, **changes: Any) -> list[float]:
     return [trainable.step()["return"] for _ in range(units)]
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 def test_a_good_config_learns_fast_and_a_bad_one_does_not() -> None:
     assert max(returns(5)) > 250
     assert returns(5, lr=1.0)[-1] < 100

@@ -30,7 +30,9 @@ def _keep_ray_results_out_of_the_home_folder(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(ray_trainable, "DEFAULT_STORAGE_PATH", str(tmp_path / "ray_results"))
 
 
-@every_network
+@pytest.mark.parametrize(
+    "name", ["live/digits-cnn", pytest.param("live/digits-gru", marks=[pytest.mark.e2e, pytest.mark.long])]
+)
 def test_a_good_config_learns_and_a_bad_one_does_not(name: str) -> None:
     train: Any = workload(name).trainable
     good, bad = train(GOOD[name]), train(GOOD[name] | {"lr": 1e-4, "momentum": 0.0, "batch": 256})

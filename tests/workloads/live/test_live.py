@@ -85,12 +85,12 @@ def test_the_same_seed_gives_the_same_curves_in_a_fresh_process(tmp_path: Path) 
         "GPTLanguage.length, GPTLanguage.steps_per_report = 8, 2\n"
         "torch.manual_seed(1)\n"
         "trainables = [workload(name).trainable(config) for name, config in json.loads(sys.argv[1]).items()]\n"
-        "print(json.dumps([[trainable.step() for _ in range(2)] for trainable in trainables]))"
+        "print(json.dumps([trainable.step() for trainable in trainables]))"
     )
     configs = json.dumps({name: config_of(name) for name in LIVE}, default=float)
     command = [sys.executable, "-W", "ignore", "-c", program, configs, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
-    assert json.loads(done.stdout) == [curve(make(name), 2) for name in LIVE]
+    assert json.loads(done.stdout) == [make(name).step() for name in LIVE]
 
 
 @pytest.mark.parametrize("name", LIVE)
@@ -100,10 +100,10 @@ def test_another_seed_has_another_curve_and_no_seed_means_seed_zero(name: str) -
     assert make(name, without).step() == make(name, config_of(name, seed=0)).step()
 
 
-@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize("steps", [0, 1])
 @pytest.mark.parametrize("name", LIVE)
 def test_a_restored_training_continues_bit_for_bit(name: str, steps: int, tmp_path: Path) -> None:
-    whole = curve(make(name), 4)
+    whole = curve(make(name), 3)
     first = make(name)
     curve(first, steps)
     kept = first.training.state()
@@ -112,7 +112,7 @@ def test_a_restored_training_continues_bit_for_bit(name: str, steps: int, tmp_pa
     second = make(name)
     curve(second, 1)
     second.load_checkpoint(checkpoint)
-    assert curve(second, 4 - steps) == whole[steps:]
+    assert curve(second, 3 - steps) == whole[steps:]
     assert set(kept) == set(second.training.state())
 
 
@@ -161,8 +161,14 @@ def test_each_invalid_value_is_rejected_by_name(name: str, value: Any) -> None:
             make(name, config_of(name, **{parameter: value}))
 
 
-@pytest.mark.parametrize("method", ["asha", "pbt"])
-@pytest.mark.parametrize("name", LIVE)
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        pytest.param(name, method, marks=() if name == "live/digits-mlp" else (pytest.mark.e2e, pytest.mark.long))
+        for name in LIVE
+        for method in ("asha", "pbt")
+    ],
+)
 def test_each_is_tuned_on_the_simulated_clock(name: str, method: str, tmp_path: Path) -> None:
     small = replace(workload(name), max_t=3)
     if method == "pbt" and "optimizer" in small.space:  # pbt accepts no conditional parameters

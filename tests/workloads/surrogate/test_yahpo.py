@@ -159,6 +159,8 @@ def test_methods_tune_it_on_the_simulated_clock(lcbench: Workload, method: str, 
     assert lcbench.regret(result.best_config) < (lcbench.bounds[0] - lcbench.bounds[1]) / 2
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 def test_it_tunes_on_ray(lcbench: Workload, ray_session: None, tmp_path: Path) -> None:  # noqa: ARG001 - a Ray runs
     result = rts.tune(workload=lcbench, method="asha", num_samples=3, seed=0, storage_path=str(tmp_path))
     assert result.best_value in curve(lcbench, result.best_config).metrics["val_accuracy"]

@@ -147,6 +147,8 @@ def test_it_is_tuned_on_the_simulated_clock(method: str, tmp_path: Path) -> None
     assert result.test_value is not None
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_it_is_tuned_on_ray(tmp_path: Path) -> None:
     result = rts.tune(workload="table/digits-mlp", method="asha", num_samples=2, storage_path=tmp_path, seed=1)

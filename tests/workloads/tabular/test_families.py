@@ -88,7 +88,7 @@ def test_a_choice_with_fewer_tuning_seeds_looks_better_and_is_worse(data_file: D
     assert np.array(scores) == pytest.approx(np.array([[1.363, 0.614], [1.148, 0.734], [1.071, 0.778]]), abs=0.001)
 
 
-@pytest.mark.parametrize(("name", "best"), [*zip(taskset.names(), (0.40599, 0.37770), strict=True)])
+@pytest.mark.parametrize(("name", "best"), [*zip(taskset.names()[:2], (0.40599, 0.37770), strict=True)])
 def test_a_task_of_taskset_is_complete_and_no_loss_is_above_that_of_an_untrained_network(
     name: str, best: float, data_file: DataFile
 ) -> None:
@@ -145,6 +145,8 @@ def test_pbt_is_rejected_by_name(data_file: DataFile, tmp_path: Path) -> None:
         rts.tune(workload="arlbench/cc_cartpole_ppo", method="pbt", num_samples=4, storage_path=tmp_path)
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_a_landscape_is_tuned_on_ray(data_file: DataFile, tmp_path: Path) -> None:
     data_file("arlbench/cc_pendulum_sac.csv")

@@ -59,7 +59,10 @@ def check(document: ClusterDocument, pools: list[Pool], client: RestClient | Non
             if one.get("resourceType") == "virtualMachines"
         }
         usages = rest.get(f"{region}/usages", **{"api-version": COMPUTE})
-        free = {one["name"]["value"]: one["limit"] - one["currentValue"] for one in usages.value.get("value", [])}
+        free = {
+            plain(str(one["name"]["value"])): one["limit"] - one["currentValue"]
+            for one in usages.value.get("value", [])
+        }
         for pool in pools:
             yield from size(document, pool, sizes, free)
             yield from image(document, pool, rest, region)
@@ -83,6 +86,16 @@ def token() -> str:
         raise NotAskedError("azure-identity finds no credentials", "run `az login`") from error
 
 
+def plain(name: str) -> str:
+    """Return the name of a quota as sizes and quotas write it alike: without spaces, in lower case.
+
+    Example:
+        >>> plain("Standard NCASv3_T4 Family") == plain("standardNCASv3_T4Family")
+        True
+    """
+    return name.replace(" ", "").lower()
+
+
 def size(
     document: ClusterDocument, pool: Pool, sizes: dict[str, dict[str, Any]], free: dict[str, float]
 ) -> Iterator[Finding]:
@@ -92,7 +105,7 @@ def size(
         document: The file.
         pool: The pool.
         sizes: What Azure says about each size, by its name in lower case.
-        free: What is left of each quota, by its name.
+        free: What is left of each quota, by its plain name.
     """
     where: KeyPath = (*pool.where, "node_config", "azure_arm_parameters", "vmSize")
     name = pool.instance_type_name
@@ -114,8 +127,8 @@ def size(
         yield finding(document, "RTS921", where, f"{name} cannot be a spot machine", "remove `priority`")
     cpus = float(can.get("vCPUs", 0))
     for quota_name in (SPOT_CORES,) if pool.spot else (str(facts.get("family", "")), ALL_CORES):
-        if quota_name in free:
-            found = quota(document, where, quota_name, free[quota_name], cpus, max(pool.max_machines, 1))
+        if plain(quota_name) in free:
+            found = quota(document, where, quota_name, free[plain(quota_name)], cpus, max(pool.max_machines, 1))
             if found is not None:
                 yield found
 

@@ -1,4 +1,4 @@
-"""`Command`: a program in any language as a trainable."""
+"""`ProgramTrainable`: a program in any language as a trainable."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SHOWN_LINES = 5
 
 @final
 @dataclass(frozen=True)
-class Command:
+class ProgramTrainable:
     """A program that is run once for each trial, as a trainable of `rts.tune`.
 
     Its metrics are what it prints on stdout as lines of JSON, such as `{"epoch": 3, "val_loss": 0.2}`. Each such line
@@ -145,7 +145,8 @@ class Command:
             paths: The values of `json_file`, `trial_dir` and `checkpoint_dir`.
 
         Example:
-            >>> Command(("train", "--lr={lr}", "{args}"), "loss").arguments({"lr": 0.5, "net": {"width": 8}}, {})
+            >>> program = ProgramTrainable(("train", "--lr={lr}", "{args}"), "loss")
+            >>> program.arguments({"lr": 0.5, "net": {"width": 8}}, {})
             ['train', '--lr=0.5', '--lr', '0.5', '--net.width', '8']
         """
         flat = dict(_flat(config))

@@ -11,7 +11,7 @@ import pytest
 from ray import tune
 
 from raytune_suite.errors import ArgumentError, StudyError
-from raytune_suite.tuning.command import LOGS, Command
+from raytune_suite.tuning.program import LOGS, ProgramTrainable
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -37,8 +37,8 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return found
 
 
-def command(code: str, *words: str, folder: Path, **options: Any) -> Command:
-    return Command((sys.executable, "-c", code, *words), "loss", folder=str(folder), **options)
+def command(code: str, *words: str, folder: Path, **options: Any) -> ProgramTrainable:
+    return ProgramTrainable((sys.executable, "-c", code, *words), "loss", folder=str(folder), **options)
 
 
 def test_lines_of_json_are_reports_and_the_output_is_kept(reports: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_stopped_program_gets_sigterm_and_then_sigkill(tmp_path: Path, monkeyp
         raise SystemExit  # as Ray does in the thread of a trial
 
     monkeypatch.setattr(tune, "report", stop)
-    monkeypatch.setattr("raytune_suite.tuning.command.KILL_AFTER", 0.2)
+    monkeypatch.setattr("raytune_suite.tuning.program.KILL_AFTER", 0.2)
     pid_file = tmp_path / "pid"
     code = (
         "import os, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
@@ -119,12 +119,12 @@ def test_a_stopped_program_gets_sigterm_and_then_sigkill(tmp_path: Path, monkeyp
 )
 def test_a_command_that_ignores_a_parameter_is_rejected(words: tuple[str, ...], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
-        Command(words, "loss").check(["lr", "net[0]/width"])
-    Command(("python", "{args}"), "loss").check(["lr", "net[0]/width"])
-    Command(("python", "{lr}", "{net}"), "loss").check(["lr", "net[0]/width"])
+        ProgramTrainable(words, "loss").check(["lr", "net[0]/width"])
+    ProgramTrainable(("python", "{args}"), "loss").check(["lr", "net[0]/width"])
+    ProgramTrainable(("python", "{lr}", "{net}"), "loss").check(["lr", "net[0]/width"])
 
 
 def test_a_pattern_needs_a_group() -> None:
     for pattern in ("loss", "loss ("):
         with pytest.raises(ArgumentError, match="`pattern`"):
-            Command(("python",), "loss", pattern=pattern)
+            ProgramTrainable(("python",), "loss", pattern=pattern)

@@ -1,0 +1,50 @@
+"""How a peer's process asks for trainings: one JSON document per line. It needs no package.
+
+The first line on stdin describes the study: `max_t`, `seed`, and `parameters`, a list of dicts with name, kind
+("float", "integer" or "categorical"), lower, upper, log, step, and parent and option for a conditional one. A
+category's values are its positions. The process then asks on stdout for one report of a trial at a time, in the order
+in which it trains,
+
+    {"trial": 0, "values": {"lr": 0.1}, "resource": 3}
+
+and is answered with {"loss": 0.25}, lower is better, or with {"loss": null} for a crash. After the budget is spent, the
+answer is {"end": true}, and the process exits.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+class Spent(Exception):  # noqa: N818 - a signal
+    """The budget is spent."""
+
+
+CRASHED = 1e9
+"""The loss that a peer is told for a crash; most do not accept infinity."""
+
+
+def read_study() -> dict[str, Any]:
+    """Read the description of the study."""
+    return dict(json.loads(sys.stdin.readline()))
+
+
+def report(trial: int, values: dict[str, Any], resource: int) -> float:
+    """Train a trial to a resource, and return its loss.
+
+    Raises:
+        Spent: If the budget is spent.
+    """
+    sys.__stdout__.write(json.dumps({"trial": trial, "values": values, "resource": resource}) + "\n")  # type: ignore[union-attr]
+    sys.__stdout__.flush()  # type: ignore[union-attr]
+    answer = json.loads(sys.stdin.readline())
+    if answer.get("end"):
+        raise Spent
+    return CRASHED if answer["loss"] is None else float(answer["loss"])
+
+
+def active(parameter: dict[str, Any], values: dict[str, Any]) -> bool:
+    """Whether a parameter is active in a config, whose earlier parameters are in `values`."""
+    return parameter["parent"] is None or values.get(parameter["parent"]) == parameter["option"]

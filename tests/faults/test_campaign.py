@@ -1,0 +1,66 @@
+"""The short form of the campaign: a few cases of each part that needs no Ray, and the page with the counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from raytune_suite.errors import StudyError
+from tests.faults.campaign import counts as module
+from tests.faults.campaign.__main__ import PARTS, run_case
+from tests.faults.campaign.cases import HANG, LOST, TRACEBACK, Case, FaultError, in_process
+from tests.faults.campaign.counts import ABOUT, Counts
+from tests.faults.campaign.simulated import KEYS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.process
+
+
+@pytest.mark.parametrize("part", ["simulated", "folders"])
+def test_a_killed_or_damaged_study_loses_nothing(part: str, tmp_path: Path) -> None:
+    number = KEYS.index("asha")
+    case, fault = run_case(part, number, tmp_path)
+    assert fault is None
+    assert case.counts
+
+
+def test_counts_are_added_to_those_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "counts.json"
+    for number, fault in enumerate([None, FaultError(LOST, "decisions differ")]):
+        counts = Counts(file)
+        assert counts.next_case("writes") == number
+        counts.add("writes", Case(number, tmp_path, tmp_path, {"kills": 3}, "asha"), fault)
+    counts = Counts(file)
+    assert counts.faults() == 1
+    assert counts.parts["writes"]["failures"] == {"1": "decisions differ"}
+    assert "| writes | 2 | 6 kills | 1 | 0 | 0 |" in counts.page()
+    assert ABOUT.keys() == PARTS.keys()
+    assert module.PAGE.startswith("# ")
+
+
+def _hang() -> None:
+    import time
+
+    time.sleep(60)
+
+
+def _crash() -> None:
+    raise KeyError("trial")
+
+
+def _reject() -> None:
+    raise StudyError("no snapshot")
+
+
+def test_a_process_that_hangs_or_crashes_is_a_fault_and_an_error_of_ours_is_none() -> None:
+    with pytest.raises(FaultError) as caught:
+        in_process(_hang, 0.2)
+    assert caught.value.kind == HANG
+    with pytest.raises(FaultError, match="KeyError") as caught:
+        in_process(_crash)
+    assert caught.value.kind == TRACEBACK
+    assert isinstance(in_process(_reject).error, StudyError)
+    assert in_process(lambda: 5).value == 5

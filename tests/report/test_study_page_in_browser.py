@@ -1,0 +1,54 @@
+"""The page of a study in a real browser; requires chromium: bash tests/bench/report/install_chromium.sh"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from raytune_suite.report.build import write_report
+from tests.bench.report.browser import chromium
+from tests.bench.report.test_page_in_browser import (
+    CLIPPED,
+    CONTRAST,
+    DESKTOP,
+    PHONE,
+    SMALLEST,
+    VISIBLE,
+    WIDTHS,
+)
+from tests.report.example import study
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.bench.report.browser import Browser
+
+pytestmark = pytest.mark.e2e
+
+LARGEST = 3_000_000
+"""Bytes of a page, however many trials there are."""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser."""
+    with chromium(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.mark.parametrize("trials", [10, 1000, pytest.param(20_000, marks=pytest.mark.long)])
+def test_the_page_is_legible_on_phones_and_desktops(browser: Browser, tmp_path: Path, trials: int) -> None:
+    page = write_report(study(trials), tmp_path / "page.html")
+    assert page.stat().st_size < LARGEST
+    for width, dark in ((PHONE, True), (DESKTOP, False)):
+        browser.open(page, width=width, dark=dark)
+        assert browser.messages() == []
+        assert [url for url in browser.requests() if not url.startswith("data:")] == [page.as_uri()]
+        content, viewport = browser.evaluate(WIDTHS)
+        assert content == viewport <= width  # no horizontal scrolling
+        assert browser.evaluate(VISIBLE) == page.read_text().count("<figure") > 0
+        assert browser.evaluate(SMALLEST) >= 8.5
+        assert browser.evaluate(CLIPPED) == []
+        assert browser.evaluate(CONTRAST) >= 4.5
