@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,18 +15,29 @@ from tests.faults.campaign.cases import HANG, LOST, TRACEBACK, Case, FaultError,
 from tests.faults.campaign.counts import ABOUT, Counts
 from tests.faults.campaign.simulated import KEYS
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.process
+
+ROOT = Path(__file__).parents[2]
+
+
+def call_alone(name: str, *arguments: str) -> None:
+    """Call a function of this file in a process of its own, since one that is connected to Ray must not be forked."""
+    program = f"from tests.faults.test_campaign import {name}; {name}(*{arguments!r})"
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def check_case(part: str, folder: str) -> None:
+    case, fault = run_case(part, KEYS.index("asha"), Path(folder))
+    assert fault is None, fault
+    assert case.counts
 
 
 @pytest.mark.parametrize("part", ["simulated", "folders"])
 def test_a_killed_or_damaged_study_loses_nothing(part: str, tmp_path: Path) -> None:
-    number = KEYS.index("asha")
-    case, fault = run_case(part, number, tmp_path)
-    assert fault is None
-    assert case.counts
+    call_alone("check_case", part, str(tmp_path))
 
 
 def test_counts_are_added_to_those_in_the_file(tmp_path: Path) -> None:
@@ -55,7 +68,7 @@ def _reject() -> None:
     raise StudyError("no snapshot")
 
 
-def test_a_process_that_hangs_or_crashes_is_a_fault_and_an_error_of_ours_is_none() -> None:
+def check_processes() -> None:
     with pytest.raises(FaultError) as caught:
         in_process(_hang, 0.2)
     assert caught.value.kind == HANG
@@ -64,3 +77,7 @@ def test_a_process_that_hangs_or_crashes_is_a_fault_and_an_error_of_ours_is_none
     assert caught.value.kind == TRACEBACK
     assert isinstance(in_process(_reject).error, StudyError)
     assert in_process(lambda: 5).value == 5
+
+
+def test_a_process_that_hangs_or_crashes_is_a_fault_and_an_error_of_ours_is_none() -> None:
+    call_alone("check_processes")
