@@ -18,7 +18,7 @@ from scipy import sparse
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from raytune_suite.models.layout import Array, Counts
+    from raytune_suite.models.layout import Array, Counts, Mask
 
     Indices = NDArray[np.int64]
 
@@ -52,7 +52,7 @@ class Forest:
     options: Counts
     features: Indices
     thresholds: Array
-    left_options: NDArray[np.bool_]
+    left_options: Mask
     children: Indices
     means: Array
     variances: Array
@@ -152,7 +152,7 @@ class Split(NamedTuple):
 
     features: Indices
     thresholds: Array
-    left_options: NDArray[np.bool_]
+    left_options: Mask
 
 
 def grow(
@@ -228,7 +228,7 @@ def _best_splits(  # noqa: PLR0917 - the state of a level
     values: Array,
     losses: Array,
     nodes: Indices,
-    splittable: NDArray[np.bool_],
+    splittable: Mask,
     options: Counts,
     rng: np.random.Generator,
 ) -> Split:
@@ -259,11 +259,11 @@ def _best_splits(  # noqa: PLR0917 - the state of a level
     return Split(np.where(gains[every, best] >= 0, best, -1), chosen, left_options)
 
 
-def _goes_left(values: Array, nodes: Indices, split: Split, options: Counts) -> NDArray[np.bool_]:
+def _goes_left(values: Array, nodes: Indices, split: Split, options: Counts) -> Mask:
     """Return whether each row goes to the left child of its node."""
     feature = split.features[nodes]
     value = values[np.arange(len(values)), feature]
-    left: NDArray[np.bool_] = value <= split.thresholds[nodes]
+    left: Mask = value <= split.thresholds[nodes]
     choice = np.flatnonzero(options[feature])
     left[choice] = split.left_options[nodes[choice], value[choice].astype(np.int64)]
     return left

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
 
 MOST_CELLS = 4096
 """The number of values above which a discrete number is treated as continuous."""
@@ -68,7 +69,7 @@ class Layout:
         return len(self.options)
 
     @property
-    def conditional(self) -> NDArray[np.bool_]:
+    def conditional(self) -> Mask:
         """Whether each column may be inactive, of shape (dimensions,)."""
         return np.asarray(self.parents >= 0)
 
