@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ray import cloudpickle
-
 from raytune_suite.errors import ArgumentError, near
 
 if TYPE_CHECKING:
@@ -46,6 +44,8 @@ def load(place: str, folder: Path) -> Any:
     if not hasattr(module, attribute):
         raise ArgumentError(f"module {name!r} has no {attribute!r}{near(attribute, dir(module))}")
     if module.__file__ is not None and Path(module.__file__).resolve().is_relative_to(folder.resolve()):
+        from ray import cloudpickle
+
         cloudpickle.register_pickle_by_value(module)
     return getattr(module, attribute)
 
