@@ -104,6 +104,7 @@ def test_sigterm_on_ray_loses_nothing(twice: bool, tmp_path: Path) -> None:
 
 @pytest.mark.e2e
 @pytest.mark.timeout(600)
+@pytest.mark.long
 def test_a_stopped_driver_keeps_its_study_and_continues(tmp_path: Path) -> None:
     undisturbed, stopped = tmp_path / "undisturbed", tmp_path / "stopped"
     durability.finish(durability.start("asha", undisturbed))
