@@ -23,7 +23,7 @@ class Spent(Exception):  # noqa: N818 - a signal
 
 
 CRASHED = 1e9
-"""The loss that a peer is told for a crash; most do not accept infinity."""
+"""The loss reported to a peer for a crash; most peers reject infinity."""
 
 
 def read_study() -> dict[str, Any]:

@@ -19,7 +19,7 @@
 
     [workloads."synthetic/mfh3"]  # may override budget, method_seeds, workers, judge_at, tuning_seeds and test_seeds
     [workloads."my_module:mine"]  # your workload, or a function that returns it
-    bounds = [0.0, 2.3]           # its best and worst value of the metric, if it has no bounds of its own
+    bounds = [0.0, 2.3]           # its best and worst value of the metric, if it declares none
 
 By default, the tuning and test seeds are those of the workload. The top level may have `judge_at = [5, 10, 20]`: the
 full trainings after which incumbents are evaluated, besides the end; the default is each third of the budget.

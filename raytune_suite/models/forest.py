@@ -3,7 +3,7 @@ Randomized Trees", Machine Learning 63:3), with variances and quantiles.
 
 Each node draws one random threshold per parameter and takes the best of these splits. A category is split at a
 threshold of random numbers that are assigned to its options at the node, so that any subset of the options may go left.
-An inactive number lies below all values, an inactive category is an option of its own. All trees grow together, level
+An inactive number lies below all values, an inactive category counts as one more option. All trees grow together, level
 by level, on index arrays.
 """  # noqa: D205 - the title does not fit into one line
 

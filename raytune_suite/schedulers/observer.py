@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class SchedulerObserver(Protocol):
-    """What is notified of all that a scheduler is told and decides, such as a decision log."""
+    """Receives every event and every decision of a scheduler, as a decision log does."""
 
     def trial_added(self, trial: Trial) -> None:
         """A trial was added, possibly again."""

@@ -16,7 +16,7 @@ def to_json(part: Any) -> Any:
     """A param space, or a part of it, as values that JSON knows; the space must be valid.
 
     A dict becomes `{"dict": ...}`, a choice `{"choice": [...]}`, a number `{"float": ...}` or `{"integer": ...}` with
-    the arguments of Ray's functions, and a constant `{"constant": ...}`. An object that JSON does not know becomes its
+    the arguments of Ray's functions, and a constant `{"constant": ...}`. An object that JSON cannot hold becomes its
     `repr` without addresses.
 
     Example:

@@ -14,7 +14,6 @@ from raytune_suite.workloads.live.digits_mlp import seconds_per_epoch
 
 if TYPE_CHECKING:
     from raytune_suite.fused.program import FusedProgram
-    from raytune_suite.types import Config
 
 
 @final
@@ -27,11 +26,6 @@ class FusedDigitsMLP(FusedTrainable):
         from raytune_suite.workloads.live.digits_program import DIGITS
 
         return DIGITS
-
-
-def seconds_per_report(config: Config) -> float:
-    """Return the declared cost of one epoch on one CPU core, that of `live/digits-mlp`."""
-    return seconds_per_epoch(config)
 
 
 def digits_mlp_fused() -> Workload:
@@ -51,7 +45,7 @@ def digits_mlp_fused() -> Workload:
         space=space,
         metric="val_loss",
         mode="min",
-        cost=seconds_per_report,
+        cost=seconds_per_epoch,
         max_t=27,
         has_state=True,
         mutable=tuple(name for name in space if name != "width"),

@@ -48,7 +48,7 @@ FOR_AZURE: Config = {
 
 
 class Server:
-    """A REST interface that answers as it is told, with 404 for everything else."""
+    """A REST API with canned answers, and 404 for everything else."""
 
     def __init__(self) -> None:
         self.answers: Answers = {}

@@ -22,7 +22,7 @@ PAGE = """\
 
 What was done to studies and to arguments, and how often that ended badly. *Lost* is a study that does not resume, has
 lost a snapshot, or ends with other decisions than one that was not disturbed, as `raytune-suite diff` compares them. A
-*hang* is a process that does not end in time. A *foreign traceback* is any other error than one of ours.
+*hang* is a process that does not end in time. A *foreign traceback* is any error but a RaytuneSuiteError.
 
 | Part | Cases | What happened | Lost | Hangs | Foreign tracebacks |
 |---|---:|---|---:|---:|---:|
@@ -51,7 +51,7 @@ ABOUT = {
   overwritten, removed, or replaced by older ones or by folders. It resumes with the same result, or an error names
   the file.""",
     "fuzz": """calls of `tune`, spaces, arguments of methods, settings, protocols, command lines and cluster files are
-  drawn at random. Each succeeds or is rejected with an error of ours.""",
+  drawn at random. Each succeeds or raises a RaytuneSuiteError.""",
     "ray": "the driver of a study on Ray with one worker is killed three times with SIGKILL, after random reports.",
 }
 """What each part does."""
