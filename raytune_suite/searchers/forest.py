@@ -9,27 +9,15 @@ leaves.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import final
 
-from raytune_suite.searchers.history import MOST
-from raytune_suite.searchers.level_models import LevelModelSearcher
-
-if TYPE_CHECKING:
-    from raytune_suite.searchers.history import LevelData
+from raytune_suite.searchers.level_models import StandingsSearcher
 
 
 @final
-class ForestSearcher(LevelModelSearcher):
+class ForestSearcher(StandingsSearcher):
     """An extremely randomized forest of the standings of all trials at the highest fidelity that they reached."""
 
     def uses_processes(self) -> bool:
         """Use forests."""
         return False
-
-    def observations(self) -> dict[float, LevelData]:
-        """Return the standings of all trials, as one level."""
-        return {0.0: self.history.standings(self.history.levels(self.levels)).limited(MOST)}
-
-    def trust(self, data: dict[float, LevelData]) -> dict[float, float]:
-        """Trust the only model."""
-        return dict.fromkeys(data, 1.0)

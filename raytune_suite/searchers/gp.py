@@ -9,17 +9,13 @@ and so learns from survivors only.)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import final
 
-from raytune_suite.searchers.history import MOST
-from raytune_suite.searchers.level_models import LevelModelSearcher
-
-if TYPE_CHECKING:
-    from raytune_suite.searchers.history import LevelData
+from raytune_suite.searchers.level_models import StandingsSearcher
 
 
 @final
-class GPSearcher(LevelModelSearcher):
+class GPSearcher(StandingsSearcher):
     """A Gaussian process of the standings of all trials.
 
     Running trials count with their predicted score. A fit to n observations takes time proportional to n^3, so that
@@ -29,11 +25,3 @@ class GPSearcher(LevelModelSearcher):
     def uses_processes(self) -> bool:
         """Use Gaussian processes."""
         return True
-
-    def observations(self) -> dict[float, LevelData]:
-        """Return the standings of all trials, as one level."""
-        return {0.0: self.history.standings(self.history.levels(self.levels)).limited(MOST)}
-
-    def trust(self, data: dict[float, LevelData]) -> dict[float, float]:
-        """Trust the only model."""
-        return dict.fromkeys(data, 1.0)

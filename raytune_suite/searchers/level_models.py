@@ -241,6 +241,18 @@ class LevelModelSearcher(ImprovementSearcher, abc.ABC):
         return grow_forest(data, ahead, self.layout, rng)
 
 
+class StandingsSearcher(LevelModelSearcher, abc.ABC):
+    """A searcher with one model, of the standings of all trials at the highest fidelity that they reached."""
+
+    def observations(self) -> dict[float, LevelData]:
+        """Return the standings of all trials, as one level."""
+        return {0.0: self.history.standings(self.history.levels(self.levels)).limited(MOST)}
+
+    def trust(self, data: dict[float, LevelData]) -> dict[float, float]:
+        """Trust the only model."""
+        return dict.fromkeys(data, 1.0)
+
+
 def highest(data: Mapping[float, LevelData], least: int) -> float:
     """Return the highest level with at least so many finite losses; the one with the most if there is none."""
     enough = [level for level, at_level in data.items() if at_level.observed >= least]
