@@ -8,15 +8,7 @@ import pytest
 
 from raytune_suite.report.build import write_report
 from tests.bench.report.browser import chromium
-from tests.bench.report.test_page_in_browser import (
-    CLIPPED,
-    CONTRAST,
-    DESKTOP,
-    PHONE,
-    SMALLEST,
-    VISIBLE,
-    WIDTHS,
-)
+from tests.bench.report.legibility import DESKTOP, PHONE, check_legible
 from tests.report.example import study
 
 if TYPE_CHECKING:
@@ -44,11 +36,4 @@ def test_the_page_is_legible_on_phones_and_desktops(browser: Browser, tmp_path: 
     assert page.stat().st_size < LARGEST
     for width, dark in ((PHONE, True), (DESKTOP, False)):
         browser.open(page, width=width, dark=dark)
-        assert browser.messages() == []
-        assert [url for url in browser.requests() if not url.startswith("data:")] == [page.as_uri()]
-        content, viewport = browser.evaluate(WIDTHS)
-        assert content == viewport <= width  # no horizontal scrolling
-        assert browser.evaluate(VISIBLE) == page.read_text().count("<figure") > 0
-        assert browser.evaluate(SMALLEST) >= 8.5
-        assert browser.evaluate(CLIPPED) == []
-        assert browser.evaluate(CONTRAST) >= 4.5
+        check_legible(browser, page, width)

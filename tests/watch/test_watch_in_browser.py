@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.bench.report.browser import chromium
-from tests.bench.report.test_page_in_browser import PHONE, VISIBLE, WIDTHS
+from tests.bench.report.legibility import PHONE, VISIBLE, WIDTHS
 from tests.watch.growth import grow
 
 if TYPE_CHECKING:
