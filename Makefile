@@ -6,6 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
+# Where this is set, as in many containers, every process, among them each of Ray's, would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help venv demo quick test check e2e faults docs linkcheck bench overhead constraints clean
 
 help:  ## what can be made
@@ -25,8 +28,8 @@ demo: $(INSTALLED)  ## tune a small network for about a minute, and plot the stu
 	$(BIN)/raytune-suite run live/digits-mlp --method asha --budget 20 --storage-path demo/studies \
 		--plot demo/digits-asha.png
 
-quick: $(INSTALLED)  ## the tests that need neither Ray nor another process: a first answer in about a minute
-	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not e2e and not ray and not process"
+quick: $(INSTALLED)  ## the tests that need neither Ray nor another process, and are quick: a first answer
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not e2e and not ray and not process and not slow"
 
 test: $(INSTALLED)  ## all tests but the long ones, on all cores
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup --no-loadscope-reorder --durations=20

@@ -96,6 +96,7 @@ def test_no_rung_is_lost_to_rounding(min_t: int, max_t: int, eta: float, levels:
 
 @quick
 @given(ladders())
+@pytest.mark.slow
 def test_levels_increase_from_min_t_to_max_t(ladder: tuple[int, int, float]) -> None:
     min_t, max_t, eta = ladder
     for bracket in rungs.hyperband(min_t, max_t, eta):
@@ -140,6 +141,7 @@ def test_equal_levels_are_separated(levels: list[int]) -> None:
     st.dictionaries(st.text("abc", min_size=1), st.one_of(st.floats(-9, 9), st.just(FAILED)), max_size=9),
     st.integers(0, 9),
 )
+@pytest.mark.slow
 def test_survivors_are_the_best_that_did_not_fail(losses: dict[str, float], places: int) -> None:
     kept = rungs.survivors(losses, places)
     good = [name for name, loss in losses.items() if loss != FAILED]

@@ -6,8 +6,12 @@ import ast
 import re
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PACKAGE = Path(__file__).parents[1] / "raytune_suite"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "clusters" not in path.parts)
@@ -22,13 +26,21 @@ PRIVATE_MODULES = re.compile(
 """Modules that Ray does not document; `ray.tune.schedulers`, `.search`, `.experiment` and the like are documented."""
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements in a node, at any depth; to look at expressions, too, would take three times as long."""
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, (ast.stmt, ast.ExceptHandler, ast.match_case)):
+            yield inner
+            yield from statements(inner)
+
+
 @pytest.fixture(scope="module")
 def definitions() -> list[tuple[str, Definition]]:
     """All classes and functions, each with the name of its file."""
     return [
         (name, node)
         for name, path in zip(NAMES, FILES, strict=True)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in statements(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, Definition)
     ]
 

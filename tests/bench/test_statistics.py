@@ -78,6 +78,7 @@ def test_the_profile_is_the_share_of_runs_at_or_below_a_threshold() -> None:
 
 @quick
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 99))
+@pytest.mark.slow
 def test_the_probability_of_improvement_is_that_of_mann_whitney(x_runs: int, y_runs: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     x, y = rng.integers(4, size=(x_runs, 3)), rng.integers(4, size=(y_runs, 3))

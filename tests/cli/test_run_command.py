@@ -133,6 +133,7 @@ def test_values_and_seeds() -> None:
     assert run_command.seeds("none") == []
 
 
+@pytest.mark.slow
 def test_a_simulated_run_prints_its_result_and_counts_simulated_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,6 +153,7 @@ def test_only_methods_that_do_not_end_by_themselves_have_a_default_budget() -> N
     assert run_command.limits(arguments, finite=run_command.is_finite("grid+asha"))["budget"] is None
 
 
+@pytest.mark.slow
 def test_json_is_all_that_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["run", "synthetic/branin", *SIMULATED, "--budget", "2", "--test-seeds", "5", "--format", "json"]
     assert cli.main([*command, "--storage-path", str(tmp_path), "--name", "study"]) == 0

@@ -13,6 +13,7 @@ from raytune_suite.cluster import provider_data
 from raytune_suite.cluster.provider_data import refresh
 
 
+@pytest.mark.slow
 def test_the_options_of_ray_start_are_those_of_the_installed_ray() -> None:
     assert refresh.ray_start_table() == json.loads(provider_data.read("ray_start.json"))
 

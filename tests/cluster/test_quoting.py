@@ -76,6 +76,7 @@ def evaluated(command: str, **options: Any) -> list[str]:
 
 @settings(max_examples=50, deadline=None)
 @given(arguments=st.lists(words, min_size=1, max_size=20))
+@pytest.mark.slow
 def test_a_shell_evaluates_quoted_arguments_to_themselves(arguments: list[str]) -> None:
     quoted = " ".join(map(quote_for_ray_submit, arguments))
     assert evaluated(quoted) == arguments

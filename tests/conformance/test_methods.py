@@ -72,8 +72,8 @@ def test_a_method_improves_on_its_first_config(name: str) -> None:
 
 @EVERY_PAIR
 def test_any_pair_runs_to_its_end(name: str) -> None:
-    study = run(*make(name), samples=7)
-    assert len(study.trials) == 7
+    study = run(*make(name), samples=6)  # one more than the searchers need before they use their model
+    assert len(study.trials) == 6
     assert all(trial.status == Trial.TERMINATED for trial in study.trials)
     assert max(report.iteration for report in study.log) <= common.MAX_T
 

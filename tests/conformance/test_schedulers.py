@@ -81,18 +81,27 @@ FAULTS: dict[str, Callable[[int, int], str | None]] = {
 }
 
 
+USUAL = {
+    ("nan later", 4, 0), ("infinite", 1, 0), ("no metric now and then", 4, 0), ("a word", 4, 0), ("a crash", 4, 0),
+    ("a crash at a rung", 1, 2), ("a crash at max_t", 4, 0), ("a function that returns", 4, 0),
+    ("returns at once", 1, 0),
+    ("all crash later", 4, 0), ("all without metric", 4, 0), ("all end early", 4, 0),
+}  # fmt: skip
+"""Faults, workers and retries of which every kind is tested; `make e2e` has the other combinations."""
+
+
 def fault_cases() -> list[Any]:
-    """Faults, workers and retries: four workers meet all faults, and one retries crashes; `make e2e` has the others."""
     cases = []
     for fault in FAULTS:
         for workers, retries in [(1, 0), (4, 0), *([(1, 2), (4, 2)] if "crash" in fault else [])]:
-            usual = (workers, retries) in {(4, 0), (1, 2)}
+            usual = (fault, workers, retries) in USUAL
             marks = () if usual else (pytest.mark.e2e, pytest.mark.long)
             cases.append(pytest.param(workers, fault, retries, marks=marks))
     return cases
 
 
 @pytest.mark.parametrize(("workers", "fault", "retries"), fault_cases())
+@pytest.mark.slow
 def test_no_fault_hangs_or_crashes_a_study(name: str, workers: int, fault: str, retries: int) -> None:
     study = common.study(
         name, setup(name, samples=9, workers=workers, fault=FAULTS[fault], max_failures=retries, save_each=workers == 1)
@@ -106,7 +115,8 @@ def test_a_trial_may_end_by_itself_before_max_t(name: str) -> None:
     assert max(report.iteration for report in study.log) == 4
 
 
-@pytest.mark.parametrize(("part", "save_each"), [(0.25, True), (0.75, True), (0.5, False)])
+@pytest.mark.parametrize(("part", "save_each"), [(0.6, True), (0.3, False)])
+@pytest.mark.slow
 def test_a_killed_study_continues_as_if_it_had_not_been(name: str, part: float, save_each: bool) -> None:
     plan = setup(name, samples=14, save_each=save_each)
     calm = common.study(name, plan).run()
@@ -131,9 +141,9 @@ def stopped_early(study: Study) -> set[int]:
     return {study.numbers[trial_id] for trial_id in study.scheduler.stopped_early}
 
 
-@WORKERS
-def test_a_study_killed_again_and_again_ends(name: str, workers: int) -> None:
-    study = common.study(name, setup(name, workers=workers, samples=9, snapshots=True))
+@pytest.mark.slow
+def test_a_study_killed_again_and_again_ends(name: str) -> None:
+    study = common.study(name, setup(name, workers=4, samples=9, snapshots=True))
     for _ in range(60):
         study.run(17)
         if study.finished:
@@ -149,8 +159,7 @@ def test_a_study_killed_twice_before_its_first_event_loses_nothing(name: str) ->
     assert once(first.log + again.log) == once(calm.log)
 
 
-@WORKERS
-@pytest.mark.parametrize("limit", [1, 2, 3])
+@pytest.mark.parametrize(("workers", "limit"), [(1, 2), (4, 1), (4, 3)])
 def test_max_concurrent_is_kept_and_never_blocks(name: str, workers: int, limit: int) -> None:
     if SCHEDULERS[name].needs_state:  # its members wait for each other, so all must run
         with pytest.raises(ArgumentError, match="`max_concurrent`"):
@@ -171,6 +180,7 @@ def test_searcher_and_scheduler_are_pickled_as_one(name: str) -> None:
     assert start(searcher, scheduler, plan).run().log == common.study(name, plan).run().log
 
 
+@pytest.mark.slow
 def test_numbers_of_other_packages_are_numbers(name: str) -> None:
     logs = []
     for convert in (float, np.float64, np.asarray):
@@ -217,6 +227,7 @@ def test_a_ladder_needs_max_t(name: str) -> None:
 
 
 @pytest.mark.parametrize("feature", list(FEATURES))
+@pytest.mark.slow
 def test_features_are_supported_or_rejected_by_name(name: str, feature: str) -> None:
     space = {"culprit": common.PARTS[feature], "steps": tune.randint(1, 4)}
     if Space(space).features <= SCHEDULERS[name].features:

@@ -111,11 +111,10 @@ def test_max_is_min_mirrored(name: str) -> None:
     assert common.rounds(least, 0, 9) == common.rounds(most, 0, 9, sign=-1)
 
 
-@pytest.mark.parametrize("bad", BAD_RESULTS, ids=str)
-def test_an_unusable_result_is_tolerated(name: str, bad: dict[str, Any]) -> None:
+def test_unusable_results_are_tolerated(name: str) -> None:
     tested = common.searcher(name)
-    for number in range(5):
-        assert tested.suggest(f"t{number}") is not None
+    for number, bad in enumerate(BAD_RESULTS):
+        assert tested.suggest(f"t{number}") is not None, bad
         tested.on_trial_result(f"t{number}", bad)
         tested.on_trial_complete(f"t{number}", bad)
     check_more(tested)
@@ -172,6 +171,7 @@ def test_unknown_trials_are_ignored(name: str) -> None:
     assert check_more(tested) == check_more(calm)
 
 
+@pytest.mark.slow
 def test_repeated_reports_are_ignored(name: str) -> None:
     tested, calm = common.searcher(name), common.searcher(name)
     for searcher in (tested, calm):
@@ -191,7 +191,7 @@ def test_repeated_reports_are_ignored(name: str) -> None:
 
 def test_a_restored_searcher_continues_identically(name: str, tmp_path: Path) -> None:
     calm = common.searcher(name)
-    common.rounds(calm, 0, 6)
+    common.rounds(calm, 0, 5)
     waiting = [calm.suggest(f"w{number}") for number in range(3)]
     calm.on_trial_result("w1", {"training_iteration": 1, METRIC: 2.0})
     calm.save(str(tmp_path / "state"))
@@ -202,7 +202,7 @@ def test_a_restored_searcher_continues_identically(name: str, tmp_path: Path) ->
         searcher.on_trial_complete("w0", {"training_iteration": 1, METRIC: 1.0})
         searcher.on_trial_complete("w1")
         searcher.on_trial_complete("w2", error=True)
-    assert check_more(restored, 5) == check_more(calm, 5)
+    assert check_more(restored) == check_more(calm)
 
 
 def test_a_restored_searcher_continues_identically_in_a_fresh_process(name: str, elsewhere: dict[str, Any]) -> None:
@@ -225,7 +225,7 @@ def test_a_searcher_finishes_only_after_proposing_the_whole_grid(name: str) -> N
 def test_features_are_supported_or_rejected_by_name(name: str, feature: str) -> None:
     space = {"culprit": common.PARTS[feature], "steps": tune.randint(1, 4)}
     if Space(space).features <= SEARCHERS[name].features:
-        check_more(common.searcher(name, space=space), 6)
+        check_more(common.searcher(name, space=space), 5)
         return
     with pytest.raises(SpaceError, match="culprit") as caught:
         common.searcher(name, space=space)

@@ -51,6 +51,7 @@ def run_page(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in RUNNABLE if name(page) not in STARTS_RAY], ids=name)
+@pytest.mark.slow
 def test_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -70,6 +71,7 @@ def test_python_of_a_page_runs_on_ray(page: Path, tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("page", "words"), COMMANDS, ids=lambda value: None if isinstance(value, list) else name(value)
 )
+@pytest.mark.slow
 def test_a_command_exists(page: Path, words: list[str]) -> None:
     words = words[1:] if words[0] == "sudo" else words
     if words[0] == "make":

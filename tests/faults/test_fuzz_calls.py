@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from ray import tune
@@ -153,6 +154,7 @@ spaces: Any = st.deferred(
 
 @fuzz
 @given(space=spaces, method=st.sampled_from(["random", "sobol", "grid", "bohb", "pbt", "dehb"]))
+@pytest.mark.slow
 def test_spaces(space: dict[Any, Any], method: str, folder: Path) -> None:
     assert folder.exists()
     try:
@@ -177,6 +179,7 @@ def methods(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 @fuzz
 @given(method=methods(), max_t=st.one_of(st.just(9), anything))
+@pytest.mark.slow
 def test_method_arguments(method: tuple[str, dict[str, Any]], max_t: Any, folder: Path) -> None:
     assert folder.exists()
     name, arguments = method

@@ -10,6 +10,7 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml  # type: ignore[import-untyped] # it ships no types
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -160,6 +161,7 @@ WORDS = [
     words=st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=10)), min_size=2, max_size=2),
     extra=st.lists(st.sampled_from(WORDS), max_size=1),
 )
+@pytest.mark.slow
 def test_command_lines(template: list[str], words: list[str], extra: list[str], folder: Path) -> None:
     assert folder.exists()
     line = [part.replace("VALUE", word) for part, word in zip(template, words * len(template), strict=False)]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 def test_a_kill_at_each_operation_loses_no_complete_snapshot(tmp_path: Path) -> None:
     count = operations(tmp_path / "undisturbed")
     assert count > 50
@@ -25,6 +26,7 @@ def test_a_kill_at_each_operation_loses_no_complete_snapshot(tmp_path: Path) -> 
         kill_and_resume(tmp_path / str(at), [at])
 
 
+@pytest.mark.slow
 def test_several_kills_in_a_row_lose_no_complete_snapshot(tmp_path: Path) -> None:
     count, rng = operations(tmp_path / "undisturbed"), random.Random(0)
     for number in range(20):

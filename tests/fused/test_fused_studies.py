@@ -35,8 +35,8 @@ class Alone(rts.FusedTrainable):
     advance_together = None  # type: ignore[assignment]
 
 
-@pytest.mark.parametrize("seeds", [[0], [0, 1]], ids=str)
-@pytest.mark.parametrize("method", LIMITS)
+@pytest.mark.parametrize(("method", "seeds"), [("asha", [0, 1]), ("hyperband", [0]), ("pbt", [0, 1])], ids=str)
+@pytest.mark.slow
 def test_fused_trials_give_the_same_decisions_as_trials_alone(
     method: str, seeds: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_density_by_hand() -> None:
 
 @quick
 @given(samples(), st.integers(0, 999))
+@pytest.mark.slow
 def test_all_candidates_at_once_agree_with_one_by_one_and_with_an_independent_loop(
     sample: tuple[Array, Counts], seed: int
 ) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
+import pytest
 
 from raytune_suite.pages.svg import INK, PAPER, printable, to_svg
 
@@ -25,6 +26,7 @@ def test_the_same_figure_gives_the_same_bytes() -> None:
     assert to_svg(draw, size=SIZE, name="one", label="") == to_svg(draw, size=SIZE, name="one", label="")
 
 
+@pytest.mark.slow
 def test_local_matplotlib_settings_have_no_effect_and_are_restored() -> None:
     expected = to_svg(draw, size=SIZE, name="one", label="")
     with mpl.rc_context({"lines.linewidth": 9, "svg.fonttype": "path", "font.size": 31}):

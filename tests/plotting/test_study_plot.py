@@ -72,6 +72,7 @@ def to_maximize(study: Study) -> Study:
         to_maximize,
     ],
 )
+@pytest.mark.slow
 def test_unusual_studies_can_be_plotted(change: object, tmp_path: Path) -> None:
     assert callable(change)
     image = imread(plot_study(change(Study()), tmp_path / "study.png"))
@@ -79,12 +80,14 @@ def test_unusual_studies_can_be_plotted(change: object, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".PDF", b"%PDF")])
+@pytest.mark.slow
 def test_the_suffix_decides_the_format(suffix: str, start: bytes, tmp_path: Path) -> None:
     path = plot_study(Study(), str(tmp_path / "new" / f"study{suffix}"))
     assert path == tmp_path / "new" / f"study{suffix}"
     assert path.read_bytes().startswith(start)
 
 
+@pytest.mark.slow
 def test_a_png_has_the_documented_size(tmp_path: Path) -> None:
     height, width, _ = imread(plot_study(Study(), tmp_path / "study.png")).shape
     assert (width, height) == (1680, 740)
@@ -96,6 +99,7 @@ def test_other_suffixes_are_rejected_before_anything_is_written(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_existing_figure_is_replaced_and_no_draft_is_left(tmp_path: Path) -> None:
     (tmp_path / "study.png").write_bytes(b"old")
     path = plot_study(Study(), tmp_path / "study.png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from ray import tune
 
 from raytune_suite.plotting.ranks import ranks_over_fidelities
@@ -65,6 +66,7 @@ def test_a_contour_is_the_mean_of_the_trials_nearby_and_empty_far_from_them() ->
     assert np.isnan(grid[9, 9])
 
 
+@pytest.mark.slow
 def test_samples_keep_the_best_trial_and_the_size() -> None:
     large = study(2000)
     curves = sampled_curves(large)

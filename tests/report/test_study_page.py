@@ -58,6 +58,7 @@ def test_studies_with_few_trials_have_a_page(trials: int, tmp_path: Path) -> Non
     assert "running" in path.read_text()
 
 
+@pytest.mark.slow
 def test_a_study_without_its_space_has_the_other_sections() -> None:
     page = Reader(html(study_document(dataclasses.replace(study(50), space=None, configs=()))))
     sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
@@ -65,6 +66,7 @@ def test_a_study_without_its_space_has_the_other_sections() -> None:
 
 
 @pytest.mark.parametrize("kind", ["slices", "ranks"])
+@pytest.mark.slow
 def test_single_kinds_of_figures_can_be_plotted(kind: str, tmp_path: Path) -> None:
     assert plot_study(study(200), tmp_path / "figure.svg", kind=kind).stat().st_size > 5000
 

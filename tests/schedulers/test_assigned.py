@@ -89,13 +89,12 @@ def test_it_ends_when_the_samples_run_out(workers: int, resume: bool) -> None:
         assert not controller.scheduler.live()
 
 
-@pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("fault", ["crash", "nan", "end", "return"])
 @RESUME
-def test_no_fault_hangs_it(workers: int, fault: str, resume: bool) -> None:
+def test_no_fault_hangs_it(fault: str, resume: bool) -> None:
     for retries in (0, 1):
         faulty: dict[str, Any] = {
-            "workers": workers,
+            "workers": 4,
             "max_failures": retries,
             "fault": lambda number, iteration: fault if iteration == 1 + number % 4 and number % 2 else None,
         }
@@ -124,6 +123,7 @@ def test_a_checkpoint_that_cannot_be_written_blocks_no_other_trial(workers: int)
 
 @pytest.mark.parametrize("save_each", [True, False])
 @RESUME
+@pytest.mark.slow
 def test_a_study_killed_anywhere_decides_the_same(resume: bool, save_each: bool) -> None:
     """After any event, including while checkpoints are written and before promotions begin."""
     calm = study(24, resume=resume, setup={"save_each": save_each}).run()
@@ -142,6 +142,7 @@ def once(log: list[Report]) -> list[Report]:
 
 
 @RESUME
+@pytest.mark.slow
 def test_a_parallel_study_killed_again_and_again_ends(resume: bool) -> None:
     controller = study(24, resume=resume, setup={"snapshots": True, "workers": 4})
     for _ in range(60):

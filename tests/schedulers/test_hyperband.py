@@ -116,6 +116,7 @@ def test_reports_that_skip_the_rungs_pause_at_the_next() -> None:
 
 @pytest.mark.filterwarnings("ignore:a trial that was paused:UserWarning")  # it is trained again, as it should be
 @pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.slow
 def test_a_kill_while_a_checkpoint_is_written_loses_nothing(workers: int) -> None:
     calm = study(26, max_t=9, setup={"workers": workers}).run()
     for moment in range(5, len(calm.log), 18):
@@ -145,6 +146,7 @@ def test_the_debug_string_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("max_t", "eta", "sizes"), [(81, 3, "hpbandster"), (243, 3, "paper"), (100, 10, "paper"), (10, 2.5, "paper")]
 )
+@pytest.mark.slow
 def test_other_ladders_are_trained_exactly_too(max_t: int, eta: float, sizes: Any) -> None:
     """In the order of the table; a trial that is trained further counts on each rung below."""
     plan = rungs.hyperband(1, max_t, eta, sizes)[-3:]
@@ -164,8 +166,10 @@ def test_a_checkpoint_that_cannot_be_written_blocks_no_other_trial(workers: int)
     assert all(trial.is_finished() for trial in controller.trials)
 
 
-@pytest.mark.parametrize("save_each", [True, False])
-@pytest.mark.parametrize("name", ["hyperband", "bohb", "kde+asha", "async-hyperband", "kde+async-hyperband"])
+@pytest.mark.parametrize(
+    ("name", "save_each"),
+    [("hyperband", False), ("bohb", True), ("kde+asha", False), ("async-hyperband", True)],
+)
 def test_a_study_killed_anywhere_decides_the_same(name: str, save_each: bool) -> None:
     """After any event, including while checkpoints are written and before promotions begin."""
 

@@ -60,9 +60,9 @@ def test_without_max_t_a_trial_ends_by_itself() -> None:
     assert max(report.iteration for report in controller.log) == 6
 
 
-@pytest.mark.parametrize(("min_t", "min_trials"), [(1, 3), (4, 1), (10, 5)])
-@pytest.mark.parametrize("mode", ["min", "max"])
-@pytest.mark.parametrize("stride", [1, 4])
+@pytest.mark.parametrize(
+    ("min_t", "min_trials", "mode", "stride"), [(1, 3, "min", 1), (4, 1, "max", 4), (10, 5, "min", 4)]
+)
 def test_it_decides_as_rays_own_class(min_t: int, min_trials: int, mode: str, stride: int) -> None:
     never: Any = math.inf
     common: Any = {"max_t": 24, "metric": METRIC, "mode": mode}

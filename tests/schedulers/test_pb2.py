@@ -37,6 +37,7 @@ def test_chosen_configs_stay_in_the_space() -> None:
     assert all(trial.is_finished() for trial in controller.trials)
 
 
+@pytest.mark.slow
 def test_what_is_not_mutable_is_copied_and_never_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     cheapen(monkeypatch.setattr)
     controller = study(mutable=["inner/momentum"], interval=1, samples=8)

@@ -239,6 +239,7 @@ def test_rays_draws_change_the_global_generators(study: Callable[[], Study]) -> 
 
 
 @pytest.mark.parametrize(("name", "own_arguments"), [("asha", {"brackets": 3}), ("pbt", {"interval": 2})])
+@pytest.mark.slow
 def test_our_decisions_depend_on_the_seed_alone(name: str, own_arguments: dict[str, Any]) -> None:
     def study(seed: int = 0) -> Study:
         return own(name, Setup(SPACE, samples=20), max_t=9, seed=seed, **own_arguments)

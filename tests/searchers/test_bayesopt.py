@@ -42,6 +42,7 @@ def bowl(config: dict[str, Any]) -> float:
 
 
 @pytest.mark.usefixtures("_few_starts")
+@pytest.mark.slow
 def test_it_finds_the_optimum_in_25_evaluations() -> None:
     ours, random = (
         [best(minimize(cls(space=PLANE, seed=seed, **COMMON), bowl, 25)) for seed in range(2)]
@@ -51,6 +52,7 @@ def test_it_finds_the_optimum_in_25_evaluations() -> None:
     assert np.mean(ours) < np.mean(random) / 4
 
 
+@pytest.mark.slow
 def test_parallel_suggestions_differ() -> None:
     searcher = BayesOptSearcher(space=PLANE, n_initial=5, **COMMON)
     minimize(searcher, bowl, 6)
@@ -59,6 +61,7 @@ def test_parallel_suggestions_differ() -> None:
     assert min(np.hypot(a[0] - b[0], a[1] - b[1]) for i, a in enumerate(units) for b in units[:i]) > 0.02
 
 
+@pytest.mark.slow
 def test_failed_observations_are_avoided() -> None:
     def half(config: dict[str, Any]) -> float | None:
         return None if config["x"] > 1.5 else bowl(config)
@@ -79,6 +82,7 @@ def test_if_all_failed_it_continues_at_random() -> None:
 
 
 @pytest.mark.usefixtures("_few_starts")
+@pytest.mark.slow
 def test_it_learns_integers_and_choices() -> None:
     space = {"n": tune.randint(0, 20), "kind": tune.choice(["a", "b", "c"]), "only": tune.choice(["one"])}
 

@@ -151,6 +151,7 @@ def test_an_evolved_config_shares_a_coordinate_with_its_target_or_is_all_mutant(
 
 
 @pytest.mark.parametrize("workers", [2, 40, 200])
+@pytest.mark.slow
 def test_many_running_trials_do_not_end_the_first_bracket_early(workers: int) -> None:
     """Whichever brackets are opened meanwhile: the first promotes 27, 9, 3 and 1 configs, and the others evolve."""
     searcher, flying, number = dehb(), dict[int, dict[str, Any]](), 0
@@ -374,6 +375,7 @@ def test_small_spaces_are_supported(space: dict[str, Any]) -> None:
         end(searcher, number, ask(searcher, number), float(number))
 
 
+@pytest.mark.slow
 def test_it_beats_random_search_for_the_same_cost() -> None:
     """Each may spend 100 trainings to 27. Only configs that were trained to 27 count."""
 

@@ -32,6 +32,7 @@ def conditional(config: dict[str, Any]) -> float:
     return 2 + abs(chosen["beta"] - 0.5) if chosen["name"] == "adam" else 4.0
 
 
+@pytest.mark.slow
 def test_it_beats_random_search_on_a_smooth_function() -> None:
     ours, random = (
         [best(minimize(cls(space=SMOOTH, seed=seed, **COMMON), smooth, 70)) for seed in range(6)]
@@ -40,6 +41,7 @@ def test_it_beats_random_search_on_a_smooth_function() -> None:
     assert np.mean(ours) < 0.6 * np.mean(random)
 
 
+@pytest.mark.slow
 def test_it_learns_which_option_is_good_and_its_parameters() -> None:
     done = minimize(HyperoptSearcher(space=CONDITIONAL, seed=1, **COMMON), conditional, 80)
     late = [config["optimizer"] for config, _ in done[50:]]

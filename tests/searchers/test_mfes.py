@@ -38,6 +38,7 @@ def trained(early: Callable[[dict[str, Any]], float], **arguments: Any) -> MFESS
 
 
 @pytest.mark.parametrize("model", ["gp", "forest"])
+@pytest.mark.slow
 def test_a_fidelity_that_ranks_like_the_highest_is_trusted(model: str) -> None:
     weights = trained(loss, model=model).weights
     assert sum(weights.values()) == pytest.approx(1)

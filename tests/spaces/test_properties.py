@@ -129,6 +129,7 @@ def test_samples_of_ray_are_members_and_survive_the_round_trip(domain: Any, seed
 
 @quick
 @given(spaces(), st.integers(0, 2**32 - 1))
+@pytest.mark.slow
 def test_whole_spaces_round_trip(param_space: dict[str, Any], seed: int) -> None:
     space = compiled(param_space)
     for _ in range(5):
@@ -150,6 +151,7 @@ def test_whole_spaces_round_trip(param_space: dict[str, Any], seed: int) -> None
 
 @quick
 @given(spaces())
+@pytest.mark.slow
 def test_the_corners_of_the_cube_are_members(param_space: dict[str, Any]) -> None:
     space = compiled(param_space)
     for corner in (0.0, 1.0):
@@ -237,6 +239,7 @@ def test_continuous_draws_have_ray_s_distribution(domain: Any) -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(spaces(), st.integers(0, 2**32 - 1))
+@pytest.mark.slow
 def test_samples_of_configspace_are_members(param_space: dict[str, Any], seed: int) -> None:
     pytest.importorskip("ConfigSpace")
     space = compiled(param_space)

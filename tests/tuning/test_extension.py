@@ -44,20 +44,21 @@ def decisions(folder: Path) -> Any:
     return read(folder / "decisions.parquet")
 
 
-@pytest.mark.parametrize("method", ["asha", "bohb", "dehb", "tpe"])
-@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize(("method", "workers"), [("asha", 1), ("asha", 4), ("bohb", 1), ("dehb", 4), ("tpe", 1)])
+@pytest.mark.slow
 def test_an_extended_study_is_the_one_that_had_the_larger_budget_from_the_start(
     method: str, workers: int, tmp_path: Path
 ) -> None:
     engine = rts.Simulation(workers=workers)
-    study(method, tmp_path, name="long", budget=6, engine=engine)
-    study(method, tmp_path, name="study", budget=3, engine=engine)
-    extended = study(method, tmp_path, name="study", budget=6, engine=engine, resume=True)
+    study(method, tmp_path, name="long", budget=4, engine=engine)
+    study(method, tmp_path, name="study", budget=2, engine=engine)
+    extended = study(method, tmp_path, name="study", budget=4, engine=engine, resume=True)
     assert difference(decisions(tmp_path / "long"), decisions(tmp_path / "study")) is None
     assert extended.reports.equals(rts.load_study(tmp_path / "long").reports)
     assert extended.test_scores is not None
 
 
+@pytest.mark.slow
 def test_an_extension_that_is_interrupted_and_resumed_makes_the_same_decisions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,6 +77,7 @@ def test_an_extension_that_is_interrupted_and_resumed_makes_the_same_decisions(
 @pytest.mark.parametrize(
     ("limit", "more"), [({"num_samples": 3}, {"num_samples": 5}), ({"time_limit": 20}, {"time_limit": 60})]
 )
+@pytest.mark.slow
 def test_every_limit_can_be_raised_and_what_was_done_is_kept(
     limit: dict[str, Any], more: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -97,6 +99,7 @@ def test_a_study_is_not_shortened_and_its_max_t_is_not_changed(tmp_path: Path) -
     assert (tmp_path / "study" / "decisions.parquet").exists()
 
 
+@pytest.mark.slow
 def test_failed_trials_run_again_as_new_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments: dict[str, Any] = {"name": "study", "budget": None, "num_samples": 6, "method": "random"}
     monkeypatch.setattr(Training, "limit", 0.5)
@@ -129,6 +132,7 @@ def test_a_changed_space_names_the_parameter(tmp_path: Path) -> None:
         of_class(Training, tmp_path, name="study", space={"x": tune.uniform(0.5, 1)}, resume=True)
 
 
+@pytest.mark.slow
 def test_a_target_ends_the_study(tmp_path: Path) -> None:
     result = of_class(Training, tmp_path, stop={"loss": 0.01}, budget=30, name="study")
     assert result.reports["value"].iloc[-1] <= 0.01
@@ -194,6 +198,7 @@ def test_a_study_on_ray_is_extended_and_keeps_two_checkpoints_of_a_function(tmp_
     assert loaded.path == extended.best_checkpoint.path
 
 
+@pytest.mark.slow
 def test_a_study_whose_method_was_chosen_is_extended_with_it(tmp_path: Path) -> None:
     first = study("auto", tmp_path, workload=rts.workload("synthetic/branin"), name="study", budget=3)
     more = study("auto", tmp_path, workload=rts.workload("synthetic/branin"), name="study", budget=6, resume=True)

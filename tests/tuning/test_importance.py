@@ -45,12 +45,14 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> rts.StudyResult:
     return rts.tune(Train, SPACE, method="asha", num_samples=200, storage_path=folder, **call)
 
 
+@pytest.mark.slow
 def test_the_parameter_that_decides_is_the_most_important(result: rts.StudyResult) -> None:
     table = result.importance(by_fidelity=True)
     assert set(table.drop_duplicates("fidelity")["parameter"]) == {"x"}
     assert result.importance()["fidelity"].unique().tolist() == [table["fidelity"].max()]
 
 
+@pytest.mark.slow
 def test_a_loaded_study_has_the_same_importance(result: rts.StudyResult) -> None:
     pd.testing.assert_frame_equal(rts.load_study(result.path).importance(), result.importance())
 

@@ -46,6 +46,7 @@ def run(uri: str, name: str, **changes: Any) -> rts.StudyResult:
     )
 
 
+@pytest.mark.slow
 def test_a_study_is_resumed_and_read(uri: str) -> None:
     undisturbed = run(uri, "undisturbed")
     with pytest.raises(StudyInterrupted):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BUDGET = 5
+BUDGET = 3
 SEEDS: dict[str, Any] = {"tuning_seeds": [0], "test_seeds": [5, 6]}
 
 
@@ -86,6 +86,7 @@ class Halving(tune.Trainable):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.slow
 def test_every_method_tunes_a_synthetic_workload_within_the_budget(method: str, tmp_path: Path) -> None:
     result = study(method, tmp_path, name="study")
     workload = workload_for(method)
@@ -106,7 +107,8 @@ def test_every_method_tunes_a_synthetic_workload_within_the_budget(method: str, 
     assert result.lineage[-1].config.items() >= result.best_config.items()
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["asha", "dehb", "mfes", "pbt"])
+@pytest.mark.slow
 def test_two_runs_are_bitwise_equal(method: str, tmp_path: Path) -> None:
     one, other = (study(method, tmp_path, name=name) for name in ("one", "other"))
     first, second = (tmp_path / name / "decisions.parquet" for name in ("one", "other"))
@@ -115,6 +117,7 @@ def test_two_runs_are_bitwise_equal(method: str, tmp_path: Path) -> None:
     assert one.best_config == other.best_config
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_study(tmp_path: Path) -> None:
     one, other = (study("asha", tmp_path, seed=seed) for seed in (0, 1))
     assert one.best_config != other.best_config
@@ -148,12 +151,14 @@ def test_the_best_config_is_evaluated_on_seeds_that_the_method_has_not_seen(tmp_
     assert result.reports["value"].iloc[0] not in expected
 
 
+@pytest.mark.slow
 def test_a_population_is_evaluated_by_its_lineage(tmp_path: Path) -> None:
     result = study("pbt", tmp_path, method_args={"interval": 9}, num_samples=4, budget=None)
     assert len(result.lineage) > 1
     assert result.test_value == pytest.approx(result.best_value)  # the workload has no noise
 
 
+@pytest.mark.slow
 def test_the_lineage_of_each_incumbent_is_the_schedule_of_its_training(tmp_path: Path) -> None:
     seeds = {"tuning_seeds": [0], "test_seeds": []}
     result = study("pbt", tmp_path, method_args={"interval": 3}, num_samples=6, budget=None, seed=1, **seeds)
@@ -167,6 +172,7 @@ def test_the_lineage_of_each_incumbent_is_the_schedule_of_its_training(tmp_path:
         assert quadratic(theta) == row["value"]
 
 
+@pytest.mark.slow
 def test_several_tuning_seeds_give_the_mean_of_trainings_in_lockstep(tmp_path: Path) -> None:
     workload = rts.workload("synthetic/counting-ones")
     seeds = {"tuning_seeds": [0, 2, 3], "test_seeds": []}
@@ -213,6 +219,7 @@ class Interrupt(tune.Callback):
 
 
 @pytest.mark.parametrize("method", ["asha", "bohb", "dehb"])
+@pytest.mark.slow
 def test_a_study_interrupted_by_ctrl_c_resumes_with_the_same_decisions(method: str, tmp_path: Path) -> None:
     uninterrupted = study(method, tmp_path, name="uninterrupted")
     with pytest.raises(StudyInterrupted, match="resume=True"):
@@ -224,6 +231,7 @@ def test_a_study_interrupted_by_ctrl_c_resumes_with_the_same_decisions(method: s
     assert difference(*(read(tmp_path / name / "decisions.parquet") for name in ("study", "uninterrupted"))) is None
 
 
+@pytest.mark.slow
 def test_a_study_ended_by_sigterm_resumes_with_the_same_decisions(tmp_path: Path) -> None:
     uninterrupted = study("asha", tmp_path, name="uninterrupted")
     with pytest.raises(StudyInterrupted, match="resume=True"):
@@ -369,6 +377,7 @@ def test_a_running_study_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (read_again.status, read_again.lineages) == ("finished", result.lineages)
 
 
+@pytest.mark.slow
 def test_a_study_can_be_resumed_with_other_settings_that_do_not_decide_its_outcome(tmp_path: Path) -> None:
     with pytest.raises(StudyInterrupted):
         study("asha", tmp_path, name="study", callbacks=[Interrupt(20)], budget=np.int64(BUDGET))
@@ -390,6 +399,7 @@ def test_where_there_is_no_study_none_is_read(tmp_path: Path) -> None:
         rts.load_study(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_chosen_method_is_stored_and_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments: dict[str, Any] = {"name": "study", "workload": "synthetic/branin", "progress": None, "budget": 12}
     with pytest.raises(rts.StudyInterrupted):
@@ -410,6 +420,7 @@ def test_a_study_of_a_named_method_is_not_resumed_with_another(tmp_path: Path) -
         study(AUTO, tmp_path, workload="synthetic/branin", name="study", resume=True)
 
 
+@pytest.mark.slow
 def test_a_chosen_method_equals_the_named_one(tmp_path: Path) -> None:
     chosen = study(AUTO, tmp_path, workload="synthetic/branin", name="chosen", budget=3)
     manifest = json.loads((tmp_path / "chosen" / "study.json").read_text())

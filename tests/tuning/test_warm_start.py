@@ -27,6 +27,7 @@ def x_of(result: rts.StudyResult) -> list[float]:
 
 
 @pytest.mark.parametrize("method", ["bohb", "tpe"])
+@pytest.mark.slow
 def test_a_searcher_learns_from_other_studies_before_its_first_proposal(method: str, tmp_path: Path) -> None:
     common: dict[str, Any] = {"method": method, "engine": rts.Simulation(workers=1), "budget": None, "num_samples": 12}
     earlier = of_class(Training, tmp_path, name="earlier", **{**common, "method": "random", "num_samples": 40}, seed=5)
@@ -39,6 +40,7 @@ def test_a_searcher_learns_from_other_studies_before_its_first_proposal(method: 
     assert json.loads((tmp_path / "warm" / "study.json").read_text())["warm_start"] == [str(tmp_path / "earlier")]
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_counted_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     wide = {"x": tune.uniform(0, 1), "dropout": tune.uniform(0, 1)}
     earlier = of_class(Training, tmp_path, space=wide, method="random")
@@ -106,6 +108,7 @@ def test_no_config_of_a_finite_space_is_trained_twice(method: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("method", ["asha", "bohb"])
+@pytest.mark.slow
 def test_a_study_continues_in_a_larger_space(method: str, tmp_path: Path) -> None:
     common: dict[str, Any] = {"method": method, "engine": rts.Simulation(workers=2)}
     small = {"x": tune.uniform(0.5, 0.6), "y": tune.choice(["a"])}

@@ -78,6 +78,7 @@ def test_a_folder_without_a_study_is_rejected(tmp_path: Path) -> None:
         StudyReader(tmp_path / "none")
 
 
+@pytest.mark.slow
 def test_the_page_and_its_events_need_the_token(live: tuple[LivePage, str], growing: Path, finished: Path) -> None:
     _, address = live
     with urllib.request.urlopen(address, timeout=20) as answer:  # noqa: S310 - our own server

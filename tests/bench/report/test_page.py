@@ -137,6 +137,7 @@ def test_the_page_loads_no_external_resources(page: Reader) -> None:
     assert "url(http" not in page.page
 
 
+@pytest.mark.slow
 def test_the_same_results_give_the_same_bytes() -> None:
     first, second = (
         html(build_document(comparison(METHODS[:2], WORKLOADS[:1], **WHOLE), from_file=True)) for _ in range(2)
@@ -144,6 +145,7 @@ def test_the_same_results_give_the_same_bytes() -> None:
     assert first == second
 
 
+@pytest.mark.slow
 def test_all_files_are_written_into_the_folder_of_the_tables(tmp_path: Path) -> None:
     folder = save(comparison(METHODS[:2], WORKLOADS[:1], refused=(), failed=()), tmp_path / "results")
     before = {path.name for path in folder.iterdir()}
@@ -156,6 +158,7 @@ def test_all_files_are_written_into_the_folder_of_the_tables(tmp_path: Path) -> 
     assert "var(--" not in drawing
 
 
+@pytest.mark.slow
 def test_names_and_errors_with_markup_are_escaped() -> None:
     name = "<script>alert(1)</script>$x^2$"
     page = read(
@@ -204,6 +207,7 @@ LONG = (pytest.mark.e2e, pytest.mark.long)
     ],
     ids=["one run", "one workload", "two methods", "no test seeds", "all failed", "no bounds"],
 )
+@pytest.mark.slow
 def test_comparisons_with_little_data_have_all_sections_and_a_message(
     arguments: dict[str, Any], change: Any, messages: list[str]
 ) -> None:

@@ -253,6 +253,7 @@ def test_a_file_that_is_no_mapping_is_rejected(text: str, reason: str, tmp_path:
 
 
 @pytest.mark.parametrize("text", ["a: " + "[" * 30_000, "- " * 30_000 + "a", "? " * 30_000 + "a"])
+@pytest.mark.slow
 def test_values_nested_too_deeply_are_rejected(text: str) -> None:
     with pytest.raises(ArgumentError):
         parse(text, Path("deep.yaml"))

@@ -26,6 +26,7 @@ def findings_before(file: str) -> Counter[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("provider", sorted({one.name.partition(" ")[0] for one in UNSEEN}))
+@pytest.mark.slow
 def test_mistakes_are_found(provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CHECKOUT)  # where the files' relative paths are
     missed = []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pytest
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
@@ -14,9 +15,6 @@ from raytune_suite.engines.simulated.controller import Controller, _overridden
 from raytune_suite.engines.simulated.evaluators import CurveEvaluator
 from raytune_suite.types import Curve
 from tests.engines.simulated.studies import method, simulate
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def trials(*names: str) -> list[Any]:
@@ -80,6 +78,7 @@ class Hang(Callback):
         self.controller.clock.schedule(0.0, (self.controller._failed, crash))
 
 
+@pytest.mark.slow
 def test_of_many_trials_those_that_hang_are_ended_and_the_study_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every twentieth of 400 trials hangs in its third step, for a time in which the others would all have ended."""
 

@@ -46,5 +46,6 @@ def lines_per_trial(name: str, trials: int) -> float:
 
 
 @pytest.mark.parametrize("name", ["random", "asha", "hyperband", "async-hyperband"])
+@pytest.mark.slow
 def test_the_work_per_trial_does_not_grow(name: str) -> None:
     assert lines_per_trial(name, MANY) < GROWTH * lines_per_trial(name, FEW)

@@ -53,6 +53,7 @@ def test_a_whole_training_almost_reaches_the_longest_episodes() -> None:
     assert returns(27)[-1] > 450
 
 
+@pytest.mark.slow
 def test_a_diverged_training_does_not_crash() -> None:
     trainable = CartPolePPO(GOOD | {"lr": 1e30, "epochs": 2})
     assert [trainable.step()["return"] for _ in range(2)][-1] < 20

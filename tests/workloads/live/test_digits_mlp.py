@@ -51,6 +51,7 @@ def saved(trainable: DigitsMLP, folder: Path) -> str:
     return str(folder)
 
 
+@pytest.mark.slow
 def test_a_good_config_learns_and_a_bad_one_does_not() -> None:
     good, bad = curve(make(), 15)[-1], curve(make(lr=1e-4, momentum=0.0), 15)[-1]
     assert good["val_error"] < 0.05
@@ -66,6 +67,7 @@ def test_a_step_reports_the_metric_of_the_workload_and_consistent_numbers() -> N
     assert all(isinstance(value, float) for value in result.values())
 
 
+@pytest.mark.slow
 def test_rays_save_and_restore_also_keep_the_iteration(tmp_path: Path) -> None:
     first, second = make(), make()
     first.train()  # type: ignore[no-untyped-call]  # Ray

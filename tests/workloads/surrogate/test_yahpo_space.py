@@ -87,6 +87,7 @@ def reference(document: Document) -> ConfigSpace.ConfigurationSpace:
 
 @settings(deadline=None, max_examples=60)
 @given(documents(), st.integers(0, 2**32))
+@pytest.mark.slow
 def test_every_config_is_legal_in_configspace_and_has_only_the_active_parameters(document: Document, seed: int) -> None:
     space, legal, rng = Space(read_space(document, ())), reference(document), np.random.default_rng(seed)
     corners = [np.zeros(len(space)), np.ones(len(space))]

@@ -66,6 +66,7 @@ def test_the_best_config_has_the_best_value_and_no_regret(function: SyntheticFun
 
 
 @every_function
+@pytest.mark.slow
 def test_every_exact_value_lies_within_the_bounds(function: SyntheticFunction) -> None:
     low, high = sorted(function.bounds)
     for seed in range(300):
@@ -148,6 +149,7 @@ def test_counting_ones_has_the_papers_fidelities() -> None:
 
 
 @pytest.mark.parametrize("function", [CountingOnes(), CountingOnes(categorical=50, continuous=50)], ids=name)
+@pytest.mark.slow
 def test_counting_ones_is_unbiased_with_the_variance_of_its_draws(function: CountingOnes) -> None:
     config = sample(function, 0)
     x = function.vector(config)

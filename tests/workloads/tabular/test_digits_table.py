@@ -57,6 +57,7 @@ def test_the_table_matches_the_live_workload() -> None:
     assert tabular.cost(config) == pytest.approx(seconds_per_epoch(config))
 
 
+@pytest.mark.slow
 def test_five_rows_trained_again_are_the_same(arrays: dict[str, Any]) -> None:
     """They are equal bit for bit on the same type of CPU with the same version of torch.
 
@@ -139,6 +140,7 @@ def test_a_loss_that_is_not_finite_counts_as_the_worst_finite_one(copy: Path, ar
 
 
 @pytest.mark.parametrize("method", ["asha", "bohb", "dehb"])
+@pytest.mark.slow
 def test_it_is_tuned_on_the_simulated_clock(method: str, tmp_path: Path) -> None:
     result = rts.tune(
         workload="table/digits-mlp", method=method, budget=150, engine="simulated", storage_path=tmp_path, seed=1

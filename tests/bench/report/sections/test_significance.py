@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from raytune_suite.bench import analysis, statistics
 from raytune_suite.bench.report.sections import significance
 from raytune_suite.pages.document import BulletList, Panels, Paragraph, Section
 from raytune_suite.pages.line_styles import assign_line_styles
 from tests.bench.report.example import comparison
-
-if TYPE_CHECKING:
-    import pytest
 
 METHODS = ["random", "asha", "dehb"]
 
@@ -41,6 +38,7 @@ def test_without_a_significant_difference_no_pair_is_called_significant(monkeypa
     assert "significantly better" not in text(section)
 
 
+@pytest.mark.slow
 def test_significant_and_other_pairs_are_listed() -> None:
     section, significant = example(8, 8)
     assert significant
