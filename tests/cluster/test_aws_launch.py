@@ -138,7 +138,10 @@ def launch(pools: list[str]) -> dict[str, Any]:
 
 @pytest.mark.e2e
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # Ray does not close a file
-@pytest.mark.parametrize(("name", "spot", "own_role"), [("aws-gpu", False, False), ("aws-gpu-spot", True, True)])
+@pytest.mark.parametrize(
+    ("name", "spot", "own_role"),
+    [pytest.param("aws-gpu", False, False, marks=pytest.mark.long), ("aws-gpu-spot", True, True)],
+)
 def test_a_filled_in_file_launches_its_machines_and_terminates_them(
     name: str, spot: bool, own_role: bool, head: list[dict[str, Any]], tmp_path: Path
 ) -> None:

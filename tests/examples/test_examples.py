@@ -17,7 +17,7 @@ LINES = 30
 """The maximum number of lines in the quickstart."""
 
 ONE_PER_SCHEDULER = {recipe.scheduler: name for name, recipe in METHODS.items()}.values()
-EXAMPLES_IN_CI = ("quickstart", "simulated_clock")
+EXAMPLES_IN_CI = ("quickstart",)
 
 
 def python(home: Path, *arguments: str) -> str:

@@ -71,7 +71,7 @@ def test_a_second_bench_on_a_folder_is_rejected_and_sigterm_ends_the_first_in_go
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_two_signals_end_bench_without_a_traceback(number: signal.Signals, tmp_path: Path) -> None:
     with running_bench(tmp_path) as bench:
         bench.send_signal(number)
@@ -84,7 +84,7 @@ def test_two_signals_end_bench_without_a_traceback(number: signal.Signals, tmp_p
 
 @pytest.mark.e2e
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("twice", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_sigterm_on_ray_loses_nothing(twice: bool, tmp_path: Path) -> None:
     undisturbed, ended = tmp_path / "undisturbed", tmp_path / "ended"
     durability.finish(durability.start("asha", undisturbed))

@@ -30,7 +30,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield started
 
 
-@pytest.mark.parametrize("trials", [10, 1000, pytest.param(20_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("trials", [10, *(pytest.param(number, marks=pytest.mark.long) for number in (1000, 20_000))])
 def test_the_page_is_legible_on_phones_and_desktops(browser: Browser, tmp_path: Path, trials: int) -> None:
     page = write_report(study(trials), tmp_path / "page.html")
     assert page.stat().st_size < LARGEST

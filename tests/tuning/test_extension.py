@@ -178,6 +178,7 @@ def function(config: dict[str, Any]) -> None:
             tune.report({"loss": config["x"] / (step + 1)}, checkpoint=tune.Checkpoint(folder))
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("ray_session")
 def test_a_study_on_ray_is_extended_and_keeps_two_checkpoints_of_a_function(tmp_path: Path) -> None:
     arguments: dict[str, Any] = {"metric": "loss", "mode": "min", "max_t": 9, "storage_path": tmp_path, "name": "study"}

@@ -175,6 +175,8 @@ class TestFaults:
         assert "1 of 3 trials failed" in caplog.text
         assert "trial 0 failed: " in caplog.text
 
+    @pytest.mark.e2e
+    @pytest.mark.long
     def test_a_missing_metric_is_noticed_when_the_first_trial_has_ended(self, tmp_path: Path) -> None:
         def train(config: dict[str, Any]) -> None:  # noqa: ARG001 - the config does not matter
             tune.report({"accuracy": 1.0})

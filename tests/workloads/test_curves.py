@@ -139,6 +139,8 @@ def test_the_class_has_the_workloads_name() -> None:
 
 
 @pytest.mark.usefixtures("ray_session")
+@pytest.mark.e2e
+@pytest.mark.long
 def test_a_study_on_ray_sees_the_numbers_of_the_curves(tmp_path: Path) -> None:
     synthetic = workload("synthetic/mfh3-good")
     assert synthetic.curve is not None

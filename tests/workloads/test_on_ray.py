@@ -12,13 +12,13 @@ import raytune_suite as rts
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMES = ["live/digits-mlp"]
-LONG = ["table/digits-mlp", "arlbench/cc_cartpole_ppo", "yahpo/lcbench/167168", "live/cartpole-ppo"]
+NAMES = ["live/digits-mlp", "table/digits-mlp", "arlbench/cc_cartpole_ppo", "yahpo/lcbench/167168", "live/cartpole-ppo"]
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
-@pytest.mark.parametrize("name", [*NAMES, *(pytest.param(name, marks=pytest.mark.long) for name in LONG)])
+@pytest.mark.parametrize("name", NAMES)
 def test_both_engines_tune_it(name: str, tmp_path: Path) -> None:
     family = name.partition("/")[0]
     if family in ("arlbench", "yahpo") and "RAYTUNE_SUITE_DATA" not in os.environ:

@@ -37,8 +37,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield started
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+@pytest.mark.parametrize(("width", "dark"), [(PHONE, True), (DESKTOP, False)])
 def test_the_page_is_legible_on_phones_and_desktops(browser: Browser, page: Path, width: int, dark: bool) -> None:
     browser.open(page, width=width, dark=dark)
     browser.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")

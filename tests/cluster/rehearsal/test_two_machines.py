@@ -41,6 +41,7 @@ def test_machines_only_share_a_network_and_a_folder(tmp_path: Path) -> None:
     assert observed["again"] == [True, "SSH", "first", []]
 
 
+@pytest.mark.long
 def test_a_killed_lab_leaves_nothing_behind(tmp_path: Path) -> None:
     links = sorted(path.name for path in Path("/sys/class/net").iterdir())
     with subprocess.Popen([sys.executable, DRIVER, tmp_path, "none", "stay"], stdout=subprocess.PIPE) as process:  # noqa: S603 - our own command

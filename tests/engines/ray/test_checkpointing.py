@@ -95,6 +95,7 @@ def test_only_classes_with_checkpoints_outside_a_population_are_saved() -> None:
     assert not saves(Learner, pbt)
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("ray_session")
 def test_checkpoints_change_no_decision_and_only_the_latest_are_kept(tmp_path: Path) -> None:
     """Trials, some of which pause, run one at a time; on Ray with a checkpoint at each report."""

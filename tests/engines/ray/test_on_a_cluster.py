@@ -58,6 +58,7 @@ def test_trials_of_a_lost_machine_resume_elsewhere_from_their_checkpoints(record
     assert sum("was lost; it resumes from its checkpoint at" in line for line in record["lines"]) == 2
 
 
+@pytest.mark.long
 def test_a_class_resumes_from_its_checkpoint_and_a_reset_on_a_lost_machine_is_no_failure(records: Path) -> None:
     record = record_of(records, "a_class_loses_machines")
     assert record["status"][:2] == ["TERMINATED"] * 2
@@ -66,12 +67,14 @@ def test_a_class_resumes_from_its_checkpoint_and_a_reset_on_a_lost_machine_is_no
     assert record["start"][:2] == [3, 0]
 
 
+@pytest.mark.long
 def test_a_killed_process_on_a_machine_that_survives_is_a_failure(records: Path) -> None:
     record = record_of(records, "a_class_loses_machines")
     assert record["status"][2] == "ERROR"
     assert record["lost_machines"][2] == 0
 
 
+@pytest.mark.long
 def test_a_config_that_kills_machines_eventually_fails(records: Path) -> None:
     record = record_of(records, "a_config_kills_machines")
     assert record["status"] == ["ERROR"]
@@ -83,6 +86,7 @@ def test_two_trials_share_a_gpu(records: Path) -> None:
     assert record_of(records, "trials_share_gpus")["gpu"] == ["0", "0", "1", "1"]
 
 
+@pytest.mark.long
 def test_waiting_trials_request_their_resources_together_and_log_it(records: Path) -> None:
     record = record_of(records, "trials_wait_for_a_machine")
     assert record["status"] == ["TERMINATED"] * 4

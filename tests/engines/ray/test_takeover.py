@@ -31,6 +31,8 @@ class Strike(tune.Callback):
 
 
 @pytest.mark.usefixtures("ray_session")
+@pytest.mark.e2e
+@pytest.mark.long
 def test_a_failed_reset_counts_as_one_failure_and_is_retried(tmp_path: Path) -> None:
     """Ray reports the failure twice; the second report must not end a trial that is about to be retried."""
     result = rts.tune(
