@@ -39,7 +39,7 @@ sys.path.insert(0, str(ROOT))  # to import `benchmarks` from any working directo
 
 from benchmarks.perf.ordinary_loops import GPTLoop, MLPLoop  # noqa: E402 - after the path
 from raytune_suite.fused.lanes import Lane, advance, lane_group, workspace_of  # noqa: E402
-from raytune_suite.workloads.live.digits_program import DigitsProgram  # noqa: E402
+from raytune_suite.workloads.live.digits_program import MLPProgram  # noqa: E402
 from raytune_suite.workloads.live.gpt_program import GPTProgram  # noqa: E402
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ REPORTS = 27
 PROCESSES = (1, 2, 4, 8)
 
 
-class RandomDigits(DigitsProgram):
+class RandomDigits(MLPProgram):
     """The digits program on random images of the same number and size."""
 
     most_lanes = 512

@@ -26,6 +26,7 @@ WORKLOADS.add("live/digits-mlp", "raytune_suite.workloads.live.digits_mlp:digits
 WORKLOADS.add("live/digits-cnn", "raytune_suite.workloads.live.digits_cnn:digits_cnn")
 WORKLOADS.add("live/digits-gru", "raytune_suite.workloads.live.digits_gru:digits_gru")
 WORKLOADS.add("live/digits-mlp-fused", "raytune_suite.workloads.live.digits_mlp_fused:digits_mlp_fused")
+WORKLOADS.add("live/resnet-digits", "raytune_suite.workloads.live.resnet_digits:resnet_digits")
 WORKLOADS.add("live/gpt-language", "raytune_suite.workloads.live.gpt_language:gpt_language")
 WORKLOADS.add("live/gpt-language-3m", "raytune_suite.workloads.live.gpt_language:gpt_language_3m")
 WORKLOADS.add("live/gpt-language-30m", "raytune_suite.workloads.live.gpt_language:gpt_language_30m")

@@ -33,6 +33,7 @@ from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.ray import checkpointing, cluster_state, internals
 from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
+from raytune_suite.engines.ray.gpu_monitor import GPUMonitor
 from raytune_suite.engines.ray.storage_probe import check_shared_folder
 from raytune_suite.engines.ray.study_snapshots import StudySnapshots, unpack
 from raytune_suite.engines.ray.surroundings import environment, silenced
@@ -185,7 +186,7 @@ class RayEngine:
             )
             checkpoints = [checkpointing.Checkpoints(self.settings.checkpoint_s)] if self._saves(spec) else []
             watchdog = Watchdog(self.settings.silent_s, internals.kill_process if self.settings.stop_silent else None)
-            internals.add_callbacks(tuner, [interrupt, monitor, watchdog, *checkpoints])
+            internals.add_callbacks(tuner, [interrupt, monitor, watchdog, GPUMonitor(), *checkpoints])
             failures = TrialFailures(monitor, copies_checkpoints=scheduler.needs_state)
             saved = StudySnapshots(
                 study,

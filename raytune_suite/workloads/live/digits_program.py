@@ -1,7 +1,11 @@
-"""The network of "live/digits-mlp" as a `FusedProgram`: many trials of it train as lanes of one process."""
+"""Networks on handwritten digits as `FusedProgram`s: many trials of one train as lanes of one process.
+
+`DigitsProgram` has the images, the order of batches and the metrics; `MLPProgram` is the network of "live/digits-mlp".
+"""
 
 from __future__ import annotations
 
+import abc
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +29,43 @@ else:
 
 
 class DigitsProgram(FusedProgram):
-    """Trains two hidden ReLU layers of `width` units for one epoch per report, with batches of `batch` images.
+    """Trains a network for one epoch per report, with batches of `batch` images; a subclass has the network.
 
     As in `digits_training`, but images that do not fill a last batch are left out of an epoch, since all steps of lanes
     have equal shapes.
     """
+
+    @abc.abstractmethod
+    def logits(self, parameters: Mapping[str, Tensor], pixels: Tensor, hp: Mapping[str, Any]) -> Tensor:
+        """The outputs (n, 10) of the network for images (n, 64), without dropout."""
+
+    def data(self, hp: Mapping[str, Any]) -> dict[str, Tensor]:  # noqa: ARG002 - the same for all
+        """The digits."""
+        return {
+            f"{split}_{name}": value for split, values in digits().items() for name, value in values._asdict().items()
+        }
+
+    def rows(self, key: Tensor, hp: Mapping[str, Any], data: Mapping[str, Tensor]) -> Tensor:
+        """The rows of an epoch's batches, of shape (steps, batch)."""
+        count = len(data["train_classes"])
+        size = min(hp["batch"], count)
+        steps = count // size
+        return draws.permutation(key, count)[: steps * size].view(steps, size)
+
+    def metrics(
+        self, parameters: Mapping[str, Tensor], hp: Mapping[str, Any], data: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Cross-entropy and error on the validation and test images."""
+        found: dict[str, Tensor] = {}
+        for short, split in (("val", "validation"), ("test", "test")):
+            logits, classes = self.logits(parameters, data[f"{split}_pixels"], hp), data[f"{split}_classes"]
+            found[f"{short}_loss"] = cross_entropy(logits, classes)
+            found[f"{short}_error"] = (logits.argmax(-1) != classes).float().mean()
+        return {**found, "val_accuracy": 1 - found["val_error"]}
+
+
+class MLPProgram(DigitsProgram):
+    """Trains two hidden ReLU layers of `width` units."""
 
     structural = ("width", "batch")
 
@@ -51,21 +87,13 @@ class DigitsProgram(FusedProgram):
             parameters[f"bias{layer}"] = torch.zeros(shape[0])
         return parameters
 
-    def data(self, hp: Mapping[str, Any]) -> dict[str, Tensor]:  # noqa: ARG002 - the same for all
-        """The digits."""
-        return {
-            f"{split}_{name}": value for split, values in digits().items() for name, value in values._asdict().items()
-        }
-
     def draw(self, key: Tensor, hp: Mapping[str, Any], data: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The rows of an epoch's batches, and the bits of their dropout."""
-        count = len(data["train_classes"])
-        size = min(hp["batch"], count)
-        steps = count // size
+        rows = self.rows(draws.fold(key, 0), hp, data)
         return {
-            "rows": draws.permutation(draws.fold(key, 0), count)[: steps * size].view(steps, size),
-            "of_rows": draws.bits(draws.fold(key, 1), steps, size),
-            "of_columns": draws.bits(draws.fold(key, 2), steps, 2, hp["width"]),
+            "rows": rows,
+            "of_rows": draws.bits(draws.fold(key, 1), *rows.shape),
+            "of_columns": draws.bits(draws.fold(key, 2), len(rows), 2, hp["width"]),
         }
 
     def loss(
@@ -83,22 +111,12 @@ class DigitsProgram(FusedProgram):
         logits = functional.linear(hidden, parameters["weight2"], parameters["bias2"])
         return cross_entropy(logits, data["train_classes"][batch["rows"]])
 
-    def metrics(
-        self,
-        parameters: Mapping[str, Tensor],
-        hp: Mapping[str, Any],  # noqa: ARG002 - the signature of the base
-        data: Mapping[str, Tensor],
-    ) -> dict[str, Tensor]:
-        """Cross-entropy and error on the validation and test images."""
-        found: dict[str, Tensor] = {}
-        for short, split in (("val", "validation"), ("test", "test")):
-            hidden, classes = data[f"{split}_pixels"], data[f"{split}_classes"]
-            for layer in range(2):
-                hidden = functional.linear(hidden, parameters[f"weight{layer}"], parameters[f"bias{layer}"]).relu()
-            logits = functional.linear(hidden, parameters["weight2"], parameters["bias2"])
-            found[f"{short}_loss"] = cross_entropy(logits, classes)
-            found[f"{short}_error"] = (logits.argmax(-1) != classes).float().mean()
-        return {**found, "val_accuracy": 1 - found["val_error"]}
+    def logits(self, parameters: Mapping[str, Tensor], pixels: Tensor, hp: Mapping[str, Any]) -> Tensor:  # noqa: ARG002 - as the base
+        """The outputs of the network, without dropout."""
+        hidden = pixels
+        for layer in range(2):
+            hidden = functional.linear(hidden, parameters[f"weight{layer}"], parameters[f"bias{layer}"]).relu()
+        return functional.linear(hidden, parameters["weight2"], parameters["bias2"])
 
 
 def cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
@@ -106,5 +124,5 @@ def cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
     return -logits.log_softmax(-1).gather(-1, classes.unsqueeze(-1)).mean()
 
 
-DIGITS = DigitsProgram()
+DIGITS = MLPProgram()
 """The program of `live/digits-mlp-fused`, one object so that its trials are fused."""

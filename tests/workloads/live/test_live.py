@@ -50,6 +50,8 @@ def config_of(name: str, draw: int = 1, **changes: Any) -> dict[str, Any]:
     """Return a config of the workload's space, with large batches so that trainings are fast."""
     config = rts.Space(workload(name).space).sample(np.random.default_rng(draw))
     cheap: dict[str, Any] = {"batch": 200, "epochs": 2, "minibatch": 400, "lr": 0.005}
+    if "resnet" in name:
+        cheap |= {"batch": 512, "width": 4, "depth": 1}
     if "gpt" in name:
         cheap |= {"batch": 2, "width": 16, "depth": 1, "warmup": 0.0, "optimizer": ADAMW}
     return config | {key: value for key, value in cheap.items() if key in config} | {"seed": 3} | changes
