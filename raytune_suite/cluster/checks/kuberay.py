@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks import documents, kuberay_groups, kuberay_rules, manifests
+from raytune_suite.cluster.checks import documents, kuberay_groups, kuberay_rules, manifests, pod_values
 from raytune_suite.cluster.checks import pods as pod_checks
 from raytune_suite.cluster.checks.commands import image, ray_version
 from raytune_suite.cluster.checks.findings import finding
@@ -38,6 +38,8 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
     yield from kuberay_rules.check(document)
     for pod, _ in documents.pod_places(document):
         yield from pod_checks.check(document, pod)
+        yield from pod_values.check(document, pod)
+    yield from pod_checks.labels(document, ("metadata", "labels"))
     yield from documents.submitter_policy(document)
     if not pools:  # the job runs on a cluster that exists already
         return

@@ -195,6 +195,12 @@ def value(one: Directive, where: str, path: Path) -> Iterator[Finding]:
             hint = closest(word, WORDS[one.name])
             reason = f"`{where}` is {word!r}{hint and f': {hint}'}"
             yield at(one.line, "RTS842", where, reason, f"write one of {', '.join(WORDS[one.name])}")
+    yield from forms_beyond_patterns(one, where)
+    yield from suspicious(one, where, path)
+
+
+def forms_beyond_patterns(one: Directive, where: str) -> Iterator[Finding]:
+    """Yield mistakes in values that no pattern tells."""
     match = SIGNAL.fullmatch(one.value) if one.name == "signal" else None
     if match is not None and int(match["seconds"] or 0) > LONGEST_NOTICE:
         reason = f"`--signal` asks for {match['seconds']} seconds, but at most {LONGEST_NOTICE} are possible"
@@ -212,7 +218,6 @@ def value(one: Directive, where: str, path: Path) -> Iterator[Finding]:
         if word not in PATTERNS:
             reason = f"Slurm replaces no %{word} in the name of a file"
             yield at(one.line, "RTS842", where, reason, "write %j for the job, %N for the node, %x for the job's name")
-    yield from suspicious(one, where, path)
 
 
 def better(one: Directive, form: str) -> str:
