@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 from raytune_suite.cluster.checks.findings import CODES, Finding
 from raytune_suite.cluster.checks.slurm_script import RayStart, behind_launcher, count, gpus_per_node, ray_starts
 from raytune_suite.cluster.shell import SimpleCommand, bash, bash_message, simple_commands
-from raytune_suite.cluster.slurm import FORMS, OPTIONS, SET_BY_OPTION, SIGNAL, SRUN_OPTIONS, Directive, devices
+from raytune_suite.cluster.slurm import (
+    ALWAYS_SET,
+    FORMS,
+    OPTIONS,
+    SET_BY_OPTION,
+    SIGNAL,
+    SRUN_OPTIONS,
+    Directive,
+    devices,
+)
 from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
@@ -17,6 +26,9 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.checks.findings import Severity
 
 OF_A_PART = re.compile(r"\$\{?(SLURM_\w+?)_(HET|PACK)_GROUP_(\w*)")
+BY_NAME = re.compile(r"(?:=[\"']?|environ(?:\.get\(|\[)[\"']|printenv\s+)(SLURM_[A-Z_]+)(?![A-Z_])")
+"""A variable whose name is used as text, such as for `${!name}`, or in a program inside the script."""
+
 STUDIES = ("python", "python3", "raytune-suite", "uv")
 ONLY_SBATCH = ("array", "wrap", "requeue", "no-requeue", "parsable", "test-only", "hold", "mail-type", "mail-user")
 """Options that srun reads only if it starts a job of its own, or not at all."""
@@ -39,6 +51,7 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
             yield from step(part, directives)
     found = ray_starts(commands)
     yield from parts_of_variables(text, directives)
+    yield from named_variables(text, directives)
     yield from waiting(commands, found)
     yield from signals(commands, directives)
 
@@ -112,6 +125,22 @@ def parts_of_variables(text: str, directives: list[Directive]) -> Iterator[Findi
             if needed is not None and chosen is not None and not given & set(needed):
                 reason = f"Slurm sets ${variable} only if part {group} of the job has `--{needed[0]}`"
                 yield at(number, "RTS843", reason, f"add `--{needed[0]}=...` to that part", where=variable)
+
+
+def named_variables(text: str, directives: list[Directive]) -> Iterator[Finding]:
+    """Yield names of variables that Slurm does not have, or only sets if an option is given."""
+    given = {one.name for one in directives}
+    known = (*ALWAYS_SET, *SET_BY_OPTION)
+    for number, line in enumerate(text.splitlines(), 1):
+        for written in BY_NAME.findall("" if line.lstrip().startswith("#") else line):
+            name = re.sub(r"_HET_GROUP_?$", "", written.rstrip("_"))
+            needed = SET_BY_OPTION.get(name)
+            if needed is not None and not given & set(needed):
+                reason = f"Slurm sets {name} only if `--{needed[0]}` is given"
+                yield at(number, "RTS843", reason, f"add `#SBATCH --{needed[0]}=...`", where=name)
+            elif needed is None and name not in known and nearest(name, known) is not None:
+                reason = f"Slurm has no variable {name}: did you mean {nearest(name, known)}?"
+                yield at(number, "RTS843", reason, f"write {nearest(name, known)}", where=name)
 
 
 def waiting(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator[Finding]:
