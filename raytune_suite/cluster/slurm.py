@@ -222,6 +222,9 @@ ALWAYS_SET = (
 """Variables that Slurm sets in every job, or of which it is not known."""
 
 
+LONG_ENOUGH = frozenset(name for name in OPTIONS if len(name) > 2)  # noqa: PLR2004 - "bb" may be a letter and its value
+
+
 @dataclass(frozen=True)
 class Directive:
     """An option in a line `#SBATCH ...`.
@@ -268,6 +271,9 @@ def parse_directive(text: str, line: int, component: int) -> list[Directive]:
         if word.startswith("--"):
             given, equals, value = word[2:].partition("=")
             name = full_name(given)
+        elif word.startswith("-") and full_name(word[1:].partition("=")[0]) in LONG_ENOUGH:
+            given, equals, value = word.partition("=")  # with one hyphen, a letter whose value is the rest of the word
+            name = None
         elif word.startswith("-") and len(word) > 1:
             given, value = word[:2], word[2:]
             name, equals = LETTERS.get(word[1]), value

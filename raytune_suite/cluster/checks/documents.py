@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.cluster.checks import launcher, manifests, objects, pod_values, pods, references
+from raytune_suite.cluster.checks import job_commands, launcher, manifests, objects, pod_values, pods, references
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pods import PodPlace, bad_name, pod_place
 from raytune_suite.cluster.pools import as_count, cluster_spec, is_kuberay, kuberay_pools
@@ -53,6 +53,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     for pod, _ in pod_places(document):
         yield from pods.check(document, pod)
         yield from pod_values.check(document, pod)
+        yield from job_commands.containers(document, pod)
 
 
 def misread_numbers(document: ClusterDocument) -> Iterator[Finding]:

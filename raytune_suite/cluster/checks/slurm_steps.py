@@ -52,6 +52,8 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     found = ray_starts(commands)
     yield from parts_of_variables(text, directives)
     yield from named_variables(text, directives)
+    for one in found:
+        yield from idle(one, directives)
     yield from waiting(commands, found)
     yield from signals(commands, directives)
 
@@ -60,6 +62,7 @@ def step(part: SimpleCommand, directives: list[Directive]) -> Iterator[Finding]:
     """Yield options of srun that do not exist, have the wrong form, or ask for more than the job has."""
     _, options = behind_launcher(part)
     line = part.line + 1
+    yield from one_hyphen(part, line)
     for name, value in options.items():
         if name not in OPTIONS and name not in SRUN_OPTIONS and len(name) > 1:
             similar = nearest(name, (*OPTIONS, *SRUN_OPTIONS))
@@ -83,6 +86,17 @@ def step(part: SimpleCommand, directives: list[Directive]) -> Iterator[Finding]:
     yield from beyond(options, directives, component, line)
 
 
+def one_hyphen(part: SimpleCommand, line: int) -> Iterator[Finding]:
+    """Yield long options of srun with one hyphen, of which it reads the first letter as an option."""
+    for word in part.words[1:]:
+        name = word.removeprefix("-").partition("=")[0]
+        if re.fullmatch(r"-[a-z][a-z-]+(=.*)?", word) and name in OPTIONS:
+            reason = f"-{name} has one hyphen, so srun reads the option {word[:2]} with the value {word[2:]!r}"
+            yield at(line, "RTS841", reason, f"write `-{word}`", where="srun")
+        if not word.startswith("-") and "=" not in word:
+            break
+
+
 def described(parts: set[int]) -> str:
     """Return the numbers of a job's parts in words."""
     return f"the parts 0 to {max(parts)}" if len(parts) > 1 else "one part (no line `#SBATCH hetjob`)"
@@ -102,6 +116,23 @@ def beyond(options: dict[str, str], directives: list[Directive], component: int 
             reason = f"this step asks for {asked} GPUs per node, but the job has {has}"
             remedy = f"write `--{name}={has}`" if has else "add `#SBATCH --gpus-per-node=N`"
             yield at(line, "RTS844", reason, remedy, where="srun")
+
+
+def idle(one: RayStart, directives: list[Directive]) -> Iterator[Finding]:
+    """Yield a worker that gets the CPUs of one task, while the job has several tasks on each node."""
+    group = one.launch_options.get("het-group", "")
+    component = int(group) if group.isdecimal() else None
+    each = count(directives, "ntasks-per-node", component) or count(directives, "tasks-per-node", component) or 1
+    cpus = count(directives, "cpus-per-task", component) or 1
+    whole = {"exclusive", "whole", "cpus-per-gpu"} & set(one.launch_options)
+    own = one.launch_options.get("cpus-per-task", str(cpus))
+    single = {"ntasks", "ntasks-per-node"} & set(one.launch_options)
+    if one.launcher != "srun" or one.head or whole or each == 1 or not single or not own.isdecimal():
+        return
+    if int(own) < each * cpus:
+        reason = f"this worker gets {own} of the job's {each * cpus} CPUs on each node: those of one task of {each}"
+        remedy = f"write `--ntasks-per-node=1 --cpus-per-task={each * cpus}` in the directives"
+        yield at(one.line, "RTS844", reason, remedy, "warning")
 
 
 def parts_of_variables(text: str, directives: list[Directive]) -> Iterator[Finding]:
