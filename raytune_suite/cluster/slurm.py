@@ -32,6 +32,9 @@ OPTIONS: dict[str, str] = {
 }  # fmt: skip
 """The options of sbatch, with their letters."""
 
+RENAMED = {"workdir": "chdir", "share": "oversubscribe", "mem_bind": "mem-bind"}
+"""Former options of sbatch, and what replaced them."""
+
 FLAGS = (
     *("contiguous", "exclusive", "get-user-env", "help", "hold", "ignore-pbs", "no-kill", "no-requeue", "overcommit"),
     *("oversubscribe", "parsable", "propagate", "quiet", "reboot", "requeue", "spread-job", "stepmgr", "test-only"),

@@ -71,6 +71,7 @@ def check(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
         yield from rights(document, (*container, "securityContext"), document.mapping(*pod.where, "securityContext"))
         yield from paths(document, container)
         yield from sources(document, container)
+        yield from other_container(document, pod, container)
 
 
 def probes(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
@@ -254,6 +255,16 @@ def items(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
         if isinstance(server, str) and re.search(r"[:/]", server) and server.count(":") < 2:  # noqa: PLR2004 - IPv6 has more
             reason = f"`server` of the NFS volume is {server!r}, but must be a name or an address only"
             yield wrong(document, (*where, "nfs", "server"), reason, "write the path in `path`")
+
+
+def other_container(document: ClusterDocument, pod: PodPlace, container: KeyPath) -> Iterator[Finding]:
+    """Yield variables with an amount of a container that the pod does not have."""
+    names = {str(document.get(*one, "name")) for one in pod.containers}
+    for where in entries_at(document, container, ("env", "*", "valueFrom", "resourceFieldRef", "containerName")):
+        name = document.get(*where)
+        if isinstance(name, str) and name not in names:
+            reason = f"{pod.name} has no container {name!r}{near(name, names)}"
+            yield wrong(document, where, reason, f"write one of {', '.join(sorted(names))}, or remove it")
 
 
 def sources(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:

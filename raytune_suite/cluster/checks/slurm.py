@@ -22,6 +22,7 @@ from raytune_suite.cluster.slurm import (
     NEEDED,
     OPTIONS,
     PATTERNS,
+    RENAMED,
     SIGNAL,
     TIME,
     WORDS,
@@ -162,6 +163,10 @@ def option(one: Directive, path: Path) -> Iterator[Finding]:
         yield at(one.line, "RTS106", where, reason, "replace it")
         return
     if not one.known:
+        if one.name in RENAMED:
+            new = RENAMED[one.name]
+            yield at(one.line, "RTS841", where, f"sbatch no longer has the option `{one.name}`", f"write `--{new}`")
+            return
         similar = difflib.get_close_matches(one.name, OPTIONS, n=1, cutoff=0.7)
         hint = f": did you mean `--{similar[0]}`?" if similar else ", unless a plugin of your cluster has it"
         severity: Severity | None = None if similar else "warning"
