@@ -59,6 +59,9 @@ LETTERS = {
     "w": "workdir",
 }
 
+SUBSTITUTION = re.compile(r"\$\([^()]*\)|`[^`]*`")
+"""A command whose output the shell writes in its place."""
+
 SIZE = r"\d+(?:\.\d+)?\s*(?:[kmgt]i?)?b?"
 FORMS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("shm-size", "memory", "memory-reservation"), (SIZE, "a size such as 8g")),
@@ -103,7 +106,7 @@ def one_list(document: ClusterDocument, place: KeyPath) -> Iterator[Finding]:
     words: list[tuple[str, int]] = []
     for index, text in enumerate(document.strings(*place)):
         try:
-            words += [(word, index) for word in shlex.split(text)]
+            words += [(word, index) for word in shlex.split(SUBSTITUTION.sub("$X", text))]
         except ValueError:
             reason = f"{text!r} has a quotation that is not closed"
             yield finding(document, "RTS415", (*place, index), reason, "close it")

@@ -6,7 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import CODES, Finding
-from raytune_suite.cluster.checks.slurm_script import RayStart, behind_launcher, count, gpus_per_node, ray_starts
+from raytune_suite.cluster.checks.slurm_script import (
+    RayStart,
+    behind_launcher,
+    count,
+    gpus_per_node,
+    ray_starts,
+    tasks_per_node,
+)
 from raytune_suite.cluster.shell import SimpleCommand, bash, bash_message, simple_commands
 from raytune_suite.cluster.slurm import (
     ALWAYS_SET,
@@ -104,17 +111,20 @@ def described(parts: set[int]) -> str:
 
 def beyond(options: dict[str, str], directives: list[Directive], component: int | None, line: int) -> Iterator[Finding]:
     """Yield numbers of nodes, tasks and GPUs of a step above those of its job."""
-    for name in ("nodes", "cpus-per-task", "ntasks-per-node"):
-        asked, has = options.get(name, ""), count(directives, name, component)
-        if asked.isdecimal() and has is not None and int(asked) > has and name != "ntasks-per-node":
-            reason = f"this step asks for `--{name}={asked}`, but the job has {has}"
+    nodes, cpus = count(directives, "nodes", component), count(directives, "cpus-per-task", component)
+    amounts = {"nodes": nodes, "cpus-per-task": None if cpus is None else cpus * tasks_per_node(directives)}
+    for name, has in amounts.items():
+        asked = options.get(name, "")
+        if asked.isdecimal() and has is not None and int(asked) > has:
+            where = " on a node" if name == "cpus-per-task" else ""
+            reason = f"this step asks for `--{name}={asked}`, but the job has {has}{where}"
             yield at(line, "RTS844", reason, f"write at most `--{name}={has}`", where="srun")
     for name in ("gpus-per-node", "gres"):
-        asked = devices(options[name]) if "gpu" in name + options.get(name, "") and name in options else None
-        has = gpus_per_node(directives, component)
-        if asked is not None and has is not None and asked > has:
-            reason = f"this step asks for {asked} GPUs per node, but the job has {has}"
-            remedy = f"write `--{name}={has}`" if has else "add `#SBATCH --gpus-per-node=N`"
+        wanted = devices(options[name]) if "gpu" in name + options.get(name, "") and name in options else None
+        given = gpus_per_node(directives, component)
+        if wanted is not None and given is not None and wanted > given:
+            reason = f"this step asks for {wanted} GPUs per node, but the job has {given}"
+            remedy = f"write `--{name}={given}`" if given else "add `#SBATCH --gpus-per-node=N`"
             yield at(line, "RTS844", reason, remedy, where="srun")
 
 
