@@ -160,7 +160,8 @@ def instance_type(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
         reason = f"{cloud} has no instance type {short!r}{closest(short, instance_types(cloud))}"
         yield finding(document, "RTS206", where, reason, "correct it")
     elif pool.instance_type is None:
-        reason = f"the table has no instance type {short!r}, so whether it exists, its GPUs and its price are unknown"
+        hint = closest(short, instance_types(cloud))
+        reason = f"the table has no instance type {short!r}, so its existence, GPUs and price are unknown{hint}"
         remedy = f"check its name and `resources`, ask with `--online`, or run `raytune-suite cluster prices {cloud}`"
         yield finding(document, "RTS207", where, reason, remedy)
 

@@ -35,6 +35,7 @@ from tests.cluster.checks.edits import (
     ValidEdit,
 )
 from tests.cluster.checks.text_mistakes import TEXT_MISTAKES
+from tests.cluster.checks.unseen_mistakes import UNSEEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,7 +171,7 @@ def test_the_finding_about_storage_names_shared_folders() -> None:
 
 
 def test_every_code_has_a_mistake() -> None:
-    tested = {mistake.code for mistake in ALL_MISTAKES} | {mistake.code for mistake in TEXT_MISTAKES}
+    tested = {mistake.code for mistakes in (ALL_MISTAKES, TEXT_MISTAKES, UNSEEN) for mistake in mistakes}
     assert tested | FROM_TEXT | FROM_AWS == set(CODES)
 
 
