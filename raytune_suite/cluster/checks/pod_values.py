@@ -76,7 +76,8 @@ def check(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
 
 def probes(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
     """Yield probes without a test or with several, and numbers that they cannot have."""
-    names = {port.get("name") for port in document.entries(*container, "ports") if isinstance(port, dict)}
+    ports = [port for port in document.entries(*container, "ports") if isinstance(port, dict)]
+    names = {str(port["name"]) for port in ports if port.get("name")}
     for probe in PROBES:
         where = (*container, probe)
         values = document.mapping(*where)
@@ -97,7 +98,7 @@ def probes(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
                 reason = f"`port` is {port}, but ports are between 1 and {HIGHEST_PORT}"
                 yield wrong(document, (*where, key, "port"), reason, "correct the number")
             elif isinstance(port, str) and port not in names and not PLACEHOLDER.search(port):
-                reason = f"`port` is {port!r}, but the container has no port of this name{near(port, names - {None})}"
+                reason = f"`port` is {port!r}, but the container has no port of this name{near(port, names)}"
                 yield wrong(document, (*where, key, "port"), reason, "write the number, or name a port under `ports`")
             scheme = document.get(*where, key, "scheme")
             if isinstance(scheme, str) and scheme not in ("HTTP", "HTTPS"):

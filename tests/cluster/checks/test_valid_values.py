@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -52,8 +53,9 @@ def edited(file: str, old: str, new: str) -> str:
 
 @pytest.mark.parametrize("directive", DIRECTIVES)
 def test_a_directive_gives_no_error(directive: str, tmp_path: Path) -> None:
-    name = directive.partition("=")[0].partition(" ")[0]
-    lines = [line for line in (FILES / "ray.sbatch").read_text().splitlines() if f"SBATCH {name}" not in line]
+    names = re.findall(r"--[a-z-]+", directive)
+    text = (FILES / "ray.sbatch").read_text()
+    lines = [line for line in text.splitlines() if not any(f"SBATCH {name}" in line for name in names)]
     lines.insert(1, f"#SBATCH {directive}")
     assert errors(tmp_path / "job.sbatch", "\n".join(lines) + "\n") == []
 
