@@ -184,6 +184,7 @@ def no_docker(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
     texts = " ".join(document.strings("initialization_commands"))
     texts += " ".join(document.strings(*pool.where, "initialization_commands"))
     config: KeyPath = (*pool.where, "node_config")
+    texts += f"{document.get(*config, 'metadata')} {document.get(*config, 'azure_arm_parameters', 'customData')}"
     places: list[tuple[KeyPath, str]] = [
         ((*config, "disks", index, "initializeParams", "sourceImage"), PLAIN_PROJECTS)
         for index in range(len(document.entries(*config, "disks")))

@@ -199,6 +199,7 @@ def waiting(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator[Fi
 def signals(commands: list[SimpleCommand], directives: list[Directive]) -> Iterator[Finding]:
     """Yield signals before the end of a job that the script does not get, does not handle, or handles too late."""
     traps: dict[str, SimpleCommand] = {}
+    replaced = any("exec" in part.prefixes for part in commands)  # the script's process is the study's
     for part in commands:
         if part.program == "trap":
             traps |= {word.upper().removeprefix("SIG"): part for word in part.words[2:]}
@@ -207,7 +208,7 @@ def signals(commands: list[SimpleCommand], directives: list[Directive]) -> Itera
         if match is None:
             continue
         name, to_script = match["name"].upper(), "B" in (match["flags"] or "").upper()
-        if to_script and name not in traps and name not in ("CONT", "URG"):
+        if to_script and name not in traps and name not in ("CONT", "URG") and not replaced:
             reason = f"Slurm sends {name} to the script, which has no trap for it, so the job ends at once"
             remedy = f"add `trap '...' {name}` to the script, or remove `B:`"
             yield at(one.line, "RTS845", reason, remedy, "warning", where="--signal")
