@@ -269,6 +269,7 @@ def new_disk(
             remedy = "write projects/PROJECT/global/images/NAME or projects/PROJECT/global/images/family/FAMILY"
             yield finding(document, "RTS909", (*where, "sourceImage"), reason, remedy)
         yield from image_name(document, (*where, "sourceImage"), image)
+    if isinstance(image, str) and image:
         yield from image_of(document, (*where, "sourceImage"), image, config)
     if isinstance(kind, str) and kind:
         name = short(kind)

@@ -178,12 +178,26 @@ def network(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
         value = document.get(*pod.where, name)
         if isinstance(value, str) and not LABEL_NAME.fullmatch(value) and not PLACEHOLDER.search(value):
             yield bad_name(document, (*pod.where, name), value)
+    yield from host_ports(document, pod)
     for container in pod.containers if host else ():
         for where in entries_at(document, container, ("ports", "*")):
             inner, outer = document.get(*where, "containerPort"), document.get(*where, "hostPort")
             if outer is not None and inner != outer:
                 reason = f"`hostPort` is {outer}, but with hostNetwork it must be the containerPort {inner}"
                 yield wrong(document, (*where, "hostPort"), reason, "remove it")
+
+
+def host_ports(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
+    """Yield ports of the node that a pod takes twice."""
+    seen: set[tuple[object, ...]] = set()
+    for container in pod.containers:
+        for where in entries_at(document, container, ("ports", "*", "hostPort")):
+            port = document.mapping(*where[:-1])
+            taken = (port["hostPort"], port.get("hostIP"), port.get("protocol", "TCP"))
+            if taken in seen:
+                reason = f"two ports of {pod.name} take the port {taken[0]} of the node"
+                yield wrong(document, where, reason, "choose different ports, or remove `hostPort`")
+            seen.add(taken)
 
 
 def rights(document: ClusterDocument, where: KeyPath, of_pod: dict[str, Any]) -> Iterator[Finding]:

@@ -70,6 +70,10 @@ def step(part: SimpleCommand, directives: list[Directive]) -> Iterator[Finding]:
     _, options = behind_launcher(part)
     line = part.line + 1
     yield from one_hyphen(part, line)
+    nodes, tasks = options.get("nodes", ""), options.get("ntasks", "")
+    if nodes.isdecimal() and tasks.isdecimal() and int(tasks) < int(nodes):
+        reason = f"this step has {tasks} tasks for {nodes} nodes, so it runs on {tasks} of them only"
+        yield at(line, "RTS842", reason, f"write `--ntasks={nodes}`, or `--nodes={tasks}`", where="srun")
     for name, value in options.items():
         if name not in OPTIONS and name not in SRUN_OPTIONS and len(name) > 1:
             similar = nearest(name, (*OPTIONS, *SRUN_OPTIONS))
@@ -124,7 +128,8 @@ def beyond(options: dict[str, str], directives: list[Directive], component: int 
         given = gpus_per_node(directives, component)
         if wanted is not None and given is not None and wanted > given:
             reason = f"this step asks for {wanted} GPUs per node, but the job has {given}"
-            remedy = f"write `--{name}={given}`" if given else "add `#SBATCH --gpus-per-node=N`"
+            shown = f"gpu:{given}" if name == "gres" else given
+            remedy = f"write `--{name}={shown}`" if given else "add `#SBATCH --gpus-per-node=N`"
             yield at(line, "RTS844", reason, remedy, where="srun")
 
 
