@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pods import LEAST_MEMORY
 from raytune_suite.cluster.checks.shell_commands import check_commands
-from raytune_suite.cluster.pools import cluster_spec
+from raytune_suite.cluster.pools import cluster_spec, is_kuberay
 from raytune_suite.cluster.quantities import in_gib, quantity
 from raytune_suite.cluster.shell import quoted
 
@@ -29,14 +29,17 @@ SHELLS = ("sh", "bash", "/bin/sh", "/bin/bash")
 
 
 def entrypoint(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield mistakes in the command of a job, which the shell of a pod reads."""
+    """Yield mistakes in the command of a job.
+
+    They are warnings, because versions of the operator differ in whether a shell of the submitter reads the command, too.
+    """
     where = (*cluster_spec(document)[:-1], "entrypoint")
     text = document.get(*where)
     if document.get("kind") not in ("RayJob", "RayCronJob") or not isinstance(text, str):
         return
     for problem in check_commands([text], own_shells=False).get(0, []):
         if problem.code not in NO_CODE:
-            yield finding(document, problem.code, where, problem.reason, problem.remedy, severity=problem.severity)
+            yield finding(document, problem.code, where, problem.reason, problem.remedy, severity="warning")
     if runs_backticks(text):
         reason = "the shell runs what is between backticks as a command, also inside double quotes"
         remedy = "write $(...) if you mean that, or a backslash before each backtick"
@@ -60,8 +63,9 @@ def runs_backticks(text: str) -> bool:
 
 def containers(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
     """Yield mistakes in the shell commands of containers, and in what is no shell command but looks like one."""
+    own = pod.containers[:1] if is_kuberay(document) else ()  # KubeRay joins the words of Ray's container for a shell
     for container in pod.containers:
-        for key in ("command", "args"):
+        for key in ("command", "args") if container not in own else ():
             words = document.entries(*container, key)
             yield from arguments(document, (*container, key), words)
 
