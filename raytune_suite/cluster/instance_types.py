@@ -187,7 +187,7 @@ def fits_azure_series(name: str) -> bool | None:
     match = AZURE_SIZE.fullmatch(name)
     version = re.search(r"(?i)_v(\d)$", name)
     series = (match[2].upper(), int(version[1])) if match is not None and version is not None else None
-    if match is None or series not in AZURE_FEATURES or name.count("_") > len("__"):  # an accelerator
+    if match is None or series not in AZURE_FEATURES or "_" in name.split("_", 1)[1].rpartition("_v")[0]:
         return None
     features = match[5].lower().replace("i", "") or "-"
     numbers = AZURE_CPUS.get(series)

@@ -31,7 +31,7 @@ SHELLS = ("sh", "bash", "/bin/sh", "/bin/bash")
 def entrypoint(document: ClusterDocument) -> Iterator[Finding]:
     """Yield mistakes in the command of a job.
 
-    They are warnings, because versions of the operator differ in whether a shell of the submitter reads the command, too.
+    They are warnings, because versions of the operator differ in whether a shell reads the command.
     """
     where = (*cluster_spec(document)[:-1], "entrypoint")
     text = document.get(*where)
