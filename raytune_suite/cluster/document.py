@@ -17,7 +17,7 @@ FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The loader in C, ten times faster, where PyYAML was built with it."""
 
 DEEPEST = 100
-"""How deep values may be nested for the loader in C, which has no limit but the stack."""
+"""How deep values may be nested: the loader in C crashes at some depth, and no cluster file needs more."""
 
 KeyPath = tuple[str | int, ...]
 """The keys and indices that lead to a value, from the top level."""
@@ -180,18 +180,18 @@ def syntax_problem(text: str, error: yaml.YAMLError) -> str:
     return f"line {number + 1}: {problem}{advice and f': {advice}'}"
 
 
-def loader_for(text: str) -> Any:
-    """Return the loader for a text: the one in C if it can be used, which crashes if a text is nested too deeply.
+def check_depth(text: str) -> None:
+    """Check that the values of a YAML text are not nested too deeply.
 
     Raises:
         yaml.YAMLError: If the text is not YAML.
+        ValueError: If they are.
     """
     depth = 0
     for event in yaml.parse(text, Loader=FastLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            return yaml.SafeLoader
-    return FastLoader
+            raise ValueError(f"values are nested more than {DEEPEST} levels deep")
 
 
 def nodes_and_values(text: str, path: Path) -> tuple[list[Any], list[Any]]:
@@ -199,10 +199,12 @@ def nodes_and_values(text: str, path: Path) -> tuple[list[Any], list[Any]]:
 
     Raises:
         yaml.YAMLError: If the text is not YAML, with the line and the reason in PyYAML's own words.
+        ValueError: If values are nested too deeply.
         ArgumentError: If the documents are infinite or huge.
     """
+    loader = FastLoader
     try:
-        loader = loader_for(text)
+        check_depth(text)
     except yaml.YAMLError:  # whose message is another in C
         loader = yaml.SafeLoader
     nodes = list(yaml.compose_all(text, Loader=loader))

@@ -147,10 +147,59 @@ AZURE_GIB_PER_CPU = {"D": 4.0, "E": 8.0, "F": 2.0, "DC": 4.0, "EC": 8.0, "L": 8.
 """The memory of Azure's sizes without GPUs, by family."""
 
 
+AZURE_FEATURES = {
+    ("D", 2): "-",
+    ("D", 3): "- s",
+    ("D", 4): "- s d ds a as",
+    ("D", 5): "- s d ds as ads ls lds ps pds pls plds",
+    ("D", 6): "s ds as ads ls lds als alds ps pds pls plds",
+    ("DS", 2): "-",
+    ("E", 3): "- s",
+    ("E", 4): "- s d ds a as",
+    ("E", 5): "- s d ds as ads bs bds ps pds",
+    ("E", 6): "s ds as ads bs bds ps pds",
+    ("F", 2): "s",
+    ("L", 2): "s",
+    ("L", 3): "s as",
+}
+"""The features of series of Azure, by family and version; an "i" (isolated) is left out, and "-" stands for none.
+
+Source: learn.microsoft.com/azure/virtual-machines/sizes.
+"""
+
+AZURE_CPUS = {
+    ("D", 2): (1, 2, 3, 4, 5, 11, 12, 13, 14, 15),
+    ("DS", 2): (1, 2, 3, 4, 5, 11, 12, 13, 14, 15),
+    **dict.fromkeys((("D", version) for version in (3, 4, 5)), (2, 4, 8, 16, 32, 48, 64, 96)),
+    ("D", 6): (2, 4, 8, 16, 32, 48, 64, 96, 128, 192),
+    ("F", 2): (2, 4, 8, 16, 32, 48, 64, 72),
+}
+"""The numbers in the names of the sizes of some of these series; in version 2 of D they are no numbers of CPUs."""
+
+
+def fits_azure_series(name: str) -> bool | None:
+    """Return whether a size fits the rules of its series, None if they are not known.
+
+    Example:
+        >>> fits_azure_series("Standard_D2s_v2"), fits_azure_series("Standard_DS2_v2")
+        (False, True)
+    """
+    match = AZURE_SIZE.fullmatch(name)
+    version = re.search(r"(?i)_v(\d)$", name)
+    series = (match[2].upper(), int(version[1])) if match is not None and version is not None else None
+    if match is None or series not in AZURE_FEATURES or "_" in name.split("_", 1)[1].rpartition("_v")[0]:
+        return None
+    features = match[5].lower().replace("i", "") or "-"
+    numbers = AZURE_CPUS.get(series)
+    return features in AZURE_FEATURES[series].split() and (numbers is None or int(match[3]) in numbers)
+
+
 def azure_size(name: str) -> InstanceType | None:
     """Return an Azure size without GPUs, as its name describes it; None if it does not."""
     match = AZURE_SIZE.fullmatch(name)
     if match is None or match[2].upper() not in AZURE_GIB_PER_CPU or not re.search(r"(?i)_v[2-9]$", name):
+        return None
+    if fits_azure_series(name) is False or re.search(r"(?i)_D\d+_v2$", name):  # D2_v2 and the like have other numbers
         return None
     architecture = "arm64" if "p" in match[5].lower() else "x86_64"
     memory = int(match[3]) * AZURE_GIB_PER_CPU[match[2].upper()]  # a size with fewer CPUs keeps its memory
@@ -201,8 +250,11 @@ def exists_on_compute_engine(name: str) -> bool | None:
 def exists_on_azure(name: str) -> bool | None:
     """Return whether Azure has a size; sizes of series in the table that it lacks do not exist, others may."""
     known = {size.lower() for size in instance_types("azure")}
-    if name.lower() in known or azure_size(name) is not None:
+    fits = fits_azure_series(name)
+    if name.lower() in known or fits or (fits is None and azure_size(name) is not None):
         return True
+    if fits is False:
+        return False
     return False if AZURE_SIZE.fullmatch(name) is None or series_of(name).lower() in map(series_of, known) else None
 
 

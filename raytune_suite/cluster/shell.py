@@ -11,7 +11,7 @@ import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def bash() -> str | None:
     return shutil.which("bash")
 
 
-@cache
+@lru_cache(maxsize=1024)
 def bash_message(text: str) -> str:
     """Return what bash says about a text that it cannot read, "" if it can."""
     done = subprocess.run(  # noqa: S603 - nothing is run: bash only reads
@@ -177,6 +177,12 @@ def simple_commands(text: str) -> list[SimpleCommand]:
         >>> [one.words for one in simple_commands("ray start --num-gpus=$(nvidia-smi -L | wc -l) --head")]
         [('nvidia-smi', '-L'), ('wc', '-l'), ('ray', 'start', '--num-gpus=$', '--head')]
     """
+    return list(split_commands(text))
+
+
+@lru_cache(maxsize=1024)
+def split_commands(text: str) -> tuple[SimpleCommand, ...]:
+    """Split a shell command into simple commands, once for all checks of a text."""
     result: list[SimpleCommand] = []
     words: list[tuple[str, int]] = []
     outer: list[tuple[list[tuple[str, int]], str] | None] = []  # at each open bracket, the command that it is part of
@@ -197,7 +203,7 @@ def simple_commands(text: str) -> list[SimpleCommand]:
         elif word != CONTINUED:
             words.append((word.replace(CONTINUED, ""), line))
         line += lines_in
-    return [command for command in result if command.words or command.assignments]
+    return tuple(command for command in result if command.words or command.assignments)
 
 
 def tokens(text: str) -> list[str]:

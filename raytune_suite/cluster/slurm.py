@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from typing import Literal
 
 OPTIONS: dict[str, str] = {
     "account": "A", "acctg-freq": "", "array": "a", "batch": "", "bb": "", "bbf": "", "begin": "b", "chdir": "D",
@@ -31,6 +32,9 @@ OPTIONS: dict[str, str] = {
 }  # fmt: skip
 """The options of sbatch, with their letters."""
 
+RENAMED = {"workdir": "chdir", "share": "oversubscribe", "mem_bind": "mem-bind"}
+"""Former options of sbatch, and what replaced them."""
+
 FLAGS = (
     *("contiguous", "exclusive", "get-user-env", "help", "hold", "ignore-pbs", "no-kill", "no-requeue", "overcommit"),
     *("oversubscribe", "parsable", "propagate", "quiet", "reboot", "requeue", "spread-job", "stepmgr", "test-only"),
@@ -52,18 +56,58 @@ LETTERS = {letter: name for name, letter in OPTIONS.items() if letter}
 TIME = re.compile(r"\d+|\d+:\d+|\d+:\d+:\d+|\d+-\d+|\d+-\d+:\d+|\d+-\d+:\d+:\d+|UNLIMITED|INFINITE", re.IGNORECASE)
 MEMORY = re.compile(r"\d+(?:[KMGTP]B?)?", re.IGNORECASE)
 COUNT = re.compile(r"\d+[kmKM]?")
+AT_LEAST_1 = re.compile(r"0*[1-9]\d*[kmKM]?")
+AT_LEAST_1_OR_ANY = re.compile(r"0*[1-9]\d*|\*")
 DEVICES = re.compile(r"(?:[A-Za-z][\w.+-]*:)?\d+(?:,(?:[A-Za-z][\w.+-]*:)?\d+)*")
 NODES = re.compile(r"\d+[kmKM]?(?:-\d+[kmKM]?)?(?:[,:]\d+(?:-\d+)?)*")
 GENERIC = re.compile(r"(?:gres[/:])?([A-Za-z][\w-]*)(?:[:/][A-Za-z][\w.+-]*)?(?:[:=]\d+[kKmMgG]?)?(?:\([^)]*\))?")
-SIGNAL = re.compile(r"(?:[RB]+:)?[A-Za-z0-9+]+(?:@\d+)?", re.IGNORECASE)
+SIGNALS = "HUP|INT|QUIT|ABRT|KILL|ALRM|TERM|USR1|USR2|URG|CONT|STOP|TSTP|TTIN|TTOU"
+SIGNAL = re.compile(
+    rf"(?:(?P<flags>[RB]{{1,2}}):)?(?:SIG)?(?P<name>\d{{1,2}}|{SIGNALS})(?:@(?P<seconds>\d{{1,5}}))?", re.IGNORECASE
+)
 ARRAY = re.compile(r"\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*(?:%\d+)?")
+HOST = r"(?:[\w.-]|\[\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*\])+(?:\*\d+)?"
+HOSTS = re.compile(rf"{HOST}(?:,{HOST})*|\S*/\S*")
+JOB = r"\d+(?:_(?:\d+|\*))?(?:\+\d+)?"
+CONDITION = rf"(?:singleton|(?:after(?:any|burstbuffer|corr|notok|ok)?|expand):{JOB}(?::{JOB})*)"
+DEPENDENCY = re.compile(rf"{CONDITION}(?:,{CONDITION})*|{CONDITION}(?:\?{CONDITION})*", re.IGNORECASE)
+CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?\s*(?:AM|PM)?|midnight|noon|elevenses|fika|teatime"
+DATE = r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}(?:[/.]\d{2,4})?|\d{6}|\d{8}|today|tomorrow"
+START = re.compile(
+    rf"(?:{DATE})(?:[T\s-](?:{CLOCK}))?|(?:{CLOCK})(?:\s(?:{DATE}))?"
+    r"|(?:now|today|tomorrow)(?:\s?[+-]\s?\d+\s?(?:seconds?|minutes?|hours?|days?|weeks?)?)?",
+    re.IGNORECASE,
+)
+DISTRIBUTION = re.compile(
+    r"(?:\*|block|cyclic|arbitrary|plane=\d+)(?::(?:\*|block|cyclic|fcyclic)){0,2}(?:,(?:no)?pack)?", re.IGNORECASE
+)
+LICENSES = re.compile(r"[\w./-]+(?:@[\w.-]+)?(?:[:=]\d+)?(?:[,;|][\w./-]+(?:@[\w.-]+)?(?:[:=]\d+)?)*")
+SOCKETS = re.compile(r"(?:\d+|\*)(?::(?:\d+|\*)){0,2}")
+ONE_WORD = re.compile(r"[^\s;]+")
+ADDRESSES = re.compile(r"[^@\s,]+(?:@[^@\s,]+)?(?:,[^@\s,]+(?:@[^@\s,]+)?)*")
+EXPORTED = re.compile(r"(?:[A-Za-z_]\w*(?:=[^,]*)?)(?:,[A-Za-z_]\w*(?:=[^,]*)?)*")
+GPU_BIND = re.compile(
+    r"(?:verbose,|v,)?(?:closest|none|per_task:\d+|single:\d+|(?:map|mask)(?:_gpu)?:[\w,*]+)", re.IGNORECASE
+)
 
 FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     **dict.fromkeys(("time", "time-min"), (TIME, "HOURS:MINUTES:SECONDS or DAYS-HOURS, such as 12:00:00 or 2-00")),
     **dict.fromkeys(("mem", "mem-per-cpu", "mem-per-gpu", "tmp"), (MEMORY, "a whole number with K, M, G or T")),
+    **dict.fromkeys(("ntasks-per-node", "tasks-per-node"), (COUNT, "a whole number")),
     **dict.fromkeys(
-        ("cpus-per-task", "ntasks", "ntasks-per-node", "tasks-per-node", "cpus-per-gpu", "ntasks-per-gpu", "mincpus"),
-        (COUNT, "a whole number"),
+        (
+            "cpus-per-task",
+            "ntasks",
+            "cpus-per-gpu",
+            "ntasks-per-gpu",
+            "ntasks-per-core",
+            "ntasks-per-socket",
+            "mincpus",
+        ),
+        (AT_LEAST_1, "a whole number, 1 or more"),
+    ),
+    **dict.fromkeys(
+        ("cores-per-socket", "sockets-per-node", "threads-per-core"), (AT_LEAST_1_OR_ANY, "a whole number, 1 or more")
     ),
     **dict.fromkeys(
         ("gpus", "gpus-per-node", "gpus-per-task", "gpus-per-socket"), (DEVICES, "N or TYPE:N, such as 4 or a100:4")
@@ -71,6 +115,25 @@ FORMS: dict[str, tuple[re.Pattern[str], str]] = {
     "nodes": (NODES, "a number of nodes, such as 4 or 2-4"),
     "signal": (SIGNAL, "[B:]SIGNAL[@SECONDS], such as B:USR1@120"),
     "array": (ARRAY, "indices such as 0-15 or 1,3,5, with %N for at most N at once"),
+    **dict.fromkeys(("nodelist", "exclude"), (HOSTS, "names of nodes such as node[01-04],node07, or a path")),
+    "dependency": (DEPENDENCY, "TYPE:JOB, such as afterok:12345, or singleton"),
+    **dict.fromkeys(("begin", "deadline"), (START, "a time such as 20:00, now+2hours or 2026-12-31T08:00")),
+    "distribution": (DISTRIBUTION, "words such as block, cyclic or block:cyclic"),
+    "licenses": (LICENSES, "NAME:N, such as matlab:2"),
+    "extra-node-info": (SOCKETS, "SOCKETS[:CORES[:THREADS]]"),
+    **dict.fromkeys(
+        ("account", "partition", "qos", "reservation", "clusters"), (ONE_WORD, "one word, or several with commas")
+    ),
+    "mail-user": (ADDRESSES, "an address, or several with commas"),
+    "export": (EXPORTED, "ALL, NONE, or names of variables with commas"),
+    "gpu-bind": (GPU_BIND, "closest, none, per_task:N, single:N, map:LIST or mask:LIST"),
+    "nice": (re.compile(r"[+-]?\d+"), "a whole number"),
+    "core-spec": (COUNT, "a whole number"),
+    "thread-spec": (COUNT, "a whole number"),
+    "priority": (re.compile(r"\d+|TOP", re.IGNORECASE), "a whole number"),
+    "switches": (re.compile(rf"\d+(?:@(?:{TIME.pattern}))?"), "COUNT[@TIME], such as 1@00:30:00"),
+    "wait-all-nodes": (re.compile(r"[01]"), "0 or 1"),
+    "delay-boot": (re.compile(r"\d+"), "a number of minutes"),
 }
 """The form of the values of options, with a description."""
 
@@ -81,8 +144,51 @@ WORDS: dict[str, tuple[str, ...]] = {
     ),
     "open-mode": ("append", "truncate"),
     "exclusive": ("user", "mcs", "topo", "exclusive"),
+    "oversubscribe": ("yes", "force", "user", "topo"),
+    "hint": ("compute_bound", "memory_bound", "multithread", "nomultithread", "help"),
+    "kill-on-invalid-dep": ("yes", "no"),
+    "gres-flags": (
+        *("allow-task-sharing", "disable-binding", "enforce-binding", "multiple-tasks-per-sharing"),
+        "one-task-per-sharing",
+    ),
+    "profile": ("all", "none", "energy", "task", "filesystem", "lustre", "network"),
+    "propagate": (
+        *("all", "none", "as", "core", "cpu", "data", "fsize", "memlock", "nofile", "nproc", "rss", "stack"),
+    ),
 }
 """The words that options accept, without regard to case; several are separated by commas."""
+
+PATTERNS = "%AabJjNnstuxX"
+"""The letters that Slurm replaces after a % in the name of a file of output, and % itself."""
+
+EXCLUSIVE_PAIRS = (
+    ("mem", "mem-per-cpu"),
+    ("mem", "mem-per-gpu"),
+    ("mem-per-cpu", "mem-per-gpu"),
+    ("cpus-per-task", "cpus-per-gpu"),
+    ("ntasks-per-gpu", "gpus-per-task"),
+    ("ntasks-per-gpu", "gpus-per-socket"),
+    ("ntasks-per-gpu", "ntasks-per-node"),
+)
+"""Options of which sbatch only accepts one."""
+
+GPU_OPTIONS = ("gpus", "gpus-per-node", "gpus-per-task", "gpus-per-socket", "gres", "tres-per-task")
+
+NEEDED: dict[str, tuple[tuple[str, ...], str, Literal["error", "warning"]]] = {
+    "mail-user": (("mail-type",), "no mail is sent", "warning"),
+    "gpus-per-socket": (("sockets-per-node", "extra-node-info"), "sbatch rejects it", "error"),
+    "gpus-per-task": (
+        ("ntasks", "ntasks-per-node", "tasks-per-node", "gpus", "tres-per-task"),
+        "the number of tasks is not known",
+        "error",
+    ),
+    "ntasks-per-gpu": (("ntasks", *GPU_OPTIONS), "the number of GPUs is not known", "error"),
+    "cpus-per-gpu": (GPU_OPTIONS, "the job has no GPUs", "warning"),
+    "mem-per-gpu": (GPU_OPTIONS, "the job has no GPUs", "warning"),
+    "gpu-bind": (GPU_OPTIONS, "the job has no GPUs", "warning"),
+    "kill-on-invalid-dep": (("dependency",), "the job depends on no other", "warning"),
+}
+"""Options that need one of others, and what happens without them."""
 
 SET_BY_OPTION = {
     "SLURM_CPUS_PER_TASK": ("cpus-per-task",),
@@ -117,6 +223,9 @@ ALWAYS_SET = (
     *("SLURM_JOB_EXTRA_NODE_INFO", "SLURM_JOB_LICENSES", "SLURM_CONTAINER", "SLURM_WCKEY", "SLURM_CLUSTERS"),
 )
 """Variables that Slurm sets in every job, or of which it is not known."""
+
+
+LONG_ENOUGH = frozenset(name for name in OPTIONS if len(name) > 2)  # noqa: PLR2004 - "bb" may be a letter and its value
 
 
 @dataclass(frozen=True)
@@ -165,6 +274,9 @@ def parse_directive(text: str, line: int, component: int) -> list[Directive]:
         if word.startswith("--"):
             given, equals, value = word[2:].partition("=")
             name = full_name(given)
+        elif word.startswith("-") and full_name(word[1:].partition("=")[0]) in LONG_ENOUGH:
+            given, equals, value = word.partition("=")  # with one hyphen, a letter whose value is the rest of the word
+            name = None
         elif word.startswith("-") and len(word) > 1:
             given, value = word[:2], word[2:]
             name, equals = LETTERS.get(word[1]), value
@@ -196,3 +308,29 @@ def devices(text: str) -> int | None:
         elif words[0] == "gpu":
             total = (total or 0) + 1
     return total
+
+
+def hosts(text: str) -> list[str]:
+    """Return the nodes of a list such as "node[01-03],gpu7"; none for a path or a list that cannot be read.
+
+    Example:
+        >>> hosts("node[01-03,07],gpu7")
+        ['node01', 'node02', 'node03', 'node07', 'gpu7']
+    """
+    if "/" in text or not HOSTS.fullmatch(text):
+        return []
+    result = []
+    for entry in re.findall(r"(?:[^,\[]|\[[^\]]*\])+", text):
+        names = [""]
+        for plain, ranges in re.findall(r"([^\[]+)|\[([^\]]*)\]", entry.partition("*")[0]):
+            ends = [plain] if plain else [number for one in ranges.split(",") for number in numbers(one)]
+            names = [f"{name}{end}" for name in names for end in ends]
+        result += names
+    return result
+
+
+def numbers(text: str) -> list[str]:
+    """Return the numbers of a range such as "08-10", with as many digits as its beginning; at most ten thousand."""
+    first, dash, last = text.partition("-")
+    end = int(last) if dash else int(first)
+    return [f"{number:0{len(first)}}" for number in range(int(first), min(end, int(first) + 9999) + 1)]

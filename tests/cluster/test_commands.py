@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -108,31 +110,52 @@ echo "$(basename "$0") $*" >> "$LOG"
 case "$(basename "$0") $*" in
   "scontrol show hostnames"*) echo head; echo other ;;
   getent*) echo "10.0.0.1 STREAM head" ;;
-  "srun"*) exec sleep 30 ;;
+  "srun"* | "python -u slow.py") exec sleep 30 ;;
   "ray status"*) grep -q ^srun "$LOG" || exit 1 ;;
   "python -c"*) while [ "$(grep -c ^srun "$LOG")" -lt 3 ]; do sleep 0.1; done; echo 5 ;;
 esac
 """
 
 
-@pytest.mark.process
-def test_the_slurm_script_starts_a_head_without_cpus_then_all_workers_then_the_study(tmp_path: Path) -> None:
-    programs = tmp_path / ".venv" / "bin"
+def slurm_environment(folder: Path) -> dict[str, str]:
+    """Write stand-ins of the programs of a Slurm job, and return the variables that Slurm would set for it."""
+    programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True)
     for name in ("scontrol", "srun", "ray", "python", "getent", "raytune-suite"):
         (programs / name).write_text(STUB)
         (programs / name).chmod(0o755)
     (programs / "activate").write_text(f"export PATH={programs}:$PATH\n")
-    allocation = {"SUBMIT_DIR": str(tmp_path), "JOB_ID": "7", "HET_SIZE": "3", "JOB_NODELIST_HET_GROUP_0": "head"}
+    allocation = {"SUBMIT_DIR": str(folder), "JOB_ID": "7", "HET_SIZE": "3", "JOB_NODELIST_HET_GROUP_0": "head"}
     for group, (nodes, cpus, gpus) in {1: (4, 8, "1"), 2: (1, 64, "a100:8")}.items():
         allocation[f"CPUS_PER_TASK_HET_GROUP_{group}"] = str(cpus)
         allocation[f"GPUS_PER_NODE_HET_GROUP_{group}"] = gpus
         allocation[f"JOB_NUM_NODES_HET_GROUP_{group}"] = str(nodes)
     environment = {f"SLURM_{name}": value for name, value in allocation.items()}
-    script = ROOT / "clusters" / "slurm" / "study.sbatch"
+    return {"PATH": os.environ["PATH"], "LOG": str(folder / "log"), **environment}
+
+
+SLURM_SCRIPT = str(ROOT / "clusters" / "slurm" / "study.sbatch")
+
+
+@pytest.mark.process
+def test_the_slurm_script_stops_the_study_at_the_signal_before_the_time_limit(tmp_path: Path) -> None:
+    environment = slurm_environment(tmp_path)
+    with subprocess.Popen(  # noqa: S603 - our own script
+        ["/bin/bash", SLURM_SCRIPT, "slow.py"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as job:
+        log, deadline = tmp_path / "log", time.monotonic() + 60
+        while not log.exists() or "python -u slow.py" not in log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        job.send_signal(signal.SIGUSR1)
+        assert job.wait(timeout=20) == 1  # the study would take 30 s
+
+
+@pytest.mark.process
+def test_the_slurm_script_starts_a_head_without_cpus_then_all_workers_then_the_study(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603 - our own script
-        ["/bin/bash", str(script), "study.py", "--method", "bohb"],
-        env={"PATH": os.environ["PATH"], "LOG": str(tmp_path / "log"), **environment},
+        ["/bin/bash", SLURM_SCRIPT, "study.py", "--method", "bohb"],
+        env=slurm_environment(tmp_path),
         capture_output=True,
         text=True,
         timeout=60,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -102,10 +103,13 @@ def explain(
         key = next(key for key in error.validator_value if key not in error.instance)
         reason = f"`{key}` is missing in `{place[-1]}`, where {CLOUDS[cloud]} requires it"
         yield finding(document, "RTS903", place, reason, f"add `{key}: ...`")
-    elif error.validator == "enum":
+    elif error.validator == "enum" and isinstance(error.instance, str):
         yield from outside_vocabulary(document, place, error, cloud)
     elif error.validator == "type":
-        yield wrong_type(document, place, error.instance, error.validator_value, cloud)
+        found = wrong_type(document, place, error.instance, error.validator_value, cloud)
+        words = error.schema.get("enum", ())
+        remedy = f"write one of {', '.join(map(str, words[:12]))}" if words else found.remedy
+        yield dataclasses.replace(found, remedy=remedy)
     elif error.validator == "pattern":
         yield wrong_type(document, place, error.instance, "integer", cloud)
 

@@ -155,9 +155,14 @@ def whole_file(document: ClusterDocument) -> Iterator[Finding]:
     mask = document.get("provider", "subnet_mask")
     if mask is not None and not re.fullmatch(r"\d+\.\d+\.\d+\.\d+/\d+", str(mask)):
         reason = f"`subnet_mask` is {mask!r}, but must be a range of addresses"
-        yield finding(document, "RTS902", ("provider", "subnet_mask"), reason, "write `subnet_mask: 10.1.0.0/16`")
+        yield finding(document, "RTS902", ("provider", "subnet_mask"), reason, f"write `subnet_mask: {range_of(mask)}`")
     for key in ("ssh_public_key",):
         value = document.get("auth", key)
         if isinstance(value, str) and value.startswith("ssh-"):
             reason = f"`{key}` is a key itself, but Ray expects the path of its file"
             yield finding(document, "RTS601", ("auth", key), reason, f"write `{key}: ~/.ssh/id_rsa.pub`")
+
+
+def range_of(mask: object) -> str:
+    """Return a range of addresses for what is written instead of one."""
+    return f"{mask}/16" if re.fullmatch(r"\d+\.\d+\.0\.0", str(mask)) else "10.1.0.0/16"

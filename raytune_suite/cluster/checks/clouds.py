@@ -39,6 +39,14 @@ SAME_GPU = {
 RULES: dict[str, ModuleType] = {"aws": aws, "azure": azure, "gcp": gcp}
 """The rules of each cloud: its `machine` checks a node type, its `whole_file` the rest."""
 
+PLAIN_PROJECTS = r"\b(ubuntu-os-cloud|ubuntu-os-pro-cloud|debian-cloud|rocky-linux-cloud|centos-cloud|rhel-cloud)\b"
+PLAIN_PUBLISHERS = r"(?i)^(Canonical|Debian|RedHat|SUSE|almalinux|resf|OpenLogic)$"
+"""Who publishes images of operating systems without docker, on Google Cloud and on Azure."""
+
+INSTALLS_DOCKER = re.compile(
+    r"docker(?:-ce|\.io|-engine)|get\.docker\.com|\bmoby|podman|install\b[^;&|]*\bdocker", re.IGNORECASE
+)
+
 LEAST_MEMORY = 4
 """GiB; with less the head's processes are killed for lack of memory, and workers have nothing left for trials."""
 
@@ -54,6 +62,7 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
             yield from cuda.check(document, pool)
             yield from memory(document, pool)
             yield from too_small(document, pool)
+        yield from no_docker(document, pool)
         yield from one_image(document, pools)
         yield from started_resources(document, pools)
         yield from cloud_access.check(document, pools, storage_path)
@@ -166,6 +175,27 @@ def memory(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
             )
             yield finding(document, "RTS214", where, reason, f"write `--shm-size={max(1, int(machine.memory * 0.3))}g`")
     yield from stated_memory(document, pool)
+
+
+def no_docker(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
+    """Yield a plain image of an operating system, which has no docker, for a file with containers."""
+    if not image_of(document, pool)[1]:
+        return
+    texts = " ".join(document.strings("initialization_commands"))
+    texts += " ".join(document.strings(*pool.where, "initialization_commands"))
+    config: KeyPath = (*pool.where, "node_config")
+    texts += f"{document.get(*config, 'metadata')} {document.get(*config, 'azure_arm_parameters', 'customData')}"
+    places: list[tuple[KeyPath, str]] = [
+        ((*config, "disks", index, "initializeParams", "sourceImage"), PLAIN_PROJECTS)
+        for index in range(len(document.entries(*config, "disks")))
+    ]
+    places.append(((*config, "azure_arm_parameters", "imagePublisher"), PLAIN_PUBLISHERS))
+    for where, pattern in places:
+        value = document.get(*where)
+        if isinstance(value, str) and re.search(pattern, value) and not INSTALLS_DOCKER.search(texts):
+            reason = f"{value} is an image without docker, but the file runs Ray in containers"
+            remedy = "use an image with docker, or install it first in `initialization_commands`"
+            yield finding(document, "RTS907", where, reason, remedy)
 
 
 def too_small(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.cluster.checks import launcher, manifests, pods, references
+from raytune_suite.cluster.checks import job_commands, launcher, manifests, objects, pod_values, pods, references
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pods import PodPlace, bad_name, pod_place
 from raytune_suite.cluster.pools import as_count, cluster_spec, is_kuberay, kuberay_pools
@@ -49,8 +49,11 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield bad_name(document, ("metadata", "name"), str(name))
     if document.get("kind") == "PersistentVolumeClaim":
         yield from references.claim(document)
+    yield from objects.check(document)
     for pod, _ in pod_places(document):
         yield from pods.check(document, pod)
+        yield from pod_values.check(document, pod)
+        yield from job_commands.containers(document, pod)
 
 
 def misread_numbers(document: ClusterDocument) -> Iterator[Finding]:
@@ -128,6 +131,7 @@ def missing_program(document: ClusterDocument, documents: list[ClusterDocument])
 
 def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
     """Yield mistakes in what the documents of a file name of each other."""
+    yield from objects.across(documents)
     users: dict[str, int] = {}
     for document in documents:
         yield from missing_program(document, documents)

@@ -62,6 +62,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS415": ("error", "command that the shell cannot read"),
     "RTS416": ("warning", "setting that is lost at the end of its command"),
     "RTS417": ("error", "variable without a value"),
+    "RTS418": ("warning", "command that fails when it is run again"),
     # storage
     "RTS501": ("warning", "no storage that all nodes share"),
     "RTS502": ("error", "workers cannot access the study's storage"),

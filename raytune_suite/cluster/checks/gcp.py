@@ -48,6 +48,12 @@ MOST_CPUS = {
 }
 """The most virtual CPUs of an N1 machine, by number of GPUs (as above, section "Network bandwidths and GPUs")."""
 
+RESOURCE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+"""The form of names in Compute Engine (RFC 1035)."""
+
+DATED_IMAGES = ("ubuntu-os-cloud", "debian-cloud", "deeplearning-platform-release", "rocky-linux-cloud", "ml-images")
+"""Projects of public images whose names all end in a date."""
+
 BUILT_IN = re.compile(r"(a2|a3|a4|a4x|g2|g4)-")
 """Machine series with built-in GPUs."""
 
@@ -262,6 +268,8 @@ def new_disk(
             reason = f"`sourceImage` is {image!r}, but must be the path of an image"
             remedy = "write projects/PROJECT/global/images/NAME or projects/PROJECT/global/images/family/FAMILY"
             yield finding(document, "RTS909", (*where, "sourceImage"), reason, remedy)
+        yield from image_name(document, (*where, "sourceImage"), image)
+    if isinstance(image, str) and image:
         yield from image_of(document, (*where, "sourceImage"), image, config)
     if isinstance(kind, str) and kind:
         name = short(kind)
@@ -275,6 +283,23 @@ def new_disk(
     if boot and size.isdecimal() and int(size) < SMALLEST_DISK and document.get("docker", "image"):
         reason = f"the root disk has {size} GB, but the container alone needs about 15 and the image as much"
         yield finding(document, "RTS911", (*where, "diskSizeGb"), reason, "write `diskSizeGb: 200`")
+
+
+def image_name(document: ClusterDocument, where: KeyPath, image: str) -> Iterator[Finding]:
+    """Yield a finding if the last part of an image's path cannot be its name, or is that of a family."""
+    match = re.search(r"(?:projects/([^/]+)/)?(?:global/)?images/(family/)?(.+)$", image)
+    if match is None:
+        return
+    project, family, name = match.groups()
+    if not RESOURCE_NAME.fullmatch(name):
+        better = re.sub(r"^(?:family|images)[=:/]", "", name)
+        reason = f"`sourceImage` ends in {name!r}, which cannot be the name of an image"
+        remedy = f"write projects/{project or 'PROJECT'}/global/images/family/{better}"
+        yield finding(document, "RTS909", where, reason, remedy)
+    elif not family and project in DATED_IMAGES and not re.search(r"-v?\d{8}", name):
+        reason = f"the images of {project} end in a date, so {name!r} is probably a family of images"
+        remedy = f"write projects/{project}/global/images/family/{name}"
+        yield finding(document, "RTS909", where, reason, remedy, severity="warning")
 
 
 def image_of(document: ClusterDocument, where: KeyPath, image: str, config: dict[str, Any]) -> Iterator[Finding]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import json
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.provider_data import CLOUDS, schema
+from raytune_suite.cluster.provider_data.installed import read_of_ray
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -31,14 +31,25 @@ PROVIDER_KEYS: dict[str, tuple[str, ...]] = {
 @cache
 def shared_schema() -> dict[str, Any]:
     """Return Ray's JSON schema of a file for `ray up`, not to be changed."""
-    text = resources.files("ray.autoscaler").joinpath("ray-schema.json").read_text(encoding="utf-8")
-    rules: dict[str, Any] = json.loads(text)
+    rules: dict[str, Any] = json.loads(read_of_ray("autoscaler", "ray-schema.json"))
     return rules
 
 
-def ray_schema() -> dict[str, Any]:
-    """Return a copy of Ray's JSON schema for the files of `ray up`."""
-    return copy.deepcopy(shared_schema())
+@cache
+def ray_schema(cloud: str, *, own_workers: bool) -> dict[str, Any]:
+    """Return Ray's JSON schema of a file for `ray up`, without what Ray changes before it validates.
+
+    Args:
+        cloud: The provider.
+        own_workers: Whether Ray removes `min_workers` at the top level, as for the provider `local`.
+    """
+    rules = copy.deepcopy(shared_schema())
+    if own_workers:
+        rules["properties"]["min_workers"] = rules["properties"]["max_workers"]
+    if cloud == "aws":  # Ray asks EC2 for the resources
+        kinds = rules["properties"]["available_node_types"]["patternProperties"][".*"]
+        kinds["required"] = [key for key in kinds["required"] if key != "resources"]
+    return rules
 
 
 @cache

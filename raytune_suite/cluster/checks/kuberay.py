@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks import documents, kuberay_groups, kuberay_rules, manifests
+from raytune_suite.cluster.checks import documents, job_commands, kuberay_groups, kuberay_rules, manifests, pod_values
 from raytune_suite.cluster.checks import pods as pod_checks
 from raytune_suite.cluster.checks.commands import image, ray_version
 from raytune_suite.cluster.checks.findings import finding
@@ -38,6 +38,10 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
     yield from kuberay_rules.check(document)
     for pod, _ in documents.pod_places(document):
         yield from pod_checks.check(document, pod)
+        yield from pod_values.check(document, pod)
+        yield from job_commands.containers(document, pod)
+    yield from job_commands.entrypoint(document)
+    yield from pod_checks.labels(document, ("metadata", "labels"))
     yield from documents.submitter_policy(document)
     if not pools:  # the job runs on a cluster that exists already
         return
@@ -135,6 +139,7 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
         for found in image(document, (*container, "image"), gpus=bool(pool.gpus)):
             yield dataclasses.replace(found, severity="warning") if found.code in LESS_SEVERE else found
     if pool.head:
+        yield from job_commands.memory(document, container, "the head")
         if document.get("kind") != "RayService" and head_trains(document, [pool]):
             reason = "the head runs trials, which compete with the process that coordinates the study"
             where = (*pool.where, "rayStartParams")

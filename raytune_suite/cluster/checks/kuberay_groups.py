@@ -34,6 +34,10 @@ CONTAINER_PORTS = {"port": "gcs-server", "dashboard-port": "dashboard", "ray-cli
 """What the head's container calls its ports, by the option of `ray start` that sets them."""
 
 
+MOST_FOR_AUTOSCALER = {"cpu": 4, "memory": 16 * 2**30}
+"""More is probably meant for the workers; KubeRay's default is half a CPU and 512 MiB."""
+
+
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in the groups of a cluster."""
     top = cluster_spec(document)
@@ -46,6 +50,22 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from head_ports(document, places[0])
     yield from images(document, top, places)
     yield from mounts(document, places)
+    yield from own_resources(document, top)
+
+
+def own_resources(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
+    """Yield resources for the autoscaler that were meant for the workers."""
+    where = (*top, "autoscalerOptions", "resources")
+    for kind in ("limits", "requests"):
+        for name, value in document.mapping(*where, kind).items():
+            amount = quantity(value)
+            most = MOST_FOR_AUTOSCALER.get(str(name), 0 if "/" in str(name) else None)
+            if amount is not None and most is not None and amount > most:
+                reason = (
+                    f"{name} is {value} for the autoscaler, a small container beside the head: workers do not get it"
+                )
+                remedy = "write it in the `resources` of the worker groups, and remove it here"
+                yield finding(document, "RTS818", (*where, kind, name), reason, remedy, severity="warning")
 
 
 def group_name(document: ClusterDocument, group: KeyPath) -> str:

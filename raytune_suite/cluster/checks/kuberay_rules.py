@@ -433,4 +433,13 @@ RULES_BY_KIND: dict[str, tuple[Callable[[ClusterDocument, KeyPath], Iterator[Fin
     "RayCronJob": (schedule, *JOB_RULES),
     "RayService": (service,),
 }
-CLUSTER_RULES = (containers, head_service, nothing_starts, replicas, state, autoscaling, tokens, encryption)
+CLUSTER_RULES = (
+    containers,
+    head_service,
+    nothing_starts,
+    replicas,
+    state,
+    autoscaling,
+    tokens,
+    encryption,
+)

@@ -60,12 +60,8 @@ def schema(document: ClusterDocument) -> Iterator[Finding]:
         yield finding(document, "RTS101", where, reason, f'write "{key}" with quotes, or correct the name')
     if wrong:  # neither Ray nor a schema can read such a mapping
         return
-    rules = ray_schema()
-    if provider(document) == "local" or provider(document) not in PROVIDERS:  # Ray removes it before it validates
-        rules["properties"]["min_workers"] = rules["properties"]["max_workers"]
-    if provider(document) == "aws":  # Ray asks EC2 for them before it validates
-        kinds = rules["properties"]["available_node_types"]["patternProperties"][".*"]
-        kinds["required"] = [key for key in kinds["required"] if key != "resources"]
+    cloud = provider(document)
+    rules = ray_schema(str(cloud), own_workers=cloud == "local" or cloud not in PROVIDERS)
     for error in import_module("jsonschema").Draft7Validator(rules).iter_errors(document.data):
         for found in schema_findings(document, error, places(document)):
             yield beside_node_config(document, found) or found

@@ -48,9 +48,19 @@ def check(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         yield finding(document, "RTS212", ("idle_timeout_minutes",), reason, remedy)
 
 
+def sizes_of_head(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a finding if workers of the head's type are demanded that may not exist."""
+    where: KeyPath = ("available_node_types", str(document.get("head_node_type")), "min_workers")
+    least, most = document.get(*where), document.get(*where[:-1], "max_workers", default=0)
+    if as_count(least, 0) > as_count(most, 0):
+        reason = f"the head's type demands {least} workers besides the head, but may have {most}"
+        yield finding(document, "RTS201", where, reason, "write `min_workers: 0`: the head itself does not count")
+
+
 def pool_sizes(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
     """Yield mistakes in the fewest and most machines of each pool and of the cluster."""
     workers = [pool for pool in pools if not pool.head]
+    yield from sizes_of_head(document)
     limit = document.get("max_workers")
     limit = as_count(limit, sum(pool.max_machines for pool in workers) if provider(document) == "local" else 2)
     for pool in workers:
@@ -150,7 +160,8 @@ def instance_type(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
         reason = f"{cloud} has no instance type {short!r}{closest(short, instance_types(cloud))}"
         yield finding(document, "RTS206", where, reason, "correct it")
     elif pool.instance_type is None:
-        reason = f"the table has no instance type {short!r}, so whether it exists, its GPUs and its price are unknown"
+        hint = closest(short, instance_types(cloud))
+        reason = f"the table has no instance type {short!r}, so its existence, GPUs and price are unknown{hint}"
         remedy = f"check its name and `resources`, ask with `--online`, or run `raytune-suite cluster prices {cloud}`"
         yield finding(document, "RTS207", where, reason, remedy)
 

@@ -27,7 +27,7 @@ FORMS = {
 }
 """The form of a region's name, by cloud; a name of this form may be newer than our list."""
 
-ZONE_FORMS = {"aws": r"[a-z]|-[a-z]{3}-\d[a-z]|-wl\d-[a-z]{3}-wlz-\d", "gcp": r"-([a-z]|ai\d[a-z])"}
+ZONE_FORMS = {"aws": r"[a-z]|-[a-z]{3}-\d[a-z]|-wl\d-[a-z]{3}-wlz-\d", "gcp": r"-([a-z]|ai\d[a-z]?)"}
 """What follows a region in the name of a zone. For AWS, Local Zones and Wavelength Zones have longer names."""
 
 REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {

@@ -10,6 +10,7 @@ from raytune_suite.cluster.capacity import Capacity, StudyRequirements, compute_
 from raytune_suite.cluster.checks import (
     clouds,
     commands,
+    container_options,
     documents,
     hosts,
     kuberay,
@@ -146,5 +147,6 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += tokens.check(document, all_pools)
     findings += python_versions.check(document)
     findings += mounts.check(document)
+    findings += container_options.check(document)
     findings += clouds.check(document, all_pools, storage_path)
     return findings

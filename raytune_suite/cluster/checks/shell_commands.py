@@ -96,6 +96,9 @@ LIMITS = ("unlimited", "hard", "soft")
 
 DETACHED = ("nohup", "setsid")
 
+TO_SOURCE = re.compile(r"(?:\S*/)?(?:bin/activate|\.bashrc|\.bash_profile|\.profile|\.zshrc|profile\.d/\S+|init/bash)")
+"""Files that change the shell which reads them, so that running them has no effect."""
+
 
 def check_commands(
     commands: list[str], *, user: str | None = None, own_shells: bool = True
@@ -144,6 +147,10 @@ def check_one(part: SimpleCommand, user: str | None) -> Iterator[Problem]:
         yield Problem("RTS415", f"`ulimit` takes {extra!r} as an argument", f"write `;` before {extra!r}", part.line)
     if part.words[:2] == ("ray", "start"):
         yield from ray_start_options(part)
+    file = part.words[1] if part.program in ("bash", "sh", "zsh") and len(part.words) > 1 else "".join(part.words[:1])
+    if TO_SOURCE.fullmatch(file):
+        reason = f"{file} changes the shell that runs it, which ends at once (or it cannot be run at all)"
+        yield Problem("RTS416", reason, f"write `source {file}`", part.line, "error")
 
 
 def asks(part: SimpleCommand) -> Iterator[Problem]:

@@ -9,19 +9,26 @@ from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.cluster.checks import slurm_script
+from raytune_suite.cluster.checks import slurm_script, slurm_steps
 from raytune_suite.cluster.checks.findings import CODES, Finding
 from raytune_suite.cluster.checks.launcher import PLACEHOLDER
 from raytune_suite.cluster.checks.schema_errors import closest
 from raytune_suite.cluster.document import ClusterDocument
 from raytune_suite.cluster.slurm import (
+    EXCLUSIVE_PAIRS,
     FLAGS,
     FORMS,
     GENERIC,
+    NEEDED,
     OPTIONS,
+    PATTERNS,
+    RENAMED,
+    SIGNAL,
+    TIME,
     WORDS,
     Directive,
     devices,
+    hosts,
     parse_directive,
 )
 from raytune_suite.errors import ArgumentError
@@ -44,13 +51,8 @@ ANY_PLACEHOLDER = re.compile(
     rf"{PLACEHOLDER.pattern}|<[A-Za-z][\w .-]*>|\bXXX+\b|\byour[-_](?:partition|account|email|user)\b"
 )
 
-EXCLUSIVE_PAIRS = (
-    ("mem", "mem-per-cpu"),
-    ("mem", "mem-per-gpu"),
-    ("mem-per-cpu", "mem-per-gpu"),
-    ("cpus-per-task", "cpus-per-gpu"),
-)
-"""Options of which sbatch only accepts one."""
+LONGEST_NOTICE = 65535
+"""Seconds between a signal and the end of a job."""
 
 LEAST_MEMORY = 256
 """Megabytes; less is a forgotten unit."""
@@ -102,7 +104,9 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     for one in directives:
         yield from option(one, document.path)
     yield from pairs(directives)
+    yield from whole_job(directives)
     yield from slurm_script.check(document.text, directives)
+    yield from slurm_steps.check(document.text, directives)
 
 
 def whole_file(text: str, lines: list[str]) -> Iterator[Finding]:
@@ -159,6 +163,10 @@ def option(one: Directive, path: Path) -> Iterator[Finding]:
         yield at(one.line, "RTS106", where, reason, "replace it")
         return
     if not one.known:
+        if one.name in RENAMED:
+            new = RENAMED[one.name]
+            yield at(one.line, "RTS841", where, f"sbatch no longer has the option `{one.name}`", f"write `--{new}`")
+            return
         similar = difflib.get_close_matches(one.name, OPTIONS, n=1, cutoff=0.7)
         hint = f": did you mean `--{similar[0]}`?" if similar else ", unless a plugin of your cluster has it"
         severity: Severity | None = None if similar else "warning"
@@ -192,7 +200,29 @@ def value(one: Directive, where: str, path: Path) -> Iterator[Finding]:
             hint = closest(word, WORDS[one.name])
             reason = f"`{where}` is {word!r}{hint and f': {hint}'}"
             yield at(one.line, "RTS842", where, reason, f"write one of {', '.join(WORDS[one.name])}")
+    yield from forms_beyond_patterns(one, where)
     yield from suspicious(one, where, path)
+
+
+def forms_beyond_patterns(one: Directive, where: str) -> Iterator[Finding]:
+    """Yield mistakes in values that no pattern tells."""
+    match = SIGNAL.fullmatch(one.value) if one.name == "signal" else None
+    if match is not None and int(match["seconds"] or 0) > LONGEST_NOTICE:
+        reason = f"`--signal` asks for {match['seconds']} seconds, but at most {LONGEST_NOTICE} are possible"
+        yield at(one.line, "RTS842", where, reason, f"write `--signal={one.value.partition('@')[0]}@{LONGEST_NOTICE}`")
+    least, dash, most = one.value.partition("-")
+    if one.name == "nodes" and dash and least.isdecimal() and most.isdecimal() and int(least) > int(most):
+        reason = f"`--nodes={one.value}` asks for at least {least} and at most {most} nodes"
+        yield at(one.line, "RTS842", where, reason, f"write `--nodes={most}-{least}`")
+    if one.name == "nodes" and one.value in ("0", "0-0"):
+        yield at(one.line, "RTS842", where, f"`--nodes` is {one.value}", "write 1 or more")
+    if one.name == "constraint" and any(one.value.count(a) != one.value.count(b) for a, b in ("[]", "()")):
+        reason = f"`--constraint` is {one.value!r}, with a bracket that is not closed"
+        yield at(one.line, "RTS842", where, reason, "close it")
+    for word in re.findall(r"%\d*([A-Za-z])", one.value) if one.name in ("output", "error", "input") else ():
+        if word not in PATTERNS:
+            reason = f"Slurm replaces no %{word} in the name of a file"
+            yield at(one.line, "RTS842", where, reason, "write %j for the job, %N for the node, %x for the job's name")
 
 
 def better(one: Directive, form: str) -> str:
@@ -265,6 +295,62 @@ def pairs(directives: list[Directive]) -> Iterator[Finding]:
             reason = f"`--gres` asks for {by_gres} GPUs per node, but `--gpus-per-node` for {per_node}"
             yield at(given["gres"].line, "RTS842", "--gres", reason, "keep `--gpus-per-node`")
         yield from tasks(given)
+
+
+def whole_job(directives: list[Directive]) -> Iterator[Finding]:
+    """Yield options that need others, and those that exclude each other in the whole job."""
+    names = {one.name for one in directives}
+    for one in directives:
+        others, what, severity = NEEDED.get(one.name, ((), "", "error"))
+        if others and not names & set(others):
+            reason = f"`--{one.name}` is given without `--{others[0]}`: {what}"
+            yield at(one.line, "RTS842", f"--{one.name}", reason, f"add `--{others[0]}=...`", severity)
+        if one.name == "array" and one.known and any(other.component for other in directives):
+            reason = "Slurm has no arrays of heterogeneous jobs"
+            yield at(one.line, "RTS842", "--array", reason, "remove `--array`, and submit the job several times")
+        if one.name in ("output", "error") and "array" not in names and re.search(r"%\d*[aA]", one.value):
+            reason = f"`--{one.name}` is {one.value}, but the job is no array: %a and %A have no number"
+            yield at(one.line, "RTS842", f"--{one.name}", reason, "write %j for the job's number", "warning")
+    for component in {one.component for one in directives}:
+        yield from places({one.name: one for one in directives if one.component == component and one.known})
+
+
+def places(given: dict[str, Directive]) -> Iterator[Finding]:
+    """Yield nodes that are both required and excluded, more required nodes than the job has, and times in disorder."""
+    nodes = hosts(given["nodelist"].value) if "nodelist" in given else []
+    both = [name for name in nodes if "exclude" in given and name in hosts(given["exclude"].value)]
+    if both:
+        reason = f"{both[0]} is in `--nodelist` and in `--exclude`"
+        yield at(given["exclude"].line, "RTS842", "--exclude", reason, "remove it from one of them")
+    most = given["nodes"].value.rpartition("-")[2] if "nodes" in given else ""
+    if most.isdecimal() and 0 < int(most) < len(nodes):
+        reason = f"`--nodelist` has {len(nodes)} nodes, but the job has {most}: Slurm leaves out the others"
+        remedy = f"write `--nodes={len(nodes)}`, or shorten the list"
+        yield at(given["nodelist"].line, "RTS842", "--nodelist", reason, remedy, "warning")
+    if "time" in given and "time-min" in given:
+        least, limit = minutes(given["time-min"].value), minutes(given["time"].value)
+        if least is not None and limit is not None and least > limit:
+            reason = f"`--time-min={given['time-min'].value}` is longer than `--time={given['time'].value}`"
+            yield at(given["time-min"].line, "RTS842", "--time-min", reason, "exchange them")
+
+
+def minutes(text: str) -> float | None:
+    """Return a time of sbatch in minutes, None for one without limit.
+
+    Example:
+        >>> minutes("90"), minutes("2-00"), minutes("01:30:00")
+        (90.0, 2880.0, 90.0)
+    """
+    if not TIME.fullmatch(text) or not text[0].isdecimal():
+        return None
+    days, dash, rest = text.rpartition("-")
+    parts = [float(part) for part in rest.split(":")]
+    if dash:
+        hours, minute, second = [*parts, 0.0, 0.0][:3]
+        return float(days) * 1440 + hours * 60 + minute + second / 60
+    if len(parts) == len(("hours", "minutes", "seconds")):
+        return parts[0] * 60 + parts[1] + parts[2] / 60
+    return parts[0] + (parts[1] / 60 if parts[1:] else 0)
 
 
 def tasks(given: dict[str, Directive]) -> Iterator[Finding]:

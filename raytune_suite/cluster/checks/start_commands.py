@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.commands import shared_folders, within
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.repeated_commands import once
 from raytune_suite.cluster.checks.shell_commands import check_commands
 from raytune_suite.cluster.pools import provider
 from raytune_suite.cluster.ray_start import FLAGS, option_of_port, same_ports
@@ -54,6 +55,9 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         for index, problems in check_commands(texts, user=account).items():
             for code, reason, remedy, _, severity in problems:
                 yield finding(document, code, (*place, index), reason, remedy, severity=severity)
+        for index, text in enumerate(texts if place[-1] not in (HEAD, WORKERS) else ()):
+            for reason, remedy in once(text):
+                yield finding(document, "RTS418", (*place, index), reason, remedy)
     yield from variables(document)
     if provider(document) != "external":
         yield from head_and_workers(document)

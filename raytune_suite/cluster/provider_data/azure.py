@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib import resources
 from typing import Any
+
+from raytune_suite.cluster.provider_data.installed import read_of_ray
 
 TYPES: dict[str, dict[str, Any]] = {
     "string": {"type": "string"},
@@ -33,7 +34,7 @@ ALLOWED: dict[str, dict[str, Any]] = {
 @cache
 def template_schema() -> dict[str, Any]:
     """Return the schema."""
-    text = resources.files("ray.autoscaler._private").joinpath("_azure", "azure-vm-template.json").read_text("utf-8")
+    text = read_of_ray("autoscaler", "_private", "_azure", "azure-vm-template.json")
     parameters = {
         name: dict(ALLOWED.get(name, TYPES[facts["type"]])) for name, facts in json.loads(text)["parameters"].items()
     }

@@ -35,6 +35,7 @@ from tests.cluster.checks.edits import (
     ValidEdit,
 )
 from tests.cluster.checks.text_mistakes import TEXT_MISTAKES
+from tests.cluster.checks.unseen_mistakes import UNSEEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +73,11 @@ def edited(config: Config, edit: Config) -> Config:
     return copied
 
 
+def dumped(config: Config) -> str:
+    """Return a file as YAML text, by the dumper in C where PyYAML was built with it."""
+    return str(yaml.dump(config, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False))
+
+
 @pytest.fixture(autouse=True)
 def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run in the checkout, to which the file mounts of our files are relative."""
@@ -101,7 +107,7 @@ def file_of_ours(file: str) -> Config:
 def places_found(file: str) -> set[tuple[str, str]]:
     """The codes and the places of the findings in a file of ours."""
     good = file_of_ours(file)
-    return {(one.code, one.where) for one in check_text(yaml.safe_dump(good, sort_keys=False)).findings}
+    return {(one.code, one.where) for one in check_text(dumped(good)).findings}
 
 
 ALL_MISTAKES = [*MISTAKES, *DEVELOPED, *HOLDOUT]
@@ -111,7 +117,7 @@ ALL_MISTAKES = [*MISTAKES, *DEVELOPED, *HOLDOUT]
 def test_a_mistake_is_found_at_its_place(mistake: Mistake) -> None:
     good = file_of_ours(mistake.file)
     bad = edited(good, mistake.edit)
-    text = yaml.safe_dump(bad, sort_keys=False)
+    text = dumped(bad)
     document = parse(text, Path("edited.yaml"))[0]
     expected = next(iter(mistake.edit)) if mistake.where is None else mistake.where
     report = check_document(document, mistake.study)
@@ -127,7 +133,7 @@ def test_a_mistake_is_found_at_its_place(mistake: Mistake) -> None:
 @pytest.mark.parametrize("valid", VALID_EDITS, ids=lambda valid: str(valid.name))
 def test_a_valid_edit_is_not_reported(valid: ValidEdit) -> None:
     config = edited(file_of_ours(valid.file), valid.edit)
-    report = check_text(yaml.safe_dump(config, sort_keys=False), valid.study)
+    report = check_text(dumped(config), valid.study)
     found = [one for one in report.findings if one.code == valid.code and one.severity != valid.at_most]
     assert [(one.where, one.severity, one.reason) for one in found] == []
     assert not {"RTS101", "RTS105"} & {one.code for one in report.findings}, report.findings
@@ -136,7 +142,7 @@ def test_a_valid_edit_is_not_reported(valid: ValidEdit) -> None:
 @pytest.mark.parametrize(("file", "edit"), VARIATIONS, ids=lambda value: str(value)[:70])
 def test_a_valid_variation_for_a_cloud_has_no_error(file: str, edit: Config) -> None:
     config = edited(file_of_ours(file), edit)
-    report = check_text(yaml.safe_dump(config, sort_keys=False))
+    report = check_text(dumped(config))
     assert [(one.code, one.where, one.reason) for one in report.findings if one.severity == "error"] == []
 
 
@@ -170,7 +176,7 @@ def test_the_finding_about_storage_names_shared_folders() -> None:
 
 
 def test_every_code_has_a_mistake() -> None:
-    tested = {mistake.code for mistake in ALL_MISTAKES} | {mistake.code for mistake in TEXT_MISTAKES}
+    tested = {mistake.code for mistakes in (ALL_MISTAKES, TEXT_MISTAKES, UNSEEN) for mistake in mistakes}
     assert tested | FROM_TEXT | FROM_AWS == set(CODES)
 
 

@@ -17,7 +17,9 @@ EVERYWHERE = ("slurm CRLF", "kuberay image tag order")
 
 
 def findings(path: Path) -> Counter[tuple[str, str]]:
-    return Counter((one.code, one.reason) for one in check(path).findings)
+    found = check(path).findings
+    assert all(one.remedy for one in found)
+    return Counter((one.code, one.reason) for one in found)
 
 
 @functools.cache

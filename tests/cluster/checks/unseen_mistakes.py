@@ -10,26 +10,13 @@ written after the rules had been extended for the first ones, the rules found 48
 # ruff: noqa: E501 - the edits are parts of lines and must not be wrapped
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class UnseenMistake(NamedTuple):
-    """Replacements in the text of a file, and the code of a finding that they must give."""
-
-    name: str
-    file: str
-    code: str
-    edits: list[tuple[str, str]]
-
-
-AWS, SPOT, GCP, AZURE, LOCAL = (
-    f"clusters/{name}.yaml" for name in ("aws-gpu", "aws-gpu-spot", "gcp-gpu", "azure-gpu", "local")
-)
-HOSTS, SLURM, RC, RJ = (
-    f"tests/cluster/checks/files/{name}" for name in ("hosts.yaml", "ray.sbatch", "raycluster.yaml", "rayjob.yaml")
-)
+from tests.cluster.checks.unseen_from_manuals import FROM_MANUALS
+from tests.cluster.checks.unseen_from_threads import FROM_THREADS
+from tests.cluster.checks.unseen_mistakes_files import AWS, AZURE, GCP, HOSTS, LOCAL, RC, RJ, SLURM, SPOT, UnseenMistake
 
 UNSEEN = [
+    *FROM_MANUALS,
+    *FROM_THREADS,
     UnseenMistake(
         "aws SubnetID",
         AWS,

@@ -1,0 +1,190 @@
+"""Checks of Kubernetes objects beside the pods: selectors, services, network policies and labels.
+
+Source: the validation of these objects in pkg/apis of https://github.com/kubernetes/kubernetes (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any
+
+from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.pod_values import SELECTOR_OPERATORS, expression
+from raytune_suite.cluster.checks.pods import HIGHEST_PORT, entries_at, labels
+from raytune_suite.cluster.checks.schema_errors import as_yaml, closest
+from raytune_suite.cluster.pools import cluster_spec, is_kuberay, kuberay_pools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+
+CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
+RESTART_POLICIES = {
+    **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), ("Always",)),
+    "Job": ("Never", "OnFailure"),
+}
+SELECTORS: dict[str, tuple[KeyPath, KeyPath | None]] = {
+    "Service": (("spec", "selector"), None),
+    "NetworkPolicy": (("spec", "podSelector", "matchLabels"), ("spec", "podSelector", "matchExpressions")),
+    "PodDisruptionBudget": (("spec", "selector", "matchLabels"), ("spec", "selector", "matchExpressions")),
+    "PodMonitor": (("spec", "selector", "matchLabels"), ("spec", "selector", "matchExpressions")),
+}
+"""Where objects select pods: by labels, and by conditions."""
+
+SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
+NODE_PORTS = range(30000, 32768)
+"""The usual range of ports that services open on nodes."""
+
+WORDS: dict[tuple[str, ...], dict[tuple[str, ...], tuple[str, ...]]] = {
+    ("Service",): {
+        ("spec", "type"): SERVICE_TYPES,
+        ("spec", "ports", "*", "protocol"): ("TCP", "UDP", "SCTP"),
+        ("spec", "sessionAffinity"): ("None", "ClientIP"),
+        ("spec", "externalTrafficPolicy"): ("Cluster", "Local"),
+    },
+    ("NetworkPolicy",): {
+        ("spec", "policyTypes", "*"): ("Ingress", "Egress"),
+        **{("spec", way, "*", "ports", "*", "protocol"): ("TCP", "UDP", "SCTP") for way in ("ingress", "egress")},
+    },
+    ("PersistentVolumeClaim", "PersistentVolume"): {("spec", "volumeMode"): ("Filesystem", "Block")},
+    ("PersistentVolume",): {("spec", "persistentVolumeReclaimPolicy"): ("Retain", "Delete", "Recycle")},
+    ("StorageClass",): {
+        ("volumeBindingMode",): ("Immediate", "WaitForFirstConsumer"),
+        ("reclaimPolicy",): ("Retain", "Delete"),
+    },
+    ("Deployment",): {("spec", "strategy", "type"): ("Recreate", "RollingUpdate")},
+}
+"""The words that the API server accepts, by the kind of object and the place."""
+
+
+def check(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the mistakes in an object that is not Ray's."""
+    kind = str(document.get("kind"))
+    yield from labels(document, ("metadata", "labels"))
+    for kinds, rules in WORDS.items():
+        for pattern, words in rules.items() if kind in kinds else ():
+            yield from unknown_words(document, pattern, words)
+    if kind in CONTROLLERS:
+        yield from controller(document, kind)
+    if kind == "Service":
+        yield from service(document)
+    if kind == "NetworkPolicy":
+        yield from blocks(document)
+    if kind in SELECTORS:
+        where, conditions = SELECTORS[kind]
+        yield from labels(document, where)
+        for index in range(len(document.entries(*conditions)) if conditions else 0):
+            yield from expression(document, (*(conditions or ()), index), SELECTOR_OPERATORS)
+
+
+def unknown_words(document: ClusterDocument, pattern: tuple[str, ...], words: tuple[str, ...]) -> Iterator[Finding]:
+    """Yield values at a place that are not one of some words."""
+    for where in entries_at(document, (), pattern):
+        value = document.get(*where)
+        if isinstance(value, str) and value not in words:
+            hint = closest(value, words)
+            key = where[-1] if isinstance(where[-1], str) else where[-2]
+            reason = f"`{key}` is {value!r}, which is not one of {', '.join(words)}{hint and f': {hint}'}"
+            remedy = f"write {hint.split(chr(39))[1]}" if hint else f"write one of {', '.join(words)}"
+            yield finding(document, "RTS817", where, reason, remedy)
+
+
+def controller(document: ClusterDocument, kind: str) -> Iterator[Finding]:
+    """Yield pods that their own controller would not find, or may not restart."""
+    wanted = document.mapping("spec", "selector", "matchLabels")
+    own = document.mapping("spec", "template", "metadata", "labels")
+    for key, value in wanted.items():
+        if own.get(key) != value:
+            has = f"have {key}: {own[key]}" if key in own else "do not have it"
+            reason = f"the selector wants the label {key}: {value}, but the pods of `template` {has}"
+            place: KeyPath = ("spec", "selector", "matchLabels", key)
+            yield finding(document, "RTS813", place, reason, "write the same label in both")
+    policy, allowed = document.get("spec", "template", "spec", "restartPolicy"), RESTART_POLICIES[kind]
+    if document.mapping("spec", "template", "spec") and (policy or "Always") not in allowed:
+        place = ("spec", "template", "spec", "restartPolicy")
+        reason = f"`restartPolicy` is {policy or 'missing, so Always'}, but a {kind} needs {' or '.join(allowed)}"
+        yield finding(document, "RTS817", place, reason, f"write `restartPolicy: {allowed[0]}`")
+
+
+def service(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield ports of a service that Kubernetes rejects."""
+    entries = document.entries("spec", "ports")
+    ports = [(("spec", "ports", index), port) for index, port in enumerate(entries) if isinstance(port, dict)]
+    kind = document.get("spec", "type", default="ClusterIP")
+    for where, port in ports:
+        for key in ("port", "targetPort"):
+            number = port.get(key)
+            if isinstance(number, int) and not 0 < number <= HIGHEST_PORT:
+                reason = f"`{key}` is {number}, but ports are between 1 and {HIGHEST_PORT}"
+                yield finding(document, "RTS817", (*where, key), reason, "correct the number")
+        if "name" not in port and len(ports) > 1:
+            reason = "a service with several ports needs a name for each"
+            yield finding(document, "RTS817", where, reason, "add `name: ...`")
+        node = port.get("nodePort")
+        if isinstance(node, int) and kind not in ("NodePort", "LoadBalancer"):
+            reason = f"`nodePort` is set, but the type of the service is {kind}"
+            yield finding(document, "RTS817", (*where, "nodePort"), reason, "write `type: NodePort`, or remove it")
+        elif isinstance(node, int) and node not in NODE_PORTS:
+            reason = f"`nodePort` is {node}, but must be between {NODE_PORTS.start} and {NODE_PORTS.stop - 1}"
+            yield finding(document, "RTS817", (*where, "nodePort"), reason, "correct the number, or remove it")
+    if not ports and kind != "ExternalName" and document.get("spec", "clusterIP") != "None":
+        yield finding(document, "RTS817", ("spec",), "the service has no ports", "add `ports: [{port: ...}]`")
+
+
+def blocks(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield ranges of addresses that are none, and ports, of a network policy."""
+    for way, ends in (("ingress", "from"), ("egress", "to")):
+        for where in entries_at(document, ("spec",), (way, "*", ends, "*", "ipBlock", "cidr")):
+            value = document.get(*where)
+            try:
+                ipaddress.ip_network(str(value))
+            except ValueError as error:
+                reason = f"`cidr` is {as_yaml(value)}, but must be a range of addresses: {error}"
+                yield finding(document, "RTS817", where, reason, "write such as 10.0.0.0/16")
+        for where in entries_at(document, ("spec",), (way, "*", "ports", "*", "port")):
+            number = document.get(*where)
+            if isinstance(number, int) and not 0 < number <= HIGHEST_PORT:
+                reason = f"`port` is {number}, but ports are between 1 and {HIGHEST_PORT}"
+                yield finding(document, "RTS817", where, reason, "correct the number")
+
+
+def pod_labels(document: ClusterDocument) -> list[dict[str, Any]]:
+    """Return the labels of the pods that a manifest describes, with those that KubeRay adds."""
+    if not is_kuberay(document):
+        where: KeyPath = ("metadata",) if document.get("kind") == "Pod" else ("spec", "template", "metadata")
+        pod = document.get("kind") == "Pod" or document.get("kind") in CONTROLLERS
+        return [document.mapping(*where, "labels")] if pod else []
+    named = document.get("kind") == "RayCluster"
+    result = []
+    for pool in kuberay_pools(document):
+        added = {
+            "ray.io/is-ray-node": "yes",
+            "ray.io/node-type": "head" if pool.head else "worker",
+            "ray.io/group": "headgroup" if pool.head else pool.name,
+            "app.kubernetes.io/name": "kuberay",
+            "app.kubernetes.io/created-by": "kuberay-operator",
+            **({"ray.io/cluster": document.get("metadata", "name")} if named else {}),
+        }
+        result.append({**document.mapping(*pool.where, "template", "metadata", "labels"), **added})
+    return result
+
+
+def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
+    """Yield selectors that fit no pod of the file, although its pods have their labels with other values."""
+    pods = [labels for document in documents for labels in pod_labels(document)]
+    jobs = any(is_kuberay(one) and one.get("kind") != "RayCluster" and cluster_spec(one) for one in documents)
+    for document in documents:
+        where = SELECTORS.get(str(document.get("kind")), ((), None))[0]
+        wanted = document.mapping(*where) if where else {}
+        if not wanted or not pods or any(wanted.items() <= labels.items() for labels in pods):
+            continue
+        for key, value in wanted.items():
+            others = sorted({str(labels[key]) for labels in pods if key in labels})
+            if not others or value in others or (jobs and key == "ray.io/cluster"):
+                continue
+            kind = document.get("kind")
+            reason = f"the {kind} selects pods with {key}: {value}, but those of this file have {', '.join(others)}"
+            remedy = f"write `{key}: {others[0]}`, unless the pods are in another file"
+            yield finding(document, "RTS813", (*where, key), reason, remedy, severity="warning")

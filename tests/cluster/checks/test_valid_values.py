@@ -1,0 +1,121 @@
+"""`cluster check` reports no error in the values of `valid_values.py`."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped] # it ships no types
+
+from raytune_suite.cluster.checks import check
+from tests.cluster.checks.valid_values import (
+    AZURE_SIZES,
+    DIRECTIVES,
+    ENV,
+    OBJECTS,
+    POD_VALUES,
+    RUN_OPTIONS,
+    SCRIPTS,
+    SETUP,
+    SPEC_VALUES,
+)
+
+CHECKOUT = Path(__file__).parents[3]
+FILES = Path(__file__).parent / "files"
+WORKER = "          containers:\n            - name: ray-worker\n"
+SECONDS = 2
+"""How long the check of any file may take."""
+
+
+@pytest.fixture(autouse=True)
+def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in the checkout, to which the file mounts of our files are relative."""
+    monkeypatch.chdir(CHECKOUT)
+
+
+def errors(path: Path, text: str) -> list[tuple[int, str, str]]:
+    path.write_text(text)
+    return [(one.line, one.code, one.reason) for one in check(path).findings if one.severity == "error"]
+
+
+def quoted(text: str) -> str:
+    return str(yaml.safe_dump(text, default_style='"', width=1000)).strip()
+
+
+def edited(file: str, old: str, new: str) -> str:
+    path = FILES / file if (FILES / file).exists() else CHECKOUT / "clusters" / file
+    text = path.read_text()
+    assert old in text
+    return text.replace(old, new, 1)
+
+
+@pytest.mark.parametrize("directive", DIRECTIVES)
+def test_a_directive_gives_no_error(directive: str, tmp_path: Path) -> None:
+    names = re.findall(r"--[a-z-]+", directive)
+    text = (FILES / "ray.sbatch").read_text()
+    lines = [line for line in text.splitlines() if not any(f"SBATCH {name}" in line for name in names)]
+    lines.insert(1, f"#SBATCH {directive}")
+    assert errors(tmp_path / "job.sbatch", "\n".join(lines) + "\n") == []
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_gives_no_error(name: str, tmp_path: Path) -> None:
+    assert errors(tmp_path / "job.sbatch", SCRIPTS[name]) == []
+
+
+@pytest.mark.parametrize("name", POD_VALUES)
+def test_values_of_a_container_give_no_error(name: str, tmp_path: Path) -> None:
+    text = edited("raycluster.yaml", WORKER, WORKER + POD_VALUES[name])
+    assert errors(tmp_path / "mine.yaml", text) == []
+
+
+@pytest.mark.parametrize("name", SPEC_VALUES)
+def test_values_of_a_pod_give_no_error(name: str, tmp_path: Path) -> None:
+    assert errors(tmp_path / "mine.yaml", edited("raycluster.yaml", WORKER, SPEC_VALUES[name] + WORKER)) == []
+
+
+@pytest.mark.parametrize("entry", ENV)
+def test_a_variable_gives_no_error(entry: str, tmp_path: Path) -> None:
+    first = "                - name: WANDB_API_KEY\n"
+    text = edited("raycluster.yaml", first, f"                {entry}\n{first}")
+    assert errors(tmp_path / "mine.yaml", text) == []
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_an_object_gives_no_error(name: str, tmp_path: Path) -> None:
+    assert errors(tmp_path / "mine.yaml", OBJECTS[name]) == []
+
+
+@pytest.mark.parametrize("option", RUN_OPTIONS)
+def test_an_option_of_docker_gives_no_error(option: str, tmp_path: Path) -> None:
+    text = edited("aws-gpu.yaml", "    - --shm-size=8g", f"    - {quoted(option)}\n    - -e TEST=1")
+    assert errors(tmp_path / "mine.yaml", text) == []
+
+
+@pytest.mark.parametrize("command", SETUP)
+def test_a_command_that_may_be_repeated_gives_no_finding(command: str, tmp_path: Path) -> None:
+    text = edited("local.yaml", "setup_commands:\n", f"setup_commands:\n  - {quoted(command)}\n")
+    path = tmp_path / "mine.yaml"
+    assert errors(path, text) == []
+    assert "RTS418" not in {one.code for one in check(path).findings}
+
+
+@pytest.mark.parametrize("size", AZURE_SIZES)
+def test_a_size_of_azure_gives_no_error(size: str, tmp_path: Path) -> None:
+    assert errors(tmp_path / "mine.yaml", edited("azure-gpu.yaml", "Standard_D4s_v5", size)) == []
+
+
+def test_a_large_manifest_is_checked_in_time(tmp_path: Path) -> None:
+    text = (FILES / "raycluster.yaml").read_text()
+    start = text.index("    - ", text.index("workerGroupSpecs:"))
+    end = text.find("\n---", start) + 1 or len(text)
+    group = text[start:end]
+    name = group.partition("groupName: ")[2].partition("\n")[0]
+    groups = "".join(group.replace(f"groupName: {name}", f"groupName: group-{number}") for number in range(40))
+    path = tmp_path / "large.yaml"
+    path.write_text(text[:start] + groups + text[end:])
+    began = time.process_time()
+    assert len(check(path).findings) > 0
+    assert time.process_time() - began < SECONDS
