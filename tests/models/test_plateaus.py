@@ -22,7 +22,7 @@ def learned(xs: list[float], losses: list[list[float]]) -> Plateaus:
 
 
 def chances(found: Plateaus, *xs: float) -> list[float]:
-    return found.chance(np.array(xs)[:, None]).tolist()
+    return list(map(float, found.chance(np.array(xs)[:, None])))
 
 
 def test_losses_near_any_observation_are_known_if_near_observations_were_equal() -> None:
