@@ -3,8 +3,8 @@ Hyperparameter Tuning", MLSys; the paper's Algorithm 2 promotes instead).
 
 A trial that reaches a rung continues if it is among the best 1/eta that have reached it so far, and is stopped for good
 otherwise. Nothing is ever paused, so trainables need no checkpoints. The decisions are those of Ray's `ASHAScheduler`,
-but brackets are drawn from a seeded stream, no report is recorded a second time when its trial ends, and there is no
-rung shortly before `max_t`.
+but brackets are drawn from a seeded stream, no report is recorded a second time when its trial ends, there is no rung
+shortly before `max_t`, and no trial is stopped at a rung where most have exactly the same loss.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ray.tune.schedulers import TrialScheduler
 from raytune_suite import rungs, seeding
 from raytune_suite.schedulers.base import StudyScheduler
 from raytune_suite.schedulers.brackets import BracketDraw
-from raytune_suite.types import COUNT, as_loss, check_mode
+from raytune_suite.types import COUNT, FAILED, as_loss, check_mode
 from raytune_suite.validation import checked, integer
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ray.tune.search import Searcher
 
     from raytune_suite.schedulers.arguments import SchedulerArgs
+
+FEW_EQUAL = 2
+"""The number of equal losses at a rung that may be a coincidence."""
 
 
 @dataclass(eq=False)
@@ -41,6 +44,17 @@ class StoppingRung:
     level: float
     scores: list[float] = field(default_factory=list)
     trials: set[str] = field(default_factory=set)
+
+    @property
+    def tied(self) -> bool:
+        """Whether most scores are equal to the last bit: most trials have not learned anything yet.
+
+        Such a rung cannot tell which trials will. In reinforcement learning, those that have changed at all are often
+        worse at first, and better later.
+        """
+        middle = self.scores[len(self.scores) // 2]
+        equal = bisect.bisect_right(self.scores, middle) - bisect.bisect_left(self.scores, middle)
+        return middle != -FAILED and equal > max(FEW_EQUAL, len(self.scores) / 2)
 
 
 @dataclass(eq=False)
@@ -62,6 +76,7 @@ class StoppingBracket:
             if resource >= rung.level and trial_id not in rung.trials:
                 score = -loss
                 good = not rung.scores or score >= rungs.stopping_cutoff(rung.scores, self.eta)
+                good = good or (rung.tied and loss != FAILED)
                 bisect.insort(rung.scores, score)
                 rung.trials.add(trial_id)
                 return good

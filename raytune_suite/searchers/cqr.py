@@ -37,6 +37,9 @@ CALIBRATED = 32
 CANDIDATES, AROUND, ANCHORS = 700, 60, 5
 MIN_SPLIT = 8
 
+LIKELY_NEW = 0.5
+"""The least probability that the losses of a candidate differ from those of the configs around it."""
+
 
 @final
 class CQRSearcher(SurrogateSearcher):
@@ -68,7 +71,7 @@ class CQRSearcher(SurrogateSearcher):
         near = crowded(self.layout, candidates, np.array(list(pending.values())).reshape(-1, len(self.layout)))
         plateaus = self.plateaus()
         if plateaus is not None:
-            near |= plateaus.contain(candidates)
+            near |= plateaus.chance(candidates) < LIKELY_NEW
         for row in order[~near[order]]:
             if self.layout.keys(candidates[[row]])[0] not in taken:
                 chosen: Array = candidates[row]

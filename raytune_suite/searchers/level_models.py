@@ -163,10 +163,9 @@ class ImprovementSearcher(SurrogateSearcher, abc.ABC):
             values = log_expected_improvement(mean, np.sqrt(variance), best)
             preference = self.preference(points)
             values = values if preference is None else values + preference
-            known = crowded(self.layout, points, running)
-            if plateaus is not None:
-                known |= plateaus.contain(points)
-            return np.where(known, -np.inf, values)
+            if plateaus is not None:  # there is no improvement where the losses are known
+                values = values + plateaus.log_worth(points, running)
+            return np.where(crowded(self.layout, points, running), -np.inf, values)
 
         anchors = np.concatenate([anchors, self.expected(ANCHORS)])
         return maximize(acquisition, self.layout, anchors, taken, self.rng)

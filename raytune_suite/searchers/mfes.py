@@ -35,7 +35,7 @@ RANKED = 50
 
 SAMPLES = 100
 SMOOTHING = 0.8
-"""The weight of the previous weights when they are computed again."""
+"""The weight of the previous weights when they are computed again for the same highest level."""
 
 MOST_DIMENSIONS = 20
 """The number of parameters up to which "auto" uses Gaussian processes, if at least half of them are numbers."""
@@ -97,10 +97,11 @@ class MFESSearcher(LevelModelSearcher):
         if not below or data[top].observed < COUNTS:
             return {top: 1.0}
         if self._ranked != (top, data[top].version):
+            compared = self._ranked is not None and self._ranked[0] == top
             self._ranked = (top, data[top].version)
             levels = [*below, top]
             shares = dict(zip(levels, self._shares(levels, data), strict=True))
-            if self.weights:
+            if compared:  # else the weights so far say how well the levels predict another one
                 keep = SMOOTHING
                 shares = {level: keep * self.weights.get(level, 0.0) + (1 - keep) * shares[level] for level in levels}
             total = sum(shares.values())

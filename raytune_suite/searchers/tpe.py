@@ -77,7 +77,7 @@ class TPESearcher(SurrogateSearcher):
         ratios = ratios if preference is None else ratios + preference
         plateaus = self.plateaus()
         if plateaus is not None:
-            ratios = np.where(plateaus.contain(drawn), -np.inf, ratios)
+            ratios = ratios + plateaus.log_worth(drawn)
         ranked = drawn[np.argsort(-ratios, kind="stable")]
         keys = self.layout.keys(ranked)
         return next((point for point, key in zip(ranked, keys, strict=True) if key not in taken), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any
 
@@ -13,7 +14,7 @@ from ray.tune.schedulers import ASHAScheduler
 from raytune_suite import rungs, seeding
 from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import make_method
-from raytune_suite.schedulers.asha import ASHA
+from raytune_suite.schedulers.asha import ASHA, StoppingBracket, StoppingRung
 from raytune_suite.schedulers.stock import StockScheduler
 from tests.conformance.harness import METRIC, Setup, Study, start
 from tests.schedulers.by_hand import Trials, decisions
@@ -102,6 +103,24 @@ def test_brackets_are_drawn_with_the_odds_of_ray(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(np.random, "choice", seeding.stream(seed, "scheduler", "ASHA").choice)
         made = Trials(random.Random(seed), max_t=81, stride=1)
         assert decisions(ours, made) == decisions(rays, made)
+
+
+def passed(*losses: float) -> list[bool]:
+    """Whether trials with these losses pass a rung, one after another."""
+    bracket = StoppingBracket([StoppingRung(1.0)], eta=3)
+    return [bracket.record(str(number), 1, loss) for number, loss in enumerate(losses)]
+
+
+def test_no_trial_is_stopped_at_a_rung_where_most_have_exactly_equal_losses() -> None:
+    """They have not learned anything yet, so that a change for the worse says nothing."""
+    assert passed(5, 5, 5, 6, 4, 6) == [True] * 6
+    assert passed(5, 5, 5, 4, 3, 2, 5) == [True, True, True, True, True, True, False]  # now only three of six
+    assert passed(5, 5, 6) == [True, True, False]  # may be a coincidence
+    assert not passed(5, 5, 5, math.inf)[-1]  # a failure
+
+
+def test_two_trials_with_different_losses_are_no_tie() -> None:
+    assert passed(5, 6, 7) == [True, False, False]
 
 
 @pytest.mark.parametrize("eta", [2, 2.5, 3, 4])
