@@ -17,6 +17,7 @@ from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted, Un
 
 if TYPE_CHECKING:
     from raytune_suite.engines.base import Engine, Outcome, StudySpec
+    from raytune_suite.engines.storage import Folder
     from raytune_suite.tuning.result import StudyResult
     from raytune_suite.workloads import Workload
 
@@ -200,9 +201,9 @@ def run(arguments: argparse.Namespace) -> int:
     unnamed = arguments.name is None and not arguments.resume
     if own_program.is_own(arguments):
         name = new_name(own_program.label(arguments), arguments.method) if unnamed else arguments.name
-        from raytune_suite.engines.storage import absolute
+        from raytune_suite.engines.storage import absolute, study_path
 
-        task = own_program.task(arguments, f"{absolute(arguments.storage_path).rstrip('/')}/{name}")
+        task = own_program.task(arguments, study_path(absolute(arguments.storage_path), name))
     else:
         task = {"workload": find_workload(arguments.workload)}
         name = new_name(arguments.workload, arguments.method) if unnamed else arguments.name
@@ -276,9 +277,9 @@ class AnnouncingEngine:
         """What the engine describes."""
         return self.engine.describe()
 
-    def can_resume(self, path: str) -> bool:
-        """Whether the engine can resume the study at `path`."""
-        return self.engine.can_resume(path)
+    def can_resume(self, study: Folder) -> bool:
+        """Whether the engine can resume the study in a folder."""
+        return self.engine.can_resume(study)
 
     def without_faults(self) -> Engine:
         """The engine for the final evaluation, which is not announced."""
@@ -295,9 +296,9 @@ class AnnouncingEngine:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"study {spec.path}", style="dim", markup=False)
         return self.engine.run(spec)
 
-    def finish(self, path: str) -> None:
+    def finish(self, study: Folder) -> None:
         """Let the engine remove what it does not need any more."""
-        self.engine.finish(path)
+        self.engine.finish(study)
 
 
 def is_finite(method: str) -> bool:

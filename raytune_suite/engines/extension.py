@@ -18,7 +18,6 @@ from ray.tune.experiment import Trial
 
 from raytune_suite.engines import snapshots
 from raytune_suite.engines.snapshots import SnapshotWriter
-from raytune_suite.engines.storage import local_folder
 from raytune_suite.engines.stored_study import MANIFEST
 from raytune_suite.errors import StudyError
 from raytune_suite.searchers import AskTellSearcher
@@ -124,7 +123,7 @@ def apply(
     searcher: Any = search_alg.searcher
     while hasattr(searcher, "searcher"):
         searcher = searcher.searcher
-    folder = local_folder(spec.path)
+    folder = spec.files.local
     if isinstance(searcher, AskTellSearcher) and folder is not None:
         searcher.watch(str(folder))  # which may have been moved
     if change is None:

@@ -91,8 +91,8 @@ def check_name(name: str) -> str:
     return name
 
 
-def check_storage(storage_path: str | Path) -> str:
-    """Return `storage_path` as an absolute path or a URI.
+def check_storage(storage_path: str | Path, filesystem: Any = None) -> str:
+    """Return `storage_path` as an absolute path or a URI, or as it is if it is a path in `filesystem`.
 
     Raises:
         ArgumentError: If it cannot be a folder, or cannot be created or written. Nothing is created.
@@ -100,6 +100,11 @@ def check_storage(storage_path: str | Path) -> str:
     text = os.fspath(storage_path)
     if not text.strip() or not text.isprintable() or len(os.fsencode(text)) > LONGEST_PATH:
         raise ArgumentError.invalid("storage_path", text, "the path of a folder, or a URI")
+    if filesystem is not None:
+        if "://" in text:
+            fix = "leave out what is before '://'"
+            raise ArgumentError.invalid("storage_path", text, "a path in `storage_filesystem`", fix)
+        return text
     try:
         path = absolute(storage_path)
         folder = local_folder(path)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines import extension, journal, snapshots
 from raytune_suite.engines.callbacks.decision_log import encode
-from raytune_suite.engines.storage import Folder, study_path
+from raytune_suite.engines.storage import Folder, absolute, checked_filesystem, split_path, study_path
 from raytune_suite.engines.stored_study import MANIFEST, no_snapshot, storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
 from raytune_suite.spaces import Space
@@ -23,6 +23,8 @@ from raytune_suite.tuning.arguments import check_name
 from raytune_suite.types import DECISIONS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from raytune_suite.engines.base import Engine
@@ -51,10 +53,22 @@ class StudyFolder:
     Attributes:
         storage_path: The folder or URI of all studies.
         name: The study's name.
+        filesystem: The file system of pyarrow in which `storage_path` is; None for a folder or URI.
     """
 
     storage_path: str
     name: str
+    filesystem: Any = None
+
+    @classmethod
+    def at(cls, path: str | Path, filesystem: Any = None) -> StudyFolder:
+        """The folder of the study at a path or URI, or at a path in a file system of pyarrow or fsspec.
+
+        Raises:
+            ArgumentError: If `filesystem` is none.
+        """
+        checked = checked_filesystem(filesystem)
+        return cls(*split_path(absolute(path) if checked is None else str(path)), checked)
 
     @property
     def path(self) -> str:
@@ -64,7 +78,17 @@ class StudyFolder:
     @cached_property
     def files(self) -> Folder:
         """The files in it."""
-        return Folder.at(self.path)
+        return Folder.at(self.path, self.filesystem)
+
+    def check_exists(self) -> None:
+        """Check that there is a study.
+
+        Raises:
+            StudyError: If there is none.
+            OSError: If the storage cannot be read.
+        """
+        if not self.files.names():
+            raise StudyError(f"there is no study at {self.path!r}: give the folder of a study, which has a {MANIFEST}")
 
     @property
     def finished(self) -> bool:
@@ -91,7 +115,7 @@ class StudyFolder:
             StudyError: If what is stored of the study is damaged, or cannot be read.
         """
         with storage_errors(self.files):
-            resumable = engine.can_resume(self.path)
+            resumable = engine.can_resume(self.files)
             if not resume:
                 self._check_free(resumable=resumable)
                 return None
@@ -162,8 +186,8 @@ class StudyFolder:
             return decode_manifest(b"" if generation is None else generation.files.get(MANIFEST, b""))
         except ValueError:
             raise StudyError(
-                f"{self.path}/{MANIFEST} {reason}, and no snapshot has a copy of it: restore the file from a backup, "
-                "or start the study again under another name"
+                f"{(self.files / MANIFEST).path} {reason}, and no snapshot has a copy of it: restore the file from a "
+                "backup, or start the study again under another name"
             ) from None
 
     def write_manifest(self, content: bytes) -> None:
@@ -199,7 +223,8 @@ class StudyFolder:
         with storage_errors(self.files):
             content = encode_manifest(self.manifest())
             if not self.files.has(MANIFEST) or self.files.read(MANIFEST) != content:
-                _logger.warning("%s/%s was damaged; it is written again from the last snapshot", self.path, MANIFEST)
+                path = (self.files / MANIFEST).path
+                _logger.warning("%s was damaged; it is written again from the last snapshot", path)
                 self.files.write(MANIFEST, content)
         return content
 
@@ -220,11 +245,12 @@ class StudyFolder:
 
     def interrupted(self, engine: Engine, when: str) -> StudyInterrupted:
         """The exception after Ctrl-C, with the way to continue."""
-        if not engine.can_resume(self.path):
+        if not engine.can_resume(self.files):
             return StudyInterrupted(f"interrupted {when}; the study was not saved: start it again")
+        where = f"storage_path={self.storage_path!r}{'' if self.filesystem is None else ', storage_filesystem=...'}"
         return StudyInterrupted(
             f"interrupted {when}; everything is saved. To continue, repeat the call with "
-            f"`resume=True, name={self.name!r}, storage_path={self.storage_path!r}` "
+            f"`resume=True, name={self.name!r}, {where}` "
             f"(`raytune-suite run`: --resume --name {self.name} --storage-path {self.storage_path})"
         )
 

@@ -11,6 +11,7 @@ from raytune_suite import seeding
 from raytune_suite.automatic import AUTO
 from raytune_suite.engines.callbacks.stop_rules import make_rules
 from raytune_suite.engines.ray.engine import Settings
+from raytune_suite.engines.storage import checked_filesystem
 from raytune_suite.methods import METHOD_ARGS
 from raytune_suite.tuning.arguments import LIMIT, NAME, RESOURCES, Limits, make_engine
 from raytune_suite.tuning.result import StudyResult
@@ -71,6 +72,7 @@ def tune(
     tuning_seeds: Sequence[int] | None = None,
     test_seeds: Sequence[int] | None = None,
     storage_path: str | Path = "~/ray_results",
+    storage_filesystem: Any = None,
     name: str | None = None,
     resume: bool = False,
     retry: str | None = None,
@@ -103,6 +105,7 @@ def tune(
         tuning_seeds: Training seeds that the method sees (in `config["seed"]`); of several, metrics are averaged.
         test_seeds: Training seeds on which the chosen config is finally trained from scratch and scored.
         storage_path: The folder or URI that holds studies; on several machines, one that all of them can access.
+        storage_filesystem: The file system of pyarrow or fsspec in which `storage_path` is a path, if it is no URI.
         name: The study's name, by default derived from the trainable, the method and the time.
         resume: Continue the study called `name`; with higher limits or a larger space, also after it has finished.
         retry: "failed" to train the configs of failed trials again, as new trials of the study that is resumed.
@@ -130,4 +133,5 @@ def tune(
         warm_start=sources(warm_start),
         **how,
     )
-    return run_study(task, options, make_engine(engine, settings), storage_path, name, resume=resume)
+    made, filesystem = make_engine(engine, settings), checked_filesystem(storage_filesystem)
+    return run_study(task, options, made, storage_path, name, resume=resume, storage_filesystem=filesystem)

@@ -39,7 +39,6 @@ from raytune_suite.engines.ray.surroundings import environment, silenced
 from raytune_suite.engines.ray.trial_failures import TrialFailures
 from raytune_suite.engines.ray.watchdog import Watchdog
 from raytune_suite.engines.seed_averaging import on_seeds
-from raytune_suite.engines.storage import Folder, local_folder
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers import StudySearcher
 from raytune_suite.types import COUNT
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
 
     from raytune_suite.engines.base import StudySpec, Trainable
     from raytune_suite.engines.snapshots import Generation
+    from raytune_suite.engines.storage import Folder
 
 _logger = logging.getLogger("raytune_suite")
 
@@ -125,9 +125,9 @@ class RayEngine:
         settings = dataclasses.asdict(self.settings)
         return {"engine": "ray", "max_failures": settings.pop("max_failures"), "settings": settings}
 
-    def can_resume(self, path: str) -> bool:
-        """Whether a complete snapshot of a study is stored at `path`."""
-        return snapshots.latest(Folder.at(path)).snapshot is not None
+    def can_resume(self, study: Folder) -> bool:
+        """Whether a complete snapshot of a study is stored in its folder."""
+        return snapshots.latest(study).snapshot is not None
 
     def without_faults(self) -> RayEngine:
         """This engine: it injects no faults."""
@@ -143,9 +143,9 @@ class RayEngine:
         connect()
         check_resources(spec.resources or {})
         nodes = cluster_state.alive_nodes()
-        folder = local_folder(spec.storage_path)
+        folder = spec.files.local
         if folder is not None and len(nodes) > 1:
-            check_shared_folder(folder, nodes.values())
+            check_shared_folder(folder.parent, nodes.values())
 
     def run(self, spec: StudySpec) -> Outcome:
         """Run a study, or continue it, until it ends or is interrupted.
@@ -154,7 +154,7 @@ class RayEngine:
             StudyError: If Ray gave up; the study can be resumed.
         """
         connect()
-        study = Folder.at(spec.path)
+        study = spec.files
         stored = stored_study.resume(study) if spec.resume else stored_study.create(study)
         interrupt = _Interrupt(spec.path, stored.generation)
         state = {} if stored.generation is None else stored.generation.files
@@ -179,7 +179,7 @@ class RayEngine:
                 decisions.attach(stored.journals, stored.records.get("decisions"))
             monitor = ClusterMonitor(
                 log,
-                local_folder(spec.storage_path),
+                None if study.local is None else study.local.parent,
                 _autoscaler,
                 on_terminal=any(isinstance(callback, Progress) for callback in callbacks),
             )
@@ -219,7 +219,7 @@ class RayEngine:
             result_grid=grid,
         )
 
-    def finish(self, path: str) -> None:
+    def finish(self, study: Folder) -> None:
         """Keep the last snapshot, with which `Tuner.restore` and a call with `resume=True` read the study."""
 
     def _new(self, spec: StudySpec) -> tune.Tuner:
@@ -242,6 +242,7 @@ class RayEngine:
             run_config=tune.RunConfig(
                 name=spec.name,
                 storage_path=spec.storage_path,
+                storage_filesystem=spec.storage_filesystem,
                 stop=StudyStopper(
                     spec.budget,
                     metric=objective.metric,
@@ -260,7 +261,7 @@ class RayEngine:
     def _restored(spec: StudySpec, study: Folder, generation: Generation) -> tune.Tuner:
         unpack(study, generation.files)
         try:
-            return tune.Tuner.restore(spec.path, trainable=_placed(spec))
+            return tune.Tuner.restore(spec.path, _placed(spec), storage_filesystem=spec.storage_filesystem)
         except Exception as error:
             raise StudyError(_not_restored(spec.path, generation, error)) from error
 
@@ -340,7 +341,7 @@ def _keep(
     """Store the state in which a limit ends the study."""
     if spec.extendable:
         with contextlib.suppress(OSError):  # the last snapshot says so
-            extension.keep(Folder.at(spec.path), {**files, **constant}, stored.journals.seal())
+            extension.keep(spec.files, {**files, **constant}, stored.journals.seal())
 
 
 def _trained(spec: StudySpec) -> Trainable:

@@ -32,7 +32,6 @@ from raytune_suite.engines.simulated.simulate import (
 )
 from raytune_suite.engines.simulated.suspension import deferred_interrupt, resume, suspend
 from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
-from raytune_suite.engines.storage import Folder
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.types import split_config
 from raytune_suite.validation import check_fields, flag, function, instance, integer, optional, sequence
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from raytune_suite.engines.simulated.controller import Controller
     from raytune_suite.engines.simulated.evaluators import Evaluator
     from raytune_suite.engines.snapshots import Generation
+    from raytune_suite.engines.storage import Folder
     from raytune_suite.engines.stored_study import StoredStudy
     from raytune_suite.types import Config, Curve
 
@@ -108,9 +108,9 @@ class Simulation:
             "settings": {"compute": self.compute, "extendable": self.extendable},
         }
 
-    def can_resume(self, path: str) -> bool:
-        """Whether an interrupted study is stored at `path`."""
-        return snapshots.latest(Folder.at(path)).snapshot is not None
+    def can_resume(self, study: Folder) -> bool:
+        """Whether an interrupted study is stored in its folder."""
+        return snapshots.latest(study).snapshot is not None
 
     def without_faults(self) -> Simulation:
         """The same simulation, in which no worker is lost."""
@@ -140,7 +140,7 @@ class Simulation:
         """
         began = time.perf_counter()
         spec = dataclasses.replace(spec, extendable=spec.extendable and self.extendable)
-        study = Folder.at(spec.path)
+        study = spec.files
         stored = stored_study.resume(study) if spec.resume else stored_study.create(study)
         with (
             contextlib.closing(stored.journals),
@@ -172,9 +172,8 @@ class Simulation:
             overhead=time.perf_counter() - began - (controller.training_s - trained_before),
         )
 
-    def finish(self, path: str) -> None:
+    def finish(self, study: Folder) -> None:
         """Remove the snapshots of a study that has finished: there is nothing to continue."""
-        study = Folder.at(path)
         with stored_study.storage_errors(study):
             snapshots.clear(study)
 
@@ -277,12 +276,12 @@ class _Ended:
         if self._state is not None:
             suspended, covers = self._state
             files = {SUSPENDED: suspended, stored_study.MANIFEST: self._spec.manifest}
-            extension.keep(Folder.at(self._spec.path), files, covers)
+            extension.keep(self._spec.files, files, covers)
 
 
 def _store(spec: StudySpec, stored: StoredStudy, suspended: bytes) -> None:
     """Write a snapshot of an interrupted study."""
-    with stored_study.storage_errors(Folder.at(spec.path)):
+    with stored_study.storage_errors(spec.files):
         covers = stored.journals.seal()
         spec.check_lock()
         stored.writer.write({SUSPENDED: suspended, stored_study.MANIFEST: spec.manifest}, covers)
