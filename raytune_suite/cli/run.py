@@ -116,7 +116,18 @@ def add_method(command: argparse.ArgumentParser) -> None:
         "that end by themselves, such as grid; --num-samples 20 for a function or program without --max-t)."
     )
     group = command.add_argument_group("limits", about)
-    group.add_argument("--budget", type=float, metavar="N", help="train for as long as N full trainings, in total")
+    group.add_argument(
+        "--budget",
+        type=number_or_text,
+        metavar="N",
+        help="train for as long as N full trainings, in total; or what it may cost, as in '20 USD'",
+    )
+    group.add_argument(
+        "--price-per-hour",
+        type=float,
+        metavar="USD",
+        help="US dollars per hour of one machine (default: that of the machines of `ray up`)",
+    )
     group.add_argument("--num-samples", type=int, metavar="N", help="run N trials; for pbt and pb2 the population size")
     group.add_argument(
         "--time-limit",
@@ -160,6 +171,14 @@ def add_engine(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--cpus", type=float, metavar="N", help="CPUs per trial (default: 1)")
     group.add_argument("--gpus", type=float, metavar="N", help="GPUs per trial, such as 0.5 or 2 (default: 0)")
+
+
+def number_or_text(text: str) -> float | str:
+    """A number if the text is one, otherwise the text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def assignment(text: str) -> tuple[str, Any]:
@@ -221,6 +240,7 @@ def run(arguments: argparse.Namespace) -> int:
             method=arguments.method,
             method_args=dict(arguments.arg),
             **method_limits,
+            price_per_hour=arguments.price_per_hour,
             resources=resources(arguments),
             max_concurrent=arguments.max_concurrent,
             seed=arguments.seed,
@@ -404,7 +424,7 @@ def resume_command(arguments: argparse.Namespace, name: str | None) -> str:
     command = ["raytune-suite", "run", *target, "--method", arguments.method, *own]
     for key, value in arguments.arg:
         command += ["--arg", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    for option in ("budget", "num_samples", "time_limit", "max_concurrent", "cpus", "gpus", "plot"):
+    for option in ("budget", "price_per_hour", "num_samples", "time_limit", "max_concurrent", "cpus", "gpus", "plot"):
         value = getattr(arguments, option)
         if value is not None:
             command += [f"--{option.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]

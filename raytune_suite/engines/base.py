@@ -46,6 +46,8 @@ class StudySpec:
         num_samples: The maximum number of trials; None for no limit.
         budget: The total resource that all trials may spend, in units of `time_attr`; None for no limit.
         time_limit: Seconds (virtual ones on the simulated clock); None for no limit.
+        dollars: US dollars; None for no limit.
+        price_per_hour: US dollars per hour of one machine; None for what is known about the machines.
         stop: Other rules that end the study or a trial.
         resources: What a trial occupies, such as `{"cpu": 1, "gpu": 0.5}`; None for one CPU.
         callbacks: The user's Ray callbacks.
@@ -69,6 +71,8 @@ class StudySpec:
     num_samples: int | None = None
     budget: float | None = None
     time_limit: float | None = None
+    dollars: float | None = None
+    price_per_hour: float | None = None
     stop: tuple[Stopper, ...] = ()
     resources: Mapping[str, float] | None = None
     callbacks: tuple[Callback, ...] = ()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from raytune_suite.engines import journal
-from raytune_suite.engines.callbacks.study_log import from_records, incumbents
+from raytune_suite.engines.callbacks.stored_log import from_records
+from raytune_suite.engines.callbacks.study_log import incumbents
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import is_locked
 from raytune_suite.errors import StudyError

@@ -71,6 +71,7 @@ class StudyResult:
         space: The search space; None for a study that was stored by an early version of this package.
         configs: The config of each trial, by its number, as it was passed to the trainable.
         storage_filesystem: The file system of pyarrow in which `path` is; None for a folder or URI.
+        dollars: What the study has cost in US dollars, without the final evaluation; None if no price is known.
     """
 
     name: str
@@ -92,6 +93,7 @@ class StudyResult:
     space: Space | None = None
     configs: Sequence[Config] = field(default=(), repr=False)
     storage_filesystem: Any = field(default=None, repr=False)
+    dollars: float | None = None
 
     @property
     def files(self) -> Folder:
@@ -323,6 +325,7 @@ def assemble(
         space=space,
         configs=[record.config for record in log.trials],
         storage_filesystem=storage_filesystem,
+        dollars=log.dollars,
     )
 
 

@@ -53,6 +53,7 @@ class StudyOptions:
     stop: tuple[Stopper, ...] = ()
     retry: bool = False
     warm_start: tuple[StudyFolder, ...] = ()
+    price_per_hour: float | None = None
 
 
 def run_study(
@@ -107,6 +108,8 @@ def run_study(
         num_samples=limits.num_samples,
         budget=limits.resource(task.objective),
         time_limit=limits.time_limit,
+        dollars=limits.dollars,
+        price_per_hour=options.price_per_hour,
         stop=options.stop,
         resources=resources,
         callbacks=options.callbacks,
@@ -178,7 +181,9 @@ def _choose(task: TuningTask, options: StudyOptions, engine: Engine, space: Spac
     conditions = Conditions(
         max_t=task.objective.max_t,
         time_attr=task.objective.time_attr,
-        **options.limits._asdict(),
+        budget=options.limits.budget,
+        num_samples=options.limits.num_samples,
+        time_limit=options.limits.time_limit,
         workers=min((count for count in workers if count is not None), default=None),
         can_pause=task.can_pause,
         **{name: arguments[name] for name in ("min_t", "eta") if name in arguments},

@@ -40,7 +40,7 @@ TABLES = ("reports.parquet", "incumbent.parquet", DECISIONS)
 _NOT_COMPARED = frozenset({"schema", "settings", "domains", "warm_start"})
 """Entries of the manifest that do not decide the outcome of a study, or repeat another one ("domains" the "space")."""
 
-LIMITS = ("num_samples", "budget", "time_limit")
+LIMITS = ("num_samples", "budget", "time_limit", "dollars")
 """Entries of the manifest that may be raised when a study is resumed."""
 
 _logger = logging.getLogger("raytune_suite")

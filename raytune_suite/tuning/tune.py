@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ray.tune import Callback
 
@@ -13,7 +13,7 @@ from raytune_suite.engines.callbacks.stop_rules import make_rules
 from raytune_suite.engines.ray.engine import Settings
 from raytune_suite.engines.storage import checked_filesystem
 from raytune_suite.methods import METHOD_ARGS
-from raytune_suite.tuning.arguments import LIMIT, NAME, RESOURCES, Limits, make_engine
+from raytune_suite.tuning.arguments import BUDGET, LIMIT, NAME, PRICE, RESOURCES, Limits, make_engine
 from raytune_suite.tuning.result import StudyResult
 from raytune_suite.tuning.study import StudyOptions, run_study
 from raytune_suite.tuning.task import make_task
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     max_t=optional(COUNT),
     time_attr=optional(text("the name of a reported value")),
     num_samples=optional(COUNT),
-    budget=LIMIT,
+    budget=BUDGET,
     time_limit=LIMIT,
+    price_per_hour=PRICE,
     resources=optional(RESOURCES),
     max_concurrent=optional(COUNT),
     seed=seeding.SEED,
@@ -64,8 +65,9 @@ def tune(
     max_t: int | None = None,
     time_attr: str | None = None,
     num_samples: int | None = None,
-    budget: float | None = None,
+    budget: float | str | None = None,
     time_limit: float | None = None,
+    price_per_hour: float | None = None,
     resources: Mapping[str, float] | None = None,
     max_concurrent: int | None = None,
     seed: int = 0,
@@ -97,8 +99,10 @@ def tune(
         max_t: The maximum resource of a trial, in units of `time_attr`; multi-fidelity methods need it.
         time_attr: The reported value that counts a trial's resource; by default the number of reports.
         num_samples: The maximum number of trials. For a population method, its size: by default 10.
-        budget: The total of all trials, in full trainings: `budget * max_t` units of `time_attr`.
+        budget: The total of all trials, in full trainings: `budget * max_t` units of `time_attr`. Or what all machines
+            of the cluster may cost while the study runs, such as "20 USD".
         time_limit: Seconds. `num_samples`, `budget` or `time_limit` is required, unless the method ends by itself.
+        price_per_hour: US dollars per hour of one machine. By default, that of the machines of `ray up` is looked up.
         resources: What a trial occupies, such as `{"cpu": 2, "gpu": 0.5}`; by default one CPU.
         max_concurrent: The maximum number of trials at once. On a cluster that grows, the number that it can hold.
         seed: Seeds all random draws of the method.
@@ -126,7 +130,8 @@ def tune(
     options = StudyOptions(
         method=method,
         method_args=dict(method_args or {}),
-        limits=Limits(num_samples, budget, time_limit),
+        limits=Limits.of(num_samples, cast("Any", budget), time_limit),
+        price_per_hour=price_per_hour,
         callbacks=tuple(callbacks),
         stop=make_rules(stop, task.objective),
         retry=retry is not None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raytune_suite.engines import journal
-from raytune_suite.engines.callbacks.study_log import from_records
+from raytune_suite.engines.callbacks.stored_log import from_records
 from raytune_suite.engines.extension import known_trials
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.errors import ArgumentError, SpaceError, StudyError

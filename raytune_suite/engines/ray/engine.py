@@ -31,7 +31,7 @@ from raytune_suite.engines.callbacks.decision_log import DecisionLog
 from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
-from raytune_suite.engines.ray import checkpointing, cluster_state, internals
+from raytune_suite.engines.ray import checkpointing, cluster_state, internals, machine_prices
 from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.storage_probe import check_shared_folder
 from raytune_suite.engines.ray.study_snapshots import StudySnapshots, unpack
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from raytune_suite.engines.base import StudySpec, Trainable
+    from raytune_suite.engines.ray.machine_prices import Meter
     from raytune_suite.engines.snapshots import Generation
     from raytune_suite.engines.storage import Folder
 
@@ -142,6 +143,7 @@ class RayEngine:
         """
         connect()
         check_resources(spec.resources or {})
+        machine_prices.check_prices(spec)
         nodes = cluster_state.alive_nodes()
         folder = spec.files.local
         if folder is not None and len(nodes) > 1:
@@ -162,7 +164,9 @@ class RayEngine:
             environment(self.settings, _max_pending(spec)),
             internals.reused_processes(),
             internals.restored_from(
-                state, interrupt.failed_to_restore, lambda controller: _apply_limits(spec, stored, log, controller)
+                state,
+                interrupt.failed_to_restore,
+                lambda controller: _apply_limits(spec, stored, log, meter, controller),
             ),
             internals.fresh_process_after_failed_reset(),
             silenced(),
@@ -185,7 +189,9 @@ class RayEngine:
             )
             checkpoints = [checkpointing.Checkpoints(self.settings.checkpoint_s)] if self._saves(spec) else []
             watchdog = Watchdog(self.settings.silent_s, internals.kill_process if self.settings.stop_silent else None)
-            internals.add_callbacks(tuner, [interrupt, monitor, watchdog, *checkpoints])
+            meter = machine_prices.make_meter(spec, log)
+            meter.limit(internals.stopper_of_new(tuner))
+            internals.add_callbacks(tuner, [interrupt, monitor, watchdog, *checkpoints, meter])
             failures = TrialFailures(monitor, copies_checkpoints=scheduler.needs_state)
             saved = StudySnapshots(
                 study,
@@ -323,8 +329,11 @@ def allows_reuse(trainable: Trainable) -> bool:
     return True
 
 
-def _apply_limits(spec: StudySpec, stored: stored_study.StoredStudy, log: StudyLog, controller: Any) -> None:
+def _apply_limits(
+    spec: StudySpec, stored: stored_study.StoredStudy, log: StudyLog, meter: Meter, controller: Any
+) -> None:
     """Give a study that Ray has restored its limits, see `extension.apply`."""
+    meter.limit(internals.stopper_of(controller))
     extension.apply(
         spec,
         None if stored.generation is None else extension.change_of(stored.generation),

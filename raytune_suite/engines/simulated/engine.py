@@ -15,6 +15,7 @@ from ray import tune
 
 from raytune_suite.engines import extension, snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
+from raytune_suite.engines.callbacks.bill import HOUR_S
 from raytune_suite.engines.callbacks.budget import EndedTrials, StudyStopper
 from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.study_log import StudyLog
@@ -130,6 +131,10 @@ class Simulation:
                 f"`resources` is {dict(spec.resources)}, but the simulated clock trains in this process: "
                 "leave it out, or train in Ray workers with Simulation(compute=...)"
             )
+        if spec.dollars is not None and spec.price_per_hour is None:
+            raise ArgumentError(
+                f"`budget` is '{spec.dollars:g} USD', but simulated machines have no price: set `price_per_hour`"
+            )
         self.evaluator(spec)
 
     def run(self, spec: StudySpec) -> Outcome:
@@ -153,6 +158,8 @@ class Simulation:
             else:
                 controller, decisions, log = _resumed(spec, stored.generation, evaluator, folder)
             log.attach(stored.journals, stored.records.get("reports"))
+            if spec.price_per_hour is not None:
+                log.bill.charge(spec.price_per_hour, controller.clock.now)
             decisions.attach(stored.journals, stored.records.get("decisions"))
             trained_before, ended = controller.training_s, _Ended(spec, stored, controller, (decisions, log))
             try:
@@ -191,7 +198,7 @@ class Simulation:
             mode=objective.mode,
             time_attr=objective.time_attr,
             num_samples=-1 if spec.num_samples is None else spec.num_samples,
-            time_limit=spec.time_limit,
+            time_limit=_time_limit(spec),
             stopper=stopper,
             callbacks=[log, EndedTrials(stopper), *spec.callbacks, *progress],
             workers=self.workers,
@@ -236,11 +243,20 @@ class Simulation:
         return nullcontext(InProcessEvaluator(trainable, seconds))
 
 
+def _time_limit(spec: StudySpec) -> float | None:
+    """The virtual seconds after which a limit ends the study: its time limit, or dollars at a constant price."""
+    affordable = None
+    if spec.dollars is not None and spec.price_per_hour is not None:
+        affordable = spec.dollars / spec.price_per_hour * HOUR_S
+    return min((limit for limit in (spec.time_limit, affordable) if limit is not None), default=None)
+
+
 def _resumed(
     spec: StudySpec, generation: Generation, evaluator: Evaluator, folder: str
 ) -> tuple[Controller, DecisionLog, StudyLog]:
     controller, (decisions, log) = resume(generation.files.get(SUSPENDED, b""), evaluator, folder)
-    controller.time_limit = math.inf if spec.time_limit is None else spec.time_limit
+    limit = _time_limit(spec)
+    controller.time_limit = math.inf if limit is None else limit
     extension.apply(
         dataclasses.replace(spec, time_limit=None),  # which is the controller's matter
         extension.change_of(generation),
