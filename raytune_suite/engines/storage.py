@@ -65,7 +65,7 @@ def checked_filesystem(filesystem: Any) -> FileSystem | None:
     if filesystem is None:
         return None
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped] # late: local studies do not need it
-    from pyarrow import fs
+    from pyarrow import fs  # type: ignore[import-untyped] # as above
 
     if isinstance(filesystem, AbstractFileSystem):
         return fs.PyFileSystem(fs.FSSpecHandler(filesystem))

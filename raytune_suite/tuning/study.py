@@ -118,13 +118,14 @@ def run_study(
         extendable=True,
         manifest=encode_manifest(manifest),
     )
-    folder.check(engine, manifest, resume=resume, retry=options.retry)
+    extends = method.scheduler.extends and isinstance(method.searcher, AskTellSearcher)
+    folder.check(engine, manifest, resume=resume, retry=options.retry, extends=extends)
     engine.check(spec)
     with contextlib.ExitStack() as held:
         with storage_errors(folder.files):
             lock = held.enter_context(study_lock(folder.files))
         # again: another process may have run it in between
-        change = folder.check(engine, manifest, resume=resume, retry=options.retry)
+        change = folder.check(engine, manifest, resume=resume, retry=options.retry, extends=extends)
         if change is not None:
             folder.extend(spec.manifest, change)
         if choice is not None and options.progress is not False:

@@ -96,7 +96,7 @@ class StudyFolder:
         return any(self.files.has(table) for table in TABLES)
 
     def check(
-        self, engine: Engine, manifest: dict[str, Any], *, resume: bool, retry: bool = False
+        self, engine: Engine, manifest: dict[str, Any], *, resume: bool, retry: bool = False, extends: bool = False
     ) -> extension.Change | None:
         """Check that the study can be started or resumed here. Writes nothing.
 
@@ -105,6 +105,7 @@ class StudyFolder:
             manifest: Its arguments.
             resume: Whether it is resumed.
             retry: Whether failed trials are to run again.
+            extends: Whether its method can raise `max_t`.
 
         Returns:
             What changes if the study is extended; None if it starts, or continues as it was.
@@ -122,14 +123,14 @@ class StudyFolder:
             if not resumable and extension.base(self.files) is None:
                 self._check_resumable()
             before, now = self.manifest(), plain(manifest)
-            changed = compare(before, now)
+            changed = compare(before, now, extends=extends)
             if not changed and not retry:
                 if not resumable:
                     self._check_resumable()
                 return None
             if retry:
                 self._check_retry(now)
-            return extension.Change(retry=retry, space="space" in changed, stop="stop" in changed)
+            return extension.Change(retry=retry, **{name: name in changed for name in ("space", "stop", "max_t")})
 
     def _check_retry(self, manifest: dict[str, Any]) -> None:
         """Check that there are failed trials, and a budget for them."""
@@ -296,10 +297,11 @@ def decode_manifest(content: bytes) -> dict[str, Any]:
     return manifest
 
 
-def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> frozenset[str]:
+def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "", *, extends: bool = False) -> frozenset[str]:
     """Check that a study is resumed with the arguments with which it was started, or with more.
 
     Entries that only one of the manifests has are not compared: another version of this package wrote the other one.
+    `max_t` may be raised if the method `extends`.
 
     Returns:
         The names of the entries that differ as those of an extension may: limits, stop rules, and a larger space.
@@ -320,31 +322,35 @@ def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> fr
         if key == "simulation":
             compare(before[key], value, prefix=f"{key}.")
             continue
-        if key in LIMITS:
-            if value is not None and before[key] is not None and value < before[key]:
-                raise ArgumentError(
-                    f"`{key}` is {value!r}, but was {before[key]!r} when this study started: a study can be extended, "
-                    "not shortened"
-                )
-            changed.add(key)
-            continue
-        if key == "stop":
-            changed.add(key)
-            continue
-        if key == "space" and "domains" in before:
-            check_contains(Space(from_json(before["domains"])), Space(from_json(now["domains"])))
-            changed.add(key)
-            continue
-        if key == "max_t":
+        if not _may_change(key, before, now, extends=extends):
             raise ArgumentError(
-                f"`max_t` is {value!r}, but was {before[key]!r} when this study started, and trials that ended there "
-                "have no state to continue from: start a new study with `warm_start=[...]`, which learns from this one"
+                f"`{prefix}{key}` is {value!r}, but was {before[key]!r} when this study started: "
+                "resume it with the same arguments"
             )
-        raise ArgumentError(
-            f"`{prefix}{key}` is {value!r}, but was {before[key]!r} when this study started: "
-            "resume it with the same arguments"
-        )
+        changed.add(key)
     return frozenset(changed)
+
+
+def _may_change(key: str, before: dict[str, Any], now: dict[str, Any], *, extends: bool) -> bool:
+    """Whether an entry of the manifest may change in an extension; see `compare`.
+
+    Raises:
+        ArgumentError: If it may, but not in this way.
+    """
+    old, new = before[key], now[key]
+    if key in LIMITS and new is not None and old is not None and new < old:
+        raise ArgumentError(
+            f"`{key}` is {new!r}, but was {old!r} when this study started: a study can be extended, not shortened"
+        )
+    if key == "max_t" and not (extends and old is not None and new is not None and new > old):
+        raise ArgumentError(
+            f"`max_t` is {new!r}, but was {old!r} when this study started: it can only be raised, and only with asha; "
+            "start a new study with `warm_start=[...]`, which learns from this one"
+        )
+    if key == "space" and "domains" in before:
+        check_contains(Space(from_json(before["domains"])), Space(from_json(now["domains"])))
+        return True
+    return key in LIMITS or key in ("stop", "max_t")
 
 
 def _parquet(table: pd.DataFrame) -> bytes:

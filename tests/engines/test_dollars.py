@@ -12,7 +12,7 @@ from raytune_suite.cluster.pools import pools
 from raytune_suite.engines.callbacks.bill import Bill
 from raytune_suite.engines.callbacks.progress import progress_line
 from raytune_suite.engines.callbacks.study_log import StudyLog
-from raytune_suite.engines.ray import machine_prices
+from raytune_suite.engines.ray import cluster_state, machine_prices
 from raytune_suite.engines.ray.machine_prices import Meter, hourly
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import Objective
@@ -91,12 +91,12 @@ def test_a_budget_that_is_none_is_rejected(budget: str, tmp_path: Path) -> None:
 
 
 def test_the_pool_of_a_machine_tells_its_price(cluster: Any) -> None:
-    assert hourly([node(0), node(4, 1), node(4, 1, "gpus"), node(1, 0, "head")], cluster) == (
-        pytest.approx(2 * 0.096 + 2 * 1.006),
-        [],
-    )
-    strange = node(7)
-    assert hourly([node(0), strange], cluster) == (pytest.approx(0.096), [strange])
+    total, unknown = hourly([node(0), node(4, 1), node(4, 1, "gpus"), node(1, 0, "head")], cluster)
+    assert total == pytest.approx(2 * 0.096 + 2 * 1.006)
+    assert unknown == []
+    total, unknown = hourly([node(0), node(7)], cluster)
+    assert total == pytest.approx(0.096)
+    assert unknown == [node(7)]
 
 
 @pytest.mark.parametrize(("machine", "named"), [(node(7), "10.0.0.1"), (node(192, 8), "p5.48xlarge")])
@@ -104,7 +104,7 @@ def test_the_pool_of_a_machine_tells_its_price(cluster: Any) -> None:
 def test_a_machine_without_a_price_is_named(
     machine: dict[str, Any], named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine_prices.cluster_state, "alive_nodes", lambda: {"a": node(0), "b": machine})
+    monkeypatch.setattr(cluster_state, "alive_nodes", lambda: {"a": node(0), "b": machine})
     spec: Any = type("Spec", (), {"dollars": 20.0, "price_per_hour": None})
     with pytest.raises(ArgumentError, match=named):
         machine_prices.check_prices(spec)
@@ -118,7 +118,7 @@ def test_a_machine_of_unknown_price_that_joins_counts_as_the_most_expensive(
     nobody: Any = None
     log = StudyLog(Objective("loss", "min", "training_iteration", 9), nobody)
     meter = Meter(log, None, cluster, 1.0)
-    monkeypatch.setattr(machine_prices.cluster_state, "alive_nodes", lambda: {"a": node(0), "b": node(7)})
+    monkeypatch.setattr(cluster_state, "alive_nodes", lambda: {"a": node(0), "b": node(7)})
     meter.on_step_begin(0, [])
     assert log.bill.hourly == pytest.approx(0.096 + 1.006)
     assert "10.0.0.1" in caplog.text

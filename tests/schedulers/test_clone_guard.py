@@ -24,7 +24,7 @@ class Descent(tune.Trainable):
         self.x -= self.lr * self.x
         return {"loss": self.x**2}
 
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, float]:  # type: ignore[override] # noqa: ARG002
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, float]:  # noqa: ARG002 - Ray's signature
         return {"lr": self.lr, "x": self.x}
 
     def load_checkpoint(self, checkpoint: Any) -> None:

@@ -1,11 +1,12 @@
-"""The log of a study from its journals, without the engine that ran it."""
+"""The log of a study that is not running: read from its journals, or about to be extended."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines.callbacks.bill import Bill
-from raytune_suite.engines.callbacks.study_log import StudyLog, TrialRecord, replay
+from raytune_suite.engines.callbacks.study_log import RAISED, StudyLog, TrialRecord, reopen, replay
 from raytune_suite.types import Stage
 
 if TYPE_CHECKING:
@@ -37,3 +38,17 @@ def from_records(objective: Objective, reports: list[dict[str, Any]], trials: li
             log.bill = Bill(hourly=0.0, charged=record["dollars"])
         log._cost.spent = report.cost  # noqa: SLF001 - as above
     return log
+
+
+def raise_max_t(log: StudyLog, max_t: int) -> list[int]:
+    """Give the log a higher `max_t`: what was complete at the one before is complete no more.
+
+    Returns:
+        The numbers of the trials that were trained to the one before.
+    """
+    ended = {report.trial for report in log.reports if report.complete and report.resource < max_t}
+    log.objective = dataclasses.replace(log.objective, max_t=max_t)
+    reopen(log.reports, max_t)
+    if log.journals is not None:
+        log.journals.reports.append({RAISED: max_t})
+    return sorted(ended)

@@ -386,16 +386,30 @@ _LAST = "last"
 """The key of a record that marks a report as the last one of its trial, which had ended by itself."""
 
 
+RAISED = "raised_max_t"
+"""The key of a record of a higher `max_t`, below which no training before it was complete."""
+
+
+def reopen(reports: Rows[Report] | list[Report], max_t: float) -> None:
+    """Mark the reports below `max_t` as those of incomplete trainings."""
+    for position, report in enumerate(reports):
+        if report.complete and report.resource < max_t:
+            reports[position] = report._replace(complete=False)
+
+
 def replay(records: Iterable[dict[str, Any]]) -> list[tuple[Report, dict[str, Any]]]:
     """The reports in the records of a journal, each with its record."""
-    reports: list[tuple[Report, dict[str, Any]]] = []
+    reports: list[Report] = []
+    originals: list[dict[str, Any]] = []
     for record in records:
         if _LAST in record:
-            report, original = reports[record[_LAST]]
-            reports[record[_LAST]] = report._replace(complete=True), original
+            reports[record[_LAST]] = reports[record[_LAST]]._replace(complete=True)
+        elif RAISED in record:
+            reopen(reports, record[RAISED])
         else:
-            reports.append((Report(*(record[name] for name in Report._fields)), record))
-    return reports
+            reports.append(Report(*(record[name] for name in Report._fields)))
+            originals.append(record)
+    return list(zip(reports, originals, strict=True))
 
 
 def _reported(last: dict[str, Any]) -> dict[str, Any]:

@@ -155,9 +155,9 @@ class Simulation:
         ):
             if stored.generation is None:
                 controller, decisions, log = self._started(spec, evaluator, folder)
+                log.attach(stored.journals)
             else:
-                controller, decisions, log = _resumed(spec, stored.generation, evaluator, folder)
-            log.attach(stored.journals, stored.records.get("reports"))
+                controller, decisions, log = _resumed(spec, stored, stored.generation, evaluator, folder)
             if spec.price_per_hour is not None:
                 log.bill.charge(spec.price_per_hour, controller.clock.now)
             decisions.attach(stored.journals, stored.records.get("decisions"))
@@ -252,9 +252,10 @@ def _time_limit(spec: StudySpec) -> float | None:
 
 
 def _resumed(
-    spec: StudySpec, generation: Generation, evaluator: Evaluator, folder: str
+    spec: StudySpec, stored: StoredStudy, generation: Generation, evaluator: Evaluator, folder: str
 ) -> tuple[Controller, DecisionLog, StudyLog]:
     controller, (decisions, log) = resume(generation.files.get(SUSPENDED, b""), evaluator, folder)
+    log.attach(stored.journals, stored.records["reports"])
     limit = _time_limit(spec)
     controller.time_limit = math.inf if limit is None else limit
     extension.apply(
