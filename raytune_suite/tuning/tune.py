@@ -126,17 +126,10 @@ def tune(
         StudyInterrupted: After Ctrl-C; the message says how to continue.
     """
     task = make_task(trainable, space, workload, metric, mode, max_t, time_attr, tuning_seeds, test_seeds)
+    limits = Limits.of(num_samples, cast("Any", budget), time_limit)
     how: dict[str, Any] = {"resources": resources, "max_concurrent": max_concurrent, "seed": seed, "progress": progress}
-    options = StudyOptions(
-        method=method,
-        method_args=dict(method_args or {}),
-        limits=Limits.of(num_samples, cast("Any", budget), time_limit),
-        price_per_hour=price_per_hour,
-        callbacks=tuple(callbacks),
-        stop=make_rules(stop, task.objective),
-        retry=retry is not None,
-        warm_start=sources(warm_start),
-        **how,
-    )
+    how |= {"stop": make_rules(stop, task.objective), "retry": retry is not None, "warm_start": sources(warm_start)}
+    how |= {"callbacks": tuple(callbacks), "price_per_hour": price_per_hour}
+    options = StudyOptions(method=method, method_args=dict(method_args or {}), limits=limits, **how)
     made, filesystem = make_engine(engine, settings), checked_filesystem(storage_filesystem)
     return run_study(task, options, made, storage_path, name, resume=resume, storage_filesystem=filesystem)

@@ -237,3 +237,16 @@ def test_a_study_whose_method_was_chosen_is_extended_with_it(tmp_path: Path) -> 
     more = study("auto", tmp_path, workload=rts.workload("synthetic/branin"), name="study", budget=6, resume=True)
     assert more.method == first.method
     assert len(more.reports) > len(first.reports)
+
+
+@pytest.mark.e2e
+@pytest.mark.long
+@pytest.mark.usefixtures("ray_session")
+def test_max_t_is_raised_on_ray(tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"name": "study", "engine": "ray", "max_concurrent": 2}
+    first = of_class(Training, tmp_path, **arguments)
+    more = of_class(Training, tmp_path, **arguments, max_t=27, resume=True)
+    assert more.reports["resource"].max() == 27
+    assert more.reports["complete"].equals(more.reports["resource"] == 27)
+    assert len(more.trials) > len(first.trials)
+    assert rts.load_study(more.path).reports.equals(more.reports)
