@@ -243,7 +243,7 @@ def test_a_study_whose_method_was_chosen_is_extended_with_it(tmp_path: Path) -> 
 @pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_max_t_is_raised_on_ray(tmp_path: Path) -> None:
-    arguments: dict[str, Any] = {"name": "study", "engine": "ray", "max_concurrent": 2}
+    arguments: dict[str, Any] = {"name": "study", "engine": "ray", "max_concurrent": 1, "budget": 2}
     first = of_class(Training, tmp_path, **arguments)
     more = of_class(Training, tmp_path, **arguments, max_t=27, resume=True)
     assert more.reports["resource"].max() == 27
