@@ -181,6 +181,15 @@ class KnownTrial(NamedTuple):
     reports: list[tuple[float, float]]
     ended: bool
 
+    def loss_at(self, level: float) -> float | None:
+        """The loss of the first report at this resource or above it; None if there is none.
+
+        Example:
+            >>> KnownTrial("a", {}, [(1, 0.5), (4, 0.2)], ended=True).loss_at(3)
+            0.2
+        """
+        return next((loss for resource, loss in self.reports if resource >= level), None)
+
 
 MODE = validation.one_of("min", "max")
 COUNT = validation.integer(1)

@@ -25,6 +25,7 @@ from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.spaces import Space
 from raytune_suite.tuning.final_evaluation import evaluate_on_test_seeds
+from raytune_suite.tuning.study_folder import StudyFolder
 from raytune_suite.tuning.task import workload_task
 from raytune_suite.tuning.tune import tune
 from raytune_suite.types import DECISIONS, as_loss, split_config
@@ -349,7 +350,7 @@ def scores_on_test_seeds(
     """Train a schedule on the test seeds, and return the scores in their order; NaN where a training failed."""
     if not run.test_seeds:
         return []
-    evaluated = evaluate_on_test_seeds(task, lineage, result.path, run.make_engine(), name=name)
+    evaluated = evaluate_on_test_seeds(task, lineage, StudyFolder.at(result.path), run.make_engine(), name=name)
     by_seed = dict(zip(evaluated["seed"].tolist(), evaluated["value"].tolist(), strict=True))
     return [float(by_seed[seed]) for seed in run.test_seeds]
 

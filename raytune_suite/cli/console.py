@@ -49,7 +49,7 @@ def show_study(result: StudyResult, console: Console) -> None:
     seconds = "s" if result.result_grid is not None else "s of simulated time"
     console.print(
         f"\n[bold]{result.method}[/] tried {len(result.trials)} configs in {last['cost']:g} {unit(result)} and "
-        f"{last['elapsed']:.0f} {seconds}\n"
+        f"{last['elapsed']:.0f} {seconds}{'' if result.dollars is None else f', for ${result.dollars:,.2f}'}\n"
     )
     show_trials(result, console)
     show_config("best config", result.best_config, console)
@@ -217,6 +217,7 @@ def study_as_json(result: StudyResult) -> str:
         "best_config": result.best_config,
         "best_checkpoint": None if result.best_checkpoint is None else result.best_checkpoint.path,
         "lineage": [{"start": start, "config": without_seed(config, result)} for start, config in result.lineage],
+        "dollars": result.dollars,
         "test_value": result.test_value,
         "test_scores": None if result.test_scores is None else result.test_scores.to_dict("records"),
         "trials": result.trials.reset_index().to_dict("records"),

@@ -40,7 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
         ArgumentError: If there is no such trial.
         StudyError: If it has no log.
     """
-    from raytune_suite.engines.storage import Folder
     from raytune_suite.tuning.load import load_study
     from raytune_suite.tuning.program import LOGS
 
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         last = len(study.trials) - 1
         raise ArgumentError.invalid("TRIAL", arguments.trial, f"'best', or the number of a trial, from 0 to {last}")
-    folder, trial_id = Folder.at(study.path) / LOGS, str(study.trials["trial_id"].loc[number])
+    folder, trial_id = study.files / LOGS, str(study.trials["trial_id"].loc[number])
     name = f"{trial_id}.log"
     if name not in folder.names():
         raise StudyError(

@@ -17,6 +17,7 @@ from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted, Un
 
 if TYPE_CHECKING:
     from raytune_suite.engines.base import Engine, Outcome, StudySpec
+    from raytune_suite.engines.storage import Folder
     from raytune_suite.tuning.result import StudyResult
     from raytune_suite.workloads import Workload
 
@@ -115,7 +116,18 @@ def add_method(command: argparse.ArgumentParser) -> None:
         "that end by themselves, such as grid; --num-samples 20 for a function or program without --max-t)."
     )
     group = command.add_argument_group("limits", about)
-    group.add_argument("--budget", type=float, metavar="N", help="train for as long as N full trainings, in total")
+    group.add_argument(
+        "--budget",
+        type=number_or_text,
+        metavar="N",
+        help="train for as long as N full trainings, in total; or what it may cost, as in '20 USD'",
+    )
+    group.add_argument(
+        "--price-per-hour",
+        type=float,
+        metavar="USD",
+        help="US dollars per hour of one machine (default: that of the machines of `ray up`)",
+    )
     group.add_argument("--num-samples", type=int, metavar="N", help="run N trials; for pbt and pb2 the population size")
     group.add_argument(
         "--time-limit",
@@ -161,6 +173,14 @@ def add_engine(command: argparse.ArgumentParser) -> None:
     group.add_argument("--gpus", type=float, metavar="N", help="GPUs per trial, such as 0.5 or 2 (default: 0)")
 
 
+def number_or_text(text: str) -> float | str:
+    """A number if the text is one, otherwise the text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def assignment(text: str) -> tuple[str, Any]:
     """Parse NAME=VALUE; a value that is not JSON is a string.
 
@@ -200,9 +220,9 @@ def run(arguments: argparse.Namespace) -> int:
     unnamed = arguments.name is None and not arguments.resume
     if own_program.is_own(arguments):
         name = new_name(own_program.label(arguments), arguments.method) if unnamed else arguments.name
-        from raytune_suite.engines.storage import absolute
+        from raytune_suite.engines.storage import absolute, study_path
 
-        task = own_program.task(arguments, f"{absolute(arguments.storage_path).rstrip('/')}/{name}")
+        task = own_program.task(arguments, study_path(absolute(arguments.storage_path), name))
     else:
         task = {"workload": find_workload(arguments.workload)}
         name = new_name(arguments.workload, arguments.method) if unnamed else arguments.name
@@ -220,6 +240,7 @@ def run(arguments: argparse.Namespace) -> int:
             method=arguments.method,
             method_args=dict(arguments.arg),
             **method_limits,
+            price_per_hour=arguments.price_per_hour,
             resources=resources(arguments),
             max_concurrent=arguments.max_concurrent,
             seed=arguments.seed,
@@ -276,9 +297,9 @@ class AnnouncingEngine:
         """What the engine describes."""
         return self.engine.describe()
 
-    def can_resume(self, path: str) -> bool:
-        """Whether the engine can resume the study at `path`."""
-        return self.engine.can_resume(path)
+    def can_resume(self, study: Folder) -> bool:
+        """Whether the engine can resume the study in a folder."""
+        return self.engine.can_resume(study)
 
     def without_faults(self) -> Engine:
         """The engine for the final evaluation, which is not announced."""
@@ -295,9 +316,9 @@ class AnnouncingEngine:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"study {spec.path}", style="dim", markup=False)
         return self.engine.run(spec)
 
-    def finish(self, path: str) -> None:
+    def finish(self, study: Folder) -> None:
         """Let the engine remove what it does not need any more."""
-        self.engine.finish(path)
+        self.engine.finish(study)
 
 
 def is_finite(method: str) -> bool:
@@ -403,7 +424,7 @@ def resume_command(arguments: argparse.Namespace, name: str | None) -> str:
     command = ["raytune-suite", "run", *target, "--method", arguments.method, *own]
     for key, value in arguments.arg:
         command += ["--arg", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    for option in ("budget", "num_samples", "time_limit", "max_concurrent", "cpus", "gpus", "plot"):
+    for option in ("budget", "price_per_hour", "num_samples", "time_limit", "max_concurrent", "cpus", "gpus", "plot"):
         value = getattr(arguments, option)
         if value is not None:
             command += [f"--{option.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]

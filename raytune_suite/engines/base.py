@@ -10,7 +10,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from raytune_suite.engines.storage import study_path
+from raytune_suite.engines.storage import Folder, study_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,12 +39,15 @@ class StudySpec:
         scheduler: A scheduler of this package.
         storage_path: The folder or URI that holds the study's folder.
         name: The name of the study's folder.
+        storage_filesystem: The file system of pyarrow in which `storage_path` is; None for a folder or URI.
         curve: A function (config, training seed) -> whole learning curve; None if models are trained.
         cost: The declared seconds between two reports of a config; None if not declared.
         seeds: The training seeds on which each trial trains; with several, their metrics are averaged.
         num_samples: The maximum number of trials; None for no limit.
         budget: The total resource that all trials may spend, in units of `time_attr`; None for no limit.
         time_limit: Seconds (virtual ones on the simulated clock); None for no limit.
+        dollars: US dollars; None for no limit.
+        price_per_hour: US dollars per hour of one machine; None for what is known about the machines.
         stop: Other rules that end the study or a trial.
         resources: What a trial occupies, such as `{"cpu": 1, "gpu": 0.5}`; None for one CPU.
         callbacks: The user's Ray callbacks.
@@ -61,12 +64,15 @@ class StudySpec:
     scheduler: StudyScheduler
     storage_path: str
     name: str
+    storage_filesystem: Any = None
     curve: Callable[[Config, int], Curve] | None = None
     cost: Callable[[Config], float] | None = None
     seeds: tuple[int, ...] = ()
     num_samples: int | None = None
     budget: float | None = None
     time_limit: float | None = None
+    dollars: float | None = None
+    price_per_hour: float | None = None
     stop: tuple[Stopper, ...] = ()
     resources: Mapping[str, float] | None = None
     callbacks: tuple[Callback, ...] = ()
@@ -80,6 +86,16 @@ class StudySpec:
     def path(self) -> str:
         """The study's folder or URI."""
         return study_path(self.storage_path, self.name)
+
+    @functools.cached_property
+    def files(self) -> Folder:
+        """The files in the study's folder.
+
+        Raises:
+            ArgumentError: If its path is no URI of a file system of pyarrow.
+            StudyError: If the object store cannot be reached.
+        """
+        return Folder.at(self.path, self.storage_filesystem)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +129,8 @@ class Engine(Protocol):
     def describe(self) -> dict[str, Any]:
         """What a study's manifest records about the engine: JSON-like values."""
 
-    def can_resume(self, path: str) -> bool:
-        """Whether a study is stored at `path` (a folder or a URI) that `run` can continue: it has a complete snapshot.
+    def can_resume(self, study: Folder) -> bool:
+        """Whether a study is stored in a folder that `run` can continue: it has a complete snapshot.
 
         Raises:
             OSError: If an object store cannot be reached.
@@ -137,8 +153,8 @@ class Engine(Protocol):
             StudyError: If the study cannot continue; it can be resumed.
         """
 
-    def finish(self, path: str) -> None:
-        """Remove what the engine needs only until the results of a study are stored at `path`.
+    def finish(self, study: Folder) -> None:
+        """Remove what the engine needs only until the results of a study are stored in its folder.
 
         Raises:
             StudyError: If the storage cannot be written.

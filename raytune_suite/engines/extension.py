@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -17,12 +18,12 @@ from typing import TYPE_CHECKING, Any, cast
 from ray.tune.experiment import Trial
 
 from raytune_suite.engines import snapshots
+from raytune_suite.engines.callbacks.stored_log import raise_max_t
 from raytune_suite.engines.snapshots import SnapshotWriter
-from raytune_suite.engines.storage import local_folder
 from raytune_suite.engines.stored_study import MANIFEST
 from raytune_suite.errors import StudyError
 from raytune_suite.searchers import AskTellSearcher
-from raytune_suite.types import FAILED, FIDELITY, KnownTrial, as_loss
+from raytune_suite.types import FAILED, FIDELITY, KnownTrial, as_loss, split_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from raytune_suite.engines.callbacks.study_log import StudyLog
     from raytune_suite.engines.snapshots import Generation
     from raytune_suite.engines.storage import Folder
+    from raytune_suite.schedulers import StudyScheduler
 
 FOLDER = "extension"
 """The folder of the state from which a finished study is extended, in that of the study."""
@@ -50,11 +52,13 @@ class Change:
         retry: Whether failed trials run again.
         space: Whether the space has grown.
         stop: Whether the stop rules are others.
+        max_t: Whether the maximum resource of a trial is higher.
     """
 
     retry: bool = False
     space: bool = False
     stop: bool = False
+    max_t: bool = False
 
 
 def keep(study: Folder, files: Mapping[str, bytes], covers: Mapping[str, Any]) -> None:
@@ -118,18 +122,21 @@ def apply(
         scheduler: The scheduler, whose state has been loaded.
         log: The study's log, as it was stored.
     """
-    stopper.update(spec.budget, spec.time_limit, spec.stop if change is not None and change.stop else None)
+    new_rules = change is not None and (change.stop or change.max_t)  # which may count full trainings
+    stopper.update(spec.budget, spec.time_limit, spec.stop if new_rules else None)
     again = sum(record.retried for record in log.trials)
     search_alg._total_samples = sys.maxsize if spec.num_samples is None else spec.num_samples + again  # noqa: SLF001 - there is no public way
     searcher: Any = search_alg.searcher
     while hasattr(searcher, "searcher"):
         searcher = searcher.searcher
-    folder = local_folder(spec.path)
+    folder = spec.files.local
     if isinstance(searcher, AskTellSearcher) and folder is not None:
         searcher.watch(str(folder))  # which may have been moved
     if change is None:
         return
-    if change.space and isinstance(searcher, AskTellSearcher):
+    if change.max_t:
+        searcher = _raise_max_t(search_alg, searcher, scheduler, spec, log)
+    elif change.space and isinstance(searcher, AskTellSearcher):
         searcher = _replaced(search_alg, searcher, spec, log)
     if change.retry and isinstance(searcher, AskTellSearcher):
         configs = log.retry_failed()
@@ -137,6 +144,30 @@ def apply(
         search_alg._total_samples = min(search_alg._total_samples + len(configs), sys.maxsize)  # noqa: SLF001 - as above
         search_alg._finished = False  # noqa: SLF001 - as above; the searcher may have been stopped after crashes
         scheduler.forget_crashes()
+
+
+def _raise_max_t(
+    search_alg: Any, searcher: AskTellSearcher, scheduler: StudyScheduler, spec: StudySpec, log: StudyLog
+) -> AskTellSearcher:
+    """Raise the `max_t` of a study; returns its searcher, which is a new one.
+
+    Trials that were trained to the one before have no state any more. The configs of the best of them, as many as would
+    be promoted, are trained again from the start, as new trials.
+    """
+    max_t = spec.objective.max_t
+    assert max_t is not None  # noqa: S101 - it was raised
+    trials = known_trials(log, spec.name)
+    complete = raise_max_t(log, max_t)
+    eta = scheduler.raise_max_t(spec.scheduler, trials)
+    new = _replaced(search_alg, searcher, spec, log)
+    if new.takes_points:
+        losses = {number: trials[number].reports[-1][1] for number in complete}
+        best = [number for number in sorted(complete, key=losses.__getitem__) if losses[number] != FAILED]
+        again = best[: math.ceil(len(complete) / eta)]
+        configs = [split_config(log.trials[number].config).hyperparameters for number in again]
+        new.enqueue(configs)
+        search_alg._total_samples = min(search_alg._total_samples + len(configs), sys.maxsize)  # noqa: SLF001 - there is no public way
+    return new
 
 
 def _replaced(search_alg: Any, old: AskTellSearcher, spec: StudySpec, log: StudyLog) -> AskTellSearcher:

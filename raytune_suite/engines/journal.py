@@ -254,7 +254,7 @@ def read_parts(folder: Folder, name: str, extent: Extent) -> list[bytes]:
     content = b"".join(parts)[: extent.size]
     if len(content) < extent.size or zlib.crc32(content) != extent.crc:
         what = "it is shorter than when" if len(content) < extent.size else "it has changed since"
-        raise DamagedJournalError(f"{folder.path}/{file_name(folder, name)}", f"{what} the snapshot was taken")
+        raise DamagedJournalError((folder / file_name(folder, name)).path, f"{what} the snapshot was taken")
     return parts
 
 
@@ -268,9 +268,9 @@ def read(folder: Folder, name: str) -> list[dict[str, Any]]:
     try:
         return parse(b"".join(_parts(folder, name)))
     except ValueError as error:
+        path = (folder / file_name(folder, name)).path
         raise StudyError(
-            f"{folder.path}/{file_name(folder, name)} is damaged ({error}): restore the file from a backup, or remove "
-            "it to read the rest of the study"
+            f"{path} is damaged ({error}): restore the file from a backup, or remove it to read the rest of the study"
         ) from None
 
 

@@ -98,7 +98,7 @@ def newest_first(study: Folder) -> Iterator[Generation | Damaged]:
         try:
             found: Generation | Damaged = _unpack(number, folder.read(name))
         except (OSError, ValueError) as error:
-            found = Damaged(f"{folder.path}/{name}", str(error))
+            found = Damaged((folder / name).path, str(error))
         yield found
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from raytune_suite.atomic_file import write_atomically
 from raytune_suite.errors import ArgumentError, StudyError
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem  # type: ignore[import-untyped]
 
 
 def absolute(storage_path: str | Path) -> str:
@@ -28,8 +31,47 @@ def study_path(storage_path: str, name: str) -> str:
     Example:
         >>> study_path("s3://bucket/studies/", "first")
         's3://bucket/studies/first'
+        >>> study_path("s3://bucket/studies?endpoint_override=minio:9000", "first")
+        's3://bucket/studies/first?endpoint_override=minio:9000'
     """
-    return f"{storage_path.rstrip('/')}/{name}"
+    folder, query = _without_query(storage_path)
+    return f"{folder.rstrip('/')}/{name}{query}"
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """The storage path and the name of the study at `path`, a folder or a URI.
+
+    Example:
+        >>> split_path("s3://bucket/studies/first?endpoint_override=minio:9000")
+        ('s3://bucket/studies?endpoint_override=minio:9000', 'first')
+    """
+    folder, query = _without_query(path)
+    storage_path, _, name = folder.rstrip("/").rpartition("/")
+    return storage_path + query, name
+
+
+def _without_query(path: str) -> tuple[str, str]:
+    """A path or URI, and the query of a URI with its "?", which file systems have as their options."""
+    folder, mark, query = path.partition("?") if "://" in path else (path, "", "")
+    return folder, mark + query
+
+
+def checked_filesystem(filesystem: Any) -> FileSystem | None:
+    """A file system of pyarrow; one of fsspec is wrapped.
+
+    Raises:
+        ArgumentError: If it is neither of these.
+    """
+    if filesystem is None:
+        return None
+    from fsspec import AbstractFileSystem  # type: ignore[import-untyped] # late: local studies do not need it
+    from pyarrow import fs  # type: ignore[import-untyped] # as above
+
+    if isinstance(filesystem, AbstractFileSystem):
+        return fs.PyFileSystem(fs.FSSpecHandler(filesystem))
+    if isinstance(filesystem, fs.FileSystem):
+        return filesystem
+    raise ArgumentError.invalid("storage_filesystem", filesystem, "a file system of pyarrow.fs or of fsspec")
 
 
 def local_folder(path: str) -> Path | None:
@@ -60,29 +102,40 @@ class Folder:
     remote: tuple[Any, str] | None = None
 
     @classmethod
-    def at(cls, path: str) -> Folder:
-        """The folder at a local path or a URI; it need not exist.
+    def at(cls, path: str, filesystem: FileSystem | None = None) -> Folder:
+        """The folder at a local path or a URI, or at a path in `filesystem`; it need not exist.
 
         Raises:
             ArgumentError: If it is no URI of a file system of pyarrow.
             StudyError: If the object store cannot be reached.
         """
+        if filesystem is not None:
+            return cls(path, None, (filesystem, path))
         local = local_folder(path)
         if local is not None:
             return cls(path, local)
-        from pyarrow import fs  # type: ignore[import-untyped] # late: local studies do not need it
+        from pyarrow import fs  # late: local studies do not need it
 
         try:
             return cls(path, None, fs.FileSystem.from_uri(path))
         except ValueError as error:
-            raise ArgumentError(f"{path!r} must be a folder or the URI of an object store: {error}") from None
+            raise ArgumentError(
+                f"{path!r} must be a folder or the URI of an object store that pyarrow knows; for others, set "
+                f"`storage_filesystem`: {error}"
+            ) from None
         except OSError as error:
             raise StudyError(f"the object store of {path!r} cannot be reached: {error}") from error
 
     def __truediv__(self, name: str) -> Folder:
+        path = study_path(self.path, name)
         if self.remote is None:
-            return Folder(f"{self.path}/{name}", None if self.local is None else self.local / name)
-        return Folder(f"{self.path}/{name}", None, (self.remote[0], f"{self.remote[1]}/{name}"))
+            return Folder(path, None if self.local is None else self.local / name)
+        return Folder(path, None, (self.remote[0], f"{self.remote[1]}/{name}"))
+
+    @property
+    def filesystem(self) -> FileSystem | None:
+        """The file system of an object store; None for a local folder."""
+        return None if self.remote is None else self.remote[0]
 
     def names(self) -> list[str]:
         """The names of the files and folders in it, sorted; none if it does not exist."""
@@ -92,6 +145,17 @@ class Folder:
 
         system, root = self._system
         return sorted(info.base_name for info in system.get_file_info(fs.FileSelector(root, allow_not_found=True)))
+
+    def versions(self) -> dict[str, tuple[int, int]]:
+        """The size of each file in it, and when it was written, in nanoseconds; not known in some object stores."""
+        if self.local is not None:
+            stats = {path.name: path.stat() for path in self.local.iterdir()} if self.local.is_dir() else {}
+            return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
+        from pyarrow import fs
+
+        system, root = self._system
+        found = system.get_file_info(fs.FileSelector(root, allow_not_found=True))
+        return {info.base_name: (info.size or 0, info.mtime_ns or 0) for info in found}
 
     def has(self, name: str) -> bool:
         """Whether there is a file called `name`."""

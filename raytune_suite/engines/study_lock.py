@@ -129,7 +129,7 @@ class StudyLock:
 
     def _broken(self) -> StudyError:
         return StudyError(
-            f"{self.study.path}/{LOCK} was removed or replaced, so another process may run this study now. The study "
+            f"{(self.study / LOCK).path} was removed or replaced, so another process may run this study now. The study "
             "was stopped in this process; resume it with `resume=True` when no other process runs it"
         )
 
@@ -243,7 +243,7 @@ class Lease(StudyLock):
                     return
                 self._write()
             except OSError as error:
-                _logger.warning("the lease %s/%s cannot be renewed: %s", self.study.path, LOCK, error)
+                _logger.warning("the lease %s cannot be renewed: %s", (self.study / LOCK).path, error)
 
 
 def _holder(study: Folder) -> dict[str, Any]:

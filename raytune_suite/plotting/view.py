@@ -45,13 +45,15 @@ class StudyView:
     test_scores: pd.DataFrame | None
     space: Space | None
     configs: Sequence[Config]
+    dollars: float | None = None
 
 
 def view(study: StudyLike) -> StudyView:
     """The study, with None as the best trial if it has no incumbent."""
     best = int(study.incumbent["trial"].iloc[-1]) if len(study.incumbent) else None
-    names = [field.name for field in dataclasses.fields(StudyView) if field.name != "best_trial"]
-    return StudyView(**{name: getattr(study, name) for name in names}, best_trial=best)
+    names = [field.name for field in dataclasses.fields(StudyView) if field.name not in ("best_trial", "dollars")]
+    dollars = getattr(study, "dollars", None)  # which results of benchmarks do not have
+    return StudyView(**{name: getattr(study, name) for name in names}, best_trial=best, dollars=dollars)
 
 
 def sampled_curves(study: StudyView) -> StudyView:

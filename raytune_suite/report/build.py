@@ -116,6 +116,8 @@ def facts(study: StudyView) -> dict[str, str]:
         last = study.reports.iloc[-1]
         figures[unit(study)] = f"{last['cost']:,.6g}" if "cost" in last else ""
         figures["time"] = str(dt.timedelta(seconds=round(float(last["elapsed"]))))
+    if study.dollars is not None:
+        figures["US dollars"] = f"{study.dollars:,.2f}"
     return {name: value for name, value in figures.items() if value}
 
 

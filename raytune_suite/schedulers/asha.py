@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import bisect
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Unpack, final
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
 from ray.tune.schedulers import TrialScheduler
 
@@ -22,10 +22,13 @@ from raytune_suite.types import COUNT, FAILED, as_loss, check_mode
 from raytune_suite.validation import checked, integer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ray.tune.experiment import Trial
     from ray.tune.search import Searcher
 
     from raytune_suite.schedulers.arguments import SchedulerArgs
+    from raytune_suite.types import KnownTrial
 
 FEW_EQUAL = 2
 """The number of equal losses at a rung that may be a coincidence."""
@@ -87,6 +90,8 @@ class StoppingBracket:
 class ASHA(StudyScheduler):
     """Stops all but the best 1/eta of the trials at each rung, without waiting for others to reach it."""
 
+    extends: ClassVar[bool] = True
+
     @checked(min_t=COUNT, eta=rungs.ETA, brackets=COUNT)
     def __init__(self, *, min_t: int = 1, eta: float = 3, brackets: int = 1, **args: Unpack[SchedulerArgs]) -> None:
         """`min_t` is the least resource at which a trial is stopped, `eta` is the reduction factor.
@@ -114,6 +119,25 @@ class ASHA(StudyScheduler):
     def levels(self) -> tuple[float, ...]:
         """The resources of the rungs, and `max_t`."""
         return self._levels
+
+    def raise_max_t(self, raised: StudyScheduler, trials: Sequence[KnownTrial]) -> float:
+        """Add the rungs of a higher `max_t`, and return eta (as Brandt et al. 2023, "Iterative Deepening Hyperband").
+
+        What trials have reached counts at the rungs below: those that were trained to the end before have passed the
+        rung there, if there is one. A rung between, where there was none before, gets the scores of all trials.
+        """
+        assert isinstance(raised, ASHA)  # noqa: S101 - it has the same arguments
+        self.complete_restore()
+        for bracket, higher in zip(self.brackets, raised.brackets, strict=False):  # there may be more brackets now
+            known = {rung.level: rung for rung in bracket.ladder}
+            for rung in higher.ladder:
+                if rung.level not in known and len(self.brackets) == 1:
+                    passed = [trial.loss_at(rung.level) for trial in trials]
+                    rung.scores = sorted(-loss for loss in passed if loss is not None and loss != FAILED)
+            bracket.ladder = [known.get(rung.level, rung) for rung in higher.ladder]
+        self.max_t, self._levels = raised.max_t, raised.levels
+        self._draw.starts, self._draw.odds = raised._draw.starts, raised._draw.odds  # noqa: SLF001 - of this class
+        return self.brackets[0].eta
 
     def added(self, controller: Any, trial: Trial) -> None:  # noqa: ARG002 - the base's signature
         """Draw the trial's bracket."""

@@ -25,10 +25,12 @@ from raytune_suite.types import FAILED, Mode, as_loss, as_resource, check_mode
 from raytune_suite.validation import checked, reject_unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ray.tune.search import Searcher
 
     from raytune_suite.schedulers.observer import SchedulerObserver
-    from raytune_suite.types import Stage
+    from raytune_suite.types import KnownTrial, Stage
 
 MAX_CRASHES, CRASHES_IN_A_ROW = 10, 100
 """A study ends after so many crashes before the first report, or in a row, since crashes spend no budget."""
@@ -69,6 +71,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         enforces: Whether it ends trials at the fidelity that their searcher assigned, and requires such a searcher.
         rewinds: Whether a trial's resource may decrease (by cloning); otherwise a report at a resource that was
             reported before is a repetition after a fault, and gets the same decision.
+        extends: Whether its `max_t` can be raised in a study that has finished.
         population: Whether its trials are a population, which learn from each other and all live to the end.
         trials: Its trials, and the order in which they are to start.
         observers: What is notified of its decisions; not part of its state.
@@ -85,6 +88,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     stops_failed: ClassVar[bool] = True
     enforces: ClassVar[bool] = False
     rewinds: ClassVar[bool] = False
+    extends: ClassVar[bool] = False
     population: ClassVar[bool] = False
     _supports_buffered_results = False
 
@@ -151,6 +155,10 @@ class StudyScheduler(TrialScheduler, abc.ABC):
 
     def before_save(self) -> None:
         """Make the state picklable."""
+
+    def raise_max_t(self, raised: StudyScheduler, trials: Sequence[KnownTrial]) -> float:
+        """Take the `max_t` of `raised`, which is new and has a higher one; `trials` are those so far. Returns eta."""
+        raise NotImplementedError
 
     @property
     def levels(self) -> tuple[float, ...]:

@@ -6,6 +6,7 @@ The result of a population method is not one config but a schedule of configs, t
 
 from __future__ import annotations
 
+import logging
 import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Unpack, final
@@ -15,6 +16,7 @@ from ray.tune.schedulers import TrialScheduler
 from raytune_suite.errors import ArgumentError
 from raytune_suite.schedulers.arguments import COMMON, SchedulerArgs
 from raytune_suite.schedulers.base import StudyScheduler
+from raytune_suite.schedulers.clone_guard import CloneGuard
 from raytune_suite.schedulers.stock import StockScheduler
 from raytune_suite.spaces import FEATURES, Space
 from raytune_suite.types import COUNT, Stage
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from ray.tune.experiment import Trial
+
+_logger = logging.getLogger("raytune_suite")
 
 _WITHOUT_SEARCHER = SimpleNamespace(search_alg=None)
 """Replaces the controller when a trial is added: Ray's classes only check that it has no searcher."""
@@ -57,9 +61,11 @@ class Lineages:
 
     Attributes:
         lineages: The stages that led to each trial's current state, by trial id.
+        guard: Compares clones with their sources.
     """
 
     lineages: dict[str, list[Stage]]
+    guard: CloneGuard
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002 - Ray's signature
         """Start a lineage; unlike in Ray's classes, a searcher may propose the first config."""
@@ -85,6 +91,7 @@ class Lineages:
             stage for stage in self.lineages[trial_to_clone.trial_id] if stage.start < cloned_at or not stage.start
         ]
         self.lineages[trial.trial_id] = [*before, Stage(cloned_at, trial.config)]
+        self.guard.cloned(trial.trial_id, trial_to_clone.trial_id, cloned_at)
 
 
 class PopulationScheduler(StockScheduler):
@@ -111,7 +118,7 @@ class PopulationScheduler(StockScheduler):
                 "trials fit on the cluster than should run at once"
             )
         super().__init__(stock, **args)
-        self.stock.lineages = {}
+        self.stock.lineages, self.stock.guard = {}, CloneGuard()
         self._asked_to_save: set[str] = set()
         self._at_report: dict[tuple[str, float], list[Stage]] = {}
 
@@ -120,6 +127,14 @@ class PopulationScheduler(StockScheduler):
         if trial.trial_id in self._asked_to_save:
             self.check_state(trial)
         self._at_report[trial.trial_id, result[self.time_attr]] = self.stock.lineages[trial.trial_id]
+        if self.stock.guard.reported(trial.trial_id, result[self.time_attr], loss, trial.config):
+            _logger.warning(
+                "members that copied the same checkpoint report the same %s to the last bit, although their configs "
+                "differ: the new values seem to have no effect. Apply the config after the checkpoint was loaded; a "
+                "PyTorch optimizer takes its learning rate from the checkpoint, so set `group['lr'] = config['lr']` "
+                "for each group of `optimizer.param_groups` after `load_state_dict`",
+                self._metric,
+            )
         decision = super().decide(controller, trial, result, loss)
         if self.stock._trial_state[trial].last_checkpoint is not None:  # noqa: SLF001 - Ray has no public way to it
             self._asked_to_save.add(trial.trial_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import os
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raytune_suite.engines.ray.engine import RayEngine, Settings
@@ -12,7 +13,7 @@ from raytune_suite.engines.simulated.engine import Simulation
 from raytune_suite.engines.storage import absolute, local_folder
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import as_number
-from raytune_suite.validation import mapping, number, optional, text
+from raytune_suite.validation import Invalid, Requirement, mapping, number, optional, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +29,32 @@ LIMIT = optional(number(above=0, infinite=True))
 NAME = text("the name of a folder")
 """What the name of a study must be; see `check_name`."""
 
+PRICE = optional(number(above=0))
+"""What a price per hour must be."""
+
 RESOURCES = mapping("a dict such as {'cpu': 2, 'gpu': 0.5}")
 
 LONGEST_NAME, LONGEST_PATH = 200, 3500
 """The most bytes of a study's name, and of the path of its folder."""
+
+
+class Dollars(NamedTuple):
+    """A budget in US dollars."""
+
+    amount: float
+
+
+def _convert_budget(value: Any) -> Any:
+    if not isinstance(value, str):
+        return LIMIT.convert(value)
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?USD", value)
+    if match is None or not float(match[1]):
+        raise Invalid
+    return Dollars(float(match[1]))
+
+
+BUDGET = Requirement("a number greater than 0, or US dollars such as '20 USD'", _convert_budget)
+"""What a budget must be."""
 
 POPULATION_SIZE = 10
 """The default number of members of a population."""
@@ -44,11 +67,20 @@ class Limits(NamedTuple):
         num_samples: The maximum number of trials; for a population, its size.
         budget: The total of all trials, in full trainings.
         time_limit: Seconds.
+        dollars: US dollars.
     """
 
     num_samples: int | None
     budget: float | None
     time_limit: float | None
+    dollars: float | None = None
+
+    @classmethod
+    def of(cls, num_samples: int | None, budget: float | Dollars | None, time_limit: float | None) -> Limits:
+        """The limits that the arguments of `tune` set."""
+        if isinstance(budget, Dollars):
+            return cls(num_samples, None, time_limit, budget.amount)
+        return cls(num_samples, budget, time_limit)
 
     def resource(self, objective: Objective) -> float | None:
         """The budget in units of `time_attr`."""
@@ -68,7 +100,7 @@ def check_limits(limits: Limits, method: Method, objective: Objective) -> Limits
         return limits
     if method.scheduler.population:
         return limits._replace(num_samples=POPULATION_SIZE)
-    if limits.budget is None and limits.time_limit is None and not method.finite:
+    if limits.budget is limits.time_limit is limits.dollars is None and not method.finite:
         raise ArgumentError("nothing would end the study: give a finite `budget`, `num_samples` or `time_limit`")
     return limits
 
@@ -91,8 +123,8 @@ def check_name(name: str) -> str:
     return name
 
 
-def check_storage(storage_path: str | Path) -> str:
-    """Return `storage_path` as an absolute path or a URI.
+def check_storage(storage_path: str | Path, filesystem: Any = None) -> str:
+    """Return `storage_path` as an absolute path or a URI, or as it is if it is a path in `filesystem`.
 
     Raises:
         ArgumentError: If it cannot be a folder, or cannot be created or written. Nothing is created.
@@ -100,6 +132,11 @@ def check_storage(storage_path: str | Path) -> str:
     text = os.fspath(storage_path)
     if not text.strip() or not text.isprintable() or len(os.fsencode(text)) > LONGEST_PATH:
         raise ArgumentError.invalid("storage_path", text, "the path of a folder, or a URI")
+    if filesystem is not None:
+        if "://" in text:
+            fix = "leave out what is before '://'"
+            raise ArgumentError.invalid("storage_path", text, "a path in `storage_filesystem`", fix)
+        return text
     try:
         path = absolute(storage_path)
         folder = local_folder(path)

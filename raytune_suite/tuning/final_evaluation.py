@@ -28,7 +28,7 @@ _logger = logging.getLogger("raytune_suite")
 def evaluate_on_test_seeds(
     task: TuningTask,
     lineage: Sequence[Stage],
-    path: str,
+    study: StudyFolder,
     engine: Engine,
     *,
     resources: Mapping[str, float] | None = None,
@@ -38,7 +38,7 @@ def evaluate_on_test_seeds(
 ) -> pd.DataFrame:
     """Train the chosen schedule from scratch on each test seed, to the end; returns one row (seed, value) per seed.
 
-    It is a study called `name` in the study's folder `path`; with `resume` one that was interrupted there continues. A
+    It is a study called `name` in the folder of `study`; with `resume` one that was interrupted there continues. A
     training that fails scores NaN, with a warning. `check_lock` is that of the study.
 
     Raises:
@@ -59,22 +59,22 @@ def evaluate_on_test_seeds(
     scheduler: StudyScheduler = FIFO(max_concurrent=len(task.test_seeds), **common)
     if len(lineage) > 1:
         scheduler = ReplayScheduler(lineage, keep=(SEED,), **common)
-    folder = StudyFolder(path, name)
+    folder = StudyFolder(study.path, name, study.filesystem)
     outcome = engine.without_faults().run(
         task.spec(
             searcher=GridSearcher(space=space, **common),
             scheduler=scheduler,
-            storage_path=path,
+            storage_path=folder.storage_path,
             name=name,
+            storage_filesystem=folder.filesystem,
             resources=resources,
-            resume=resume and engine.can_resume(folder.path),
+            resume=resume and engine.can_resume(folder.files),
             check_lock=check_lock,
         )
     )
     if outcome.interrupted:
-        storage_path, _, study = path.rpartition("/")
-        raise StudyFolder(storage_path, study).interrupted(engine, "while evaluating on the test seeds")
-    engine.finish(folder.path)
+        raise study.interrupted(engine, "while evaluating on the test seeds")
+    engine.finish(folder.files)
     trials = outcome.log.trials_frame()
     complete = trials["outcome"] == "trained in full"
     scores = pd.DataFrame({"seed": trials[f"config/{SEED}"].astype(int), "value": trials["value"].where(complete)})

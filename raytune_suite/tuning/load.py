@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from raytune_suite.engines import journal
-from raytune_suite.engines.callbacks.study_log import from_records, incumbents
-from raytune_suite.engines.storage import absolute
-from raytune_suite.engines.stored_study import MANIFEST, storage_errors
+from raytune_suite.engines.callbacks.stored_log import from_records
+from raytune_suite.engines.callbacks.study_log import incumbents
+from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import is_locked
 from raytune_suite.errors import StudyError
 from raytune_suite.spaces import Space
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
     from raytune_suite.tuning.result import StudyResult
 
 
-def load_study(path: str | Path) -> StudyResult:
+def load_study(path: str | Path, *, storage_filesystem: Any = None) -> StudyResult:
     """Read the results of a study without resuming it or starting Ray.
 
     Args:
         path: The study's folder or URI, such as `result.path`.
+        storage_filesystem: The file system of pyarrow or fsspec in which `path` is; None for a folder or URI.
 
     Returns:
         What `tune` returns, with the `status` of the study. If it has not finished, it has the reports so far (of a
@@ -39,12 +40,9 @@ def load_study(path: str | Path) -> StudyResult:
     Raises:
         StudyError: If there is no study, or what is stored is damaged.
     """
-    text = absolute(path).rstrip("/")
-    parent, _, name = text.rpartition("/")
-    folder = StudyFolder(parent, name)
+    folder = StudyFolder.at(path, storage_filesystem)
     with storage_errors(folder.files):
-        if not folder.files.names():
-            raise StudyError(f"there is no study at {text!r}: give the folder of a study, which has a {MANIFEST}")
+        folder.check_exists()
         manifest = folder.manifest()
         status = RUNNING if is_locked(folder.files) else FINISHED if folder.files.has(DECISIONS) else INTERRUPTED
         reports, trials = (journal.read(folder.files, name) for name in ("reports", "trials"))
@@ -83,6 +81,7 @@ def result_of(
         has_seeds=bool(manifest["tuning_seeds"]),
         space=Space(from_json(manifest["domains"])) if "domains" in manifest else None,
         status=status,
+        storage_filesystem=folder.filesystem,
     )
 
 
@@ -97,6 +96,5 @@ def test_scores_in(folder: StudyFolder) -> pd.DataFrame | None:
     try:
         return pd.read_parquet(io.BytesIO(folder.files.read("test_scores.parquet")))
     except (ValueError, OSError) as error:  # pyarrow's errors of damaged files
-        raise StudyError(
-            f"{folder.path}/test_scores.parquet is damaged ({error}): restore it from a backup, or remove it"
-        ) from None
+        path = (folder.files / "test_scores.parquet").path
+        raise StudyError(f"{path} is damaged ({error}): restore it from a backup, or remove it") from None

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
-from raytune_suite.engines.storage import Folder, local_folder
+from raytune_suite.engines.storage import Folder, local_folder, study_path
 from raytune_suite.errors import ArgumentError, StudyError, near
 from raytune_suite.types import SEED, as_number
 
@@ -240,7 +240,7 @@ class _Log:
         self._remote = folder if folder is not None and local is None else None
         self._name = f"{trial_id}.log"
         self._path = Path(scratch if local is None else local / LOGS, self._name)
-        self.path = str(self._path) if self._remote is None else f"{folder}/{LOGS}/{self._name}"
+        self.path = str(self._path) if self._remote is None else study_path(self._remote, f"{LOGS}/{self._name}")
 
     def __enter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from ray.tune import Checkpoint
 
 from raytune_suite.engines.callbacks.html_table import html_table
 from raytune_suite.engines.callbacks.study_log import Report, incumbents
-from raytune_suite.engines.storage import Folder, local_folder
+from raytune_suite.engines.storage import Folder
 from raytune_suite.errors import ArgumentError, StudyError, near
 from raytune_suite.importance import judged_fidelities, study_importance
 from raytune_suite.report.build import write_report
@@ -70,6 +70,8 @@ class StudyResult:
         status: "finished", or, if it was read by `load_study`, perhaps "interrupted" or "running".
         space: The search space; None for a study that was stored by an early version of this package.
         configs: The config of each trial, by its number, as it was passed to the trainable.
+        storage_filesystem: The file system of pyarrow in which `path` is; None for a folder or URI.
+        dollars: What the study has cost in US dollars, without the final evaluation; None if no price is known.
     """
 
     name: str
@@ -90,6 +92,13 @@ class StudyResult:
     status: str = FINISHED
     space: Space | None = None
     configs: Sequence[Config] = field(default=(), repr=False)
+    storage_filesystem: Any = field(default=None, repr=False)
+    dollars: float | None = None
+
+    @property
+    def files(self) -> Folder:
+        """The files in the study's folder."""
+        return Folder.at(self.path, self.storage_filesystem)
 
     @property
     def lineage(self) -> list[Stage]:
@@ -112,7 +121,7 @@ class StudyResult:
         """The last checkpoint of the incumbent's trial; None if it saved none, as on the simulated clock."""
         self._check_incumbent()
         trial_id = str(self.trials.loc[self.best_trial, "trial_id"])
-        folder = Folder.at(self.path)
+        folder = self.files
         for name in folder.names():
             if f"_{trial_id}_" in name or name.endswith(f"_{trial_id}"):
                 saved = [each for each in (folder / name).names() if each.startswith("checkpoint_")]
@@ -131,7 +140,7 @@ class StudyResult:
         Raises:
             ArgumentError: If the study is in an object store, or a config is no dict of values of JSON.
         """
-        folder = local_folder(self.path)
+        folder = self.files.local
         if folder is None:
             raise ArgumentError(f"configs can be added to studies in local folders only, not to {self.path!r}")
         for config in configs:
@@ -259,6 +268,7 @@ def study_result(
         test_scores=test_scores,
         has_seeds=bool(spec.seeds),
         space=space,
+        storage_filesystem=spec.storage_filesystem,
     )
     return dataclasses.replace(result, result_grid=outcome.result_grid, overhead=outcome.overhead)
 
@@ -274,6 +284,7 @@ def assemble(
     has_seeds: bool,
     space: Space | None,
     status: str = FINISHED,
+    storage_filesystem: Any = None,
 ) -> StudyResult:
     """The result of a study from its log, without what only its engine has.
 
@@ -287,6 +298,7 @@ def assemble(
         has_seeds: Whether the study has tuning seeds; otherwise a "seed" in a config is a hyperparameter.
         space: The search space, or None.
         status: See `StudyResult`.
+        storage_filesystem: The file system of pyarrow in which `path` is; None for a folder or URI.
     """
     objective = log.objective
     lineages = [log.lineage(report) for report in best]
@@ -312,10 +324,12 @@ def assemble(
         status=status,
         space=space,
         configs=[record.config for record in log.trials],
+        storage_filesystem=storage_filesystem,
+        dollars=log.dollars,
     )
 
 
-def check_outcome(log: StudyLog, path: str) -> list[Report]:
+def check_outcome(log: StudyLog, study: Folder) -> list[Report]:
     """The reports at which the incumbent changed, at least one; warns if trials failed.
 
     Raises:
@@ -326,11 +340,11 @@ def check_outcome(log: StudyLog, path: str) -> list[Report]:
     metric = log.objective.metric
     if best:
         if failed:
-            _logger.warning("%d of %d trials failed%s", len(failed), len(log.trials), _tracebacks(path))
+            _logger.warning("%d of %d trials failed%s", len(failed), len(log.trials), _tracebacks(study))
         return best
     if failed:
         raise StudyError(
-            f"all {len(failed)} trials that ended have failed, the first with {failed[0].error!r}{_tracebacks(path)}"
+            f"all {len(failed)} trials that ended have failed, the first with {failed[0].error!r}{_tracebacks(study)}"
         )
     if log.unmetered and not log.reports:
         raise StudyError(
@@ -342,11 +356,10 @@ def check_outcome(log: StudyLog, path: str) -> list[Report]:
         raise StudyError(f"trial {number} reported {metric!r} as {value!r}, but a metric must be a number")
     if log.reports:
         raise StudyError(f"no trial reported a finite {metric!r}: all {len(log.reports)} reports are NaN or infinite")
-    raise StudyError(f"no trial reported anything before the study ended; its folder is {path}")
+    raise StudyError(f"no trial reported anything before the study ended; its folder is {study.path}")
 
 
-def _tracebacks(path: str) -> str:
+def _tracebacks(study: Folder) -> str:
     """Where the tracebacks of failed trials are; a simulated study keeps none."""
-    folder = local_folder(path)
-    kept = folder is None or any(folder.glob("*/error.txt"))
-    return f"; the tracebacks are in {path}/*/error.txt" if kept else ""
+    kept = study.local is None or any(study.local.glob("*/error.txt"))
+    return f"; the tracebacks are in {(study / '*/error.txt').path}" if kept else ""

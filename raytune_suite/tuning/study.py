@@ -12,7 +12,6 @@ from raytune_suite.automatic import AUTO, Conditions, MethodChoice
 from raytune_suite.engines import extension
 from raytune_suite.engines.callbacks.notebook import in_notebook
 from raytune_suite.engines.callbacks.stop_rules import rule_text
-from raytune_suite.engines.storage import local_folder
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import study_lock
 from raytune_suite.errors import ArgumentError, StudyError
@@ -53,7 +52,8 @@ class StudyOptions:
     progress: bool | None
     stop: tuple[Stopper, ...] = ()
     retry: bool = False
-    warm_start: tuple[str, ...] = ()
+    warm_start: tuple[StudyFolder, ...] = ()
+    price_per_hour: float | None = None
 
 
 def run_study(
@@ -64,6 +64,7 @@ def run_study(
     name: str | None,
     *,
     resume: bool,
+    storage_filesystem: Any = None,
 ) -> StudyResult:
     """Run a study, or continue it, and write its tables.
 
@@ -76,7 +77,7 @@ def run_study(
     space = Space.of(task.full_space)
     choice = None
     if isinstance(options.method, str) and options.method == AUTO:
-        choice = _stored_choice(engine, storage_path, name) if resume else None
+        choice = _stored_choice(engine, storage_path, name, storage_filesystem) if resume else None
         choice = choice or _choose(task, options, engine, space)
         arguments = {**choice.arguments, **options.method_args}
         options = dataclasses.replace(options, method=choice.method, method_args=arguments)
@@ -90,8 +91,8 @@ def run_study(
     limits = check_limits(options.limits, method, task.objective)
     resources = check_resources(options.resources)
     name = study_name(name, f"{task.label}-{method.name}", resume=resume)
-    folder = StudyFolder(check_storage(storage_path), name)
-    local = local_folder(folder.path)
+    folder = StudyFolder(check_storage(storage_path, storage_filesystem), name, storage_filesystem)
+    local = folder.files.local
     if isinstance(method.searcher, AskTellSearcher) and local is not None:
         method.searcher.watch(str(local))
     manifest = _manifest(task, options, method.name, limits, space) | engine.describe()
@@ -102,10 +103,13 @@ def run_study(
         scheduler=method.scheduler,
         storage_path=folder.storage_path,
         name=name,
+        storage_filesystem=storage_filesystem,
         seeds=task.tuning_seeds,
         num_samples=limits.num_samples,
         budget=limits.resource(task.objective),
         time_limit=limits.time_limit,
+        dollars=limits.dollars,
+        price_per_hour=options.price_per_hour,
         stop=options.stop,
         resources=resources,
         callbacks=options.callbacks,
@@ -114,13 +118,14 @@ def run_study(
         extendable=True,
         manifest=encode_manifest(manifest),
     )
-    folder.check(engine, manifest, resume=resume, retry=options.retry)
+    extends = method.scheduler.extends and isinstance(method.searcher, AskTellSearcher)
+    folder.check(engine, manifest, resume=resume, retry=options.retry, extends=extends)
     engine.check(spec)
     with contextlib.ExitStack() as held:
         with storage_errors(folder.files):
             lock = held.enter_context(study_lock(folder.files))
         # again: another process may have run it in between
-        change = folder.check(engine, manifest, resume=resume, retry=options.retry)
+        change = folder.check(engine, manifest, resume=resume, retry=options.retry, extends=extends)
         if change is not None:
             folder.extend(spec.manifest, change)
         if choice is not None and options.progress is not False:
@@ -139,13 +144,13 @@ def _run(task: TuningTask, engine: Engine, folder: StudyFolder, spec: StudySpec,
         raise folder.interrupted(engine, f"after {len(outcome.log.trials)} trials")
     if outcome.scheduler.fault is not None:
         raise StudyError(outcome.scheduler.fault)
-    best = check_outcome(outcome.log, spec.path)
+    best = check_outcome(outcome.log, spec.files)
     test_scores = None
     if task.test_seeds:
         test_scores = evaluate_on_test_seeds(
             task,
             outcome.log.lineage(best[-1]),
-            spec.path,
+            folder,
             engine,
             resources=spec.resources,
             resume=spec.resume,
@@ -153,7 +158,7 @@ def _run(task: TuningTask, engine: Engine, folder: StudyFolder, spec: StudySpec,
         )
     result = study_result(spec, outcome, method, best, test_scores, space=Space(task.full_space))
     folder.write_tables(result, outcome.decisions)
-    engine.finish(spec.path)  # after the tables: a kill in between must leave a study that can be resumed
+    engine.finish(spec.files)  # after the tables: a kill in between must leave a study that can be resumed
     return result
 
 
@@ -177,7 +182,9 @@ def _choose(task: TuningTask, options: StudyOptions, engine: Engine, space: Spac
     conditions = Conditions(
         max_t=task.objective.max_t,
         time_attr=task.objective.time_attr,
-        **options.limits._asdict(),
+        budget=options.limits.budget,
+        num_samples=options.limits.num_samples,
+        time_limit=options.limits.time_limit,
         workers=min((count for count in workers if count is not None), default=None),
         can_pause=task.can_pause,
         **{name: arguments[name] for name in ("min_t", "eta") if name in arguments},
@@ -185,15 +192,15 @@ def _choose(task: TuningTask, options: StudyOptions, engine: Engine, space: Spac
     return choose_method(space, conditions, options.method_args)
 
 
-def _stored_choice(engine: Engine, storage_path: str | Path, name: str | None) -> MethodChoice | None:
+def _stored_choice(engine: Engine, storage_path: str | Path, name: str | None, filesystem: Any) -> MethodChoice | None:
     """Return the method that was chosen when the study to resume started; None if there is no such study.
 
     Raises:
         ArgumentError: If the study was started with a method by name.
     """
-    folder = StudyFolder(check_storage(storage_path), study_name(name, "", resume=True))
+    folder = StudyFolder(check_storage(storage_path, filesystem), study_name(name, "", resume=True), filesystem)
     with storage_errors(folder.files):
-        if not engine.can_resume(folder.path) and extension.base(folder.files) is None:
+        if not engine.can_resume(folder.files) and extension.base(folder.files) is None:
             return None
         manifest = folder.manifest()
     if AUTO not in manifest:
@@ -236,5 +243,5 @@ def _manifest(task: TuningTask, options: StudyOptions, method: str, limits: Limi
         "tuning_seeds": list(task.tuning_seeds),
         "test_seeds": list(task.test_seeds),
         "stop": [rule_text(rule) for rule in options.stop],
-        "warm_start": list(options.warm_start),
+        "warm_start": [study.path for study in options.warm_start],
     }

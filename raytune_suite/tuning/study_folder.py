@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines import extension, journal, snapshots
 from raytune_suite.engines.callbacks.decision_log import encode
-from raytune_suite.engines.storage import Folder, study_path
+from raytune_suite.engines.storage import Folder, absolute, checked_filesystem, split_path, study_path
 from raytune_suite.engines.stored_study import MANIFEST, no_snapshot, storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
 from raytune_suite.spaces import Space
@@ -23,6 +23,8 @@ from raytune_suite.tuning.arguments import check_name
 from raytune_suite.types import DECISIONS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from raytune_suite.engines.base import Engine
@@ -38,7 +40,7 @@ TABLES = ("reports.parquet", "incumbent.parquet", DECISIONS)
 _NOT_COMPARED = frozenset({"schema", "settings", "domains", "warm_start"})
 """Entries of the manifest that do not decide the outcome of a study, or repeat another one ("domains" the "space")."""
 
-LIMITS = ("num_samples", "budget", "time_limit")
+LIMITS = ("num_samples", "budget", "time_limit", "dollars")
 """Entries of the manifest that may be raised when a study is resumed."""
 
 _logger = logging.getLogger("raytune_suite")
@@ -51,10 +53,22 @@ class StudyFolder:
     Attributes:
         storage_path: The folder or URI of all studies.
         name: The study's name.
+        filesystem: The file system of pyarrow in which `storage_path` is; None for a folder or URI.
     """
 
     storage_path: str
     name: str
+    filesystem: Any = None
+
+    @classmethod
+    def at(cls, path: str | Path, filesystem: Any = None) -> StudyFolder:
+        """The folder of the study at a path or URI, or at a path in a file system of pyarrow or fsspec.
+
+        Raises:
+            ArgumentError: If `filesystem` is none.
+        """
+        checked = checked_filesystem(filesystem)
+        return cls(*split_path(absolute(path) if checked is None else str(path)), checked)
 
     @property
     def path(self) -> str:
@@ -64,7 +78,17 @@ class StudyFolder:
     @cached_property
     def files(self) -> Folder:
         """The files in it."""
-        return Folder.at(self.path)
+        return Folder.at(self.path, self.filesystem)
+
+    def check_exists(self) -> None:
+        """Check that there is a study.
+
+        Raises:
+            StudyError: If there is none.
+            OSError: If the storage cannot be read.
+        """
+        if not self.files.names():
+            raise StudyError(f"there is no study at {self.path!r}: give the folder of a study, which has a {MANIFEST}")
 
     @property
     def finished(self) -> bool:
@@ -72,7 +96,7 @@ class StudyFolder:
         return any(self.files.has(table) for table in TABLES)
 
     def check(
-        self, engine: Engine, manifest: dict[str, Any], *, resume: bool, retry: bool = False
+        self, engine: Engine, manifest: dict[str, Any], *, resume: bool, retry: bool = False, extends: bool = False
     ) -> extension.Change | None:
         """Check that the study can be started or resumed here. Writes nothing.
 
@@ -81,6 +105,7 @@ class StudyFolder:
             manifest: Its arguments.
             resume: Whether it is resumed.
             retry: Whether failed trials are to run again.
+            extends: Whether its method can raise `max_t`.
 
         Returns:
             What changes if the study is extended; None if it starts, or continues as it was.
@@ -91,21 +116,21 @@ class StudyFolder:
             StudyError: If what is stored of the study is damaged, or cannot be read.
         """
         with storage_errors(self.files):
-            resumable = engine.can_resume(self.path)
+            resumable = engine.can_resume(self.files)
             if not resume:
                 self._check_free(resumable=resumable)
                 return None
             if not resumable and extension.base(self.files) is None:
                 self._check_resumable()
             before, now = self.manifest(), plain(manifest)
-            changed = compare(before, now)
+            changed = compare(before, now, extends=extends)
             if not changed and not retry:
                 if not resumable:
                     self._check_resumable()
                 return None
             if retry:
                 self._check_retry(now)
-            return extension.Change(retry=retry, space="space" in changed, stop="stop" in changed)
+            return extension.Change(retry=retry, **{name: name in changed for name in ("space", "stop", "max_t")})
 
     def _check_retry(self, manifest: dict[str, Any]) -> None:
         """Check that there are failed trials, and a budget for them."""
@@ -162,8 +187,8 @@ class StudyFolder:
             return decode_manifest(b"" if generation is None else generation.files.get(MANIFEST, b""))
         except ValueError:
             raise StudyError(
-                f"{self.path}/{MANIFEST} {reason}, and no snapshot has a copy of it: restore the file from a backup, "
-                "or start the study again under another name"
+                f"{(self.files / MANIFEST).path} {reason}, and no snapshot has a copy of it: restore the file from a "
+                "backup, or start the study again under another name"
             ) from None
 
     def write_manifest(self, content: bytes) -> None:
@@ -199,7 +224,8 @@ class StudyFolder:
         with storage_errors(self.files):
             content = encode_manifest(self.manifest())
             if not self.files.has(MANIFEST) or self.files.read(MANIFEST) != content:
-                _logger.warning("%s/%s was damaged; it is written again from the last snapshot", self.path, MANIFEST)
+                path = (self.files / MANIFEST).path
+                _logger.warning("%s was damaged; it is written again from the last snapshot", path)
                 self.files.write(MANIFEST, content)
         return content
 
@@ -220,11 +246,12 @@ class StudyFolder:
 
     def interrupted(self, engine: Engine, when: str) -> StudyInterrupted:
         """The exception after Ctrl-C, with the way to continue."""
-        if not engine.can_resume(self.path):
+        if not engine.can_resume(self.files):
             return StudyInterrupted(f"interrupted {when}; the study was not saved: start it again")
+        where = f"storage_path={self.storage_path!r}{'' if self.filesystem is None else ', storage_filesystem=...'}"
         return StudyInterrupted(
             f"interrupted {when}; everything is saved. To continue, repeat the call with "
-            f"`resume=True, name={self.name!r}, storage_path={self.storage_path!r}` "
+            f"`resume=True, name={self.name!r}, {where}` "
             f"(`raytune-suite run`: --resume --name {self.name} --storage-path {self.storage_path})"
         )
 
@@ -270,10 +297,11 @@ def decode_manifest(content: bytes) -> dict[str, Any]:
     return manifest
 
 
-def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> frozenset[str]:
+def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "", *, extends: bool = False) -> frozenset[str]:
     """Check that a study is resumed with the arguments with which it was started, or with more.
 
     Entries that only one of the manifests has are not compared: another version of this package wrote the other one.
+    `max_t` may be raised if the method `extends`.
 
     Returns:
         The names of the entries that differ as those of an extension may: limits, stop rules, and a larger space.
@@ -294,31 +322,35 @@ def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> fr
         if key == "simulation":
             compare(before[key], value, prefix=f"{key}.")
             continue
-        if key in LIMITS:
-            if value is not None and before[key] is not None and value < before[key]:
-                raise ArgumentError(
-                    f"`{key}` is {value!r}, but was {before[key]!r} when this study started: a study can be extended, "
-                    "not shortened"
-                )
-            changed.add(key)
-            continue
-        if key == "stop":
-            changed.add(key)
-            continue
-        if key == "space" and "domains" in before:
-            check_contains(Space(from_json(before["domains"])), Space(from_json(now["domains"])))
-            changed.add(key)
-            continue
-        if key == "max_t":
+        if not _may_change(key, before, now, extends=extends):
             raise ArgumentError(
-                f"`max_t` is {value!r}, but was {before[key]!r} when this study started, and trials that ended there "
-                "have no state to continue from: start a new study with `warm_start=[...]`, which learns from this one"
+                f"`{prefix}{key}` is {value!r}, but was {before[key]!r} when this study started: "
+                "resume it with the same arguments"
             )
-        raise ArgumentError(
-            f"`{prefix}{key}` is {value!r}, but was {before[key]!r} when this study started: "
-            "resume it with the same arguments"
-        )
+        changed.add(key)
     return frozenset(changed)
+
+
+def _may_change(key: str, before: dict[str, Any], now: dict[str, Any], *, extends: bool) -> bool:
+    """Whether an entry of the manifest may change in an extension; see `compare`.
+
+    Raises:
+        ArgumentError: If it may, but not in this way.
+    """
+    old, new = before[key], now[key]
+    if key in LIMITS and new is not None and old is not None and new < old:
+        raise ArgumentError(
+            f"`{key}` is {new!r}, but was {old!r} when this study started: a study can be extended, not shortened"
+        )
+    if key == "max_t" and not (extends and old is not None and new is not None and new > old):
+        raise ArgumentError(
+            f"`max_t` is {new!r}, but was {old!r} when this study started: it can only be raised, and only with asha; "
+            "start a new study with `warm_start=[...]`, which learns from this one"
+        )
+    if key == "space" and "domains" in before:
+        check_contains(Space(from_json(before["domains"])), Space(from_json(now["domains"])))
+        return True
+    return key in LIMITS or key in ("stop", "max_t")
 
 
 def _parquet(table: pd.DataFrame) -> bytes:

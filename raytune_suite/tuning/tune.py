@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ray.tune import Callback
 
@@ -11,8 +11,9 @@ from raytune_suite import seeding
 from raytune_suite.automatic import AUTO
 from raytune_suite.engines.callbacks.stop_rules import make_rules
 from raytune_suite.engines.ray.engine import Settings
+from raytune_suite.engines.storage import checked_filesystem
 from raytune_suite.methods import METHOD_ARGS
-from raytune_suite.tuning.arguments import LIMIT, NAME, RESOURCES, Limits, make_engine
+from raytune_suite.tuning.arguments import BUDGET, LIMIT, NAME, PRICE, RESOURCES, Limits, make_engine
 from raytune_suite.tuning.result import StudyResult
 from raytune_suite.tuning.study import StudyOptions, run_study
 from raytune_suite.tuning.task import make_task
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
     max_t=optional(COUNT),
     time_attr=optional(text("the name of a reported value")),
     num_samples=optional(COUNT),
-    budget=LIMIT,
+    budget=BUDGET,
     time_limit=LIMIT,
+    price_per_hour=PRICE,
     resources=optional(RESOURCES),
     max_concurrent=optional(COUNT),
     seed=seeding.SEED,
@@ -63,14 +65,16 @@ def tune(
     max_t: int | None = None,
     time_attr: str | None = None,
     num_samples: int | None = None,
-    budget: float | None = None,
+    budget: float | str | None = None,
     time_limit: float | None = None,
+    price_per_hour: float | None = None,
     resources: Mapping[str, float] | None = None,
     max_concurrent: int | None = None,
     seed: int = 0,
     tuning_seeds: Sequence[int] | None = None,
     test_seeds: Sequence[int] | None = None,
     storage_path: str | Path = "~/ray_results",
+    storage_filesystem: Any = None,
     name: str | None = None,
     resume: bool = False,
     retry: str | None = None,
@@ -95,14 +99,17 @@ def tune(
         max_t: The maximum resource of a trial, in units of `time_attr`; multi-fidelity methods need it.
         time_attr: The reported value that counts a trial's resource; by default the number of reports.
         num_samples: The maximum number of trials. For a population method, its size: by default 10.
-        budget: The total of all trials, in full trainings: `budget * max_t` units of `time_attr`.
+        budget: The total of all trials, in full trainings: `budget * max_t` units of `time_attr`. Or what all machines
+            of the cluster may cost while the study runs, such as "20 USD".
         time_limit: Seconds. `num_samples`, `budget` or `time_limit` is required, unless the method ends by itself.
+        price_per_hour: US dollars per hour of one machine. By default, that of the machines of `ray up` is looked up.
         resources: What a trial occupies, such as `{"cpu": 2, "gpu": 0.5}`; by default one CPU.
         max_concurrent: The maximum number of trials at once. On a cluster that grows, the number that it can hold.
         seed: Seeds all random draws of the method.
         tuning_seeds: Training seeds that the method sees (in `config["seed"]`); of several, metrics are averaged.
         test_seeds: Training seeds on which the chosen config is finally trained from scratch and scored.
         storage_path: The folder or URI that holds studies; on several machines, one that all of them can access.
+        storage_filesystem: The file system of pyarrow or fsspec in which `storage_path` is a path, if it is no URI.
         name: The study's name, by default derived from the trainable, the method and the time.
         resume: Continue the study called `name`; with higher limits or a larger space, also after it has finished.
         retry: "failed" to train the configs of failed trials again, as new trials of the study that is resumed.
@@ -119,15 +126,10 @@ def tune(
         StudyInterrupted: After Ctrl-C; the message says how to continue.
     """
     task = make_task(trainable, space, workload, metric, mode, max_t, time_attr, tuning_seeds, test_seeds)
+    limits = Limits.of(num_samples, cast("Any", budget), time_limit)
     how: dict[str, Any] = {"resources": resources, "max_concurrent": max_concurrent, "seed": seed, "progress": progress}
-    options = StudyOptions(
-        method=method,
-        method_args=dict(method_args or {}),
-        limits=Limits(num_samples, budget, time_limit),
-        callbacks=tuple(callbacks),
-        stop=make_rules(stop, task.objective),
-        retry=retry is not None,
-        warm_start=sources(warm_start),
-        **how,
-    )
-    return run_study(task, options, make_engine(engine, settings), storage_path, name, resume=resume)
+    how |= {"stop": make_rules(stop, task.objective), "retry": retry is not None, "warm_start": sources(warm_start)}
+    how |= {"callbacks": tuple(callbacks), "price_per_hour": price_per_hour}
+    options = StudyOptions(method=method, method_args=dict(method_args or {}), limits=limits, **how)
+    made, filesystem = make_engine(engine, settings), checked_filesystem(storage_filesystem)
+    return run_study(task, options, made, storage_path, name, resume=resume, storage_filesystem=filesystem)

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raytune_suite.engines import journal
-from raytune_suite.engines.callbacks.study_log import from_records
+from raytune_suite.engines.callbacks.stored_log import from_records
 from raytune_suite.engines.extension import known_trials
-from raytune_suite.engines.storage import absolute
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.errors import ArgumentError, SpaceError, StudyError
 from raytune_suite.searchers import SEARCHERS, AskTellSearcher
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("raytune_suite")
 
 
-def sources(warm_start: Sequence[StudyResult | str | Path]) -> tuple[str, ...]:
-    """The folders or URIs of the studies to learn from.
+def sources(warm_start: Sequence[StudyResult | str | Path]) -> tuple[StudyFolder, ...]:
+    """The folders of the studies to learn from.
 
     Raises:
         ArgumentError: If one is neither a result nor a path.
@@ -38,10 +37,15 @@ def sources(warm_start: Sequence[StudyResult | str | Path]) -> tuple[str, ...]:
     for source in warm_start:
         if not isinstance(source, StudyResult | str | Path):
             raise ArgumentError.invalid("warm_start", source, "a list of results, or of paths of studies")
-    return tuple(source.path if isinstance(source, StudyResult) else absolute(source) for source in warm_start)
+    return tuple(
+        StudyFolder.at(source.path, source.storage_filesystem)
+        if isinstance(source, StudyResult)
+        else StudyFolder.at(source)
+        for source in warm_start
+    )
 
 
-def learn_from(paths: Sequence[str], method: Method, space: Space, objective: Objective) -> None:
+def learn_from(studies: Sequence[StudyFolder], method: Method, space: Space, objective: Objective) -> None:
     """Let the searcher of a method learn from the trials of studies; what does not fit is logged as a warning.
 
     Raises:
@@ -55,14 +59,13 @@ def learn_from(paths: Sequence[str], method: Method, space: Space, objective: Ob
             f"`warm_start` has no effect on the method {method.name!r}, whose searcher does not learn from other "
             f"trials: use one of the searchers {able}, such as method='bohb'"
         )
-    for path in paths:
-        searcher.learn(_fitting(path, space, objective))
+    for study in studies:
+        searcher.learn(_fitting(study, space, objective))
 
 
-def _fitting(path: str, space: Space, objective: Objective) -> list[KnownTrial]:
+def _fitting(folder: StudyFolder, space: Space, objective: Objective) -> list[KnownTrial]:
     """The trials of a study that fit into a space."""
-    parent, _, name = path.rstrip("/").rpartition("/")
-    folder = StudyFolder(parent, name)
+    path, name = folder.path, folder.name
     with storage_errors(folder.files):
         if not folder.files.names():
             raise StudyError(f"`warm_start` has {path!r}, where there is no study")

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines import journal
-from raytune_suite.engines.storage import absolute
-from raytune_suite.engines.stored_study import MANIFEST, storage_errors
+from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import LOCK
 from raytune_suite.errors import StudyError
 from raytune_suite.tuning.load import result_of, test_scores_in
@@ -85,14 +84,10 @@ class StudyReader:
         Raises:
             StudyError: If there is no study.
         """
-        self.path = absolute(path).rstrip("/")
-        parent, _, name = self.path.rpartition("/")
-        self._folder = StudyFolder(parent, name)
+        self._folder = StudyFolder.at(path)
+        self.path = self._folder.path
         with storage_errors(self._folder.files):
-            if not self._folder.files.names():
-                raise StudyError(
-                    f"there is no study at {self.path!r}: give the folder of a study, which has a {MANIFEST}"
-                )
+            self._folder.check_exists()
             self._manifest = self._folder.manifest()
         local = self._folder.files.local
         self._journals = (
@@ -100,15 +95,16 @@ class StudyReader:
         )
         self._grown = time.time() if local is None else _modified(local / "reports.jsonl")
         self._status = ""
-        self._parts: list[str] = []
+        self._versions: dict[str, tuple[int, int]] = {}
 
     def refresh(self) -> bool:
         """Read what is new; returns whether the reports, the trials or the status have changed."""
         with storage_errors(self._folder.files):
             if self._journals is None:
-                names = self._folder.files.names()
-                grown = names != self._parts
-                self._parts = names
+                found = self._folder.files.versions()
+                versions = {name: found[name] for name in found if name.endswith((".jsonl", ".parquet"))}
+                grown = versions != self._versions
+                self._versions = versions
             else:
                 grown = sum(one.read() for one in self._journals.values()) > 0
             if grown and self._status:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -91,12 +92,50 @@ def test_every_limit_can_be_raised_and_what_was_done_is_kept(
     assert again.best_config == extended.best_config
 
 
-def test_a_study_is_not_shortened_and_its_max_t_is_not_changed(tmp_path: Path) -> None:
+def test_a_study_is_not_shortened(tmp_path: Path) -> None:
     of_class(Training, tmp_path, name="study", budget=3)
-    for name, changes in {"budget": {"budget": 2}, "max_t": {"max_t": 27}, "seed": {"seed": 1}}.items():
+    for name, changes in {"budget": {"budget": 2}, "max_t": {"max_t": 3}, "seed": {"seed": 1}}.items():
         with pytest.raises(ArgumentError, match=f"`{name}` is"):
             of_class(Training, tmp_path, name="study", **{"budget": 3, **changes}, resume=True)
     assert (tmp_path / "study" / "decisions.parquet").exists()
+
+
+@pytest.mark.parametrize("method", ["hyperband", "dehb", "random"])
+def test_a_method_that_cannot_raise_max_t_says_so(method: str, tmp_path: Path) -> None:
+    of_class(Training, tmp_path, name="study", method=method, budget=3)
+    with pytest.raises(ArgumentError, match="`max_t` is 27"):
+        of_class(Training, tmp_path, name="study", method=method, budget=3, max_t=27, resume=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["asha", "tpe+asha"])
+def test_a_study_with_a_higher_max_t_keeps_what_it_has_learned(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = of_class(Training, tmp_path, name="study", method=method, budget=6)
+    copytree(tmp_path / "study", tmp_path / "other" / "study")
+    full = first.trials[first.trials["outcome"] == "trained in full"].sort_values("value")
+    more = of_class(Training, tmp_path, name="study", method=method, budget=6, max_t=27, resume=True)
+    assert more.reports[: len(first.reports)]["value"].equals(first.reports["value"])
+    assert more.max_t == 27
+    assert more.reports["resource"].max() == 27
+    assert more.incumbent["resource"].iloc[-1] == 27
+    assert more.reports["complete"].equals(more.reports["resource"] == 27)
+    again = more.trials.iloc[len(first.trials) :]["config/x"].tolist()
+    assert again[: -(-len(full) // 3)] == full["config/x"].tolist()[: -(-len(full) // 3)]  # the best are trained again
+    loaded = rts.load_study(tmp_path / "study")
+    assert loaded.reports.equals(more.reports)
+    assert loaded.best_config == more.best_config
+    # a kill in the extension changes nothing
+    run, steps = Controller.run, iter(range(100))
+    monkeypatch.setattr(Controller, "run", lambda self, _: run(self, lambda: next(steps) >= 20))
+    with pytest.raises(StudyInterrupted):
+        of_class(Training, tmp_path / "other", name="study", method=method, budget=6, max_t=27, resume=True)
+    monkeypatch.setattr(Controller, "run", run)
+    same = of_class(Training, tmp_path / "other", name="study", method=method, budget=6, max_t=27, resume=True)
+    assert same.reports.equals(more.reports)
+    longer = of_class(Training, tmp_path, name="study", method=method, budget=6, max_t=81, resume=True)
+    assert longer.incumbent["resource"].iloc[-1] > 9
 
 
 @pytest.mark.slow
@@ -205,3 +244,16 @@ def test_a_study_whose_method_was_chosen_is_extended_with_it(tmp_path: Path) -> 
     more = study("auto", tmp_path, workload=rts.workload("synthetic/branin"), name="study", budget=6, resume=True)
     assert more.method == first.method
     assert len(more.reports) > len(first.reports)
+
+
+@pytest.mark.e2e
+@pytest.mark.long
+@pytest.mark.usefixtures("ray_session")
+def test_max_t_is_raised_on_ray(tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"name": "study", "engine": "ray", "max_concurrent": 1, "budget": 2}
+    first = of_class(Training, tmp_path, **arguments)
+    more = of_class(Training, tmp_path, **arguments, max_t=27, resume=True)
+    assert more.reports["resource"].max() == 27
+    assert more.reports["complete"].equals(more.reports["resource"] == 27)
+    assert len(more.trials) > len(first.trials)
+    assert rts.load_study(more.path).reports.equals(more.reports)

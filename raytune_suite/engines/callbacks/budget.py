@@ -64,7 +64,12 @@ class StudyStopper(Stopper):
     """Ends a study when a limit is reached, or when a trial has ended and no trial has reported the metric.
 
     Ray saves the stopper with the study. Its limits may be raised when the study is resumed.
+
+    Attributes:
+        too_expensive: Returns whether the study has spent its dollars; each run sets it, where there is such a limit.
     """
+
+    too_expensive: Callable[[], bool] | None = None
 
     def __init__(
         self,
@@ -126,6 +131,8 @@ class StudyStopper(Stopper):
             self._checked = now
             if self._seconds >= self.time_limit:
                 return True
+        if self.too_expensive is not None and self.too_expensive():
+            return True
         ended = [rule.stop_all() for rule in self.rules]  # all of them: a rule may count its calls
         if any(ended):
             return True
@@ -137,7 +144,7 @@ class StudyStopper(Stopper):
         self.rules = self.rules if rules is None else tuple(rules)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_checked": None}
+        return {**self.__dict__, "_checked": None, "too_expensive": None}
 
 
 @final

@@ -102,7 +102,7 @@ def progress_line(log: StudyLog, title: str, width: int) -> str:
 
 
 def study_facts(log: StudyLog) -> list[Fact]:
-    """Counts of the trials, the incumbent, the resource spent and the time, in the order of the line."""
+    """Counts of the trials, the incumbent, what was spent, in the order of the line."""
     counts = {
         "running": sum(record.status == Trial.RUNNING for record in log.trials),
         "paused": sum(record.status == Trial.PAUSED for record in log.trials),
@@ -122,6 +122,7 @@ def study_facts(log: StudyLog) -> list[Fact]:
         Fact(where, 5, detail=True),
         Fact(f"{log.spent:g} {unit}", 2),
         Fact(str(dt.timedelta(seconds=round(log.elapsed))), 3),
+        Fact("" if log.dollars is None else f"${log.dollars:,.2f}", 3),
     ]
 
 

@@ -18,6 +18,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.utils import flatten_dict
 
+from raytune_suite.engines.callbacks.bill import Bill
 from raytune_suite.engines.callbacks.budget import Cost
 from raytune_suite.engines.callbacks.error_text import last_line
 from raytune_suite.engines.callbacks.rows import Rows
@@ -96,6 +97,7 @@ class StudyLog(Callback):
         wrong: The number of the first trial that reported a metric that is not a number, and that value.
         waiting: A message about what trials wait for on the cluster; "" if none waits.
         journals: The journals to which the reports and the trials are appended, or None.
+        bill: What the study has cost, where a price is known.
     """
 
     def __init__(self, objective: Objective, scheduler: StudyScheduler) -> None:
@@ -116,6 +118,7 @@ class StudyLog(Callback):
         self.unmetered: list[str] = []
         self.wrong: tuple[int, Any] | None = None
         self.waiting = ""
+        self.bill = Bill()
         self.journals: StudyJournals | None = None
         self._journaled: dict[int, tuple[Any, ...] | None] = {}  # None for a trial that has ended
 
@@ -211,6 +214,7 @@ class StudyLog(Callback):
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Update the statuses a last time."""
         self.refresh(trials)
+        self.bill.close(self.elapsed)
 
     def get_state(self) -> dict[str, Any]:
         """Everything but the scheduler, which saves itself, and the reports that are in a journal."""
@@ -257,6 +261,11 @@ class StudyLog(Callback):
     def elapsed(self) -> float:
         """The study's running time so far in seconds, without interruptions."""
         return self._before + (0.0 if self._start is None else self._clock() - self._start)
+
+    @property
+    def dollars(self) -> float | None:
+        """The US dollars spent so far; None if no price is known."""
+        return self.bill.dollars(self.elapsed)
 
     @property
     def spent(self) -> float:
@@ -340,6 +349,8 @@ class StudyLog(Callback):
             if name != metric and name not in ADDED_BY_RAY and not name.startswith("config/")
         }
         record = report._asdict()
+        if (dollars := self.dollars) is not None:
+            record["dollars"] = dollars
         if others:
             record["metrics"] = others
         if lineage:
@@ -375,41 +386,30 @@ _LAST = "last"
 """The key of a record that marks a report as the last one of its trial, which had ended by itself."""
 
 
+RAISED = "raised_max_t"
+"""The key of a record of a higher `max_t`, below which no training before it was complete."""
+
+
+def reopen(reports: Rows[Report] | list[Report], max_t: float) -> None:
+    """Mark the reports below `max_t` as those of incomplete trainings."""
+    for position, report in enumerate(reports):
+        if report.complete and report.resource < max_t:
+            reports[position] = report._replace(complete=False)
+
+
 def replay(records: Iterable[dict[str, Any]]) -> list[tuple[Report, dict[str, Any]]]:
     """The reports in the records of a journal, each with its record."""
-    reports: list[tuple[Report, dict[str, Any]]] = []
+    reports: list[Report] = []
+    originals: list[dict[str, Any]] = []
     for record in records:
         if _LAST in record:
-            report, original = reports[record[_LAST]]
-            reports[record[_LAST]] = report._replace(complete=True), original
+            reports[record[_LAST]] = reports[record[_LAST]]._replace(complete=True)
+        elif RAISED in record:
+            reopen(reports, record[RAISED])
         else:
-            reports.append((Report(*(record[name] for name in Report._fields)), record))
-    return reports
-
-
-def from_records(objective: Objective, reports: list[dict[str, Any]], trials: list[dict[str, Any]]) -> StudyLog:
-    """The log of a study as its journals have it, to be queried only."""
-    nobody: Any = None
-    log = StudyLog(objective, nobody)
-    for record in trials:
-        number = record["trial"]
-        if number == len(log.trials):
-            log._numbers[record["trial_id"]] = number  # noqa: SLF001 - of the class above
-            log.trials.append(TrialRecord(record["trial_id"]))
-        if number < len(log.trials):
-            for name in ("status", "config", "error", "stopped_early", "lost_machines", "retried"):
-                if name in record:
-                    setattr(log.trials[number], name, record[name])
-    for report, record in replay(reports):
-        if report.trial >= len(log.trials):
-            continue  # its trial is not written yet
-        log._last_report[report.trial] = len(log.reports)  # noqa: SLF001 - as above
-        log.reports.append(report)
-        log.trials[report.trial].last = {objective.metric: report.value, **record.get("metrics", {})}
-        if "lineage" in record:
-            log._lineages[report.trial, report.cost] = [Stage(*stage) for stage in record["lineage"]]  # noqa: SLF001 - as above
-        log._cost.spent = report.cost  # noqa: SLF001 - as above
-    return log
+            reports.append(Report(*(record[name] for name in Report._fields)))
+            originals.append(record)
+    return list(zip(reports, originals, strict=True))
 
 
 def _reported(last: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from raytune_suite.engines.callbacks.decision_log import DecisionLog
 from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
-from raytune_suite.engines.ray import checkpointing, cluster_state, internals
+from raytune_suite.engines.ray import checkpointing, cluster_state, internals, machine_prices
 from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.gpu_monitor import GPUMonitor
 from raytune_suite.engines.ray.storage_probe import check_shared_folder
@@ -40,7 +40,6 @@ from raytune_suite.engines.ray.surroundings import environment, silenced
 from raytune_suite.engines.ray.trial_failures import TrialFailures
 from raytune_suite.engines.ray.watchdog import Watchdog
 from raytune_suite.engines.seed_averaging import on_seeds
-from raytune_suite.engines.storage import Folder, local_folder
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.schedulers import StudySearcher
 from raytune_suite.types import COUNT
@@ -50,7 +49,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from raytune_suite.engines.base import StudySpec, Trainable
+    from raytune_suite.engines.ray.machine_prices import Meter
     from raytune_suite.engines.snapshots import Generation
+    from raytune_suite.engines.storage import Folder
 
 _logger = logging.getLogger("raytune_suite")
 
@@ -126,9 +127,9 @@ class RayEngine:
         settings = dataclasses.asdict(self.settings)
         return {"engine": "ray", "max_failures": settings.pop("max_failures"), "settings": settings}
 
-    def can_resume(self, path: str) -> bool:
-        """Whether a complete snapshot of a study is stored at `path`."""
-        return snapshots.latest(Folder.at(path)).snapshot is not None
+    def can_resume(self, study: Folder) -> bool:
+        """Whether a complete snapshot of a study is stored in its folder."""
+        return snapshots.latest(study).snapshot is not None
 
     def without_faults(self) -> RayEngine:
         """This engine: it injects no faults."""
@@ -143,10 +144,11 @@ class RayEngine:
         """
         connect()
         check_resources(spec.resources or {})
+        machine_prices.check_prices(spec)
         nodes = cluster_state.alive_nodes()
-        folder = local_folder(spec.storage_path)
+        folder = spec.files.local
         if folder is not None and len(nodes) > 1:
-            check_shared_folder(folder, nodes.values())
+            check_shared_folder(folder.parent, nodes.values())
 
     def run(self, spec: StudySpec) -> Outcome:
         """Run a study, or continue it, until it ends or is interrupted.
@@ -155,7 +157,7 @@ class RayEngine:
             StudyError: If Ray gave up; the study can be resumed.
         """
         connect()
-        study = Folder.at(spec.path)
+        study = spec.files
         stored = stored_study.resume(study) if spec.resume else stored_study.create(study)
         interrupt = _Interrupt(spec.path, stored.generation)
         state = {} if stored.generation is None else stored.generation.files
@@ -163,7 +165,9 @@ class RayEngine:
             environment(self.settings, _max_pending(spec)),
             internals.reused_processes(),
             internals.restored_from(
-                state, interrupt.failed_to_restore, lambda controller: _apply_limits(spec, stored, log, controller)
+                state,
+                interrupt.failed_to_restore,
+                lambda controller: _apply_limits(spec, stored, log, meter, controller),
             ),
             internals.fresh_process_after_failed_reset(),
             silenced(),
@@ -180,13 +184,15 @@ class RayEngine:
                 decisions.attach(stored.journals, stored.records.get("decisions"))
             monitor = ClusterMonitor(
                 log,
-                local_folder(spec.storage_path),
+                None if study.local is None else study.local.parent,
                 _autoscaler,
                 on_terminal=any(isinstance(callback, Progress) for callback in callbacks),
             )
             checkpoints = [checkpointing.Checkpoints(self.settings.checkpoint_s)] if self._saves(spec) else []
             watchdog = Watchdog(self.settings.silent_s, internals.kill_process if self.settings.stop_silent else None)
-            internals.add_callbacks(tuner, [interrupt, monitor, watchdog, GPUMonitor(), *checkpoints])
+            meter = machine_prices.make_meter(spec, log)
+            meter.limit(internals.stopper_of_new(tuner))
+            internals.add_callbacks(tuner, [interrupt, monitor, watchdog, GPUMonitor(), *checkpoints, meter])
             failures = TrialFailures(monitor, copies_checkpoints=scheduler.needs_state)
             saved = StudySnapshots(
                 study,
@@ -220,7 +226,7 @@ class RayEngine:
             result_grid=grid,
         )
 
-    def finish(self, path: str) -> None:
+    def finish(self, study: Folder) -> None:
         """Keep the last snapshot, with which `Tuner.restore` and a call with `resume=True` read the study."""
 
     def _new(self, spec: StudySpec) -> tune.Tuner:
@@ -243,6 +249,7 @@ class RayEngine:
             run_config=tune.RunConfig(
                 name=spec.name,
                 storage_path=spec.storage_path,
+                storage_filesystem=spec.storage_filesystem,
                 stop=StudyStopper(
                     spec.budget,
                     metric=objective.metric,
@@ -261,7 +268,7 @@ class RayEngine:
     def _restored(spec: StudySpec, study: Folder, generation: Generation) -> tune.Tuner:
         unpack(study, generation.files)
         try:
-            return tune.Tuner.restore(spec.path, trainable=_placed(spec))
+            return tune.Tuner.restore(spec.path, _placed(spec), storage_filesystem=spec.storage_filesystem)
         except Exception as error:
             raise StudyError(_not_restored(spec.path, generation, error)) from error
 
@@ -323,8 +330,11 @@ def allows_reuse(trainable: Trainable) -> bool:
     return True
 
 
-def _apply_limits(spec: StudySpec, stored: stored_study.StoredStudy, log: StudyLog, controller: Any) -> None:
+def _apply_limits(
+    spec: StudySpec, stored: stored_study.StoredStudy, log: StudyLog, meter: Meter, controller: Any
+) -> None:
     """Give a study that Ray has restored its limits, see `extension.apply`."""
+    meter.limit(internals.stopper_of(controller))
     extension.apply(
         spec,
         None if stored.generation is None else extension.change_of(stored.generation),
@@ -341,7 +351,7 @@ def _keep(
     """Store the state in which a limit ends the study."""
     if spec.extendable:
         with contextlib.suppress(OSError):  # the last snapshot says so
-            extension.keep(Folder.at(spec.path), {**files, **constant}, stored.journals.seal())
+            extension.keep(spec.files, {**files, **constant}, stored.journals.seal())
 
 
 def _trained(spec: StudySpec) -> Trainable:

@@ -377,6 +377,12 @@ def study_objects(tuner: tune.Tuner) -> tuple[list[Callback], StudySearcher, Stu
     return list(inner._run_config.callbacks), config.search_alg, config.scheduler  # noqa: SLF001 - as above
 
 
+def stopper_of_new(tuner: tune.Tuner) -> Any:
+    """The stopper of a tuner that starts a study."""
+    inner: Any = tuner._local_tuner  # noqa: SLF001 - there is no public way
+    return inner._run_config.stop  # noqa: SLF001 - as above
+
+
 def add_callbacks(tuner: tune.Tuner, callbacks: list[Callback]) -> None:
     """Add callbacks that are not saved with the study: those in `RunConfig` are pickled when a `Tuner` is made."""
     inner: Any = tuner._local_tuner  # noqa: SLF001 - there is no public way

@@ -15,6 +15,7 @@ from ray import tune
 
 from raytune_suite.engines import extension, snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
+from raytune_suite.engines.callbacks.bill import HOUR_S
 from raytune_suite.engines.callbacks.budget import EndedTrials, StudyStopper
 from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.study_log import StudyLog
@@ -32,7 +33,6 @@ from raytune_suite.engines.simulated.simulate import (
 )
 from raytune_suite.engines.simulated.suspension import deferred_interrupt, resume, suspend
 from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
-from raytune_suite.engines.storage import Folder
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.types import split_config
 from raytune_suite.validation import check_fields, flag, function, instance, integer, optional, sequence
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from raytune_suite.engines.simulated.controller import Controller
     from raytune_suite.engines.simulated.evaluators import Evaluator
     from raytune_suite.engines.snapshots import Generation
+    from raytune_suite.engines.storage import Folder
     from raytune_suite.engines.stored_study import StoredStudy
     from raytune_suite.types import Config, Curve
 
@@ -108,9 +109,9 @@ class Simulation:
             "settings": {"compute": self.compute, "extendable": self.extendable},
         }
 
-    def can_resume(self, path: str) -> bool:
-        """Whether an interrupted study is stored at `path`."""
-        return snapshots.latest(Folder.at(path)).snapshot is not None
+    def can_resume(self, study: Folder) -> bool:
+        """Whether an interrupted study is stored in its folder."""
+        return snapshots.latest(study).snapshot is not None
 
     def without_faults(self) -> Simulation:
         """The same simulation, in which no worker is lost."""
@@ -130,6 +131,10 @@ class Simulation:
                 f"`resources` is {dict(spec.resources)}, but the simulated clock trains in this process: "
                 "leave it out, or train in Ray workers with Simulation(compute=...)"
             )
+        if spec.dollars is not None and spec.price_per_hour is None:
+            raise ArgumentError(
+                f"`budget` is '{spec.dollars:g} USD', but simulated machines have no price: set `price_per_hour`"
+            )
         self.evaluator(spec)
 
     def run(self, spec: StudySpec) -> Outcome:
@@ -140,7 +145,7 @@ class Simulation:
         """
         began = time.perf_counter()
         spec = dataclasses.replace(spec, extendable=spec.extendable and self.extendable)
-        study = Folder.at(spec.path)
+        study = spec.files
         stored = stored_study.resume(study) if spec.resume else stored_study.create(study)
         with (
             contextlib.closing(stored.journals),
@@ -150,9 +155,11 @@ class Simulation:
         ):
             if stored.generation is None:
                 controller, decisions, log = self._started(spec, evaluator, folder)
+                log.attach(stored.journals)
             else:
-                controller, decisions, log = _resumed(spec, stored.generation, evaluator, folder)
-            log.attach(stored.journals, stored.records.get("reports"))
+                controller, decisions, log = _resumed(spec, stored, stored.generation, evaluator, folder)
+            if spec.price_per_hour is not None:
+                log.bill.charge(spec.price_per_hour, controller.clock.now)
             decisions.attach(stored.journals, stored.records.get("decisions"))
             trained_before, ended = controller.training_s, _Ended(spec, stored, controller, (decisions, log))
             try:
@@ -172,9 +179,8 @@ class Simulation:
             overhead=time.perf_counter() - began - (controller.training_s - trained_before),
         )
 
-    def finish(self, path: str) -> None:
+    def finish(self, study: Folder) -> None:
         """Remove the snapshots of a study that has finished: there is nothing to continue."""
-        study = Folder.at(path)
         with stored_study.storage_errors(study):
             snapshots.clear(study)
 
@@ -192,7 +198,7 @@ class Simulation:
             mode=objective.mode,
             time_attr=objective.time_attr,
             num_samples=-1 if spec.num_samples is None else spec.num_samples,
-            time_limit=spec.time_limit,
+            time_limit=_time_limit(spec),
             stopper=stopper,
             callbacks=[log, EndedTrials(stopper), *spec.callbacks, *progress],
             workers=self.workers,
@@ -237,11 +243,21 @@ class Simulation:
         return nullcontext(InProcessEvaluator(trainable, seconds))
 
 
+def _time_limit(spec: StudySpec) -> float | None:
+    """The virtual seconds after which a limit ends the study: its time limit, or dollars at a constant price."""
+    affordable = None
+    if spec.dollars is not None and spec.price_per_hour is not None:
+        affordable = spec.dollars / spec.price_per_hour * HOUR_S
+    return min((limit for limit in (spec.time_limit, affordable) if limit is not None), default=None)
+
+
 def _resumed(
-    spec: StudySpec, generation: Generation, evaluator: Evaluator, folder: str
+    spec: StudySpec, stored: StoredStudy, generation: Generation, evaluator: Evaluator, folder: str
 ) -> tuple[Controller, DecisionLog, StudyLog]:
     controller, (decisions, log) = resume(generation.files.get(SUSPENDED, b""), evaluator, folder)
-    controller.time_limit = math.inf if spec.time_limit is None else spec.time_limit
+    log.attach(stored.journals, stored.records["reports"])
+    limit = _time_limit(spec)
+    controller.time_limit = math.inf if limit is None else limit
     extension.apply(
         dataclasses.replace(spec, time_limit=None),  # which is the controller's matter
         extension.change_of(generation),
@@ -277,12 +293,12 @@ class _Ended:
         if self._state is not None:
             suspended, covers = self._state
             files = {SUSPENDED: suspended, stored_study.MANIFEST: self._spec.manifest}
-            extension.keep(Folder.at(self._spec.path), files, covers)
+            extension.keep(self._spec.files, files, covers)
 
 
 def _store(spec: StudySpec, stored: StoredStudy, suspended: bytes) -> None:
     """Write a snapshot of an interrupted study."""
-    with stored_study.storage_errors(Folder.at(spec.path)):
+    with stored_study.storage_errors(spec.files):
         covers = stored.journals.seal()
         spec.check_lock()
         stored.writer.write({SUSPENDED: suspended, stored_study.MANIFEST: spec.manifest}, covers)

@@ -21,6 +21,7 @@ from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 from ray.tune.search.basic_variant import BasicVariantGenerator
 from ray.tune.search.search_generator import SearchGenerator
+from ray.tune.stopper import MaximumIterationStopper
 from ray.tune.utils.serialization import TuneFunctionDecoder, TuneFunctionEncoder
 
 from raytune_suite.engines.ray import internals
@@ -262,15 +263,16 @@ class Silent(tune.Callback):
 
 def test_the_objects_of_a_tuner_are_accessible_and_callbacks_can_be_added(tmp_path: Path) -> None:
     method = make_method("asha", SPACE, metric="loss", mode="min", max_t=9)
-    saved, passing = Silent(), Silent()
+    saved, passing, stopper = Silent(), Silent(), MaximumIterationStopper(9)
     tuner = tune.Tuner(
         lambda _config: None,
         tune_config=method.tune_config(num_samples=1),
-        run_config=tune.RunConfig(storage_path=str(tmp_path), name="study", callbacks=[saved]),
+        run_config=tune.RunConfig(storage_path=str(tmp_path), name="study", callbacks=[saved], stop=stopper),
     )
     callbacks, searcher, scheduler = internals.study_objects(tuner)
     assert callbacks == [saved]
     assert (searcher.scheduler, scheduler) == (method.scheduler, method.scheduler)
+    assert internals.stopper_of_new(tuner) is stopper
     internals.add_callbacks(tuner, [passing])
     assert internals.study_objects(tuner)[0] == [saved, passing]
 

@@ -1,0 +1,54 @@
+"""The log of a study that is not running: read from its journals, or about to be extended."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from raytune_suite.engines.callbacks.bill import Bill
+from raytune_suite.engines.callbacks.study_log import RAISED, StudyLog, TrialRecord, reopen, replay
+from raytune_suite.types import Stage
+
+if TYPE_CHECKING:
+    from raytune_suite.types import Objective
+
+
+def from_records(objective: Objective, reports: list[dict[str, Any]], trials: list[dict[str, Any]]) -> StudyLog:
+    """The log of a study as its journals have it, to be queried only."""
+    nobody: Any = None
+    log = StudyLog(objective, nobody)
+    for record in trials:
+        number = record["trial"]
+        if number == len(log.trials):
+            log._numbers[record["trial_id"]] = number  # noqa: SLF001 - this makes the object
+            log.trials.append(TrialRecord(record["trial_id"]))
+        if number < len(log.trials):
+            for name in ("status", "config", "error", "stopped_early", "lost_machines", "retried"):
+                if name in record:
+                    setattr(log.trials[number], name, record[name])
+    for report, record in replay(reports):
+        if report.trial >= len(log.trials):
+            continue  # its trial is not written yet
+        log._last_report[report.trial] = len(log.reports)  # noqa: SLF001 - as above
+        log.reports.append(report)
+        log.trials[report.trial].last = {objective.metric: report.value, **record.get("metrics", {})}
+        if "lineage" in record:
+            log._lineages[report.trial, report.cost] = [Stage(*stage) for stage in record["lineage"]]  # noqa: SLF001 - as above
+        if "dollars" in record:
+            log.bill = Bill(hourly=0.0, charged=record["dollars"])
+        log._cost.spent = report.cost  # noqa: SLF001 - as above
+    return log
+
+
+def raise_max_t(log: StudyLog, max_t: int) -> list[int]:
+    """Give the log a higher `max_t`: what was complete at the one before is complete no more.
+
+    Returns:
+        The numbers of the trials that were trained to the one before.
+    """
+    ended = {report.trial for report in log.reports if report.complete and report.resource < max_t}
+    log.objective = dataclasses.replace(log.objective, max_t=max_t)
+    reopen(log.reports, max_t)
+    if log.journals is not None:
+        log.journals.reports.append({RAISED: max_t})
+    return sorted(ended)
