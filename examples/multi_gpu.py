@@ -45,12 +45,13 @@ def train_worker(config: dict[str, Any]) -> None:
 
 def train_trial(config: dict[str, Any]) -> None:
     """Train one config with a worker per GPU."""
+    reports: list[Any] = [TuneReportCallback()]  # forwards what the first worker reports
     TorchTrainer(
         train_worker,
         train_loop_config=config,
         torch_config=TorchConfig(backend="nccl" if torch.cuda.is_available() else "gloo"),
         scaling_config=train.ScalingConfig(num_workers=GPUS, use_gpu=True),
-        run_config=train.RunConfig(name=f"trial-{tune.get_context().get_trial_id()}", callbacks=[TuneReportCallback()]),
+        run_config=train.RunConfig(name=f"trial-{tune.get_context().get_trial_id()}", callbacks=reports),
     ).fit()
 
 

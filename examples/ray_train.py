@@ -50,11 +50,12 @@ def train_worker(config: dict[str, Any]) -> None:
 
 def train_trial(config: dict[str, Any]) -> None:
     """Train one config with several workers."""
+    reports: list[Any] = [TuneReportCallback()]  # forwards what the first worker reports
     TorchTrainer(
         train_worker,
         train_loop_config=config,
         scaling_config=train.ScalingConfig(num_workers=WORKERS),
-        run_config=train.RunConfig(name=f"trial-{tune.get_context().get_trial_id()}", callbacks=[TuneReportCallback()]),
+        run_config=train.RunConfig(name=f"trial-{tune.get_context().get_trial_id()}", callbacks=reports),
     ).fit()
 
 

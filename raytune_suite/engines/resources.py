@@ -53,7 +53,7 @@ def check_resources(resources: Resources | Sequence[Mapping[str, float]] | None)
         names = {name.lower() for name in resources}
         return {**({} if "cpu" in names else {"cpu": 1.0}), **plain} if resources else None
     if isinstance(resources, PlacementGroupFactory):
-        head = [{}] if resources.head_bundle_is_empty else []
+        head: list[dict[str, float]] = [{}] if resources.head_bundle_is_empty else []
         _check_bundles([*head, *resources.bundles])
         if resources.strategy not in STRATEGIES:
             allowed = f"one of {', '.join(STRATEGIES)}"

@@ -11,7 +11,7 @@ from ray.tune import PlacementGroupFactory
 from raytune_suite.engines.resources import as_json, bundles, check_resources, has_workers, strategy
 from raytune_suite.errors import ArgumentError
 
-WORKERS = [{"CPU": 1}, {"cpu": 1, "GPU": 2}, {"CPU": 1, "gpu": np.float64(2), "licence": 1}]
+WORKERS: list[Any] = [{"CPU": 1}, {"cpu": 1, "GPU": 2}, {"CPU": 1, "gpu": np.float64(2), "licence": 1}]
 
 
 def test_a_dict_describes_one_process_with_one_cpu_by_default() -> None:

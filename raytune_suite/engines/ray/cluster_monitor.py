@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raytune_suite.engines.callbacks.study_log import StudyLog
-    from raytune_suite.engines.ray.cluster_state import AutoscalerStatus, Demand, NodeInfo
+    from raytune_suite.engines.ray.cluster_state import AutoscalerStatus, NodeInfo
+    from raytune_suite.packing import Demand
 
 _logger = logging.getLogger("raytune_suite")
 

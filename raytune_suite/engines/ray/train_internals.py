@@ -75,12 +75,13 @@ class TrialWorkers(ControllerCallback, ReportCallback):
         Raises:
             ValueError: If the trial has bundles for workers, but they do not fit these workers.
         """
-        cleaning = placement_group_callback.PlacementGroupCleanerCallback
-        placement_group_callback.PlacementGroupCleaner = Cleaner
+        cleaning: Any = placement_group_callback
+        cleaning.PlacementGroupCleaner = Cleaner
         if not self._in_trial:
             return
-        TrainController.worker_group_cls = type("TrialWorkerGroup", (_TrialWorkerGroup,), {"trial": self})
-        ray_train.TuneReportCallback.after_report = _report
+        controller, reporting = _patched(TrainController), _patched(ray_train.TuneReportCallback)
+        controller.worker_group_cls = type("TrialWorkerGroup", (_TrialWorkerGroup,), {"trial": self})
+        reporting.after_report = _report
         if self.bundles:
             scaling = train_run_context.scaling_config
             worker: Mapping[str, float] = scaling._resources_per_worker_not_none  # noqa: SLF001 - what Ray Train reads
@@ -88,7 +89,8 @@ class TrialWorkers(ControllerCallback, ReportCallback):
             if problem:
                 raise ValueError(problem)
             # Ray Tune removes the placement group of a trial
-            cleaning.after_controller_start = cleaning.after_worker_group_start = _do_nothing
+            callback = cleaning.PlacementGroupCleanerCallback
+            callback.after_controller_start = callback.after_worker_group_start = _do_nothing
 
     def after_report(self, training_report: Any, metrics: list[dict[str, Any]]) -> None:  # noqa: ARG002 - Ray's signature
         """Workers that are restarted continue from their latest checkpoint, no longer from the trial's."""
@@ -107,7 +109,8 @@ def worker_bundles(group: PlacementGroup) -> dict[int, Mapping[str, float]]:
 
 def report_checkpoints() -> None:
     """Let this process report the checkpoints of workers, which come with their metrics, as those of the trial."""
-    original = _TrainSession.report
+    session = _patched(_TrainSession)
+    original = session.report
     if hasattr(original, "for_workers"):
         return
 
@@ -116,7 +119,7 @@ def report_checkpoints() -> None:
         original(self, metrics, metrics.pop(CHECKPOINT, checkpoint))
 
     report.for_workers = True  # type: ignore[attr-defined]
-    _TrainSession.report = report
+    session.report = report
 
 
 def _report(self: Any, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None) -> None:  # noqa: ARG001
@@ -127,11 +130,16 @@ def _report(self: Any, run_context: Any, metrics: list[dict[str, Any]], checkpoi
     self._training_actor_item_queue.put(sent)
 
 
+def _patched(place: Any) -> Any:
+    """A class of which methods are replaced, without its types."""
+    return place
+
+
 def _do_nothing(self: Any, *args: Any) -> None:
     """A method of a callback that is not needed."""
 
 
-class _TrialWorkerGroup(WorkerGroup):  # type: ignore[misc] # Ray has no types
+class _TrialWorkerGroup(WorkerGroup):
     """The workers of a trial."""
 
     trial: ClassVar[TrialWorkers]
@@ -156,12 +164,13 @@ class _TrialWorkerGroup(WorkerGroup):  # type: ignore[misc] # Ray has no types
         placement_group: Any,
         resources_per_worker: dict[str, float],
         placement_group_bundle_indices: list[int] | None = None,
+        *others: Any,
         **options: Any,
     ) -> Any:
         if placement_group_bundle_indices is None and self.trial.bundles:
             placement_group_bundle_indices = usable(resources_per_worker, self.trial.bundles)[:num_workers]
         return super()._create_workers(
-            num_workers, placement_group, resources_per_worker, placement_group_bundle_indices, **options
+            num_workers, placement_group, resources_per_worker, placement_group_bundle_indices, *others, **options
         )
 
     def _init_train_context_on_workers(self, workers: Any, sync_actor: Any, arguments: dict[str, list[Any]]) -> None:
@@ -170,14 +179,14 @@ class _TrialWorkerGroup(WorkerGroup):  # type: ignore[misc] # Ray has no types
         super()._init_train_context_on_workers(workers, sync_actor, arguments)
 
 
-class _TrialGroup(DefaultPlacementGroupHandle):  # type: ignore[misc] # Ray has no types
+class _TrialGroup(DefaultPlacementGroupHandle):
     """The placement group of a trial, which Ray Tune removes."""
 
     def shutdown(self) -> None:
         """Leave it to Ray Tune."""
 
 
-class Cleaner(placement_group_cleaner.PlacementGroupCleaner):  # type: ignore[misc] # Ray has no types
+class Cleaner(placement_group_cleaner.PlacementGroupCleaner):
     """Removes the workers' placement group when their controller is dead; a detached actor.
 
     Ray's own asks the dashboard whether the controller is alive, and without one it never ends. This one asks Ray's
@@ -186,7 +195,8 @@ class Cleaner(placement_group_cleaner.PlacementGroupCleaner):  # type: ignore[mi
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        placement_group_cleaner.is_actor_alive = is_alive
+        module: Any = placement_group_cleaner
+        module.is_actor_alive = is_alive
 
 
 def is_alive(actor_id: str, timeout: float = 0) -> bool:  # noqa: ARG001 - Ray's signature

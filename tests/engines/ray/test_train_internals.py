@@ -12,10 +12,10 @@ import pytest
 import ray
 from ray.train import ScalingConfig
 from ray.train._internal import session as sessions
-from ray.train.v2._internal.callbacks import placement_group_callback
+from ray.train.v2._internal.callbacks import placement_group_callback as _callback
 from ray.train.v2._internal.callbacks.env_callback import _initialize_env_callbacks
 from ray.train.v2._internal.execution.checkpoint.checkpoint_manager import CheckpointManager
-from ray.train.v2._internal.execution.controller import placement_group_cleaner
+from ray.train.v2._internal.execution.controller import placement_group_cleaner as _cleaner
 from ray.train.v2._internal.execution.controller.controller import TrainController
 from ray.train.v2._internal.execution.worker_group import WorkerGroup
 from ray.train.v2._internal.execution.worker_group.placement_group_handle import DefaultPlacementGroupHandle
@@ -25,6 +25,8 @@ from raytune_suite.engines.ray import internals, train_internals
 from raytune_suite.engines.ray.train_internals import CHECKPOINT, Cleaner, TrialWorkers, is_alive, report_checkpoints
 from raytune_suite.engines.ray.worker_bundles import describe_misfit, usable
 
+placement_group_callback: Any = _callback
+placement_group_cleaner: Any = _cleaner
 BUNDLES = {1: {"CPU": 1.0, "GPU": 1.0}, 2: {"CPU": 2.0}, 3: {"CPU": 1.0, "GPU": 1.0}}
 
 
@@ -127,7 +129,7 @@ def test_workers_start_from_the_checkpoint_of_the_trial_until_they_report_anothe
 @pytest.mark.usefixtures("in_trial")
 def test_checkpoints_travel_with_the_metrics_of_the_first_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     start(TrialWorkers(), 2)
-    callback = ray_train.TuneReportCallback.__new__(ray_train.TuneReportCallback)
+    callback: Any = ray_train.TuneReportCallback.__new__(ray_train.TuneReportCallback)
     sent: list[Any] = []
     callback._training_actor_item_queue = SimpleNamespace(put=sent.append)
     checkpoint: Any = SimpleNamespace(path="/here")
