@@ -89,7 +89,7 @@ def test_asha_stops_trials_with_their_workers(tmp_path: Path) -> None:
     )  # fmt: skip
     assert list(result.trials["outcome"]) == ["trained in full", "stopped early"]
     assert list(result.reports["epoch"]) == [1, 2, 3, 4, 1]
-    assert len(list(tmp_path.glob("*/*/checkpoint_*/state.json"))) == 3  # the last two of the first trial
+    assert len(list(tmp_path.glob("train_trial-*/*/checkpoint_*/state.json"))) == 3  # the last two of the first trial
     assert left_behind() == ([], [])
 
 
