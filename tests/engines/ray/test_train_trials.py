@@ -79,6 +79,7 @@ def left_behind(seconds: float = 15.0) -> tuple[list[str], list[str]]:
         time.sleep(0.2)
 
 
+@pytest.mark.long
 def test_asha_stops_trials_with_their_workers(tmp_path: Path) -> None:
     """A trial needs all CPUs that there are."""
     cpus = ray.cluster_resources()["CPU"]
