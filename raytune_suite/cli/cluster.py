@@ -47,7 +47,8 @@ examples:
   raytune-suite cluster check mine.yaml --study ~/ray_results/digits/study.json --format json
 
 --study takes the study.json of an earlier study, or a TOML file with arguments of rts.tune:
-resources = {cpu = 2, gpu = 0.5}, max_concurrent = 8, storage_path = "/shared/studies".
+resources = {cpu = 2, gpu = 0.5}, max_concurrent = 8, storage_path = "/shared/studies". For trials of several
+workers, resources is a list: [{cpu = 1}, {cpu = 4, gpu = 1}, {cpu = 4, gpu = 1}].
 """
 
 RENDER_EXAMPLES = """\
@@ -193,7 +194,10 @@ def requirements(arguments: argparse.Namespace) -> StudyRequirements | None:
         optional(AMOUNT).check(f"--{name}-per-trial", given[name])
     stated = {name: value for name, value in given.items() if value is not None}
     if arguments.study is not None:
-        return dataclasses.replace(read_requirements(arguments.study), **stated)
+        study = read_requirements(arguments.study)
+        if study.processes and arguments.cpus_per_trial is not None:
+            raise ArgumentError("`--cpus-per-trial` does not apply to the study, whose trials have several processes")
+        return dataclasses.replace(study, **stated)
     return StudyRequirements(**stated) if stated else None
 
 

@@ -76,13 +76,16 @@ def capacity_lines(capacity: Capacity, prices: str) -> list[str]:
 
 def per_trial(study: StudyRequirements) -> str:
     """Format the resources of a trial."""
-    return f"{study.cpus:g} CPU{'' if study.cpus == 1 else 's'} and {study.gpus:g} GPU{'' if study.gpus == 1 else 's'}"
+    total = f"{study.cpus:g} CPU{'' if study.cpus == 1 else 's'} and {study.gpus:g} GPU{'' if study.gpus == 1 else 's'}"
+    return f"{total} in {len(study.processes)} processes" if study.processes else total
 
 
 def trials_per_machine(one: PoolCapacity, study: StudyRequirements) -> str:
     """Format the number of trials per machine of a pool, and why if it is zero."""
     if one.slots is None:
         return "unknown"
+    if one.slots == 0 and study.processes:
+        return "trials span machines" if one.machines else "not used"
     if one.slots == 0:
         return f"no trial fits, too few {'GPUs' if study.gpus > (one.pool.gpus or 0) else 'CPUs'}"
     return f"{counted(one.slots, 'trial')} per machine"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from raytune_suite.engines.storage import Folder, study_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import TypeAlias
 
     from ray import tune
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from raytune_suite.engines.callbacks.decision_log import DecisionLog
     from raytune_suite.engines.callbacks.study_log import StudyLog
+    from raytune_suite.engines.resources import Resources
     from raytune_suite.schedulers import StudyScheduler
     from raytune_suite.types import Config, Curve, Objective
 
@@ -49,7 +50,8 @@ class StudySpec:
         dollars: US dollars; None for no limit.
         price_per_hour: US dollars per hour of one machine; None for what is known about the machines.
         stop: Other rules that end the study or a trial.
-        resources: What a trial occupies, such as `{"cpu": 1, "gpu": 0.5}`; None for one CPU.
+        resources: What a trial occupies, such as `{"cpu": 1, "gpu": 0.5}`, or the bundles of its processes; None for
+            one CPU.
         callbacks: The user's Ray callbacks.
         title: What the progress line is headed by; None for no progress line.
         resume: Whether to continue the study that is stored under this name.
@@ -74,7 +76,7 @@ class StudySpec:
     dollars: float | None = None
     price_per_hour: float | None = None
     stop: tuple[Stopper, ...] = ()
-    resources: Mapping[str, float] | None = None
+    resources: Resources | None = None
     callbacks: tuple[Callback, ...] = ()
     title: str | None = None
     resume: bool = False

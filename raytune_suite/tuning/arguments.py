@@ -12,11 +12,9 @@ from raytune_suite.engines.ray.engine import RayEngine, Settings
 from raytune_suite.engines.simulated.engine import Simulation
 from raytune_suite.engines.storage import absolute, local_folder
 from raytune_suite.errors import ArgumentError
-from raytune_suite.types import as_number
-from raytune_suite.validation import Invalid, Requirement, mapping, number, optional, text
+from raytune_suite.validation import Invalid, Requirement, number, optional, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from raytune_suite.engines.base import Engine
@@ -31,8 +29,6 @@ NAME = text("the name of a folder")
 
 PRICE = optional(number(above=0))
 """What a price per hour must be."""
-
-RESOURCES = mapping("a dict such as {'cpu': 2, 'gpu': 0.5}")
 
 LONGEST_NAME, LONGEST_PATH = 200, 3500
 """The most bytes of a study's name, and of the path of its folder."""
@@ -155,28 +151,6 @@ def check_storage(storage_path: str | Path, filesystem: Any = None) -> str:
     if problem:
         raise ArgumentError.invalid("storage_path", text, "a folder that can be created and written", problem)
     return path
-
-
-def check_resources(resources: Mapping[str, float] | None) -> dict[str, float] | None:
-    """Check what a trial occupies, which Ray would do only when the first trial starts; adds the default of one CPU.
-
-    Raises:
-        ArgumentError: If an amount is not a number of 0 or more, or the CPUs are 0.
-    """
-    if resources is not None:
-        RESOURCES.check("resources", resources)
-    for name, amount in (resources or {}).items():
-        text("the name of a resource").check("resources", name)
-        quantity = as_number(amount)
-        if quantity is None or not 0 <= quantity < math.inf or (name.lower() == "cpu" and quantity == 0):
-            least = "above 0" if name.lower() == "cpu" else "of 0 or more"
-            raise ArgumentError.invalid(f"resources[{name!r}]", amount, f"a number {least}")
-        if name.lower() == "gpu" and quantity > 1 and quantity != int(quantity):
-            raise ArgumentError(f"`resources[{name!r}]` is {amount!r}; use a fraction below 1 or a whole number")
-    if not resources:
-        return None
-    plain = {name: as_number(amount) or 0.0 for name, amount in resources.items()}
-    return {**({} if "cpu" in {name.lower() for name in resources} else {"cpu": 1.0}), **plain}
 
 
 def make_engine(engine: str | Engine, settings: Settings | None) -> Engine:

@@ -15,9 +15,10 @@ from raytune_suite.tuning.study_folder import StudyFolder
 from raytune_suite.types import FIDELITY, SEED, split_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from raytune_suite.engines.base import Engine
+    from raytune_suite.engines.resources import Resources
     from raytune_suite.schedulers import StudyScheduler
     from raytune_suite.tuning.task import TuningTask
     from raytune_suite.types import Stage
@@ -31,7 +32,7 @@ def evaluate_on_test_seeds(
     study: StudyFolder,
     engine: Engine,
     *,
-    resources: Mapping[str, float] | None = None,
+    resources: Resources | None = None,
     name: str = "test",
     resume: bool = True,
     check_lock: Callable[[], None] = lambda: None,

@@ -12,6 +12,7 @@ from raytune_suite.automatic import AUTO, Conditions, MethodChoice
 from raytune_suite.engines import extension
 from raytune_suite.engines.callbacks.notebook import in_notebook
 from raytune_suite.engines.callbacks.stop_rules import rule_text
+from raytune_suite.engines.resources import as_json, check_resources
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import study_lock
 from raytune_suite.errors import ArgumentError, StudyError
@@ -19,19 +20,20 @@ from raytune_suite.methods import choose_method, resolve_method
 from raytune_suite.searchers import AskTellSearcher
 from raytune_suite.spaces import Space
 from raytune_suite.spaces.stored import to_json
-from raytune_suite.tuning.arguments import check_limits, check_resources, check_storage
+from raytune_suite.tuning.arguments import check_limits, check_storage
 from raytune_suite.tuning.final_evaluation import evaluate_on_test_seeds
 from raytune_suite.tuning.result import check_outcome, study_result
 from raytune_suite.tuning.study_folder import SCHEMA, StudyFolder, encode_manifest, plain, study_name
 from raytune_suite.tuning.warm_start import learn_from
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ray.tune import Callback, Stopper
 
     from raytune_suite.engines.base import Engine, StudySpec
+    from raytune_suite.engines.resources import Resources
     from raytune_suite.methods import Method
     from raytune_suite.tuning.arguments import Limits
     from raytune_suite.tuning.result import StudyResult
@@ -45,7 +47,7 @@ class StudyOptions:
     method: str | Method
     method_args: Mapping[str, Any]
     limits: Limits
-    resources: Mapping[str, float] | None
+    resources: Resources | Sequence[Mapping[str, float]] | None
     max_concurrent: int | None
     seed: int
     callbacks: tuple[Callback, ...]
@@ -238,7 +240,7 @@ def _manifest(task: TuningTask, options: StudyOptions, method: str, limits: Limi
         "time_attr": objective.time_attr,
         **limits._asdict(),
         "max_concurrent": options.max_concurrent,
-        "resources": dict(options.resources or {}),
+        "resources": as_json(options.resources),
         "seed": options.seed,
         "tuning_seeds": list(task.tuning_seeds),
         "test_seeds": list(task.test_seeds),

@@ -11,9 +11,10 @@ from raytune_suite import seeding
 from raytune_suite.automatic import AUTO
 from raytune_suite.engines.callbacks.stop_rules import make_rules
 from raytune_suite.engines.ray.engine import Settings
+from raytune_suite.engines.resources import RESOURCES
 from raytune_suite.engines.storage import checked_filesystem
 from raytune_suite.methods import METHOD_ARGS
-from raytune_suite.tuning.arguments import BUDGET, LIMIT, NAME, PRICE, RESOURCES, Limits, make_engine
+from raytune_suite.tuning.arguments import BUDGET, LIMIT, NAME, PRICE, Limits, make_engine
 from raytune_suite.tuning.result import StudyResult
 from raytune_suite.tuning.study import StudyOptions, run_study
 from raytune_suite.tuning.task import make_task
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from raytune_suite.engines.base import Engine
+    from raytune_suite.engines.resources import Resources
     from raytune_suite.methods import Method
     from raytune_suite.workloads import Workload
 
@@ -68,7 +70,7 @@ def tune(
     budget: float | str | None = None,
     time_limit: float | None = None,
     price_per_hour: float | None = None,
-    resources: Mapping[str, float] | None = None,
+    resources: Resources | Sequence[Mapping[str, float]] | None = None,
     max_concurrent: int | None = None,
     seed: int = 0,
     tuning_seeds: Sequence[int] | None = None,
@@ -103,7 +105,7 @@ def tune(
             of the cluster may cost while the study runs, such as "20 USD".
         time_limit: Seconds. `num_samples`, `budget` or `time_limit` is required, unless the method ends by itself.
         price_per_hour: US dollars per hour of one machine. By default, that of the machines of `ray up` is looked up.
-        resources: What a trial occupies, such as `{"cpu": 2, "gpu": 0.5}`; by default one CPU.
+        resources: What a trial occupies, by default `{"cpu": 1}`; with several workers, a list with a dict per process.
         max_concurrent: The maximum number of trials at once. On a cluster that grows, the number that it can hold.
         seed: Seeds all random draws of the method.
         tuning_seeds: Training seeds that the method sees (in `config["seed"]`); of several, metrics are averaged.

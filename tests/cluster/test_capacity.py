@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from raytune_suite.cluster.capacity import StudyRequirements, compute_capacity, read_requirements, slots_per_machine
+from raytune_suite.cluster.capacity import (
+    ProcessRequirements,
+    StudyRequirements,
+    compute_capacity,
+    read_requirements,
+    slots_per_machine,
+)
 from raytune_suite.cluster.instance_types import exists, instance_types, table, with_accelerators
 from raytune_suite.cluster.pools import Pool
 from raytune_suite.errors import ArgumentError
@@ -70,6 +76,35 @@ def test_a_pool_in_which_no_trial_fits_costs_nothing() -> None:
     assert result.dollars == pytest.approx(2 * 13.3504 + 0.192)
 
 
+def workers(number: int, *, cpus: float = 4, gpus: float = 1, strategy: str = "PACK") -> StudyRequirements:
+    worker = ProcessRequirements(cpus, gpus)
+    return StudyRequirements(number * cpus, number * gpus, processes=(worker,) * number, strategy=strategy)
+
+
+@pytest.mark.parametrize(
+    ("study", "trials", "machines"),
+    [
+        (workers(8), 3, [8, 2]),  # one per machine of the first pool, eight per machine of the second
+        (workers(16), 1, [0, 2]),  # more than any machine has
+        (workers(25), 0, [0, 0]),
+        (workers(2, gpus=8), 1, [0, 2]),
+        (workers(2, gpus=9), 0, [0, 0]),
+        (workers(9, strategy="STRICT_PACK"), 0, [0, 0]),
+        (workers(10, strategy="STRICT_SPREAD"), 1, [8, 2]),
+        (workers(2, cpus=0, gpus=4), 2, [0, 2]),
+    ],
+)
+def test_trials_of_several_processes_span_machines(study: StudyRequirements, trials: int, machines: list[int]) -> None:
+    result = compute_capacity([HEAD, ONE, EIGHT], study, None)
+    assert (result.slots, [one.machines for one in result.pools]) == (trials, machines)
+
+
+def test_few_concurrent_trials_of_several_processes_need_few_machines() -> None:
+    study = StudyRequirements(8, 8, max_concurrent=1, processes=(ProcessRequirements(1, 1),) * 8)
+    result = compute_capacity([HEAD, ONE, EIGHT], study, None)
+    assert (result.slots, [one.machines for one in result.pools]) == (1, [0, 1])
+
+
 def test_a_spot_machine_without_a_spot_price_costs_at_most_its_on_demand_price() -> None:
     cheap = compute_capacity([HEAD, pool("one", "g6.xlarge", 1, spot=True)], StudyRequirements(gpus=1), 10)
     assert cheap.dollars == pytest.approx(0.4007 + 0.192)
@@ -126,3 +161,19 @@ def test_a_misspelled_key_is_rejected_with_a_suggestion(tmp_path: Path) -> None:
         read_requirements(toml)
     with pytest.raises(ArgumentError, match=r"no\.toml"):
         read_requirements(tmp_path / "no.toml")
+
+
+@pytest.mark.parametrize("resources", ["[{}, {gpu = 1}, {gpu = 1}]", "{bundles = [{}, {GPU = 1}, {GPU = 1}]}"])
+def test_the_processes_of_a_trial_are_read(tmp_path: Path, resources: str) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(f"resources = {resources}")
+    study = read_requirements(file)
+    assert (study.cpus, study.gpus, study.processes) == (0, 2, (ProcessRequirements(gpus=1),) * 2)
+
+
+@pytest.mark.parametrize("resources", ['"many"', '["many"]', "[{gpu = -1}]", '{bundles = [{gpu = 1}], strategy = "x"}'])
+def test_processes_that_cannot_be_used_are_rejected(tmp_path: Path, resources: str) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(f"resources = {resources}")
+    with pytest.raises(ArgumentError):
+        read_requirements(file)

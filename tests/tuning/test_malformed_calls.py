@@ -49,6 +49,7 @@ OF_WORKLOADS: list[dict[str, Any]] = [
         {"resources": value}
         for value in ("cpu", ["cpu"], {"cpu": "2"}, {"cpu": 0}, {"gpu": 1.5}, {"cpu": math.nan}, {1: 2})
     ),
+    *({"resources": value} for value in ([], [{}], [{"cpu": 1}, {}], [{"cpu": 1}, {"gpu": 1.5}], [{1: 2}])),
     *(
         {"storage_path": value}
         for value in (5, None, "", "a\0b", __file__, f"{__file__}/studies", "/proc/none/x", "x" * 5000)

@@ -315,6 +315,10 @@ def test_settings_without_effect_are_rejected(tmp_path: Path) -> None:
         study("asha", tmp_path, engine=rts.Simulation(cost=lambda _config: 1.0))
     with pytest.raises(ArgumentError, match="`resources`"):
         study("asha", tmp_path, resources={"gpu": 99})
+    with pytest.raises(ArgumentError, match="`resources`"):
+        study("asha", tmp_path, resources=[{}, {"cpu": 1}, {"cpu": 1}])
+    with pytest.raises(ArgumentError, match="`resources`"):
+        of_class(Halving, tmp_path, resources=[{}, {"cpu": 1}], engine=rts.Simulation(compute=1))
     assert not list(tmp_path.iterdir())
 
 

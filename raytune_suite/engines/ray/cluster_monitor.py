@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raytune_suite.engines.callbacks.study_log import StudyLog
-    from raytune_suite.engines.ray.cluster_state import AutoscalerStatus, Demand, NodeInfo
+    from raytune_suite.engines.ray.cluster_state import AutoscalerStatus, NodeInfo
+    from raytune_suite.packing import Demand
 
 _logger = logging.getLogger("raytune_suite")
 
@@ -83,6 +84,7 @@ class ClusterMonitor(Callback):
         self._logged = ""
         self._idle_since: float | None = None
         self._impossible_since: float | None = None
+        self._blocked_since: float | None = None
         self._losses: dict[str, _Losses] = {}
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
@@ -94,7 +96,8 @@ class ClusterMonitor(Callback):
             StudyError: If a node that has joined does not see the study's folder, or trials wait for resources that
                 nothing can ever provide.
         """
-        if self.log.waiting and not any(trial.status == Trial.PENDING for trial in trials):
+        waits = any(trial.status == Trial.PENDING for trial in trials) or self._blocked_since is not None
+        if self.log.waiting and not waits:
             self.log.waiting = ""  # at once: the study may end with this step
         now = time.monotonic()
         if now < self._next_check:
@@ -105,7 +108,9 @@ class ClusterMonitor(Callback):
             self._lost_at = now
         self._alive = set(nodes)
         self._check_storage(nodes)
-        self.log.waiting = self._waiting(trials, list(nodes.values()), now)
+        self.log.waiting = self._blocked(trials, list(nodes.values()), now) or self._waiting(
+            trials, list(nodes.values()), now
+        )
         self._log_waiting(now)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
@@ -164,6 +169,29 @@ class ClusterMonitor(Callback):
         if self._idle_since is None or now - self._idle_since < patience:
             return ""
         return cluster_state.describe_waiting(waiting, nodes, scaler)
+
+    def _blocked(self, trials: list[Trial], nodes: list[NodeInfo], now: float) -> str:
+        """Return for which workers all running trials wait, "" if some train.
+
+        Raises:
+            StudyError: If nothing would ever start them: the trials occupy the resources of each other's workers.
+        """
+        running = [trial for trial in trials if trial.status == Trial.RUNNING]
+        workers = cluster_state.waiting_workers(running)
+        if not running or workers.total() < len(running):
+            self._blocked_since = None
+            return ""
+        self._blocked_since = now if self._blocked_since is None else self._blocked_since
+        if now - self._blocked_since < BUSY_S:
+            return ""
+        factory: Any = running[0].placement_group_factory
+        reason = cluster_state.describe_blocked(
+            cluster_state.to_demand(factory.bundles), workers.most_common(1)[0][0], nodes
+        )
+        if self._scaler() is None:
+            self.fault = f"the study was stopped: {reason}"
+            raise StudyError(self.fault)
+        return reason
 
     def _check_possible(self, impossible: Demand | None, nodes: list[NodeInfo], now: float) -> None:
         if impossible is None:

@@ -12,15 +12,11 @@ from ray.tune.experiment import Trial
 from ray.util import placement_group_table
 
 from raytune_suite.engines.ray import internals
+from raytune_suite.engines.ray.worker_bundles import trial_of
+from raytune_suite.packing import Bundle, Demand, count_trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-Bundle = frozenset[tuple[str, float]]
-"""The resources that one process of a trial occupies on one node, such as `{("CPU", 4.0), ("GPU", 1.0)}`."""
-
-Demand = tuple[Bundle, ...]
-"""The bundles of a trial; usually one."""
 
 NodeInfo = dict[str, Any]
 """A node as `ray.nodes()` describes it."""
@@ -65,26 +61,24 @@ def to_bundle(resources: Mapping[str, float]) -> Bundle:
     return frozenset((names.get(key, key), float(amount)) for key, amount in resources.items() if amount)
 
 
-def fits(bundle: Bundle, node: NodeInfo) -> bool:
-    """Return whether the node has these resources in total, free or not."""
-    return all(node["Resources"].get(key, 0) >= amount for key, amount in bundle)
+def to_demand(bundles: Iterable[Mapping[str, float]]) -> Demand:
+    """Convert the bundles of a trial."""
+    return tuple(map(to_bundle, bundles))
 
 
-def places(bundle: Bundle, nodes: Iterable[NodeInfo]) -> int:
-    """Return how many times a bundle fits on the nodes, as if they were free.
+def places(demand: Demand, nodes: Iterable[NodeInfo], strategy: str = "PACK") -> int:
+    """Return how many trials with these bundles fit on the nodes, as if they were free.
 
     Example:
-        >>> places(to_bundle({"cpu": 0.5, "gpu": 1}), [{"Resources": {"CPU": 4.0, "GPU": 2.0}}])
+        >>> places((to_bundle({"cpu": 0.5, "gpu": 1}),), [{"Resources": {"CPU": 4.0, "GPU": 2.0}}])
         2
     """
-    wanted = bundle or to_bundle({"cpu": 1})
-    return sum(min(int(node["Resources"].get(key, 0) / amount + 1e-9) for key, amount in wanted) for node in nodes)
+    return count_trials(demand, (node["Resources"] for node in nodes), strategy)
 
 
-def can_place(demand: Demand, nodes: Iterable[NodeInfo]) -> bool:
-    """Return whether each bundle fits on one of the nodes."""
-    candidates = list(nodes)
-    return all(any(fits(bundle, node) for node in candidates) for bundle in demand)
+def can_place(demand: Demand, nodes: Iterable[NodeInfo], strategy: str = "PACK") -> bool:
+    """Return whether the bundles of a trial fit on the nodes together, if those are free."""
+    return count_trials(demand, (node["Resources"] for node in nodes), strategy, most=1) > 0
 
 
 def format_resources(resources: Iterable[tuple[str, float]]) -> str:
@@ -127,20 +121,27 @@ def count_pending(trials: Iterable[Trial]) -> tuple[Counter[Demand], Counter[Dem
     Trials that have not requested a placement group yet are in neither count.
     """
     factories: list[Any] = [trial.placement_group_factory for trial in trials if trial.status == Trial.PENDING]
-    pending = Counter(_demand(factory.bundles) for factory in factories)
+    pending = Counter(to_demand(factory.bundles) for factory in factories)
     if not pending:
         return pending, pending
     groups = list(placement_group_table().values())
     unplaced, placed = (
-        Counter(_demand(group["bundles"].values()) for group in groups if group["state"] == state)
+        Counter(to_demand(group["bundles"].values()) for group in groups if group["state"] == state)
         for state in ("PENDING", "CREATED")
     )
     waiting = pending & unplaced
     return waiting, (pending - waiting) & placed
 
 
-def _demand(bundles: Iterable[Mapping[str, float]]) -> Demand:
-    return tuple(to_bundle(each) for each in bundles)
+def waiting_workers(trials: Iterable[Trial]) -> Counter[Demand]:
+    """Count the running trials whose workers wait for resources beside those of the trial, by demand."""
+    running = {trial.trial_id for trial in trials if trial.status == Trial.RUNNING}
+    groups = placement_group_table().values() if running else ()
+    return Counter(
+        to_demand(group["bundles"].values())
+        for group in groups
+        if group["state"] == "PENDING" and trial_of(group["name"]) in running
+    )
 
 
 # ---- the autoscaler ---------------------------------------------------------------------------------------------
@@ -234,9 +235,24 @@ def describe_waiting(waiting: Counter[Demand], nodes: Sequence[NodeInfo], scaler
         need = f"{count} trials need" if count > 1 else "1 trial needs"
         possible = can_place(demand, nodes)
         placeable &= possible
-        reason = "which no machine has free" if possible else "which no machine has"
+        who = "no machine has" if len(demand) == 1 else "the machines do not have"
+        reason = f"which {who}{' free' if possible else ''}"
         needs.append(f"{need} {format_demand(demand)}, {reason}")
     return f"waiting for resources: {'; '.join(needs)}; {_describe_autoscaler(scaler, placeable=placeable)}"
+
+
+def describe_blocked(trial: Demand, workers: Demand, nodes: Sequence[NodeInfo]) -> str:
+    """Return why the workers of trials cannot start while the trials' own processes run, and what to do about it."""
+    whole = next((each for each in ((*trial, *workers), workers) if can_place(each, nodes)), ())
+    needs = f"each trial waits for its workers, which need {format_demand(workers)} beside {format_demand(trial)}"
+    if not whole:
+        return f"{needs}: {describe_nodes(nodes)}. Use fewer workers, or less for each"
+    first = [] if len(whole) > len(workers) else ["{}"]
+    listed = ", ".join([*first, *(str(dict(sorted(bundle))) for bundle in whole)])
+    return (
+        f"{needs}, but other trials or other work occupy the rest: {describe_nodes(nodes)}. Pass "
+        f"`resources=[{listed}]`, so that a trial starts together with its workers"
+    )
 
 
 def find_impossible(

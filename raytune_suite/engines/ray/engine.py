@@ -16,6 +16,7 @@ import math
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -32,6 +33,7 @@ from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.ray import checkpointing, cluster_state, internals, machine_prices
+from raytune_suite.engines.ray.capacity import check_capacity, requested
 from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.gpu_monitor import GPUMonitor
 from raytune_suite.engines.ray.storage_probe import check_shared_folder
@@ -39,15 +41,14 @@ from raytune_suite.engines.ray.study_snapshots import StudySnapshots, unpack
 from raytune_suite.engines.ray.surroundings import environment, silenced
 from raytune_suite.engines.ray.trial_failures import TrialFailures
 from raytune_suite.engines.ray.watchdog import Watchdog
+from raytune_suite.engines.resources import has_workers
 from raytune_suite.engines.seed_averaging import on_seeds
-from raytune_suite.errors import ArgumentError, StudyError
+from raytune_suite.errors import StudyError
 from raytune_suite.schedulers import StudySearcher
 from raytune_suite.types import COUNT
 from raytune_suite.validation import check_fields, flag, integer, number, optional
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from raytune_suite.engines.base import StudySpec, Trainable
     from raytune_suite.engines.ray.machine_prices import Meter
     from raytune_suite.engines.snapshots import Generation
@@ -65,7 +66,7 @@ class Settings:
 
     Attributes:
         reuse_actors: Whether a trial reuses the process of one that has ended. None: where the trainable allows it,
-            which is every function, and every class with its own `reset_config`.
+            which is every function without workers, and every class with its own `reset_config`.
         loggers: Whether Ray's CSV, JSON and TensorBoard loggers write each result.
         snapshot_s: Minimum seconds between two snapshots of the study's state, from which a killed study is resumed.
             Snapshots take at most a fiftieth of the time, unless trials save many checkpoints or the storage is so slow
@@ -143,7 +144,7 @@ class RayEngine:
                 are several machines, and one does not see the local folder `storage_path`.
         """
         connect()
-        check_resources(spec.resources or {})
+        check_capacity(spec.resources, grows=_autoscaler() is not None)
         machine_prices.check_prices(spec)
         nodes = cluster_state.alive_nodes()
         folder = spec.files.local
@@ -279,7 +280,10 @@ class RayEngine:
     def _reuses_actors(self, spec: StudySpec) -> bool:
         if self.settings.reuse_actors is not None:
             return self.settings.reuse_actors
-        reuse = allows_reuse(_trained(spec))
+        trained = _trained(spec)
+        if has_workers(spec.resources) and not inspect.isclass(trained):
+            return False  # its thread still waits for its workers when it is stopped
+        reuse = allows_reuse(trained)
         if not reuse:
             _logger.warning(
                 "each trial starts its own process, which takes seconds: add a `reset_config` to %s to avoid that",
@@ -304,21 +308,6 @@ def connect() -> None:
         variables = internals.trial_environment()
         os.environ |= {name: value for name, value in variables.items() if name not in os.environ}
         ray.init(include_dashboard=False, _system_config=internals.system_config(), **options)
-
-
-def check_resources(resources: Mapping[str, float]) -> None:
-    """Check that the cluster can place a trial with these resources.
-
-    Raises:
-        ArgumentError: If no machine has them, and nothing would start one that has.
-    """
-    nodes = cluster_state.alive_nodes()
-    demand = cluster_state.to_bundle(resources)
-    if not cluster_state.can_place((demand,), nodes.values()) and _autoscaler() is None:
-        raise ArgumentError(
-            f"each trial requests {cluster_state.format_resources(demand)} (`resources`), but no node has that much: "
-            f"{cluster_state.describe_nodes(nodes.values())}, and no autoscaler could add machines"
-        )
 
 
 def allows_reuse(trainable: Trainable) -> bool:
@@ -363,7 +352,10 @@ def _trained(spec: StudySpec) -> Trainable:
 
 def _placed(spec: StudySpec) -> Any:
     trained: Any = _trained(spec)  # a registered name is fine, though Ray's types say otherwise
-    return tune.with_resources(trained, dict(spec.resources)) if spec.resources else trained
+    if not spec.resources:
+        return trained
+    request = dict(spec.resources) if isinstance(spec.resources, Mapping) else spec.resources
+    return tune.with_resources(trained, request)
 
 
 def _autoscaler() -> cluster_state.AutoscalerStatus | None:
@@ -389,21 +381,6 @@ def _max_pending(spec: StudySpec) -> int | None:
             "`max_concurrent` to the number of trials that its pools can hold, so that their machines start together"
         )
     return None
-
-
-def requested(max_concurrent: int, resources: Mapping[str, float] | None) -> int:
-    """How many trials are requested in advance on the machines that there are: at most one per CPU core, if all fit.
-
-    A process takes seconds of a core to start. If all of many small trials start theirs at once, none reports before
-    nearly all have started; meanwhile, those that have started could have run one trial after the other.
-
-    If not all of `max_concurrent` trials fit, some wait for others to end. Their configs are proposed before those
-    have reported, as on the simulated clock, so that both make the same decisions.
-    """
-    nodes = list(cluster_state.alive_nodes().values())
-    if max_concurrent > cluster_state.places(cluster_state.to_bundle(resources or {}), nodes):
-        return max_concurrent
-    return min(max_concurrent, max(1, int(sum(node["Resources"].get("CPU", 0.0) for node in nodes))))
 
 
 class _Interrupt(Callback):

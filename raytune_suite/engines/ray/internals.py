@@ -45,6 +45,9 @@ _STATE_FILES = (
 """The files in which Ray saves the state of a study; `*` is the time at which a run of it began."""
 
 
+_TRAIN_CALLBACKS, _TRIAL_WORKERS = "RAY_TRAIN_CALLBACKS", "raytune_suite.engines.ray.train_internals.TrialWorkers"
+"""The variable that names callbacks for each trainer, and ours."""
+
 _NUMBERS = frozenset({bool, int, float})
 """The types of values that any pickler pickles alike."""
 
@@ -256,8 +259,10 @@ def system_config() -> dict[str, Any]:
 
 
 def trial_environment() -> dict[str, str]:
-    """The environment variables that Ray Tune sets in the process of each trial."""
-    return dict(import_module("ray.tune.execution.class_cache").DEFAULT_ENV_VARS)
+    """The environment variables of a trial's process: those that Ray Tune sets, and the callback for Ray Train."""
+    callbacks = [name for name in os.environ.get(_TRAIN_CALLBACKS, "").split(",") if name not in ("", _TRIAL_WORKERS)]
+    variables: dict[str, str] = import_module("ray.tune.execution.class_cache").DEFAULT_ENV_VARS
+    return {**variables, _TRAIN_CALLBACKS: ",".join([*callbacks, _TRIAL_WORKERS])}
 
 
 def running_cluster() -> str | None:
@@ -280,18 +285,18 @@ def node_of(error: RayActorError) -> str:
 
 @contextlib.contextmanager
 def reused_processes() -> Iterator[None]:
-    """Let trials use Ray's idle worker processes if those have a trial's environment already.
+    """Give trials `trial_environment()`, and let them use Ray's idle worker processes if those have it already.
 
     Ray Tune requests processes with the variables of `trial_environment()`, and Ray never assigns an idle process to a
     request with an environment. A Ray that this process started has inherited the variables, so that none is needed.
     """
     class_cache: Any = import_module("ray.tune.execution.class_cache")
-    variables = class_cache.DEFAULT_ENV_VARS
+    before, variables = class_cache.DEFAULT_ENV_VARS, trial_environment()
     class_cache.DEFAULT_ENV_VARS = {} if started_here() and variables.items() <= os.environ.items() else variables
     try:
         yield
     finally:
-        class_cache.DEFAULT_ENV_VARS = variables
+        class_cache.DEFAULT_ENV_VARS = before
 
 
 def kill_process(trial: Any) -> None:
@@ -315,7 +320,8 @@ def fresh_process_after_failed_reset() -> Iterator[None]:
             original(self, trial, success)
             return
         if self._reuse_actors:
-            _logger.warning("`reset_config` returned False: each trial starts its own process from now on")
+            why = "`reset_config` returned False, or the function of a stopped trial still waits, as for workers"
+            _logger.warning("%s: each trial starts its own process from now on", why)
         self._reuse_actors = False
         self._resetting_trials.remove(trial)
         actor = self._trial_to_actor.pop(trial)

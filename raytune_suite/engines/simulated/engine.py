@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import math
 import time
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
@@ -19,6 +20,7 @@ from raytune_suite.engines.callbacks.bill import HOUR_S
 from raytune_suite.engines.callbacks.budget import EndedTrials, StudyStopper
 from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.study_log import StudyLog
+from raytune_suite.engines.resources import as_json, bundles
 from raytune_suite.engines.seed_averaging import mean_curve, on_seeds
 from raytune_suite.engines.simulated.evaluators import CurveEvaluator, InProcessEvaluator
 from raytune_suite.engines.simulated.running_trial import Fault
@@ -128,8 +130,13 @@ class Simulation:
             raise ArgumentError("`cost` has no effect: the curves of this workload have their own times; leave it out")
         if spec.resources and not self.compute:
             raise ArgumentError(
-                f"`resources` is {dict(spec.resources)}, but the simulated clock trains in this process: "
+                f"`resources` is {as_json(spec.resources)}, but the simulated clock trains in this process: "
                 "leave it out, or train in Ray workers with Simulation(compute=...)"
+            )
+        if spec.resources and not isinstance(spec.resources, Mapping):
+            raise ArgumentError(
+                "`resources` has several bundles, but Ray workers of the simulated clock are single processes: use a "
+                "dict such as {'cpu': 1}, or engine='ray'"
             )
         if spec.dollars is not None and spec.price_per_hour is None:
             raise ArgumentError(
@@ -239,7 +246,8 @@ class Simulation:
         if len(spec.seeds) > 1:
             trainable, seconds = on_seeds(trainable, spec.seeds), lambda config: len(spec.seeds) * cost(config)
         if self.compute:
-            return WorkerPoolEvaluator(trainable, seconds, compute=self.compute, resources=spec.resources)
+            resources = bundles(spec.resources)[0]  # `check` has rejected more
+            return WorkerPoolEvaluator(trainable, seconds, compute=self.compute, resources=resources)
         return nullcontext(InProcessEvaluator(trainable, seconds))
 
 

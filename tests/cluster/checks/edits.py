@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from raytune_suite.cluster.capacity import StudyRequirements
+from raytune_suite.cluster.capacity import ProcessRequirements, StudyRequirements
 
 Config = dict[str, Any]
 
@@ -26,6 +26,11 @@ class Mistake(NamedTuple):
     def name(self) -> str:
         edit = ", ".join(f"{where.rpartition('.')[2]}={value}" for where, value in self.edit.items())
         return f"{self.code} {self.file} {(edit or repr(self.study))[:60]}"
+
+
+def workers(number: int, cpus: float, gpus: float) -> StudyRequirements:
+    """A study whose trials have several workers."""
+    return StudyRequirements(number * cpus, number * gpus, processes=(ProcessRequirements(cpus, gpus),) * number)
 
 
 HEAD, GPU_1, GPU_8 = (f"available_node_types.{name}" for name in ("head", "gpu_1", "gpu_8"))
@@ -144,6 +149,9 @@ AWS = [
     Mistake("local", "RTS615", {START: ["ray stop", f"{HEALTHY} --dashboard-host=0.0.0.0"]}),
     Mistake("aws-gpu", "RTS701", {}, "available_node_types", StudyRequirements(gpus=16)),
     Mistake("laptop", "RTS701", {}, "available_node_types", StudyRequirements(gpus=1, cpus=16)),
+    Mistake("aws-gpu", "RTS701", {}, "available_node_types", workers(99, 1, 8)),
+    Mistake("aws-gpu", "RTS702", {}, "available_node_types", workers(8, 48, 1)),
+    Mistake("aws-gpu", "RTS704", {}, "", workers(2, 1, 1.5)),
     Mistake("aws-gpu", "RTS702", {}, GPU_8, StudyRequirements(gpus=1, cpus=48)),
     Mistake("aws-gpu", "RTS703", {}, "available_node_types", StudyRequirements(gpus=1, max_concurrent=999)),
     Mistake("aws-gpu", "RTS704", {}, "", StudyRequirements(gpus=1.5)),

@@ -17,6 +17,7 @@ from raytune_suite.engines.ray import cluster_monitor, cluster_state, internals
 from raytune_suite.engines.ray.cluster_monitor import LOST_MACHINE_RETRIES, ClusterMonitor
 from raytune_suite.engines.ray.cluster_state import AutoscalerStatus
 from raytune_suite.engines.ray.trial_failures import TrialFailures
+from raytune_suite.engines.ray.worker_bundles import group_name
 from raytune_suite.errors import StudyError
 from tests.engines.simulated.studies import method, study_log
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 GONE = {"NodeID": "b", "Alive": False, "NodeManagerHostname": "spot-7", "NodeManagerAddress": "10.0.0.7"}
 HERE = {**GONE, "NodeID": "a", "Alive": True}
+ONE = {"CPU": 1.0}
 OTHERS = [f"b{number}" for number in range(3 * LOST_MACHINE_RETRIES)]
 """Other nodes that are lost."""
 
@@ -148,13 +150,20 @@ class TestWaiting:
     def set_groups(self, **states: int) -> None:
         groups = [state for state, count in states.items() for _ in range(count)]
         self.groups = {
-            str(number): {"state": state, "bundles": {0: {"CPU": 1.0}}} for number, state in enumerate(groups)
+            str(number): {"state": state, "name": "", "bundles": {0: {"CPU": 1.0}}}
+            for number, state in enumerate(groups)
         }
+
+    def add_workers(self, trial_id: str, state: str) -> None:
+        self.groups[trial_id] = {"state": state, "name": group_name(trial_id), "bundles": dict.fromkeys(range(2), ONE)}
 
     def messages(self, statuses: list[str], seconds: float) -> list[str]:
         """Return the messages after each step of some seconds in which the trials keep these statuses."""
         factory = SimpleNamespace(bundles=[{"CPU": 1.0}])
-        trials: Any = [SimpleNamespace(status=status, placement_group_factory=factory) for status in statuses]
+        trials: Any = [
+            SimpleNamespace(trial_id=f"t{number}", status=status, placement_group_factory=factory)
+            for number, status in enumerate(statuses)
+        ]
         seen = []
         end = self.now + seconds
         while self.now < end:
@@ -199,6 +208,32 @@ class TestWaiting:
         self.status = AutoscalerStatus(**status)
         self.set_groups(CREATED=2, PENDING=1)
         assert "gpu" in self.messages(["RUNNING", "RUNNING", "PENDING"], 10)[-1]
+
+    @pytest.mark.parametrize(
+        ("cpus", "remedy"), [(2, "[{}, {'CPU': 1.0}, {'CPU': 1.0}]"), (3, "[{'CPU': 1.0}, {"), (1, "")]
+    )
+    def test_trials_that_occupy_the_resources_of_their_workers_end_the_study(self, cpus: float, remedy: str) -> None:
+        self.node["Resources"] = {"CPU": cpus}
+        self.set_groups(CREATED=2)
+        self.add_workers("t0", "PENDING")
+        self.add_workers("t1", "PENDING")
+        with pytest.raises(StudyError) as error:
+            self.messages(["RUNNING", "RUNNING", "PENDING"], 2 * cluster_monitor.BUSY_S)
+        assert "{CPU: 1} + {CPU: 1}" in str(error.value)
+        assert remedy in str(error.value)
+
+    def test_workers_that_wait_for_machines_of_an_autoscaler_are_reported(self) -> None:
+        self.status = AutoscalerStatus()
+        self.set_groups(CREATED=1)
+        self.add_workers("t0", "PENDING")
+        assert "{CPU: 1} + {CPU: 1}" in self.messages(["RUNNING"], 2 * cluster_monitor.BUSY_S)[-1]
+
+    def test_workers_that_wait_while_others_train_are_not_reported(self) -> None:
+        self.set_groups(CREATED=2)
+        self.add_workers("t0", "CREATED")
+        self.add_workers("t1", "PENDING")
+        self.add_workers("other", "PENDING")
+        assert not any(self.messages(["RUNNING", "RUNNING"], 2 * cluster_monitor.BUSY_S))
 
     def test_no_message_is_left_at_the_end_of_a_study(self) -> None:
         self.set_groups(PENDING=1)

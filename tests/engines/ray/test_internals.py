@@ -69,7 +69,7 @@ def test_the_node_of_a_dead_actor_is_available() -> None:
 def test_idle_processes_are_reused_only_if_they_have_the_environment_of_a_trial(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    variables = dict(class_cache.DEFAULT_ENV_VARS)
+    before, variables = dict(class_cache.DEFAULT_ENV_VARS), internals.trial_environment()
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with internals.reused_processes():
@@ -77,7 +77,15 @@ def test_idle_processes_are_reused_only_if_they_have_the_environment_of_a_trial(
     monkeypatch.delenv(next(iter(variables)))
     with internals.reused_processes():
         assert variables == class_cache.DEFAULT_ENV_VARS
-    assert variables == class_cache.DEFAULT_ENV_VARS
+    assert before == class_cache.DEFAULT_ENV_VARS
+
+
+def test_callbacks_for_ray_train_are_added_to_those_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_TRAIN_CALLBACKS", "mine.Callback")
+    added = internals.trial_environment()["RAY_TRAIN_CALLBACKS"]
+    assert added.split(",")[0] == "mine.Callback"
+    monkeypatch.setenv("RAY_TRAIN_CALLBACKS", added)
+    assert internals.trial_environment()["RAY_TRAIN_CALLBACKS"] == added
 
 
 class FakeTrial:

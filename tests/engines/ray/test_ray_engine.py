@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 import ray
 from ray._private import services
+from ray.tune import PlacementGroupFactory
 
 from raytune_suite.engines.ray import cluster_state, engine
-from raytune_suite.engines.ray.engine import requested
+from raytune_suite.engines.ray.capacity import check_capacity, requested
+from raytune_suite.engines.resources import check_resources
+from raytune_suite.errors import ArgumentError
 
 
 @pytest.fixture
@@ -51,3 +54,37 @@ def test_at_most_one_process_per_core_starts_at_once_if_all_trials_fit(
     nodes = {str(number): {"Resources": {"CPU": count, "GPU": 1.0}} for number, count in enumerate(cores)}
     monkeypatch.setattr(cluster_state, "alive_nodes", lambda: nodes)
     assert requested(limit, None if cpu is None else {"cpu": cpu}) == expected
+
+
+def test_workers_count_when_trials_are_requested_in_advance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_state, "alive_nodes", lambda: {"a": {"Resources": {"CPU": 2.0, "GPU": 8.0}}})
+    workers = check_resources([{"CPU": 0.1}, {"GPU": 1}, {"GPU": 1}])
+    assert requested(4, workers) == 2  # all fit, and there are two cores
+    assert requested(5, workers) == 5  # five trials would need ten GPUs
+
+
+@pytest.mark.parametrize(
+    ("resources", "possible"),
+    [
+        ([{}, {"CPU": 4}, {"CPU": 2}], True),
+        ([{"CPU": 1}, {"CPU": 4}, {"CPU": 2}], False),  # each bundle fits alone
+        ([{}, {"CPU": 5}], False),
+        ({"cpu": 4}, True),
+        ({"cpu": 5}, False),
+        (PlacementGroupFactory([{"CPU": 2}, {"CPU": 2}, {"CPU": 2}], strategy="STRICT_SPREAD"), False),
+        (PlacementGroupFactory([{"CPU": 3}, {"CPU": 2}], strategy="STRICT_PACK"), False),
+        (PlacementGroupFactory([{"CPU": 2}, {"CPU": 2}], strategy="STRICT_PACK"), True),
+    ],
+)
+def test_a_trial_needs_room_for_all_its_processes_together(
+    resources: Any, *, possible: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nodes = {name: {"Alive": True, "Resources": {"CPU": cpus}} for name, cpus in (("a", 4.0), ("b", 2.0))}
+    monkeypatch.setattr(cluster_state, "alive_nodes", lambda: nodes)
+    checked = check_resources(resources)
+    check_capacity(checked, grows=True)
+    if possible:
+        check_capacity(checked, grows=False)
+    else:
+        with pytest.raises(ArgumentError, match="CPU"):
+            check_capacity(checked, grows=False)
