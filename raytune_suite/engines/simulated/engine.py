@@ -240,7 +240,10 @@ class Simulation:
 def _resumed(
     spec: StudySpec, generation: Generation, evaluator: Evaluator, folder: str
 ) -> tuple[Controller, DecisionLog, StudyLog]:
-    controller, (decisions, log) = resume(generation.files.get(SUSPENDED, b""), evaluator, folder)
+    try:
+        controller, (decisions, log) = resume(generation.files.get(SUSPENDED, b""), evaluator, folder)
+    except StudyError as error:
+        raise StudyError(f"{spec.path}, {stored_study.describe(generation)}: {error}") from error
     controller.time_limit = math.inf if spec.time_limit is None else spec.time_limit
     extension.apply(
         dataclasses.replace(spec, time_limit=None),  # which is the controller's matter
