@@ -290,8 +290,9 @@ class StudyLog(Callback):
     def _kept(self, number: int, last: dict[str, Any]) -> dict[str, Any] | None:
         """What is kept of the last result of a trial that has ended: None if its last report has all of it."""
         metric, position = self.objective.metric, self._last_report.get(number)
-        alone = position is not None and len(last) == 1 and type(last.get(metric)) is float
-        return None if alone and last[metric] == self.reports[position].value else last
+        if position is None or len(last) != 1 or type(last.get(metric)) is not float:
+            return last
+        return None if last[metric] == self.reports[position].value else last
 
     def _number(self, trials: list[Trial]) -> None:
         """Number the trials that are new. They are at the end of the list, but for trials that are retried."""
