@@ -6,7 +6,6 @@ import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from raytune_suite.importance import judged_fidelities
 from raytune_suite.importance.study import losses_at
@@ -36,6 +35,8 @@ def ranks_over_fidelities(study: StudyLike) -> tuple[list[float], Floats, list[f
     losses = [losses_at(study.reports, len(study.trials), fidelity, study.mode) for fidelity in fidelities]
     table = np.array(losses).reshape(len(fidelities), len(study.trials))
     table[~(np.abs(table) < HUGE)] = np.nan
+    from scipy.stats import spearmanr  # late: `scipy.stats` takes more than a second and 40 MB
+
     correlations = []
     for low, high in itertools.pairwise(table):
         both = np.isfinite(low) & np.isfinite(high)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-from scipy.stats import qmc
 
 from raytune_suite.searchers.base import AskTellSearcher
 from raytune_suite.spaces import FEATURES
@@ -31,6 +30,8 @@ class SobolSearcher(AskTellSearcher):
 
     def setup(self, space: Space) -> None:
         """Start the sequence."""
+        from scipy.stats import qmc  # late: `scipy.stats` takes more than a second and 40 MB
+
         self._decode = space.decode
         self._sequence = qmc.Sobol(len(space), rng=self.rng)
         self._block = np.empty((0, len(space)))

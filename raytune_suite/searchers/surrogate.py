@@ -7,7 +7,6 @@ import math
 from typing import TYPE_CHECKING, ClassVar, Unpack, final
 
 import numpy as np
-from scipy.stats import qmc
 
 from raytune_suite.models.kernels import Embedding
 from raytune_suite.models.layout import Array, Layout
@@ -65,6 +64,8 @@ class SurrogateSearcher(AskTellSearcher, abc.ABC):
 
     def setup(self, space: Space) -> None:
         """Start without observations."""
+        from scipy.stats import qmc  # late: `scipy.stats` takes more than a second and 40 MB
+
         self._cube = space
         self.layout = Layout.of(space)
         self.history = History()

@@ -141,3 +141,12 @@ def test_an_interrupted_study_can_be_read_and_is_not_changed_by_that(
     assert 30 < len(result.reports) < len(undisturbed.reports)
     assert result.reports.equals(undisturbed.reports[: len(result.reports)])
     assert {path: path.read_bytes() for path in study.rglob("*") if path.is_file()} == before
+
+
+def test_a_snapshot_of_another_version_is_an_error_that_names_the_study(tmp_path: Path) -> None:
+    interrupt(tmp_path, 20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("raytune_suite.engines.simulated.engine.SUSPENDED", "another.pkl")
+        with pytest.raises(RaytuneSuiteError) as caught:
+            run(tmp_path, resume=True)
+    assert str(tmp_path / "study") in str(caught.value)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
@@ -22,6 +21,7 @@ from raytune_suite.engines.callbacks.bill import Bill
 from raytune_suite.engines.callbacks.budget import Cost
 from raytune_suite.engines.callbacks.error_text import last_line
 from raytune_suite.engines.callbacks.rows import Rows
+from raytune_suite.engines.callbacks.trial_record import TrialRecord, columns, records
 from raytune_suite.engines.flat_results import flattened
 from raytune_suite.types import ADDED_BY_RAY, STOPPED_BY, Stage, as_loss, as_number, as_resource
 
@@ -59,31 +59,6 @@ class Report(NamedTuple):
     elapsed: float
     cost: float
     complete: bool
-
-
-@dataclass(slots=True)
-class TrialRecord:
-    """The current state of a trial.
-
-    Attributes:
-        trial_id: Ray's id.
-        status: Ray's status.
-        config: The trial's latest config.
-        last: The trial's last result, flattened as in Ray; once the trial has ended, without what Ray adds to it.
-        error: The last line of the trial's error, or "".
-        stopped_early: Whether the scheduler stopped the trial before its end.
-        lost_machines: How often the trial lost its machine; always 0 in a simulated study.
-        retried: Whether the trial has failed, and its config has been trained again as another trial.
-    """
-
-    trial_id: str
-    status: str = Trial.PENDING
-    config: Config = field(default_factory=dict)
-    last: dict[str, Any] = field(default_factory=dict)
-    error: str = ""
-    stopped_early: bool = False
-    lost_machines: int = 0
-    retried: bool = False
 
 
 @final
@@ -190,8 +165,9 @@ class StudyLog(Callback):
         number = self._update(trial, Trial.TERMINATED)
         self._cost.forget(trial.trial_id)
         record = self.trials[number]
-        record.last = _reported(record.last)
-        record.stopped_early = trial.trial_id in self.scheduler.stopped_early or STOPPED_BY in record.last
+        last = _reported(record.last)
+        record.stopped_early = trial.trial_id in self.scheduler.stopped_early or STOPPED_BY in last
+        record.last = self._kept(number, last)
         if not record.stopped_early and number in self._last_report:
             position = self._last_report[number]
             if self.journals is not None and not self.reports[position].complete:
@@ -202,14 +178,15 @@ class StudyLog(Callback):
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Record that a trial has failed and will not be restarted."""
         self._number(trials)
-        record = self.trials[self._update(trial, Trial.ERROR)]
-        record.last = _reported(record.last)
+        number = self._update(trial, Trial.ERROR)
+        record = self.trials[number]
+        record.last = self._kept(number, _reported(record.last))
         record.error = last_line(Path(trial.error_file).read_text() if trial.error_file else "")
         self._cost.forget(trial.trial_id)
-        self._journal_trial(self._numbers[trial.trial_id], ended=True)
+        self._journal_trial(number, ended=True)
         self._failures += 1
         if self._failures <= LOGGED_FAILURES:
-            _logger.warning("trial %d failed: %s", self._numbers[trial.trial_id], record.error)
+            _logger.warning("trial %d failed: %s", number, record.error)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Update the statuses a last time."""
@@ -223,15 +200,17 @@ class StudyLog(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the state."""
-        self.__dict__.update(state)
+        self.__dict__.update({**state, "trials": records(state["trials"])})
 
     def __getstate__(self) -> dict[str, Any]:
-        if self.journals is None:
-            return self.__dict__
-        return {name: value for name, value in self.__dict__.items() if name not in {"journals", "reports"}}
+        """The state, with the trials as columns."""
+        left_out = set() if self.journals is None else {"journals", "reports"}
+        state = {name: value for name, value in self.__dict__.items() if name not in left_out}
+        return {**state, "trials": columns(self.trials)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({"journals": None, "reports": Rows(Report), **state})
+        self.__dict__.update({"journals": None, "reports": Rows(Report)})
+        self.set_state(state)
 
     def refresh(self, trials: list[Trial]) -> None:
         """Take the statuses as they are.
@@ -312,10 +291,17 @@ class StudyLog(Callback):
             "error": record.error,
             "retried": record.retried,
             **{f"config/{name}": value for name, value in flatten_dict(record.config).items()},
-            **_reported(record.last),
+            **({self.objective.metric: report.value} if report and record.last is None else _reported(record.last)),
         }
 
     # ---- internals --------------------------------------------------------------------------------------------
+
+    def _kept(self, number: int, last: dict[str, Any]) -> dict[str, Any] | None:
+        """What is kept of the last result of a trial that has ended: None if its last report has all of it."""
+        metric, position = self.objective.metric, self._last_report.get(number)
+        if position is None or len(last) != 1 or type(last.get(metric)) is not float:
+            return last
+        return None if last[metric] == self.reports[position].value else last
 
     def _number(self, trials: list[Trial]) -> None:
         """Number the trials that are new. They are at the end of the list, but for trials that are retried."""
@@ -412,9 +398,9 @@ def replay(records: Iterable[dict[str, Any]]) -> list[tuple[Report, dict[str, An
     return list(zip(reports, originals, strict=True))
 
 
-def _reported(last: dict[str, Any]) -> dict[str, Any]:
+def _reported(last: dict[str, Any] | None) -> dict[str, Any]:
     """What the trainable reported of a flat result."""
-    return {name: value for name, value in last.items() if name not in ADDED_BY_RAY}
+    return {name: value for name, value in (last or {}).items() if name not in ADDED_BY_RAY}
 
 
 def outcome(record: TrialRecord, last: Report | None) -> str:

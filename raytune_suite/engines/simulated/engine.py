@@ -262,7 +262,10 @@ def _time_limit(spec: StudySpec) -> float | None:
 def _resumed(
     spec: StudySpec, stored: StoredStudy, generation: Generation, evaluator: Evaluator, folder: str
 ) -> tuple[Controller, DecisionLog, StudyLog]:
-    controller, (decisions, log) = resume(generation.files.get(SUSPENDED, b""), evaluator, folder)
+    try:
+        controller, (decisions, log) = resume(generation.files.get(SUSPENDED, b""), evaluator, folder)
+    except StudyError as error:
+        raise StudyError(f"{spec.path}, {stored_study.describe(generation)}: {error}") from error
     log.attach(stored.journals, stored.records["reports"])
     limit = _time_limit(spec)
     controller.time_limit = math.inf if limit is None else limit

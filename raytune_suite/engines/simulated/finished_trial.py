@@ -28,6 +28,12 @@ _OWN = frozenset(
 )
 """The attributes in which the trials of a study differ."""
 
+_KEPT = ("trial_id", "status", "config", "_packed")
+"""The attributes of a packed trial."""
+
+PACKED = len(_KEPT)
+"""How many attributes it has, unless something has added one since."""
+
 _OWN_METADATA = frozenset(
     {
         "_cached_json",
@@ -63,6 +69,13 @@ def is_packed(trial: Any) -> bool:
     return isinstance(trial, FinishedTrial) and "_packed" in trial.__dict__
 
 
+def restored_packed(*kept: Any) -> FinishedTrial:
+    """A packed trial with these values of its attributes."""
+    trial = object.__new__(FinishedTrial)
+    trial.__dict__.update(zip(_KEPT, kept, strict=True))
+    return trial
+
+
 @final
 class TrialPacker:
     """Packs the trials of one study."""
@@ -86,9 +99,9 @@ class TrialPacker:
         values = (own["experiment_tag"], metadata["last_result_time"], metadata["start_time"], *result.values())
         extra = (None if unused else manager, None if evaluated == config else evaluated)
         packed = (self, self._number(tuple(result)), marshal.dumps(values), *(extra if any(extra) else ()))
-        kept = {"trial_id": own["trial_id"], "status": own["status"], "config": config, "_packed": packed}
+        kept = own["trial_id"], own["status"], config, packed
         trial.__class__ = FinishedTrial
-        trial.__dict__ = kept
+        trial.__dict__ = dict(zip(_KEPT, kept, strict=True))
 
     def unpack(self, trial: Trial, keys: int, values: bytes, manager: Any = None, evaluated: Any = None) -> None:
         """Turn a packed trial into an ordinary one."""

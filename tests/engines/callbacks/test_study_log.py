@@ -12,8 +12,9 @@ from ray.tune.experiment import Trial
 
 from raytune_suite.engines.callbacks.budget import Cost, StudyStopper
 from raytune_suite.engines.callbacks.error_text import last_line
-from raytune_suite.engines.callbacks.study_log import Report, TrialRecord, incumbents, outcome
-from tests.engines.simulated.studies import method, study_log
+from raytune_suite.engines.callbacks.study_log import Report, incumbents, outcome
+from raytune_suite.engines.callbacks.trial_record import TrialRecord
+from tests.engines.simulated.studies import method, simulate, study_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,3 +167,21 @@ def test_the_table_of_trials_has_the_types_that_pandas_infers_from_rows() -> Non
     ]
     log.trials = [TrialRecord(str(number), last=row) for number, row in enumerate(rows)]
     pd.testing.assert_frame_equal(log.trials_frame()[[*rows[0], "late"]].reset_index(drop=True), pd.DataFrame(rows))
+
+
+def test_a_log_is_stored_and_restored_with_its_trials() -> None:
+    made = simulate(method("asha"), callbacks=[log := study_log(method("asha").scheduler)])
+    assert len(made.trials) == len(log.trials) == 14
+    restored = cloudpickle.loads(cloudpickle.dumps(log))
+    assert restored.trials == log.trials
+    other = study_log(log.scheduler)
+    other.set_state(log.get_state())
+    assert other.trials == log.trials
+    pd.testing.assert_frame_equal(restored.trials_frame(), log.trials_frame())
+
+
+def test_of_a_trial_that_ended_no_metric_is_kept_twice() -> None:
+    simulate(method("random"), callbacks=[log := study_log(method("random").scheduler)], num_samples=3)
+    assert [record.last for record in log.trials] == [None] * 3
+    table = log.trials_frame()
+    assert table["loss"].tolist() == table["value"].tolist()

@@ -3,7 +3,8 @@
     python -m tests.faults.campaign run [PART ...] [--minutes 10] [--cases 100] [--counts build/fault-campaign.json]
     python -m tests.faults.campaign page [--counts build/fault-campaign.json] > docs/fault-campaign.md
 
-The exit status is 1 if any case found a fault. A run that is interrupted continues with the next case.
+The exit status is 1 if any case found a fault: what it left, and the undisturbed study, is then in a folder beside the
+file, such as `build/fault-campaign/ray-2`. A run that is interrupted continues with the next case.
 """
 
 from __future__ import annotations
@@ -59,35 +60,38 @@ PARTS: dict[str, Callable[[Case], None]] = {
 }
 
 
-def run_case(part: str, number: int, shared: Path) -> tuple[Case, FaultError | None]:
-    """Run one case in a new folder."""
+def run_case(part: str, number: int, shared: Path, kept: Path | None = None) -> tuple[Case, FaultError | None]:
+    """Run one case in a new folder; if it finds a fault, what explains that is kept in the folder `kept`."""
     folder = Path(tempfile.mkdtemp(prefix=f"{part}-{number}-"))
     case = Case(number, folder, shared / part)
+    fault = None
     try:
         PARTS[part](case)
     except FaultError as error:
-        return case, error
+        fault = error
     except Exception as error:  # noqa: BLE001 - a study that does not resume
-        return case, FaultError(TRACEBACK if not isinstance(error, RaytuneSuiteError) else LOST, repr(error))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return case, None
+        fault = FaultError(TRACEBACK if not isinstance(error, RaytuneSuiteError) else LOST, repr(error))
+    if fault is not None and kept is not None:
+        case.keep(kept / f"{part}-{number}", f"{fault.kind}: {fault}")
+    shutil.rmtree(folder, ignore_errors=True)
+    return case, fault
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run cases of the parts in turn until the time is over."""
     logging.disable(logging.WARNING)
     counts, deadline = Counts(arguments.counts), time.monotonic() + 60 * arguments.minutes
+    kept = arguments.counts.with_suffix("")
     left = dict.fromkeys(arguments.parts or PARTS, arguments.cases)
     with tempfile.TemporaryDirectory(prefix="campaign-") as folder:
         shared = arguments.shared or Path(folder)
         if arguments.only is not None:
-            _, fault = run_case(arguments.parts[0], arguments.only, shared)
+            _, fault = run_case(arguments.parts[0], arguments.only, shared, kept)
             print(f"{fault.kind}: {fault}" if fault else "no fault")
             return int(fault is not None)
         while left and time.monotonic() < deadline:
             for part in list(left):
-                case, fault = run_case(part, counts.next_case(part), shared)
+                case, fault = run_case(part, counts.next_case(part), shared, kept)
                 counts.add(part, case, fault)
                 if fault:
                     print(f"{part} {case.number}: {fault.kind}: {fault}", flush=True)

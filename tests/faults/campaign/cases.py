@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import sys
 import tempfile
@@ -51,6 +52,7 @@ class Case:
         shared: A folder that the cases of a part share, such as for studies without faults.
         counts: What happened, such as how many kills.
         label: What the table counts separately, such as the method.
+        expected: The folder of the undisturbed study with which this one is compared, if any.
     """
 
     number: int
@@ -58,10 +60,19 @@ class Case:
     shared: Path
     counts: dict[str, int] = field(default_factory=dict)
     label: str = ""
+    expected: Path | None = None
 
     def count(self, what: str, times: int = 1) -> None:
         """Count that something happened."""
         self.counts[what] = self.counts.get(what, 0) + times
+
+    def keep(self, folder: Path, message: str) -> None:
+        """Keep what explains a fault: the message, the studies' journals, tables and snapshots, and the undisturbed."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.folder, folder / "disturbed", symlinks=True)
+        if self.expected is not None and self.expected.exists():
+            shutil.copytree(self.expected, folder / "undisturbed", symlinks=True)
+        (folder / "fault.txt").write_text(f"{self.label}\n{message}\n")
 
 
 class Ended(NamedTuple):

@@ -52,7 +52,8 @@ ABOUT = {
   the file.""",
     "fuzz": """calls of `tune`, spaces, arguments of methods, settings, protocols, command lines and cluster files are
   drawn at random. Each succeeds or raises a RaytuneSuiteError.""",
-    "ray": "the driver of a study on Ray with one worker is killed three times with SIGKILL, after random reports.",
+    "ray": """the driver of a study on Ray with one worker is killed ten times with SIGKILL, after random reports,
+  unless it ends before.""",
 }
 """What each part does."""
 

@@ -128,7 +128,7 @@ def newest(folder: Path) -> int:
 
 def check_alike(case: Case, study: Path) -> None:
     """Check with `raytune-suite diff` that a study does not differ from the one without faults."""
-    expected = undisturbed(case)
+    expected = case.expected = undisturbed(case)
     status = in_process(functools.partial(main, ["diff", str(expected), str(study)])).value
     if status != 0:
         raise FaultError(LOST, f"`raytune-suite diff` of {case.label} returns {status}")
