@@ -46,6 +46,7 @@ METHODS: dict[str, Recipe] = {
     "gp": Recipe("gp", "fifo", "Bayesian optimization with a Gaussian process"),
     "hyperopt": Recipe("hyperopt", "fifo", "the Parzen estimator of the package hyperopt"),
     "bayesopt": Recipe("bayesopt", "fifo", "the Gaussian process of the package bayesian-optimization"),
+    "optuna": Recipe("optuna", "fifo", "a sampler of the package Optuna: TPE, Gaussian process, CMA-ES or NSGA-II"),
     "median": Recipe("random", "median", "random configs; those below the median of the others are stopped"),
     "asha": Recipe("random", "asha", "random configs; asynchronous halving stops all but the best 1/eta at each rung"),
     "hyperband": Recipe("random", "hyperband", "random configs; synchronous brackets pause, promote and resume"),
@@ -301,6 +302,8 @@ def _completed(method: Method, space: Space, objective: Objective) -> Method:
         ArgumentError: If it was made with others, or has been used before.
     """
     ok = method.searcher.set_search_properties(objective.metric, objective.mode, space.param_space)
+    if not ok and not isinstance(method.searcher, AskTellSearcher):  # such as Ray's OptunaSearch with its own space
+        ok = (method.searcher.metric, method.searcher.mode) == (objective.metric, objective.mode)
     if not ok or not method.scheduler.set_search_properties(objective.metric, objective.mode):
         raise ArgumentError(
             f"`method` {method.name!r} was made with another space, metric or mode than the study has: "
