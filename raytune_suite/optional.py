@@ -21,6 +21,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "surrogates": ("onnxruntime",),
     "rl": ("torch", "gymnasium"),
     "optuna": ("optuna", "cmaes"),
+    "mlflow": ("mlflow",),
+    "wandb": ("wandb",),
+    "tensorboard": ("tensorboardX",),
+    "trackio": ("trackio",),
     "cluster": ("aiohttp_cors", "boto3"),  # aiohttp_cors: the package of ray[default] that nothing else installs
     "completion": ("shtab",),
     "rehearse": ("aiohttp_cors", "boto3", "moto", "flask"),

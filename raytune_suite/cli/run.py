@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SIMULATED = ("workers", "compute")
 """Options of the simulated engine only; they are fields of `Simulation`."""
 
+TRACKER_NAMES = ("mlflow", "wandb", "tensorboard", "trackio")
+"""The names of `engines.callbacks.trackers.TRACKERS`, without its imports."""
+
 DEFAULT_BUDGET = 20.0
 """Full trainings that `run` spends if no limit is set and the method does not end by itself."""
 
@@ -83,6 +86,13 @@ def add(commands: Any) -> None:
         "--name", help="the name of the study's folder (default: derived from the workload, method and time)"
     )
     group.add_argument("--resume", action="store_true", help="resume or extend the study called --name")
+    group.add_argument(
+        "--tracker",
+        action="append",
+        default=[],
+        choices=TRACKER_NAMES,
+        help="log each trial to this tracker, too; may be repeated",
+    )
     group.add_argument("--plot", type=Path, metavar="FILE", help="plot the study to a .png, .svg or .pdf file")
     group.add_argument(
         "--format", choices=["text", "json"], default="text", help="json has every trial and column (default: text)"
@@ -229,6 +239,7 @@ def run(arguments: argparse.Namespace) -> int:
             name=name,
             resume=arguments.resume,
             retry="failed" if arguments.retry_failed else None,
+            trackers=arguments.tracker,
             engine=AnnouncingEngine(engine),
         )
     except StudyInterrupted as interruption:
@@ -407,6 +418,8 @@ def resume_command(arguments: argparse.Namespace, name: str | None) -> str:
         value = getattr(arguments, option)
         if value is not None:
             command += [f"--{option.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+    for tracker in arguments.tracker:
+        command += ["--tracker", tracker]
     for option in ("tuning_seeds", "test_seeds"):
         value = getattr(arguments, option)
         if value is not None:

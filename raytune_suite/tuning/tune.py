@@ -10,6 +10,7 @@ from ray.tune import Callback
 from raytune_suite import seeding
 from raytune_suite.automatic import AUTO
 from raytune_suite.engines.callbacks.stop_rules import make_rules
+from raytune_suite.engines.callbacks.trackers import TRACKERS
 from raytune_suite.engines.ray.engine import Settings
 from raytune_suite.methods import METHOD_ARGS
 from raytune_suite.tuning.arguments import LIMIT, NAME, RESOURCES, Limits, make_engine
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     retry=optional(one_of("failed")),
     warm_start=sequence(instance((StudyResult, str, Path), "a result or a path"), "a list of results or paths"),
     callbacks=sequence(instance(Callback, "a callback"), "a list of callbacks of Ray Tune"),
+    trackers=sequence(one_of(*TRACKERS), "a list of " + ", ".join(map(repr, TRACKERS))),
     settings=optional(instance(Settings, "a raytune_suite.Settings")),
     progress=optional(flag()),
 )
@@ -77,6 +79,7 @@ def tune(
     stop: Any = None,
     warm_start: Sequence[StudyResult | str | Path] = (),
     callbacks: Sequence[Callback] = (),
+    trackers: Sequence[str] = (),
     engine: str | Engine = "ray",
     settings: Settings | None = None,
     progress: bool | None = None,
@@ -109,6 +112,7 @@ def tune(
         stop: Targets such as `{"val_loss": 0.05}`, rules such as `rts.NoImprovement(20)`, Ray's stoppers, or functions.
         warm_start: Results or paths of studies from whose trials the searcher learns first, as far as they fit.
         callbacks: Ray Tune callbacks.
+        trackers: Where each trial is logged, too: "mlflow", "wandb", "tensorboard" or "trackio".
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
         settings: How Ray runs the study.
         progress: Whether to show a progress line, or a table in a notebook; by default on a terminal or in a notebook.
@@ -125,6 +129,7 @@ def tune(
         method_args=dict(method_args or {}),
         limits=Limits(num_samples, budget, time_limit),
         callbacks=tuple(callbacks),
+        trackers=tuple(trackers),
         stop=make_rules(stop, task.objective),
         retry=retry is not None,
         warm_start=sources(warm_start),
