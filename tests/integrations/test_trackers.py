@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,8 @@ from raytune_suite.errors import ArgumentError, StudyInterrupted
 from tests.engines.simulated.studies import Learner
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ray.tune.experiment import Trial
 
 SPACE = {"x": tune.uniform(0, 1), "net": tune.choice([{"name": "mlp", "y": tune.uniform(0.1, 1)}])}
@@ -35,7 +36,14 @@ class CtrlC(Callback):
     def __init__(self, at: int) -> None:
         self.left = at
 
-    def on_trial_result(self, iteration: int, trials: list[Trial], trial: Trial, result: Any, **info: Any) -> None:
+    def on_trial_result(
+        self,
+        iteration: int,  # noqa: ARG002 - Ray's signature
+        trials: list[Trial],  # noqa: ARG002
+        trial: Trial,  # noqa: ARG002
+        result: Any,  # noqa: ARG002
+        **info: Any,  # noqa: ARG002
+    ) -> None:
         self.left -= 1
         if self.left == 0:
             signal.raise_signal(signal.SIGINT)
