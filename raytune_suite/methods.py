@@ -102,6 +102,14 @@ class Method:
         """Whether the searcher ends the study by itself."""
         return isinstance(self.searcher, AskTellSearcher) and self.searcher.finite
 
+    @property
+    def search_alg(self) -> StudySearcher:
+        """The searcher with the scheduler's state, for code that takes Ray's `search_alg` and `scheduler` apart.
+
+        Transformers' `hyperparameter_search(backend="ray")` is such code. Pass `scheduler` as well.
+        """
+        return StudySearcher(self.searcher, self.scheduler)
+
     def tune_config(self, **options: Any) -> tune.TuneConfig:
         """A `tune.TuneConfig` with this method in it; `options` are its other fields, such as `num_samples`.
 
@@ -118,8 +126,7 @@ class Method:
         for name in ("search_alg", "scheduler"):
             if name in options:
                 raise ArgumentError(f"`{name}` is what this method brings: leave it out")
-        searcher = StudySearcher(self.searcher, self.scheduler)
-        return tune.TuneConfig(search_alg=searcher, scheduler=self.scheduler, **options)
+        return tune.TuneConfig(search_alg=self.search_alg, scheduler=self.scheduler, **options)
 
 
 def choose_method(space: dict[str, Any] | Space, conditions: Conditions, arguments: Mapping[str, Any]) -> MethodChoice:
