@@ -26,16 +26,19 @@ class Line(lightning.LightningModule):
         self.layer = torch.nn.Linear(1, 1)
 
     def training_step(self, batch: Any, _number: int) -> Any:
+        """Return the loss of a batch."""
         return torch.nn.functional.mse_loss(self.layer(batch[0]), batch[1])
 
     def validation_step(self, batch: Any, _number: int) -> None:
+        """Log the loss of a batch."""
         self.log("val_loss", torch.nn.functional.mse_loss(self.layer(batch[0]), batch[1]))
 
     def configure_optimizers(self) -> Any:
+        """Return the optimizer."""
         return torch.optim.SGD(self.parameters(), lr=self.lr)
 
     def on_train_start(self) -> None:
-        """Set the learning rate after a checkpoint has been loaded: with pbt it is another than that in the checkpoint."""
+        """Set the learning rate after a checkpoint has been loaded: with pbt, the checkpoint has another."""
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = self.lr
 

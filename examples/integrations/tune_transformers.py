@@ -14,9 +14,11 @@ import raytune_suite as rts
 
 EPOCHS = 4
 
+TARGET = 7
+
 
 class Words(torch.utils.data.Dataset[dict[str, Any]]):
-    """Sentences of random words; the label says whether word 7 is in them."""
+    """Sentences of random words; the label says whether word `TARGET` is in them."""
 
     def __init__(self, size: int, seed: int) -> None:
         draws = torch.Generator().manual_seed(seed)
@@ -26,7 +28,7 @@ class Words(torch.utils.data.Dataset[dict[str, Any]]):
         return len(self.words)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        return {"input_ids": self.words[number], "labels": int((self.words[number] == 7).any())}
+        return {"input_ids": self.words[number], "labels": int((self.words[number] == TARGET).any())}
 
 
 def model() -> BertForSequenceClassification:
@@ -49,12 +51,13 @@ if __name__ == "__main__":
         best = trainer.hyperparameter_search(
             hp_space=lambda _: space,
             backend="ray",
-            n_trials=6,
+            n_trials=4,
             direction="minimize",
             compute_objective=lambda metrics: metrics["eval_loss"],
             search_alg=method.search_alg,
             scheduler=method.scheduler,
             resources_per_trial={"cpu": 1},
+            reuse_actors=True,
             verbose=0,
         )
     print(f"best {best.objective:.3f} with {best.hyperparameters}")

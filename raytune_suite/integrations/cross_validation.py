@@ -56,7 +56,7 @@ class CrossValidation(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start another candidate in this process."""
-        self.setup(new_config, self.given)
+        CrossValidation.setup(self, new_config, self.given)  # Ray has replaced that of its subclass
         return True
 
     def step(self) -> dict[str, Any]:
