@@ -17,7 +17,7 @@ from hydra_plugins.raytune_suite_sweeper import domain
 from raytune_suite.spaces import Space
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = ROOT / "examples" / "integrations" / "hydra" / "train.py"
+PROGRAM = ROOT / "examples" / "integrations" / "hydra_program" / "train.py"
 SWEEP = ["optimizer.lr=tag(log, interval(1e-3, 1))", "optimizer.name=choice(sgd, adam)"]
 
 
