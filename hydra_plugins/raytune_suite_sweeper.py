@@ -6,7 +6,6 @@ Hydra finds this module by its place. It imports raytune_suite, and with it Ray,
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,46 +29,42 @@ RETURNED = "returned"
 """The metric where the task function returns its value."""
 
 
-@dataclass
-class RaytuneSuiteSweeperConf:
-    """The config group `hydra/sweeper`: the arguments of `rts.tune`.
+DEFAULTS: dict[str, Any] = {
+    "_target_": "hydra_plugins.raytune_suite_sweeper.RaytuneSuiteSweeper",
+    "params": None,
+    "metric": None,
+    "method": "auto",
+    "method_args": {},
+    "mode": "min",
+    "max_t": None,
+    "time_attr": None,
+    "num_samples": None,
+    "budget": None,
+    "time_limit": None,
+    "resources": None,
+    "max_concurrent": None,
+    "seed": 0,
+    "storage_path": "~/ray_results",
+    "name": None,
+    "resume": False,
+    "trackers": [],
+}
+"""The config group `hydra/sweeper`: the arguments of `rts.tune`, and two more.
 
-    Attributes:
-        params: Sweeps that are not on the command line, such as `lr: tag(log, interval(1e-4, 1))`.
-        metric: The value that the task function reports by `ray.tune.report`; None for the number that it returns.
-        max_t: The most reports of a trial, for methods that stop trials early.
-    """
+`params` are sweeps that are not on the command line, such as `{lr: "tag(log, interval(1e-4, 1))"}`. `metric` is the
+value that the task function reports by `ray.tune.report`; None for the number that it returns.
 
-    _target_: str = "hydra_plugins.raytune_suite_sweeper.RaytuneSuiteSweeper"
-    params: dict[str, str] | None = None
-    method: str = "auto"
-    method_args: dict[str, Any] = field(default_factory=dict)
-    metric: str | None = None
-    mode: str = "min"
-    max_t: int | None = None
-    time_attr: str | None = None
-    num_samples: int | None = None
-    budget: float | None = None
-    time_limit: float | None = None
-    resources: dict[str, float] | None = None
-    max_concurrent: int | None = None
-    seed: int = 0
-    storage_path: str = "~/ray_results"
-    name: str | None = None
-    resume: bool = False
-    trackers: list[str] = field(default_factory=list)
+A dict, because Hydra runs this module without registering it, and a dataclass looks for its module.
+"""
 
-
-ConfigStore.instance().store(
-    group="hydra/sweeper", name="raytune_suite", node=RaytuneSuiteSweeperConf, provider="raytune_suite"
-)
+ConfigStore.instance().store(group="hydra/sweeper", name="raytune_suite", node=DEFAULTS, provider="raytune_suite")
 
 
 class RaytuneSuiteSweeper(Sweeper):  # type: ignore[misc]
     """Runs the task function as the trials of a study on Ray. The launcher of Hydra is not used."""
 
     def __init__(self, params: dict[str, str] | None = None, metric: str | None = None, **arguments: Any) -> None:
-        """See `RaytuneSuiteSweeperConf`."""
+        """See `DEFAULTS`."""
         self.params, self.metric = dict(params or {}), metric
         self.arguments = {name: _plain(value) for name, value in arguments.items()}
 
@@ -123,7 +118,8 @@ def job(
 
         setup_globals()
         Singleton.set_state(state)
-        chosen = [f"{name}={trial[name.replace('/', '.')]}" for name in names]
+        values = {name: trial[name.replace("/", ".")] for name in names}
+        chosen = [f"{name}={'null' if value is None else value}" for name, value in values.items()]
         composed = context.config_loader.load_sweep_config(config, [*fixed, *chosen])
         identity = tune.get_context().get_trial_id()
         with open_dict(composed):

@@ -60,12 +60,12 @@ def test_a_sweep_without_parameters_is_rejected(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("x=interval(0, 5)", tune.randint(0, 6)),
+        ("x=int(interval(0, 5))", tune.randint(0, 6)),
         ("x=interval(0.0, 5.0)", tune.uniform(0.0, 5.0)),
-        ("x=tag(log, interval(1, 8))", tune.lograndint(1, 9)),
+        ("x=int(tag(log, interval(1, 8)))", tune.lograndint(1, 9)),
         ("x=tag(log, interval(1e-4, 1))", tune.loguniform(1e-4, 1.0)),
         ("x=range(1, 5)", tune.randint(1, 5)),
-        ("x=range(0, 9, 3)", tune.choice(["0", "3", "6"])),
+        ("x=range(0, 9, 3)", tune.choice([0, 3, 6])),
         ("x=choice(a, b)", tune.choice(["a", "b"])),
     ],
 )
