@@ -112,7 +112,7 @@ def tune(
         stop: Targets such as `{"val_loss": 0.05}`, rules such as `rts.NoImprovement(20)`, Ray's stoppers, or functions.
         warm_start: Results or paths of studies from whose trials the searcher learns first, as far as they fit.
         callbacks: Ray Tune callbacks.
-        trackers: Where each trial is logged, too: "mlflow", "wandb", "tensorboard" or "trackio".
+        trackers: Where trials are logged, too: "mlflow", "wandb", "tensorboard" or "trackio".
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
         settings: How Ray runs the study.
         progress: Whether to show a progress line, or a table in a notebook; by default on a terminal or in a notebook.
@@ -124,15 +124,8 @@ def tune(
     """
     task = make_task(trainable, space, workload, metric, mode, max_t, time_attr, tuning_seeds, test_seeds)
     how: dict[str, Any] = {"resources": resources, "max_concurrent": max_concurrent, "seed": seed, "progress": progress}
-    options = StudyOptions(
-        method=method,
-        method_args=dict(method_args or {}),
-        limits=Limits(num_samples, budget, time_limit),
-        callbacks=tuple(callbacks),
-        trackers=tuple(trackers),
-        stop=make_rules(stop, task.objective),
-        retry=retry is not None,
-        warm_start=sources(warm_start),
-        **how,
-    )
+    how |= {"callbacks": tuple(callbacks), "trackers": tuple(trackers), "warm_start": sources(warm_start)}
+    how |= {"method": method, "method_args": dict(method_args or {}), "retry": retry is not None}
+    limits = Limits(num_samples, budget, time_limit)
+    options = StudyOptions(limits=limits, stop=make_rules(stop, task.objective), **how)
     return run_study(task, options, make_engine(engine, settings), storage_path, name, resume=resume)
