@@ -17,7 +17,7 @@ import raytune_suite as rts
 EPOCHS = 9
 
 
-class Line(lightning.LightningModule):
+class Line(lightning.LightningModule):  # type: ignore[misc]
     """Fits a line."""
 
     def __init__(self, lr: float) -> None:

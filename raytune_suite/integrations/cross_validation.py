@@ -52,7 +52,9 @@ class CrossValidation(tune.Trainable):
         """Start a candidate; the data are passed by Ray, or are an attribute of the class."""
         self.given = data or self.data
         self.params = split_config(config).hyperparameters
-        self.taken, self.scores, self.models = 0, [], {}
+        self.taken = 0
+        self.scores: list[float] = []
+        self.models: dict[int, Any] = {}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start another candidate in this process."""

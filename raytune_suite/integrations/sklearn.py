@@ -227,27 +227,27 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         best = self._best("score")
         return float(self.scorer_(best, X) if y is None else self.scorer_(best, X, y))
 
-    @available_if(_delegates("predict"))
+    @available_if(_delegates("predict"))  # type: ignore[untyped-decorator]
     def predict(self, X: Any) -> Any:  # noqa: N803 - as in `fit`
         """Call `predict` of the best estimator."""
         return self._best("predict").predict(X)
 
-    @available_if(_delegates("predict_proba"))
+    @available_if(_delegates("predict_proba"))  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Any:  # noqa: N803 - as in `fit`
         """Call `predict_proba` of the best estimator."""
         return self._best("predict_proba").predict_proba(X)
 
-    @available_if(_delegates("predict_log_proba"))
+    @available_if(_delegates("predict_log_proba"))  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> Any:  # noqa: N803 - as in `fit`
         """Call `predict_log_proba` of the best estimator."""
         return self._best("predict_log_proba").predict_log_proba(X)
 
-    @available_if(_delegates("decision_function"))
+    @available_if(_delegates("decision_function"))  # type: ignore[untyped-decorator]
     def decision_function(self, X: Any) -> Any:  # noqa: N803 - as in `fit`
         """Call `decision_function` of the best estimator."""
         return self._best("decision_function").decision_function(X)
 
-    @available_if(_delegates("transform"))
+    @available_if(_delegates("transform"))  # type: ignore[untyped-decorator]
     def transform(self, X: Any) -> Any:  # noqa: N803 - as in `fit`
         """Call `transform` of the best estimator."""
         return self._best("transform").transform(X)

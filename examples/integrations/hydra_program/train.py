@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
-@hydra.main(version_base=None, config_path=".", config_name="config")
+@hydra.main(version_base=None, config_path=".", config_name="config")  # type: ignore[untyped-decorator]
 def main(config: DictConfig) -> float:
     """Train, report after each epoch if this is a trial of a study, and return the loss."""
     weight = 0.0

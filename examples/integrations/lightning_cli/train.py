@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.cli import LightningCLI
 
 
-class Line(lightning.LightningModule):
+class Line(lightning.LightningModule):  # type: ignore[misc]
     """Fits a line."""
 
     def __init__(self, lr: float = 0.1) -> None:
@@ -31,7 +31,7 @@ class Line(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=self.lr)
 
 
-class Points(lightning.LightningDataModule):
+class Points(lightning.LightningDataModule):  # type: ignore[misc]
     """Points on a line."""
 
     def loader(self, seed: int) -> Any:
@@ -48,7 +48,7 @@ class Points(lightning.LightningDataModule):
         return self.loader(1)
 
 
-class PrintMetrics(lightning.Callback):
+class PrintMetrics(lightning.Callback):  # type: ignore[misc]
     """Prints a line of JSON after each validation, which `raytune-suite run` reads."""
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: Any) -> None:  # noqa: ARG002 - Lightning's

@@ -39,7 +39,9 @@ class Recorded:
     broken_at = 99
 
     def __init__(self, path: str, number: int, config: dict[str, Any]) -> None:
-        self.path, self.config, self.steps, self.failed = path, config, [], None
+        self.path, self.config = path, config
+        self.failed: bool | None = None
+        self.steps: list[int] = []
         self.losses: list[float] = []
         self.runs[number] = self
 
