@@ -97,7 +97,7 @@ def test_tensorboard_has_a_folder_per_trial(tmp_path: Path) -> None:
 
 def test_tensorboard_needs_a_local_folder() -> None:
     with pytest.raises(ArgumentError, match="tensorboard"):
-        trackers.make_trackers(["tensorboard"], "s3://bucket/mine")
+        trackers.check_tensorboard("s3://bucket/mine")
 
 
 def test_what_cannot_track_is_rejected_before_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
