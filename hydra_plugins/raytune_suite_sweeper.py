@@ -91,10 +91,12 @@ class RaytuneSuiteSweeper(Sweeper):  # type: ignore[misc]
             raise ConfigCompositionException(
                 "the sweep has no parameter: add one such as 'lr=tag(log, interval(1e-4, 1))'"
             )
-        folder = Path(self.config.hydra.sweep.dir)
+        folder = Path(self.config.hydra.sweep.dir).absolute()  # a trial has another working directory
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, folder / "multirun.yaml")
-        train = job(self.context, self.task, self.config, fixed, names=[*space], returns=self.metric is None)
+        train = job(
+            self.context, self.task, self.config, fixed, names=[*space], folder=folder, returns=self.metric is None
+        )
         keyed = {key.replace("/", "."): value for key, value in space.items()}
         result = rts.tune(train, keyed, metric=self.metric or RETURNED, **self.arguments)
         best = {key: result.best_config[key] for key in keyed}
@@ -108,7 +110,14 @@ class RaytuneSuiteSweeper(Sweeper):  # type: ignore[misc]
 
 
 def job(
-    context: HydraContext, task: TaskFunction, config: DictConfig, fixed: list[str], *, names: list[str], returns: bool
+    context: HydraContext,
+    task: TaskFunction,
+    config: DictConfig,
+    fixed: list[str],
+    *,
+    names: list[str],
+    folder: Path,
+    returns: bool,
 ) -> Callable[[dict[str, Any]], None]:
     """The function that Ray trains: it composes the config of a trial, and calls the task function as Hydra does."""
     state = Singleton.get_state()
@@ -125,7 +134,7 @@ def job(
         with open_dict(composed):
             composed.hydra.job.id = identity
             composed.hydra.job.num = _number(identity)
-            composed.hydra.sweep.subdir = identity
+            composed.hydra.sweep.dir, composed.hydra.sweep.subdir = str(folder), identity
         done = run_job(
             hydra_context=context,
             task_function=task,
