@@ -5,11 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+INTEGRATIONS := .venv-integrations
 
 # Where this is set, as in many containers, every process, among them each of Ray's, would compile all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv demo quick test check e2e faults docs linkcheck bench overhead constraints clean
+.PHONY: help venv demo quick test check e2e faults integrations docs linkcheck bench overhead constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -47,6 +48,13 @@ faults: $(INSTALLED)  ## the fault campaign, with thousands of kills and malform
 	$(BIN)/python -m tests.faults.campaign run --minutes 240
 	$(BIN)/python -m tests.faults.campaign page > docs/fault-campaign.md
 
+integrations:  ## the tests with other libraries, which are installed into .venv-integrations
+	test -e $(INTEGRATIONS)/.installed || $(PYTHON) -m venv $(INTEGRATIONS)
+	test -e $(INTEGRATIONS)/.installed || $(INTEGRATIONS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--no-compile -c tests/integrations/constraints.txt -r tests/integrations/requirements.txt
+	touch $(INTEGRATIONS)/.installed
+	RAYTUNE_SUITE_INTEGRATIONS=1 $(INTEGRATIONS)/bin/python -m pytest -q -n 1 tests/integrations --durations=20
+
 docs: $(INSTALLED)  ## build the documentation into build/docs; warnings are errors
 	$(BIN)/python -m sphinx -b html -j auto -n -W --keep-going -q docs build/docs
 	@echo "build/docs/index.html"
@@ -72,5 +80,5 @@ constraints:  ## pin anew what the dev extra installs, in a fresh environment
 	rm -rf build/constraints
 
 clean:  ## remove everything that make has made
-	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(INTEGRATIONS) build dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -46,6 +46,7 @@ METHODS: dict[str, Recipe] = {
     "gp": Recipe("gp", "fifo", "Bayesian optimization with a Gaussian process"),
     "hyperopt": Recipe("hyperopt", "fifo", "the Parzen estimator of the package hyperopt"),
     "bayesopt": Recipe("bayesopt", "fifo", "the Gaussian process of the package bayesian-optimization"),
+    "optuna": Recipe("optuna", "fifo", "a sampler of the package Optuna: TPE, Gaussian process, CMA-ES or NSGA-II"),
     "median": Recipe("random", "median", "random configs; those below the median of the others are stopped"),
     "asha": Recipe("random", "asha", "random configs; asynchronous halving stops all but the best 1/eta at each rung"),
     "hyperband": Recipe("random", "hyperband", "random configs; synchronous brackets pause, promote and resume"),
@@ -101,6 +102,14 @@ class Method:
         """Whether the searcher ends the study by itself."""
         return isinstance(self.searcher, AskTellSearcher) and self.searcher.finite
 
+    @property
+    def search_alg(self) -> StudySearcher:
+        """The searcher with the scheduler's state, for code that takes Ray's `search_alg` and `scheduler` apart.
+
+        Transformers' `hyperparameter_search(backend="ray")` is such code. Pass `scheduler` as well.
+        """
+        return StudySearcher(self.searcher, self.scheduler)
+
     def tune_config(self, **options: Any) -> tune.TuneConfig:
         """A `tune.TuneConfig` with this method in it; `options` are its other fields, such as `num_samples`.
 
@@ -117,8 +126,7 @@ class Method:
         for name in ("search_alg", "scheduler"):
             if name in options:
                 raise ArgumentError(f"`{name}` is what this method brings: leave it out")
-        searcher = StudySearcher(self.searcher, self.scheduler)
-        return tune.TuneConfig(search_alg=searcher, scheduler=self.scheduler, **options)
+        return tune.TuneConfig(search_alg=self.search_alg, scheduler=self.scheduler, **options)
 
 
 def choose_method(space: dict[str, Any] | Space, conditions: Conditions, arguments: Mapping[str, Any]) -> MethodChoice:
@@ -301,6 +309,8 @@ def _completed(method: Method, space: Space, objective: Objective) -> Method:
         ArgumentError: If it was made with others, or has been used before.
     """
     ok = method.searcher.set_search_properties(objective.metric, objective.mode, space.param_space)
+    if not ok and not isinstance(method.searcher, AskTellSearcher):  # such as Ray's OptunaSearch with its own space
+        ok = (method.searcher.metric, method.searcher.mode) == (objective.metric, objective.mode)
     if not ok or not method.scheduler.set_search_properties(objective.metric, objective.mode):
         raise ArgumentError(
             f"`method` {method.name!r} was made with another space, metric or mode than the study has: "

@@ -20,7 +20,11 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "report": ("matplotlib", "jinja2"),
     "surrogates": ("onnxruntime",),
     "rl": ("torch", "gymnasium"),
-    "optuna": ("optuna",),
+    "optuna": ("optuna", "cmaes"),
+    "mlflow": ("mlflow",),
+    "wandb": ("wandb",),
+    "tensorboard": ("tensorboardX",),
+    "trackio": ("trackio",),
     "gpu": ("pynvml",),
     "cluster": ("aiohttp_cors", "boto3"),  # aiohttp_cors: the package of ray[default] that nothing else installs
     "completion": ("shtab",),

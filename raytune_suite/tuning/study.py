@@ -12,6 +12,7 @@ from raytune_suite.automatic import AUTO, Conditions, MethodChoice
 from raytune_suite.engines import extension
 from raytune_suite.engines.callbacks.notebook import in_notebook
 from raytune_suite.engines.callbacks.stop_rules import rule_text
+from raytune_suite.engines.callbacks.trackers import make_trackers
 from raytune_suite.engines.resources import as_json, check_resources
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import study_lock
@@ -52,6 +53,7 @@ class StudyOptions:
     seed: int
     callbacks: tuple[Callback, ...]
     progress: bool | None
+    trackers: tuple[str, ...] = ()
     stop: tuple[Stopper, ...] = ()
     retry: bool = False
     warm_start: tuple[StudyFolder, ...] = ()
@@ -114,7 +116,7 @@ def run_study(
         price_per_hour=options.price_per_hour,
         stop=options.stop,
         resources=resources,
-        callbacks=options.callbacks,
+        callbacks=(*options.callbacks, *make_trackers(options.trackers, folder.path)),
         title=method.name if _shows_progress(options) else None,
         resume=resume,
         extendable=True,

@@ -10,6 +10,7 @@ from ray.tune import Callback
 from raytune_suite import seeding
 from raytune_suite.automatic import AUTO
 from raytune_suite.engines.callbacks.stop_rules import make_rules
+from raytune_suite.engines.callbacks.trackers import TRACKERS
 from raytune_suite.engines.ray.engine import Settings
 from raytune_suite.engines.resources import RESOURCES
 from raytune_suite.engines.storage import checked_filesystem
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     retry=optional(one_of("failed")),
     warm_start=sequence(instance((StudyResult, str, Path), "a result or a path"), "a list of results or paths"),
     callbacks=sequence(instance(Callback, "a callback"), "a list of callbacks of Ray Tune"),
+    trackers=sequence(one_of(*TRACKERS), "a list of " + ", ".join(map(repr, TRACKERS))),
     settings=optional(instance(Settings, "a raytune_suite.Settings")),
     progress=optional(flag()),
 )
@@ -83,6 +85,7 @@ def tune(
     stop: Any = None,
     warm_start: Sequence[StudyResult | str | Path] = (),
     callbacks: Sequence[Callback] = (),
+    trackers: Sequence[str] = (),
     engine: str | Engine = "ray",
     settings: Settings | None = None,
     progress: bool | None = None,
@@ -93,16 +96,14 @@ def tune(
         trainable: A function of a config that calls `ray.tune.report`, or a `ray.tune.Trainable` class.
         space: The search space, a dict of Ray Tune's domains.
         workload: A workload or its name, in place of `trainable`, `space`, `metric`, `mode`, `max_t` and `time_attr`.
-        method: A method ("asha"), a pair ("tpe+asha"), or a `Method`. By default, one that suits the space, the
-            fidelities, the limits and the number of workers is chosen, printed with the reason, and stored.
+        method: A method ("asha"), a pair ("tpe+asha"), or a `Method`. By default, one that suits the study is chosen.
         method_args: Arguments of the method, such as `{"eta": 4}`.
         metric: The reported value to optimize.
         mode: "min" or "max".
         max_t: The maximum resource of a trial, in units of `time_attr`; multi-fidelity methods need it.
         time_attr: The reported value that counts a trial's resource; by default the number of reports.
         num_samples: The maximum number of trials. For a population method, its size: by default 10.
-        budget: The total of all trials, in full trainings: `budget * max_t` units of `time_attr`. Or what all machines
-            of the cluster may cost while the study runs, such as "20 USD".
+        budget: The total of all trials, in full trainings (`max_t` each), or what all machines may cost, as "20 USD".
         time_limit: Seconds. `num_samples`, `budget` or `time_limit` is required, unless the method ends by itself.
         price_per_hour: US dollars per hour of one machine. By default, that of the machines of `ray up` is looked up.
         resources: What a trial occupies, by default `{"cpu": 1}`; with several workers, a list with a dict per process.
@@ -118,6 +119,7 @@ def tune(
         stop: Targets such as `{"val_loss": 0.05}`, rules such as `rts.NoImprovement(20)`, Ray's stoppers, or functions.
         warm_start: Results or paths of studies from whose trials the searcher learns first, as far as they fit.
         callbacks: Ray Tune callbacks.
+        trackers: Where trials are logged, too: "mlflow", "wandb", "tensorboard" or "trackio".
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
         settings: How Ray runs the study.
         progress: Whether to show a progress line, or a table in a notebook; by default on a terminal or in a notebook.
@@ -130,8 +132,8 @@ def tune(
     task = make_task(trainable, space, workload, metric, mode, max_t, time_attr, tuning_seeds, test_seeds)
     limits = Limits.of(num_samples, cast("Any", budget), time_limit)
     how: dict[str, Any] = {"resources": resources, "max_concurrent": max_concurrent, "seed": seed, "progress": progress}
-    how |= {"stop": make_rules(stop, task.objective), "retry": retry is not None, "warm_start": sources(warm_start)}
-    how |= {"callbacks": tuple(callbacks), "price_per_hour": price_per_hour}
-    options = StudyOptions(method=method, method_args=dict(method_args or {}), limits=limits, **how)
+    how |= {"callbacks": tuple(callbacks), "trackers": tuple(trackers), "warm_start": sources(warm_start)}
+    how |= {"method": method, "method_args": dict(method_args or {}), "retry": retry is not None}
+    options = StudyOptions(limits=limits, stop=make_rules(stop, task.objective), price_per_hour=price_per_hour, **how)
     made, filesystem = make_engine(engine, settings), checked_filesystem(storage_filesystem)
     return run_study(task, options, made, storage_path, name, resume=resume, storage_filesystem=filesystem)

@@ -1,0 +1,1 @@
+"""Thin layers between rts.tune and other libraries: XGBoost, LightGBM and scikit-learn."""
