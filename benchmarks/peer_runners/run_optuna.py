@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import Any
 
-import optuna  # type: ignore[import-not-found] # of another environment
+import optuna
 
 from benchmarks.peer_runners.protocol import Spent, active, read_study, report
 
@@ -35,7 +35,8 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
     if sys.argv[1] == "gp":
-        sampler, pruner = optuna.samplers.GPSampler(seed=study["seed"]), optuna.pruners.NopPruner()
+        sampler: optuna.samplers.BaseSampler = optuna.samplers.GPSampler(seed=study["seed"])
+        pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
     else:
         sampler = optuna.samplers.TPESampler(seed=study["seed"], multivariate=True, group=True)
         pruner = optuna.pruners.HyperbandPruner(min_resource=1, max_resource=study["max_t"], reduction_factor=3)

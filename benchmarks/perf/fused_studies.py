@@ -84,7 +84,7 @@ def tuned(device: str) -> Workload:
 def run(method: str, base: Workload, args: argparse.Namespace, folder: Path, *, fused: bool) -> Row:
     """Run one study."""
     changes = {"device": args.device} | ({} if fused else {"advance_together": None})
-    trainable = type("Fused" if fused else "Alone", (base.trainable,), changes)
+    trainable: Any = type("Fused" if fused else "Alone", (base.trainable,), changes)
     workers = WORKERS[args.device]
     limits = {"num_samples": workers // 2} if method == "pbt" else {"budget": args.budget}
     utilization = Utilization()

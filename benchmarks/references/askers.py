@@ -194,10 +194,10 @@ class Optuna:
     """Optuna's TPE with its defaults, kept in memory."""
 
     def __init__(self, seed: int) -> None:
-        import optuna  # type: ignore[import-not-found]  # in its own environment
+        import optuna
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        from optuna.distributions import (  # type: ignore[import-not-found]
+        from optuna.distributions import (
             CategoricalDistribution,
             FloatDistribution,
             IntDistribution,

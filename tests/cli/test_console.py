@@ -64,6 +64,7 @@ def study(names: list[str], *, metric: str = "val_loss", trials: int = 12, **cha
         "test_scores": pd.DataFrame({"seed": [5, 6], "value": [0.4, 0.6]}),
         "result_grid": None,
         "best_checkpoint": None,
+        "dollars": None,
     }
     return SimpleNamespace(**{**result, **changes})
 

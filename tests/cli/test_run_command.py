@@ -12,6 +12,7 @@ import pytest
 
 from raytune_suite import cli
 from raytune_suite.cli import run as run_command
+from raytune_suite.cli import run_options
 from raytune_suite.errors import StudyError, StudyInterrupted
 from raytune_suite.tuning import tune
 
@@ -126,11 +127,11 @@ def test_a_missing_extra_is_reported_before_anything_starts(
 
 
 def test_values_and_seeds() -> None:
-    assert run_command.assignment("eta=4") == ("eta", 4)
-    assert run_command.assignment("kind=fast") == ("kind", "fast")
-    assert run_command.assignment("quote=a=b") == ("quote", "a=b")
-    assert run_command.seeds("0-2, 7") == [0, 1, 2, 7]
-    assert run_command.seeds("none") == []
+    assert run_options.assignment("eta=4") == ("eta", 4)
+    assert run_options.assignment("kind=fast") == ("kind", "fast")
+    assert run_options.assignment("quote=a=b") == ("quote", "a=b")
+    assert run_options.seeds("0-2, 7") == [0, 1, 2, 7]
+    assert run_options.seeds("none") == []
 
 
 @pytest.mark.slow
@@ -149,7 +150,7 @@ def test_a_simulated_run_prints_its_result_and_counts_simulated_time(
 
 def test_only_methods_that_do_not_end_by_themselves_have_a_default_budget() -> None:
     arguments = cli.parser().parse_args(["run", "synthetic/branin"])
-    assert run_command.limits(arguments, finite=run_command.is_finite("asha"))["budget"] == run_command.DEFAULT_BUDGET
+    assert run_command.limits(arguments, finite=run_command.is_finite("asha"))["budget"] == run_options.DEFAULT_BUDGET
     assert run_command.limits(arguments, finite=run_command.is_finite("grid+asha"))["budget"] is None
 
 

@@ -28,6 +28,7 @@ from tests.faults.fuzzing import NUMBERS, anything, fuzz, keys, scalars
 
 if TYPE_CHECKING:
     from raytune_suite.engines.base import Outcome, StudySpec
+    from raytune_suite.engines.storage import Folder
 
 
 class Reached(RaytuneSuiteError):  # noqa: N818 - it is no error
@@ -43,8 +44,8 @@ class ShortStudies:
     def describe(self) -> dict[str, Any]:
         return self.engine.describe()
 
-    def can_resume(self, path: str) -> bool:
-        return self.engine.can_resume(path)
+    def can_resume(self, study: Folder) -> bool:
+        return self.engine.can_resume(study)
 
     def without_faults(self) -> ShortStudies:
         return self
@@ -58,8 +59,8 @@ class ShortStudies:
             raise Reached
         return self.engine.run(spec)
 
-    def finish(self, path: str) -> None:
-        self.engine.finish(path)
+    def finish(self, study: Folder) -> None:
+        self.engine.finish(study)
 
 
 class Line(tune.Trainable):

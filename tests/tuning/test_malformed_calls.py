@@ -35,6 +35,10 @@ def method_args(method: str, **args: Any) -> dict[str, Any]:
 
 BAD_METHOD_ARGS: list[Any] = [5, "eta=4", ["eta"], {1: 2}, {"seed": 1}, {"metric": "x"}, {"space": {}}, {"etta": 3}]
 BAD_SPACES: list[Any] = [5, [], {}, {"x": 1}, {1: SPACE["x"]}, {"a/b": SPACE["x"]}, {"x": tune.choice([])}]
+WRONG_RESOURCES: list[Any] = [
+    "cpu", ["cpu"], {"cpu": "2"}, {"cpu": 0}, {"gpu": 1.5}, {"cpu": math.nan}, {1: 2},
+    [], [{}], [{"cpu": 1}, {}], [{"cpu": 1}, {"gpu": 1.5}], [{1: 2}],
+]  # fmt: skip
 
 OF_WORKLOADS: list[dict[str, Any]] = [
     *({"budget": value} for value in (math.inf, math.nan, 0, -1, True, "20", [1], 10**400, 1j)),
@@ -45,11 +49,7 @@ OF_WORKLOADS: list[dict[str, Any]] = [
     *({"seed": value} for value in (-1, 0.5, True, "0", None, 2**70)),
     *({"tuning_seeds": value} for value in (5, "0-4", [0, 0], [-1], [0.5], [True], range(10**9), {0: 1})),
     *({"test_seeds": value} for value in (5, "5-9", [5, 5], [-1], range(10**9), [0])),
-    *(
-        {"resources": value}
-        for value in ("cpu", ["cpu"], {"cpu": "2"}, {"cpu": 0}, {"gpu": 1.5}, {"cpu": math.nan}, {1: 2})
-    ),
-    *({"resources": value} for value in ([], [{}], [{"cpu": 1}, {}], [{"cpu": 1}, {"gpu": 1.5}], [{1: 2}])),
+    *({"resources": value} for value in WRONG_RESOURCES),
     *(
         {"storage_path": value}
         for value in (5, None, "", "a\0b", __file__, f"{__file__}/studies", "/proc/none/x", "x" * 5000)

@@ -6,7 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines.callbacks.bill import Bill
-from raytune_suite.engines.callbacks.study_log import RAISED, StudyLog, TrialRecord, reopen, replay
+from raytune_suite.engines.callbacks.study_log import RAISED, StudyLog, reopen, replay
+from raytune_suite.engines.callbacks.trial_record import TrialRecord
 from raytune_suite.types import Stage
 
 if TYPE_CHECKING:

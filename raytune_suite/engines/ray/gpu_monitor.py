@@ -75,7 +75,8 @@ class GPUMonitor(Callback):
 
 def uses_gpu(trial: Trial) -> bool:
     """Whether a trial asks for a GPU or a fraction of one."""
-    return bool(trial.placement_group_factory.required_resources.get("GPU", 0) > 0)
+    request: Any = trial.placement_group_factory
+    return bool(request and request.required_resources.get("GPU", 0) > 0)
 
 
 def read_utilizations() -> list[float]:
