@@ -1,4 +1,4 @@
-"""Networks on handwritten digits as `FusedProgram`s: many trials of one train as lanes of one process.
+"""Networks on handwritten digits, each a `FusedProgram`: many trials of one train as lanes of one process.
 
 `DigitsProgram` has the images, the order of batches and the metrics; `MLPProgram` is the network of "live/digits-mlp".
 """
