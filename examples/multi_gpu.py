@@ -1,6 +1,6 @@
 """Tune a training that uses two GPUs per trial: Ray Train starts one worker per GPU, and BOHB pauses and stops trials.
 
-On a machine without GPUs, Ray is told that there are four, and the workers train on the CPU.
+On a machine without GPUs, the example declares four to Ray, and the workers train on the CPU.
 """
 
 from __future__ import annotations

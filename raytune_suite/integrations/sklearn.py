@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from raytune_suite import seeding
+from raytune_suite.engines.simulated.engine import Simulation
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.integrations.cross_validation import ETA, CrossValidation, Data, sample_counts, spread
 from raytune_suite.tuning.arguments import make_engine
@@ -163,7 +164,7 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
     def _search(self, data: Data) -> StudyResult:
         engine = make_engine(self.engine, None)
         return tune(
-            workload=self._workload(data, simulated=engine.__class__.__name__ == "Simulation"),
+            workload=self._workload(data, simulated=isinstance(engine, Simulation)),
             method=self.method,
             method_args=self.method_args,
             num_samples=self.num_samples,

@@ -62,10 +62,10 @@ class Pending(NamedTuple):
 class OptunaSearcher(AskTellSearcher):
     """A sampler of Optuna: multivariate TPE, a Gaussian process, CMA-ES or NSGA-II.
 
-    Trials that a scheduler stopped before the highest resource so far are told as pruned. Only `tpe` learns from these;
-    the others learn from trials that were trained in full. Running and paused trials are pending: `tpe` and `gp` avoid
-    their configs. A crash counts as the worst. In conditional spaces, `gp` and `cmaes` model the parameters that all
-    configs have, and draw the others at random, as `cmaes` does with choices.
+    Trials that a scheduler stopped before the highest resource so far are reported to Optuna as pruned. Only `tpe`
+    learns from these; the others learn from trials that were trained in full. Running and paused trials are pending:
+    `tpe` and `gp` avoid their configs. A crash counts as the worst. In conditional spaces, `gp` and `cmaes` model the
+    parameters that all configs have, and draw the others at random, as `cmaes` does with choices.
     """
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}

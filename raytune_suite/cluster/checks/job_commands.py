@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 MEMORY_OF_RAY = 2 * 2**30
-"""Bytes that the processes of Ray's head need."""
+"""Bytes that the Ray head's own processes need."""
 
 NO_CODE = ("RTS412", "RTS416")
 """Findings that do not hold for the only command of a job, which may run until it is stopped."""
@@ -89,5 +89,5 @@ def memory(document: ClusterDocument, container: KeyPath, name: str) -> Iterator
     where = (*container, "resources", "limits", "memory")
     limit = quantity(document.get(*where))
     if limit is not None and LEAST_MEMORY <= limit < MEMORY_OF_RAY:
-        reason = f"{name} may use {in_gib(limit)}, but the processes of Ray's head alone need about 2 GiB"
+        reason = f"{name} may use {in_gib(limit)}, but the Ray head's own processes need about 2 GiB"
         yield finding(document, "RTS215", where, reason, "write 8Gi, and for large studies more", severity="warning")

@@ -208,7 +208,7 @@ def rights(document: ClusterDocument, where: KeyPath, of_pod: dict[str, Any]) ->
         return
     if both.get("runAsNonRoot") is True and both.get("runAsUser") == 0:
         reason = "`runAsNonRoot` is true, but `runAsUser` is 0, which is root: the container is not started"
-        yield wrong(document, where, reason, "write `runAsUser: 1000`, the account of Ray's images")
+        yield wrong(document, where, reason, "write `runAsUser: 1000`, the user of the Ray images")
     if own.get("privileged") is True and own.get("allowPrivilegeEscalation") is False:
         reason = "`privileged` is true, but `allowPrivilegeEscalation` is false"
         yield wrong(document, (*where, "allowPrivilegeEscalation"), reason, "remove one of them")

@@ -38,7 +38,7 @@ BY_NAME = re.compile(r"(?:=[\"']?|environ(?:\.get\(|\[)[\"']|printenv\s+)(SLURM_
 
 STUDIES = ("python", "python3", "raytune-suite", "uv")
 ONLY_SBATCH = ("array", "wrap", "requeue", "no-requeue", "parsable", "test-only", "hold", "mail-type", "mail-user")
-"""Options that srun reads only if it starts a job of its own, or not at all."""
+"""Options that srun ignores within an existing job."""
 
 
 def at(  # noqa: PLR0917 - as a finding is written

@@ -301,7 +301,7 @@ class TrackioRun:
         trackio: Any = require("trackio", extra="trackio")
         study, name = study_and_run(path, number)
         options = {"resume": "allow", "embed": False, "auto_log_gpu": False, "auto_log_cpu": False}
-        # `init` ends the run that is current in its context, and prints: a context of its own, and no output
+        # `init` would end the run that is active in its context, and it prints
         with contextlib.redirect_stdout(io.StringIO()):
             self._run = contextvars.Context().run(trackio.init, study, name=name, config=config, **options)
 

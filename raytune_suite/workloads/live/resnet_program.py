@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.fused import draws
 from raytune_suite.optional import require
+from raytune_suite.workloads.live.digits import TRAINING_IMAGES
 from raytune_suite.workloads.live.digits_networks import CLASSES
 from raytune_suite.workloads.live.digits_program import DigitsProgram, cross_entropy
 from raytune_suite.workloads.live.hyperparameters import checked_values
@@ -144,8 +145,6 @@ class ResNetProgram(DigitsProgram):
 
     def rate(self, hp: Mapping[str, Any], steps: Tensor) -> Tensor:
         """A cosine from `lr` to 0 (Loshchilov, Hutter 2017, "SGDR", equation 5, without restarts)."""
-        from raytune_suite.workloads.live.digits import TRAINING_IMAGES
-
         whole = self.reports * max(1, TRAINING_IMAGES // hp["batch"])
         rates: Tensor = hp["lr"] * (0.5 + 0.5 * torch.cos(math.pi * (steps / whole).clamp(max=1.0)))
         return rates
