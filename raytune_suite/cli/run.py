@@ -58,7 +58,7 @@ examples:
   raytune-suite run live/digits-mlp --name mine --resume --budget 60
 
 After Ctrl-C, a crash or a power cut, repeat the command with --name and --resume: the study continues from its last
-snapshot, at most a few seconds before. A simulated study can be resumed only after Ctrl-C.
+snapshot, at most a few seconds before.
 """
 
 

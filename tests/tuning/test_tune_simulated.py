@@ -19,7 +19,7 @@ from ray import tune
 
 import raytune_suite as rts
 from raytune_suite.automatic import AUTO
-from raytune_suite.engines import journal, snapshots
+from raytune_suite.engines import journal, snapshots, study_snapshots
 from raytune_suite.engines.callbacks.decision_log import difference, read
 from raytune_suite.engines.simulated.running_trial import Fault
 from raytune_suite.engines.snapshots import SnapshotWriter
@@ -33,7 +33,7 @@ from raytune_suite.workloads.synthetic.pbt_quadratic import RATE
 from tests.conformance import common
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 BUDGET = 3
@@ -237,6 +237,59 @@ def test_a_study_ended_by_sigterm_resumes_with_the_same_decisions(tmp_path: Path
     with pytest.raises(StudyInterrupted, match="resume=True"):
         study("asha", tmp_path, name="study", callbacks=[Interrupt(20, signal.SIGTERM)])
     assert study("asha", tmp_path, name="study", resume=True).reports.equals(uninterrupted.reports)
+
+
+class KilledError(BaseException):
+    """Ends a study at once, as a kill does."""
+
+
+@pytest.fixture
+def kill_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Kill the next studies after so many snapshots, which are taken after each event."""
+    monkeypatch.setattr(study_snapshots, "SHARE", math.inf)
+    write = SnapshotWriter.write
+
+    def after(count: int) -> None:
+        left = iter(range(count))
+
+        def write_and_die(writer: SnapshotWriter, *args: Any) -> int:
+            number = write(writer, *args)
+            if next(left, None) is None:
+                raise KilledError
+            return number
+
+        monkeypatch.setattr(SnapshotWriter, "write", write_and_die)
+
+    return after
+
+
+@pytest.mark.parametrize("method", ["bohb", "pbt"])
+@pytest.mark.slow
+def test_a_killed_study_resumes_from_its_last_snapshot(
+    method: str, tmp_path: Path, kill_after: Callable[[int], None]
+) -> None:
+    engine = rts.Simulation(snapshot_s=0)
+    undisturbed = study(method, tmp_path, name="undisturbed")
+    for resume, snapshots_taken in ((False, 3), (True, 11)):
+        kill_after(snapshots_taken)
+        with pytest.raises(KilledError):
+            study(method, tmp_path, name="study", engine=engine, resume=resume)
+    assert len(rts.load_study(tmp_path / "study").reports) > 0
+    kill_after(10_000)
+    resumed = study(method, tmp_path, name="study", resume=True)
+    assert resumed.reports.equals(undisturbed.reports)
+    assert difference(*(read(tmp_path / name / "decisions.parquet") for name in ("study", "undisturbed"))) is None
+    assert snapshots.latest(Folder.at(str(tmp_path / "study"))).snapshot is None
+
+
+def test_a_class_without_checkpoints_is_trained_without_snapshots(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study_snapshots, "SHARE", math.inf)
+    result = of_class(Halving, tmp_path, name="study", engine=rts.Simulation(snapshot_s=0))
+    assert result.reports["cost"].iloc[-1] == 3 * 9
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "save_checkpoint" in caplog.text
 
 
 @pytest.mark.parametrize("method", ["pbt", "pb2"])

@@ -36,13 +36,14 @@ from raytune_suite.engines.ray import checkpointing, cluster_state, internals, m
 from raytune_suite.engines.ray.capacity import check_capacity, requested
 from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.gpu_monitor import GPUMonitor
+from raytune_suite.engines.ray.state_files import unpack
 from raytune_suite.engines.ray.storage_probe import check_shared_folder
-from raytune_suite.engines.ray.study_snapshots import StudySnapshots, unpack
 from raytune_suite.engines.ray.surroundings import environment, silenced
 from raytune_suite.engines.ray.trial_failures import TrialFailures
 from raytune_suite.engines.ray.watchdog import Watchdog
 from raytune_suite.engines.resources import has_workers
 from raytune_suite.engines.seed_averaging import on_seeds
+from raytune_suite.engines.study_snapshots import StudySnapshots
 from raytune_suite.errors import StudyError
 from raytune_suite.schedulers import StudySearcher
 from raytune_suite.types import COUNT
@@ -196,12 +197,12 @@ class RayEngine:
             internals.add_callbacks(tuner, [interrupt, monitor, watchdog, GPUMonitor(), *checkpoints, meter])
             failures = TrialFailures(monitor, copies_checkpoints=scheduler.needs_state)
             saved = StudySnapshots(
-                study,
                 stored.writer,
                 stored.journals,
                 period=self.settings.snapshot_s,
                 constant=constant,
                 check=spec.check_lock,
+                publish=functools.partial(unpack, study),  # for Ray's own tools
             )
             try:
                 with (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+import logging
 import math
 import time
 from collections.abc import Mapping
@@ -35,9 +36,10 @@ from raytune_suite.engines.simulated.simulate import (
 )
 from raytune_suite.engines.simulated.suspension import deferred_interrupt, resume, suspend
 from raytune_suite.engines.simulated.worker_pool import WorkerPoolEvaluator
+from raytune_suite.engines.study_snapshots import StudySnapshots
 from raytune_suite.errors import ArgumentError, StudyError
 from raytune_suite.types import split_config
-from raytune_suite.validation import check_fields, flag, function, instance, integer, optional, sequence
+from raytune_suite.validation import check_fields, flag, function, instance, integer, number, optional, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,6 +58,8 @@ __all__ = ["Fault", "Simulation"]
 SUSPENDED = "simulation.pkl"
 """The file in a snapshot that holds an interrupted study."""
 
+_logger = logging.getLogger("raytune_suite")
+
 
 @final
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class Simulation:
         extendable: Whether a finished study keeps its state, so that it can be extended.
         compute: How many Ray workers train class trainables, each with `tune`'s `resources`. None or 0: this process
             trains. It changes how long a study takes, never its decisions.
+        snapshot_s: Minimum seconds, of real time, between two snapshots of the study's state, from which a killed study
+            is resumed.
 
     Raises:
         ArgumentError: If a value cannot be used.
@@ -83,6 +89,7 @@ class Simulation:
     checkpoint_every: int = 0
     compute: int | None = None
     extendable: bool = True
+    snapshot_s: float = 5.0
 
     def __post_init__(self) -> None:
         check_fields(
@@ -94,6 +101,7 @@ class Simulation:
             checkpoint_every=CHECKPOINT_EVERY,
             compute=optional(integer(0, most=MAX_WORKERS)),
             extendable=flag(),
+            snapshot_s=number(least=0),
         )
         check_faults(self.faults, self.workers)
 
@@ -108,11 +116,11 @@ class Simulation:
         return {
             "engine": "simulated",
             "simulation": deciding,
-            "settings": {"compute": self.compute, "extendable": self.extendable},
+            "settings": {"compute": self.compute, "extendable": self.extendable, "snapshot_s": self.snapshot_s},
         }
 
     def can_resume(self, study: Folder) -> bool:
-        """Whether an interrupted study is stored in its folder."""
+        """Whether an interrupted or killed study is stored in its folder."""
         return snapshots.latest(study).snapshot is not None
 
     def without_faults(self) -> Simulation:
@@ -145,10 +153,10 @@ class Simulation:
         self.evaluator(spec)
 
     def run(self, spec: StudySpec) -> Outcome:
-        """Run a study in virtual time, or continue it exactly where Ctrl-C interrupted it.
+        """Run a study in virtual time, or continue it where Ctrl-C interrupted it, or from its last snapshot.
 
         Raises:
-            StudyError: If the study cannot continue.
+            StudyError: If the study cannot continue, or its snapshots keep failing.
         """
         began = time.perf_counter()
         spec = dataclasses.replace(spec, extendable=spec.extendable and self.extendable)
@@ -169,11 +177,11 @@ class Simulation:
                 log.bill.charge(spec.price_per_hour, controller.clock.now)
             decisions.attach(stored.journals, stored.records.get("decisions"))
             trained_before, ended = controller.training_s, _Ended(spec, stored, controller, (decisions, log))
+            taken = _Snapshots(spec, stored, controller, (decisions, log), self.snapshot_s)
             try:
-                finished = controller.run(interrupted)
+                finished = controller.run(taken.before(interrupted))
                 if not finished:
-                    controller.before_end = None  # which belongs to this process
-                    _store(spec, stored, suspend(controller, (decisions, log)))
+                    _store(spec, stored, _suspended(controller, (decisions, log)))
                     controller.close()
                 ended.keep(finished=finished)
             except KeyboardInterrupt:  # the second Ctrl-C
@@ -305,6 +313,58 @@ class _Ended:
             suspended, covers = self._state
             files = {SUSPENDED: suspended, stored_study.MANIFEST: self._spec.manifest}
             extension.keep(self._spec.files, files, covers)
+
+
+class _UnsavableError(Exception):
+    """A part of the study cannot be saved."""
+
+
+class _Snapshots:
+    """The snapshots of a study while it runs, from which it is resumed after a kill."""
+
+    def __init__(self, spec: StudySpec, stored: StoredStudy, controller: Controller, extra: Any, period: float) -> None:
+        self._controller, self._extra = controller, extra
+        self._possible = True
+        self._saved = StudySnapshots(
+            stored.writer,
+            stored.journals,
+            period=period,
+            constant={stored_study.MANIFEST: spec.manifest},
+            check=spec.check_lock,
+            delay=period,
+        )
+
+    def before(self, until: Callable[[], bool]) -> Callable[[], bool]:
+        """Return `until`, which takes a snapshot first if it is time."""
+
+        def saved_until() -> bool:
+            if self._possible:
+                self._take()
+            return until()
+
+        return saved_until
+
+    def _take(self) -> None:
+        try:
+            self._saved.take(self._state, force=False, final=False)
+        except _UnsavableError as error:
+            self._possible = False
+            _logger.warning("no snapshots are taken, so that a kill would lose this study: %s", error)
+
+    def _state(self) -> dict[str, bytes]:
+        try:
+            return {SUSPENDED: _suspended(self._controller, self._extra)}
+        except StudyError as error:
+            raise _UnsavableError(str(error)) from error
+
+
+def _suspended(controller: Controller, extra: Any) -> bytes:
+    """Suspend a study without what belongs to this process."""
+    before_end, controller.before_end = controller.before_end, None
+    try:
+        return suspend(controller, extra)
+    finally:
+        controller.before_end = before_end
 
 
 def _store(spec: StudySpec, stored: StoredStudy, suspended: bytes) -> None:

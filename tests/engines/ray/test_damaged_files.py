@@ -15,7 +15,7 @@ import pytest
 from ray import tune
 
 import raytune_suite as rts
-from raytune_suite.engines.ray import study_snapshots
+from raytune_suite.engines import study_snapshots
 from raytune_suite.engines.snapshots import SnapshotWriter
 from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
 

@@ -54,6 +54,7 @@ def kills_of_writes(case: Case) -> None:
 PARTS: dict[str, Callable[[Case], None]] = {
     "writes": kills_of_writes,
     "simulated": simulated.kills,
+    "running": simulated.kills_while_running,
     "folders": simulated.damaged_folders,
     "fuzz": fuzzed.calls,
     "ray": on_ray.kills,

@@ -47,6 +47,8 @@ ABOUT = {
     "writes": "a small study of snapshots and journals is killed five times at operations on files, each one in turn.",
     "simulated": """a simulated study of each method is interrupted, and killed three times with SIGKILL at operations
   on files: at each one in turn while it is resumed and stores a snapshot, at random ones, and at its end.""",
+    "running": """a simulated study of each method takes a snapshot after each event, and is killed three times with
+  SIGKILL at random operations on files.""",
     "folders": """one to three files in the folder of an interrupted simulated study are cut, emptied, changed,
   overwritten, removed, or replaced by older ones or by folders. It resumes with the same result, or an error names
   the file.""",

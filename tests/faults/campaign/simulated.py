@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import random
 import shutil
+import unittest.mock
 from typing import TYPE_CHECKING, Any
 
 import raytune_suite as rts
 from raytune_suite.cli import main
-from raytune_suite.engines import snapshots
+from raytune_suite.engines import snapshots, study_snapshots
 from raytune_suite.engines.simulated import engine
 from raytune_suite.engines.storage import Folder
 from raytune_suite.errors import StudyInterrupted
@@ -30,10 +32,20 @@ STEPS = (4, 25)
 """A study is interrupted after so many events."""
 
 
-def run(key: str, folder: Path, *, resume: bool = False, steps: int | None = None) -> rts.StudyResult:
-    """Run or resume a study, to its end or until it is interrupted after a number of events."""
+def run(
+    key: str, folder: Path, *, resume: bool = False, steps: int | None = None, often: bool = False
+) -> rts.StudyResult:
+    """Run or resume a study, to its end or until it is interrupted after a number of events.
+
+    With `often`, it takes a snapshot after each event.
+    """
     method, arguments = studies.VARIANTS[key]
-    with contextlib.nullcontext() if steps is None else _interrupted_after(steps):
+    simulation = rts.Simulation(workers=3, cost=studies.cost, snapshot_s=0.0 if often else 3600.0)
+    share: Any = study_snapshots
+    with (
+        contextlib.nullcontext() if steps is None else _interrupted_after(steps),
+        unittest.mock.patch.object(share, "SHARE", math.inf if often else share.SHARE),
+    ):
         return rts.tune(
             studies.Learner,
             studies.FINITE if method == "grid" else studies.SPACE,
@@ -46,7 +58,7 @@ def run(key: str, folder: Path, *, resume: bool = False, steps: int | None = Non
             seed=3,
             storage_path=folder,
             name="study",
-            engine=rts.Simulation(workers=3, cost=studies.cost),
+            engine=simulation,
             progress=False,
             resume=resume,
         )
@@ -155,6 +167,38 @@ def kills(case: Case) -> None:
     check_alike(case, case.folder / "study")
 
 
+KILLS = 3
+"""How often a study that is not interrupted is killed."""
+
+
+def kills_while_running(case: Case) -> None:
+    """Kill a study that takes a snapshot after each event several times, and compare it with one that was not killed.
+
+    The kills are at random operations on files. A study that is killed before its first snapshot is started again.
+    """
+    case.label = KEYS[case.number % len(KEYS)]
+    rng = random.Random(f"kills-while-running-{case.number}")
+    count = _counted(case, "running", functools.partial(run, case.label, case.folder / "counted", often=True))
+    study = case.folder / "study"
+    before = 0
+    for left in reversed(range(KILLS + 1)):
+        if not before:
+            shutil.rmtree(study, ignore_errors=True)
+        work = functools.partial(run, case.label, case.folder, resume=bool(before), often=True)
+        ended = killed(work, rng.randrange(count // 2)) if left else in_process(work)
+        case.count("kills", int(ended.killed))
+        if ended.error:
+            raise ended.error
+        if not ended.killed:
+            break
+        before, last = newest(case.folder), before
+        if before < last and not (study / "decisions.parquet").exists():
+            raise FaultError(LOST, f"snapshot {last} is gone")
+        if not before and (study / "decisions.parquet").exists():  # killed after its end
+            break
+    check_alike(case, study)
+
+
 def _kill(case: Case, at: int, steps: int | None) -> None:
     before = newest(case.folder)
     if not before:  # it had ended before the kill
@@ -179,18 +223,23 @@ def _finish(case: Case) -> None:
 
 def _operations_of(case: Case, steps: int | None) -> int:
     """How many operations on files there are when the study is resumed: until its next snapshot, or until its end."""
-    place = case.shared / "operations" / f"{case.label}-{steps}"
-    if not place.exists():
+
+    def work() -> None:
         copy = case.folder / "copy"
         shutil.copytree(case.folder / "study", copy / "study")
-        place.parent.mkdir(parents=True, exist_ok=True)
-
-        def work() -> None:
-            with contextlib.suppress(StudyInterrupted):
-                run(case.label, copy, resume=True, steps=steps)
-
-        place.write_text(str(operations(work)))
+        with contextlib.suppress(StudyInterrupted):
+            run(case.label, copy, resume=True, steps=steps)
         shutil.rmtree(copy)
+
+    return _counted(case, str(steps), work)
+
+
+def _counted(case: Case, what: str, work: Callable[[], Any]) -> int:
+    """How many operations on files a function has, which is the same in all cases of a method."""
+    place = case.shared / "operations" / f"{case.label}-{what}"
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(str(operations(work)))
     return int(place.read_text())
 
 

@@ -1,8 +1,9 @@
-"""When the state of a study on Ray is saved, and how a study ends whose state cannot be saved."""
+"""When the state of a study is saved, and how a study ends whose state cannot be saved."""
 
 from __future__ import annotations
 
 import errno
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ import pytest
 
 from raytune_suite.engines import snapshots, stored_study
 from raytune_suite.engines.ray.internals import TUNER
-from raytune_suite.engines.ray.study_snapshots import ATTEMPTS, LONGEST_WAIT_S, PATIENCE_S, SHARE, StudySnapshots
+from raytune_suite.engines.ray.state_files import unpack
 from raytune_suite.engines.storage import Folder
+from raytune_suite.engines.study_snapshots import ATTEMPTS, LONGEST_WAIT_S, PATIENCE_S, SHARE, StudySnapshots
 from raytune_suite.errors import StudyError
 
 if TYPE_CHECKING:
@@ -31,12 +33,12 @@ class Saving:
         self.folder = Folder.at(str(folder))
         stored = stored_study.create(self.folder)
         self.snapshots = StudySnapshots(
-            self.folder,
             stored.writer,
             stored.journals,
             period=period,
             constant={TUNER: b"tuner", "study.json": b"{}"},
             check=check,
+            publish=functools.partial(unpack, self.folder),
             clock=lambda: self.now,
         )
 
@@ -51,7 +53,7 @@ class Saving:
         return STATE
 
 
-def test_snapshots_are_a_period_apart_unless_ray_forces_one(tmp_path: Path) -> None:
+def test_snapshots_are_a_period_apart_unless_one_is_forced(tmp_path: Path) -> None:
     saving = Saving(tmp_path)
     assert [saving.take(), saving.take(4.9), saving.take(0.2)] == [True, False, True]
     assert [saving.take(0.1, force=True), saving.take(4.9)] == [True, False]

@@ -1,4 +1,4 @@
-"""When the state of a study on Ray is saved, and what happens if that fails."""
+"""When the state of a running study is saved, and what happens if that fails; both engines do it in this way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 import time
 from typing import TYPE_CHECKING, final
 
-from raytune_suite.engines.ray.internals import TUNER, is_state_file
 from raytune_suite.errors import StudyError
 
 if TYPE_CHECKING:
@@ -15,12 +14,11 @@ if TYPE_CHECKING:
 
     from raytune_suite.engines.journal import StudyJournals
     from raytune_suite.engines.snapshots import SnapshotWriter
-    from raytune_suite.engines.storage import Folder
 
 _logger = logging.getLogger("raytune_suite")
 
 SHARE = 0.02
-"""A snapshot waits until, with it and the last one, this part of the time went into snapshots, unless Ray forces it."""
+"""A snapshot waits until, with it and the last one, this part of the time went into snapshots, unless it is forced."""
 
 HICCUP = 10.0
 """A snapshot that takes so many times as long as the one before says nothing about the next one."""
@@ -43,7 +41,7 @@ WARN_S = 60.0
 
 @final
 class StudySnapshots:
-    """Stores the state of a study when it is time; `take` is a `TakeSnapshot`.
+    """Stores the state of a study when it is time.
 
     Attributes:
         fault: Why the study cannot continue, or its last state is not stored; "" if there is no reason.
@@ -51,35 +49,46 @@ class StudySnapshots:
 
     def __init__(
         self,
-        study: Folder,
         writer: SnapshotWriter,
         journals: StudyJournals,
         *,
         period: float,
         constant: dict[str, bytes],
         check: Callable[[], None],
+        delay: float = 0.0,
+        publish: Callable[[dict[str, bytes]], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Save a study.
 
         Args:
-            study: The study's folder.
             writer: Writes the snapshots.
             journals: The journals of the study, which are written before each snapshot.
             period: The least seconds between two snapshots, measured by `clock`.
             constant: Files that belong to each snapshot and do not change.
             check: Raises a StudyError if this process may not write into the study's folder any more.
+            delay: The least seconds before the first snapshot.
+            publish: Called with the files of the last snapshot of a study that has ended.
             clock: Returns seconds.
         """
         self.fault = ""
-        self._study, self._writer, self._journals = study, writer, journals
+        self._writer, self._journals, self._publish = writer, journals, publish
         self._period, self._constant, self._check, self._clock = period, constant, check, clock
-        self._due, self._started, self._spent, self._took = -math.inf, clock(), 0.0, math.inf
+        self._started, self._spent, self._took = clock(), 0.0, math.inf
+        self._due = self._started + delay
         self._failed: list[float] = []
         self._warned = -math.inf
 
     def take(self, state: Callable[[], dict[str, bytes]], *, force: bool, final: bool) -> bool:
-        """See `TakeSnapshot`.
+        """Store the state if it is time.
+
+        Args:
+            state: Returns the files of the state, by name.
+            force: Whether it is needed now.
+            final: Whether the study ends with it.
+
+        Returns:
+            Whether a snapshot was stored.
 
         Raises:
             StudyError: If snapshots keep failing, or another process has taken over the study.
@@ -92,13 +101,13 @@ class StudySnapshots:
             covers = self._journals.seal()
             files = state()
             self._writer.write({**files, **self._constant}, covers)
-            if final:  # so that Ray's own tools can read a study that has ended
-                unpack(self._study, {**files, **self._constant})
+            if final:
+                self._publish({**files, **self._constant})
         except OSError as error:
             self._fail(error, final=final)
             return False
         except StudyError as error:
-            self.fault = str(error)  # Ray drops what the last snapshot raises
+            self.fault = str(error)  # for the engine: Ray drops what the last snapshot raises
             raise
         if self._failed:
             _logger.warning("snapshots of the study are written to %s again", self._writer.path)
@@ -132,19 +141,3 @@ class StudySnapshots:
         if now - self._warned >= WARN_S:
             self._warned = now
             _logger.warning("%s. If a kill happens now, progress since the last snapshot is lost", message)
-
-
-def unpack(study: Folder, files: dict[str, bytes]) -> None:
-    """Write the files of a snapshot where `Tuner.restore` looks for them, in place of all others of this kind.
-
-    A kill in between harms nothing: the snapshot is still there, and the next resume writes them again.
-
-    Raises:
-        OSError: If they cannot be written.
-    """
-    wanted = {name: content for name, content in files.items() if name == TUNER or is_state_file(name)}
-    for name in study.names():
-        if is_state_file(name) and name not in wanted:
-            study.remove(name)
-    for name, content in wanted.items():
-        study.write(name, content)
