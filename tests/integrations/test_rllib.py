@@ -9,6 +9,7 @@ from ray import tune
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 from ray.rllib.algorithms.ppo import PPOConfig
 
+import raytune_suite as rts
 from raytune_suite.errors import ArgumentError, SpaceError
 from raytune_suite.integrations.rllib import trainable_and_space
 from raytune_suite.spaces import Space
@@ -42,12 +43,19 @@ def test_what_is_not_an_open_config_is_rejected(config: Any) -> None:
         trainable_and_space(config)
 
 
+def test_a_config_in_place_of_a_space_is_rejected_with_the_remedy() -> None:
+    config: Any = small(lr=tune.uniform(0, 1))
+    with pytest.raises(ArgumentError, match="trainable_and_space"):
+        rts.tune("PPO", config, metric=METRIC, mode="max")
+
+
 def test_a_domain_in_a_list_is_rejected_by_the_space() -> None:
     _, space = trainable_and_space(small(lr=[[0, tune.uniform(0, 1)], [100, 0.0]]))
     with pytest.raises(SpaceError, match="lr"):
         Space(space)
 
 
+@pytest.mark.usefixtures("ray_session")
 def test_a_training_continues_from_a_checkpoint_with_another_learning_rate(tmp_path: Path) -> None:
     config = small(lr=tune.loguniform(1e-4, 1e-2))
     config.rl_module(model_config={"fcnet_hiddens": [8], "fcnet_activation": tune.choice(["relu", "tanh"])})
@@ -64,6 +72,15 @@ def test_a_training_continues_from_a_checkpoint_with_another_learning_rate(tmp_p
     assert result["num_env_steps_sampled_lifetime"] == 400
     assert result["learners/default_policy/default_optimizer_learning_rate"] == 0
     assert weights(trial) == saved
+    trial.cleanup()
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_an_iteration_without_an_episode_that_ends_reports_no_return() -> None:
+    config = small(lr=tune.uniform(0, 1), train_batch_size_per_learner=100).environment("Pendulum-v1")
+    trainable, _ = trainable_and_space(config)
+    trial: Any = trainable({"lr": 1e-3, "seed": 0})
+    assert [METRIC in trial.step() for _ in range(4)] == [False, True, False, True]
     trial.cleanup()
 
 
