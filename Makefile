@@ -48,12 +48,14 @@ faults: $(INSTALLED)  ## the fault campaign, with thousands of kills and malform
 	$(BIN)/python -m tests.faults.campaign run --minutes 240
 	$(BIN)/python -m tests.faults.campaign page > docs/fault-campaign.md
 
-integrations:  ## the tests with other libraries, which are installed into .venv-integrations
-	test -e $(INTEGRATIONS)/.installed || $(PYTHON) -m venv $(INTEGRATIONS)
-	test -e $(INTEGRATIONS)/.installed || $(INTEGRATIONS)/bin/python -m pip install --quiet --disable-pip-version-check \
-		--no-compile -c tests/integrations/constraints.txt -r tests/integrations/requirements.txt
-	touch $(INTEGRATIONS)/.installed
-	RAYTUNE_SUITE_INTEGRATIONS=1 $(INTEGRATIONS)/bin/python -m pytest -q -n 1 tests/integrations --durations=20
+integrations: $(INTEGRATIONS)/.installed  ## the tests with other libraries, which are installed into .venv-integrations
+	RAYTUNE_SUITE_INTEGRATIONS=1 $(INTEGRATIONS)/bin/python -m pytest -q tests/integrations --durations=20
+
+$(INTEGRATIONS)/.installed: pyproject.toml tests/integrations/requirements.txt tests/integrations/constraints.txt
+	$(PYTHON) -m venv $(INTEGRATIONS)
+	$(INTEGRATIONS)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+		-c tests/integrations/constraints.txt -r tests/integrations/requirements.txt
+	touch $@
 
 docs: $(INSTALLED)  ## build the documentation into build/docs; warnings are errors
 	$(BIN)/python -m sphinx -b html -j auto -n -W --keep-going -q docs build/docs

@@ -102,7 +102,9 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
         if value is None and name != "mode":
             raise ArgumentError(f"`{name}` is missing: give `trainable`, `space`, `metric` and `mode`, or a `workload`")
     if not isinstance(space, dict):
-        raise ArgumentError.invalid("space", space, "a dict of ray.tune domains")
+        rllib = "`raytune_suite.integrations.rllib.trainable_and_space` makes one of it"
+        fix = rllib if hasattr(space, "algo_class") else ""
+        raise ArgumentError.invalid("space", space, "a dict of ray.tune domains", fix)
     seeds = _check_seeds("tuning_seeds", tuning_seeds if tuning_seeds is not None else [0] if test_seeds else [])
     tests = _check_seeds("test_seeds", test_seeds or [])
     shared = sorted(set(seeds) & set(tests))

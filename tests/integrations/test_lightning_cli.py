@@ -19,7 +19,8 @@ def test_a_program_of_lightning_cli_is_tuned(tmp_path: Path) -> None:
     study = ["--method", "random", "--num-samples", "2", "--storage-path", str(tmp_path), "--name", "cli"]
     fit = ["fit", "--model.lr", "{lr}", "--trainer.max_epochs", str(EPOCHS), "--trainer.accelerator", "cpu"]
     quiet = ["--trainer.enable_progress_bar", "false", "--trainer.enable_checkpointing", "false"]
-    program = [sys.executable, str(FOLDER / "train.py"), *fit, *quiet]
+    where = ["--trainer.default_root_dir", "{trial_dir}"]
+    program = [sys.executable, str(FOLDER / "train.py"), *fit, *quiet, *where]
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "raytune_suite", "run", *space, *study, "--", *program],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
