@@ -189,6 +189,29 @@ def test_a_study_ends_without_improvement(tmp_path: Path) -> None:
     assert result.reports["cost"].iloc[-1] - result.incumbent["cost"].iloc[-1] == 2 * 9
 
 
+@pytest.mark.slow
+def test_a_regret_bound_ends_a_study_and_counts_what_was_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = rts.RegretBound(0.005)
+    arguments: dict[str, Any] = {"budget": 60, "method": "random", "max_t": 1, "engine": ONE}
+    ends = of_class(Training, tmp_path, **arguments, name="study", stop=rule)
+    assert 20 <= len(ends.reports) < 60
+    assert ends.best_value < 0.005  # the least loss is 0
+    # a kill changes nothing
+    run, steps = Controller.run, iter(range(10_000))
+    monkeypatch.setattr(Controller, "run", lambda self, _: run(self, lambda: next(steps) >= 10))
+    with pytest.raises(StudyInterrupted):
+        of_class(Training, tmp_path, **arguments, name="killed", stop=rule)
+    monkeypatch.setattr(Controller, "run", run)
+    resumed = of_class(Training, tmp_path, **arguments, name="killed", stop=rule, resume=True)
+    assert resumed.reports["value"].equals(ends.reports["value"])
+    # a rule that is added later uses the trials before it
+    first = of_class(Training, tmp_path, **{**arguments, "budget": len(ends.reports) + 1}, name="later")
+    later = of_class(Training, tmp_path, **arguments, name="later", stop=rule, resume=True)
+    assert len(first.reports) <= len(later.reports) <= len(first.reports) + 5
+    with pytest.raises(ArgumentError, match="RegretBound"):
+        of_class(Training, tmp_path, method="pbt", stop=rule)
+
+
 def test_a_trial_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
     result = of_class(Training, tmp_path, stop=[rts.TrialTime(4)], method="random")
     assert set(result.trials["outcome"]) == {"stopped early", "unfinished"}
