@@ -131,9 +131,8 @@ def apply(
     searcher: Any = search_alg.searcher
     while hasattr(searcher, "searcher"):
         searcher = searcher.searcher
-    folder = spec.files.local
-    if isinstance(searcher, AskTellSearcher) and folder is not None:
-        searcher.watch(str(folder))  # which may have been moved
+    if isinstance(searcher, AskTellSearcher):
+        searcher.watch(spec.files)  # which may have been moved
     if change is None:
         return
     if change.max_t:
@@ -175,7 +174,10 @@ def _raise_max_t(
     assert max_t is not None  # noqa: S101 - it was raised
     trials = known_trials(log, spec.name)
     complete = raise_max_t(log, max_t)
-    eta = scheduler.raise_max_t(spec.scheduler, trials)
+    own = [trial._replace(name=record.trial_id) for trial, record in zip(trials, log.trials, strict=True)]
+    eta = scheduler.raise_max_t(spec.scheduler, own)
+    fresh: Any = spec.searcher
+    fresh.levels = None if fresh.levels is None else scheduler.levels
     new = _replaced(search_alg, searcher, spec, log)
     if new.takes_points:
         losses = {number: trials[number].reports[-1][1] for number in complete}

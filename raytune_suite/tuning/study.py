@@ -97,9 +97,8 @@ def run_study(
     resources = check_resources(options.resources)
     name = study_name(name, f"{task.label}-{method.name}", resume=resume)
     folder = StudyFolder(check_storage(storage_path, storage_filesystem), name, storage_filesystem)
-    local = folder.files.local
-    if isinstance(method.searcher, AskTellSearcher) and local is not None:
-        method.searcher.watch(str(local))
+    if isinstance(method.searcher, AskTellSearcher):
+        method.searcher.watch(folder.files)
     manifest = _manifest(task, options, method.name, limits, space) | engine.describe()
     if choice is not None:
         manifest[AUTO] = {"reason": choice.reason, "arguments": choice.arguments}

@@ -100,15 +100,19 @@ def test_a_study_is_not_shortened(tmp_path: Path) -> None:
     assert (tmp_path / "study" / "decisions.parquet").exists()
 
 
-@pytest.mark.parametrize("method", ["hyperband", "dehb", "random"])
+@pytest.mark.parametrize("method", ["dehb", "random-fidelity", "pbt"])
 def test_a_method_that_cannot_raise_max_t_says_so(method: str, tmp_path: Path) -> None:
     of_class(Training, tmp_path, name="study", method=method, budget=3)
     with pytest.raises(ArgumentError, match="`max_t` is 27"):
         of_class(Training, tmp_path, name="study", method=method, budget=3, max_t=27, resume=True)
 
 
+LONG = [pytest.mark.e2e, pytest.mark.long]
+HIGHER = ["tpe+asha", "mfes+async-hyperband", "hyperband", "bohb", "median", "random"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["asha", "tpe+asha"])
+@pytest.mark.parametrize("method", ["asha", "async-hyperband", *(pytest.param(name, marks=LONG) for name in HIGHER)])
 def test_a_study_with_a_higher_max_t_keeps_what_it_has_learned(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
