@@ -160,14 +160,10 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         """Make the state picklable."""
 
     def raise_max_t(self, raised: StudyScheduler, trials: Sequence[KnownTrial]) -> float:  # noqa: ARG002 - for leaves
-        """Take the `max_t` of `raised`, which has the same arguments but for that; only if it `extends`.
+        """Take the higher `max_t` of `raised`, a new scheduler with otherwise the same arguments.
 
-        Args:
-            raised: A new scheduler, with a higher `max_t`.
-            trials: The trials so far, named by their ids.
-
-        Returns:
-            Of how many trials that were trained to the old `max_t` one is to be trained again.
+        `trials` are those so far, named by their ids. Returns of how many that were trained to the old `max_t` one is
+        to be trained again.
         """
         self.complete_restore()
         self.max_t = raised.max_t
