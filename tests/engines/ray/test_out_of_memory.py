@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -98,32 +98,41 @@ def test_trials_of_several_workers_are_not_retried() -> None:
 
 
 def train(config: dict[str, Any]) -> None:
-    """Fail where another trial has the other CPU; with x above 0.95 in any case."""
+    """Fail beside another trial if x is above 0.8, and alone as well if it is above 0.95."""
     cpus = ray.get_runtime_context().get_assigned_resources()["CPU"]
-    for step in range(3):
-        time.sleep(0.3)
-        if step and config["x"] > 0.8 and (cpus < 2 or config["x"] > 0.95):
-            raise MemoryError("full")
-        tune.report({"loss": config["x"], "cpus": cpus})
+    mine = Path(config["folder"], str(config["x"]))
+    mine.touch()
+    tune.report({"loss": config["x"], "cpus": cpus})
+    if config["x"] > 0.8 and cpus < 2:
+        until = time.monotonic() + 60
+        while len(list(mine.parent.iterdir())) == 1 and time.monotonic() < until:
+            time.sleep(0.1)
+    else:
+        time.sleep(1)
+    mine.unlink()
+    if config["x"] > 0.8 and (cpus < 2 or config["x"] > 0.95):
+        raise MemoryError("full")
+    tune.report({"loss": config["x"], "cpus": cpus})
 
 
 @pytest.mark.e2e
 @pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
-def test_on_ray_a_trial_runs_again_with_the_whole_machine(caplog: pytest.LogCaptureFixture) -> None:
+def test_on_ray_a_trial_runs_again_with_the_whole_machine(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "running").mkdir()
     points = [{"x": x} for x in (0.1, 0.9, 0.2, 0.99, 0.3, 0.4)]
     with caplog.at_level(logging.WARNING):
         result = rts.tune(
             train,
-            {"x": tune.uniform(0, 1)},
+            {"x": tune.uniform(0, 1), "folder": str(tmp_path / "running")},
             metric="loss",
             mode="min",
-            max_t=3,
+            max_t=2,
             method="random",
             method_args={"points_to_evaluate": points},
             num_samples=6,
             max_concurrent=2,
-            storage_path=tempfile.mkdtemp(),
+            storage_path=tmp_path,
             progress=False,
         )
     assert result.trials["outcome"].tolist() == ["trained in full"] * 3 + ["failed"] + ["trained in full"] * 2
