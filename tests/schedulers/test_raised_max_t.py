@@ -34,7 +34,7 @@ def test_rungs_continue_upwards_and_none_is_lost(eta: float, old: int, new: int)
 
 
 def test_the_old_end_becomes_a_rung_with_the_trials_that_reached_it() -> None:
-    scheduler = AsyncHyperband(max_t=3, **METRIC)  # rungs of the brackets: 1, 3 and 3
+    scheduler: Any = AsyncHyperband(max_t=3, **METRIC)  # rungs of the brackets: 1, 3 and 3
     low = scheduler.rungs[0][0]
     for name, loss in (("a", 0.3), ("b", 0.2), ("c", 0.1)):
         low.arrive(name, loss)
@@ -60,7 +60,7 @@ def test_hyperband_continues_the_brackets_that_are_running() -> None:
 
 
 def test_pasha_opens_rungs_above_if_it_had_too_few_to_compare() -> None:
-    scheduler = PASHA(max_t=1, **METRIC)
+    scheduler: Any = PASHA(max_t=1, **METRIC)
     scheduler.raise_max_t(PASHA(max_t=27, **METRIC), [trained("a", 0.1)])
     assert scheduler.levels == (1, 3, 9, 27)
     assert scheduler.ceiling == 2

@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 
 def test_updates_take_their_part_of_the_share_of_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-    used = iter([5.0, 7.0, 7.0, 7.001])
-    monkeypatch.setattr(time, "monotonic", lambda: now)
+    now, used = [100.0], iter([5.0, 7.0, 7.0, 7.001])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     monkeypatch.setattr(time, "process_time", lambda: next(used))
     monkeypatch.setattr(pace, "cores", lambda: 4)
     spaced = pace.Pace(period=3, part=0.5)
-    assert spaced.due
+
+    def due_at(second: float) -> bool:
+        now[0] = second
+        return spaced.due
+
+    assert due_at(100)
     with spaced.update():  # 2 s of CPU time: half of 1 % of four cores in 100 s
         pass
-    for now, due in ((199.0, False), (200.5, True)):  # noqa: B007 - the clock reads it
-        assert spaced.due == due
-    with spaced.update():
+    assert [due_at(second) for second in (199, 200.5)] == [False, True]
+    with spaced.update():  # a millisecond: the period is longer
         pass
-    now = 203.0
-    assert not spaced.due
-    now = 204.0
-    assert spaced.due
+    assert [due_at(second) for second in (203, 204)] == [False, True]

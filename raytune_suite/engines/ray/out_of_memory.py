@@ -105,7 +105,8 @@ class MemoryRetries(Callback):
         self._retried.add(trial.trial_id)
         self._waiting.add(trial.trial_id)
         self._controller = controller
-        trial.placement_group_factory = PlacementGroupFactory([request])
+        changed: Any = trial  # Ray's `update_resources` rejects a trial that is still running
+        changed.placement_group_factory = PlacementGroupFactory([request])
         controller.update_max_pending_trials(1)
         shown = ", ".join(f"{name} {amount:g}" for name, amount in request.items())
         return f"ran out of {kind}; it is retried once without neighbours, as soon as it can have {shown}"

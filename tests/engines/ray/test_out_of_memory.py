@@ -25,11 +25,12 @@ CUDA = RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
 def trial(name: str, address: str | None = "10.0.0.1", **resources: float) -> Any:
+    request: dict[str, float] = resources or {"CPU": 1}
     return SimpleNamespace(
         trial_id=name,
         status="RUNNING",
         RUNNING="RUNNING",
-        placement_group_factory=PlacementGroupFactory([resources or {"CPU": 1}]),
+        placement_group_factory=PlacementGroupFactory([request]),
         temporary_state=SimpleNamespace(location=SimpleNamespace(hostname=address)),
     )
 
