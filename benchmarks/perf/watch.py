@@ -72,7 +72,7 @@ def measure(finished: Path, folder: Path, seconds: float) -> dict[str, float]:
     played = dict.fromkeys(JOURNALS, 0)
     play(lines, played, folder, 0.9)
     command = [sys.executable, "-m", "raytune_suite", "watch", str(folder)]
-    watching = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
+    watching = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # noqa: S603 - our own program
     assert watching.stdout is not None  # noqa: S101 - it is a pipe
     address = watching.stdout.readline().strip()
     received: list[int] = []
