@@ -144,7 +144,7 @@ def continued(levels: Sequence[float], max_t: float, eta: float) -> tuple[float,
 
     Example:
         >>> continued((1, 3, 9), 27, 3), continued((3, 9), 100, 3), continued((1, 3, 9), 10, 3)
-        ((1, 3, 9, 27), (3, 9, 27, 100), (1, 3, 10))
+        ((1, 3, 9, 27), (3, 9, 27, 81, 100), (1, 3, 10))
     """
     rungs, level = list(levels[:-1]), Fraction(levels[-1])
     while level <= NEAR_END * max_t:
