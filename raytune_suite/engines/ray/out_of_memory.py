@@ -98,10 +98,11 @@ class MemoryRetries(Callback):
         kind = "GPU memory" if of_gpu(error) else "memory"
         advice = "give each trial more (`resources`), or run fewer at once (`max_concurrent`)"
         if trial.trial_id in self._retried:
+            self._done(trial)
             return f"ran out of {kind} again, without neighbours: this counts as a failure; {advice}"
         request = self._request(controller, trial, error)
         if request is None:
-            return f"ran out of {kind}, although it shared that with no other trial: this counts as a failure; {advice}"
+            return f"ran out of {kind}: this counts as a failure; {advice}"
         self._retried.add(trial.trial_id)
         self._waiting.add(trial.trial_id)
         self._controller = controller
