@@ -19,6 +19,7 @@ from raytune_suite.watch.pace import Pace
 
 if TYPE_CHECKING:
     from raytune_suite.pages.document import Section
+    from raytune_suite.tuning.result import StudyResult
     from raytune_suite.watch.reader import StudyReader
 
 ADDRESS = "127.0.0.1"
@@ -29,7 +30,7 @@ LOOK_S = 1.0
 DRAW_S = 3.0
 """The least seconds between two updates of the page."""
 
-TABLES_PART, FIGURES_PART = 0.3, 0.6
+TABLES_PART, FIGURES_PART = 0.25, 0.4
 """The parts of `pace.SHARE` that updates of the tables and of the figures may take; the rest is for looks."""
 
 HEARTBEAT_S = 15.0
@@ -64,8 +65,7 @@ class LivePage:
                     self._draw()
                 elif tables_old and self._tables_pace.due:
                     tables_old = False
-                    with self._tables_pace.update():
-                        self._publish_document(self._figures)
+                    self._publish_document(self._figures)
             except RaytuneSuiteError as error:
                 self._publish({"lead": str(error)})
 
@@ -102,7 +102,14 @@ class LivePage:
 
     def _publish_document(self, figures: dict[str, tuple[Section, str]] | None) -> None:
         """Publish the study as it is now, with these figures; None for new ones."""
-        result = self._reader.result()
+        with self._tables_pace.update():  # also before figures: it is what reading a large study takes
+            result = self._reader.result()
+            if figures is not None:
+                self._publish_result(result, figures)
+        if figures is None:
+            self._publish_result(result, None)
+
+    def _publish_result(self, result: StudyResult, figures: dict[str, tuple[Section, str]] | None) -> None:
         drawn = None if figures is None else [section for section, _ in figures.values()]
         document = study_document(result, status=result.status, figures=drawn)
         rendered = {name: text for name, (_, text) in (figures or {}).items()}
