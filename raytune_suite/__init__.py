@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from raytune_suite.bench.compare import compare
-    from raytune_suite.engines.callbacks.stop_rules import NoImprovement, TrialTime
+    from raytune_suite.engines.callbacks.stop_rules import NoImprovement, RegretBound, TrialTime
     from raytune_suite.engines.ray.engine import Settings
     from raytune_suite.engines.simulated.engine import Simulation
     from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
@@ -36,6 +36,7 @@ _PLACES = {
     "compare": "bench.compare",
     "StudyResult": "tuning.result",
     "NoImprovement": "engines.callbacks.stop_rules",
+    "RegretBound": "engines.callbacks.stop_rules",
     "TrialTime": "engines.callbacks.stop_rules",
     "Simulation": "engines.simulated.engine",
     "make_method": "methods",
@@ -69,6 +70,7 @@ __all__ = [
     "Method",
     "NoImprovement",
     "RaytuneSuiteError",
+    "RegretBound",
     "Settings",
     "Simulation",
     "Space",

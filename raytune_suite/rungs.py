@@ -134,6 +134,25 @@ def geometric(min_t: int, max_t: int, eta: float) -> tuple[float, ...]:
     return levels if levels[-1] == max_t else (*levels, float(max_t))
 
 
+def continued(levels: Sequence[float], max_t: float, eta: float) -> tuple[float, ...]:
+    """The rungs of a bracket and its end, for a higher `max_t`: they continue upwards from its old end.
+
+    Args:
+        levels: The rungs and the old end, which becomes a rung.
+        max_t: The new end.
+        eta: The reduction factor.
+
+    Example:
+        >>> continued((1, 3, 9), 27, 3), continued((3, 9), 100, 3), continued((1, 3, 9), 10, 3)
+        ((1, 3, 9, 27), (3, 9, 27, 81, 100), (1, 3, 10))
+    """
+    rungs, level = list(levels[:-1]), Fraction(levels[-1])
+    while level <= NEAR_END * max_t:
+        rungs.append(round(level))
+        level *= Fraction(eta)
+    return (*rungs, max_t)
+
+
 def bracket_odds(heights: Sequence[int]) -> NDArray[np.float64]:
     """The probabilities with which a trial is assigned to brackets of these numbers of rungs: their softmax, as in Ray.
 

@@ -259,8 +259,10 @@ def limits(arguments: argparse.Namespace, *, finite: bool) -> dict[str, Any]:
     return {"budget": DEFAULT_BUDGET}
 
 
-def resources(arguments: argparse.Namespace) -> dict[str, float] | None:
+def resources(arguments: argparse.Namespace) -> Any:
     """The resources of a trial; None if they are left to `tune`."""
+    if arguments.resources is not None:
+        return arguments.resources
     amounts = {"cpu": arguments.cpus, "gpu": arguments.gpus}
     requested = {kind: amount for kind, amount in amounts.items() if amount is not None}
     return {"cpu": 1.0, **requested} if requested else None
@@ -270,17 +272,19 @@ def check(arguments: argparse.Namespace) -> None:
     """Reject options that contradict each other or cannot work, before the study starts.
 
     Raises:
-        ArgumentError: If an option has no meaning for the engine, the study to resume has no name, or the figure's
-            suffix is unknown.
+        ArgumentError: If an option has no meaning for the engine, two contradict each other, the study to resume has no
+            name, or the figure's suffix is unknown.
         MissingPackageError: If matplotlib is missing.
     """
     if arguments.resume and arguments.name is None:
         raise ArgumentError("`--resume` needs `--name`, the name of the study to resume")
     simulated = arguments.engine == "simulated"
-    for option in SIMULATED if not simulated else () if arguments.compute else ("cpus", "gpus"):
+    for option in SIMULATED if not simulated else () if arguments.compute else ("cpus", "gpus", "resources"):
         if getattr(arguments, option) is not None:
             remedy = "use `--engine ray`, or add `--compute N`" if simulated else "add `--engine simulated`"
             raise ArgumentError(f"`--{option}` is not an option of the engine {arguments.engine!r}: {remedy}")
+    if arguments.resources is not None and (arguments.cpus is not None or arguments.gpus is not None):
+        raise ArgumentError("`--resources` and `--cpus` or `--gpus` are both given: put all amounts into `--resources`")
     if arguments.plot is None:
         return
 
@@ -315,6 +319,8 @@ def resume_command(arguments: argparse.Namespace, name: str | None) -> str:
         value = getattr(arguments, option)
         if value is not None:
             command += [f"--{option.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]
+    if arguments.resources is not None:
+        command += ["--resources", json.dumps(arguments.resources)]
     for tracker in arguments.tracker:
         command += ["--tracker", tracker]
     for option in ("tuning_seeds", "test_seeds"):

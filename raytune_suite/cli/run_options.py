@@ -92,6 +92,33 @@ def add_engine(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--cpus", type=float, metavar="N", help="CPUs per trial (default: 1)")
     group.add_argument("--gpus", type=float, metavar="N", help="GPUs per trial, such as 0.5 or 2 (default: 0)")
+    group.add_argument(
+        "--resources",
+        type=resources,
+        metavar="LIST",
+        help="what each process of a trial of several workers occupies, first its own, in place of --cpus and --gpus: "
+        "'[{cpu = 1}, {cpu = 4, gpu = 1}, {cpu = 4, gpu = 1}]', as TOML or JSON",
+    )
+
+
+def resources(text: str) -> Any:
+    """Parse the resources of a trial: a TOML or JSON value.
+
+    Example:
+        >>> resources("[{}, {cpu = 4, gpu = 1}]"), resources('{"CPU": 2}')
+        ([{}, {'cpu': 4, 'gpu': 1}], {'CPU': 2})
+    """
+    import tomllib
+
+    try:
+        return tomllib.loads(f"resources = {text}")["resources"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        pass  # it may be JSON
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        example = "[{cpu = 1}, {cpu = 4, gpu = 1}]"
+        raise argparse.ArgumentTypeError(f"the resources are {text!r}, but must be a list such as {example}") from None
 
 
 def number_or_text(text: str) -> float | str:

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 LOOK_S = 1.0
 """Seconds between two looks at the study's files."""
 
-SHARE = 0.1
-"""The share of one core that updates of the terminal may take."""
-
 ABOUT = """\
 Watch a study while it runs: prints the address of a page on this machine that updates itself, with the panels of
 `raytune-suite report`. With --terminal, shows a table of the best trials instead.
@@ -79,19 +76,20 @@ def watch_on_terminal(reader: StudyReader) -> int:
     from rich.live import Live
 
     from raytune_suite.cli.console import output
-    from raytune_suite.tuning.result import RUNNING
+    from raytune_suite.watch.pace import Pace
 
-    console = output()
+    console, pace = output(), Pace(LOOK_S, part=0.9)
     with Live(console=console, auto_refresh=False) as live:
+        changed = False
         while True:
-            start = time.monotonic()
-            changed = reader.refresh()
-            if changed:
-                live.update(summary(reader.result(), console), refresh=True)
-            if reader.status() != RUNNING:
-                break
-            time.sleep(max(LOOK_S, (time.monotonic() - start) / SHARE))
-    return 0
+            changed |= reader.refresh()
+            if changed and (pace.due or not reader.running):
+                changed = False
+                with pace.update():
+                    live.update(summary(reader.result(), console), refresh=True)
+            if not reader.running:
+                return 0
+            time.sleep(LOOK_S)
 
 
 def summary(result: StudyResult, console: Console) -> RenderableType:

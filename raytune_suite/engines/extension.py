@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ray.tune.experiment import Trial
 
 from raytune_suite.engines import snapshots
+from raytune_suite.engines.callbacks.stop_rules import RegretBound, renewed
 from raytune_suite.engines.callbacks.stored_log import raise_max_t
 from raytune_suite.engines.snapshots import SnapshotWriter
 from raytune_suite.engines.stored_study import MANIFEST
@@ -26,7 +27,9 @@ from raytune_suite.searchers import AskTellSearcher
 from raytune_suite.types import FAILED, FIDELITY, KnownTrial, as_loss, split_config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from ray.tune import Stopper
 
     from raytune_suite.engines.base import StudySpec
     from raytune_suite.engines.callbacks.budget import StudyStopper
@@ -122,16 +125,14 @@ def apply(
         scheduler: The scheduler, whose state has been loaded.
         log: The study's log, as it was stored.
     """
-    new_rules = change is not None and (change.stop or change.max_t)  # which may count full trainings
-    stopper.update(spec.budget, spec.time_limit, spec.stop if new_rules else None)
+    stopper.update(spec.budget, spec.time_limit, _rules(spec, change, stopper, log))
     again = sum(record.retried for record in log.trials)
     search_alg._total_samples = sys.maxsize if spec.num_samples is None else spec.num_samples + again  # noqa: SLF001 - there is no public way
     searcher: Any = search_alg.searcher
     while hasattr(searcher, "searcher"):
         searcher = searcher.searcher
-    folder = spec.files.local
-    if isinstance(searcher, AskTellSearcher) and folder is not None:
-        searcher.watch(str(folder))  # which may have been moved
+    if isinstance(searcher, AskTellSearcher):
+        searcher.watch(spec.files)  # which may have been moved
     if change is None:
         return
     if change.max_t:
@@ -146,6 +147,21 @@ def apply(
         scheduler.forget_crashes()
 
 
+def _rules(spec: StudySpec, change: Change | None, stopper: StudyStopper, log: StudyLog) -> Sequence[Stopper] | None:
+    """The stop rules of an extended study; None if they are as they were."""
+    if change is None or not (change.stop or change.max_t or change.space):
+        return None
+    # They may count full trainings.
+    rules = spec.stop if change.stop or change.max_t else renewed(stopper.rules, spec.stop)
+    for rule in rules:
+        if isinstance(rule, RegretBound):
+            for report in log.reports:
+                loss = as_loss(report.value, log.objective.mode)
+                trial = log.trials[report.trial]
+                rule.add(trial.trial_id, trial.config, report.resource, loss)
+    return rules
+
+
 def _raise_max_t(
     search_alg: Any, searcher: AskTellSearcher, scheduler: StudyScheduler, spec: StudySpec, log: StudyLog
 ) -> AskTellSearcher:
@@ -158,7 +174,10 @@ def _raise_max_t(
     assert max_t is not None  # noqa: S101 - it was raised
     trials = known_trials(log, spec.name)
     complete = raise_max_t(log, max_t)
-    eta = scheduler.raise_max_t(spec.scheduler, trials)
+    own = [trial._replace(name=record.trial_id) for trial, record in zip(trials, log.trials, strict=True)]
+    eta = scheduler.raise_max_t(spec.scheduler, own)
+    fresh: Any = spec.searcher
+    fresh.levels = None if fresh.levels is None else scheduler.levels
     new = _replaced(search_alg, searcher, spec, log)
     if new.takes_points:
         losses = {number: trials[number].reports[-1][1] for number in complete}

@@ -31,6 +31,7 @@ from raytune_suite.types import as_loss
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from raytune_suite.pages.document import Block
     from raytune_suite.plotting.study_like import StudyLike
@@ -79,17 +80,18 @@ def write_report(study: StudyLike, path: str | os.PathLike[str], *, status: str 
     return target
 
 
-def study_document(study: StudyLike, *, status: str = "finished") -> ReportDocument:
-    """The page of a study, before it is rendered."""
+def study_document(
+    study: StudyLike, *, status: str = "finished", figures: Sequence[Section] | None = None
+) -> ReportDocument:
+    """The page of a study, before it is rendered.
+
+    Args:
+        study: The study.
+        status: Its status, for the heading.
+        figures: Sections with figures that were drawn before; None to draw them.
+    """
     seen = view(study)
-    panels = study_panels(seen)
-    sections = [result_section(seen)]
-    for name, (title, kinds, wide) in SECTIONS.items():
-        pictures = [picture(panel) for kind in kinds for panel in panels.get(kind, [])]
-        if pictures:
-            note: list[Block] = [Paragraph(NOTES[name])] if name in NOTES else []
-            sections.append(Section(name, title, [*note, Panels(pictures, wide=wide)]))
-    sections.append(trials_section(seen))
+    sections = [result_section(seen), *(figure_sections(seen) if figures is None else figures), trials_section(seen)]
     if (failures := failures_section(seen)) is not None:
         sections.append(failures)
     return ReportDocument(
@@ -100,6 +102,18 @@ def study_document(study: StudyLike, *, status: str = "finished") -> ReportDocum
         generator="raytune-suite report",
         source="the study's folder",
     )
+
+
+def figure_sections(study: StudyView) -> list[Section]:
+    """The sections with figures, without those that would be empty."""
+    panels = study_panels(study)
+    sections = []
+    for name, (title, kinds, wide) in SECTIONS.items():
+        pictures = [picture(panel) for kind in kinds for panel in panels.get(kind, [])]
+        if pictures:
+            note: list[Block] = [Paragraph(NOTES[name])] if name in NOTES else []
+            sections.append(Section(name, title, [*note, Panels(pictures, wide=wide)]))
+    return sections
 
 
 def facts(study: StudyView) -> dict[str, str]:

@@ -7,7 +7,7 @@ published, which promotes; Ray's is the stopping variant.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack, final
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
 import numpy as np
 
@@ -18,16 +18,22 @@ from raytune_suite.types import COUNT
 from raytune_suite.validation import checked, integer, optional
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ray.tune.experiment import Trial
     from ray.tune.search import Searcher
 
     from raytune_suite.rungs import Sizes
     from raytune_suite.schedulers.arguments import SchedulerArgs
+    from raytune_suite.schedulers.base import StudyScheduler
+    from raytune_suite.types import KnownTrial
 
 
 @final
 class AsyncHyperband(PromotingScheduler):
     """Asynchronous Hyperband; promotion by pause and resume."""
+
+    extends: ClassVar[bool] = True
 
     @checked(min_t=COUNT, eta=rungs.ETA, sizes=rungs.SIZES, brackets=optional(COUNT))
     def __init__(
@@ -56,6 +62,24 @@ class AsyncHyperband(PromotingScheduler):
         configs = np.array([plan[0].configs for plan in self.plans], dtype=np.float64)
         stream = seeding.stream(self.seed, "scheduler", "AsyncHyperband")
         self._draw = BracketDraw([plan[0].resource for plan in self.plans], configs / configs.sum(), stream)
+
+    def raise_max_t(self, raised: StudyScheduler, trials: Sequence[KnownTrial]) -> float:
+        """Continue the rungs of each bracket upwards, add the brackets of a higher `max_t`, and return eta."""
+        assert isinstance(raised, AsyncHyperband)  # noqa: S101 - it has the same arguments
+        super().raise_max_t(raised, trials)
+        eta, end = float(self.eta), raised.plans[0][-1].resource
+        ladders = [rungs.continued([rung.resource for rung in plan], end, eta) for plan in self.plans]
+        ladders += [ladders[0][start:] for start in range(len(ladders), len(raised.plans)) if ladders[0][start:]]
+        self.plans = [
+            [rungs.Rung(plan[0].configs, int(resource)) for resource in ladder]
+            for plan, ladder in zip(raised.plans, ladders, strict=False)
+        ]
+        self.extend_ladders([ladder[:-1] for ladder in ladders], trials)
+        self._opened = min(self._opened, self.plans[self._bracket][0].configs)
+        self._draw.starts = [plan[0].resource for plan in self.plans]
+        configs = np.array([plan[0].configs for plan in self.plans], dtype=np.float64)
+        self._draw.odds = configs / configs.sum()
+        return eta
 
     @property
     def levels(self) -> tuple[float, ...]:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 MAX_CRASHES, CRASHES_IN_A_ROW = 10, 100
 """A study ends after so many crashes before the first report, or in a row, since crashes spend no budget."""
 
+TRAINED_AGAIN = 3.0
+"""Of how many trials one is trained again when a scheduler without rungs gets a higher `max_t`; the usual eta."""
+
 _NOT_SAVED = frozenset({"observers", "fault", "_restore"})
 """The attributes that are not part of the state."""
 
@@ -156,9 +159,15 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def before_save(self) -> None:
         """Make the state picklable."""
 
-    def raise_max_t(self, raised: StudyScheduler, trials: Sequence[KnownTrial]) -> float:
-        """Take the `max_t` of `raised`, which is new and has a higher one; `trials` are those so far. Returns eta."""
-        raise NotImplementedError
+    def raise_max_t(self, raised: StudyScheduler, trials: Sequence[KnownTrial]) -> float:  # noqa: ARG002 - for leaves
+        """Take the higher `max_t` of `raised`, a new scheduler with otherwise the same arguments.
+
+        `trials` are those so far, named by their ids. Returns of how many that were trained to the old `max_t` one is
+        to be trained again.
+        """
+        self.complete_restore()
+        self.max_t = raised.max_t
+        return TRAINED_AGAIN
 
     @property
     def levels(self) -> tuple[float, ...]:

@@ -17,6 +17,7 @@ class FIFO(StudyScheduler):
     """First in, first out; with `max_t` it ends each trial there."""
 
     ladder: ClassVar[bool] = False
+    extends: ClassVar[bool] = True
     stops_failed: ClassVar[bool] = False
 
     def added(self, controller: Any, trial: Trial) -> None:

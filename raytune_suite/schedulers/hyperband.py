@@ -7,6 +7,7 @@ all its configs, so that a worker never idles. Ray's own never leaves its first 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
@@ -19,8 +20,11 @@ from raytune_suite.types import COUNT, FAILED, as_loss, check_mode
 from raytune_suite.validation import checked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from raytune_suite.rungs import Rung, Sizes
     from raytune_suite.schedulers.arguments import SchedulerArgs
+    from raytune_suite.types import KnownTrial
 
 
 @dataclass(eq=False)
@@ -67,6 +71,7 @@ class Hyperband(StudyScheduler):
     """Synchronous Hyperband; promotion by pause and resume."""
 
     pauses: ClassVar[bool] = True
+    extends: ClassVar[bool] = True
 
     @checked(min_t=COUNT, eta=rungs.ETA, sizes=rungs.SIZES)
     def __init__(
@@ -78,11 +83,28 @@ class Hyperband(StudyScheduler):
             ArgumentError: If the arguments make no ladder.
         """
         super().__init__(**args)
+        self.eta = eta
         self.plans = rungs.hyperband(min_t, self.max_t or min_t, eta, sizes)
         self.brackets: list[Bracket] = []
         self._bracket_of: dict[str, Bracket] = {}
         self._opened = 0
         self._ready: list[str] = []
+
+    def raise_max_t(self, raised: StudyScheduler, trials: Sequence[KnownTrial]) -> float:
+        """Continue the rungs of the brackets that are running upwards, plan the next for a higher `max_t`; returns eta.
+
+        Each rung that is added takes the usual share of the configs of the one below.
+        """
+        assert isinstance(raised, Hyperband)  # noqa: S101 - it has the same arguments
+        super().raise_max_t(raised, trials)
+        for bracket in self.brackets:
+            levels = rungs.continued([rung.resource for rung in bracket.plan], raised.plans[0][-1].resource, self.eta)
+            kept = bracket.plan[: len(levels)]
+            while len(kept) < len(levels):
+                kept.append(rungs.Rung(max(1, math.floor(kept[-1].configs / self.eta)), 0))
+            bracket.plan = [rungs.Rung(rung.configs, int(level)) for rung, level in zip(kept, levels, strict=True)]
+        self.plans = raised.plans
+        return float(self.eta)
 
     @property
     def levels(self) -> tuple[float, ...]:

@@ -80,6 +80,7 @@ class MedianStopping(StudyScheduler):
     """Stops a trial whose best metric is worse than the median of the running averages of the others."""
 
     ladder: ClassVar[bool] = False
+    extends: ClassVar[bool] = True
 
     @checked(min_t=COUNT, min_trials=COUNT)
     def __init__(self, *, min_t: int = 1, min_trials: int = 3, **args: Unpack[SchedulerArgs]) -> None:

@@ -11,7 +11,7 @@ Unlike in Syne Tune, rankings are compared when a trial arrives at that rung, no
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Unpack, final
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
 import numpy as np
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
     from raytune_suite.schedulers.arguments import SchedulerArgs
+    from raytune_suite.schedulers.base import StudyScheduler
+    from raytune_suite.types import KnownTrial
 
 FIRST_CEILING = 2
 """The index of the highest rung in use at first (Algorithm 1)."""
@@ -44,6 +46,8 @@ class PASHA(PromotingScheduler):
         ceiling: The index of the highest rung in use; that of `max_t` is the number of rungs.
     """
 
+    extends: ClassVar[bool] = True
+
     @checked(min_t=COUNT, eta=rungs.ETA)
     def __init__(self, *, min_t: int = 1, eta: float = 3, **args: Unpack[SchedulerArgs]) -> None:
         """`min_t` is the least resource of a rung, `eta` is the reduction factor.
@@ -56,6 +60,14 @@ class PASHA(PromotingScheduler):
         self.set_ladders([self._levels[:-1]], eta)
         self.ceiling = min(FIRST_CEILING, len(self._levels) - 1)
         self._curves: dict[str, dict[float, float]] = {}
+
+    def raise_max_t(self, raised: StudyScheduler, trials: Sequence[KnownTrial]) -> float:
+        """Add the rungs of a higher `max_t`, and return eta."""
+        super().raise_max_t(raised, trials)
+        self._levels = raised.levels
+        self.extend_ladders([self._levels[:-1]], trials)
+        self.ceiling = max(self.ceiling, min(FIRST_CEILING, len(self._levels) - 1))
+        return float(self.eta)
 
     @property
     def levels(self) -> tuple[float, ...]:

@@ -24,6 +24,8 @@ from raytune_suite.types import FAILED, as_loss, check_mode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from raytune_suite.types import KnownTrial
+
 Entry: TypeAlias = tuple[float, int, str]
 """A trial on a rung: its loss, its position in the order of arrival, its id."""
 
@@ -70,10 +72,35 @@ class PromotingScheduler(StudyScheduler, abc.ABC):
         """Create the rungs of each bracket at these resources."""
         self.eta = Fraction(eta)
         self.rungs = [[OpenRung(resource) for resource in ladder] for ladder in ladders]
-        heights = [(rung, height) for ladder in self.rungs for height, rung in enumerate(ladder)]
-        self._highest_first = sorted(heights, key=lambda pair: -pair[0].resource)
+        self._sort_rungs()
         self._place: dict[str, tuple[int, int, float]] = {}
         self._offered: set[str] = set()
+
+    def extend_ladders(self, ladders: Sequence[Sequence[float]], trials: Sequence[KnownTrial]) -> None:
+        """Add rungs above those of the brackets, and brackets. Trials that have ended count where they have been.
+
+        Args:
+            ladders: The resources of each bracket's rungs; those that it has come first.
+            trials: The trials so far, named by their ids.
+        """
+        ended = {trial.name: trial for trial in trials if trial.ended}
+        placed = {name for ladder in self.rungs for rung in ladder for _, _, name in rung.arrived}
+        for ladder, resources in zip(self.rungs, ladders, strict=False):
+            below = {name for _, _, name in ladder[-1].arrived} if ladder else ended.keys() - placed
+            for resource in resources[len(ladder) :]:
+                rung = OpenRung(resource)
+                for name, trial in ended.items():
+                    loss = trial.loss_at(resource) if name in below else None
+                    if loss is not None and loss != FAILED:
+                        rung.arrive(name, loss)
+                below = {name for _, _, name in rung.arrived}
+                ladder.append(rung)
+        self.rungs += [[OpenRung(resource) for resource in ladder] for ladder in ladders[len(self.rungs) :]]
+        self._sort_rungs()
+
+    def _sort_rungs(self) -> None:
+        heights = [(rung, height) for ladder in self.rungs for height, rung in enumerate(ladder)]
+        self._highest_first = sorted(heights, key=lambda pair: -pair[0].resource)
 
     def place(self, trial: Trial, bracket: int) -> None:
         """Place a new trial in a bracket."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from raytune_suite.searchers.inbox import Files
     from raytune_suite.types import KnownTrial
 
 
@@ -273,10 +274,11 @@ class AskTellSearcher(Searcher, abc.ABC):
         self._points[:0] = [self._as_point(copy.deepcopy(config)) for config in configs]
 
     @final
-    def watch(self, folder: str) -> None:
-        """Propose the configs that are added to a study's folder (`inbox.put`) before others."""
+    def watch(self, files: Files) -> None:
+        """Propose the configs that are added to a study's files (`inbox.put`) before others."""
         if self.takes_points:
-            self._inbox = Inbox(folder, 0 if self._inbox is None else self._inbox.read)
+            self._inbox = Inbox(None) if self._inbox is None else self._inbox
+            self._inbox.files = files
 
     @final
     def learn(self, trials: Iterable[KnownTrial]) -> None:

@@ -14,6 +14,7 @@ from ray.tune import Checkpoint
 from raytune_suite.engines.callbacks.html_table import html_table
 from raytune_suite.engines.callbacks.study_log import Report, incumbents
 from raytune_suite.engines.storage import Folder
+from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, near
 from raytune_suite.importance import judged_fidelities, study_importance
 from raytune_suite.report.build import write_report
@@ -138,16 +139,15 @@ class StudyResult:
             configs: Configs in which parameters may be missing, which are then drawn at random.
 
         Raises:
-            ArgumentError: If the study is in an object store, or a config is no dict of values of JSON.
+            ArgumentError: If a config is no dict of values of JSON.
+            StudyError: If the study's storage cannot be written.
         """
-        folder = self.files.local
-        if folder is None:
-            raise ArgumentError(f"configs can be added to studies in local folders only, not to {self.path!r}")
         for config in configs:
             if not isinstance(config, dict):
                 raise ArgumentError.invalid("configs", config, "a list of dicts")
         try:
-            inbox.put(folder, configs)
+            with storage_errors(self.files):
+                inbox.put(self.files, configs)
         except TypeError as error:
             raise ArgumentError.invalid("configs", configs, "a list of dicts of values of JSON", str(error)) from None
 

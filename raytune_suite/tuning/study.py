@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from raytune_suite.automatic import AUTO, Conditions, MethodChoice
 from raytune_suite.engines import extension
 from raytune_suite.engines.callbacks.notebook import in_notebook
-from raytune_suite.engines.callbacks.stop_rules import rule_text
+from raytune_suite.engines.callbacks.stop_rules import bind_bounds, rule_text
 from raytune_suite.engines.callbacks.trackers import make_trackers
 from raytune_suite.engines.resources import as_json, check_resources
 from raytune_suite.engines.stored_study import storage_errors
@@ -86,6 +86,7 @@ def run_study(
         arguments = {**choice.arguments, **options.method_args}
         options = dataclasses.replace(options, method=choice.method, method_args=arguments)
     method = _resolve(task, options, space)
+    bind_bounds(options.stop, task.objective, space, population=method.scheduler.population)
     if isinstance(method.searcher, AskTellSearcher) and not method.scheduler.population:
         method.searcher.avoid_repeats()
     if options.retry and not getattr(method.searcher, "takes_points", False):
@@ -96,9 +97,8 @@ def run_study(
     resources = check_resources(options.resources)
     name = study_name(name, f"{task.label}-{method.name}", resume=resume)
     folder = StudyFolder(check_storage(storage_path, storage_filesystem), name, storage_filesystem)
-    local = folder.files.local
-    if isinstance(method.searcher, AskTellSearcher) and local is not None:
-        method.searcher.watch(str(local))
+    if isinstance(method.searcher, AskTellSearcher):
+        method.searcher.watch(folder.files)
     manifest = _manifest(task, options, method.name, limits, space) | engine.describe()
     if choice is not None:
         manifest[AUTO] = {"reason": choice.reason, "arguments": choice.arguments}

@@ -343,8 +343,9 @@ def _may_change(key: str, before: dict[str, Any], now: dict[str, Any], *, extend
             f"`{key}` is {new!r}, but was {old!r} when this study started: a study can be extended, not shortened"
         )
     if key == "max_t" and not (extends and old is not None and new is not None and new > old):
+        allowed = "it can only be raised" if extends else f"with {now['method']!r} it cannot change"
         raise ArgumentError(
-            f"`max_t` is {new!r}, but was {old!r} when this study started: it can only be raised, and only with asha; "
+            f"`max_t` is {new!r}, but was {old!r} when this study started: {allowed}; "
             "start a new study with `warm_start=[...]`, which learns from this one"
         )
     if key == "space" and "domains" in before:

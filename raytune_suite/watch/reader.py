@@ -125,6 +125,11 @@ class StudyReader:
             return RUNNING if _lives(holder.get("pid")) else INTERRUPTED
         return RUNNING if time.time() - self._grown < SILENT_S else INTERRUPTED
 
+    @property
+    def running(self) -> bool:
+        """Whether the study was running at the last `refresh`."""
+        return self._status == RUNNING
+
     def result(self) -> StudyResult:
         """The study as of the last `refresh`."""
         files = self._folder.files

@@ -7,7 +7,6 @@ import hashlib
 import json
 import secrets
 import threading
-import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from raytune_suite.errors import RaytuneSuiteError
 from raytune_suite.pages.html import html, read, section_html
-from raytune_suite.report.build import study_document
+from raytune_suite.report.build import SECTIONS, study_document
+from raytune_suite.watch.pace import Pace
 
 if TYPE_CHECKING:
-    from raytune_suite.pages.document import ReportDocument
+    from raytune_suite.pages.document import Section
+    from raytune_suite.tuning.result import StudyResult
     from raytune_suite.watch.reader import StudyReader
 
 ADDRESS = "127.0.0.1"
@@ -27,10 +28,10 @@ LOOK_S = 1.0
 """Seconds between two looks at the study's files."""
 
 DRAW_S = 3.0
-"""The least seconds between two updates of the figures."""
+"""The least seconds between two updates of the page."""
 
-SHARE = 0.1
-"""The share of one core that drawing may take while the study runs."""
+TABLES_PART, FIGURES_PART = 0.25, 0.4
+"""The parts of `pace.SHARE` that updates of the tables and of the figures may take; the rest is for looks."""
 
 HEARTBEAT_S = 15.0
 """A comment is sent if there is nothing new for this long, which shows whether the browser is still there."""
@@ -46,20 +47,25 @@ class LivePage:
         self._stopped = threading.Event()
         self._version = 0
         self._message = ""
+        self._figures: dict[str, tuple[Section, str]] = {}
+        self._tables_pace, self._figures_pace = Pace(DRAW_S, TABLES_PART), Pace(DRAW_S, FIGURES_PART)
         self.script = read("watch.js")
+        self._reader.refresh()
         self._draw()
 
     def run(self) -> None:
         """Look at the study until `stop`; a study whose files cannot be read for a moment is tried again."""
-        due, grown = 0.0, False
+        tables_old = figures_old = False
         while not self._stopped.wait(LOOK_S):
             try:
-                grown = self._reader.refresh() or grown
-                if grown and time.monotonic() >= due:
-                    start, grown = time.monotonic(), False
+                if self._reader.refresh():
+                    tables_old = figures_old = True
+                if figures_old and (self._figures_pace.due or not self._reader.running):
+                    tables_old = figures_old = False
                     self._draw()
-                    end = time.monotonic()
-                    due = end + max(DRAW_S, (end - start) / SHARE)
+                elif tables_old and self._tables_pace.due:
+                    tables_old = False
+                    self._publish_document(self._figures)
             except RaytuneSuiteError as error:
                 self._publish({"lead": str(error)})
 
@@ -90,12 +96,26 @@ class LivePage:
         return self._version
 
     def _draw(self) -> None:
-        if not self._version:
-            self._reader.refresh()
-        result = self._reader.result()
-        document: ReportDocument = study_document(result, status=result.status)
+        """Draw everything again."""
+        with self._figures_pace.update():
+            self._publish_document(None)
+
+    def _publish_document(self, figures: dict[str, tuple[Section, str]] | None) -> None:
+        """Publish the study as it is now, with these figures; None for new ones."""
+        with self._tables_pace.update():  # also before figures: it is what reading a large study takes
+            result = self._reader.result()
+            if figures is not None:
+                self._publish_result(result, figures)
+        if figures is None:
+            self._publish_result(result, None)
+
+    def _publish_result(self, result: StudyResult, figures: dict[str, tuple[Section, str]] | None) -> None:
+        drawn = None if figures is None else [section for section, _ in figures.values()]
+        document = study_document(result, status=result.status, figures=drawn)
+        rendered = {name: text for name, (_, text) in (figures or {}).items()}
+        sections = {each.name: rendered.get(each.name) or section_html(document, each) for each in document.sections}
         self._document = document
-        sections = {section.name: section_html(document, section) for section in document.sections}
+        self._figures = {each.name: (each, sections[each.name]) for each in document.sections if each.name in SECTIONS}
         self._publish({"lead": document.lead, "facts": dict(document.facts), "sections": sections})
 
     def _publish(self, message: dict[str, Any]) -> None:

@@ -48,6 +48,10 @@ def python(*arguments: str) -> str:
         (["run", "live/digits-mlp", "--resume", "--name", "never-begun"], "'never-begun'"),
         (["run", "live/digits-mlp", "--workers", "2"], "`--workers`"),
         (["run", "synthetic/mfh3", *SIMULATED, "--gpus", "1"], "`--gpus`"),
+        (["run", "synthetic/mfh3", *SIMULATED, "--resources", "[{cpu = 1}]"], "`--resources`"),
+        (["run", "synthetic/mfh3", "--resources", "[{cpu = 1}]", "--gpus", "1"], "`--gpus`"),
+        (["run", "synthetic/mfh3", "--resources", "[{cpu = 1}, {}]"], "resources[1]"),
+        (["run", "synthetic/mfh3", "--resources", "4"], "`resources`"),
         (["run", "live/digits-mlp", "--compute", "2"], "`--compute`"),
         (["run", "synthetic/mfh3", *SIMULATED, "--workers", "0"], "`workers` is 0"),
         (["run", "synthetic/mfh3", *SIMULATED, "--compute", "-1"], "`compute` is -1"),
@@ -66,7 +70,10 @@ def test_an_error_is_one_message_and_status_2(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("arguments", [["--arg", "eta"], ["--arg", "=4"], ["--tuning-seeds", "one"], ["--seed", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--arg", "eta"], ["--arg", "=4"], ["--tuning-seeds", "one"], ["--seed", "x"], ["--resources", "many"]],
+)
 def test_a_malformed_argument_is_rejected(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["run", "live/digits-mlp", *arguments])
@@ -75,10 +82,18 @@ def test_a_malformed_argument_is_rejected(arguments: list[str], capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(StudyInterrupted("interrupted"), 130), (StudyError("all 3 trials have failed"), 2)]
+    ("error", "status", "needs"),
+    [
+        (StudyInterrupted("interrupted"), 130, ["--gpus", "0.5"]),
+        (StudyError("all 3 trials have failed"), 2, ["--resources", "[{cpu = 1}, {gpu = 0.5}]"]),
+    ],
 )
 def test_a_study_that_ended_early_prints_the_command_that_resumes_it(
-    error: BaseException, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: BaseException,
+    status: int,
+    needs: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     seen: list[dict[str, Any]] = []
 
@@ -87,7 +102,7 @@ def test_a_study_that_ended_early_prints_the_command_that_resumes_it(
         raise error
 
     monkeypatch.setattr(tune, "tune", interrupted)
-    arguments = [*RUN, "--method", "tpe+asha", "--arg", "eta=4", "--arg", 'mutable=["a b"]', "--gpus", "0.5"]
+    arguments = [*RUN, "--method", "tpe+asha", "--arg", "eta=4", "--arg", 'mutable=["a b"]', *needs]
     assert cli.main([*arguments, "--storage-path", "a folder"]) == status
     message = capsys.readouterr().err
     assert str(error) in message

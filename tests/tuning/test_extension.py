@@ -100,15 +100,19 @@ def test_a_study_is_not_shortened(tmp_path: Path) -> None:
     assert (tmp_path / "study" / "decisions.parquet").exists()
 
 
-@pytest.mark.parametrize("method", ["hyperband", "dehb", "random"])
+@pytest.mark.parametrize("method", ["dehb", "random-fidelity", "pbt"])
 def test_a_method_that_cannot_raise_max_t_says_so(method: str, tmp_path: Path) -> None:
     of_class(Training, tmp_path, name="study", method=method, budget=3)
     with pytest.raises(ArgumentError, match="`max_t` is 27"):
         of_class(Training, tmp_path, name="study", method=method, budget=3, max_t=27, resume=True)
 
 
+LONG = [pytest.mark.e2e, pytest.mark.long]
+HIGHER = ["tpe+asha", "mfes+async-hyperband", "hyperband", "bohb", "median", "random"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["asha", "tpe+asha"])
+@pytest.mark.parametrize("method", ["asha", "async-hyperband", *(pytest.param(name, marks=LONG) for name in HIGHER)])
 def test_a_study_with_a_higher_max_t_keeps_what_it_has_learned(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +191,29 @@ def test_a_study_ends_without_improvement(tmp_path: Path) -> None:
     assert len(result.reports) < 30 * 9
     assert len(result.reports) - 1 - result.incumbent.index[-1] >= 0
     assert result.reports["cost"].iloc[-1] - result.incumbent["cost"].iloc[-1] == 2 * 9
+
+
+@pytest.mark.slow
+def test_a_regret_bound_ends_a_study_and_counts_what_was_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = rts.RegretBound(0.005)
+    arguments: dict[str, Any] = {"budget": 60, "method": "random", "max_t": 1, "engine": ONE}
+    ends = of_class(Training, tmp_path, **arguments, name="study", stop=rule)
+    assert 20 <= len(ends.reports) < 60
+    assert ends.best_value < 0.005  # the least loss is 0
+    # a kill changes nothing
+    run, steps = Controller.run, iter(range(10_000))
+    monkeypatch.setattr(Controller, "run", lambda self, _: run(self, lambda: next(steps) >= 10))
+    with pytest.raises(StudyInterrupted):
+        of_class(Training, tmp_path, **arguments, name="killed", stop=rule)
+    monkeypatch.setattr(Controller, "run", run)
+    resumed = of_class(Training, tmp_path, **arguments, name="killed", stop=rule, resume=True)
+    assert resumed.reports["value"].equals(ends.reports["value"])
+    # a rule that is added later uses the trials before it
+    first = of_class(Training, tmp_path, **{**arguments, "budget": len(ends.reports) + 1}, name="later")
+    later = of_class(Training, tmp_path, **arguments, name="later", stop=rule, resume=True)
+    assert len(first.reports) <= len(later.reports) <= len(first.reports) + 5
+    with pytest.raises(ArgumentError, match="RegretBound"):
+        of_class(Training, tmp_path, method="pbt", stop=rule)
 
 
 def test_a_trial_that_takes_too_long_is_stopped(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import fsspec  # type: ignore[import-untyped]
 import pytest
@@ -16,6 +16,7 @@ from raytune_suite.cli import main
 from raytune_suite.engines import study_lock
 from raytune_suite.engines.storage import Folder, study_path
 from raytune_suite.errors import ArgumentError, StudyInterrupted, StudyLockedError
+from raytune_suite.searchers import inbox
 from raytune_suite.watch.reader import StudyReader
 from tests.engines.object_store import object_store
 
@@ -95,6 +96,30 @@ def test_a_study_is_resumed_and_read(where: dict[str, Any]) -> None:
     assert "warm" in warm.files.path
 
 
+class Adder(tune.Callback):
+    """Adds a config to the study at a step, as from another process."""
+
+    where: ClassVar[dict[str, Any]] = {}  # a class's, since that of the test cannot be pickled
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
+        if iteration == 5:
+            rts.load_study(**self.where).enqueue([{"x1": 0.25}])
+
+
+def test_configs_are_added_to_a_study_while_it_runs_and_after_it(
+    where: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "PERIOD_S", 0.0)
+    there = {"path": f"{where['storage_path']}/study", "storage_filesystem": where["storage_filesystem"]}
+    monkeypatch.setattr(Adder, "where", there)
+    common: dict[str, Any] = {**where, "method": "random", "budget": None, "test_seeds": ()}
+    result = run("study", num_samples=10, callbacks=[Adder()], **common)
+    assert result.trials["config/x1"].tolist().count(0.25) == 1
+    result.enqueue([{"x1": 0.5}, {"x1": 0.75}])
+    more = run("study", num_samples=12, resume=True, **common)
+    assert more.trials["config/x1"].tolist() == [*result.trials["config/x1"], 0.5, 0.75]
+
+
 @pytest.mark.process
 def test_s3_with_a_query_in_its_uri(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(StudyInterrupted):
@@ -105,6 +130,8 @@ def test_s3_with_a_query_in_its_uri(uri: str, capsys: pytest.CaptureFixture[str]
     before = len(reader.result().reports)
     assert not reader.refresh()
     result = run("study", storage_path=uri, test_seeds=(), resume=True)
+    result.enqueue([{"x1": 0.5}])
+    assert len((result.files / inbox.OBJECTS).names()) == 1
     assert reader.refresh()
     assert reader.status() == "finished"
     assert len(reader.result().reports) == len(result.reports) > before

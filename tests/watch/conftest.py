@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import raytune_suite as rts
-from raytune_suite.watch import server
+from raytune_suite.watch import pace, server
 from raytune_suite.watch.reader import StudyReader
 from raytune_suite.watch.server import LivePage, make_server
 
@@ -43,7 +43,7 @@ def live(growing: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[LiveP
     """A page that is served, and its address."""
     monkeypatch.setattr(server, "LOOK_S", 0.05)
     monkeypatch.setattr(server, "DRAW_S", 0.05)
-    monkeypatch.setattr(server, "SHARE", 1.0)
+    monkeypatch.setattr(pace, "SHARE", 10.0)
     page = LivePage(StudyReader(growing))
     http, address = make_server(page)
     threads = [threading.Thread(target=run, daemon=True) for run in (http.serve_forever, page.run)]

@@ -164,6 +164,18 @@ class EndedTrials(Callback):
         self._stopper.forget(trial.trial_id)
 
 
+def is_stopped(stopper: Stopper | None, trial: Trial, result: dict[str, Any]) -> bool:
+    """Whether a stopper ends a trial of a simulated study, whose results have the config only for this call."""
+    if stopper is None:
+        return False
+    if "config" in result:
+        return stopper(trial.trial_id, result)
+    result["config"] = trial.config
+    stops = stopper(trial.trial_id, result)
+    del result["config"]
+    return stops
+
+
 def _holds(result: Any, path: str) -> bool:
     """Whether a nested result has a value at `path`, its key ("outer/inner") in Ray's flattened result."""
     if not isinstance(result, dict):

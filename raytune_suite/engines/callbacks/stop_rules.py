@@ -13,18 +13,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, final
 
+import numpy as np
 from ray.tune import Stopper
 from ray.tune.stopper import FunctionStopper
 
+from raytune_suite import seeding
 from raytune_suite.engines.callbacks.budget import Cost
 from raytune_suite.engines.flat_results import flattened
 from raytune_suite.errors import ArgumentError, near
 from raytune_suite.spaces.values import stable_repr
-from raytune_suite.types import FAILED, as_loss, as_number, as_resource
-from raytune_suite.validation import check_fields, number
+from raytune_suite.types import COUNT, FAILED, FIDELITY, as_loss, as_number, as_resource
+from raytune_suite.validation import check_fields, integer, number
 
 if TYPE_CHECKING:
-    from raytune_suite.types import Mode, Objective
+    from raytune_suite.spaces import Space
+    from raytune_suite.types import Config, Mode, Objective
 
 
 @final
@@ -133,6 +136,84 @@ class TrialTime(Stopper):
         return False
 
 
+@final
+@dataclass
+class RegretBound(Stopper):
+    """Ends the study when its best config is probably at most `error` worse than the best one in the space.
+
+    A Gaussian process of the trials that were trained longest, which is to `max_t` if there is one, bounds the
+    difference with a probability of 0.9 (`models.regret_bound`). All trials of the study count, also those before the
+    rule was added.
+
+    Attributes:
+        error: The difference that does not matter, in units of the metric, such as its deviation between seeds.
+        min_trials: The least number of these trials.
+        every: After how many new ones the bound is computed again; of many trials, after a tenth.
+        bound: The last bound; infinite before the first.
+
+    Raises:
+        ArgumentError: If `error` is not above 0, or another argument cannot be used.
+    """
+
+    error: float
+    min_trials: int = 20
+    every: int = 5
+    bound: float = field(default=math.inf, init=False, repr=False)
+    _objective: Objective | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_fields(self, error=number(above=0), min_trials=integer(2), every=COUNT)
+
+    def bind(self, objective: Objective, space: Space) -> None:
+        """Prepare for a study, which has no trials yet."""
+        self.bound, self._objective, self._space = math.inf, objective, space
+        self._highest = objective.max_t or 0.0
+        self._observed: dict[str, tuple[float, Config]] = {}
+        self._due = self.min_trials
+
+    def add(self, trial_id: str, config: Config, resource: float, loss: float) -> bool:
+        """Take an observation; returns whether it is one at the highest resource."""
+        if resource < self._highest or loss == FAILED:
+            return False
+        if resource > self._highest and (self._objective is None or self._objective.max_t is None):
+            self._highest = resource
+            self._observed.clear()
+        self._observed[trial_id] = (loss, {key: value for key, value in config.items() if key != FIDELITY})
+        return True
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Take a report, and compute the bound if it is due; ends no trial."""
+        objective = self._objective
+        if objective is None:
+            raise ArgumentError("`RegretBound` is a rule of `rts.tune(stop=...)`, which gives it the space")
+        flat = flattened({name: value for name, value in result.items() if name != "config"})
+        loss, resource = as_loss(flat.get(objective.metric), objective.mode), as_resource(flat.get(objective.time_attr))
+        if resource is None or not self.add(trial_id, result["config"], resource, loss):
+            return False
+        count = len(self._observed)
+        if count >= self._due:
+            self._due = count + max(self.every, count // 10)
+            self.bound = self._compute()
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether the best config is good enough."""
+        return self.bound <= self.error
+
+    def _compute(self) -> float:
+        from raytune_suite.models.layout import Layout
+        from raytune_suite.models.regret_bound import better_half, regret_bound  # late: with scipy
+        from raytune_suite.models.threads import one_thread
+
+        observed = list(self._observed.values())
+        losses = np.array([loss for loss, _ in observed])
+        chosen = better_half(losses)
+        layout = Layout.of(self._space)
+        points = layout.points(np.array([self._space.encode(observed[position][1]) for position in chosen]))
+        with one_thread():
+            return regret_bound(points, losses[chosen], layout, seeding.stream(0, "RegretBound", len(losses)))
+
+
 def make_rules(stop: Any, objective: Objective) -> tuple[Stopper, ...]:
     """The rules of a study from the argument `stop` of `tune`, as copies that belong to this study.
 
@@ -158,6 +239,27 @@ def make_rules(stop: Any, objective: Objective) -> tuple[Stopper, ...]:
         if isinstance(rule, NoImprovement):
             rule.bind(objective)
     return tuple(rules)
+
+
+def bind_bounds(rules: Sequence[Stopper], objective: Objective, space: Space, *, population: bool) -> None:
+    """Give the regret bounds among the rules of a study its space.
+
+    Raises:
+        ArgumentError: If the method is a population, or the space has no parameters.
+    """
+    for rule in rules:
+        if not isinstance(rule, RegretBound):
+            continue
+        if population:
+            raise ArgumentError("`RegretBound` needs one config per trial, but a population changes configs")
+        if not len(space):
+            raise ArgumentError("`RegretBound` needs a parameter in `space`, but all are constants")
+        rule.bind(objective, space)
+
+
+def renewed(old: Sequence[Stopper], new: Sequence[Stopper]) -> tuple[Stopper, ...]:
+    """The rules of a study that is extended with the same ones: regret bounds are new, since its space may be."""
+    return tuple(after if isinstance(after, RegretBound) else before for before, after in zip(old, new, strict=True))
 
 
 def _target(name: Any, value: Any, objective: Objective) -> Target:
@@ -187,7 +289,7 @@ def rule_text(rule: Stopper) -> str:
         >>> rule_text(NoImprovement(20)), rule_text(TrialTime(3600))
         ('NoImprovement(trainings=20)', 'TrialTime(seconds=3600)')
     """
-    if isinstance(rule, Target | NoImprovement | TrialTime):
+    if isinstance(rule, Target | NoImprovement | TrialTime | RegretBound):
         return repr(rule)
     if isinstance(rule, FunctionStopper):
         function: Any = rule._fn  # noqa: SLF001 - there is no public way

@@ -36,6 +36,7 @@ from raytune_suite.engines.ray import checkpointing, cluster_state, internals, m
 from raytune_suite.engines.ray.capacity import check_capacity, requested
 from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.gpu_monitor import GPUMonitor
+from raytune_suite.engines.ray.out_of_memory import MemoryRetries
 from raytune_suite.engines.ray.state_files import unpack
 from raytune_suite.engines.ray.storage_probe import check_shared_folder
 from raytune_suite.engines.ray.surroundings import environment, silenced
@@ -194,8 +195,9 @@ class RayEngine:
             watchdog = Watchdog(self.settings.silent_s, internals.kill_process if self.settings.stop_silent else None)
             meter = machine_prices.make_meter(spec, log)
             meter.limit(internals.stopper_of_new(tuner))
-            internals.add_callbacks(tuner, [interrupt, monitor, watchdog, GPUMonitor(), *checkpoints, meter])
-            failures = TrialFailures(monitor, copies_checkpoints=scheduler.needs_state)
+            retries = MemoryRetries()
+            internals.add_callbacks(tuner, [interrupt, monitor, watchdog, GPUMonitor(), *checkpoints, meter, retries])
+            failures = TrialFailures(monitor, copies_checkpoints=scheduler.needs_state, retries=retries)
             saved = StudySnapshots(
                 stored.writer,
                 stored.journals,

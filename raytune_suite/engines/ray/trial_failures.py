@@ -1,4 +1,4 @@
-"""Which failures of trials count: not a lost machine, a full disk, or a checkpoint that cannot be read."""
+"""Which failures of trials count: not a lost machine, a full disk or memory, or a checkpoint that cannot be read."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from raytune_suite.errors import StudyError
 
 if TYPE_CHECKING:
     from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
+    from raytune_suite.engines.ray.out_of_memory import MemoryRetries
 
 _logger = logging.getLogger("raytune_suite")
 
@@ -33,17 +34,20 @@ class TrialFailures:
         fault: Why the study cannot continue, "" if it can.
     """
 
-    def __init__(self, monitor: ClusterMonitor, *, copies_checkpoints: bool) -> None:
+    def __init__(
+        self, monitor: ClusterMonitor, *, copies_checkpoints: bool, retries: MemoryRetries | None = None
+    ) -> None:
         """Decide for one study.
 
         Args:
             monitor: Knows which machines were lost, and has the study's log.
+            retries: Retries the trials that ran out of memory.
             copies_checkpoints: Whether a trial may be restored from the checkpoint of another, as in a population.
                 It has none before that from which it could continue.
         """
         self.fault = ""
         self._monitor = monitor
-        self._copies_checkpoints = copies_checkpoints
+        self._copies_checkpoints, self._retries = copies_checkpoints, retries
 
     def __call__(self, controller: Any, trial: Any, error: Exception) -> bool:
         """Return whether the failure is excused: the trial is then restarted from its last checkpoint.
@@ -56,6 +60,9 @@ class TrialFailures:
         if isinstance(error, RayActorError):
             return self._monitor.handle_actor_death(trial, error, internals.node_of(error))
         self._check_storage(trial, error)
+        if self._retries is not None and (happens := self._retries.excuse(controller, trial, error)) is not None:
+            _logger.warning("trial %d %s", self._monitor.log.number(trial.trial_id), happens)
+            return self._retries.retries(trial)
         return trial.is_restoring and self._fall_back(trial, error)
 
     def _check_storage(self, trial: Any, error: Exception) -> None:

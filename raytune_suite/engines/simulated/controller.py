@@ -20,6 +20,7 @@ from ray.tune.experiment import Trial
 from ray.tune.result import RESULT_DUPLICATE, SHOULD_CHECKPOINT
 from ray.tune.schedulers import TrialScheduler
 
+from raytune_suite.engines.callbacks.budget import is_stopped
 from raytune_suite.engines.flat_results import flattened
 from raytune_suite.engines.simulated.clock import Clock
 from raytune_suite.engines.simulated.running_trial import (
@@ -293,7 +294,7 @@ class Controller:
         else:
             running.complete(result)
         flat_result = flattened(result)
-        if (self.stopper is not None and self.stopper(trial.trial_id, result)) or trial.should_stop(flat_result):
+        if is_stopped(self.stopper, trial, result) or trial.should_stop(flat_result):
             decision = str(TrialScheduler.STOP)
         else:
             decision = self.scheduler.on_trial_result(self, trial, flat_result)
