@@ -118,6 +118,16 @@ def test_a_trial_that_starts_at_a_later_rung_is_judged_with_all_that_have_reache
     assert higher.record("e", 1, 1.0)  # below its rungs
 
 
+def test_brackets_share_their_rungs_also_after_max_t_was_raised() -> None:
+    common: Any = {"brackets": 2, "metric": METRIC, "mode": "min"}
+    scheduler = ASHA(max_t=9, **common)
+    lowest = scheduler.brackets[0].ladder[-1]
+    scheduler.raise_max_t(ASHA(max_t=81, **common), [])
+    lower, higher = scheduler.brackets
+    assert lower.ladder == [*higher.ladder, lowest]
+    assert [rung.level for rung in lower.ladder] == [81, 27, 9, 3, 1]
+
+
 def passed(*losses: float) -> list[bool]:
     """Whether trials with these losses pass a rung, one after another."""
     bracket = StoppingBracket([StoppingRung(1.0)], eta=3)
