@@ -98,7 +98,7 @@ def test_it_decides_as_rays_own_class(max_t: int, eta: float, min_t: int, mode: 
 def test_brackets_are_drawn_with_the_odds_of_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray draws them from numpy's global generator."""
     for seed in range(3):
-        rays = ASHAScheduler(max_t=81, reduction_factor=3, brackets=5, metric=METRIC, mode="min")
+        rays: Any = ASHAScheduler(max_t=81, reduction_factor=3, brackets=5, metric=METRIC, mode="min")
         ours = ASHA(max_t=81, brackets=5, seed=seed, metric=METRIC, mode="min")
         for scheduler in (ours, rays):
             monkeypatch.setattr(np.random, "choice", seeding.stream(seed, "scheduler", "ASHA").choice)
