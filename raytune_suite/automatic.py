@@ -27,11 +27,11 @@ SUMMARY = "one of the methods below, chosen by the space, the fidelities, the li
 LEAST_TRAININGS = 5
 """The number of full trainings from which on a model of several fidelities has enough to learn from."""
 
-HEDGED_TRAININGS = 10
-"""The number of full trainings from which on some trials start at higher rungs, in case the lowest mislead."""
+PAUSED_TRAININGS = 10
+"""The number of full trainings below which trials are paused, if they can be, instead of stopped."""
 
 BRACKETS = 3
-"""The number of brackets then."""
+"""The number of brackets: some trials start at higher rungs, in case the lowest mislead."""
 
 MANY_WORKERS = 32
 """The number of parallel trials above which proposals must be cheap and differ without a search."""
@@ -113,7 +113,7 @@ def candidates(space: Space, conditions: Conditions) -> Iterator[MethodChoice]:
         >>> from raytune_suite.spaces import Space
         >>> space = Space({"lr": tune.loguniform(1e-4, 1.0), "layers": tune.randint(1, 5)})
         >>> [choice.method for choice in candidates(space, Conditions(max_t=81, budget=30))]
-        ['mfes+asha', 'mfes+asha', 'tpe+asha', 'sobol+asha']
+        ['mfes+asha', 'tpe+asha', 'sobol+asha']
         >>> print(next(candidates(space, Conditions(budget=3))))
         method auto: sobol, because no `max_t` is set, and 3 trials are too few for a model
     """
@@ -166,14 +166,12 @@ def _with_fidelities(space: Space, conditions: Conditions) -> Iterator[MethodCho
         yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and {conditions.workers} trials run at once")
     elif len(space) > MANY_PARAMETERS:
         yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and the space has {len(space)} parameters")
-    elif trainings >= HEDGED_TRAININGS:
-        rungs = len(halving_levels(conditions.min_t, max_t, conditions.eta))
-        reason = f"{fidelities}, and models learn which fidelities to trust"
-        yield MethodChoice(method="mfes+asha", reason=reason, arguments={"brackets": min(BRACKETS, rungs)})
-    elif conditions.can_pause:
+    elif trainings < PAUSED_TRAININGS and conditions.can_pause:
         reason = f"{fidelities} and paused, so that a short study wastes none"
         yield MethodChoice(method="mfes+async-hyperband", reason=reason, arguments={"brackets": 1})
-    yield MethodChoice(method="mfes+asha", reason=f"{fidelities}, and models learn from all fidelities")
+    rungs = len(halving_levels(conditions.min_t, max_t, conditions.eta))
+    reason = f"{fidelities}, and models learn which fidelities to trust"
+    yield MethodChoice(method="mfes+asha", reason=reason, arguments={"brackets": min(BRACKETS, rungs)})
     yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and its arguments are set")
     yield MethodChoice(method="sobol+asha", reason=fidelities)
 

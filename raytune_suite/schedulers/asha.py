@@ -3,8 +3,8 @@ Hyperparameter Tuning", MLSys; the paper's Algorithm 2 promotes instead).
 
 A trial that reaches a rung continues if it is among the best 1/eta that have reached it so far, and is stopped for good
 otherwise. Nothing is ever paused, so trainables need no checkpoints. The decisions are those of Ray's `ASHAScheduler`,
-but brackets are drawn from a seeded stream, no report is recorded a second time when its trial ends, there is no rung
-shortly before `max_t`, and no trial is stopped at a rung where most have exactly the same loss.
+but brackets are drawn from a seeded stream and share their rungs, no report is recorded a second time when its trial
+ends, there is no rung shortly before `max_t`, and no trial is stopped at a rung where most have exactly the same loss.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class StoppingRung:
 
 @dataclass(eq=False)
 class StoppingBracket:
-    """One ladder of rungs, the highest first.
+    """The rungs at which trials are judged, the highest first; those of other brackets may be among them.
 
     Example:
         >>> bracket = StoppingBracket([StoppingRung(1.0)], eta=2)
@@ -96,8 +96,9 @@ class ASHA(StudyScheduler):
     def __init__(self, *, min_t: int = 1, eta: float = 3, brackets: int = 1, **args: Unpack[SchedulerArgs]) -> None:
         """`min_t` is the least resource at which a trial is stopped, `eta` is the reduction factor.
 
-        With several `brackets`, bracket s starts its rungs at `min_t * eta**s`. Lower brackets get more trials; if the
-        searcher knows how well each level predicts the highest, those that do get more.
+        With several `brackets`, trials of bracket s are first judged at the rung `min_t * eta**s`, with all that have
+        reached it. Lower brackets get more trials; if the searcher knows how well each level predicts the highest,
+        those that do get more.
 
         Raises:
             ArgumentError: If the arguments make no ladder, or there are more brackets than rungs.
@@ -106,9 +107,8 @@ class ASHA(StudyScheduler):
         max_t = self.max_t or min_t
         integer(1, len(rungs.halving_levels(min_t, max_t, eta))).check("brackets", brackets)
         ladders = [rungs.halving_levels(min_t, max_t, eta, s) for s in range(brackets)]
-        self.brackets = [
-            StoppingBracket([StoppingRung(level) for level in reversed(levels)], eta) for levels in ladders
-        ]
+        every = {level: StoppingRung(level) for level in ladders[0]}
+        self.brackets = [StoppingBracket([every[level] for level in reversed(levels)], eta) for levels in ladders]
         odds = rungs.bracket_odds([len(levels) for levels in ladders])
         stream = seeding.stream(self.seed, "scheduler", "ASHA")
         self._draw = BracketDraw([levels[0] for levels in ladders], odds, stream)
@@ -128,13 +128,14 @@ class ASHA(StudyScheduler):
         """
         assert isinstance(raised, ASHA)  # noqa: S101 - it has the same arguments
         self.complete_restore()
+        known = {rung.level: rung for rung in self.brackets[0].ladder}
+        for rung in raised.brackets[0].ladder:
+            if rung.level not in known:
+                passed = [trial.loss_at(rung.level) for trial in trials]
+                rung.scores = sorted(-loss for loss in passed if loss is not None and loss != FAILED)
+                known[rung.level] = rung
         for bracket, higher in zip(self.brackets, raised.brackets, strict=False):  # there may be more brackets now
-            known = {rung.level: rung for rung in bracket.ladder}
-            for rung in higher.ladder:
-                if rung.level not in known and len(self.brackets) == 1:
-                    passed = [trial.loss_at(rung.level) for trial in trials]
-                    rung.scores = sorted(-loss for loss in passed if loss is not None and loss != FAILED)
-            bracket.ladder = [known.get(rung.level, rung) for rung in higher.ladder]
+            bracket.ladder = [known[rung.level] for rung in higher.ladder]
         self.max_t, self._levels = raised.max_t, raised.levels
         self._draw.starts, self._draw.odds = raised._draw.starts, raised._draw.odds  # noqa: SLF001 - of this class
         return self.brackets[0].eta

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ray import tune
+from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler
 
 from raytune_suite import rungs, seeding
@@ -96,13 +97,35 @@ def test_it_decides_as_rays_own_class(max_t: int, eta: float, min_t: int, mode: 
 @pytest.mark.slow
 def test_brackets_are_drawn_with_the_odds_of_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray draws them from numpy's global generator."""
-    common: Any = {"max_t": 81, "metric": METRIC, "mode": "min"}
     for seed in range(3):
-        rays = StockScheduler(ASHAScheduler(max_t=81, reduction_factor=3, brackets=5), **common)
-        ours = ASHA(brackets=5, seed=seed, **common)
-        monkeypatch.setattr(np.random, "choice", seeding.stream(seed, "scheduler", "ASHA").choice)
-        made = Trials(random.Random(seed), max_t=81, stride=1)
-        assert decisions(ours, made) == decisions(rays, made)
+        rays: Any = ASHAScheduler(max_t=81, reduction_factor=3, brackets=5, metric=METRIC, mode="min")
+        ours = ASHA(max_t=81, brackets=5, seed=seed, metric=METRIC, mode="min")
+        for scheduler in (ours, rays):
+            monkeypatch.setattr(np.random, "choice", seeding.stream(seed, "scheduler", "ASHA").choice)
+            for number in range(30):
+                scheduler.on_trial_add(None, Trial("double", stub=True, trial_id=str(number)))
+        drawn = [ours.brackets.index(ours._bracket_of[str(number)]) for number in range(30)]
+        assert drawn == [rays._brackets.index(rays._trial_info[str(number)]) for number in range(30)]
+        assert len(set(drawn)) > 2
+
+
+def test_a_trial_that_starts_at_a_later_rung_is_judged_with_all_that_have_reached_it() -> None:
+    lower, higher = ASHA(max_t=9, brackets=2).brackets
+    assert lower.record("a", 3, 0.1)
+    assert not higher.record("b", 3, 0.2)
+    assert higher.record("c", 3, 0.0)
+    assert not lower.record("d", 3, 0.1)
+    assert higher.record("e", 1, 1.0)  # below its rungs
+
+
+def test_brackets_share_their_rungs_also_after_max_t_was_raised() -> None:
+    common: Any = {"brackets": 2, "metric": METRIC, "mode": "min"}
+    scheduler = ASHA(max_t=9, **common)
+    lowest = scheduler.brackets[0].ladder[-1]
+    scheduler.raise_max_t(ASHA(max_t=81, **common), [])
+    lower, higher = scheduler.brackets
+    assert lower.ladder == [*higher.ladder, lowest]
+    assert [rung.level for rung in lower.ladder] == [81, 27, 9, 3, 1]
 
 
 def passed(*losses: float) -> list[bool]:
