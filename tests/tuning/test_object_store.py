@@ -95,7 +95,7 @@ def test_a_study_is_resumed_and_read(where: dict[str, Any]) -> None:
     assert "warm" in warm.files.path
 
 
-@pytest.mark.process
+@pytest.mark.e2e
 def test_s3_with_a_query_in_its_uri(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(StudyInterrupted):
         run("study", storage_path=uri, test_seeds=(), callbacks=[InterruptAt()])
