@@ -29,8 +29,9 @@ demo: $(INSTALLED)  ## tune a small network for about a minute, and plot the stu
 	$(BIN)/raytune-suite run live/digits-mlp --method asha --budget 20 --storage-path demo/studies \
 		--plot demo/digits-asha.png
 
-quick: $(INSTALLED)  ## the tests that need neither Ray nor another process, and are quick: a first answer
-	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not e2e and not ray and not process and not slow"
+quick: $(INSTALLED)  ## the tests that need neither Ray, torch nor another process, and are quick: a first answer
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not e2e and not ray and not process and not slow" \
+		--ignore tests/workloads/live --ignore tests/fused --ignore tests/benchmarks
 
 test: $(INSTALLED)  ## all tests but the long ones, on all cores
 	$(BIN)/python -m pytest -q -n auto --dist loadgroup --no-loadscope-reorder --durations=20
@@ -42,7 +43,7 @@ check: $(INSTALLED)  ## lint, format, types, layers
 	$(BIN)/lint-imports
 
 e2e: $(INSTALLED)  ## all end-to-end tests, also those too long for CI: about an hour
-	$(BIN)/python -m pytest -q -m e2e -n auto --dist worksteal
+	$(BIN)/python -m pytest -q -m e2e -n auto --dist worksteal $$(grep -rl --include='test_*.py' 'mark\.e2e' tests)
 
 faults: $(INSTALLED)  ## the fault campaign, with thousands of kills and malformed calls: four hours, or until Ctrl-C
 	$(BIN)/python -m tests.faults.campaign run --minutes 240

@@ -39,12 +39,20 @@ def ray_session() -> Iterator[None]:
 START_PROCESSES = {"comparison", "elsewhere"}
 """Fixtures that start processes."""
 
+LONGEST_ID = 80
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a parameter that is a long text or many bytes by its argument, since every report of a test has its name."""
+    return argname if isinstance(val, str | bytes) and len(val) > LONGEST_ID else None
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that need Ray or other processes; `--dist loadgroup` runs each group in one process.
 
-    All tests that need Ray are one group, so that Ray starts only once; they begin first, because they take longest.
+    All tests that need Ray are one group, so that Ray starts only once. It begins first, with the tests that have a
+    timeout of their own, because they take longest.
     The tests of a folder that start processes share what those return. Other tests are grouped by file.
     """
     for item in items:
@@ -55,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.process)
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: (item.get_closest_marker("ray") is None, item.get_closest_marker("process") is None))
+    items.sort(key=lambda item: [item.get_closest_marker(name) is None for name in ("timeout", "ray", "process")])
 
 
 def _group(item: pytest.Item) -> str:

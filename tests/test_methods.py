@@ -105,7 +105,7 @@ def test_a_space_is_refused_by_the_part_that_cannot_serve_it() -> None:
         make_method("pbt", conditional, max_t=9)
 
 
-@pytest.mark.process
+@pytest.mark.e2e
 def test_names_and_summaries_are_told_without_loading_any_package() -> None:
     program = (
         "import sys, raytune_suite; from raytune_suite.methods import METHODS; "

@@ -214,7 +214,7 @@ def test_a_factory_is_identified_by_the_content_of_its_file() -> None:
     assert factory_identity(eval("lambda space: None")) != factory_identity(eval("lambda space: 1"))  # noqa: S307 - defined without a file
 
 
-@pytest.mark.process
+@pytest.mark.e2e
 def test_a_script_without_a_main_guard_is_executed_once(tmp_path: Path) -> None:
     program = tmp_path / "script.py"
     program.write_text(

@@ -108,11 +108,9 @@ def test_with_training_state_all_methods_are_evaluated_on_the_test_seeds(compari
     assert (rows["regret"] == rows["test_regret"]).all()
 
 
-def test_a_comparison_is_reproduced_to_the_byte_and_finished_runs_are_kept(comparison: Path, tmp_path: Path) -> None:
+def test_finished_runs_are_kept_and_others_added(comparison: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    first = small(tmp_path, out=out)
-    assert (first.finished_before, first.done, first.refused, first.failed) == (0, 10, 2, ())
-    assert table_bytes(out) == table_bytes(comparison)
+    shutil.copytree(comparison, out)
     kept = {file: file.stat().st_mtime_ns for file in out.glob("runs/*/*")}
     again = small(tmp_path, out=out)
     assert (again.finished_before, again.done) == (10, 0)
@@ -282,8 +280,9 @@ def test_ctrl_c_keeps_finished_runs_and_says_how_to_resume(comparison: Path, tmp
     with pytest.raises(StudyInterrupted, match="3 of 12 runs"):
         carry_out(plan(read(place)), tmp_path / "out", processes=1, watcher=Impatient())
     assert [*tmp_path.glob("out/runs/.*")] == []
-    assert small(tmp_path).done == 9
-    assert table_bytes(tmp_path / "out") == table_bytes(comparison)
+    summary = small(tmp_path)
+    assert (summary.finished_before, summary.done, summary.refused, summary.failed) == (1, 9, 2, ())
+    assert table_bytes(tmp_path / "out") == table_bytes(comparison), "the same runs give the same bytes"
 
 
 def test_a_missing_manifest_another_schema_and_other_columns_are_rejected(comparison: Path, tmp_path: Path) -> None:

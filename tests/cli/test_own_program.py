@@ -109,6 +109,7 @@ def test_a_function_in_this_folder_is_found(module: str) -> None:
         find_function(f"{module}:trian")
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("ray_session")
 def test_a_program_is_tuned_and_its_best_tour_is_in_the_best_checkpoint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -180,6 +180,7 @@ def test_json_is_all_that_is_printed(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert [score["seed"] for score in study["test_scores"]] == [5]
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("ray_session")
 def test_run_prints_the_best_config_and_its_test_scores_and_plots(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

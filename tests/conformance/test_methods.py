@@ -70,6 +70,7 @@ def test_a_method_improves_on_its_first_config(name: str) -> None:
     assert min(report.loss for report in study.log if report.loss is not None) < untuned
 
 
+@pytest.mark.slow
 @EVERY_PAIR
 def test_any_pair_runs_to_its_end(name: str) -> None:
     study = run(*make(name), samples=6)  # one more than the searchers need before they use their model

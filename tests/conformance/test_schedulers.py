@@ -50,6 +50,7 @@ def test_every_trial_ends_at_max_t_or_before(name: str, workers: int) -> None:
     assert study.most_running == workers
 
 
+@pytest.mark.slow
 @WORKERS
 def test_max_is_min_mirrored(name: str, workers: int) -> None:
     least, most = (

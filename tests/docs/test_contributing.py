@@ -82,7 +82,7 @@ def other_package(checkout: Path) -> Path:
     return checkout
 
 
-@pytest.mark.process
+@pytest.mark.e2e
 def test_the_steps_work_in_tree(checkout: Path) -> None:
     for path, block in (pair for page in PAGES for pair in files(page)):
         target = checkout / path

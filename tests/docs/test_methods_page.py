@@ -28,6 +28,7 @@ def test_the_table_has_every_method(text: str) -> None:
     assert sorted(names) == sorted([AUTO, *METHODS])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [README, PAGE], ids=["README.md", "docs/methods.md"])
 def test_the_table_says_what_a_method_needs(text: str) -> None:
     for row in rows(text, "`method=`"):

@@ -26,6 +26,9 @@ URL = re.compile(r"https?://[^\s)>`\"']+")
 STARTS_RAY = {"README.md", "docs/installation.md", "docs/checkpoints.md", "docs/ray-tuner.md"}
 """The pages whose programs train on Ray."""
 
+TAKES_LONG = {"docs/continuing.md", "docs/gpus.md", "docs/simulated-clock.md", "docs/understanding.md"}
+"""The pages whose programs take seconds without Ray. CI runs them, and those on Ray, among its end-to-end tests."""
+
 RUNNABLE = [page for page in PAGES if any(block.file is None for block in blocks(page, "python"))]
 COMMANDS = [(page, words) for page in PAGES for words in commands(page)]
 
@@ -50,7 +53,14 @@ def run_page(page: Path) -> None:
             printed, last = output.getvalue(), block
 
 
-@pytest.mark.parametrize("page", [page for page in RUNNABLE if name(page) not in STARTS_RAY], ids=name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.e2e] if name(page) in TAKES_LONG else [], id=name(page))
+        for page in RUNNABLE
+        if name(page) not in STARTS_RAY
+    ],
+)
 @pytest.mark.slow
 def test_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -59,7 +69,14 @@ def test_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("ray_session")
-@pytest.mark.parametrize("page", [page for page in RUNNABLE if name(page) in STARTS_RAY], ids=name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[] if name(page) == "README.md" else [pytest.mark.e2e], id=name(page))
+        for page in RUNNABLE
+        if name(page) in STARTS_RAY
+    ],
+)
 def test_python_of_a_page_runs_on_ray(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)

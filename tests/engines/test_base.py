@@ -74,6 +74,8 @@ def test_with_one_worker_both_engines_write_the_same_log(method: str, limit: dic
     assert cli.main(["diff", *logs]) == 1
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_a_population_on_ray_has_a_log_and_a_lineage(tmp_path: Path) -> None:
     arguments: dict[str, Any] = {
@@ -89,6 +91,7 @@ def test_a_population_on_ray_has_a_log_and_a_lineage(tmp_path: Path) -> None:
     assert {row.decision for row in rows} >= {"CONTINUE", "STOP"}
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("ray_session")
 def test_the_log_survives_an_interruption(tmp_path: Path) -> None:
     arguments: dict[str, Any] = {"method": "asha", "seed": 1, "num_samples": 6}

@@ -63,6 +63,7 @@ def test_a_bill_follows_the_price() -> None:
     assert bill.dollars(9999.0) == pytest.approx(15.0)
 
 
+@pytest.mark.slow
 def test_a_simulated_study_ends_when_its_dollars_are_spent(tmp_path: Path) -> None:
     result = run(tmp_path, budget="0.1 USD")  # 0.01 dollars per virtual second
     assert result.dollars == pytest.approx(0.1, rel=0.2)

@@ -11,7 +11,7 @@ import pytest
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "notebook.ipynb"
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_the_cells_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     pytest.importorskip("matplotlib")

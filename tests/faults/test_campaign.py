@@ -15,8 +15,6 @@ from tests.faults.campaign.cases import HANG, LOST, TRACEBACK, Case, FaultError,
 from tests.faults.campaign.counts import ABOUT, Counts
 from tests.faults.campaign.simulated import KEYS
 
-pytestmark = pytest.mark.process
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -35,6 +33,7 @@ def check_case(part: str, folder: str) -> None:
     assert case.counts
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("part", ["simulated", "folders"])
 def test_a_killed_or_damaged_study_loses_nothing(part: str, tmp_path: Path) -> None:
     call_alone("check_case", part, str(tmp_path))
@@ -79,5 +78,6 @@ def check_processes() -> None:
     assert in_process(lambda: 5).value == 5
 
 
+@pytest.mark.e2e
 def test_a_process_that_hangs_or_crashes_is_a_fault_and_an_error_of_ours_is_none() -> None:
     call_alone("check_processes")

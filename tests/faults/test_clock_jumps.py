@@ -35,6 +35,8 @@ def test_a_simulated_study_makes_the_same_decisions(tmp_path: Path, monkeypatch:
     assert run(tmp_path / "set", engine="simulated", time_limit=50).read_bytes() == expected.read_bytes()
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_a_study_on_ray_is_not_ended_and_makes_the_same_decisions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -114,6 +114,7 @@ ARGUMENTS = (
 )
 
 
+@pytest.mark.slow
 @fuzz
 @given(call=st.dictionaries(st.sampled_from(ARGUMENTS), anything, min_size=1, max_size=3))
 def test_calls_of_tune(call: dict[str, Any], folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""SIGTERM, a second Ctrl-C, a stopped driver, and two processes on one folder."""
+"""Signals to a comparison, a stopped driver, and two processes on one folder."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def running_bench(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.process
+@pytest.mark.e2e
 def test_a_second_bench_on_a_folder_is_rejected_and_sigterm_ends_the_first_in_good_order(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,26 +80,6 @@ def test_two_signals_end_bench_without_a_traceback(number: signal.Signals, tmp_p
         _, errors = bench.communicate(timeout=60)
         assert bench.returncode == 130
         assert "Traceback" not in errors
-
-
-@pytest.mark.e2e
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("twice", [False, pytest.param(True, marks=pytest.mark.long)])
-def test_sigterm_on_ray_loses_nothing(twice: bool, tmp_path: Path) -> None:
-    undisturbed, ended = tmp_path / "undisturbed", tmp_path / "ended"
-    durability.finish(durability.start("asha", undisturbed))
-    process = durability.start("asha", ended)
-    durability.wait_for_reports(ended, 10)
-    process.send_signal(signal.SIGTERM)
-    if twice:
-        time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode != 0
-    assert "StudyInterrupted" in errors or (twice and "KeyboardInterrupt" in errors)
-    assert "core dumped" not in errors
-    durability.finish(durability.start("asha", ended, "--resume"))
-    durability.assert_alike(ended, undisturbed)
 
 
 @pytest.mark.e2e

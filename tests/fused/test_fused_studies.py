@@ -35,7 +35,15 @@ class Alone(rts.FusedTrainable):
     advance_together = None  # type: ignore[assignment]
 
 
-@pytest.mark.parametrize(("method", "seeds"), [("asha", [0, 1]), ("hyperband", [0]), ("pbt", [0, 1])], ids=str)
+@pytest.mark.parametrize(
+    ("method", "seeds"),
+    [
+        pytest.param("asha", [0, 1], marks=pytest.mark.e2e),
+        ("hyperband", [0]),
+        pytest.param("pbt", [0, 1], marks=[pytest.mark.e2e, pytest.mark.long]),
+    ],
+    ids=str,
+)
 @pytest.mark.slow
 def test_fused_trials_give_the_same_decisions_as_trials_alone(
     method: str, seeds: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -22,6 +22,7 @@ def draw(figure: Figure) -> None:
     axes.text(1, 1, "a < b & $x$ 名", color=INK, parse_math=False)
 
 
+@pytest.mark.slow
 def test_the_same_figure_gives_the_same_bytes() -> None:
     assert to_svg(draw, size=SIZE, name="one", label="") == to_svg(draw, size=SIZE, name="one", label="")
 

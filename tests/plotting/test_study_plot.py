@@ -115,7 +115,7 @@ def test_an_existing_figure_survives_a_failure(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.process
+@pytest.mark.e2e
 def test_importing_loads_neither_matplotlib_nor_ray_and_plotting_does_not_load_pyplot(tmp_path: Path) -> None:
     program = (
         "import sys, raytune_suite.plotting as plotting, pandas as pd; from types import SimpleNamespace as N\n"

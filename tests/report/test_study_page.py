@@ -33,11 +33,13 @@ def page() -> Reader:
     return Reader(html(study_document(study(200))))
 
 
+@pytest.mark.slow
 def test_the_page_has_all_sections_and_every_tag_is_closed(page: Reader) -> None:
     assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == SECTIONS
     assert page.open == []
 
 
+@pytest.mark.slow
 def test_the_page_loads_nothing(page: Reader) -> None:
     for tag, attributes in page.tags:
         assert tag not in ("script", "img", "iframe", "object", "embed")
@@ -46,6 +48,7 @@ def test_the_page_loads_nothing(page: Reader) -> None:
     assert "url(http" not in page.page
 
 
+@pytest.mark.slow
 def test_names_and_errors_are_escaped(page: Reader) -> None:
     assert not any(tag in ("script", "i", "b") for tag, _ in page.tags)
     assert "RuntimeError: <script>alert(1)</script>" in page.text
@@ -53,6 +56,7 @@ def test_names_and_errors_are_escaped(page: Reader) -> None:
 
 
 @pytest.mark.parametrize("trials", [0, 1])
+@pytest.mark.slow
 def test_studies_with_few_trials_have_a_page(trials: int, tmp_path: Path) -> None:
     path = write_report(study(trials, failed=min(trials, 1)), tmp_path / "new" / "page.html", status="running")
     assert "running" in path.read_text()
@@ -71,6 +75,7 @@ def test_single_kinds_of_figures_can_be_plotted(kind: str, tmp_path: Path) -> No
     assert plot_study(study(200), tmp_path / "figure.svg", kind=kind).stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_the_kinds_are_those_of_the_panels() -> None:
     assert set(study_panels(study(200))) == set(KINDS)
 

@@ -61,7 +61,7 @@ def test_parallel_suggestions_differ() -> None:
     assert min(np.hypot(a[0] - b[0], a[1] - b[1]) for i, a in enumerate(units) for b in units[:i]) > 0.02
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_failed_observations_are_avoided() -> None:
     def half(config: dict[str, Any]) -> float | None:
         return None if config["x"] > 1.5 else bowl(config)

@@ -32,7 +32,7 @@ def conditional(config: dict[str, Any]) -> float:
     return 2 + abs(chosen["beta"] - 0.5) if chosen["name"] == "adam" else 4.0
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_it_beats_random_search_on_a_smooth_function() -> None:
     ours, random = (
         [best(minimize(cls(space=SMOOTH, seed=seed, **COMMON), smooth, 70)) for seed in range(6)]

@@ -45,14 +45,14 @@ def conditional(config: dict[str, Any]) -> float:
     return 2 + abs(chosen["beta"] - 0.5) if chosen["name"] == "adam" else 4.0
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_it_beats_random_search_in_a_mixed_space(name: str) -> None:
     ours = [best(minimize(searcher(name, SMOOTH, seed=seed), smooth, 45)) for seed in range(3)]
     random = [best(minimize(RandomSearcher(space=SMOOTH, seed=seed, **COMMON), smooth, 45)) for seed in range(6)]
     assert np.mean(ours) < 0.6 * np.mean(random)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_it_learns_which_option_is_good_and_its_parameters(name: str) -> None:
     done = minimize(searcher(name, CONDITIONAL, random_fraction=0.1), conditional, 40)
     late = [config["optimizer"]["name"] for config, _ in done[20:]]
@@ -60,7 +60,7 @@ def test_it_learns_which_option_is_good_and_its_parameters(name: str) -> None:
     assert best(done) < 0.5
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_failures_are_avoided(name: str) -> None:
     def crashes(config: dict[str, Any]) -> float | None:
         return None if config["x"] > 0 else 5 + config["x"]
@@ -99,7 +99,7 @@ def test_no_config_is_proposed_twice_while_others_are_left(name: str) -> None:
     assert len({str(config) for config, _ in done}) == 24
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_few_configs_of_a_known_plateau_are_proposed(name: str) -> None:
     """In a table of trainings, all configs near a good row are that row."""
 

@@ -45,7 +45,17 @@ def decisions(folder: Path) -> Any:
     return read(folder / "decisions.parquet")
 
 
-@pytest.mark.parametrize(("method", "workers"), [("asha", 1), ("asha", 4), ("bohb", 1), ("dehb", 4), ("tpe", 1)])
+@pytest.mark.parametrize(
+    ("method", "workers"),
+    [
+        ("asha", 4),
+        ("bohb", 1),
+        *(
+            pytest.param(*case, marks=[pytest.mark.e2e, pytest.mark.long])
+            for case in [("asha", 1), ("dehb", 4), ("tpe", 1)]
+        ),
+    ],
+)
 @pytest.mark.slow
 def test_an_extended_study_is_the_one_that_had_the_larger_budget_from_the_start(
     method: str, workers: int, tmp_path: Path

@@ -120,7 +120,7 @@ def test_configs_are_added_to_a_study_while_it_runs_and_after_it(
     assert more.trials["config/x1"].tolist() == [*result.trials["config/x1"], 0.5, 0.75]
 
 
-@pytest.mark.process
+@pytest.mark.e2e
 def test_s3_with_a_query_in_its_uri(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(StudyInterrupted):
         run("study", storage_path=uri, test_seeds=(), callbacks=[InterruptAt()])

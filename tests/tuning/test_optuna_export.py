@@ -30,14 +30,14 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> rts.StudyResult:
     }
     folder = tmp_path_factory.mktemp("studies")
     call: dict[str, Any] = {"metric": "loss", "mode": "min", "max_t": 9, "engine": "simulated", "name": "one"}
-    return rts.tune(Train, space, method="asha", num_samples=60, storage_path=folder, **call)
+    return rts.tune(Train, space, method="asha", num_samples=20, storage_path=folder, **call)
 
 
 def test_all_trials_are_in_the_storage(result: rts.StudyResult, tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path}/studies.db"
     exported = rts.to_optuna(rts.load_study(result.path), storage)
     study = optuna.load_study(study_name="one", storage=storage)
-    assert len(study.trials) == len(exported.trials) == 60
+    assert len(study.trials) == len(exported.trials) == 20
     complete = optuna.trial.TrialState.COMPLETE
     states = [trial.state == complete for trial in study.trials]
     assert states == (result.trials["outcome"] == "trained in full").tolist()

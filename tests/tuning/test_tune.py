@@ -122,6 +122,7 @@ class TestResult:
 
 @pytest.mark.usefixtures("ray_session")
 class TestSeeds:
+    @pytest.mark.e2e
     def test_the_best_config_is_trained_from_scratch_on_each_test_seed(self, tmp_path: Path) -> None:
         result = rts.tune(
             Seeded, {"x": tune.uniform(0, 1)}, method="random", test_seeds=[7, 8], storage_path=tmp_path,

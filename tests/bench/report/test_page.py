@@ -91,11 +91,13 @@ def page(results: Results) -> Reader:
     return read(results)
 
 
+@pytest.mark.slow
 def test_the_page_has_all_sections_and_every_tag_is_closed(page: Reader) -> None:
     assert [attributes["id"] for tag, attributes in page.tags if tag == "section"] == SECTIONS
     assert page.open == []
 
 
+@pytest.mark.slow
 def test_the_headline_table_has_the_numbers_of_the_analysis(results: Results, page: Reader) -> None:
     group, _ = analysis.comparison_groups(results)
     expected = analysis.headline(results, group, "random", SEED, REPETITIONS)
@@ -108,6 +110,7 @@ def test_the_headline_table_has_the_numbers_of_the_analysis(results: Results, pa
         assert cells[1:3] == [format_number(row["iqm"]), f"{row['mean_rank']:.2f}"]
 
 
+@pytest.mark.slow
 def test_the_table_of_workloads_has_the_interquartile_means_of_the_runs(results: Results, page: Reader) -> None:
     shown = table(page, "Regret at the end")
     assert list(shown) == list(WORKLOADS)
@@ -119,6 +122,7 @@ def test_the_table_of_workloads_has_the_interquartile_means_of_the_runs(results:
             assert cell == format_number(float(statistics.iqm(analysis.regrets(results, method, (workload,)))))
 
 
+@pytest.mark.slow
 def test_every_figure_has_a_description_for_screen_readers(page: Reader) -> None:
     figures = [attributes["id"] for tag, attributes in page.tags if tag == "figure"]
     labels = [attributes.get("aria-label") for tag, attributes in page.tags if attributes.get("role") == "img"]
@@ -129,6 +133,7 @@ def test_every_figure_has_a_description_for_screen_readers(page: Reader) -> None
     assert "workload-2-curves" in figures
 
 
+@pytest.mark.slow
 def test_the_page_loads_no_external_resources(page: Reader) -> None:
     for tag, attributes in page.tags:
         assert tag not in ("script", "img", "iframe", "object", "embed")
@@ -219,7 +224,7 @@ def test_comparisons_with_little_data_have_all_sections_and_a_message(
     assert "nan" not in page.text.lower().replace("nan\u2060", "")
 
 
-@pytest.mark.process
+@pytest.mark.e2e
 def test_importing_the_page_loads_neither_ray_nor_optional_packages() -> None:
     unwanted = "{'ray', 'torch', 'matplotlib', 'jinja2'}"
     program = f"import sys, raytune_suite.bench.report.page; print({unwanted} & set(sys.modules))"
@@ -228,6 +233,7 @@ def test_importing_the_page_loads_neither_ray_nor_optional_packages() -> None:
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.slow
 def test_the_gap_table_has_the_numbers_of_the_analysis_for_each_group(results: Results, page: Reader) -> None:
     _, group = analysis.comparison_groups(results)
     kept = results.results[results.results["workload"].isin(group.workloads)]

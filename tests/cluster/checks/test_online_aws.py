@@ -107,7 +107,7 @@ def test_without_credentials_there_is_a_warning() -> None:
     assert answers(FILLED_IN, Without()) == {("RTS922", "warning", "provider")}
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_what_does_not_exist_is_reported_by_moto(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")

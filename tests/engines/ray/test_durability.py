@@ -99,6 +99,25 @@ def test_a_killed_study_resumes_with_the_same_decisions(
     assert_alike(tmp_path, uninterrupted)
 
 
+@pytest.mark.parametrize("twice", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_a_study_ended_by_sigterm_loses_nothing(
+    twice: bool, uninterrupted_study: Callable[[str], Path], tmp_path: Path
+) -> None:
+    uninterrupted = uninterrupted_study("bohb")
+    process = start("bohb", tmp_path)
+    wait_for_reports(tmp_path, 10)
+    process.send_signal(signal.SIGTERM)
+    if twice:
+        time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "StudyInterrupted" in errors or (twice and "KeyboardInterrupt" in errors)
+    assert "core dumped" not in errors
+    finish(start("bohb", tmp_path, "--resume"))
+    assert_alike(tmp_path, uninterrupted)
+
+
 @pytest.mark.long
 def test_the_error_after_ctrl_c_shows_how_to_resume_and_nothing_is_lost(
     uninterrupted_study: Callable[[str], Path], tmp_path: Path

@@ -24,9 +24,18 @@ FAST_HEALTH_CHECK = {"period_ms": "500", "timeout_ms": "500", "failure_threshold
 """Health check settings with which Ray notices a lost machine within seconds instead of a minute."""
 
 
+SHORT = ("a_machine_is_lost", "trials_share_gpus", "nothing_can_place_a_trial", "a_machine_lacks_the_folder")
+"""The scenarios of the tests that are not marked `long`."""
+
+
 @pytest.fixture(scope="module")
-def records() -> Iterator[Path]:
-    """Return the folder with the records of all scenarios; their cluster is isolated from any other."""
+def records(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Return the folder with the records of the scenarios; their cluster is isolated from any other.
+
+    Only if a test that is marked `long` runs, are all scenarios played.
+    """
+    here = [item for item in request.session.items if item.path == request.path]
+    scenarios = () if any(item.get_closest_marker("long") for item in here) else SHORT
     folder = Path(tempfile.mkdtemp(prefix="rts"))  # the paths of pytest's folders are too long for Ray's sockets
     environment = {
         **os.environ,
@@ -35,7 +44,7 @@ def records() -> Iterator[Path]:
     }
     environment |= {f"RAY_health_check_{name}": value for name, value in FAST_HEALTH_CHECK.items()}
     environment.pop("RAY_ADDRESS", None)
-    command = [sys.executable, "-m", "tests.engines.ray.cluster_script", str(folder)]
+    command = [sys.executable, "-m", "tests.engines.ray.cluster_script", str(folder), *scenarios]
     done = subprocess.run(  # noqa: S603 - our own script
         command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=500, check=False
     )

@@ -61,30 +61,36 @@ def same(golden: str | None, line: str | None) -> bool:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The decision logs of this process, and of a fresh one with another hash seed."""
-    here, there = (tmp_path_factory.mktemp("run") for _ in range(2))
-    write_all(here)
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The decision logs of this process."""
+    folder = tmp_path_factory.mktemp("here")
+    write_all(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The decision logs of a fresh process with another hash seed."""
+    folder = tmp_path_factory.mktemp("there")
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-W", "error", "-m", "tests.engines.simulated.test_golden_traces", str(there)],
+        [sys.executable, "-W", "error", "-m", "tests.engines.simulated.test_golden_traces", str(folder)],
         cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": "1"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return [here, there]
+    return folder
 
 
-@pytest.mark.process
+@pytest.mark.e2e
 @pytest.mark.parametrize("key", VARIANTS)
-def test_a_fresh_process_writes_the_same_bytes(key: str, runs: list[Path]) -> None:
-    first, second = (folder / f"{key}.parquet" for folder in runs)
-    assert first.read_bytes() == second.read_bytes()
+def test_a_fresh_process_writes_the_same_bytes(key: str, here: Path, there: Path) -> None:
+    assert (here / f"{key}.parquet").read_bytes() == (there / f"{key}.parquet").read_bytes()
 
 
-@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize("key", VARIANTS)
-def test_the_decisions_match_the_golden_trace(key: str, runs: list[Path]) -> None:
+def test_the_decisions_match_the_golden_trace(key: str, here: Path) -> None:
     golden = (GOLDEN / f"{key}.csv").read_text(encoding="utf-8").splitlines()
-    current = trace(read(runs[0] / f"{key}.parquet"))
+    current = trace(read(here / f"{key}.parquet"))
     for number, (old, new) in enumerate(itertools.zip_longest(golden, current), 1):
         if not same(old, new):
             pytest.fail(

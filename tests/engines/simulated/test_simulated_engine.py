@@ -58,7 +58,17 @@ def budget(epochs: float) -> StudyStopper:
 # ---- every method ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", METHODS)
+ONE_PER_SCHEDULER = {recipe.scheduler: name for name, recipe in reversed(METHODS.items()) if name != "pb2"}.values()
+"""The first method with each scheduler, since a searcher sees nothing of an evaluation; `make e2e` compares all."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ONE_PER_SCHEDULER else [pytest.mark.e2e, pytest.mark.long])
+        for name in METHODS
+    ],
+)
 @pytest.mark.slow
 def test_each_method_makes_the_same_decisions_with_curves_and_in_process(name: str) -> None:
     before = common.global_streams()

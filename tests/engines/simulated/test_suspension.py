@@ -35,7 +35,17 @@ def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [*((name, "curves") for name in METHODS), ("asha", "in-process"), ("pbt", "in-process")]
+    ("name", "kind"),
+    [
+        ("asha", "in-process"),
+        ("hyperband", "curves"),
+        ("pbt", "in-process"),
+        *(
+            pytest.param(name, "curves", marks=[pytest.mark.e2e, pytest.mark.long])
+            for name in METHODS
+            if name != "hyperband"
+        ),
+    ],
 )
 @pytest.mark.slow
 def test_a_suspended_study_continues_exactly(name: str, kind: str, tmp_path: Path) -> None:
@@ -66,6 +76,7 @@ class Fragile(Learner):
         return super().step()
 
 
+@pytest.mark.slow
 def test_suspending_changes_no_faults_or_crashes(tmp_path: Path) -> None:
     evaluator = InProcessEvaluator(Fragile, cost)
     settings: dict[str, Any] = {

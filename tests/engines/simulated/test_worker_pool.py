@@ -291,6 +291,7 @@ class Slow(Learner):
         return super().step()
 
 
+@pytest.mark.e2e
 def test_ctrl_c_leaves_no_workers_behind(tmp_path: Path) -> None:
     class Later(tune.Callback):
         def on_trial_complete(self, *_: Any, **__: Any) -> None:
@@ -306,6 +307,8 @@ def test_ctrl_c_leaves_no_workers_behind(tmp_path: Path) -> None:
     wait_for(lambda: alive() <= before)
 
 
+@pytest.mark.e2e
+@pytest.mark.long
 def test_workers_remove_their_files() -> None:
     class Reporting(Learner):
         def step(self) -> dict[str, Any]:

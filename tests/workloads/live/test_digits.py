@@ -33,7 +33,7 @@ def _keep_ray_results_out_of_the_home_folder(monkeypatch: pytest.MonkeyPatch, tm
 @pytest.mark.parametrize(
     "name", ["live/digits-cnn", pytest.param("live/digits-gru", marks=[pytest.mark.e2e, pytest.mark.long])]
 )
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_good_config_learns_and_a_bad_one_does_not(name: str) -> None:
     train: Any = workload(name).trainable
     good, bad = train(GOOD[name]), train(GOOD[name] | {"lr": 1e-4, "momentum": 0.0, "batch": 256})

@@ -50,7 +50,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_each_optimizer_approaches_the_optimum_from_above() -> None:
     lanes = [Lane(PROGRAM, config(name), 0, "cpu") for name in OPTIMIZERS]
     for name, curve in zip(OPTIMIZERS, train(lanes, 4), strict=True):

@@ -21,6 +21,7 @@ from ray.tune.trainable import trainable as ray_trainable  # noqa: E402 - after 
 import raytune_suite as rts  # noqa: E402
 from raytune_suite.errors import ArgumentError  # noqa: E402
 from raytune_suite.workloads import WORKLOADS, workload  # noqa: E402
+from raytune_suite.workloads.live import ppo_training  # noqa: E402
 from raytune_suite.workloads.live.gpt_language import GPTLanguage  # noqa: E402
 
 if TYPE_CHECKING:
@@ -38,9 +39,12 @@ def _keep_ray_results_out_of_the_home_folder(monkeypatch: pytest.MonkeyPatch, tm
 
 
 @pytest.fixture(autouse=True)
-def _shorten_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+def _shorten_sentences_and_rollouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(GPTLanguage, "length", 8)
     monkeypatch.setattr(GPTLanguage, "steps_per_report", 2)
+    monkeypatch.setattr(ppo_training, "ROLLOUT", 58)
+    monkeypatch.setattr(ppo_training, "ROLLOUTS", 1)
+    monkeypatch.setattr(ppo_training, "EPISODES", 4)
 
 
 ADAMW = {"name": "adamw", "beta1": 0.9, "beta2": 0.95, "schedule": "constant"}
@@ -78,13 +82,15 @@ def test_a_step_reports_the_metric_and_only_floats(name: str) -> None:
     assert all(isinstance(value, float) for value in result.values())
 
 
-@pytest.mark.process
+@pytest.mark.e2e
 def test_the_same_seed_gives_the_same_curves_in_a_fresh_process(tmp_path: Path) -> None:
     program = (
         "import json, sys, torch; from ray.tune.trainable import trainable as ray_trainable\n"
         "from raytune_suite.workloads import workload; ray_trainable.DEFAULT_STORAGE_PATH = sys.argv[2]\n"
         "from raytune_suite.workloads.live.gpt_language import GPTLanguage\n"
+        "from raytune_suite.workloads.live import ppo_training\n"
         "GPTLanguage.length, GPTLanguage.steps_per_report = 8, 2\n"
+        "ppo_training.ROLLOUT, ppo_training.ROLLOUTS, ppo_training.EPISODES = 58, 1, 4\n"
         "torch.manual_seed(1)\n"
         "trainables = [workload(name).trainable(config) for name, config in json.loads(sys.argv[1]).items()]\n"
         "print(json.dumps([trainable.step() for trainable in trainables]))"

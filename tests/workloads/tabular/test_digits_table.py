@@ -57,7 +57,7 @@ def test_the_table_matches_the_live_workload() -> None:
     assert tabular.cost(config) == pytest.approx(seconds_per_epoch(config))
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_five_rows_trained_again_are_the_same(arrays: dict[str, Any]) -> None:
     """They are equal bit for bit on the same type of CPU with the same version of torch.
 
@@ -139,7 +139,9 @@ def test_a_loss_that_is_not_finite_counts_as_the_worst_finite_one(copy: Path, ar
     assert np.array_equal(losses[3, 2, :20], arrays["val_loss"][3, 2, :20])
 
 
-@pytest.mark.parametrize("method", ["asha", "bohb", "dehb"])
+@pytest.mark.parametrize(
+    "method", ["asha", *(pytest.param(name, marks=[pytest.mark.e2e, pytest.mark.long]) for name in ("bohb", "dehb"))]
+)
 @pytest.mark.slow
 def test_it_is_tuned_on_the_simulated_clock(method: str, tmp_path: Path) -> None:
     result = rts.tune(
