@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,15 +88,6 @@ def test_every_report_takes_time_even_if_the_predicted_time_decreases(lcbench: W
     assert falling
     for config in falling:
         assert curve(lcbench, config).seconds.min() >= yahpo.LEAST_SECONDS
-
-
-def test_a_curve_takes_at_most_3_ms(lcbench: Workload) -> None:
-    durations = []
-    for config in sampled(lcbench, 30):
-        start = time.perf_counter()
-        curve(lcbench, config)
-        durations.append(time.perf_counter() - start)
-    assert min(durations) < 0.003
 
 
 def test_all_tasks_of_the_file_are_known_without_it(lcbench: Workload) -> None:
