@@ -11,7 +11,7 @@ import pytest
 from raytune_suite.errors import StudyError
 from tests.faults.campaign import counts as module
 from tests.faults.campaign.__main__ import PARTS, run_case
-from tests.faults.campaign.cases import HANG, LOST, TRACEBACK, Case, FaultError, in_process
+from tests.faults.campaign.cases import HANG, LOST, TRACEBACK, Case, FaultError, Running, in_process
 from tests.faults.campaign.counts import ABOUT, Counts
 from tests.faults.campaign.simulated import KEYS
 
@@ -77,6 +77,9 @@ def check_processes() -> None:
     assert caught.value.kind == TRACEBACK
     assert isinstance(in_process(_reject).error, StudyError)
     assert in_process(lambda: 5).value == 5
+    process = Running(_hang)
+    assert process.alive
+    assert process.kill().killed
 
 
 def test_a_process_that_hangs_or_crashes_is_a_fault_and_an_error_of_ours_is_none() -> None:

@@ -30,7 +30,7 @@ def from_records(objective: Objective, reports: list[dict[str, Any]], trials: li
     for report, record in replay(reports):
         if report.trial >= len(log.trials):
             continue  # its trial is not written yet
-        log._last_report[report.trial] = len(log.reports)  # noqa: SLF001 - as above
+        log.trials[report.trial].position = len(log.reports)
         log.reports.append(report)
         log.trials[report.trial].last = {objective.metric: report.value, **record.get("metrics", {})}
         if "lineage" in record:
