@@ -27,7 +27,7 @@ def from_records(objective: Objective, reports: list[dict[str, Any]], trials: li
             for name in ("status", "config", "error", "stopped_early", "lost_machines", "retried"):
                 if name in record:
                     setattr(log.trials[number], name, record[name])
-    for report, record in replay(reports):
+    for report, record in zip(*replay(reports), strict=True):
         if report.trial >= len(log.trials):
             continue  # its trial is not written yet
         log.trials[report.trial].position = len(log.reports)

@@ -100,7 +100,7 @@ class StudyLog(Callback):
         """Append to these journals from now on; `reports` are the records of a study that is resumed."""
         self.journals = journals
         if reports is not None:
-            self.reports = Rows(Report, (report for report, _ in replay(reports)))
+            self.reports, _ = replay(reports)
         for number in [number for number, record in enumerate(self.trials) if record.retried]:
             self._journal_trial(number)  # again: it may not have had journals then
 
@@ -382,9 +382,9 @@ def reopen(reports: Rows[Report] | list[Report], max_t: float) -> None:
             reports[position] = report._replace(complete=False)
 
 
-def replay(records: Iterable[dict[str, Any]]) -> list[tuple[Report, dict[str, Any]]]:
-    """The reports in the records of a journal, each with its record."""
-    reports: list[Report] = []
+def replay(records: Iterable[dict[str, Any]]) -> tuple[Rows[Report], list[dict[str, Any]]]:
+    """The reports in the records of a journal, and the record of each."""
+    reports = Rows(Report)
     originals: list[dict[str, Any]] = []
     for record in records:
         if _LAST in record:
@@ -394,7 +394,7 @@ def replay(records: Iterable[dict[str, Any]]) -> list[tuple[Report, dict[str, An
         else:
             reports.append(Report(*(record[name] for name in Report._fields)))
             originals.append(record)
-    return list(zip(reports, originals, strict=True))
+    return reports, originals
 
 
 def _reported(last: dict[str, Any] | None) -> dict[str, Any]:

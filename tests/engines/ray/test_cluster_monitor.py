@@ -72,8 +72,9 @@ def test_a_head_that_does_not_answer_for_long_ends_the_study(
     assert "resume=True" in monitor.fault
 
 
-def test_a_head_that_answers_again_ends_no_study(monitor: ClusterMonitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
+@pytest.mark.usefixtures("monitor")
+def test_a_head_that_answers_again_ends_no_study(log: StudyLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor, now = ClusterMonitor(log, None, lambda: None, on_terminal=False), 1000.0
     monkeypatch.setattr(cluster_monitor, "time", SimpleNamespace(monotonic=lambda: now))
     for answers in [False, True] * 3:
         monkeypatch.setattr(cluster_state, "head_answers", lambda _address, answers=answers: answers)

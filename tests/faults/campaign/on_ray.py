@@ -40,16 +40,30 @@ LIMIT_S = 300.0
 MEMORY = 80_000_000
 """Bytes of Ray's object store."""
 
+STEP_S = 0.1
+"""Seconds of a slow step."""
+
 SNAPSHOT_S = 0.1
 """Seconds between two snapshots, many of which are stored in a short study."""
 
 
-def study(key: str, folder: Path, place: str | Path, *, resume: bool = False, **settings: Any) -> None:
+class SlowLearner(studies.Learner):
+    """Takes a while for each step."""
+
+    def step(self) -> dict[str, Any]:
+        time.sleep(STEP_S)
+        return super().step()
+
+
+def study(
+    key: str, folder: Path, place: str | Path, *, learner: Any = studies.Learner, resume: bool = False, **settings: Any
+) -> None:
     """Run or resume a study on one CPU, so that trials run one after the other.
 
     `place` is the address of a Ray, or the folder of one that the study starts.
     """
-    ray.cloudpickle.register_pickle_by_value(studies)  # its imports would take seconds in each trial's process
+    for module in (studies, sys.modules[__name__]):  # whose imports would take seconds in each trial's process
+        ray.cloudpickle.register_pickle_by_value(module)
     sys.modules[engine.StudySnapshots.__module__].SHARE = 0.5  # type: ignore[attr-defined] # of the time
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if isinstance(place, str):
@@ -60,7 +74,7 @@ def study(key: str, folder: Path, place: str | Path, *, resume: bool = False, **
         ray.init(**own, **quiet, _temp_dir=str(place), _system_config=internals.system_config())
     method, arguments = studies.VARIANTS[key]
     rts.tune(
-        studies.Learner,
+        learner,
         studies.FINITE if method == "grid" else studies.SPACE,
         method=method,
         method_args=arguments,
@@ -189,13 +203,13 @@ def cluster() -> Iterator[str]:
     options = ["--num-cpus=1", "--include-dashboard=false", "--disable-usage-stats", f"--object-store-memory={MEMORY}"]
     ports = ["--min-worker-port=0", "--max-worker-port=0"]  # any, so that none is that of the cluster
     preload = "--system-config=" + '{"preload_python_modules": ["ray.tune"]}'
-    command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", f"--port={port}"]
+    command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--node-ip-address=127.0.0.1"]
     with Path(folder, "log").open("w") as log:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [*command, *options, *ports, preload, f"--temp-dir={folder}"],
+            [*command, *options, f"--port={port}", *ports, preload, f"--temp-dir={folder}"],
             stdout=log,
             stderr=log,
-            env={**os.environ, **internals.trial_environment()},
+            env={**os.environ, **internals.trial_environment(), "RAY_AUTH_MODE": "disabled"},
             start_new_session=True,
         )
         try:

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from raytune_suite.engines.callbacks.decision_log import read
 from raytune_suite.errors import StudyError
 from tests.faults.campaign.cases import HANG, LOST, TRACEBACK, Case, FaultError, Running
-from tests.faults.campaign.on_ray import LIMIT_S, check_alike, finish, reported, snapshots, study, undisturbed
+from tests.faults.campaign.on_ray import (
+    LIMIT_S,
+    SlowLearner,
+    check_alike,
+    finish,
+    reported,
+    snapshots,
+    study,
+    undisturbed,
+)
 from tests.faults.campaign.simulated import newest
 
 if TYPE_CHECKING:
@@ -84,9 +93,9 @@ def faults(case: Case) -> None:
     with _folder_of_ray() as place:
         case.expected = undisturbed(case, key, place)
         at = rng.randrange(1, len(read(case.expected / "decisions.parquet")) * 3 // 4)
-        process = Running(functools.partial(study, key, case.folder, place, max_failures=3))
-        _wait_for_report(case, process, at, place, victim)
-        _disturb(case, place, victim, how, rng)
+        process = Running(functools.partial(study, key, case.folder, place, learner=SlowLearner, max_failures=3))
+        chosen = _wait_for_report(case, process, at, place, victim)
+        _disturb(case, chosen, how, rng)
         ended = process.end(LIMIT_S)
     if ended.error is None:
         case.count("went on")
@@ -95,13 +104,15 @@ def faults(case: Case) -> None:
         if not (isinstance(ended.error, StudyError) and "resume" in str(ended.error)):
             raise FaultError(TRACEBACK, f"{key}, {case.label}: the error does not say how to resume: {ended.error}")
         with _folder_of_ray() as place:
-            finish(functools.partial(study, key, case.folder, place, resume=bool(newest(case.folder)), max_failures=3))
+            resumes = {"resume": bool(newest(case.folder)), "max_failures": 3}
+            finish(functools.partial(study, key, case.folder, place, learner=SlowLearner, **resumes))
     check_alike(case, f"({key}) after report {at}")
 
 
-def _wait_for_report(case: Case, process: Running, at: int, place: Path, victim: str) -> None:
+def _wait_for_report(case: Case, process: Running, at: int, place: Path, victim: str) -> list[int]:
+    """Wait for a report and a snapshot of the study; returns the processes of a kind that there are then."""
     deadline = time.monotonic() + LIMIT_S
-    while reported(case.folder) < at or not snapshots(case.folder) or not of_ray(place)[victim]:
+    while reported(case.folder) < at or not snapshots(case.folder) or not (chosen := of_ray(place)[victim]):
         if not process.alive:
             process.end()
             raise FaultError(LOST, f"{case.label}: the study ended before it had {at} reports")
@@ -109,11 +120,11 @@ def _wait_for_report(case: Case, process: Running, at: int, place: Path, victim:
             process.kill()
             raise FaultError(HANG, f"{case.label}: no report {at} within {LIMIT_S:g} s")
         time.sleep(0.02)
+    return chosen
 
 
-def _disturb(case: Case, place: Path, victim: str, how: str, rng: random.Random) -> None:
-    """Kill or stop all processes of a kind; stopped ones continue after some seconds."""
-    chosen = of_ray(place)[victim]
+def _disturb(case: Case, chosen: list[int], how: str, rng: random.Random) -> None:
+    """Kill or stop processes; stopped ones continue after some seconds."""
     for pid in chosen:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, SIGNALS[how])
