@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.faults.campaign import counts as module
 from tests.faults.campaign.__main__ import PARTS, run_case
 from tests.faults.campaign.cases import HANG, LOST, TRACEBACK, Case, FaultError, Running, in_process
 from tests.faults.campaign.counts import ABOUT, Counts
+from tests.faults.campaign.ray_processes import processes
 from tests.faults.campaign.simulated import KEYS
 
 pytestmark = pytest.mark.process
@@ -52,6 +54,11 @@ def test_counts_are_added_to_those_in_the_file(tmp_path: Path) -> None:
     assert "| writes | 2 | 6 kills | 1 | 0 | 0 |" in counts.page()
     assert ABOUT.keys() == PARTS.keys()
     assert module.PAGE.startswith("# ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_processes_of_this_machine_are_found() -> None:
+    assert (os.getpid(), os.getppid()) in {(each.pid, each.parent) for each in processes()}
 
 
 def _hang() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ray
+from ray import cloudpickle
 
 import raytune_suite as rts
 from raytune_suite.engines.callbacks.decision_log import Decision, difference, read
@@ -63,8 +64,8 @@ def study(
     `place` is the address of a Ray, or the folder of one that the study starts.
     """
     for module in (studies, sys.modules[__name__]):  # whose imports would take seconds in each trial's process
-        ray.cloudpickle.register_pickle_by_value(module)
-    sys.modules[engine.StudySnapshots.__module__].SHARE = 0.5  # type: ignore[attr-defined] # of the time
+        cloudpickle.register_pickle_by_value(module)
+    vars(sys.modules[engine.StudySnapshots.__module__])["SHARE"] = 0.5  # of the time
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if isinstance(place, str):
         ray.init(address=place, **quiet)
@@ -102,7 +103,7 @@ def kills(case: Case) -> None:
         expected = case.expected = undisturbed(case, case.label, address)
         reports = len(read(expected / "decisions.parquet"))
         points = sorted(rng.randrange(1, max(round(LAST * reports), 2)) for _ in range(KILLS))
-        saves = {"checkpoint_s": 0.0} if (case.number + case.number // len(KEYS)) % 2 else {}
+        saves: dict[str, Any] = {"checkpoint_s": 0.0} if (case.number + case.number // len(KEYS)) % 2 else {}
         run = functools.partial(study, case.label, case.folder, address, **saves)
         for at in points:
             _kill(case, run, at, rng.random() * 0.2)

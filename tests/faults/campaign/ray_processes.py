@@ -11,7 +11,7 @@ import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raytune_suite.engines.callbacks.decision_log import read
 from raytune_suite.errors import StudyError
@@ -104,7 +104,7 @@ def faults(case: Case) -> None:
         if not (isinstance(ended.error, StudyError) and "resume" in str(ended.error)):
             raise FaultError(TRACEBACK, f"{key}, {case.label}: the error does not say how to resume: {ended.error}")
         with _folder_of_ray() as place:
-            resumes = {"resume": bool(newest(case.folder)), "max_failures": 3}
+            resumes: dict[str, Any] = {"resume": bool(newest(case.folder)), "max_failures": 3}
             finish(functools.partial(study, key, case.folder, place, learner=SlowLearner, **resumes))
     check_alike(case, f"({key}) after report {at}")
 
