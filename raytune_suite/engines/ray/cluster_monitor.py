@@ -107,7 +107,7 @@ class ClusterMonitor(Callback):
         if now < self._next_check:
             return
         self._next_check = now + CHECK_INTERVAL_S
-        if not self._head_answers(now):
+        if not self._check_head(now):
             return  # all other questions would wait for it
         nodes = cluster_state.alive_nodes()
         if self._alive - nodes.keys():
@@ -127,13 +127,17 @@ class ClusterMonitor(Callback):
 
     # ---- the head ---------------------------------------------------------------------------------------------
 
-    def _head_answers(self, now: float) -> bool:
-        """Return whether the head of the cluster answers.
+    def head_answers(self) -> bool:
+        """Return whether the head of the cluster accepts a connection."""
+        return cluster_state.head_answers(self._head)
+
+    def _check_head(self, now: float) -> bool:
+        """Return whether the head of the cluster answers, and say so when that changes.
 
         Raises:
             StudyError: If it has not answered for `HEAD_TIMEOUT_S`.
         """
-        if cluster_state.head_answers(self._head):
+        if self.head_answers():
             if not math.isnan(self._silent_since):
                 _logger.warning("the head of the Ray cluster, %s, answers again", self._head)
             self._silent_since = math.nan
