@@ -65,7 +65,7 @@ def study(
     """
     for module in (studies, sys.modules[__name__]):  # whose imports would take seconds in each trial's process
         cloudpickle.register_pickle_by_value(module)
-    vars(sys.modules[engine.StudySnapshots.__module__])["SHARE"] = 0.5  # of the time
+    vars(sys.modules[vars(engine)["StudySnapshots"].__module__])["SHARE"] = 0.5  # of the time goes into snapshots
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if isinstance(place, str):
         ray.init(address=place, **quiet)
