@@ -79,7 +79,7 @@ class ClusterMonitor(Callback):
         self.fault = ""
         self.log, self._folder, self._scaler, self._on_terminal = log, folder, scaler, on_terminal
         self._probe = None if folder is None else StorageProbe(folder)
-        self._head, self._silent_since = cluster_state.head_address(), math.nan
+        self._head, self._here, self._silent_since = cluster_state.head_address(), cluster_state.this_node(), math.nan
         self._alive = set(cluster_state.alive_nodes())
         self._known = self._alive.copy()
         self._has_many_nodes = len(self._known) > 1
@@ -110,6 +110,7 @@ class ClusterMonitor(Callback):
         if not self._check_head(now):
             return  # all other questions would wait for it
         nodes = cluster_state.alive_nodes()
+        self._check_this_node(nodes)
         if self._alive - nodes.keys():
             self._lost_at = now
         self._alive = set(nodes)
@@ -154,6 +155,16 @@ class ClusterMonitor(Callback):
                 f"the head of the Ray cluster, {self._head}, has not answered for {now - self._silent_since:.0f} s"
             )
         return False
+
+    def _check_this_node(self, nodes: dict[str, NodeInfo]) -> None:
+        """Check the node of this process, without which no trial can run.
+
+        Raises:
+            StudyError: If it has died.
+        """
+        node = nodes.get(self._here)
+        if node is None or not node["Alive"] or not cluster_state.accepts_connections(node):
+            self._end_study("Ray on this machine has died: its raylet does not run any more")
 
     # ---- storage ----------------------------------------------------------------------------------------------
 
@@ -259,8 +270,14 @@ class ClusterMonitor(Callback):
             trial: The trial.
             error: The error that Ray raised, which says whether Ray knows that the node was drained or has died.
             node_id: The node of the actor, "" if it had none yet.
+
+        Raises:
+            StudyError: If the node of this process has died, or the head of the cluster.
         """
+        if not self.head_answers():
+            self._end_study(f"the head of the Ray cluster, {self._head}, does not answer, and a trial has died")
         nodes = cluster_state.all_nodes()
+        self._check_this_node(nodes)
         if len(nodes) == 1:
             return False
         node = nodes.get(node_id)

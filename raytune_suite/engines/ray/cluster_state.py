@@ -37,6 +37,11 @@ def head_address() -> str:
     return str(ray.get_runtime_context().gcs_address)
 
 
+def this_node() -> str:
+    """Return the id of the node of this process."""
+    return str(ray.get_runtime_context().get_node_id())
+
+
 def head_answers(address: str, timeout: float = 1.0) -> bool:
     """Return whether the cluster's head accepts a connection within `timeout` seconds."""
     host, port = address.rsplit(":", 1)

@@ -45,6 +45,7 @@ def monitor(log: StudyLog, monkeypatch: pytest.MonkeyPatch) -> ClusterMonitor:
     monkeypatch.setattr(cluster_state, "accepts_connections", lambda _node: True)
     monkeypatch.setattr(cluster_state, "head_address", lambda: "10.0.0.1:6379")
     monkeypatch.setattr(cluster_state, "head_answers", lambda _address: True)
+    monkeypatch.setattr(cluster_state, "this_node", lambda: "a")
     monkeypatch.setattr(cluster_monitor, "SILENCE_TIMEOUT_S", 0.0)
     return ClusterMonitor(log, Path("/studies"), lambda: None, on_terminal=False)
 
@@ -80,6 +81,15 @@ def test_a_head_that_answers_again_ends_no_study(log: StudyLog, monkeypatch: pyt
         monkeypatch.setattr(cluster_state, "head_answers", lambda _address, answers=answers: answers)
         monitor.on_step_end(0, [])
         now += 0.7 * HEAD_TIMEOUT_S
+
+
+def test_a_trial_that_dies_with_the_raylet_of_this_machine_is_not_blamed(
+    monitor: ClusterMonitor, log: StudyLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_state, "accepts_connections", lambda node: node["NodeID"] != "a")
+    with pytest.raises(StudyError):
+        monitor.handle_actor_death(trial(log, 3), ActorDiedError(), "a")
+    assert "resume=True" in monitor.fault
 
 
 def test_a_trial_without_progress_is_excused_only_a_few_times(monitor: ClusterMonitor, log: StudyLog) -> None:
