@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 KEYS = ("asha", "bohb", "dehb-resume", "pbt")
 """Methods that store their state in different ways."""
 
+OTHERS = ("ray::IDLE", "ray::DashboardAgent", "ray::RuntimeEnvAgent")
+"""The titles of processes of the raylet that run no trial."""
+
 VICTIMS = ("trial", "raylet", "gcs")
 
 SIGNALS = {"killed": signal.SIGKILL, "stopped": signal.SIGSTOP}
@@ -73,7 +76,7 @@ def of_ray(place: Path) -> dict[str, list[int]]:
     trials = [
         each.pid
         for each in found
-        if each.parent in raylets and each.command.startswith("ray::") and "IDLE" not in each.command
+        if each.parent in raylets and each.command.startswith("ray::") and not each.command.startswith(OTHERS)
     ]
     servers = [each.pid for each in own if each.command.split()[0].endswith("/gcs_server")]
     return {"trial": trials, "raylet": raylets, "gcs": servers}
