@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import raytune_suite as rts
 from raytune_suite.engines.callbacks.decision_log import read
 from raytune_suite.errors import StudyError
 from tests.faults.campaign.cases import HANG, LOST, TRACEBACK, Case, FaultError, Running
@@ -86,7 +87,8 @@ def faults(case: Case) -> None:
     """Kill or stop a process of a study's Ray after a random report.
 
     The study goes on, or ends with an error that says how to resume it; in the end it does not differ from one that was
-    not disturbed. Trials whose process dies are retried.
+    not disturbed. A trial whose process is killed is retried after the next one, so that decisions may differ: then all
+    trials have to end, and none has failed.
     """
     kinds = [(victim, how) for how in SIGNALS for victim in VICTIMS]
     victim, how = kinds[case.number % len(kinds)]
@@ -109,7 +111,18 @@ def faults(case: Case) -> None:
         with _folder_of_ray() as place:
             resumes: dict[str, Any] = {"resume": bool(newest(case.folder)), "max_failures": 3}
             finish(functools.partial(study, key, case.folder, place, learner=SlowLearner, **resumes))
-    check_alike(case, f"({key}) after report {at}")
+    if case.label == "trial killed":
+        _check_ended(case, f"({key}) after report {at}")
+    else:
+        check_alike(case, f"({key}) after report {at}")
+
+
+def _check_ended(case: Case, how: str) -> None:
+    """Check that the study has as many trials as the undisturbed one, and that all have ended without a failure."""
+    assert case.expected is not None  # set by the caller
+    expected, actual = (rts.load_study(folder).trials for folder in (case.expected, case.folder / "study"))
+    if list(actual["status"]) != ["TERMINATED"] * len(expected):
+        raise FaultError(LOST, f"{case.label} {how}: the trials are {list(actual['status'])}")
 
 
 def _wait_for_report(case: Case, process: Running, at: int, place: Path, victim: str) -> list[int]:
