@@ -275,8 +275,20 @@ def read(folder: Folder, name: str) -> list[dict[str, Any]]:
 
 
 def parse(content: bytes) -> list[dict[str, Any]]:
-    """The records in the lines of a journal; a last line without its end is ignored."""
-    return [json.loads(line) for line in content.split(b"\n")[:-1]]
+    """The records in the lines of a journal; a last line without its end is ignored.
+
+    Many lines are parsed at once: the records then share their keys, which takes half of the memory.
+
+    Raises:
+        ValueError: If a line is damaged.
+    """
+    lines = content.split(b"\n")[:-1]
+    records: list[dict[str, Any]] = []
+    for first in range(0, len(lines), FLUSH_LINES):
+        records += json.loads(b"[" + b",".join(lines[first : first + FLUSH_LINES]) + b"]")
+    if len(records) != len(lines):
+        raise ValueError(f"{len(lines)} lines have {len(records)} records")
+    return records
 
 
 def file_name(folder: Folder, name: str) -> str:

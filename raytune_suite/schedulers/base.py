@@ -319,7 +319,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self.before_save()
         return SavedState(
             paused=self.trials.paused(),
-            running=self.trials.running(),
+            running=self.trials.running(self._restart_first),
             ended=self.trials.ended(),
             attributes=pickled({name: value for name, value in self.__dict__.items() if name not in _NOT_SAVED}),
         )._asdict()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from ray.tune.experiment import Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _ACTIVE = (Trial.PENDING, Trial.RUNNING)
 
@@ -77,9 +80,16 @@ class TrialQueue:
             del self._waiting[trial_id]
         return None
 
-    def running(self) -> tuple[str, ...]:
-        """The ids of the trials that are running, in the order in which a restore starts them again."""
-        return tuple(trial_id for trial_id in self._started if self.has(trial_id, Trial.RUNNING))
+    def running(self, interrupted: Collection[str] = ()) -> tuple[str, ...]:
+        """The ids of the trials that are running, in the order in which a restore starts them again.
+
+        Those that a restore has `interrupted`, and that still wait to run again, are among them.
+        """
+        return tuple(
+            trial_id
+            for trial_id in self._started
+            if self.has(trial_id, Trial.RUNNING) or (trial_id in interrupted and self.has(trial_id, Trial.PENDING))
+        )
 
     def paused(self) -> frozenset[str]:
         """The ids of the trials that are paused."""

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines import extension, journal, snapshots
-from raytune_suite.engines.callbacks.decision_log import encode
+from raytune_suite.engines.callbacks.decision_log import ROW_GROUP, encode
 from raytune_suite.engines.storage import Folder, absolute, checked_filesystem, split_path, study_path
 from raytune_suite.engines.stored_study import MANIFEST, no_snapshot, storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
@@ -356,5 +356,5 @@ def _may_change(key: str, before: dict[str, Any], now: dict[str, Any], *, extend
 
 def _parquet(table: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    table.to_parquet(buffer)
+    table.to_parquet(buffer, row_group_size=ROW_GROUP)
     return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from raytune_suite.errors import StudyError
 from tests.faults.campaign import counts as module
 from tests.faults.campaign.__main__ import PARTS, run_case
-from tests.faults.campaign.cases import HANG, LOST, TRACEBACK, Case, FaultError, in_process
+from tests.faults.campaign.cases import HANG, LOST, TRACEBACK, Case, FaultError, Running, in_process
 from tests.faults.campaign.counts import ABOUT, Counts
+from tests.faults.campaign.ray_processes import processes
 from tests.faults.campaign.simulated import KEYS
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +55,11 @@ def test_counts_are_added_to_those_in_the_file(tmp_path: Path) -> None:
     assert module.PAGE.startswith("# ")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_processes_of_this_machine_are_found() -> None:
+    assert (os.getpid(), os.getppid()) in {(each.pid, each.parent) for each in processes()}
+
+
 def _hang() -> None:
     import time
 
@@ -76,6 +83,9 @@ def check_processes() -> None:
     assert caught.value.kind == TRACEBACK
     assert isinstance(in_process(_reject).error, StudyError)
     assert in_process(lambda: 5).value == 5
+    process = Running(_hang)
+    assert process.alive
+    assert process.kill().killed
 
 
 @pytest.mark.e2e

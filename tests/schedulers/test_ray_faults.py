@@ -165,6 +165,17 @@ def test_our_asha_remembers_its_rungs() -> None:
     assert before == after > 5
 
 
+@pytest.mark.parametrize("steps", [20, 30, 40])
+def test_a_study_killed_again_before_its_trials_have_restarted_continues_with_the_same_trial(steps: int) -> None:
+    first = own("asha", Setup(SPACE, samples=20, snapshots=True), max_t=9).run(steps)
+    running = [trial.trial_id for trial in first.trials if trial.status == Trial.RUNNING]
+    again = restore(first.kill())
+    for _ in range(3):
+        chosen = again.scheduler.choose_trial_to_run(again.controller)
+        assert [chosen.trial_id] == running
+        again = restore(again.kill())
+
+
 def test_rays_hyperband_hangs_after_a_kill() -> None:
     scheduler = HyperBandScheduler(max_t=9, reduction_factor=3)
     setup = Setup(SPACE, samples=30, workers=4, max_pending=9, snapshots=True)

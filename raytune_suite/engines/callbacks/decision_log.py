@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from raytune_suite.engines.journal import StudyJournals
     from raytune_suite.types import Config
 
+ROW_GROUP = 50_000
+"""Rows of a Parquet file that are written at once, which takes less memory than all."""
+
 ERROR = "ERROR"
 """The decision of a row that records a crash; it has no metric."""
 
@@ -187,9 +190,13 @@ class DecisionLog(Callback):
 def encode(rows: Sequence[Decision]) -> bytes:
     """The content of a Parquet file with these rows; equal rows give equal bytes."""
     stored = rows if isinstance(rows, Rows) else Rows(Decision, rows)
-    table = pa.table([pa.array(stored.column(kind.name), kind.type) for kind in _SCHEMA], _SCHEMA)
+    columns = [(stored.column(kind.name), kind.type) for kind in _SCHEMA]
     buffer = io.BytesIO()
-    pq.write_table(table, buffer)
+    with pq.ParquetWriter(buffer, _SCHEMA) as writer:
+        for first in range(0, max(len(stored), 1), ROW_GROUP):
+            arrays = [pa.array(column[first : first + ROW_GROUP], kind) for column, kind in columns]
+            writer.write_table(pa.table(arrays, _SCHEMA))
+    pa.default_memory_pool().release_unused()
     return buffer.getvalue()
 
 

@@ -27,10 +27,10 @@ def from_records(objective: Objective, reports: list[dict[str, Any]], trials: li
             for name in ("status", "config", "error", "stopped_early", "lost_machines", "retried"):
                 if name in record:
                     setattr(log.trials[number], name, record[name])
-    for report, record in replay(reports):
+    for report, record in zip(*replay(reports), strict=True):
         if report.trial >= len(log.trials):
             continue  # its trial is not written yet
-        log._last_report[report.trial] = len(log.reports)  # noqa: SLF001 - as above
+        log.trials[report.trial].position = len(log.reports)
         log.reports.append(report)
         log.trials[report.trial].last = {objective.metric: report.value, **record.get("metrics", {})}
         if "lineage" in record:

@@ -81,7 +81,6 @@ class StudyLog(Callback):
         self.scheduler = scheduler
         self._cost = Cost(objective.time_attr)
         self._numbers: dict[str, int] = {}
-        self._last_report: dict[int, int] = {}
         self._lineages: dict[tuple[int, float], list[Stage]] = {}
         self._before = 0.0
         self._start: float | None = None
@@ -101,7 +100,7 @@ class StudyLog(Callback):
         """Append to these journals from now on; `reports` are the records of a study that is resumed."""
         self.journals = journals
         if reports is not None:
-            self.reports = Rows(Report, (report for report, _ in replay(reports)))
+            self.reports, _ = replay(reports)
         for number in [number for number, record in enumerate(self.trials) if record.retried]:
             self._journal_trial(number)  # again: it may not have had journals then
 
@@ -150,7 +149,7 @@ class StudyLog(Callback):
             return
         complete = self.objective.max_t is not None and resource >= self.objective.max_t
         shown = math.nan if value is None else value
-        self._last_report[number] = len(self.reports)
+        record.position = len(self.reports)
         report = Report(number, resource, shown, self.elapsed, self._cost.spent, complete)
         self.reports.append(report)
         lineage = self.scheduler.lineage(trial.trial_id, flat[self.objective.time_attr])
@@ -168,8 +167,8 @@ class StudyLog(Callback):
         last = _reported(record.last)
         record.stopped_early = trial.trial_id in self.scheduler.stopped_early or STOPPED_BY in last
         record.last = self._kept(number, last)
-        if not record.stopped_early and number in self._last_report:
-            position = self._last_report[number]
+        position = record.position
+        if not record.stopped_early and position is not None:
             if self.journals is not None and not self.reports[position].complete:
                 self.journals.reports.append({_LAST: position})
             self.reports[position] = self.reports[position]._replace(complete=True)
@@ -277,8 +276,8 @@ class StudyLog(Callback):
         return pd.DataFrame(columns).infer_objects().set_index("trial")
 
     def _trial_row(self, number: int) -> dict[str, Any]:
-        record, position = self.trials[number], self._last_report.get(number)
-        report = None if position is None else self.reports[position]
+        record = self.trials[number]
+        report = None if record.position is None else self.reports[record.position]
         return {
             "trial": number,
             "trial_id": record.trial_id,
@@ -298,7 +297,7 @@ class StudyLog(Callback):
 
     def _kept(self, number: int, last: dict[str, Any]) -> dict[str, Any] | None:
         """What is kept of the last result of a trial that has ended: None if its last report has all of it."""
-        metric, position = self.objective.metric, self._last_report.get(number)
+        metric, position = self.objective.metric, self.trials[number].position
         if position is None or len(last) != 1 or type(last.get(metric)) is not float:
             return last
         return None if last[metric] == self.reports[position].value else last
@@ -383,9 +382,9 @@ def reopen(reports: Rows[Report] | list[Report], max_t: float) -> None:
             reports[position] = report._replace(complete=False)
 
 
-def replay(records: Iterable[dict[str, Any]]) -> list[tuple[Report, dict[str, Any]]]:
-    """The reports in the records of a journal, each with its record."""
-    reports: list[Report] = []
+def replay(records: Iterable[dict[str, Any]]) -> tuple[Rows[Report], list[dict[str, Any]]]:
+    """The reports in the records of a journal, and the record of each."""
+    reports = Rows(Report)
     originals: list[dict[str, Any]] = []
     for record in records:
         if _LAST in record:
@@ -395,7 +394,7 @@ def replay(records: Iterable[dict[str, Any]]) -> list[tuple[Report, dict[str, An
         else:
             reports.append(Report(*(record[name] for name in Report._fields)))
             originals.append(record)
-    return list(zip(reports, originals, strict=True))
+    return reports, originals
 
 
 def _reported(last: dict[str, Any] | None) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class TrialRecord:
         stopped_early: Whether the scheduler stopped the trial before its end.
         lost_machines: How often the trial lost its machine; always 0 in a simulated study.
         retried: Whether the trial has failed, and its config has been trained again as another trial.
+        position: The position of its last report among all reports; None if it has reported nothing.
     """
 
     trial_id: str
@@ -35,6 +36,7 @@ class TrialRecord:
     stopped_early: bool = False
     lost_machines: int = 0
     retried: bool = False
+    position: int | None = None
 
 
 def columns(trials: list[TrialRecord]) -> list[list[Any]]:

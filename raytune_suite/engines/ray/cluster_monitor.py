@@ -40,6 +40,9 @@ Shorter gaps are normal: resources are released only when the processes of earli
 IMPOSSIBLE_TIMEOUT_S = 30.0
 """Seconds that trials may wait for resources that nothing can provide before the study ends."""
 
+HEAD_TIMEOUT_S = 30.0
+"""Seconds without an answer from the head of the cluster before the study ends; Ray ends the process after 60."""
+
 SILENCE_TIMEOUT_S = 2.0
 """Seconds after the death of a trial's process in which its node must stop answering to count as lost."""
 
@@ -76,6 +79,7 @@ class ClusterMonitor(Callback):
         self.fault = ""
         self.log, self._folder, self._scaler, self._on_terminal = log, folder, scaler, on_terminal
         self._probe = None if folder is None else StorageProbe(folder)
+        self._head, self._here, self._silent_since = cluster_state.head_address(), cluster_state.this_node(), math.nan
         self._alive = set(cluster_state.alive_nodes())
         self._known = self._alive.copy()
         self._has_many_nodes = len(self._known) > 1
@@ -93,8 +97,8 @@ class ClusterMonitor(Callback):
         """Check the cluster if it is time.
 
         Raises:
-            StudyError: If a node that has joined does not see the study's folder, or trials wait for resources that
-                nothing can ever provide.
+            StudyError: If a node that has joined does not see the study's folder, trials wait for resources that
+                nothing can ever provide, or the head of the cluster has not answered for long.
         """
         waits = any(trial.status == Trial.PENDING for trial in trials) or self._blocked_since is not None
         if self.log.waiting and not waits:
@@ -103,7 +107,10 @@ class ClusterMonitor(Callback):
         if now < self._next_check:
             return
         self._next_check = now + CHECK_INTERVAL_S
+        if not self._check_head(now):
+            return  # all other questions would wait for it
         nodes = cluster_state.alive_nodes()
+        self._check_this_node(nodes)
         if self._alive - nodes.keys():
             self._lost_at = now
         self._alive = set(nodes)
@@ -118,6 +125,46 @@ class ClusterMonitor(Callback):
         self.log.waiting = ""
         if self._probe is not None:
             self._probe.close()
+
+    # ---- the head ---------------------------------------------------------------------------------------------
+
+    def head_answers(self) -> bool:
+        """Return whether the head of the cluster accepts a connection."""
+        return cluster_state.head_answers(self._head)
+
+    def _check_head(self, now: float) -> bool:
+        """Return whether the head of the cluster answers, and say so when that changes.
+
+        Raises:
+            StudyError: If it has not answered for `HEAD_TIMEOUT_S`.
+        """
+        if self.head_answers():
+            if not math.isnan(self._silent_since):
+                _logger.warning("the head of the Ray cluster, %s, answers again", self._head)
+            self._silent_since = math.nan
+            return True
+        if math.isnan(self._silent_since):
+            self._silent_since = now
+            _logger.warning(
+                "the head of the Ray cluster, %s, does not answer. If that lasts, the study ends: then resume it with "
+                "`resume=True`, once the head runs again",
+                self._head,
+            )
+        if now - self._silent_since >= HEAD_TIMEOUT_S:
+            self._end_study(
+                f"the head of the Ray cluster, {self._head}, has not answered for {now - self._silent_since:.0f} s"
+            )
+        return False
+
+    def _check_this_node(self, nodes: dict[str, NodeInfo]) -> None:
+        """Check the node of this process, without which no trial can run.
+
+        Raises:
+            StudyError: If it has died.
+        """
+        node = nodes.get(self._here)
+        if node is None or not node["Alive"] or not cluster_state.accepts_connections(node):
+            self._end_study("Ray on this machine has died: its raylet does not run any more")
 
     # ---- storage ----------------------------------------------------------------------------------------------
 
@@ -223,8 +270,14 @@ class ClusterMonitor(Callback):
             trial: The trial.
             error: The error that Ray raised, which says whether Ray knows that the node was drained or has died.
             node_id: The node of the actor, "" if it had none yet.
+
+        Raises:
+            StudyError: If the node of this process has died, or the head of the cluster.
         """
+        if not self.head_answers():
+            self._end_study(f"the head of the Ray cluster, {self._head}, does not answer, and a trial has died")
         nodes = cluster_state.all_nodes()
+        self._check_this_node(nodes)
         if len(nodes) == 1:
             return False
         node = nodes.get(node_id)

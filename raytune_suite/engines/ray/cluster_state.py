@@ -32,6 +32,22 @@ def all_nodes() -> dict[str, NodeInfo]:
     return {node["NodeID"]: node for node in ray.nodes()}
 
 
+def head_address() -> str:
+    """Return the address of the cluster's head, at which its GCS listens."""
+    return str(ray.get_runtime_context().gcs_address)
+
+
+def this_node() -> str:
+    """Return the id of the node of this process."""
+    return str(ray.get_runtime_context().get_node_id())
+
+
+def head_answers(address: str, timeout: float = 1.0) -> bool:
+    """Return whether the cluster's head accepts a connection within `timeout` seconds."""
+    host, port = address.rsplit(":", 1)
+    return _accepts(host.strip("[]"), int(port), timeout)
+
+
 def display_name(node: NodeInfo) -> str:
     """Return the node's host name and address."""
     host, address = node["NodeManagerHostname"], node["NodeManagerAddress"]
@@ -40,8 +56,12 @@ def display_name(node: NodeInfo) -> str:
 
 def accepts_connections(node: NodeInfo, timeout: float = 1.0) -> bool:
     """Return whether the node's raylet accepts a connection within `timeout` seconds."""
+    return _accepts(node["NodeManagerAddress"], node["NodeManagerPort"], timeout)
+
+
+def _accepts(host: str, port: int, timeout: float) -> bool:
     try:
-        with socket.create_connection((node["NodeManagerAddress"], node["NodeManagerPort"]), timeout):
+        with socket.create_connection((host, port), timeout):
             return True
     except OSError:
         return False

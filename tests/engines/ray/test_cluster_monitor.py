@@ -14,7 +14,7 @@ from ray.tune.execution.tune_controller import TuneController
 
 from raytune_suite.engines.callbacks.progress import progress_line
 from raytune_suite.engines.ray import cluster_monitor, cluster_state, internals
-from raytune_suite.engines.ray.cluster_monitor import LOST_MACHINE_RETRIES, ClusterMonitor
+from raytune_suite.engines.ray.cluster_monitor import HEAD_TIMEOUT_S, LOST_MACHINE_RETRIES, ClusterMonitor
 from raytune_suite.engines.ray.cluster_state import AutoscalerStatus
 from raytune_suite.engines.ray.trial_failures import TrialFailures
 from raytune_suite.engines.ray.worker_bundles import group_name
@@ -43,6 +43,9 @@ def monitor(log: StudyLog, monkeypatch: pytest.MonkeyPatch) -> ClusterMonitor:
     monkeypatch.setattr(cluster_state, "all_nodes", lambda: {"a": HERE, "c": HERE, **gone})
     monkeypatch.setattr(cluster_state, "alive_nodes", lambda: {"a": HERE, "c": HERE})
     monkeypatch.setattr(cluster_state, "accepts_connections", lambda _node: True)
+    monkeypatch.setattr(cluster_state, "head_address", lambda: "10.0.0.1:6379")
+    monkeypatch.setattr(cluster_state, "head_answers", lambda _address: True)
+    monkeypatch.setattr(cluster_state, "this_node", lambda: "a")
     monkeypatch.setattr(cluster_monitor, "SILENCE_TIMEOUT_S", 0.0)
     return ClusterMonitor(log, Path("/studies"), lambda: None, on_terminal=False)
 
@@ -54,6 +57,39 @@ def trial(log: StudyLog, iteration: int) -> Any:
     )  # fmt: skip
     log.on_step_end(0, [new])
     return new
+
+
+def test_a_head_that_does_not_answer_for_long_ends_the_study(
+    monitor: ClusterMonitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(cluster_monitor, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(cluster_state, "head_answers", lambda _address: False)
+    monkeypatch.setattr(cluster_state, "alive_nodes", Mock(side_effect=AssertionError("it would wait for the head")))
+    monitor.on_step_end(0, [])
+    now += HEAD_TIMEOUT_S
+    with pytest.raises(StudyError, match=r"10\.0\.0\.1:6379"):
+        monitor.on_step_end(0, [])
+    assert "resume=True" in monitor.fault
+
+
+@pytest.mark.usefixtures("monitor")
+def test_a_head_that_answers_again_ends_no_study(log: StudyLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monitor, now = ClusterMonitor(log, None, lambda: None, on_terminal=False), 1000.0
+    monkeypatch.setattr(cluster_monitor, "time", SimpleNamespace(monotonic=lambda: now))
+    for answers in [False, True] * 3:
+        monkeypatch.setattr(cluster_state, "head_answers", lambda _address, answers=answers: answers)
+        monitor.on_step_end(0, [])
+        now += 0.7 * HEAD_TIMEOUT_S
+
+
+def test_a_trial_that_dies_with_the_raylet_of_this_machine_is_not_blamed(
+    monitor: ClusterMonitor, log: StudyLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster_state, "accepts_connections", lambda node: node["NodeID"] != "a")
+    with pytest.raises(StudyError):
+        monitor.handle_actor_death(trial(log, 3), ActorDiedError(), "a")
+    assert "resume=True" in monitor.fault
 
 
 def test_a_trial_without_progress_is_excused_only_a_few_times(monitor: ClusterMonitor, log: StudyLog) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.errors import RaytuneSuiteError
 from tests.faults import snapshot_kills
-from tests.faults.campaign import fuzzed, on_ray, simulated
+from tests.faults.campaign import fuzzed, on_ray, ray_processes, simulated
 from tests.faults.campaign.cases import FAULTS, LOST, TRACEBACK, Case, FaultError, in_process
 from tests.faults.campaign.counts import Counts
 
@@ -58,6 +58,7 @@ PARTS: dict[str, Callable[[Case], None]] = {
     "folders": simulated.damaged_folders,
     "fuzz": fuzzed.calls,
     "ray": on_ray.kills,
+    "processes": ray_processes.faults,
 }
 
 

@@ -89,29 +89,69 @@ class Ended(NamedTuple):
     killed: bool = False
 
 
+class Running:
+    """A function that runs in a process forked from this one, in a session of its own, until it ends or is killed."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="case-"))
+        self._place, self._log = self._folder / "ended", self._folder / "log"
+        self._process: Any = multiprocessing.get_context("fork").Process(
+            target=_call, args=(work, self._place, self._log)
+        )
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return int(self._process.pid)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return bool(self._process.is_alive())
+
+    def kill(self) -> Ended:
+        """Kill the process, but none that it has started."""
+        os.kill(self.pid, signal.SIGKILL)
+        return self.end()
+
+    def end(self, limit: float = LIMIT_S) -> Ended:
+        """Wait for the end.
+
+        Raises:
+            FaultError: If it does not come in time, or with an error that is not ours.
+        """
+        try:
+            return self._end(limit)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self, limit: float) -> Ended:
+        self._process.join(limit)
+        if self.alive:
+            os.killpg(self.pid, signal.SIGKILL)
+            self._process.join()
+            raise FaultError(HANG, f"no end within {limit:g} s; the last output is {self._output()}")
+        if self._process.exitcode == -signal.SIGKILL:
+            return Ended(killed=True)
+        if not self._place.exists():
+            raise FaultError(TRACEBACK, f"exit status {self._process.exitcode}: {self._output()}")
+        ended, foreign = pickle.loads(self._place.read_bytes())  # noqa: S301 - written by `_call`
+        if foreign:
+            raise FaultError(TRACEBACK, foreign)
+        return Ended(*ended)
+
+    def _output(self) -> str:
+        return self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
+
+
 def in_process(work: Callable[[], Any], limit: float = LIMIT_S) -> Ended:
     """Call a function in a process that is forked from this one.
 
     Raises:
         FaultError: If it does not end in time, or raises an error that is not ours.
     """
-    with tempfile.TemporaryDirectory(prefix="case-") as folder:
-        place, log = Path(folder, "ended"), Path(folder, "log")
-        process: Any = multiprocessing.get_context("fork").Process(target=_call, args=(work, place, log))
-        process.start()
-        process.join(limit)
-        if process.is_alive():
-            os.killpg(process.pid, signal.SIGKILL)
-            process.join()
-            raise FaultError(HANG, f"no end within {limit:g} s; the last output is {log.read_text()[-2000:]}")
-        if process.exitcode == -signal.SIGKILL:
-            return Ended(killed=True)
-        if not place.exists():
-            raise FaultError(TRACEBACK, f"exit status {process.exitcode}: {log.read_text()[-3000:]}")
-        ended, foreign = pickle.loads(place.read_bytes())  # noqa: S301 - written by `_call`
-        if foreign:
-            raise FaultError(TRACEBACK, foreign)
-        return Ended(*ended)
+    return Running(work).end(limit)
 
 
 def _call(work: Callable[[], Any], place: Path, log: Path) -> None:

@@ -54,8 +54,10 @@ ABOUT = {
   the file.""",
     "fuzz": """calls of `tune`, spaces, arguments of methods, settings, protocols, command lines and cluster files are
   drawn at random. Each succeeds or raises a RaytuneSuiteError.""",
-    "ray": """the driver of a study on Ray with one worker is killed ten times with SIGKILL, after random reports,
-  unless it ends before.""",
+    "ray": """the driver of a study on Ray with one worker is killed ten times with SIGKILL, at random moments of the
+  whole study, and resumed each time.""",
+    "processes": """a process of Ray under a study is killed with SIGKILL, or stopped for some seconds: that of a trial,
+  the raylet or the GCS. The study goes on, or ends with an error that says how to resume it, and is resumed.""",
 }
 """What each part does."""
 
