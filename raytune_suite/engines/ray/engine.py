@@ -209,7 +209,6 @@ class RayEngine:
             try:
                 with (
                     internals.trial_failures(failures),
-                    internals.no_cleanup_without(monitor.head_answers),
                     internals.study_snapshots(saved.take),
                     internals.state_before_end(functools.partial(_keep, spec, stored, constant)),
                 ):

@@ -376,30 +376,6 @@ def trial_failures(on_failure: Callable[[Any, Any, Exception], bool]) -> Iterato
         controller_class._process_trial_failure = handle  # noqa: SLF001 - as above
 
 
-@contextlib.contextmanager
-def no_cleanup_without(answers: Callable[[], bool]) -> Iterator[None]:
-    """When a study ends while the cluster's head does not answer, leave its actors and placement groups alone.
-
-    Ray would wait for the head to remove them, and end the process without an error.
-    """
-    controller_class: Any = import_module("ray.tune.execution.tune_controller").TuneController
-    original = controller_class.cleanup
-
-    def cleanup(self: Any) -> None:
-        if answers():
-            original(self)
-            return
-        groups = self._actor_manager._resource_manager  # noqa: SLF001 - there is no public way
-        groups.__init__(update_interval_s=groups.update_interval_s)  # it forgets them, as in its `clear`
-        self.end_experiment_callbacks()
-
-    controller_class.cleanup = cleanup
-    try:
-        yield
-    finally:
-        controller_class.cleanup = original
-
-
 def study_objects(tuner: tune.Tuner) -> tuple[list[Callback], StudySearcher, StudyScheduler]:
     """The callbacks, the searcher and the scheduler of a tuner; `Tuner.restore` makes new ones and hands out none."""
     inner: Any = tuner._local_tuner  # noqa: SLF001 - there is no public way

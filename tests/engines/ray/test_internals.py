@@ -8,12 +8,10 @@ from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 import ray
 from ray import tune
-from ray.air.execution.resources.placement_group import PlacementGroupResourceManager
 from ray.exceptions import ActorDiedError, RayActorError
 from ray.tune.callback import CallbackList
 from ray.tune.execution import class_cache
@@ -285,19 +283,6 @@ def test_the_objects_of_a_tuner_are_accessible_and_callbacks_can_be_added(tmp_pa
     assert internals.stopper_of_new(tuner) is stopper
     internals.add_callbacks(tuner, [passing])
     assert internals.study_objects(tuner)[0] == [saved, passing]
-
-
-@pytest.mark.parametrize("answers", [True, False])
-def test_without_a_head_nothing_of_a_study_is_removed(answers: bool) -> None:
-    groups = PlacementGroupResourceManager()
-    groups._acquired_pgs.add("group")
-    controller: Any = Mock(spec=TuneController, _actor_manager=SimpleNamespace(_resource_manager=groups))
-    with internals.no_cleanup_without(lambda: answers):
-        TuneController.cleanup(controller)
-    assert controller._cleanup_trials.called == answers
-    assert bool(groups._acquired_pgs) == answers
-    assert controller.end_experiment_callbacks.called
-    groups._acquired_pgs.clear()
 
 
 @pytest.mark.usefixtures("ray_session")
