@@ -1,0 +1,460 @@
+"""Mistakes by class: each from a thread, from a reference manual, or of the kind that people make by hand.
+
+They were written before the rules that find them.
+"""
+
+# ruff: noqa: E501 - the edits are parts of lines and must not be wrapped
+from __future__ import annotations
+
+from tests.cluster.checks.unseen_mistakes_files import (
+    AWS,
+    AZURE,
+    BASE,
+    GCP,
+    HOSTS,
+    LOCAL,
+    RAYCLUSTER,
+    RC,
+    RJ,
+    RS,
+    SLURM,
+    SPOT,
+    STUDY,
+    UnseenMistake,
+)
+
+TYPE = "      InstanceType: g6.xlarge\n"
+GPU_DISK = "machineType: g2-standard-8      #"
+WORKER = "            - name: ray-worker\n"
+SELECTOR = "          nodeSelector: {raytune-nodes: spot}\n"
+
+BY_CLASS = [
+    # manual
+    UnseenMistake("aws M termination protection", AWS, "", [(TYPE, TYPE + "      DisableApiTermination: true\n")]),
+    UnseenMistake(
+        "aws M shutdown behavior", AWS, "", [(TYPE, TYPE + "      InstanceInitiatedShutdownBehavior: delete\n")]
+    ),
+    UnseenMistake("aws M spot on host", SPOT, "", [(TYPE, TYPE + "      Placement: {Tenancy: host}\n")]),
+    UnseenMistake("aws M gp3 iops", AWS, "", [("VolumeType: gp3}", "VolumeType: gp3, Iops: 200}")]),
+    UnseenMistake(
+        "aws M stop of one-time spot",
+        SPOT,
+        "",
+        [("{MarketType: spot}", "{MarketType: spot, SpotOptions: {InstanceInterruptionBehavior: stop}}")],
+    ),
+    UnseenMistake(
+        "aws M reserved tag",
+        AWS,
+        "",
+        [
+            (
+                TYPE,
+                TYPE + "      TagSpecifications: [{ResourceType: instance, Tags: [{Key: 'aws:team', Value: ml}]}]\n",
+            )
+        ],
+    ),
+    UnseenMistake("aws M hibernation", AWS, "", [(TYPE, TYPE + "      HibernationOptions: {Configured: true}\n")]),
+    UnseenMistake(
+        "aws H price with dollar",
+        SPOT,
+        "",
+        [("{MarketType: spot}", '{MarketType: spot, SpotOptions: {MaxPrice: "$0.40"}}')],
+    ),
+    UnseenMistake("aws H group of 16 digits", AWS, "", [("[sg-YOUR-GROUP]", "[sg-0a1b2c3d4e5f6071]")]),
+    UnseenMistake(
+        "aws T KeyName on the head only",
+        AWS,
+        "",
+        [
+            ("  ssh_user: ubuntu ", "  ssh_private_key: ~/.ssh/tune.pem\n  ssh_user: ubuntu "),
+            ("      InstanceType: m6i.xlarge", "      KeyName: tune\n      InstanceType: m6i.xlarge"),
+        ],
+    ),
+    UnseenMistake("aws H single quotes", AWS, "", [("--address=$RAY_HEAD_IP:6379", "--address='$RAY_HEAD_IP:6379'")]),
+    UnseenMistake("aws H Arm machine", AWS, "", [("InstanceType: g6.xlarge", "InstanceType: g5g.xlarge")]),
+    UnseenMistake(
+        "aws H idle timeout under provider",
+        AWS,
+        "",
+        [
+            ("idle_timeout_minutes: 8               # longer than the pauses between the brackets of a study\n", ""),
+            ("  type: aws\n", "  type: aws\n  idle_timeout_minutes: 8\n"),
+        ],
+    ),
+    UnseenMistake("gcp M deletion protection", GCP, "", [(GPU_DISK, "deletionProtection: true\n      " + GPU_DISK)]),
+    UnseenMistake(
+        "gcp M platform of AMD",
+        GCP,
+        "",
+        [("machineType: n2-standard-4", "minCpuPlatform: AMD Milan\n      machineType: n2-standard-4")],
+    ),
+    UnseenMistake(
+        "gcp M termination action on demand",
+        GCP,
+        "",
+        [
+            (
+                "machineType: g2-standard-96\n      disks: *disks\n      metadata: *driver\n      scheduling:\n",
+                "machineType: g2-standard-96\n      disks: *disks\n      metadata: *driver\n      scheduling:\n        - instanceTerminationAction: DELETE\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "gcp T email with project left",
+        GCP,
+        "",
+        [
+            (
+                GPU_DISK,
+                "serviceAccounts: [{email: ray-autoscaler-sa-v1@<PROJECT_ID>.iam.gserviceaccount.com, scopes: ['https://www.googleapis.com/auth/cloud-platform']}]\n      "
+                + GPU_DISK,
+            )
+        ],
+    ),
+    UnseenMistake(
+        "gcp M metadata key",
+        GCP,
+        "",
+        [('value: "True"}', 'value: "True"}\n          - {key: startup script, value: "echo started"}')],
+    ),
+    UnseenMistake(
+        "gcp M metadata key twice",
+        GCP,
+        "",
+        [('value: "True"}', 'value: "True"}\n          - {key: install-nvidia-driver, value: "False"}')],
+    ),
+    UnseenMistake("gcp M network tag", GCP, "", [(GPU_DISK, "tags: {items: [Ray_Worker]}\n      " + GPU_DISK)]),
+    UnseenMistake(
+        "gcp T accelerator of another zone",
+        GCP,
+        "",
+        [
+            (
+                GPU_DISK,
+                "guestAccelerators: [{acceleratorType: projects/my-project/zones/europe-west4-a/acceleratorTypes/nvidia-tesla-t4, acceleratorCount: 1}]\n      "
+                + GPU_DISK.replace("g2-standard-8", "n1-standard-8"),
+            )
+        ],
+    ),
+    UnseenMistake("gcp H location", GCP, "", [("  availability_zone: us-central1-a", "  location: us-central1-a")]),
+    UnseenMistake(
+        "gcp M short disk type", GCP, "", [("diskSizeGb: 200 ", "diskType: pd-ssd\n            diskSizeGb: 200 ")]
+    ),
+    UnseenMistake(
+        "gcp M pd-standard on g2",
+        GCP,
+        "",
+        [("diskSizeGb: 200 ", "diskType: zones/us-central1-a/diskTypes/pd-standard\n            diskSizeGb: 200 ")],
+    ),
+    UnseenMistake(
+        "gcp M run duration",
+        GCP,
+        "",
+        [("        - preemptible: true ", "        - maxRunDuration: 8h\n        - preemptible: true ")],
+    ),
+    UnseenMistake("gcp M zone d", GCP, "", [("availability_zone: us-central1-a", "availability_zone: us-central1-d")]),
+    UnseenMistake("azure M disk over 4095", AZURE, "", [("osDiskSize: 200 ", "osDiskSize: 5000 ")]),
+    UnseenMistake(
+        "azure M group with a full stop", AZURE, "", [("resource_group: raytune-azure ", "resource_group: raytune. ")]
+    ),
+    UnseenMistake("azure H hyphen in size", AZURE, "", [("Standard_D4s_v5", "Standard_D4s-v5")]),
+    UnseenMistake("azure M user root", AZURE, "", [("ssh_user: ubuntu", "ssh_user: root")]),
+    UnseenMistake("azure H price as text", AZURE, "", [("{maxPrice: -1}", '{maxPrice: "-1"}')]),
+    UnseenMistake(
+        "azure M small subnet",
+        AZURE,
+        "",
+        [("  location: eastus\n", "  location: eastus\n  subnet_mask: 10.10.0.0/30\n")],
+    ),
+    UnseenMistake(
+        "azure M unique_id", AZURE, "", [("  location: eastus\n", "  location: eastus\n  unique_id: raytune\n")]
+    ),
+    UnseenMistake(
+        "azure H size beside the parameters",
+        AZURE,
+        "",
+        [
+            (
+                "      azure_arm_parameters:\n        vmSize: Standard_NC8as_T4_v3\n",
+                "      vmSize: Standard_NC8as_T4_v3\n      azure_arm_parameters:\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "azure T retired size", AZURE, "", [("Standard_NC8as_T4_v3", "Standard_NC6"), ('"CPU": 8', '"CPU": 6')]
+    ),
+    UnseenMistake(
+        "azure M spot of B series",
+        AZURE,
+        "",
+        [("Standard_NC8as_T4_v3", "Standard_B8ms"), ('{"CPU": 8, "GPU": 1}', '{"CPU": 8}')],
+    ),
+    UnseenMistake("hosts T mount in /opt", LOCAL, "", [('{"~/raytune_suite": "."', '{"/opt/raytune_suite": "."')]),
+    UnseenMistake(
+        "hosts T external address left",
+        LOCAL,
+        "",
+        [("  worker_ips:", "  external_head_ip: YOUR_HEAD_PUBLIC_IP\n  worker_ips:")],
+    ),
+    UnseenMistake("hosts H letter l", LOCAL, "", [("192.168.1.12]", "192.168.l.12]")]),
+    UnseenMistake(
+        "hosts M small object store", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --object-store-memory=8000000")]
+    ),
+    UnseenMistake("hosts M CPU in resources", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --resources='{\"CPU\": 8}'")]),
+    UnseenMistake("hosts M labels", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --labels=a100")]),
+    UnseenMistake(
+        "hosts H exclude as text",
+        LOCAL,
+        "",
+        [("rsync_exclude: [.venv, .git, demo, build] ", 'rsync_exclude: "**/.git" ')],
+    ),
+    UnseenMistake(
+        "hosts H three of two workers",
+        LOCAL,
+        "",
+        [("min_workers: 2\nmax_workers: 2", "min_workers: 3\nmax_workers: 3")],
+    ),
+    UnseenMistake(
+        "hosts M proxy without host",
+        LOCAL,
+        "",
+        [("  ssh_user: ray ", "  ssh_proxy_command: ssh -W bastion.example.com\n  ssh_user: ray ")],
+    ),
+    UnseenMistake("hosts M client port", HOSTS, "", [("--port=6379 ", "--port=6379 --ray-client-server-port=6379 ")]),
+    UnseenMistake(
+        "hosts M worker ports reversed",
+        HOSTS,
+        "",
+        [("--num-gpus=4", "--num-gpus=4 --min-worker-port=20000 --max-worker-port=10002")],
+    ),
+    UnseenMistake(
+        "hosts H redirect to /etc",
+        HOSTS,
+        "",
+        [("setup_commands:\n", "setup_commands:\n  - echo 'fs.file-max=1000000' >> /etc/sysctl.conf\n")],
+    ),
+    UnseenMistake(
+        "kuberay T selector beside spec",
+        RAYCLUSTER,
+        "",
+        [
+            (SELECTOR, ""),
+            ("          restartPolicy: Never              #", "          restartPolicy: Never              #"),
+            (
+                "      template:\n        spec:\n          restartPolicy",
+                "      template:\n        nodeSelector: {raytune-nodes: spot}\n        spec:\n          restartPolicy",
+            ),
+        ],
+    ),
+    UnseenMistake(
+        "kuberay T nvidia/gpu",
+        RJ,
+        "",
+        [
+            ('limits: {cpu: "8", memory: 32Gi, nvidia.com/gpu: 1}', 'limits: {cpu: "8", memory: 32Gi, nvidia/gpu: 1}'),
+            (
+                'requests: {cpu: "8", memory: 32Gi, nvidia.com/gpu: 1}',
+                'requests: {cpu: "8", memory: 32Gi, nvidia/gpu: 1}',
+            ),
+        ],
+    ),
+    UnseenMistake(
+        "kuberay T camel case in serveConfigV2", RS, "", [("            num_replicas: 2", "            numReplicas: 2")]
+    ),
+    UnseenMistake("kuberay H serveConfigV2 as map", RS, "", [("  serveConfigV2: |\n", "  serveConfigV2:\n")]),
+    UnseenMistake("kuberay H import path", RS, "", [("import_path: serve_model.app", "import_path: serve_model")]),
+    UnseenMistake("kuberay H spec of a job in a service", RS, "", [("  rayClusterConfig:\n", "  rayClusterSpec:\n")]),
+    UnseenMistake(
+        "kuberay T long service",
+        RS,
+        "",
+        [("  name: classifier\n", "  name: classifier-of-the-vision-team-for-production-in-europe\n")],
+    ),
+    UnseenMistake(
+        "kuberay M volume name",
+        RC,
+        "",
+        [
+            (
+                "            - name: shm\n              emptyDir",
+                "            - name: shared_memory\n              emptyDir",
+            ),
+            ("                - name: shm\n", "                - name: shared_memory\n"),
+        ],
+    ),
+    UnseenMistake("kuberay M container name", RAYCLUSTER, "", [("- name: ray-worker\n", "- name: Ray-Worker\n")]),
+    UnseenMistake(
+        "kuberay M two handlers",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                WORKER,
+                WORKER
+                + "              livenessProbe: {tcpSocket: {port: 8076}, exec: {command: [ray, health-check]}}\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M success threshold",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                WORKER,
+                WORKER + "              livenessProbe: {exec: {command: [ray, health-check]}, successThreshold: 3}\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M skew",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                SELECTOR,
+                SELECTOR
+                + "          topologySpreadConstraints: [{maxSkew: 0, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: DoNotSchedule}]\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M root and non-root",
+        RAYCLUSTER,
+        "",
+        [(WORKER, WORKER + "              securityContext: {runAsNonRoot: true, runAsUser: 0}\n")],
+    ),
+    UnseenMistake("kuberay M access mode", BASE, "", [("[ReadWriteMany] ", "[ReadWriteAll] ")]),
+    UnseenMistake(
+        "kuberay M protocol",
+        BASE,
+        "",
+        [("ports: [{port: 6379}]\n---\napi", "ports: [{port: 6379, protocol: tcp}]\n---\napi")],
+    ),
+    UnseenMistake(
+        "kuberay M strategy",
+        BASE,
+        "",
+        [("  replicas: 1\n", "  replicas: 1\n  strategy: {type: Recreate, rollingUpdate: {maxSurge: 1}}\n")],
+    ),
+    UnseenMistake(
+        "kuberay H configMapRef as text",
+        RAYCLUSTER,
+        "",
+        [(WORKER, WORKER + "              envFrom: [{configMapRef: training-settings}]\n")],
+    ),
+    UnseenMistake(
+        "kuberay M ephemeral storage",
+        RAYCLUSTER,
+        "",
+        [('requests: {cpu: "6", memory: 24Gi, ', 'requests: {cpu: "6", memory: 24Gi, ephemeral-storage: 100GiB, ')],
+    ),
+    UnseenMistake(
+        "kuberay M weight",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                SELECTOR,
+                SELECTOR
+                + "          affinity: {nodeAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 200, preference: {matchExpressions: [{key: gpu, operator: Exists}]}}]}}\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay T annotation true",
+        RC,
+        "",
+        [
+            (
+                "      template:\n        spec:\n          restartPolicy: Never",
+                "      template:\n        metadata: {annotations: {gke-gcsfuse/volumes: true}}\n        spec:\n          restartPolicy: Never",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M entrypointResources",
+        RJ,
+        "",
+        [("  backoffLimit: 2\n", "  backoffLimit: 2\n  entrypointResources: {big: 1}\n")],
+    ),
+    UnseenMistake(
+        "kuberay M pip and conda",
+        RJ,
+        "",
+        [("    env_vars:\n", "    conda: {dependencies: [python=3.11]}\n    env_vars:\n")],
+    ),
+    UnseenMistake(
+        "kuberay T submitter without Ray",
+        RJ,
+        "",
+        [
+            (
+                "          image: rayproject/ray:2.60.0-py311\n          resources:\n            requests: {cpu: 500m",
+                "          image: python:3.11-slim\n          resources:\n            requests: {cpu: 500m",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "slurm M array reversed",
+        SLURM,
+        "",
+        [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --array=8-1\n")],
+    ),
+    UnseenMistake(
+        "slurm T step with more CPUs",
+        SLURM,
+        "",
+        [('srun --nodes=1 --ntasks=1 -w "$node_i"', 'srun --nodes=1 --ntasks=1 --cpus-per-task=192 -w "$node_i"')],
+    ),
+    UnseenMistake("slurm M decimal memory", SLURM, "", [("--mem=240G", "--mem=1.5T")]),
+    UnseenMistake(
+        "slurm M exclusive yes",
+        SLURM,
+        "",
+        [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --exclusive=yes\n")],
+    ),
+    UnseenMistake("slurm M signal name", STUDY, "", [("--signal=B:USR1@120", "--signal=B:SIGUSER1@120")]),
+    UnseenMistake(
+        "slurm M begin",
+        SLURM,
+        "",
+        [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --begin=tomorow\n")],
+    ),
+    UnseenMistake(
+        "slurm M hint",
+        SLURM,
+        "",
+        [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --hint=nomultithreading\n")],
+    ),
+    UnseenMistake(
+        "slurm M option of srun",
+        SLURM,
+        "",
+        [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --kill-on-bad-exit=1\n")],
+    ),
+    UnseenMistake(
+        "slurm M export of one variable",
+        SLURM,
+        "",
+        [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --export=WANDB_MODE=offline\n")],
+    ),
+    UnseenMistake("slurm H no array", SLURM, "", [("nodes_array=($nodes)", "nodes_array=$nodes")]),
+    UnseenMistake(
+        "slurm M constraint unbalanced",
+        SLURM,
+        "",
+        [("#SBATCH --job-name=tune\n", '#SBATCH --job-name=tune\n#SBATCH --constraint="[a100|h100"\n')],
+    ),
+    UnseenMistake(
+        "slurm T wait after the study",
+        SLURM,
+        "",
+        [
+            (
+                "python -u tune_resnet.py --storage-path /scratch/vision/studies\n",
+                "python -u tune_resnet.py --storage-path /scratch/vision/studies\nwait\n",
+            )
+        ],
+    ),
+]
