@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks import api_schema, aws, azure, cloud_access, cuda, gcp, regions
+from raytune_suite.cluster.checks import api_schema, aws, azure, cloud_access, cuda, gcp, regions, setting_rules
 from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.containers import image_of, run_options
 from raytune_suite.cluster.checks.findings import finding
@@ -77,6 +77,7 @@ def requests(document: ClusterDocument) -> Iterator[Finding]:
         where: KeyPath = ("available_node_types", name, "node_config")
         yield from api_schema.violations(document, where, schema(cloud), cloud, nulls=cloud == "gcp")
         yield from RULES[cloud].machine(document, where)
+        yield from setting_rules.check(document, where, cloud)
     yield from RULES[cloud].whole_file(document)
 
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.cluster.checks import job_commands, launcher, manifests, objects, pod_values, pods, references
+from raytune_suite.cluster.checks import (
+    job_commands,
+    launcher,
+    manifests,
+    objects,
+    pod_values,
+    pods,
+    references,
+    setting_rules,
+)
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pods import PodPlace, bad_name, pod_place
 from raytune_suite.cluster.pools import as_count, cluster_spec, is_kuberay, kuberay_pools
@@ -22,6 +31,8 @@ TEMPLATE_SPECS: dict[str, KeyPath] = {
     "Pod": ("spec",),
     "Deployment": ("spec", "template", "spec"),
     "StatefulSet": ("spec", "template", "spec"),
+    "ReplicaSet": ("spec", "template", "spec"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
     "DaemonSet": ("spec", "template", "spec"),
     "Job": ("spec", "template", "spec"),
 }
@@ -47,9 +58,12 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     valid = not isinstance(name, str) or pods.SUBDOMAIN.fullmatch(name) or pods.PLACEHOLDER.search(name)
     if not valid and not str(document.get("apiVersion")).startswith("rbac."):  # roles may have any name
         yield bad_name(document, ("metadata", "name"), str(name))
+    if not manifests.is_core(document):
+        return
     if document.get("kind") == "PersistentVolumeClaim":
         yield from references.claim(document)
     yield from objects.check(document)
+    yield from setting_rules.check(document, (), "object", str(document.get("kind")))
     for pod, _ in pod_places(document):
         yield from pods.check(document, pod)
         yield from pod_values.check(document, pod)

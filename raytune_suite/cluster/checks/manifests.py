@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 CORE_KINDS = {kind: version for version, kind in kubernetes_schemas()}
 """The API version of each kind of Kubernetes whose schema is known."""
 
+OWN_GROUP = re.compile(r"[a-z0-9]*|(rbac\.authorization|networking|storage|scheduling|node)\.k8s\.io")
+"""The API groups of these kinds; others, such as Knative's, may have kinds of the same names."""
+
+ALSO_SERVED = (("autoscaling/v1", "HorizontalPodAutoscaler"),)
+
 DEEPEST = 4
 """How many levels below a key a misplaced key is searched for."""
 
@@ -34,6 +40,12 @@ DEEPEST = 4
 def is_manifest(document: ClusterDocument) -> bool:
     """Return whether a document is, or is meant to be, a Kubernetes manifest."""
     return "apiVersion" in document.data or "kind" in document.data
+
+
+def is_core(document: ClusterDocument) -> bool:
+    """Return whether a manifest describes an object of Kubernetes itself, or of a kind that only others have."""
+    kind = str(document.get("kind"))
+    return kind not in CORE_KINDS or document.get("apiVersion") == CORE_KINDS[kind]
 
 
 def wrong_kind(document: ClusterDocument) -> Iterator[Finding]:
@@ -56,6 +68,8 @@ def wrong_kind(document: ClusterDocument) -> Iterator[Finding]:
         remedy = f"write `kind: {hint.split(chr(39))[1]}`" if hint else f"write one of {', '.join(KUBERAY)}"
         yield finding(document, "RTS108", ("kind",), reason, remedy)
     elif name in CORE_KINDS and version != CORE_KINDS[name]:
+        if not OWN_GROUP.fullmatch(version.rpartition("/")[0]) or (version, name) in ALSO_SERVED:
+            return
         reason = f"Kubernetes does not serve {name} in {version!r}"
         yield finding(document, "RTS108", ("apiVersion",), reason, f"write `apiVersion: {CORE_KINDS[name]}`")
     elif name not in CORE_KINDS:
@@ -67,16 +81,7 @@ def wrong_kind(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(document, "RTS108", ("kind",), reason, f"write `kind: {meant}`")
 
 
-OTHER_KINDS = (
-    "Node",
-    "Event",
-    "ReplicaSet",
-    "DaemonSet",
-    "PodTemplate",
-    "Endpoints",
-    "ReplicationController",
-    "PersistentVolume",
-)
+OTHER_KINDS = ("Node", "Event", "PodTemplate", "Endpoints", "ReplicationController", "EndpointSlice")
 """Kinds of Kubernetes without a schema here, which must not be taken for misspellings."""
 
 

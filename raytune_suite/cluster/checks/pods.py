@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cluster.checks import setting_rules
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.schema_errors import as_yaml, closest, label
 from raytune_suite.cluster.quantities import in_gib, quantity
@@ -107,6 +108,8 @@ def check(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
         yield from ports(document, container)
         yield from environment(document, container)
         yield from resources(document, container)
+        yield from setting_rules.check(document, container, "container")
+    yield from setting_rules.check(document, pod.where, "pod")
     yield from labels(document, (*pod.where, "nodeSelector"))
     yield from labels(document, (*pod.where[:-1], "metadata", "labels"))
 
