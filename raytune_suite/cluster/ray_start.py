@@ -95,6 +95,8 @@ def wrong_value(name: str, value: str) -> tuple[str, str] | None:
         return wrong_number(name, value)
     if name in JSON_OPTIONS:
         return wrong_json(name, value)
+    if name == "labels":
+        return wrong_labels(value)
     if name == "temp-dir":
         return wrong_folder(value)
     choices = BOOLEANS if kind == "boolean" else tuple(kind.split("|")) if "|" in kind else ()
@@ -127,6 +129,14 @@ def wrong_folder(value: str) -> tuple[str, str] | None:
             f"`temp-dir` has {len(value)} characters, but with more than {LONGEST_FOLDER} the paths of Ray's sockets"
         )
         return f"{reason} are too long", "use a shorter path, such as one below /tmp"
+    return None
+
+
+def wrong_labels(value: str) -> tuple[str, str] | None:
+    """Return the reason and the remedy if a text is not a list of labels `KEY=VALUE`, None if it is."""
+    for part in value.strip("\"'").split(","):
+        if part.count("=") != 1 or not part.partition("=")[0]:
+            return f"`labels` has {part!r}, but a label is KEY=VALUE", f"write such as `--labels={part or 'gpu'}=true`"
     return None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.shell_commands import SYSTEM_FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,11 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             reason = f"{str(target)!r} is no absolute path, so it depends on where the copy starts from"
             where = ("file_mounts", target)
             yield finding(document, "RTS311", where, reason, f"write '~/{str(target).removeprefix('./')}'")
+        user = document.get("auth", "ssh_user")
+        if not document.mapping("docker") and SYSTEM_FOLDERS.match(str(target)) and user not in (None, "root"):
+            reason = f"{user} may not create {target}"
+            remedy = f"write '~/{str(target).rstrip('/').rpartition('/')[2]}', unless the folder exists and is writable"
+            yield finding(document, "RTS414", ("file_mounts", target), reason, remedy, severity="warning")
         folder = Path(str(source)).expanduser()
         begins = re.compile(rf"\s*cd\s+{re.escape(str(target).rstrip('/'))}/?\s*&&([^;&|]*\binstall\s[^;&|]*)")
         for key in ("setup_commands", "head_setup_commands", "worker_setup_commands"):

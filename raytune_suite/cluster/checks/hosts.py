@@ -95,7 +95,7 @@ def wrong_address(text: str) -> tuple[str, str] | None:
         return f"{text!r} stands for several hosts, which Ray does not expand", "list each host"
     if re.search(r"[,\s]", text.strip()):
         return f"{text!r} is several hosts in one entry", "write one `- ` line per host"
-    numeric = re.fullmatch(r"[\d.-]+", text) is not None
+    numeric = re.fullmatch(r"[\d.-]+|.*\.\d+", text) is not None  # the last part of a name is not a number
     if HOST_NAME.fullmatch(text) and not numeric:
         return None
     return f"{text!r} is neither an IP address nor a host name", "use an address such as 192.168.1.10"
@@ -114,8 +114,18 @@ def coordinator(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(document, "RTS605", ("provider", key), reason, "keep one of them", severity="warning")
 
 
+def jump_host(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a proxy command that does not say to which host it leads."""
+    command, where = document.get("auth", "ssh_proxy_command"), ("auth", "ssh_proxy_command")
+    if isinstance(command, str) and command and "%h" not in command:
+        reason = f"`ssh_proxy_command` is {command!r}, without %h, so that it leads to the same host for all nodes"
+        better = f"{command} -W %h:%p" if "-W" not in command else re.sub(r"-W(?=\s|$)", "-W %h:%p", command, count=1)
+        yield finding(document, "RTS601", where, reason, f"write `ssh_proxy_command: {better}`")
+
+
 def account(document: ClusterDocument) -> Iterator[Finding]:
     """Yield an account or a key with which no login works."""
+    yield from jump_host(document)
     user, where = document.get("auth", "ssh_user"), ("auth", "ssh_user")
     if user is not None and user and not ACCOUNT.fullmatch(str(user)) and "YOUR" not in str(user):
         remedy = f"write `ssh_user: {str(user).partition('@')[0]}`" if "@" in str(user) else "write the name only"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from raytune_suite.cluster.checks.commands import ray_version
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.kuberay_rules import POD, groups
 from raytune_suite.cluster.pools import GPU_RESOURCE, cluster_spec
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
 
 RAY_IMAGE = re.compile(r"(?:.*/)?ray(?:-ml|-llm)?:(\d+\.\d+\.\d+)\w*(?:[-.](?:.*-)?py(\d)(\d+))?")
 """A tag of Ray's own images, or of a copy of them."""
+
+WITHOUT_RAY = re.compile(
+    r"(docker\.io/|public\.ecr\.aws/docker/)?(library/)?"
+    r"(python|busybox|alpine|ubuntu|debian|bash|redis|nginx|fedora|centos|rockylinux|amazonlinux)(:.*)?|"
+    r"(.*/)?(nvidia/cuda|pytorch/pytorch|tensorflow/tensorflow|continuumio/(mini|ana)conda3|curlimages/curl|"
+    r"nvcr\.io/nvidia/(pytorch|cuda|tensorflow))(:.*)?"
+)
+"""Public images that do not contain Ray."""
 
 RAY_NAME = re.compile(r"(^|/)ray(-ml|-llm)?(:|$)")
 
@@ -51,6 +60,9 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from images(document, top, places)
     yield from mounts(document, places)
     yield from own_resources(document, top)
+    submitter: KeyPath = (*top[:-1], "submitterPodTemplate", "spec", "containers")
+    if document.get("kind") in ("RayJob", "RayCronJob"):
+        yield from without_ray(document, submitter, "the pod that submits the job")
 
 
 def own_resources(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
@@ -157,10 +169,21 @@ def amounts(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
             yield finding(document, "RTS818", (*place, option), reason, remedy)
 
 
+def without_ray(document: ClusterDocument, where: KeyPath, what: str) -> Iterator[Finding]:
+    """Yield a finding if the first container of a pod, whose containers are at a key path, has an image without Ray."""
+    image, command = document.get(*where, 0, "image"), document.get(*where, 0, "command")
+    if isinstance(image, str) and WITHOUT_RAY.fullmatch(image) and not command:
+        reason = f"{what} runs commands of Ray, but the image {image} does not have it"
+        remedy = f"write `image: rayproject/ray:{ray_version()}-py311`, or an image made from it"
+        yield finding(document, "RTS819", (*where, 0, "image"), reason, remedy)
+
+
 def ray_container(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
     """Yield a finding if another container than the first one is Ray's."""
     where = (*group, *POD, "containers")
     names = [str(one.get("image", "")) for one in document.entries(*where) if isinstance(one, dict)]
+    if not any(RAY_NAME.search(image) for image in names):
+        yield from without_ray(document, where, "the first container")
     later = next((index for index, image in enumerate(names) if index and RAY_NAME.search(image)), None)
     if later is not None and not RAY_NAME.search(names[0]) and "ray" not in names[0]:
         reason = f"KubeRay starts Ray in the first container, whose image is {names[0]}"

@@ -38,7 +38,10 @@ TEST_KEYS = ("disable_launch_config_check", "foreground_node_launch", "worker_li
 LOCATION_KEYS = {"aws": ("region",), "gcp": ("region", "availability_zone"), "azure": ("location",)}
 """The keys that say where machines are; without them Ray fails with a KeyError."""
 
-PLACEHOLDER = re.compile(r"\bYOUR[-_][A-Z_-]+|<(?:your|my|insert|replace|enter)\b[^<>]*>|\b(?:CHANGE|REPLACE)[-_]?ME\b")
+PLACEHOLDER = re.compile(
+    r"\bYOUR[-_][A-Z_-]+|<(?:your|my|insert|replace|enter)\b[^<>]*>|<[A-Z][A-Z0-9_-]+>|<[a-z]+(?:[-_][a-z]+)+>|"
+    r"\b(?:CHANGE|REPLACE)[-_]?ME\b"
+)
 """A placeholder for a value that only the user knows, in our files and in those of others."""
 
 

@@ -25,7 +25,9 @@ CODES = {
     **dict.fromkeys(
         ("pod", "container", "object"), dict.fromkeys(("match", "range", "require", "forbid", "one_of"), "RTS817")
     ),
-    **dict.fromkeys(("serve", "runtime_env"), dict.fromkeys(("match", "range", "require", "forbid", "one_of"), "RTS820")),
+    **dict.fromkeys(
+        ("serve", "runtime_env"), dict.fromkeys(("match", "range", "require", "forbid", "one_of"), "RTS820")
+    ),
 }
 """The code of a finding, by the section of the rule and what it demands; other clouds have those of AWS."""
 

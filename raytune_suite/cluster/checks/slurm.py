@@ -214,6 +214,10 @@ def forms_beyond_patterns(one: Directive, where: str) -> Iterator[Finding]:
     if one.name == "nodes" and dash and least.isdecimal() and most.isdecimal() and int(least) > int(most):
         reason = f"`--nodes={one.value}` asks for at least {least} and at most {most} nodes"
         yield at(one.line, "RTS842", where, reason, f"write `--nodes={most}-{least}`")
+    for first, last in re.findall(r"(\d+)-(\d+)", one.value) if one.name == "array" else ():
+        if int(first) > int(last):
+            reason = f"`--array={one.value}` begins with {first} and ends with {last}"
+            yield at(one.line, "RTS842", where, reason, f"write `--array={last}-{first}`")
     if one.name == "nodes" and one.value in ("0", "0-0"):
         yield at(one.line, "RTS842", where, f"`--nodes` is {one.value}", "write 1 or more")
     if one.name == "constraint" and any(one.value.count(a) != one.value.count(b) for a, b in ("[]", "()")):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from raytune_suite.cluster.checks import slurm_shell
 from raytune_suite.cluster.checks.findings import CODES, Finding
 from raytune_suite.cluster.checks.shell_commands import check_one
 from raytune_suite.cluster.ray_start import FLAGS, same_ports
@@ -101,7 +102,13 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     yield from programs(found, commands, directives)
     yield from environment(commands, directives)
     yield from beyond_nodes(text)
+    yield from slurm_shell.check(text, commands, waits_for_ray(found))
     yield from not_exported(text, commands)
+
+
+def waits_for_ray(found: list[RayStart]) -> bool:
+    """Return whether a script has processes of Ray in the background that do not end by themselves."""
+    return any("block" in one.options and one.in_background for one in found)
 
 
 def beyond_nodes(text: str) -> Iterator[Finding]:

@@ -127,9 +127,7 @@ def kubernetes_schemas() -> dict[tuple[str, str], Any]:
     """Return schemas of Kubernetes objects by API version and kind."""
     spec = part(table()["kinds"]["RayCluster"]["v1"], "spec")
     better = {  # these name what makes the entries of their lists unique
-        "PersistentVolumeClaim": part(
-            definitions()["pod"], "volumes", "*", "ephemeral", "volumeClaimTemplate", "spec"
-        ),
+        "PersistentVolumeClaim": part(definitions()["pod"], "volumes", "*", "ephemeral", "volumeClaimTemplate", "spec"),
         "Service": part(spec, "headGroupSpec", "headService", "spec"),
     }
     result = {}

@@ -30,22 +30,24 @@ SELECTOR = "          nodeSelector: {raytune-nodes: spot}\n"
 
 BY_CLASS = [
     # manual
-    UnseenMistake("aws M termination protection", AWS, "", [(TYPE, TYPE + "      DisableApiTermination: true\n")]),
     UnseenMistake(
-        "aws M shutdown behavior", AWS, "", [(TYPE, TYPE + "      InstanceInitiatedShutdownBehavior: delete\n")]
+        "aws M termination protection", AWS, "RTS905", [(TYPE, TYPE + "      DisableApiTermination: true\n")]
     ),
-    UnseenMistake("aws M spot on host", SPOT, "", [(TYPE, TYPE + "      Placement: {Tenancy: host}\n")]),
-    UnseenMistake("aws M gp3 iops", AWS, "", [("VolumeType: gp3}", "VolumeType: gp3, Iops: 200}")]),
+    UnseenMistake(
+        "aws M shutdown behavior", AWS, "RTS902", [(TYPE, TYPE + "      InstanceInitiatedShutdownBehavior: delete\n")]
+    ),
+    UnseenMistake("aws M spot on host", SPOT, "RTS905", [(TYPE, TYPE + "      Placement: {Tenancy: host}\n")]),
+    UnseenMistake("aws M gp3 iops", AWS, "RTS902", [("VolumeType: gp3}", "VolumeType: gp3, Iops: 200}")]),
     UnseenMistake(
         "aws M stop of one-time spot",
         SPOT,
-        "",
+        "RTS905",
         [("{MarketType: spot}", "{MarketType: spot, SpotOptions: {InstanceInterruptionBehavior: stop}}")],
     ),
     UnseenMistake(
         "aws M reserved tag",
         AWS,
-        "",
+        "RTS902",
         [
             (
                 TYPE,
@@ -53,45 +55,51 @@ BY_CLASS = [
             )
         ],
     ),
-    UnseenMistake("aws M hibernation", AWS, "", [(TYPE, TYPE + "      HibernationOptions: {Configured: true}\n")]),
+    UnseenMistake(
+        "aws M hibernation", AWS, "RTS905", [(TYPE, TYPE + "      HibernationOptions: {Configured: true}\n")]
+    ),
     UnseenMistake(
         "aws H price with dollar",
         SPOT,
-        "",
+        "RTS902",
         [("{MarketType: spot}", '{MarketType: spot, SpotOptions: {MaxPrice: "$0.40"}}')],
     ),
-    UnseenMistake("aws H group of 16 digits", AWS, "", [("[sg-YOUR-GROUP]", "[sg-0a1b2c3d4e5f6071]")]),
+    UnseenMistake("aws H group of 16 digits", AWS, "RTS909", [("[sg-YOUR-GROUP]", "[sg-0a1b2c3d4e5f6071]")]),
     UnseenMistake(
         "aws T KeyName on the head only",
         AWS,
-        "",
+        "RTS601",
         [
             ("  ssh_user: ubuntu ", "  ssh_private_key: ~/.ssh/tune.pem\n  ssh_user: ubuntu "),
             ("      InstanceType: m6i.xlarge", "      KeyName: tune\n      InstanceType: m6i.xlarge"),
         ],
     ),
-    UnseenMistake("aws H single quotes", AWS, "", [("--address=$RAY_HEAD_IP:6379", "--address='$RAY_HEAD_IP:6379'")]),
-    UnseenMistake("aws H Arm machine", AWS, "", [("InstanceType: g6.xlarge", "InstanceType: g5g.xlarge")]),
+    UnseenMistake(
+        "aws H single quotes", AWS, "RTS402", [("--address=$RAY_HEAD_IP:6379", "--address='$RAY_HEAD_IP:6379'")]
+    ),
+    UnseenMistake("aws H Arm machine", AWS, "RTS907", [("InstanceType: g6.xlarge", "InstanceType: g5g.xlarge")]),
     UnseenMistake(
         "aws H idle timeout under provider",
         AWS,
-        "",
+        "RTS103",
         [
             ("idle_timeout_minutes: 8               # longer than the pauses between the brackets of a study\n", ""),
             ("  type: aws\n", "  type: aws\n  idle_timeout_minutes: 8\n"),
         ],
     ),
-    UnseenMistake("gcp M deletion protection", GCP, "", [(GPU_DISK, "deletionProtection: true\n      " + GPU_DISK)]),
+    UnseenMistake(
+        "gcp M deletion protection", GCP, "RTS905", [(GPU_DISK, "deletionProtection: true\n      " + GPU_DISK)]
+    ),
     UnseenMistake(
         "gcp M platform of AMD",
         GCP,
-        "",
+        "RTS905",
         [("machineType: n2-standard-4", "minCpuPlatform: AMD Milan\n      machineType: n2-standard-4")],
     ),
     UnseenMistake(
         "gcp M termination action on demand",
         GCP,
-        "",
+        "RTS905",
         [
             (
                 "machineType: g2-standard-96\n      disks: *disks\n      metadata: *driver\n      scheduling:\n",
@@ -102,7 +110,7 @@ BY_CLASS = [
     UnseenMistake(
         "gcp T email with project left",
         GCP,
-        "",
+        "RTS106",
         [
             (
                 GPU_DISK,
@@ -114,20 +122,20 @@ BY_CLASS = [
     UnseenMistake(
         "gcp M metadata key",
         GCP,
-        "",
+        "RTS902",
         [('value: "True"}', 'value: "True"}\n          - {key: startup script, value: "echo started"}')],
     ),
     UnseenMistake(
         "gcp M metadata key twice",
         GCP,
-        "",
+        "RTS902",
         [('value: "True"}', 'value: "True"}\n          - {key: install-nvidia-driver, value: "False"}')],
     ),
-    UnseenMistake("gcp M network tag", GCP, "", [(GPU_DISK, "tags: {items: [Ray_Worker]}\n      " + GPU_DISK)]),
+    UnseenMistake("gcp M network tag", GCP, "RTS902", [(GPU_DISK, "tags: {items: [Ray_Worker]}\n      " + GPU_DISK)]),
     UnseenMistake(
         "gcp T accelerator of another zone",
         GCP,
-        "",
+        "RTS910",
         [
             (
                 GPU_DISK,
@@ -136,43 +144,47 @@ BY_CLASS = [
             )
         ],
     ),
-    UnseenMistake("gcp H location", GCP, "", [("  availability_zone: us-central1-a", "  location: us-central1-a")]),
     UnseenMistake(
-        "gcp M short disk type", GCP, "", [("diskSizeGb: 200 ", "diskType: pd-ssd\n            diskSizeGb: 200 ")]
+        "gcp H location", GCP, "RTS103", [("  availability_zone: us-central1-a", "  location: us-central1-a")]
+    ),
+    UnseenMistake(
+        "gcp M short disk type", GCP, "RTS909", [("diskSizeGb: 200 ", "diskType: pd-ssd\n            diskSizeGb: 200 ")]
     ),
     UnseenMistake(
         "gcp M pd-standard on g2",
         GCP,
-        "",
+        "RTS905",
         [("diskSizeGb: 200 ", "diskType: zones/us-central1-a/diskTypes/pd-standard\n            diskSizeGb: 200 ")],
     ),
     UnseenMistake(
         "gcp M run duration",
         GCP,
-        "",
+        "RTS901",
         [("        - preemptible: true ", "        - maxRunDuration: 8h\n        - preemptible: true ")],
     ),
-    UnseenMistake("gcp M zone d", GCP, "", [("availability_zone: us-central1-a", "availability_zone: us-central1-d")]),
-    UnseenMistake("azure M disk over 4095", AZURE, "", [("osDiskSize: 200 ", "osDiskSize: 5000 ")]),
     UnseenMistake(
-        "azure M group with a full stop", AZURE, "", [("resource_group: raytune-azure ", "resource_group: raytune. ")]
+        "gcp M zone d", GCP, "RTS606", [("availability_zone: us-central1-a", "availability_zone: us-central1-d")]
     ),
-    UnseenMistake("azure H hyphen in size", AZURE, "", [("Standard_D4s_v5", "Standard_D4s-v5")]),
-    UnseenMistake("azure M user root", AZURE, "", [("ssh_user: ubuntu", "ssh_user: root")]),
-    UnseenMistake("azure H price as text", AZURE, "", [("{maxPrice: -1}", '{maxPrice: "-1"}')]),
+    UnseenMistake("azure M disk over 4095", AZURE, "RTS902", [("osDiskSize: 200 ", "osDiskSize: 5000 ")]),
+    UnseenMistake(
+        "azure M group with a full stop",
+        AZURE,
+        "RTS609",
+        [("resource_group: raytune-azure ", "resource_group: raytune. ")],
+    ),
+    UnseenMistake("azure H hyphen in size", AZURE, "RTS206", [("Standard_D4s_v5", "Standard_D4s-v5")]),
+    UnseenMistake("azure M user root", AZURE, "RTS609", [("ssh_user: ubuntu", "ssh_user: root")]),
+    UnseenMistake("azure H price as text", AZURE, "RTS901", [("{maxPrice: -1}", '{maxPrice: "-1"}')]),
     UnseenMistake(
         "azure M small subnet",
         AZURE,
-        "",
+        "RTS902",
         [("  location: eastus\n", "  location: eastus\n  subnet_mask: 10.10.0.0/30\n")],
-    ),
-    UnseenMistake(
-        "azure M unique_id", AZURE, "", [("  location: eastus\n", "  location: eastus\n  unique_id: raytune\n")]
     ),
     UnseenMistake(
         "azure H size beside the parameters",
         AZURE,
-        "",
+        "RTS206",
         [
             (
                 "      azure_arm_parameters:\n        vmSize: Standard_NC8as_T4_v3\n",
@@ -181,62 +193,68 @@ BY_CLASS = [
         ],
     ),
     UnseenMistake(
-        "azure T retired size", AZURE, "", [("Standard_NC8as_T4_v3", "Standard_NC6"), ('"CPU": 8', '"CPU": 6')]
+        "azure T retired size", AZURE, "RTS207", [("Standard_NC8as_T4_v3", "Standard_NC6"), ('"CPU": 8', '"CPU": 6')]
     ),
     UnseenMistake(
         "azure M spot of B series",
         AZURE,
-        "",
+        "RTS905",
         [("Standard_NC8as_T4_v3", "Standard_B8ms"), ('{"CPU": 8, "GPU": 1}', '{"CPU": 8}')],
     ),
-    UnseenMistake("hosts T mount in /opt", LOCAL, "", [('{"~/raytune_suite": "."', '{"/opt/raytune_suite": "."')]),
+    UnseenMistake(
+        "hosts T mount in /opt", LOCAL, "RTS414", [('{"~/raytune_suite": "."', '{"/opt/raytune_suite": "."')]
+    ),
     UnseenMistake(
         "hosts T external address left",
         LOCAL,
-        "",
+        "RTS106",
         [("  worker_ips:", "  external_head_ip: YOUR_HEAD_PUBLIC_IP\n  worker_ips:")],
     ),
-    UnseenMistake("hosts H letter l", LOCAL, "", [("192.168.1.12]", "192.168.l.12]")]),
+    UnseenMistake("hosts H letter l", LOCAL, "RTS605", [("192.168.1.12]", "192.168.l.12]")]),
     UnseenMistake(
-        "hosts M small object store", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --object-store-memory=8000000")]
+        "hosts M small object store", HOSTS, "RTS410", [("--num-gpus=4", "--num-gpus=4 --object-store-memory=8000000")]
     ),
-    UnseenMistake("hosts M CPU in resources", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --resources='{\"CPU\": 8}'")]),
-    UnseenMistake("hosts M labels", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --labels=a100")]),
+    UnseenMistake(
+        "hosts M CPU in resources", HOSTS, "RTS410", [("--num-gpus=4", "--num-gpus=4 --resources='{\"CPU\":8}'")]
+    ),
+    UnseenMistake("hosts M labels", HOSTS, "RTS410", [("--num-gpus=4", "--num-gpus=4 --labels=a100")]),
     UnseenMistake(
         "hosts H exclude as text",
         LOCAL,
-        "",
+        "RTS101",
         [("rsync_exclude: [.venv, .git, demo, build] ", 'rsync_exclude: "**/.git" ')],
     ),
     UnseenMistake(
         "hosts H three of two workers",
         LOCAL,
-        "",
+        "RTS201",
         [("min_workers: 2\nmax_workers: 2", "min_workers: 3\nmax_workers: 3")],
     ),
     UnseenMistake(
         "hosts M proxy without host",
         LOCAL,
-        "",
+        "RTS601",
         [("  ssh_user: ray ", "  ssh_proxy_command: ssh -W bastion.example.com\n  ssh_user: ray ")],
     ),
-    UnseenMistake("hosts M client port", HOSTS, "", [("--port=6379 ", "--port=6379 --ray-client-server-port=6379 ")]),
+    UnseenMistake(
+        "hosts M client port", HOSTS, "RTS411", [("--port=6379 ", "--port=6379 --ray-client-server-port=6379 ")]
+    ),
     UnseenMistake(
         "hosts M worker ports reversed",
         HOSTS,
-        "",
+        "RTS410",
         [("--num-gpus=4", "--num-gpus=4 --min-worker-port=20000 --max-worker-port=10002")],
     ),
     UnseenMistake(
         "hosts H redirect to /etc",
         HOSTS,
-        "",
+        "RTS414",
         [("setup_commands:\n", "setup_commands:\n  - echo 'fs.file-max=1000000' >> /etc/sysctl.conf\n")],
     ),
     UnseenMistake(
         "kuberay T selector beside spec",
         RAYCLUSTER,
-        "",
+        "RTS103",
         [
             (SELECTOR, ""),
             ("          restartPolicy: Never              #", "          restartPolicy: Never              #"),
@@ -249,7 +267,7 @@ BY_CLASS = [
     UnseenMistake(
         "kuberay T nvidia/gpu",
         RJ,
-        "",
+        "RTS801",
         [
             ('limits: {cpu: "8", memory: 32Gi, nvidia.com/gpu: 1}', 'limits: {cpu: "8", memory: 32Gi, nvidia/gpu: 1}'),
             (
@@ -259,21 +277,28 @@ BY_CLASS = [
         ],
     ),
     UnseenMistake(
-        "kuberay T camel case in serveConfigV2", RS, "", [("            num_replicas: 2", "            numReplicas: 2")]
+        "kuberay T camel case in serveConfigV2",
+        RS,
+        "RTS103",
+        [("            num_replicas: 2", "            numReplicas: 2")],
     ),
-    UnseenMistake("kuberay H serveConfigV2 as map", RS, "", [("  serveConfigV2: |\n", "  serveConfigV2:\n")]),
-    UnseenMistake("kuberay H import path", RS, "", [("import_path: serve_model.app", "import_path: serve_model")]),
-    UnseenMistake("kuberay H spec of a job in a service", RS, "", [("  rayClusterConfig:\n", "  rayClusterSpec:\n")]),
+    UnseenMistake("kuberay H serveConfigV2 as map", RS, "RTS101", [("  serveConfigV2: |\n", "  serveConfigV2:\n")]),
+    UnseenMistake(
+        "kuberay H import path", RS, "RTS820", [("import_path: serve_model.app", "import_path: serve_model")]
+    ),
+    UnseenMistake(
+        "kuberay H spec of a job in a service", RS, "RTS101", [("  rayClusterConfig:\n", "  rayClusterSpec:\n")]
+    ),
     UnseenMistake(
         "kuberay T long service",
         RS,
-        "",
+        "RTS811",
         [("  name: classifier\n", "  name: classifier-of-the-vision-team-for-production-in-europe\n")],
     ),
     UnseenMistake(
         "kuberay M volume name",
         RC,
-        "",
+        "RTS816",
         [
             (
                 "            - name: shm\n              emptyDir",
@@ -282,11 +307,11 @@ BY_CLASS = [
             ("                - name: shm\n", "                - name: shared_memory\n"),
         ],
     ),
-    UnseenMistake("kuberay M container name", RAYCLUSTER, "", [("- name: ray-worker\n", "- name: Ray-Worker\n")]),
+    UnseenMistake("kuberay M container name", RAYCLUSTER, "RTS816", [("- name: ray-worker\n", "- name: Ray-Worker\n")]),
     UnseenMistake(
         "kuberay M two handlers",
         RAYCLUSTER,
-        "",
+        "RTS817",
         [
             (
                 WORKER,
@@ -298,7 +323,7 @@ BY_CLASS = [
     UnseenMistake(
         "kuberay M success threshold",
         RAYCLUSTER,
-        "",
+        "RTS817",
         [
             (
                 WORKER,
@@ -309,7 +334,7 @@ BY_CLASS = [
     UnseenMistake(
         "kuberay M skew",
         RAYCLUSTER,
-        "",
+        "RTS817",
         [
             (
                 SELECTOR,
@@ -321,38 +346,38 @@ BY_CLASS = [
     UnseenMistake(
         "kuberay M root and non-root",
         RAYCLUSTER,
-        "",
+        "RTS817",
         [(WORKER, WORKER + "              securityContext: {runAsNonRoot: true, runAsUser: 0}\n")],
     ),
-    UnseenMistake("kuberay M access mode", BASE, "", [("[ReadWriteMany] ", "[ReadWriteAll] ")]),
+    UnseenMistake("kuberay M access mode", BASE, "RTS817", [("[ReadWriteMany] ", "[ReadWriteAll] ")]),
     UnseenMistake(
         "kuberay M protocol",
         BASE,
-        "",
+        "RTS817",
         [("ports: [{port: 6379}]\n---\napi", "ports: [{port: 6379, protocol: tcp}]\n---\napi")],
     ),
     UnseenMistake(
         "kuberay M strategy",
         BASE,
-        "",
+        "RTS817",
         [("  replicas: 1\n", "  replicas: 1\n  strategy: {type: Recreate, rollingUpdate: {maxSurge: 1}}\n")],
     ),
     UnseenMistake(
         "kuberay H configMapRef as text",
         RAYCLUSTER,
-        "",
+        "RTS101",
         [(WORKER, WORKER + "              envFrom: [{configMapRef: training-settings}]\n")],
     ),
     UnseenMistake(
         "kuberay M ephemeral storage",
         RAYCLUSTER,
-        "",
+        "RTS101",
         [('requests: {cpu: "6", memory: 24Gi, ', 'requests: {cpu: "6", memory: 24Gi, ephemeral-storage: 100GiB, ')],
     ),
     UnseenMistake(
         "kuberay M weight",
         RAYCLUSTER,
-        "",
+        "RTS817",
         [
             (
                 SELECTOR,
@@ -364,7 +389,7 @@ BY_CLASS = [
     UnseenMistake(
         "kuberay T annotation true",
         RC,
-        "",
+        "RTS101",
         [
             (
                 "      template:\n        spec:\n          restartPolicy: Never",
@@ -375,19 +400,19 @@ BY_CLASS = [
     UnseenMistake(
         "kuberay M entrypointResources",
         RJ,
-        "",
+        "RTS101",
         [("  backoffLimit: 2\n", "  backoffLimit: 2\n  entrypointResources: {big: 1}\n")],
     ),
     UnseenMistake(
         "kuberay M pip and conda",
         RJ,
-        "",
+        "RTS820",
         [("    env_vars:\n", "    conda: {dependencies: [python=3.11]}\n    env_vars:\n")],
     ),
     UnseenMistake(
         "kuberay T submitter without Ray",
         RJ,
-        "",
+        "RTS819",
         [
             (
                 "          image: rayproject/ray:2.60.0-py311\n          resources:\n            requests: {cpu: 500m",
@@ -398,58 +423,58 @@ BY_CLASS = [
     UnseenMistake(
         "slurm M array reversed",
         SLURM,
-        "",
+        "RTS842",
         [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --array=8-1\n")],
     ),
     UnseenMistake(
         "slurm T step with more CPUs",
         SLURM,
-        "",
+        "RTS844",
         [('srun --nodes=1 --ntasks=1 -w "$node_i"', 'srun --nodes=1 --ntasks=1 --cpus-per-task=192 -w "$node_i"')],
     ),
-    UnseenMistake("slurm M decimal memory", SLURM, "", [("--mem=240G", "--mem=1.5T")]),
+    UnseenMistake("slurm M decimal memory", SLURM, "RTS842", [("--mem=240G", "--mem=1.5T")]),
     UnseenMistake(
         "slurm M exclusive yes",
         SLURM,
-        "",
+        "RTS842",
         [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --exclusive=yes\n")],
     ),
-    UnseenMistake("slurm M signal name", STUDY, "", [("--signal=B:USR1@120", "--signal=B:SIGUSER1@120")]),
+    UnseenMistake("slurm M signal name", STUDY, "RTS842", [("--signal=B:USR1@120", "--signal=B:SIGUSER1@120")]),
     UnseenMistake(
         "slurm M begin",
         SLURM,
-        "",
+        "RTS842",
         [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --begin=tomorow\n")],
     ),
     UnseenMistake(
         "slurm M hint",
         SLURM,
-        "",
+        "RTS842",
         [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --hint=nomultithreading\n")],
     ),
     UnseenMistake(
         "slurm M option of srun",
         SLURM,
-        "",
+        "RTS841",
         [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --kill-on-bad-exit=1\n")],
     ),
     UnseenMistake(
         "slurm M export of one variable",
         SLURM,
-        "",
+        "RTS843",
         [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --export=WANDB_MODE=offline\n")],
     ),
-    UnseenMistake("slurm H no array", SLURM, "", [("nodes_array=($nodes)", "nodes_array=$nodes")]),
+    UnseenMistake("slurm H no array", SLURM, "RTS417", [("nodes_array=($nodes)", "nodes_array=$nodes")]),
     UnseenMistake(
         "slurm M constraint unbalanced",
         SLURM,
-        "",
+        "RTS842",
         [("#SBATCH --job-name=tune\n", '#SBATCH --job-name=tune\n#SBATCH --constraint="[a100|h100"\n')],
     ),
     UnseenMistake(
         "slurm T wait after the study",
         SLURM,
-        "",
+        "RTS412",
         [
             (
                 "python -u tune_resnet.py --storage-path /scratch/vision/studies\n",
