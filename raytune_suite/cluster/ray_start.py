@@ -95,6 +95,12 @@ def wrong_value(name: str, value: str) -> tuple[str, str] | None:
         return wrong_number(name, value)
     if name in JSON_OPTIONS:
         return wrong_json(name, value)
+    if name in ("dashboard-host", "node-ip-address") and re.fullmatch(r"[\w.-]+:\d+|\w+://.*", value):
+        host = re.sub(r"^\w+://|:\d+/?$", "", value)
+        return (
+            f"`{name}` is {value!r}, but must be a host only",
+            f"write `--{name}={host}`; the port has its own option",
+        )
     if name == "labels":
         return wrong_labels(value)
     if name == "temp-dir":

@@ -144,6 +144,10 @@ def network(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     for index, interface in enumerate(interfaces):
         if isinstance(interface, dict):
             yield from network_interface(document, (*where, "NetworkInterfaces", index), interface, len(interfaces))
+    indices = [one.get("DeviceIndex") for one in interfaces if isinstance(one, dict)]
+    if interfaces and 0 not in indices and all(isinstance(one, int) for one in indices):
+        reason = "no network interface has `DeviceIndex: 0`, and EC2 requires that one"
+        yield finding(document, "RTS903", (*where, "NetworkInterfaces"), reason, "write `DeviceIndex: 0`")
     private = [isinstance(one, dict) and one.get("AssociatePublicIpAddress") is False for one in interfaces]
     if interfaces and all(private) and not document.get("provider", "use_internal_ips"):
         reason = "the machine gets no public address, and `use_internal_ips` is not set: `ray up` waits for one"

@@ -62,6 +62,8 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
             yield from cuda.check(document, pool)
             yield from memory(document, pool)
             yield from too_small(document, pool)
+            yield from container_gpus(document, pool)
+            yield from built_in_gpus(document, pool)
         yield from no_docker(document, pool)
         yield from one_image(document, pools)
         yield from started_resources(document, pools)
@@ -176,6 +178,28 @@ def memory(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
             )
             yield finding(document, "RTS214", where, reason, f"write `--shm-size={max(1, int(machine.memory * 0.3))}g`")
     yield from stated_memory(document, pool)
+
+
+def container_gpus(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
+    """Yield a container that requires GPUs on a machine without them, which docker does not start."""
+    machine = pool.instance_type
+    for where, text in run_options(document, pool):
+        match = re.search(r"--gpus[= ]\S+|--runtime[= ]nvidia\b", text)
+        if match is not None and machine is not None and not machine.gpus and image_of(document, pool)[1]:
+            reason = f"docker starts no container with `{match[0]}` on {machine.name}, which has no GPU ({pool.name})"
+            remedy = "remove it: Ray adds it where there are GPUs; or move it to `worker_run_options`"
+            yield finding(document, "RTS908", where, reason, remedy)
+
+
+def built_in_gpus(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
+    """Yield a number of GPUs in `guestAccelerators` other than that of a machine of Google Cloud which has its own."""
+    machine, where = pool.instance_type, (*pool.where, "node_config", "guestAccelerators")
+    for index, one in enumerate(document.entries(*where)):
+        given = one.get("acceleratorCount") if isinstance(one, dict) else None
+        if machine is not None and machine.gpus and isinstance(given, int) and given != machine.gpus:
+            if gcp.BUILT_IN.match(machine.name):
+                reason = f"{machine.name} has {machine.gpus} GPUs, but `acceleratorCount` is {given}"
+                yield finding(document, "RTS908", (*where, index, "acceleratorCount"), reason, "remove it")
 
 
 def no_docker(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:

@@ -171,6 +171,10 @@ def one_value(document: ClusterDocument, where: KeyPath, name: str, value: str) 
     elif name == "volume" and plain and ":" in value and not re.match(r"[^:]+:/", value):
         reason = f"`-v {value}`: the path in the container must be absolute"
         yield finding(document, "RTS902", where, reason, "write `-v /OUTSIDE:/INSIDE`")
+    limits = re.fullmatch(r"\w+=(\d+):(\d+)", value) if name == "ulimit" else None
+    if limits is not None and int(limits[1]) > int(limits[2]):
+        reason = f"`--ulimit {value}`: the soft limit {limits[1]} is above the hard limit {limits[2]}"
+        yield finding(document, "RTS902", where, reason, f"write {value.partition('=')[0]}={limits[1]}:{limits[1]}")
     if name in TAKEN and value not in ("host", "no"):
         reason = f"`--{name}` does not fit the other options: {TAKEN[name]}"
         yield finding(document, "RTS902", where, reason, "remove it")

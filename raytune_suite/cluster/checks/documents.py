@@ -64,6 +64,9 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from references.claim(document)
     yield from objects.check(document)
     yield from setting_rules.check(document, (), "object", str(document.get("kind")))
+    if document.get("kind") == "HorizontalPodAutoscaler":
+        for where, reason, remedy in setting_rules.ordered(document.mapping("spec"), ("spec",)):
+            yield finding(document, "RTS817", where, reason, remedy)
     for pod, _ in pod_places(document):
         yield from pods.check(document, pod)
         yield from pod_values.check(document, pod)

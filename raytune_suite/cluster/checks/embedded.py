@@ -15,8 +15,9 @@ from raytune_suite.cluster.checks import setting_rules
 from raytune_suite.cluster.checks.findings import CODES, Finding, finding
 from raytune_suite.cluster.checks.schema_errors import schema_findings
 from raytune_suite.cluster.document import parse
-from raytune_suite.cluster.pools import cluster_spec
+from raytune_suite.cluster.pools import cluster_spec, kuberay_pools
 from raytune_suite.cluster.provider_data import serve_schema
+from raytune_suite.cluster.shell import quoted, simple_commands
 from raytune_suite.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -78,9 +79,15 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in the texts of a manifest that Ray reads."""
     job: KeyPath = cluster_spec(document)[:-1]
     if document.get("kind") == "RayService":
-        yield from inside(document, ("spec", "serveConfigV2"), serve_schema(), serve)
+
+        def rules(inner: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
+            yield from serve(inner, top)
+            yield from too_large(inner, document)
+
+        yield from inside(document, ("spec", "serveConfigV2"), serve_schema(), rules)
     if document.get("kind") in ("RayJob", "RayCronJob"):
         yield from inside(document, (*job, "runtimeEnvYAML"), RUNTIME_ENVIRONMENT, environment)
+        yield from entrypoint(document, job)
         yield from entrypoint_resources(document, (*job, "entrypointResources"))
 
 
@@ -125,6 +132,8 @@ def wrong(inner: ClusterDocument, where: KeyPath, reason: str, remedy: str) -> F
 def serve(inner: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
     """Yield what Ray Serve rejects in its config."""
     yield from setting_rules.check(inner, top, "serve")
+    for place, reason, remedy in setting_rules.ordered(inner.data, ()):
+        yield wrong(inner, place, reason, remedy)
     seen: dict[str, set[str]] = {"name": set(), "route_prefix": set()}
     applications = inner.entries("applications")
     if not applications and "applications" not in inner.data:
@@ -161,10 +170,8 @@ def environment(inner: ClusterDocument, top: KeyPath, *, remote: bool = False) -
     if top:
         given = {key: value for key, value in inner.mapping(*top).items() if value is not None}
         for error in import_module("jsonschema").Draft202012Validator(RUNTIME_ENVIRONMENT).iter_errors(given):
-            deep = deepest(error)
-            deep.path.extendleft(reversed(top)) if deep is error else None
-            for one in schema_findings(inner, deep):
-                yield one
+            error.path.extendleft(reversed(top))
+            yield from schema_findings(inner, deepest(error))
     yield from setting_rules.check(inner, top, "runtime_env")
     for key in ("working_dir", "py_modules"):
         value = inner.get(*top, key)
@@ -186,7 +193,7 @@ def environment(inner: ClusterDocument, top: KeyPath, *, remote: bool = False) -
 
 
 def bad_requirement(text: str) -> str | None:
-    """Return what to write if a text is not the name of a package with versions, None if it is (or a path, or an option).
+    """Return what to write if a text is no requirement of a package, None if it is one, a path or an option.
 
     Example:
         >>> bad_requirement("torch==2.4"), bad_requirement("git+https://a/b"), bad_requirement("torch=2.4")
@@ -201,6 +208,50 @@ def bad_requirement(text: str) -> str | None:
         better = re.sub(r"(?<![=<>!~])=(?!=)", "==", text)
         return f"write {better!r}" if better != text else "write such as 'torch==2.4.0'"
     return None
+
+
+def entrypoint(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
+    """Yield parts of an entrypoint that do not run where they should.
+
+    In K8sJobMode the operator writes `ray job submit ... -- ENTRYPOINT` in a shell of the pod that submits the job
+    (ray-operator/controllers/ray/common/job.go), so that this shell reads the entrypoint.
+    """
+    where, text = (*job, "entrypoint"), document.get(*job, "entrypoint")
+    if not isinstance(text, str):
+        return
+    parts = simple_commands(re.sub(r"\$\([^()]*\)", "X", text))
+    first = parts[0].words[0] if parts and parts[0].words else ""
+    if " " in first.strip() and not first.startswith("$"):
+        reason = f"the entrypoint is one word in quotes, so the shell looks for a program named {first!r}"
+        yield wrong(document, where, reason, f"write `entrypoint: {first}`, without the inner quotes")
+    if document.get(*job, "submissionMode") not in (None, "K8sJobMode"):
+        return
+    outer = "".join(" " if quotation == "'" else char for char, quotation in quoted(text))
+    more = [part for part in parts if part.after in (";", "&&", "||", "|", "&")]
+    if more:
+        reason = f"what follows `{more[0].after}` runs in the pod that submits the job, not in the cluster"
+    elif "$(" in outer:
+        reason = "`$(...)` is replaced in the pod that submits the job, which has other volumes than the cluster"
+    else:
+        return
+    remedy = "write `entrypoint: bash -c '...'`, with the whole command in single quotes"
+    yield finding(document, CODE, where, reason, remedy, severity="warning")
+
+
+def too_large(inner: ClusterDocument, document: ClusterDocument) -> Iterator[Finding]:
+    """Yield deployments of Ray Serve with replicas that no group of pods has the CPUs or GPUs for."""
+    pools = kuberay_pools(document)
+    for index, application in enumerate(inner.entries("applications")):
+        deployments = application.get("deployments") if isinstance(application, dict) else None
+        for number, one in enumerate(deployments if isinstance(deployments, list) else []):
+            options = one.get("ray_actor_options") if isinstance(one, dict) else None
+            for key, name in (("num_gpus", "gpus"), ("num_cpus", "cpus")) if isinstance(options, dict) else ():
+                amounts = [getattr(pool, name) for pool in pools]
+                wanted = options.get(key)
+                if isinstance(wanted, (int, float)) and None not in amounts and wanted > max(amounts, default=0):
+                    place = ("applications", index, "deployments", number, "ray_actor_options", key)
+                    reason = f"a replica needs {wanted:g} {key[4:].upper()}, but the largest pod has {max(amounts):g}"
+                    yield finding(inner, "RTS701", place, reason, "ask for less, or for more in a group of pods")
 
 
 def entrypoint_resources(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:

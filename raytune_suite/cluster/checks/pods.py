@@ -362,7 +362,12 @@ def amount(document: ClusterDocument, where: KeyPath, name: str, value: Any) -> 
 def labels(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     """Yield labels that Kubernetes rejects."""
     for key, value in document.mapping(*where).items():
-        name = str(key).rpartition("/")[2]
+        prefix, slash, name = str(key).rpartition("/")
+        if slash and prefix.count("/") == 0 and not SUBDOMAIN.fullmatch(prefix):
+            reason = f"the label {key!r} has the prefix {prefix!r}, which is not the name of a domain"
+            yield finding(
+                document, "RTS816", (*where, key), reason, f"write `{prefix.lower().replace('_', '-')}/{name}`"
+            )
         if not name or not LABEL_VALUE.fullmatch(name) or len(name) > LONGEST_LABEL or str(key).count("/") > 1:
             reason = f"the label {key!r} is invalid"
             yield finding(document, "RTS816", (*where, key), reason, "use letters, digits, `-`, `_` and `.`")

@@ -147,6 +147,26 @@ def matches(values: dict[str, Any], demand: dict[str, str]) -> Iterator[tuple[st
                 yield key, reason, remedy if words else "correct it"
 
 
+def ordered(value: Any, where: KeyPath) -> Iterator[tuple[KeyPath, str, str]]:
+    """Yield the place, reason and remedy of each lower bound `min_X` or `minX` that is above its `max_X` or `maxX`.
+
+    Example:
+        >>> [reason for _, reason, _ in ordered({"min_replicas": 4, "max_replicas": 2}, ())]
+        ['`min_replicas` is 4, above `max_replicas`, which is 2']
+    """
+    if isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from ordered(part, (*where, index))
+    for key, part in value.items() if isinstance(value, dict) else ():
+        upper = re.sub("^min", "max", str(key))
+        most = value.get(upper)
+        numbers = all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (part, most))
+        if upper != key and numbers and part > most:
+            reason = f"`{key}` is {part}, above `{upper}`, which is {most}"
+            yield (*where, key), reason, f"exchange them, or write `{key}: {most}`"
+        yield from ordered(part, (*where, key))
+
+
 def ranges(values: dict[str, Any], demand: dict[str, list[float]]) -> Iterator[tuple[str, str, str]]:
     """Yield numbers outside their range."""
     for key, (least, most) in demand.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from raytune_suite.cluster.checks import shell_lint
 from raytune_suite.cluster.ray_start import FLAGS, OPTIONS, contradictions, wrong_option, wrong_value
 from raytune_suite.cluster.shell import SimpleCommand, option_values, simple_commands, syntax_errors
 
@@ -119,6 +120,7 @@ def check_commands(
             continue
         parts = simple_commands(text)
         found = [problem for part in parts for problem in check_one(part, user)]
+        found += [Problem(*lint) for lint in shell_lint.check(text)]
         if own_shells and parts and all(only_changes_shell(part) for part in parts):
             shown = " ".join(parts[-1].words or parts[-1].assignments)[:60]
             reason = f"`{shown}` has no effect on the other commands: each runs in its own shell"

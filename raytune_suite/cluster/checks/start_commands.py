@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.commands import shared_folders, within
+from raytune_suite.cluster.checks import shell_lint
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.repeated_commands import once
 from raytune_suite.cluster.checks.shell_commands import check_commands
@@ -55,6 +56,10 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         for index, problems in check_commands(texts, user=account).items():
             for code, reason, remedy, _, severity in problems:
                 yield finding(document, code, (*place, index), reason, remedy, severity=severity)
+        inside = in_container and place[-1] != "initialization_commands" and document.get("docker", "image") is not None
+        for index, text in enumerate(texts):
+            for lint in shell_lint.managers(text, account, container=inside):
+                yield finding(document, lint.code, (*place, index), lint.reason, lint.remedy)
         for index, text in enumerate(texts if place[-1] not in (HEAD, WORKERS) else ()):
             for reason, remedy in once(text):
                 yield finding(document, "RTS418", (*place, index), reason, remedy)

@@ -486,19 +486,22 @@ BY_CLASS = [
 
 SECOND = [
     UnseenMistake(
-        "aws T GPUs for a head without", AWS, "", [("    - --shm-size=8g  ", "    - --gpus all\n    - --shm-size=8g  ")]
+        "aws T GPUs for a head without",
+        AWS,
+        "RTS908",
+        [("    - --shm-size=8g  ", "    - --gpus all\n    - --shm-size=8g  ")],
     ),
-    UnseenMistake("aws H soft limit above hard", AWS, "", [("nofile=65536:65536", "nofile=65536:4096")]),
+    UnseenMistake("aws H soft limit above hard", AWS, "RTS902", [("nofile=65536:65536", "nofile=65536:4096")]),
     UnseenMistake(
         "aws M placement elsewhere",
         AWS,
-        "",
+        "RTS910",
         [(TYPE, TYPE + "      Placement: {GroupName: ml, AvailabilityZone: us-west-2a}\n")],
     ),
     UnseenMistake(
         "aws M no primary interface",
         AWS,
-        "",
+        "RTS903",
         [
             (
                 TYPE,
@@ -511,11 +514,11 @@ SECOND = [
             ),
         ],
     ),
-    UnseenMistake("aws H zones by letter", AWS, "", [("us-east-1a,us-east-1b,us-east-1c", "a,b,c")]),
+    UnseenMistake("aws H zones by letter", AWS, "RTS606", [("us-east-1a,us-east-1b,us-east-1c", "a,b,c")]),
     UnseenMistake(
         "aws H CPUs as text",
         AWS,
-        "",
+        "RTS101",
         [
             (
                 "    resources: {}                     # Ray asks EC2: 4 CPUs",
@@ -524,50 +527,62 @@ SECOND = [
         ],
     ),
     UnseenMistake(
-        "aws H pip with redirection", AWS, "", [("setup_commands:\n", "setup_commands:\n  - pip install torch>=2.4\n")]
+        "aws H pip with redirection",
+        AWS,
+        "RTS415",
+        [("setup_commands:\n", "setup_commands:\n  - pip install torch>=2.4\n")],
     ),
     UnseenMistake(
         "aws H pip with one equals sign",
         AWS,
-        "",
+        "RTS415",
         [("setup_commands:\n", "setup_commands:\n  - pip install -q lightning=2.5.0\n")],
     ),
     UnseenMistake(
-        "aws H yum on Ubuntu", AWS, "", [("sudo apt-get install -qy nfs-common", "sudo yum install -y nfs-utils")]
+        "aws H yum on Ubuntu", AWS, "RTS415", [("sudo apt-get install -qy nfs-common", "sudo yum install -y nfs-utils")]
     ),
     UnseenMistake(
         "gcp M two L4 on a machine with one",
         GCP,
-        "",
+        "RTS908",
         [(GPU_DISK, "guestAccelerators: [{acceleratorType: nvidia-l4, acceleratorCount: 2}]\n      " + GPU_DISK)],
     ),
     UnseenMistake(
         "gcp M terminate in lower case",
         GCP,
-        "",
+        "RTS902",
         [("onHostMaintenance: TERMINATE        #", "onHostMaintenance: terminate        #")],
     ),
-    UnseenMistake("gcp H underscores in the machine", GCP, "", [("n2-standard-4", "n2_standard_4")]),
+    UnseenMistake("gcp H underscores in the machine", GCP, "RTS206", [("n2-standard-4", "n2_standard_4")]),
     UnseenMistake(
-        "gcp H zone without hyphen", GCP, "", [("availability_zone: us-central1-a", "availability_zone: us-central1a")]
+        "gcp H zone without hyphen",
+        GCP,
+        "RTS606",
+        [("availability_zone: us-central1-a", "availability_zone: us-central1a")],
     ),
-    UnseenMistake("gcp M autoDelete yes", GCP, "", [("autoDelete: true", 'autoDelete: "yes"')]),
-    UnseenMistake("gcp M node type in capitals", GCP, "", [("  gpu_1:\n", "  GPU_1:\n")]),
-    UnseenMistake("gcp H name of an L40", GCP, "", [(GPU_DISK, GPU_DISK.replace("g2-standard-8", "l4-standard-8"))]),
+    UnseenMistake("gcp M autoDelete yes", GCP, "RTS901", [("autoDelete: true", 'autoDelete: "yes"')]),
+    UnseenMistake("gcp M node type in capitals", GCP, "RTS609", [("  gpu_1:\n", "  GPU_1:\n")]),
+    UnseenMistake(
+        "gcp H name of an L40", GCP, "RTS207", [(GPU_DISK, GPU_DISK.replace("g2-standard-8", "l4-standard-8"))]
+    ),
     UnseenMistake(
         "azure H path of the group",
         AZURE,
-        "",
+        "RTS609",
         [("resource_group: raytune-azure ", "resource_group: /subscriptions/0a/resourceGroups/raytune ")],
     ),
-    UnseenMistake("azure H region of AWS", AZURE, "", [("location: eastus\n", "location: us-east-1\n")]),
-    UnseenMistake("azure M user in capitals", AZURE, "", [("ssh_user: ubuntu", "ssh_user: Ubuntu")]),
-    UnseenMistake("azure H profile as number", AZURE, "", [("billingProfile: {maxPrice: -1}", "billingProfile: -1")]),
-    UnseenMistake("azure M more CPUs than the machine", AZURE, "", [('{"CPU": 8, "GPU": 1}', '{"CPU": 12, "GPU": 1}')]),
+    UnseenMistake("azure H region of AWS", AZURE, "RTS906", [("location: eastus\n", "location: us-east-1\n")]),
+    UnseenMistake("azure M user in capitals", AZURE, "RTS609", [("ssh_user: ubuntu", "ssh_user: Ubuntu")]),
+    UnseenMistake(
+        "azure H profile as number", AZURE, "RTS901", [("billingProfile: {maxPrice: -1}", "billingProfile: -1")]
+    ),
+    UnseenMistake(
+        "azure M more CPUs than the machine", AZURE, "RTS209", [('{"CPU": 8, "GPU": 1}', '{"CPU": 12, "GPU": 1}')]
+    ),
     UnseenMistake(
         "azure H cifs without password",
         AZURE,
-        "",
+        "RTS413",
         [
             (
                 "sudo mount -t nfs -o vers=4,minorversion=1,sec=sys,hard $STORAGE /shared",
@@ -575,45 +590,55 @@ SECOND = [
             )
         ],
     ),
-    UnseenMistake("hosts H password", LOCAL, "", [("  ssh_user: ray ", "  ssh_password: secret\n  ssh_user: ray ")]),
+    UnseenMistake(
+        "hosts H password", LOCAL, "RTS103", [("  ssh_user: ray ", "  ssh_password: secret\n  ssh_user: ray ")]
+    ),
     UnseenMistake(
         "hosts H workers with --head",
         HOSTS,
-        "",
+        "RTS402",
         [("ray start --address=$RAY_HEAD_IP:6379", "ray start --head --port=6379")],
     ),
     UnseenMistake(
-        "hosts H address without port", HOSTS, "", [("--address=$RAY_HEAD_IP:6379", "--address=$RAY_HEAD_IP")]
+        "hosts H address without port", HOSTS, "RTS410", [("--address=$RAY_HEAD_IP:6379", "--address=$RAY_HEAD_IP")]
     ),
     UnseenMistake(
-        "hosts T client's address", HOSTS, "", [("--address=$RAY_HEAD_IP:6379", "--address=ray://$RAY_HEAD_IP:10001")]
+        "hosts T client's address",
+        HOSTS,
+        "RTS411",
+        [("--address=$RAY_HEAD_IP:6379", "--address=ray://$RAY_HEAD_IP:10001")],
     ),
     UnseenMistake(
         "hosts T dashboard's address",
         HOSTS,
-        "",
+        "RTS411",
         [("--address=$RAY_HEAD_IP:6379", "--address=http://$RAY_HEAD_IP:8265")],
     ),
     UnseenMistake(
-        "hosts M dashboard host with port", HOSTS, "", [("--dashboard-host=0.0.0.0", "--dashboard-host=0.0.0.0:8265")]
+        "hosts M dashboard host with port",
+        HOSTS,
+        "RTS410",
+        [("--dashboard-host=0.0.0.0", "--dashboard-host=0.0.0.0:8265")],
     ),
     UnseenMistake(
         "hosts H spaces around the equals sign",
         HOSTS,
-        "",
+        "RTS415",
         [("export RAY_AUTH_MODE=token; ray start --address", "export RAY_AUTH_MODE = token; ray start --address")],
     ),
-    UnseenMistake("hosts H no workers", LOCAL, "", [("worker_ips: [192.168.1.11, 192.168.1.12]", "worker_ips: []")]),
+    UnseenMistake(
+        "hosts H no workers", LOCAL, "RTS202", [("worker_ips: [192.168.1.11, 192.168.1.12]", "worker_ips: []")]
+    ),
     UnseenMistake(
         "kuberay T two commands in an entrypoint",
         RJ,
-        "",
+        "RTS820",
         [("  entrypoint: python", "  entrypoint: pip install optuna; python")],
     ),
     UnseenMistake(
         "kuberay T entrypoint as one word",
         RJ,
-        "",
+        "RTS820",
         [
             (
                 "  entrypoint: python /home/ray/code/tune_resnet.py --storage-path /shared/studies",
@@ -621,27 +646,27 @@ SECOND = [
             )
         ],
     ),
-    UnseenMistake("kuberay T runtimeEnvYaml", RJ, "", [("  runtimeEnvYAML:", "  runtimeEnvYaml:")]),
-    UnseenMistake("kuberay M underscore in a port's name", RC, "", [("name: gcs-server}", "name: gcs_server}")]),
+    UnseenMistake("kuberay T runtimeEnvYaml", RJ, "RTS103", [("  runtimeEnvYAML:", "  runtimeEnvYaml:")]),
+    UnseenMistake("kuberay M underscore in a port's name", RC, "RTS816", [("name: gcs-server}", "name: gcs_server}")]),
     UnseenMistake(
-        "kuberay M class in capitals", RC, "", [("storageClassName: nfs-client", "storageClassName: NFS_Client")]
+        "kuberay M class in capitals", RC, "RTS816", [("storageClassName: nfs-client", "storageClassName: NFS_Client")]
     ),
     UnseenMistake(
         "kuberay M path as key of a ConfigMap",
         RJ,
-        "",
+        "RTS816",
         [("data:\n  tune_resnet.py: |", "data:\n  src/data.py: |\n    import numpy\n  tune_resnet.py: |")],
     ),
     UnseenMistake(
         "kuberay M number in a ConfigMap",
         RJ,
-        "",
+        "RTS101",
         [("data:\n  tune_resnet.py: |", "data:\n  epochs: 10\n  tune_resnet.py: |")],
     ),
     UnseenMistake(
         "kuberay M mode 600",
         RC,
-        "",
+        "RTS817",
         [
             (
                 "            configMap:\n              name: training-code",
@@ -650,67 +675,70 @@ SECOND = [
         ],
     ),
     UnseenMistake(
-        "kuberay M prefix in capitals", RAYCLUSTER, "", [(SELECTOR, "          nodeSelector: {Team_A/gpu: spot}\n")]
+        "kuberay M prefix in capitals",
+        RAYCLUSTER,
+        "RTS816",
+        [(SELECTOR, "          nodeSelector: {Team_A/gpu: spot}\n")],
     ),
     UnseenMistake(
         "kuberay H env as in compose",
         RAYCLUSTER,
-        "",
+        "RTS101",
         [("- {name: RAYTUNE_SUITE_DATA, value: /shared/data}", "- RAYTUNE_SUITE_DATA: /shared/data")],
     ),
     UnseenMistake(
         "kuberay H two objects in one document",
         BASE,
-        "",
+        "RTS102",
         [("---\napiVersion: v1\nkind: Service", "apiVersion: v1\nkind: Service")],
     ),
-    UnseenMistake("kuberay H num_gpu of a deployment", RS, "", [("num_gpus: 1}", "num_gpu: 1}")]),
-    UnseenMistake("kuberay H replica with more GPUs than a pod", RS, "", [("num_gpus: 1}", "num_gpus: 2}")]),
+    UnseenMistake("kuberay H num_gpu of a deployment", RS, "RTS103", [("num_gpus: 1}", "num_gpu: 1}")]),
+    UnseenMistake("kuberay H replica with more GPUs than a pod", RS, "RTS701", [("num_gpus: 1}", "num_gpus: 2}")]),
     UnseenMistake(
         "kuberay M autoscaling min over max",
         RS,
-        "",
+        "RTS820",
         [("            num_replicas: 2\n", "            autoscaling_config: {min_replicas: 4, max_replicas: 2}\n")],
     ),
     UnseenMistake(
         "slurm M more nodes listed",
         SLURM,
-        "",
+        "RTS842",
         [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --nodelist=gpu[01-08]\n")],
     ),
-    UnseenMistake("slurm M days with colons", SLURM, "", [("--time=12:00:00", "--time=1:12:00:00")]),
+    UnseenMistake("slurm M days with colons", SLURM, "RTS842", [("--time=12:00:00", "--time=1:12:00:00")]),
     UnseenMistake(
         "slurm M dependency without number",
         SLURM,
-        "",
+        "RTS842",
         [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --dependency=afterok:12345,afterany\n")],
     ),
-    UnseenMistake("slurm M range of CPUs", SLURM, "", [("--cpus-per-task=32", "--cpus-per-task=16-32")]),
+    UnseenMistake("slurm M range of CPUs", SLURM, "RTS842", [("--cpus-per-task=32", "--cpus-per-task=16-32")]),
     UnseenMistake(
         "slurm H underscores in srun",
         SLURM,
-        "",
+        "RTS841",
         [('srun --nodes=1 --ntasks=1 -w "$node_i"', 'srun --nodes=1 --ntasks=1 --cpus_per_task=32 -w "$node_i"')],
     ),
     UnseenMistake(
-        "slurm H spaces around the equals sign", SLURM, "", [("head_node_ip=$(srun", "head_node_ip = $(srun")]
+        "slurm H spaces around the equals sign", SLURM, "RTS415", [("head_node_ip=$(srun", "head_node_ip = $(srun")]
     ),
     UnseenMistake(
         "slurm H bracket without spaces",
         STUDY,
-        "",
+        "RTS415",
         [('if [ "$joined" -ge "$workers" ]; then', 'if ["$joined" -ge "$workers"]; then')],
     ),
     UnseenMistake(
         "slurm H braces with a variable",
         SLURM,
-        "",
+        "RTS415",
         [("for ((i = 1; i <= worker_num; i++)); do", "for i in {1..$worker_num}; do")],
     ),
     UnseenMistake(
         "slurm H GPUs of all nodes",
         SLURM,
-        "",
+        "RTS844",
         [
             ("--gpus-per-node=4", "--gpus=4"),
         ],
