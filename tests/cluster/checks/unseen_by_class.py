@@ -744,3 +744,227 @@ SECOND = [
         ],
     ),
 ]
+
+THIRD = [
+    UnseenMistake(
+        "aws M EFA in capitals",
+        AWS,
+        "",
+        [
+            (
+                TYPE,
+                TYPE
+                + "      NetworkInterfaces: [{DeviceIndex: 0, InterfaceType: EFA, SubnetId: subnet-0a1b2c3d4e5f60718, Groups: [sg-0a1b2c3d4e5f60718]}]\n",
+            ),
+            (
+                "      BlockDeviceMappings: *disk\n      SecurityGroupIds: *groups\n  gpu_8",
+                "      BlockDeviceMappings: *disk\n  gpu_8",
+            ),
+        ],
+    ),
+    UnseenMistake(
+        "aws M ports reversed",
+        AWS,
+        "",
+        [
+            (
+                "  cache_stopped_nodes: false ",
+                "  security_group: {IpPermissions: [{FromPort: 9000, ToPort: 8000, IpProtocol: tcp, IpRanges: [{CidrIp: 203.0.113.7/32}]}]}\n  cache_stopped_nodes: false ",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "aws H minima above the cluster's maximum",
+        AWS,
+        "",
+        [
+            ("    min_workers: 0\n    max_workers: 8", "    min_workers: 8\n    max_workers: 8"),
+            ("    min_workers: 0\n    max_workers: 2", "    min_workers: 2\n    max_workers: 4"),
+            ("max_workers: 10 ", "max_workers: 9 "),
+        ],
+    ),
+    UnseenMistake("aws H mount elsewhere", AWS, "", [("    - -v /shared:/shared\n", "    - -v /share:/shared\n")]),
+    UnseenMistake(
+        "aws M tag twice",
+        AWS,
+        "",
+        [
+            (
+                TYPE,
+                TYPE
+                + "      TagSpecifications: [{ResourceType: instance, Tags: [{Key: team, Value: ml}, {Key: team, Value: vision}]}]\n",
+            )
+        ],
+    ),
+    UnseenMistake("aws H user in capitals", AWS, "", [("ssh_user: ubuntu ", "ssh_user: Ubuntu ")]),
+    UnseenMistake("aws H exclude without commas", AWS, "", [("[.venv, .git, demo, build]", "[.venv .git demo build]")]),
+    UnseenMistake("aws H container with a space", AWS, "", [("container_name: raytune", "container_name: ray tune")]),
+    UnseenMistake(
+        "gcp H metadata as mapping",
+        GCP,
+        "",
+        [
+            (
+                '        items:\n          - {key: install-nvidia-driver, value: "True"}',
+                '        items: {install-nvidia-driver: "True"}',
+            )
+        ],
+    ),
+    UnseenMistake("gcp H no disk to boot", GCP, "", [("        - boot: true", "        - boot: false")]),
+    UnseenMistake(
+        "gcp H GPU of a machine without", GCP, "", [(GPU_DISK, GPU_DISK.replace("g2-standard-8", "n1-standard-8"))]
+    ),
+    UnseenMistake("gcp H zone as region", GCP, "", [("region: us-central1\n", "region: us-central1-a\n")]),
+    UnseenMistake(
+        "gcp M scopes as text",
+        GCP,
+        "",
+        [
+            (
+                GPU_DISK,
+                "serviceAccounts: [{email: default, scopes: 'https://www.googleapis.com/auth/cloud-platform'}]\n      "
+                + GPU_DISK,
+            )
+        ],
+    ),
+    UnseenMistake("azure M disk size as text", AZURE, "", [("osDiskSize: 200 ", 'osDiskSize: "200" ')]),
+    UnseenMistake(
+        "azure H max_workers of the provider",
+        AZURE,
+        "",
+        [("max_workers: 9 ", "# max_workers: 9 "), ("  type: azure\n", "  type: azure\n  max_workers: 9\n")],
+    ),
+    UnseenMistake(
+        "azure H private key as public",
+        AZURE,
+        "",
+        [
+            (
+                "  ssh_user: ubuntu ",
+                "  ssh_private_key: ~/.ssh/id_rsa\n  ssh_public_key: ~/.ssh/id_rsa\n  ssh_user: ubuntu ",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "hosts M port below 1024",
+        HOSTS,
+        "",
+        [("--port=6379 ", "--port=379 "), ("$RAY_HEAD_IP:6379", "$RAY_HEAD_IP:379")],
+    ),
+    UnseenMistake(
+        "hosts M port of workers", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --dashboard-agent-listen-port=10050")]
+    ),
+    UnseenMistake("hosts H path of Windows", LOCAL, "", [("~/.ssh/id_ed25519 ", "~\\.ssh\\id_ed25519 ")]),
+    UnseenMistake(
+        "hosts H no semicolon after export",
+        HOSTS,
+        "",
+        [("export RAY_AUTH_MODE=token; ray start --address", "export RAY_AUTH_MODE=token ray start --address")],
+    ),
+    UnseenMistake(
+        "hosts H one ampersand",
+        LOCAL,
+        "",
+        [("cd ~/raytune_suite && python3 -m pip", "cd ~/raytune_suite & python3 -m pip")],
+    ),
+    UnseenMistake("hosts H bashrc overwritten", HOSTS, "", [(">> ~/.bashrc", "> ~/.bashrc")]),
+    UnseenMistake(
+        "kuberay M name of a T4 on GKE", RC, "", [("gke-accelerator: nvidia-tesla-a100", "gke-accelerator: nvidia-t4")]
+    ),
+    UnseenMistake(
+        "kuberay M profile of MIG",
+        RJ,
+        "",
+        [
+            ("memory: 32Gi, nvidia.com/gpu: 1}", "memory: 32Gi, nvidia.com/mig-1g5gb: 1}"),
+            ("memory: 32Gi, nvidia.com/gpu: 1}", "memory: 32Gi, nvidia.com/mig-1g5gb: 1}"),
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M no topologyKey",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                SELECTOR,
+                SELECTOR
+                + "          affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{labelSelector: {matchLabels: {ray.io/node-type: worker}}}]}}\n",
+            )
+        ],
+    ),
+    UnseenMistake("kuberay H limit of shared memory without unit", RC, "", [("sizeLimit: 16Gi", "sizeLimit: 16")]),
+    UnseenMistake(
+        "kuberay M storage in limits",
+        BASE,
+        "",
+        [("resources: {requests: {storage: 100Gi}}", "resources: {limits: {storage: 100Gi}}")],
+    ),
+    UnseenMistake(
+        "kuberay H selector without matchLabels",
+        BASE,
+        "",
+        [('{podSelector: {matchLabels: {ray.io/is-ray-node: "yes"}}}', '{podSelector: {ray.io/is-ray-node: "yes"}}')],
+    ),
+    UnseenMistake(
+        "kuberay M no selector",
+        BASE,
+        "",
+        [("  selector: {matchLabels: {app: raytune-redis}}\n  template", "  template")],
+    ),
+    UnseenMistake(
+        "kuberay M strategy of a service",
+        RS,
+        "",
+        [("  rayClusterConfig:\n", "  upgradeStrategy: {type: RollingUpdate}\n  rayClusterConfig:\n")],
+    ),
+    UnseenMistake(
+        "kuberay H password as text",
+        RAYCLUSTER,
+        "",
+        [("    redisAddress: raytune-redis:6379 ", "    redisPassword: secret\n    redisAddress: raytune-redis:6379 ")],
+    ),
+    UnseenMistake(
+        "kuberay H limits beside the container",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                "          restartPolicy: Never              #",
+                "          resources: {limits: {nvidia.com/gpu: 1}}\n          restartPolicy: Never              #",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M mount of a file",
+        RC,
+        "",
+        [("                mountPath: /home/ray/code\n", "                mountPath: /home/ray\n")],
+    ),
+    UnseenMistake("slurm M gres with two numbers", SLURM, "", [("--gpus-per-node=4", "--gres=gpu:a100:4:2")]),
+    UnseenMistake("slurm M memory per GPU", SLURM, "", [("--mem=240G\n", "--mem=240G\n#SBATCH --mem-per-gpu=60G\n")]),
+    UnseenMistake("slurm H comma at the end", SLURM, "", [("--partition=gpu\n", "--partition=gpu,\n")]),
+    UnseenMistake("slurm H loop from 0", SLURM, "", [("for ((i = 1; i <= worker_num", "for ((i = 0; i <= worker_num")]),
+    UnseenMistake(
+        "slurm H port beyond 65535",
+        SLURM,
+        "",
+        [("port=$((10000 + SLURM_JOB_ID % 20000))", "port=$((6379 + SLURM_JOB_ID))")],
+    ),
+    UnseenMistake(
+        "slurm H sum without brackets",
+        SLURM,
+        "",
+        [("port=$((10000 + SLURM_JOB_ID % 20000))", "port=10000 + SLURM_JOB_ID % 20000")],
+    ),
+    UnseenMistake(
+        "slurm T step beside Ray's",
+        SLURM,
+        "",
+        [
+            (
+                "python -u tune_resnet.py",
+                "srun --nodes=1 --ntasks=1 --gpus=4 --cpus-per-task=32 python -u tune_resnet.py",
+            )
+        ],
+    ),
+]
