@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks import api_schema, aws_disks
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.shell_lint import MANAGER_OF_USER
 from raytune_suite.cluster.provider_data import ec2_machines
 
 if TYPE_CHECKING:
@@ -263,6 +264,9 @@ def tags(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
             if key not in one:
                 reason = f"`TagSpecifications` has no `{key}`, which Ray reads"
                 yield finding(document, "RTS903", (*where, index), reason, f"add `{key}: ...`")
+        names = [tag.get("Key") for tag in document.entries(*where, index, "Tags") if isinstance(tag, dict)]
+        for name in sorted({str(name) for name in names if names.count(name) > 1}):
+            yield finding(document, "RTS902", (*where, index), f"the tag {name!r} is given twice", "remove one of them")
         for number, tag in enumerate(document.entries(*where, index, "Tags")):
             if isinstance(tag, dict) and str(tag.get("Key", "")).startswith("aws:"):
                 place = (*where, index, "Tags", number, "Key")
@@ -305,6 +309,9 @@ def users(document: ClusterDocument) -> Iterator[Finding]:
             if user != right and re.search(pattern, str(document.get(*where))):
                 reason = f"the user of this image is {right!r}, but `ssh_user` is {user!r}"
                 yield finding(document, "RTS907", where, reason, f"write `ssh_user: {right}`")
+    if isinstance(user, str) and user != user.lower() and user.lower() in MANAGER_OF_USER:
+        reason = f"the account of the images is {user.lower()!r}, but `ssh_user` is {user!r}"
+        yield finding(document, "RTS609", ("auth", "ssh_user"), reason, f"write `ssh_user: {user.lower()}`")
     if user == "root":
         reason = "the images of Ubuntu, Debian and Amazon Linux do not allow `root` to log in"
         remedy = "write `ssh_user: ubuntu`, or ec2-user for Amazon Linux"
@@ -364,6 +371,10 @@ def inbound_rule(document: ClusterDocument, where: KeyPath, rule: dict[str, Any]
         if key in rule and (not isinstance(rule[key], int) or isinstance(rule[key], bool)):
             reason = f"`{key}` is {rule[key]!r}, but must be a whole number"
             yield finding(document, "RTS901", (*where, key), reason, f"write `{key}: 22` without quotes")
+    first, last = rule.get("FromPort"), rule.get("ToPort")
+    if isinstance(first, int) and isinstance(last, int) and first > last and rule.get("IpProtocol") in ("tcp", "udp"):
+        reason = f"`FromPort` is {first}, above `ToPort`, which is {last}"
+        yield finding(document, "RTS902", (*where, "FromPort"), reason, "exchange them")
     for number, ranges in enumerate(document.entries(*where, "IpRanges")):
         place: KeyPath = (*where, "IpRanges", number)
         if not isinstance(ranges, dict) or "CidrIp" not in ranges:

@@ -12,7 +12,7 @@ from raytune_suite.cluster.pools import as_count
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.findings import Finding, Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 SET_BY_RAY = ("vmName", "vmTags", "vmCount", "provisionPublicIp", "msi", "nsg", "subnet", "zones")
@@ -160,6 +160,10 @@ def whole_file(document: ClusterDocument) -> Iterator[Finding]:
     yield from addresses(document, str(mask))
     for key in ("ssh_public_key",):
         value = document.get("auth", key)
+        if isinstance(value, str) and value and not value.startswith("ssh-") and not value.endswith(".pub"):
+            severity: Severity | None = None if value == document.get("auth", "ssh_private_key") else "warning"
+            reason = f"`{key}` is {value!r}, which looks like the file of a private key"
+            yield finding(document, "RTS601", ("auth", key), reason, f"write `{key}: {value}.pub`", severity=severity)
         if isinstance(value, str) and value.startswith("ssh-"):
             reason = f"`{key}` is a key itself, but Ray expects the path of its file"
             yield finding(document, "RTS601", ("auth", key), reason, f"write `{key}: ~/.ssh/id_rsa.pub`")

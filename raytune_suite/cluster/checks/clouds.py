@@ -196,10 +196,10 @@ def built_in_gpus(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
     machine, where = pool.instance_type, (*pool.where, "node_config", "guestAccelerators")
     for index, one in enumerate(document.entries(*where)):
         given = one.get("acceleratorCount") if isinstance(one, dict) else None
-        if machine is not None and machine.gpus and isinstance(given, int) and given != machine.gpus:
-            if gcp.BUILT_IN.match(machine.name):
-                reason = f"{machine.name} has {machine.gpus} GPUs, but `acceleratorCount` is {given}"
-                yield finding(document, "RTS908", (*where, index, "acceleratorCount"), reason, "remove it")
+        own = machine.gpus if machine is not None and gcp.BUILT_IN.match(machine.name) else 0
+        if machine is not None and own and isinstance(given, int) and given != own:
+            reason = f"{machine.name} has {own} GPUs, but `acceleratorCount` is {given}"
+            yield finding(document, "RTS908", (*where, index, "acceleratorCount"), reason, "remove it")
 
 
 def no_docker(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks import file_mounts
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.document import on_this_machine
 from raytune_suite.cluster.pools import flag, provider
 from raytune_suite.cluster.tokens import is_token_folder
 
@@ -153,7 +154,7 @@ def setup(document: ClusterDocument) -> Iterator[Finding]:
         remedy = "copy the checkout with file_mounts and `pip install` it in setup_commands, as clusters/*.yaml do"
         yield finding(document, "RTS306", ("setup_commands",), "no command installs raytune-suite on the nodes", remedy)
     for target, source in document.mapping("file_mounts").items():
-        if not is_token_folder(source) and not Path(str(source)).expanduser().exists():
+        if not is_token_folder(source) and not on_this_machine(str(source)).exists():
             reason = f"{source} does not exist (in {Path.cwd()})"
             yield finding(document, "RTS307", ("file_mounts", target), reason, "correct it, or change the folder")
     for name in document.mapping("available_node_types") if provider(document) == "aws" else ():

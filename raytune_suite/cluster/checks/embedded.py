@@ -173,6 +173,18 @@ def environment(inner: ClusterDocument, top: KeyPath, *, remote: bool = False) -
             error.path.extendleft(reversed(top))
             yield from schema_findings(inner, deepest(error))
     yield from setting_rules.check(inner, top, "runtime_env")
+    yield from folders(inner, top, remote=remote)
+    for key in ("pip", "uv"):
+        value = inner.get(*top, key)
+        listed = value.get("packages") if isinstance(value, dict) else value
+        for text in listed if isinstance(listed, list) else ():
+            problem = bad_requirement(text) if isinstance(text, str) else None
+            if problem is not None:
+                yield wrong(inner, (*top, key), f"{text!r} is no requirement of pip", problem)
+
+
+def folders(inner: ClusterDocument, top: KeyPath, *, remote: bool) -> Iterator[Finding]:
+    """Yield places of code that Ray cannot download."""
     for key in ("working_dir", "py_modules"):
         value = inner.get(*top, key)
         for text in value if isinstance(value, list) else [value]:
@@ -183,13 +195,6 @@ def environment(inner: ClusterDocument, top: KeyPath, *, remote: bool = False) -
             elif isinstance(text, str) and remote:
                 reason = f"`{key}` is {text!r}, but Ray Serve takes it from a URI only"
                 yield wrong(inner, (*top, key), reason, "write the URI of a .zip file, such as s3://BUCKET/code.zip")
-    for key in ("pip", "uv"):
-        value = inner.get(*top, key)
-        listed = value.get("packages") if isinstance(value, dict) else value
-        for text in listed if isinstance(listed, list) else ():
-            problem = bad_requirement(text) if isinstance(text, str) else None
-            if problem is not None:
-                yield wrong(inner, (*top, key), f"{text!r} is no requirement of pip", problem)
 
 
 def bad_requirement(text: str) -> str | None:

@@ -276,24 +276,27 @@ def new_disk(
     if isinstance(image, str) and image:
         yield from image_of(document, (*where, "sourceImage"), image, config)
     if isinstance(kind, str) and kind:
-        name = short(kind)
-        if name not in DISK_TYPES:
-            reason = f"Google Cloud has no disk type {name!r}{api_schema.closest(name, DISK_TYPES)}"
-            yield finding(document, "RTS902", (*where, "diskType"), reason, f"use one of {', '.join(DISK_TYPES[:5])}")
-        elif not re.search(r"(^|/)zones/[^/]+/diskTypes/", kind):
-            zone = document.get("provider", "availability_zone") or "ZONE"
-            reason = f"`diskType` is {kind!r}, but Compute Engine expects a path with the zone"
-            yield finding(document, "RTS909", (*where, "diskType"), reason, f"write `zones/{zone}/diskTypes/{name}`")
-        machine = short(config.get("machineType", ""))
-        for series, types in DISKS_OF_SERIES.items():
-            if name in DISK_TYPES and re.match(series, machine) and not re.fullmatch(types, name):
-                better = "pd-balanced" if re.fullmatch(types, "pd-balanced") else "hyperdisk-balanced"
-                reason = f"{machine} cannot have a disk of the type {name}"
-                remedy = f"write `diskType: zones/{document.get('provider', 'availability_zone')}/diskTypes/{better}`"
-                yield finding(document, "RTS905", (*where, "diskType"), reason, remedy)
+        yield from disk_type(document, (*where, "diskType"), kind, short(config.get("machineType", "")))
     if boot and size.isdecimal() and int(size) < SMALLEST_DISK and document.get("docker", "image"):
         reason = f"the root disk has {size} GB, but the container alone needs about 15 and the image as much"
         yield finding(document, "RTS911", (*where, "diskSizeGb"), reason, "write `diskSizeGb: 200`")
+
+
+def disk_type(document: ClusterDocument, where: KeyPath, kind: str, machine: str) -> Iterator[Finding]:
+    """Yield a type of disk that does not exist, is written without its zone, or that a machine cannot have."""
+    name, zone = short(kind), document.get("provider", "availability_zone") or "ZONE"
+    if name not in DISK_TYPES:
+        reason = f"Google Cloud has no disk type {name!r}{api_schema.closest(name, DISK_TYPES)}"
+        yield finding(document, "RTS902", where, reason, f"use one of {', '.join(DISK_TYPES[:5])}")
+        return
+    if not re.search(r"(^|/)zones/[^/]+/diskTypes/", kind):
+        reason = f"`diskType` is {kind!r}, but Compute Engine expects a path with the zone"
+        yield finding(document, "RTS909", where, reason, f"write `zones/{zone}/diskTypes/{name}`")
+    for series, types in DISKS_OF_SERIES.items():
+        if re.match(series, machine) and not re.fullmatch(types, name):
+            better = "pd-balanced" if re.fullmatch(types, "pd-balanced") else "hyperdisk-balanced"
+            reason = f"{machine} cannot have a disk of the type {name}"
+            yield finding(document, "RTS905", where, reason, f"write `diskType: zones/{zone}/diskTypes/{better}`")
 
 
 def image_name(document: ClusterDocument, where: KeyPath, image: str) -> Iterator[Finding]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.document import on_this_machine
 from raytune_suite.cluster.pools import provider
 
 if TYPE_CHECKING:
@@ -140,6 +140,6 @@ def account(document: ClusterDocument) -> Iterator[Finding]:
         elif key == "ssh_private_key" and value.endswith(".pub"):
             reason = f"`ssh_private_key` is {value}, a public key"
             yield finding(document, "RTS601", place, reason, f"write {value.removesuffix('.pub')}")
-        elif Path(value).expanduser().is_dir():
+        elif on_this_machine(value).is_dir():
             remedy = "write the path of the file with the key"
             yield finding(document, "RTS601", place, f"`{key}` is {value}, a folder", remedy)

@@ -8,7 +8,6 @@ import dataclasses
 import io
 import re
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.findings import finding
@@ -20,6 +19,7 @@ from raytune_suite.cluster.checks.key_places import (
     ray_schema,
 )
 from raytune_suite.cluster.checks.schema_errors import schema_findings, unknown_key
+from raytune_suite.cluster.document import on_this_machine
 from raytune_suite.cluster.pools import provider
 from raytune_suite.errors import nearest
 
@@ -165,7 +165,7 @@ def access(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(
                 document, "RTS601", ("auth", key), reason, f"write `{key}: {str(value).removesuffix('.pub')}`"
             )
-        if value and not Path(str(value)).expanduser().is_file():
+        if value and not on_this_machine(str(value)).is_file():
             remedy = "create it (`ssh-keygen -t ed25519`), or run this where the key is"
             yield finding(document, "RTS602", ("auth", key), f"{value} does not exist", remedy)
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.cluster.checks import setting_rules
+from raytune_suite.cluster.checks import node_labels, setting_rules
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.schema_errors import as_yaml, closest, label
 from raytune_suite.cluster.quantities import in_gib, quantity
@@ -46,11 +46,18 @@ CORE_RESOURCES = re.compile(r"cpu|memory|ephemeral-storage|hugepages-\w+")
 ACCELERATOR = re.compile(r"(nvidia|amd|intel|habana|gpu|aws|google|qualcomm|aliyun|huawei)\.[\w.-]*/[\w.-]+")
 """Names of devices, whose requests must equal their limits."""
 
-MISTAKEN_DEVICE = re.compile(r"nvidia\.com/(gpus|cuda|.*[A-Z].*)|nvidia(\.gpu)?/.*|gpu\.nvidia\.com/gpu")
+MISTAKEN_DEVICE = re.compile(
+    r"nvidia\.com/(gpus|cuda|.*[A-Z].*|mig-(?!\d+g\.\d+gb).*)|nvidia(\.gpu)?/.*|gpu\.nvidia\.com/gpu"
+)
 
 DEVICE_NAMES = {"gpu": "nvidia.com/gpu", "gpus": "nvidia.com/gpu", "tpu": "google.com/tpu"}
 LEAST_MEMORY = 2**22
 """Bytes; less is a forgotten unit."""
+
+FOLDERS_OF_IMAGES = re.compile(
+    r"/|/home/ray(/anaconda3(/.*)?)?|/(usr|bin|sbin|lib|lib64|opt/conda|usr/(bin|lib|local))"
+)
+"""Folders of images with Ray, over which no volume may be mounted."""
 
 LABEL_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 NAMES = ("serviceAccountName", "priorityClassName", "schedulerName", "runtimeClassName")
@@ -110,6 +117,8 @@ def check(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
         yield from resources(document, container)
         yield from setting_rules.check(document, container, "container")
     yield from setting_rules.check(document, pod.where, "pod")
+    yield from of_pod(document, pod)
+    yield from node_labels.check(document, pod.where)
     yield from labels(document, (*pod.where, "nodeSelector"))
     yield from labels(document, (*pod.where[:-1], "metadata", "labels"))
 
@@ -202,6 +211,9 @@ def mounts(document: ClusterDocument, pod: PodPlace, container: KeyPath, declare
             reason = f"{pod.name} mounts volume {name!r}, which is not one of its volumes{known}"
             remedy = f"add `- name: {name}` with its source to the pod's `volumes`, or correct the name"
             yield finding(document, "RTS813", (*where, "name"), reason, remedy)
+        if not mount.get("subPath") and not mount.get("subPathExpr") and FOLDERS_OF_IMAGES.fullmatch(path or "/"):
+            reason = f"a volume at {path or '/'} hides what the image has there, such as Ray itself"
+            yield finding(document, "RTS813", (*where, "mountPath"), reason, f"write such as {path}/data")
         if path and path in paths:
             reason = f"{paths[path]!r} and {name!r} are both mounted at {path}"
             yield finding(document, "RTS813", (*where, "mountPath"), reason, "give each mount its own path")
@@ -220,6 +232,10 @@ def shared_memory(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]
             continue
         where = (*pod.where, "volumes", index, "emptyDir")
         size = quantity(empty.get("sizeLimit"))
+        if size is not None and 0 < size < LEAST_MEMORY:
+            shown = as_yaml(empty.get("sizeLimit"))
+            reason = f"`sizeLimit` is {shown}, which is {size:g} bytes: the pod would be evicted"
+            yield finding(document, "RTS812", (*where, "sizeLimit"), reason, "add a unit, such as 16Gi")
         for container in pod.containers:
             mounts = document.entries(*container, "volumeMounts")
             paths = [
@@ -326,6 +342,16 @@ def resources(document: ClusterDocument, container: KeyPath) -> Iterator[Finding
             relation = "more than" if requested > limit else "other than"
             reason = f"the request of {name} is {value}, {relation} its limit {limits[name]}"
             yield finding(document, "RTS812", where, reason, f"write {limits[name]} in both")
+
+
+def of_pod(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
+    """Yield devices among the resources of a whole pod, which can only have those of its nodes."""
+    for kind in ("requests", "limits"):
+        for name in document.mapping(*pod.where, "resources", kind):
+            if not CORE_RESOURCES.fullmatch(str(name)):
+                where = (*pod.where, "resources", kind, name)
+                reason = f"the resources of a whole pod are cpu and memory, not {name}"
+                yield finding(document, "RTS812", where, reason, "move it below `resources` of the container")
 
 
 def amount(document: ClusterDocument, where: KeyPath, name: str, value: Any) -> Iterator[Finding]:

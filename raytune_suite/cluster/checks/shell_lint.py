@@ -40,6 +40,12 @@ DECLARES = ("export", "declare", "local", "readonly", "typeset")
 BUILT_IN = ("cd", "source", ".", "export", "alias", "ulimit", "umask", "set", "shopt", "exit")
 """Commands of the shell, which `sudo` does not find."""
 
+SETTINGS = re.compile(
+    r"(~|\$HOME|\$\{HOME\})/\.(bashrc|bash_profile|profile|bash_aliases|zshrc|ssh/(authorized_keys|known_hosts|config))|"
+    r"/etc/(fstab|hosts|environment|profile|passwd|group|sudoers|resolv\.conf|apt/sources\.list|security/limits\.conf)"
+)
+"""Files to which lines are added."""
+
 FILES = ("cd", "ls", "mkdir", "cp", "mv", "rm", "touch", "cat", "source", ".", "rsync", "ln", "chmod", "tar", "unzip")
 PIP_VALUES = (
     *("-c", "-r", "-e", "-f", "-i", "-t", "--constraint", "--requirement", "--editable", "--find-links", "--index-url"),
@@ -68,6 +74,7 @@ def check(text: str) -> Iterator[Lint]:
         yield from condition(part)
         yield from pip(part)
         yield from others(part)
+        yield from lost(part)
     yield from characters(text)
 
 
@@ -163,12 +170,24 @@ def others(part: SimpleCommand) -> Iterator[Lint]:
         if re.fullmatch(r"\d>", operator) and path in ("1", "2"):
             reason = f"`{operator}{path}` writes a file named {path}"
             yield error(part, "RTS415", reason, f"write `{operator}&{path}`")
-    options = " ".join(part.words)
-    if part.program == "mount" and re.search(r"-t (cifs|smbfs)\b", options):
-        if not re.search(r"cred|user|guest|sec=krb5", options):
-            yield error(
-                part, "RTS413", "`mount -t cifs` asks for a password, and nobody answers", ("add `-o credentials=FILE`")
-            )
+    samba = part.program == "mount" and any(word in ("cifs", "smbfs") for word in part.words)
+    if samba and not re.search(r"cred|user|guest|sec=krb5", " ".join(part.words)):
+        reason = "`mount -t cifs` asks for a password, and nobody answers"
+        yield error(part, "RTS413", reason, "add `-o credentials=FILE`")
+
+
+def lost(part: SimpleCommand) -> Iterator[Lint]:
+    """Yield commands without an effect, and those that delete a file of settings."""
+    if part.in_background and part.program in BUILT_IN:
+        reason = f"`{part.program}` has no effect in the background (`&`)"
+        yield error(part, "RTS415", reason, "write `&&` instead of `&`")
+    for operator, path in part.redirections:
+        if operator == ">" and SETTINGS.fullmatch(path):
+            reason = f"`> {path}` deletes what the file has"
+            yield error(part, "RTS415", reason, f"write `>> {path}` to add a line")
+    if part.words and re.fullmatch(r"[-+*/%=]", part.words[0]):
+        reason = f"bash runs `{part.words[0]}` as a command: a calculation needs brackets"
+        yield error(part, "RTS415", reason, "write `NAME=$((...))`")
 
 
 def characters(text: str) -> Iterator[Lint]:

@@ -54,6 +54,9 @@ ANY_PLACEHOLDER = re.compile(
 LONGEST_NOTICE = 65535
 """Seconds between a signal and the end of a job."""
 
+LISTS = ("partition", "nodelist", "exclude", "clusters", "licenses", "mail-type", "gres", "account")
+"""Options whose value may be a list with commas."""
+
 LEAST_MEMORY = 256
 """Megabytes; less is a forgotten unit."""
 
@@ -190,6 +193,10 @@ def value(one: Directive, where: str, path: Path) -> Iterator[Finding]:
     if one.value.startswith("="):
         reason = f"`{where}` is {one.value!r}: after the letter of an option there is no `=`"
         yield at(one.line, "RTS842", where, reason, f"write `{where}{one.value}`")
+        return
+    if one.name in LISTS and re.search(r"^,|,,|,$", one.value):
+        reason = f"`{where}` is {one.value!r}, with an empty name"
+        yield at(one.line, "RTS842", where, reason, f"write `{where}={','.join(filter(None, one.value.split(',')))}`")
         return
     form = FORMS.get(one.name)
     if form is not None and not form[0].fullmatch(one.value):

@@ -37,8 +37,32 @@ def check(text: str, commands: list[SimpleCommand], ray_runs: bool) -> Iterator[
         ray_runs: Whether it has processes of Ray in the background.
     """
     yield from no_arrays(text)
+    yield from high_port(text)
+    yield from worker_beside_head(text)
     if ray_runs:
         yield from never_ends(text, commands)
+
+
+def high_port(text: str) -> Iterator[Finding]:
+    """Yield a port that grows with the number of the job, beyond the highest port."""
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r"\s*(?:export\s+)?(\w*port\w*)=[\"']?\$\(\((.*)\)\)", line, re.IGNORECASE)
+        if match is not None and re.search(r"SLURM_JOB_?ID", match[2]) and "%" not in match[2]:
+            reason = f"`{match[1]}` grows with the number of the job, but ports end at 65535"
+            yield Finding(number, "RTS411", match[1], reason, "write `$((10000 + SLURM_JOB_ID % 20000))`", "error")
+
+
+def worker_beside_head(text: str) -> Iterator[Finding]:
+    """Yield a loop over the workers' nodes that begins with the node of the head."""
+    head = re.search(r"(?m)^\s*(\w*head\w*)=[\"']?\$\{(\w+)\[0\]\}", text)
+    if head is None:
+        return
+    for match in re.finditer(r"for\s*\(\(\s*(\w+)\s*=\s*0\s*;[^)]*\)\)(.*?)\bdone\b", text, re.DOTALL):
+        element = rf"\$\{{{head[2]}\[\$?\{{?{match[1]}\}}?\]\}}"
+        if re.search(element, match[2]) and "ray start" in match[2] and "continue" not in match[2]:
+            number = text[: match.start()].count("\n") + 1
+            reason = f"the loop begins with node 0, where the head runs ({head[1]})"
+            yield Finding(number, "RTS845", "script", reason, f"write `{match[1]} = 1`", "error")
 
 
 def no_arrays(text: str) -> Iterator[Finding]:

@@ -749,7 +749,7 @@ THIRD = [
     UnseenMistake(
         "aws M EFA in capitals",
         AWS,
-        "",
+        "RTS902",
         [
             (
                 TYPE,
@@ -765,7 +765,7 @@ THIRD = [
     UnseenMistake(
         "aws M ports reversed",
         AWS,
-        "",
+        "RTS902",
         [
             (
                 "  cache_stopped_nodes: false ",
@@ -776,18 +776,20 @@ THIRD = [
     UnseenMistake(
         "aws H minima above the cluster's maximum",
         AWS,
-        "",
+        "RTS201",
         [
             ("    min_workers: 0\n    max_workers: 8", "    min_workers: 8\n    max_workers: 8"),
             ("    min_workers: 0\n    max_workers: 2", "    min_workers: 2\n    max_workers: 4"),
             ("max_workers: 10 ", "max_workers: 9 "),
         ],
     ),
-    UnseenMistake("aws H mount elsewhere", AWS, "", [("    - -v /shared:/shared\n", "    - -v /share:/shared\n")]),
+    UnseenMistake(
+        "aws H mount elsewhere", AWS, "RTS503", [("    - -v /shared:/shared\n", "    - -v /share:/shared\n")]
+    ),
     UnseenMistake(
         "aws M tag twice",
         AWS,
-        "",
+        "RTS902",
         [
             (
                 TYPE,
@@ -796,13 +798,17 @@ THIRD = [
             )
         ],
     ),
-    UnseenMistake("aws H user in capitals", AWS, "", [("ssh_user: ubuntu ", "ssh_user: Ubuntu ")]),
-    UnseenMistake("aws H exclude without commas", AWS, "", [("[.venv, .git, demo, build]", "[.venv .git demo build]")]),
-    UnseenMistake("aws H container with a space", AWS, "", [("container_name: raytune", "container_name: ray tune")]),
+    UnseenMistake("aws H user in capitals", AWS, "RTS609", [("ssh_user: ubuntu ", "ssh_user: Ubuntu ")]),
+    UnseenMistake(
+        "aws H exclude without commas", AWS, "RTS101", [("[.venv, .git, demo, build]", "[.venv .git demo build]")]
+    ),
+    UnseenMistake(
+        "aws H container with a space", AWS, "RTS609", [("container_name: raytune", "container_name: ray tune")]
+    ),
     UnseenMistake(
         "gcp H metadata as mapping",
         GCP,
-        "",
+        "RTS901",
         [
             (
                 '        items:\n          - {key: install-nvidia-driver, value: "True"}',
@@ -810,15 +816,18 @@ THIRD = [
             )
         ],
     ),
-    UnseenMistake("gcp H no disk to boot", GCP, "", [("        - boot: true", "        - boot: false")]),
+    UnseenMistake("gcp H no disk to boot", GCP, "RTS903", [("        - boot: true", "        - boot: false")]),
     UnseenMistake(
-        "gcp H GPU of a machine without", GCP, "", [(GPU_DISK, GPU_DISK.replace("g2-standard-8", "n1-standard-8"))]
+        "gcp H GPU of a machine without",
+        GCP,
+        "RTS208",
+        [(GPU_DISK, GPU_DISK.replace("g2-standard-8", "n1-standard-8"))],
     ),
-    UnseenMistake("gcp H zone as region", GCP, "", [("region: us-central1\n", "region: us-central1-a\n")]),
+    UnseenMistake("gcp H zone as region", GCP, "RTS906", [("region: us-central1\n", "region: us-central1-a\n")]),
     UnseenMistake(
         "gcp M scopes as text",
         GCP,
-        "",
+        "RTS901",
         [
             (
                 GPU_DISK,
@@ -827,17 +836,17 @@ THIRD = [
             )
         ],
     ),
-    UnseenMistake("azure M disk size as text", AZURE, "", [("osDiskSize: 200 ", 'osDiskSize: "200" ')]),
+    UnseenMistake("azure M disk size as text", AZURE, "RTS901", [("osDiskSize: 200 ", 'osDiskSize: "200" ')]),
     UnseenMistake(
         "azure H max_workers of the provider",
         AZURE,
-        "",
+        "RTS103",
         [("max_workers: 9 ", "# max_workers: 9 "), ("  type: azure\n", "  type: azure\n  max_workers: 9\n")],
     ),
     UnseenMistake(
         "azure H private key as public",
         AZURE,
-        "",
+        "RTS601",
         [
             (
                 "  ssh_user: ubuntu ",
@@ -848,33 +857,39 @@ THIRD = [
     UnseenMistake(
         "hosts M port below 1024",
         HOSTS,
-        "",
+        "RTS410",
         [("--port=6379 ", "--port=379 "), ("$RAY_HEAD_IP:6379", "$RAY_HEAD_IP:379")],
     ),
     UnseenMistake(
-        "hosts M port of workers", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --dashboard-agent-listen-port=10050")]
+        "hosts M port of workers",
+        HOSTS,
+        "RTS411",
+        [("--num-gpus=4", "--num-gpus=4 --dashboard-agent-listen-port=10050")],
     ),
-    UnseenMistake("hosts H path of Windows", LOCAL, "", [("~/.ssh/id_ed25519 ", "~\\.ssh\\id_ed25519 ")]),
+    UnseenMistake("hosts H path of Windows", LOCAL, "RTS602", [("~/.ssh/id_ed25519 ", "~\\.ssh\\id_ed25519 ")]),
     UnseenMistake(
         "hosts H no semicolon after export",
         HOSTS,
-        "",
+        "RTS402",
         [("export RAY_AUTH_MODE=token; ray start --address", "export RAY_AUTH_MODE=token ray start --address")],
     ),
     UnseenMistake(
         "hosts H one ampersand",
         LOCAL,
-        "",
+        "RTS415",
         [("cd ~/raytune_suite && python3 -m pip", "cd ~/raytune_suite & python3 -m pip")],
     ),
-    UnseenMistake("hosts H bashrc overwritten", HOSTS, "", [(">> ~/.bashrc", "> ~/.bashrc")]),
+    UnseenMistake("hosts H bashrc overwritten", HOSTS, "RTS415", [(">> ~/.bashrc", "> ~/.bashrc")]),
     UnseenMistake(
-        "kuberay M name of a T4 on GKE", RC, "", [("gke-accelerator: nvidia-tesla-a100", "gke-accelerator: nvidia-t4")]
+        "kuberay M name of a T4 on GKE",
+        RC,
+        "RTS817",
+        [("gke-accelerator: nvidia-tesla-a100", "gke-accelerator: nvidia-t4")],
     ),
     UnseenMistake(
         "kuberay M profile of MIG",
         RJ,
-        "",
+        "RTS812",
         [
             ("memory: 32Gi, nvidia.com/gpu: 1}", "memory: 32Gi, nvidia.com/mig-1g5gb: 1}"),
             ("memory: 32Gi, nvidia.com/gpu: 1}", "memory: 32Gi, nvidia.com/mig-1g5gb: 1}"),
@@ -883,7 +898,7 @@ THIRD = [
     UnseenMistake(
         "kuberay M no topologyKey",
         RAYCLUSTER,
-        "",
+        "RTS101",
         [
             (
                 SELECTOR,
@@ -892,41 +907,43 @@ THIRD = [
             )
         ],
     ),
-    UnseenMistake("kuberay H limit of shared memory without unit", RC, "", [("sizeLimit: 16Gi", "sizeLimit: 16")]),
+    UnseenMistake(
+        "kuberay H limit of shared memory without unit", RC, "RTS812", [("sizeLimit: 16Gi", "sizeLimit: 16")]
+    ),
     UnseenMistake(
         "kuberay M storage in limits",
         BASE,
-        "",
+        "RTS817",
         [("resources: {requests: {storage: 100Gi}}", "resources: {limits: {storage: 100Gi}}")],
     ),
     UnseenMistake(
         "kuberay H selector without matchLabels",
         BASE,
-        "",
+        "RTS103",
         [('{podSelector: {matchLabels: {ray.io/is-ray-node: "yes"}}}', '{podSelector: {ray.io/is-ray-node: "yes"}}')],
     ),
     UnseenMistake(
         "kuberay M no selector",
         BASE,
-        "",
+        "RTS101",
         [("  selector: {matchLabels: {app: raytune-redis}}\n  template", "  template")],
     ),
     UnseenMistake(
         "kuberay M strategy of a service",
         RS,
-        "",
+        "RTS811",
         [("  rayClusterConfig:\n", "  upgradeStrategy: {type: RollingUpdate}\n  rayClusterConfig:\n")],
     ),
     UnseenMistake(
         "kuberay H password as text",
         RAYCLUSTER,
-        "",
+        "RTS101",
         [("    redisAddress: raytune-redis:6379 ", "    redisPassword: secret\n    redisAddress: raytune-redis:6379 ")],
     ),
     UnseenMistake(
         "kuberay H limits beside the container",
         RAYCLUSTER,
-        "",
+        "RTS812",
         [
             (
                 "          restartPolicy: Never              #",
@@ -937,29 +954,33 @@ THIRD = [
     UnseenMistake(
         "kuberay M mount of a file",
         RC,
-        "",
+        "RTS813",
         [("                mountPath: /home/ray/code\n", "                mountPath: /home/ray\n")],
     ),
-    UnseenMistake("slurm M gres with two numbers", SLURM, "", [("--gpus-per-node=4", "--gres=gpu:a100:4:2")]),
-    UnseenMistake("slurm M memory per GPU", SLURM, "", [("--mem=240G\n", "--mem=240G\n#SBATCH --mem-per-gpu=60G\n")]),
-    UnseenMistake("slurm H comma at the end", SLURM, "", [("--partition=gpu\n", "--partition=gpu,\n")]),
-    UnseenMistake("slurm H loop from 0", SLURM, "", [("for ((i = 1; i <= worker_num", "for ((i = 0; i <= worker_num")]),
+    UnseenMistake("slurm M gres with two numbers", SLURM, "RTS842", [("--gpus-per-node=4", "--gres=gpu:a100:4:2")]),
+    UnseenMistake(
+        "slurm M memory per GPU", SLURM, "RTS842", [("--mem=240G\n", "--mem=240G\n#SBATCH --mem-per-gpu=60G\n")]
+    ),
+    UnseenMistake("slurm H comma at the end", SLURM, "RTS842", [("--partition=gpu\n", "--partition=gpu,\n")]),
+    UnseenMistake(
+        "slurm H loop from 0", SLURM, "RTS845", [("for ((i = 1; i <= worker_num", "for ((i = 0; i <= worker_num")]
+    ),
     UnseenMistake(
         "slurm H port beyond 65535",
         SLURM,
-        "",
+        "RTS411",
         [("port=$((10000 + SLURM_JOB_ID % 20000))", "port=$((6379 + SLURM_JOB_ID))")],
     ),
     UnseenMistake(
         "slurm H sum without brackets",
         SLURM,
-        "",
+        "RTS415",
         [("port=$((10000 + SLURM_JOB_ID % 20000))", "port=10000 + SLURM_JOB_ID % 20000")],
     ),
     UnseenMistake(
         "slurm T step beside Ray's",
         SLURM,
-        "",
+        "RTS845",
         [
             (
                 "python -u tune_resnet.py",
