@@ -170,9 +170,11 @@ def volumes(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
     declared = {str(entry.get("name")): index for index, entry in enumerate(entries) if isinstance(entry, dict)}
     for name, index in declared.items():
         yield from sources(document, (*pod.where, "volumes", index), name)
+    claimed = [document.get("spec", "volumeClaimTemplates", n, "metadata", "name") for n in range(9)]  # of a StatefulSet
+    known = {**declared, **{str(name): -1 for name in claimed if name}}
     mounted: set[str] = set()
     for container in pod.containers:
-        yield from mounts(document, pod, container, declared)
+        yield from mounts(document, pod, container, known)
         mounted |= {
             str(one.get("name")) for one in document.entries(*container, "volumeMounts") if isinstance(one, dict)
         }
