@@ -989,3 +989,223 @@ THIRD = [
         ],
     ),
 ]
+
+FOURTH = [
+    UnseenMistake("aws H region as on Google Cloud", AWS, "", [("region: us-east-1\n", "region: us-east1\n")]),
+    UnseenMistake("aws H name of an image", AWS, "", [("ami-YOUR-IMAGE", "ubuntu-22.04")]),
+    UnseenMistake(
+        "aws M GPU of another machine",
+        AWS,
+        "",
+        [
+            (
+                "    resources: {}                     # Ray asks EC2: 4 CPUs",
+                '    resources: {"CPU": 4, "GPU": 1, "accelerator_type:T4": 1}                     # Ray asks EC2: 4 CPUs',
+            )
+        ],
+    ),
+    UnseenMistake(
+        "aws H image without its account",
+        AWS,
+        "",
+        [("image: rayproject/ray:2.60.0-py311-gpu", "image: ray:2.60.0-py311-gpu")],
+    ),
+    UnseenMistake(
+        "aws H other Python on the head",
+        AWS,
+        "",
+        [("  container_name: raytune\n", "  head_image: rayproject/ray:2.60.0-py312-cpu\n  container_name: raytune\n")],
+    ),
+    UnseenMistake(
+        "aws H synced files as text", AWS, "", [("rsync_exclude:", "cluster_synced_files: ~/data\nrsync_exclude:")]
+    ),
+    UnseenMistake(
+        "gcp H underscore in the project", GCP, "", [("project_id: YOUR-PROJECT ", "project_id: my_project ")]
+    ),
+    UnseenMistake("gcp M custom machine without memory", GCP, "", [("n2-standard-4", "n2-custom-8")]),
+    UnseenMistake("gcp M custom machine with odd CPUs", GCP, "", [("n2-standard-4", "n2-custom-7-20480")]),
+    UnseenMistake("gcp M three A100", GCP, "", [(GPU_DISK, GPU_DISK.replace("g2-standard-8", "a2-highgpu-3g"))]),
+    UnseenMistake(
+        "gcp H account without domain",
+        GCP,
+        "",
+        [
+            (
+                GPU_DISK,
+                "serviceAccounts: [{email: ray@my-project, scopes: ['https://www.googleapis.com/auth/cloud-platform']}]\n      "
+                + GPU_DISK,
+            )
+        ],
+    ),
+    UnseenMistake("gcp H labels as list", GCP, "", [(GPU_DISK, "labels: [team]\n      " + GPU_DISK)]),
+    UnseenMistake(
+        "gcp M TPU without version",
+        GCP,
+        "",
+        [
+            (
+                "      machineType: g2-standard-8      #",
+                "      acceleratorType: v4-8\n      # machineType: g2-standard-8      #",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "azure H image without docker",
+        AZURE,
+        "",
+        [
+            (
+                "        vmSize: Standard_NC8as_T4_v3\n        osDiskSize: 200\n        imagePublisher: microsoft-dsvm\n        imageOffer: ubuntu-hpc\n",
+                "        vmSize: Standard_NC8as_T4_v3\n        osDiskSize: 200\n        imagePublisher: Canonical\n        imageOffer: 0001-com-ubuntu-server-jammy\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "azure H braces around the subscription",
+        AZURE,
+        "",
+        [("YOUR-SUBSCRIPTION", '"{12345678-1234-1234-1234-123456789012}"')],
+    ),
+    UnseenMistake(
+        "azure H internal addresses yes",
+        AZURE,
+        "",
+        [("  location: eastus\n", '  location: eastus\n  use_internal_ips: "yes"\n')],
+    ),
+    UnseenMistake(
+        "azure H priority in the profile",
+        AZURE,
+        "",
+        [
+            ("        priority: Spot                #", "        #"),
+            ("{maxPrice: -1}", "{maxPrice: -1, priority: Spot}"),
+        ],
+    ),
+    UnseenMistake("hosts H type in capitals", LOCAL, "", [("type: local", "type: Local")]),
+    UnseenMistake(
+        "hosts H braces around the workers",
+        LOCAL,
+        "",
+        [("[192.168.1.11, 192.168.1.12]", "{192.168.1.11, 192.168.1.12}")],
+    ),
+    UnseenMistake("hosts H leading zero", LOCAL, "", [("head_ip: 192.168.1.10 ", "head_ip: 192.168.001.010 ")]),
+    UnseenMistake("hosts H option twice", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --num-gpus=2")]),
+    UnseenMistake(
+        "hosts H dash of a text editor", HOSTS, "", [("--address=$RAY_HEAD_IP:6379", "\u2013address=$RAY_HEAD_IP:6379")]
+    ),
+    UnseenMistake(
+        "hosts H quotes of a text editor",
+        HOSTS,
+        "",
+        [("'ray[default,tune]==2.60.0'", "\u2018ray[default,tune]==2.60.0\u2019")],
+    ),
+    UnseenMistake(
+        "hosts H filter as text", LOCAL, "", [("rsync_exclude:", "rsync_filter: .gitignore\nrsync_exclude:")]
+    ),
+    UnseenMistake(
+        "kuberay H quotes of a text editor",
+        RC,
+        "",
+        [('                value: "1000"', "                value: \u201c1000\u201d")],
+    ),
+    UnseenMistake("kuberay M namespace", RC, "", [("  name: tuning\n", "  name: tuning\n  namespace: ML_Team\n")]),
+    UnseenMistake(
+        "kuberay M annotation with a space",
+        RC,
+        "",
+        [("  labels:\n    team: vision\n", "  annotations: {team note: vision}\n  labels:\n    team: vision\n")],
+    ),
+    UnseenMistake(
+        "kuberay H 6000 CPUs",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                'requests: {cpu: "6", memory: 24Gi, nvidia.com/gpu: "1"}',
+                'requests: {cpu: "6000", memory: 24Gi, nvidia.com/gpu: "1"}',
+            ),
+            (
+                'limits: {cpu: "6", memory: 24Gi, nvidia.com/gpu: "1"}',
+                'limits: {cpu: "6000", memory: 24Gi, nvidia.com/gpu: "1"}',
+            ),
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H replicas below the minimum",
+        RC,
+        "",
+        [("      replicas: 1\n      minReplicas: 0", "      replicas: 1\n      minReplicas: 2")],
+    ),
+    UnseenMistake(
+        "kuberay H mounts of the pod",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                "              volumeMounts: *mounts\n          volumes: *volumes\n    - groupName: gpu-8",
+                "          volumeMounts: *mounts\n          volumes: *volumes\n    - groupName: gpu-8",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H env of the pod",
+        RAYCLUSTER,
+        "",
+        [
+            ("              env: *env\n              # Ray uses", "          env: *env\n              # Ray uses"),
+            (WORKER, WORKER),
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H read-only claim",
+        RJ,
+        "",
+        [
+            (
+                "persistentVolumeClaim: {claimName: studies}\n          - name: code",
+                "persistentVolumeClaim: {claimName: studies, readOnly: true}\n          - name: code",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H entrypoint as list",
+        RJ,
+        "",
+        [
+            (
+                "entrypoint: python /home/ray/code/tune_resnet.py --storage-path /shared/studies",
+                "entrypoint: [python, /home/ray/code/tune_resnet.py]",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H redis of another service",
+        BASE,
+        "",
+        [
+            (
+                "  selector: {app: raytune-redis}\n  ports: [{port: 6379}]",
+                "  selector: {app: raytune-redis}\n  ports: [{port: 6379, targetPort: redis}]",
+            )
+        ],
+    ),
+    UnseenMistake("slurm H dash of a text editor", SLURM, "", [("#SBATCH --nodes=4", "#SBATCH \u2013nodes=4")]),
+    UnseenMistake("slurm H spaces in a directive", SLURM, "", [("#SBATCH --nodes=4", "#SBATCH --nodes = 4")]),
+    UnseenMistake(
+        "slurm M CPUs per GPU", SLURM, "", [("--cpus-per-task=32\n", "--cpus-per-task=32\n#SBATCH --cpus-per-gpu=8\n")]
+    ),
+    UnseenMistake(
+        "slurm H address with another port",
+        SLURM,
+        "",
+        [("export RAY_ADDRESS=$head_node_ip:$port", "export RAY_ADDRESS=$head_node_ip:6379")],
+    ),
+    UnseenMistake("slurm H folder as output", SLURM, "", [("--output=logs/tune-%j.out", "--output=logs/")]),
+    UnseenMistake("slurm H address of mail", SLURM, "", [("--mail-user=me@example.com", "--mail-user=me@")]),
+    UnseenMistake(
+        "slurm M number of an array",
+        SLURM,
+        "",
+        [("python -u tune_resnet.py", 'python -u tune_resnet.py --seed "$SLURM_ARRAY_TASK_ID"')],
+    ),
+]
