@@ -14,6 +14,7 @@ from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.document import on_this_machine
 from raytune_suite.cluster.pools import flag, provider
 from raytune_suite.cluster.tokens import is_token_folder
+from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +105,7 @@ def image(document: ClusterDocument, where: KeyPath, *, gpus: bool) -> Iterator[
         yield finding(document, "RTS304", where, f"{name} is not pinned to a version", "add a version as its tag")
     match = RAY_IMAGE.match(name)
     if match is None:
+        yield from account_of_image(document, where, name)
         return
     short = re.match(r"\d+(\.\d+)?(?=-|$)", tag)
     if short is not None:
@@ -138,6 +140,18 @@ def image(document: ClusterDocument, where: KeyPath, *, gpus: bool) -> Iterator[
     with_cuda = "-cpu" not in match["rest"] if match["kind"] else re.search(r"-(gpu|cu\d+)", match["rest"])
     if gpus and not with_cuda:
         yield finding(document, "RTS303", where, f"{name} has no CUDA, but the pool has GPUs", f"use {suggestion}")
+
+
+def account_of_image(document: ClusterDocument, where: KeyPath, name: str) -> Iterator[Finding]:
+    """Yield an image on Docker Hub whose name is that of Ray's, but not its account."""
+    match = re.fullmatch(r"(?:docker\.io/)?(?:([a-z0-9._-]+)/)?ray(-ml|-llm)?(:.*)?", name)
+    if match is None or "." in (match[1] or ""):
+        return
+    account = match[1] or ""
+    if not account or nearest(account, ("rayproject",)) is not None:
+        reason = f"the images of Ray are those of the account rayproject, not {account or 'without an account'}"
+        right = f"rayproject/ray{match[2] or ''}{match[3] or ''}"
+        yield finding(document, "RTS304", where, reason, f"write {right}", severity="error")
 
 
 def installs_this(document: ClusterDocument) -> bool:

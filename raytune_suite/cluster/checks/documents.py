@@ -47,6 +47,8 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from launcher.repeated_keys(document)
     yield from launcher.missing_values(document)
     yield from misread_numbers(document)
+    if manifests.is_manifest(document):
+        yield from metadata(document)
     if is_kuberay(document) or not manifests.is_manifest(document):
         return
     wrong = list(manifests.wrong_kind(document))
@@ -71,6 +73,20 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from pods.check(document, pod)
         yield from pod_values.check(document, pod)
         yield from job_commands.containers(document, pod)
+
+
+def metadata(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a namespace and keys of annotations that Kubernetes rejects."""
+    name = document.get("metadata", "namespace")
+    if isinstance(name, str) and not pods.LABEL_NAME.fullmatch(name) and not pods.PLACEHOLDER.search(name):
+        yield bad_name(document, ("metadata", "namespace"), name)
+    for key in document.mapping("metadata", "annotations"):
+        prefix, slash, last = str(key).rpartition("/")
+        valid = pods.SUBDOMAIN.fullmatch(prefix.lower()) is not None if slash else True
+        if not valid or not last or not pods.LABEL_VALUE.fullmatch(last) or len(last) > pods.LONGEST_LABEL:
+            reason = f"the annotation {str(key)!r} is invalid"
+            where: KeyPath = ("metadata", "annotations", key)
+            yield finding(document, "RTS816", where, reason, "use letters, digits, `-`, `_` and `.`")
 
 
 def misread_numbers(document: ClusterDocument) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cluster.checks import typography
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.key_places import (
     ALL_PROVIDERS,
@@ -114,7 +115,8 @@ def repeated_keys(document: ClusterDocument) -> Iterator[Finding]:
 
 
 def missing_values(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield placeholders that have not been replaced."""
+    """Yield placeholders that have not been replaced, and characters of a text editor."""
+    yield from typography.check(document)
     seen = set()
     for where, text in document.scalars():
         for value in sorted(set(PLACEHOLDER.findall(text))):

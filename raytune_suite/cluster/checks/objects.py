@@ -207,8 +207,30 @@ def pod_labels(document: ClusterDocument) -> list[dict[str, Any]]:
     return result
 
 
+def named_ports(documents: list[ClusterDocument]) -> Iterator[Finding]:
+    """Yield names of ports in services that no container of the selected pods of the file has."""
+    for document in documents:
+        wanted = document.mapping("spec", "selector") if document.get("kind") == "Service" else {}
+        pods = [one for one in documents if wanted and any(wanted.items() <= own.items() for own in pod_labels(one))]
+        spec: KeyPath = ("spec", "template", "spec")
+        if not pods or any(is_kuberay(one) for one in pods):
+            continue
+        containers = [
+            one for pod in pods for one in pod.entries(*(("spec",) if pod.get("kind") == "Pod" else spec), "containers")
+        ]
+        ports = [port for one in containers if isinstance(one, dict) for port in one.get("ports") or []]
+        names = {str(port.get("name")) for port in ports if isinstance(port, dict)}
+        for index, port in enumerate(document.entries("spec", "ports")):
+            name = port.get("targetPort") if isinstance(port, dict) else None
+            if isinstance(name, str) and not name.isdecimal() and name not in names:
+                reason = f"`targetPort` is {name!r}, but the pods have no port of this name"
+                place: KeyPath = ("spec", "ports", index, "targetPort")
+                yield finding(document, "RTS813", place, reason, "write the number, or name the port of the container")
+
+
 def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
     """Yield selectors that fit no pod of the file, although its pods have their labels with other values."""
+    yield from named_ports(documents)
     pods = [labels for document in documents for labels in pod_labels(document)]
     jobs = any(is_kuberay(one) and one.get("kind") != "RayCluster" and cluster_spec(one) for one in documents)
     for document in documents:

@@ -51,6 +51,9 @@ MISTAKEN_DEVICE = re.compile(
 )
 
 DEVICE_NAMES = {"gpu": "nvidia.com/gpu", "gpus": "nvidia.com/gpu", "tpu": "google.com/tpu"}
+MOST_CPUS = 2000
+"""More CPUs than any node has: a forgotten m."""
+
 LEAST_MEMORY = 2**22
 """Bytes; less is a forgotten unit."""
 
@@ -170,8 +173,9 @@ def volumes(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
     declared = {str(entry.get("name")): index for index, entry in enumerate(entries) if isinstance(entry, dict)}
     for name, index in declared.items():
         yield from sources(document, (*pod.where, "volumes", index), name)
-    claimed = [document.get("spec", "volumeClaimTemplates", n, "metadata", "name") for n in range(9)]  # of a StatefulSet
-    known = {**declared, **{str(name): -1 for name in claimed if name}}
+    known = dict(declared)
+    for claim in document.entries("spec", "volumeClaimTemplates"):  # of a StatefulSet
+        known[str(claim["metadata"].get("name")) if isinstance(claim, dict) and "metadata" in claim else ""] = -1
     mounted: set[str] = set()
     for container in pod.containers:
         yield from mounts(document, pod, container, known)
@@ -380,7 +384,7 @@ def amount(document: ClusterDocument, where: KeyPath, name: str, value: Any) -> 
         meant = f"{digits[0]}Gi" if digits is not None else "16Gi"
         reason = f"{name} is {as_yaml(value)}, which is {number:g} bytes"
         yield finding(document, "RTS812", where, reason, f"add a unit, such as {meant}")
-    elif name == "cpu" and number > 2**20:
+    elif name == "cpu" and number > MOST_CPUS:
         reason = f"cpu is {as_yaml(value)}, which is {number:g} CPUs"
         yield finding(document, "RTS812", where, reason, "write the number of CPUs, or such as 500m for half of one")
     elif number < 0:

@@ -245,5 +245,8 @@ def ray_start_options(part: SimpleCommand) -> Iterator[Problem]:
         if re.fullmatch(r"-[a-z]{2,}[\w-]*(=.*)?", word):
             name = word.lstrip("-").partition("=")[0]
             yield Problem("RTS410", f"`ray start` has no option `{word}`", f"write `--{name}`", part.line)
+    names = [word[2:].partition("=")[0] for word in part.words[2:] if word.startswith("--")]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Problem("RTS410", f"`--{name}` is given twice, and Ray uses the last", "remove one", part.line, "warning")
     for reason, remedy in contradictions(given):
         yield Problem("RTS410", reason, remedy, part.line)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.cluster.checks import slurm_script, slurm_steps
+from raytune_suite.cluster.checks import slurm_script, slurm_steps, typography
 from raytune_suite.cluster.checks.findings import CODES, Finding
 from raytune_suite.cluster.checks.launcher import PLACEHOLDER
 from raytune_suite.cluster.checks.schema_errors import closest
@@ -103,6 +103,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in a batch script."""
     lines = document.text.splitlines()
     yield from whole_file(document.text, lines)
+    yield from typography.lines(document.text)
     directives = list(parse(lines))
     for one in directives:
         yield from option(one, document.path)
@@ -275,6 +276,9 @@ def suspicious(one: Directive, where: str, path: Path) -> Iterator[Finding]:
             kind = "" if match is None else match[1]
             if match is None or (kind != "gpu" and kind.lower().rstrip("s") in ("gpu", "cuda", "nvidia")):
                 yield at(one.line, "RTS842", where, f"{part!r} is not a generic resource", "write `--gres=gpu:N`")
+    if one.name in ("output", "error") and one.value.endswith("/"):
+        reason = f"`{where}` is {one.value}, a folder, but must be a file"
+        yield at(one.line, "RTS842", where, reason, f"write `{where}={one.value}%j.out`")
     folder = Path(one.value).parent
     if one.name in ("output", "error") and "%" not in str(folder) and one.value != "/dev/null":
         places = [folder] if folder.is_absolute() else [path.parent / folder, Path.cwd() / folder]

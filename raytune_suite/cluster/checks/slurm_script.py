@@ -237,7 +237,8 @@ def ray_starts(commands: list[SimpleCommand]) -> list[RayStart]:
     values: dict[str, str] = {}
     result = []
     for part in commands:
-        for word in (*part.assignments, *(part.words[1:] if part.program == "export" else ())):
+        own = part.assignments if not part.words else ()  # those before a command hold for it alone
+        for word in (*own, *(part.words[1:] if part.program == "export" else ())):
             match = SETTING.fullmatch(word)
             if match is not None and not match[2].endswith("$"):
                 values[match[1]] = expand(match[2], values)

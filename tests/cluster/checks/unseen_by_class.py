@@ -991,12 +991,12 @@ THIRD = [
 ]
 
 FOURTH = [
-    UnseenMistake("aws H region as on Google Cloud", AWS, "", [("region: us-east-1\n", "region: us-east1\n")]),
-    UnseenMistake("aws H name of an image", AWS, "", [("ami-YOUR-IMAGE", "ubuntu-22.04")]),
+    UnseenMistake("aws H region as on Google Cloud", AWS, "RTS906", [("region: us-east-1\n", "region: us-east1\n")]),
+    UnseenMistake("aws H name of an image", AWS, "RTS909", [("ami-YOUR-IMAGE", "ubuntu-22.04")]),
     UnseenMistake(
         "aws M GPU of another machine",
         AWS,
-        "",
+        "RTS908",
         [
             (
                 "    resources: {}                     # Ray asks EC2: 4 CPUs",
@@ -1007,28 +1007,28 @@ FOURTH = [
     UnseenMistake(
         "aws H image without its account",
         AWS,
-        "",
+        "RTS304",
         [("image: rayproject/ray:2.60.0-py311-gpu", "image: ray:2.60.0-py311-gpu")],
     ),
     UnseenMistake(
         "aws H other Python on the head",
         AWS,
-        "",
+        "RTS302",
         [("  container_name: raytune\n", "  head_image: rayproject/ray:2.60.0-py312-cpu\n  container_name: raytune\n")],
     ),
     UnseenMistake(
-        "aws H synced files as text", AWS, "", [("rsync_exclude:", "cluster_synced_files: ~/data\nrsync_exclude:")]
+        "aws H synced files as text", AWS, "RTS101", [("rsync_exclude:", "cluster_synced_files: ~/data\nrsync_exclude:")]
     ),
     UnseenMistake(
-        "gcp H underscore in the project", GCP, "", [("project_id: YOUR-PROJECT ", "project_id: my_project ")]
+        "gcp H underscore in the project", GCP, "RTS609", [("project_id: YOUR-PROJECT ", "project_id: my_project ")]
     ),
-    UnseenMistake("gcp M custom machine without memory", GCP, "", [("n2-standard-4", "n2-custom-8")]),
-    UnseenMistake("gcp M custom machine with odd CPUs", GCP, "", [("n2-standard-4", "n2-custom-7-20480")]),
-    UnseenMistake("gcp M three A100", GCP, "", [(GPU_DISK, GPU_DISK.replace("g2-standard-8", "a2-highgpu-3g"))]),
+    UnseenMistake("gcp M custom machine without memory", GCP, "RTS206", [("n2-standard-4", "n2-custom-8")]),
+    UnseenMistake("gcp M custom machine with odd CPUs", GCP, "RTS206", [("n2-standard-4", "n2-custom-7-20480")]),
+    UnseenMistake("gcp M three A100", GCP, "RTS206", [(GPU_DISK, GPU_DISK.replace("g2-standard-8", "a2-highgpu-3g"))]),
     UnseenMistake(
         "gcp H account without domain",
         GCP,
-        "",
+        "RTS909",
         [
             (
                 GPU_DISK,
@@ -1037,11 +1037,11 @@ FOURTH = [
             )
         ],
     ),
-    UnseenMistake("gcp H labels as list", GCP, "", [(GPU_DISK, "labels: [team]\n      " + GPU_DISK)]),
+    UnseenMistake("gcp H labels as list", GCP, "RTS901", [(GPU_DISK, "labels: [team]\n      " + GPU_DISK)]),
     UnseenMistake(
         "gcp M TPU without version",
         GCP,
-        "",
+        "RTS903",
         [
             (
                 "      machineType: g2-standard-8      #",
@@ -1052,7 +1052,7 @@ FOURTH = [
     UnseenMistake(
         "azure H image without docker",
         AZURE,
-        "",
+        "RTS907",
         [
             (
                 "        vmSize: Standard_NC8as_T4_v3\n        osDiskSize: 200\n        imagePublisher: microsoft-dsvm\n        imageOffer: ubuntu-hpc\n",
@@ -1063,62 +1063,62 @@ FOURTH = [
     UnseenMistake(
         "azure H braces around the subscription",
         AZURE,
-        "",
+        "RTS609",
         [("YOUR-SUBSCRIPTION", '"{12345678-1234-1234-1234-123456789012}"')],
     ),
     UnseenMistake(
         "azure H internal addresses yes",
         AZURE,
-        "",
+        "RTS101",
         [("  location: eastus\n", '  location: eastus\n  use_internal_ips: "yes"\n')],
     ),
     UnseenMistake(
         "azure H priority in the profile",
         AZURE,
-        "",
+        "RTS904",
         [
             ("        priority: Spot                #", "        #"),
             ("{maxPrice: -1}", "{maxPrice: -1, priority: Spot}"),
         ],
     ),
-    UnseenMistake("hosts H type in capitals", LOCAL, "", [("type: local", "type: Local")]),
+    UnseenMistake("hosts H type in capitals", LOCAL, "RTS104", [("type: local", "type: Local")]),
     UnseenMistake(
         "hosts H braces around the workers",
         LOCAL,
-        "",
+        "RTS101",
         [("[192.168.1.11, 192.168.1.12]", "{192.168.1.11, 192.168.1.12}")],
     ),
-    UnseenMistake("hosts H leading zero", LOCAL, "", [("head_ip: 192.168.1.10 ", "head_ip: 192.168.001.010 ")]),
-    UnseenMistake("hosts H option twice", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --num-gpus=2")]),
+    UnseenMistake("hosts H leading zero", LOCAL, "RTS605", [("head_ip: 192.168.1.10 ", "head_ip: 192.168.001.010 ")]),
+    UnseenMistake("hosts H option twice", HOSTS, "RTS410", [("--num-gpus=4", "--num-gpus=4 --num-gpus=2")]),
     UnseenMistake(
-        "hosts H dash of a text editor", HOSTS, "", [("--address=$RAY_HEAD_IP:6379", "\u2013address=$RAY_HEAD_IP:6379")]
+        "hosts H dash of a text editor", HOSTS, "RTS410", [("--address=$RAY_HEAD_IP:6379", "\u2013address=$RAY_HEAD_IP:6379")]
     ),
     UnseenMistake(
         "hosts H quotes of a text editor",
         HOSTS,
-        "",
+        "RTS415",
         [("'ray[default,tune]==2.60.0'", "\u2018ray[default,tune]==2.60.0\u2019")],
     ),
     UnseenMistake(
-        "hosts H filter as text", LOCAL, "", [("rsync_exclude:", "rsync_filter: .gitignore\nrsync_exclude:")]
+        "hosts H filter as text", LOCAL, "RTS101", [("rsync_exclude:", "rsync_filter: .gitignore\nrsync_exclude:")]
     ),
     UnseenMistake(
         "kuberay H quotes of a text editor",
         RC,
-        "",
+        "RTS101",
         [('                value: "1000"', "                value: \u201c1000\u201d")],
     ),
-    UnseenMistake("kuberay M namespace", RC, "", [("  name: tuning\n", "  name: tuning\n  namespace: ML_Team\n")]),
+    UnseenMistake("kuberay M namespace", RC, "RTS816", [("  name: tuning\n", "  name: tuning\n  namespace: ML_Team\n")]),
     UnseenMistake(
         "kuberay M annotation with a space",
         RC,
-        "",
+        "RTS816",
         [("  labels:\n    team: vision\n", "  annotations: {team note: vision}\n  labels:\n    team: vision\n")],
     ),
     UnseenMistake(
         "kuberay H 6000 CPUs",
         RAYCLUSTER,
-        "",
+        "RTS812",
         [
             (
                 'requests: {cpu: "6", memory: 24Gi, nvidia.com/gpu: "1"}',
@@ -1133,13 +1133,13 @@ FOURTH = [
     UnseenMistake(
         "kuberay H replicas below the minimum",
         RC,
-        "",
+        "RTS201",
         [("      replicas: 1\n      minReplicas: 0", "      replicas: 1\n      minReplicas: 2")],
     ),
     UnseenMistake(
         "kuberay H mounts of the pod",
         RAYCLUSTER,
-        "",
+        "RTS103",
         [
             (
                 "              volumeMounts: *mounts\n          volumes: *volumes\n    - groupName: gpu-8",
@@ -1150,27 +1150,29 @@ FOURTH = [
     UnseenMistake(
         "kuberay H env of the pod",
         RAYCLUSTER,
-        "",
+        "RTS103",
         [
-            ("              env: *env\n              # Ray uses", "          env: *env\n              # Ray uses"),
-            (WORKER, WORKER),
+            (
+                "          restartPolicy: Never              #",
+                "          env: [{name: OMP_NUM_THREADS, value: '4'}]\n          restartPolicy: Never              #",
+            )
         ],
     ),
     UnseenMistake(
         "kuberay H read-only claim",
         RJ,
-        "",
+        "RTS814",
         [
             (
-                "persistentVolumeClaim: {claimName: studies}\n          - name: code",
-                "persistentVolumeClaim: {claimName: studies, readOnly: true}\n          - name: code",
+                "              persistentVolumeClaim: {claimName: studies}\n            - name: code",
+                "              persistentVolumeClaim: {claimName: studies, readOnly: true}\n            - name: code",
             )
         ],
     ),
     UnseenMistake(
         "kuberay H entrypoint as list",
         RJ,
-        "",
+        "RTS101",
         [
             (
                 "entrypoint: python /home/ray/code/tune_resnet.py --storage-path /shared/studies",
@@ -1181,7 +1183,7 @@ FOURTH = [
     UnseenMistake(
         "kuberay H redis of another service",
         BASE,
-        "",
+        "RTS813",
         [
             (
                 "  selector: {app: raytune-redis}\n  ports: [{port: 6379}]",
@@ -1189,23 +1191,23 @@ FOURTH = [
             )
         ],
     ),
-    UnseenMistake("slurm H dash of a text editor", SLURM, "", [("#SBATCH --nodes=4", "#SBATCH \u2013nodes=4")]),
-    UnseenMistake("slurm H spaces in a directive", SLURM, "", [("#SBATCH --nodes=4", "#SBATCH --nodes = 4")]),
+    UnseenMistake("slurm H dash of a text editor", SLURM, "RTS415", [("#SBATCH --nodes=4", "#SBATCH \u2013nodes=4")]),
+    UnseenMistake("slurm H spaces in a directive", SLURM, "RTS841", [("#SBATCH --nodes=4", "#SBATCH --nodes = 4")]),
     UnseenMistake(
-        "slurm M CPUs per GPU", SLURM, "", [("--cpus-per-task=32\n", "--cpus-per-task=32\n#SBATCH --cpus-per-gpu=8\n")]
+        "slurm M CPUs per GPU", SLURM, "RTS842", [("--cpus-per-task=32\n", "--cpus-per-task=32\n#SBATCH --cpus-per-gpu=8\n")]
     ),
     UnseenMistake(
         "slurm H address with another port",
         SLURM,
-        "",
+        "RTS411",
         [("export RAY_ADDRESS=$head_node_ip:$port", "export RAY_ADDRESS=$head_node_ip:6379")],
     ),
-    UnseenMistake("slurm H folder as output", SLURM, "", [("--output=logs/tune-%j.out", "--output=logs/")]),
-    UnseenMistake("slurm H address of mail", SLURM, "", [("--mail-user=me@example.com", "--mail-user=me@")]),
+    UnseenMistake("slurm H folder as output", SLURM, "RTS842", [("--output=logs/tune-%j.out", "--output=logs/")]),
+    UnseenMistake("slurm H address of mail", SLURM, "RTS842", [("--mail-user=me@example.com", "--mail-user=me@")]),
     UnseenMistake(
         "slurm M number of an array",
         SLURM,
-        "",
+        "RTS843",
         [("python -u tune_resnet.py", 'python -u tune_resnet.py --seed "$SLURM_ARRAY_TASK_ID"')],
     ),
 ]
