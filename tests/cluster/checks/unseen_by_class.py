@@ -1017,7 +1017,10 @@ FOURTH = [
         [("  container_name: raytune\n", "  head_image: rayproject/ray:2.60.0-py312-cpu\n  container_name: raytune\n")],
     ),
     UnseenMistake(
-        "aws H synced files as text", AWS, "RTS101", [("rsync_exclude:", "cluster_synced_files: ~/data\nrsync_exclude:")]
+        "aws H synced files as text",
+        AWS,
+        "RTS101",
+        [("rsync_exclude:", "cluster_synced_files: ~/data\nrsync_exclude:")],
     ),
     UnseenMistake(
         "gcp H underscore in the project", GCP, "RTS609", [("project_id: YOUR-PROJECT ", "project_id: my_project ")]
@@ -1091,7 +1094,10 @@ FOURTH = [
     UnseenMistake("hosts H leading zero", LOCAL, "RTS605", [("head_ip: 192.168.1.10 ", "head_ip: 192.168.001.010 ")]),
     UnseenMistake("hosts H option twice", HOSTS, "RTS410", [("--num-gpus=4", "--num-gpus=4 --num-gpus=2")]),
     UnseenMistake(
-        "hosts H dash of a text editor", HOSTS, "RTS410", [("--address=$RAY_HEAD_IP:6379", "\u2013address=$RAY_HEAD_IP:6379")]
+        "hosts H dash of a text editor",
+        HOSTS,
+        "RTS410",
+        [("--address=$RAY_HEAD_IP:6379", "\u2013address=$RAY_HEAD_IP:6379")],
     ),
     UnseenMistake(
         "hosts H quotes of a text editor",
@@ -1108,7 +1114,9 @@ FOURTH = [
         "RTS101",
         [('                value: "1000"', "                value: \u201c1000\u201d")],
     ),
-    UnseenMistake("kuberay M namespace", RC, "RTS816", [("  name: tuning\n", "  name: tuning\n  namespace: ML_Team\n")]),
+    UnseenMistake(
+        "kuberay M namespace", RC, "RTS816", [("  name: tuning\n", "  name: tuning\n  namespace: ML_Team\n")]
+    ),
     UnseenMistake(
         "kuberay M annotation with a space",
         RC,
@@ -1194,7 +1202,10 @@ FOURTH = [
     UnseenMistake("slurm H dash of a text editor", SLURM, "RTS415", [("#SBATCH --nodes=4", "#SBATCH \u2013nodes=4")]),
     UnseenMistake("slurm H spaces in a directive", SLURM, "RTS841", [("#SBATCH --nodes=4", "#SBATCH --nodes = 4")]),
     UnseenMistake(
-        "slurm M CPUs per GPU", SLURM, "RTS842", [("--cpus-per-task=32\n", "--cpus-per-task=32\n#SBATCH --cpus-per-gpu=8\n")]
+        "slurm M CPUs per GPU",
+        SLURM,
+        "RTS842",
+        [("--cpus-per-task=32\n", "--cpus-per-task=32\n#SBATCH --cpus-per-gpu=8\n")],
     ),
     UnseenMistake(
         "slurm H address with another port",
@@ -1209,5 +1220,237 @@ FOURTH = [
         SLURM,
         "RTS843",
         [("python -u tune_resnet.py", 'python -u tune_resnet.py --seed "$SLURM_ARRAY_TASK_ID"')],
+    ),
+]
+
+FIFTH = [
+    UnseenMistake(
+        "aws M capacity block without reservation", SPOT, "", [("{MarketType: spot}", "{MarketType: capacity-block}")]
+    ),
+    UnseenMistake(
+        "aws H price as number", SPOT, "", [("{MarketType: spot}", "{MarketType: spot, SpotOptions: {MaxPrice: 0.4}}")]
+    ),
+    UnseenMistake(
+        "aws H credentials in the file",
+        AWS,
+        "",
+        [
+            (
+                "  cache_stopped_nodes: false ",
+                "  aws_credentials: {aws_access_key: AKIAIOSFODNN7EXAMPLE, aws_secret_key: wJalr}\n  cache_stopped_nodes: false ",
+            )
+        ],
+    ),
+    UnseenMistake("aws M device of another system", AWS, "", [("/dev/sda1", "/dev/sda")]),
+    UnseenMistake("aws H volume in MB", AWS, "", [("VolumeSize: 200,", "VolumeSize: 204800,")]),
+    UnseenMistake(
+        "aws H node type that does not exist", AWS, "", [("head_node_type: head\n", "head_node_type: head_node\n")]
+    ),
+    UnseenMistake(
+        "aws H head among the workers",
+        AWS,
+        "",
+        [
+            (
+                '  head:\n    resources: {"CPU": 0} ',
+                '  head:\n    min_workers: 1\n    max_workers: 2\n    resources: {"CPU": 0} ',
+            )
+        ],
+    ),
+    UnseenMistake(
+        "aws H requirements that are not copied",
+        AWS,
+        "",
+        [
+            (
+                "pip install -q -c constraints.txt 'ray[default]==2.60.0' '.[all]'",
+                "pip install -q -r requirements-gpu.txt 'ray[default]==2.60.0' '.[all]'",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "aws T sleep after reboot",
+        AWS,
+        "",
+        [
+            (
+                "initialization_commands:\n",
+                "initialization_commands:\n  - sudo apt-get install -qy linux-headers-aws && sudo reboot\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "gcp H bucket mounted with scheme",
+        GCP,
+        "",
+        [("sudo mount -t nfs -o hard,timeo=600,retrans=3 $STORAGE /shared", "sudo gcsfuse gs://my-studies /shared")],
+    ),
+    UnseenMistake(
+        "gcp M image of ARM",
+        GCP,
+        "",
+        [("global/images/YOUR-IMAGE", "global/images/common-cu129-ubuntu-2204-arm64-v20260909")],
+    ),
+    UnseenMistake(
+        "gcp M preemptible with STANDARD",
+        GCP,
+        "",
+        [("        - preemptible: true ", "        - provisioningModel: STANDARD\n        - preemptible: true ")],
+    ),
+    UnseenMistake("gcp H region of two words", GCP, "", [("region: us-central1\n", "region: us central1\n")]),
+    UnseenMistake("gcp H GPUs of the other pool", GCP, "", [('{"CPU": 96, "GPU": 8}', '{"CPU": 96, "GPU": 1}')]),
+    UnseenMistake(
+        "azure M identity of a machine",
+        AZURE,
+        "",
+        [
+            (
+                "        vmSize: Standard_NC8as_T4_v3\n",
+                "        vmSize: Standard_NC8as_T4_v3\n        msi: my-identity\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "azure H eviction without spot",
+        AZURE,
+        "",
+        [
+            (
+                "        vmSize: Standard_ND96asr_v4\n",
+                "        vmSize: Standard_ND96asr_v4\n        evictionPolicy: Delete\n",
+            )
+        ],
+    ),
+    UnseenMistake("azure H version of Ubuntu as offer", AZURE, "", [("imageOffer: ubuntu-hpc", "imageOffer: 2204")]),
+    UnseenMistake(
+        "azure H share over NFS with SMB's path",
+        AZURE,
+        "",
+        [("YOUR-ACCOUNT.file.core.windows.net:/YOUR-ACCOUNT/studies", "//raytune.file.core.windows.net/studies")],
+    ),
+    UnseenMistake(
+        "azure H spot head",
+        AZURE,
+        "",
+        [("        vmSize: Standard_D4s_v5 ", "        priority: Spot\n        vmSize: Standard_D4s_v5 ")],
+    ),
+    UnseenMistake("hosts M negative CPUs", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --num-cpus=-1")]),
+    UnseenMistake(
+        "hosts H head address written out wrongly", HOSTS, "", [("$RAY_HEAD_IP:6379", "${RAY_HEAD_ADDRESS}:6379")]
+    ),
+    UnseenMistake("hosts H nfs to localhost", HOSTS, "", [("nas.lab:/export", "localhost:/export")]),
+    UnseenMistake(
+        "hosts H nvidia-smi in the container",
+        LOCAL,
+        "",
+        [
+            (
+                "file_mounts:",
+                "docker: {image: 'rayproject/ray:2.60.0-py311-gpu', container_name: ray, run_options: [--gpu all]}\nfile_mounts:",
+            )
+        ],
+    ),
+    UnseenMistake("hosts H upscaling as percent", LOCAL, "", [("upscaling_speed: 1.0", "upscaling_speed: 100%")]),
+    UnseenMistake(
+        "hosts H pip of the system",
+        HOSTS,
+        "",
+        [("python3 -m pip install --user", "sudo source ~/.venv/bin/activate && python3 -m pip install")],
+    ),
+    UnseenMistake(
+        "hosts T ray stop --force twice wrong",
+        HOSTS,
+        "",
+        [("head_start_ray_commands:\n  - ray stop\n", "head_start_ray_commands:\n  - ray stop --grace\n")],
+    ),
+    UnseenMistake("kuberay M job's schedule", RJ, "", [("kind: RayJob\nmetadata:", "kind: RayCronJob\nmetadata:")]),
+    UnseenMistake(
+        "kuberay M two environment variables",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                '              - {name: RAY_health_check_timeout_ms, value: "1000"}',
+                '              - {name: RAY_health_check_period_ms, value: "2000"}',
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M taint effect as value",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                "{key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}",
+                "{key: nvidia.com/gpu, operator: Exists, effect: PreferNoExecute}",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H image with space",
+        RAYCLUSTER,
+        "",
+        [("YOUR-REGISTRY/raytune-suite:2.60.0-py311-gpu", "registry.lab/raytune-suite: 2.60.0-py311-gpu")],
+    ),
+    UnseenMistake(
+        "kuberay H image with https",
+        RC,
+        "",
+        [("image: rayproject/ray:2.60.0-py311-gpu", "image: https://registry.lab/ray:2.60.0-py311-gpu")],
+    ),
+    UnseenMistake(
+        "kuberay H claim in a text",
+        RC,
+        "",
+        [
+            (
+                "            persistentVolumeClaim:\n              claimName: studies\n          - name: code",
+                "            persistentVolumeClaim: studies\n          - name: code",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H memory of the object store",
+        RC,
+        "",
+        [("      rayStartParams: {}", '      rayStartParams: {object-store-memory: "100000000000"}')],
+    ),
+    UnseenMistake(
+        "kuberay M deletion without rules",
+        RJ,
+        "",
+        [("  backoffLimit: 2\n", "  backoffLimit: 2\n  deletionStrategy: {onSuccess: {policy: DeleteSelf}}\n")],
+    ),
+    UnseenMistake("kuberay T autoscaling of a fixed group", RC, "", [("      maxReplicas: 6", "      maxReplicas: 0")]),
+    UnseenMistake("kuberay H deployment of two Redis", BASE, "", [("  replicas: 1\n", "  replicas: 2.5\n")]),
+    UnseenMistake(
+        "kuberay M service with a name of a number",
+        BASE,
+        "",
+        [("kind: Service\nmetadata: {name: raytune-redis}", "kind: Service\nmetadata: {name: 1-redis}")],
+    ),
+    UnseenMistake("slurm M time of zero", SLURM, "", [("--time=12:00:00", "--time=00:00:00")]),
+    UnseenMistake(
+        "slurm H quotation not closed",
+        SLURM,
+        "",
+        [('echo "Starting the head on $head_node"', 'echo "Starting the head on $head_node')],
+    ),
+    UnseenMistake(
+        "slurm H head and workers by one srun",
+        SLURM,
+        "",
+        [('RAY_ADDRESS= srun --nodes=1 --ntasks=1 -w "$head_node"', "RAY_ADDRESS= srun")],
+    ),
+    UnseenMistake("slurm H done without do", SLURM, "", [("i <= worker_num; i++)); do", "i <= worker_num; i++));")]),
+    UnseenMistake(
+        "slurm H GPUs by type and number swapped", SLURM, "", [("--gpus-per-node=4", "--gpus-per-node=4:a100")]
+    ),
+    UnseenMistake("slurm M partition by letter with equals", SLURM, "", [("--partition=gpu", "-p=gpu")]),
+    UnseenMistake(
+        "slurm H environment of another shell",
+        SLURM,
+        "",
+        [('source "$HOME/venvs/tune/bin/activate"', 'source "$HOME/venvs/tune/bin/activate.csh"')],
     ),
 ]
