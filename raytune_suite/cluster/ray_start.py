@@ -9,12 +9,12 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.provider_data import ray_start_options
+from raytune_suite.cluster.provider_data import ray_commands, ray_start_options
 from raytune_suite.cluster.quantities import in_bytes
 from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 OPTIONS = {name.lstrip("-"): kind for name, kind in ray_start_options().items()}
 """The kind of value of each option, without its dashes: "integer", "flag", "text", and so on, or its choices."""
@@ -77,6 +77,34 @@ def wrong_option(name: str) -> tuple[str, str] | None:
     match = nearest(name.replace("_", "-"), OPTIONS)
     reason = f"`ray start` has no option `--{name}`"
     return (f"{reason}: did you mean `--{match}`?", f"write `--{match}`") if match else (reason, "remove it")
+
+
+CHECKED = ("stop", "status", "memory", "timeline", "up", "down")
+"""Commands of `ray` without arguments for other programs."""
+
+
+def wrong_command(words: Sequence[str]) -> tuple[str, str] | None:
+    """Return the reason and the remedy if `ray` does not have a command, or the command an option; None if it has.
+
+    Example:
+        >>> wrong_command(["ray", "stop", "--force"]) is None, wrong_command(["ray", "strat"])[1]
+        (True, 'write `ray start`')
+    """
+    known = ray_commands()
+    name = words[1] if len(words) > 1 else ""
+    if not re.fullmatch(r"[a-z][a-z-]*", name) or name == "start":
+        return None
+    if name not in known:
+        match = nearest(name, known)
+        reason = f"`ray` has no command `{name}`{f': did you mean `{match}`?' if match else ''}"
+        return reason, f"write `ray {match}`" if match else "correct it"
+    for word in words[2:] if name in CHECKED else ():
+        option = word.partition("=")[0]
+        if re.fullmatch(r"--[a-z][\w-]*", option) and option not in (*known[name], "--help"):
+            match = nearest(option, known[name])
+            reason = f"`ray {name}` has no option `{option}`{f': did you mean `{match}`?' if match else ''}"
+            return reason, f"write `{match}`" if match else "remove it"
+    return None
 
 
 def wrong_value(name: str, value: str) -> tuple[str, str] | None:

@@ -246,6 +246,8 @@ def entrypoint(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
 def too_large(inner: ClusterDocument, document: ClusterDocument) -> Iterator[Finding]:
     """Yield deployments of Ray Serve with replicas that no group of pods has the CPUs or GPUs for."""
     pools = kuberay_pools(document)
+    if not pools:
+        return
     for index, application in enumerate(inner.entries("applications")):
         deployments = application.get("deployments") if isinstance(application, dict) else None
         for number, one in enumerate(deployments if isinstance(deployments, list) else []):

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from raytune_suite.cluster.checks import shell_lint
-from raytune_suite.cluster.ray_start import FLAGS, OPTIONS, contradictions, wrong_option, wrong_value
+from raytune_suite.cluster.ray_start import FLAGS, OPTIONS, contradictions, wrong_command, wrong_option, wrong_value
 from raytune_suite.cluster.shell import SimpleCommand, option_values, simple_commands, syntax_errors
 
 if TYPE_CHECKING:
@@ -149,6 +149,11 @@ def check_one(part: SimpleCommand, user: str | None) -> Iterator[Problem]:
         yield Problem("RTS415", f"`ulimit` takes {extra!r} as an argument", f"write `;` before {extra!r}", part.line)
     if part.words[:2] == ("ray", "start"):
         yield from ray_start_options(part)
+    elif part.program == "ray" and (unknown := wrong_command(part.words)) is not None:
+        yield Problem("RTS410", *unknown, part.line)
+    if part.program in ("source", ".") and re.search(r"/activate\.(csh|fish|ps1|bat)$", " ".join(part.words[1:2])):
+        reason = f"{part.words[1]} is for another shell than bash"
+        yield Problem("RTS415", reason, f"write `source {part.words[1].rpartition('.')[0]}`", part.line)
     file = part.words[1] if part.program in ("bash", "sh", "zsh") and len(part.words) > 1 else "".join(part.words[:1])
     if TO_SOURCE.fullmatch(file):
         reason = f"{file} changes the shell that runs it, which ends at once (or it cannot be run at all)"

@@ -257,12 +257,7 @@ def better(one: Directive, form: str) -> str:
 def suspicious(one: Directive, where: str, path: Path) -> Iterator[Finding]:
     """Yield values that sbatch accepts, but that mean something else than they seem to."""
     if one.name == "time":
-        minutes = int(one.value) if one.value.isdecimal() else None
-        short = re.fullmatch(r"(\d+):00", one.value)
-        if (minutes is not None and 0 < minutes < SHORT) or (short and int(short[1]) <= DAY):
-            number = minutes if minutes is not None else int(short[1]) if short else 0
-            reason = f"`--time={one.value}` is {number} minutes"
-            yield at(one.line, "RTS842", where, reason, f"for hours, write `--time={number:02}:00:00`", "warning")
+        yield from limit(one, where)
     if (
         one.name in ("mem", "mem-per-cpu", "mem-per-gpu")
         and one.value.isdecimal()
@@ -285,6 +280,19 @@ def suspicious(one: Directive, where: str, path: Path) -> Iterator[Finding]:
         if not folder.is_absolute() and not any(place.is_dir() for place in places):
             reason = f"the folder {folder} does not exist here; without it the job ends at once, and leaves no output"
             yield at(one.line, "RTS842", where, reason, f"run `mkdir -p {folder}` before sbatch", "warning")
+
+
+def limit(one: Directive, where: str) -> Iterator[Finding]:
+    """Yield a limit of time that is none, or that was probably meant in hours."""
+    if re.fullmatch(r"[0:-]+", one.value):
+        reason = f"`--time={one.value}` asks for no limit, which most partitions reject"
+        yield at(one.line, "RTS842", where, reason, "write such as `--time=12:00:00`", "warning")
+    minutes = int(one.value) if one.value.isdecimal() else None
+    short = re.fullmatch(r"(\d+):00", one.value)
+    if (minutes is not None and 0 < minutes < SHORT) or (short and int(short[1]) <= DAY):
+        number = minutes if minutes is not None else int(short[1]) if short else 0
+        reason = f"`--time={one.value}` is {number} minutes"
+        yield at(one.line, "RTS842", where, reason, f"for hours, write `--time={number:02}:00:00`", "warning")
 
 
 def pairs(directives: list[Directive]) -> Iterator[Finding]:

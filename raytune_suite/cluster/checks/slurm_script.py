@@ -36,13 +36,15 @@ if TYPE_CHECKING:
 
     from raytune_suite.cluster.checks.findings import Severity
 
+PLACES = {"nodes", "nodelist", "relative", "het-group"}
+"""Options of srun that choose nodes."""
+
 REMOTE = ("srun", "ssh", "pdsh", "clush", "mpirun", "mpiexec", "parallel-ssh", "orterun", "prun")
 """Programs that run a command on other nodes."""
 
 VARIABLE = re.compile(
     r"\$\{?(SLURM_[A-Z_]+?)(?:_HET_GROUP_\w+|_PACK_GROUP_\w+)?(:?[-?+=][^}]*)?(?:[%#/^,][^}]*)?\}?(?![A-Z_])"
 )
-NODE_COUNT = r"\$\{?(?:SLURM_JOB_NUM_NODES|SLURM_NNODES)\}?"
 ASSIGNED = re.compile(r"(?:\b|(?<=\())([A-Za-z_]\w*)(?:\[[^\]]*\])?\+?=|\bfor\s+\(*\s*(\w+)")
 LOWER_CASE = re.compile(r"(?<![\\'])\$\{?[!#]?([a-z][a-z0-9_]*)\b(?!\}?\w|:?[-=?+])")
 SETTING = re.compile(r"(\w+)=(.*)", re.DOTALL)
@@ -103,7 +105,6 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     yield from together(found, commands, directives)
     yield from programs(found, commands, directives)
     yield from environment(commands, directives)
-    yield from beyond_nodes(text)
     yield from slurm_shell.check(text, commands, waits_for_ray(found))
     yield from not_exported(text, commands)
 
@@ -111,18 +112,6 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
 def waits_for_ray(found: list[RayStart]) -> bool:
     """Return whether a script has processes of Ray in the background that do not end by themselves."""
     return any("block" in one.options and one.in_background for one in found)
-
-
-def beyond_nodes(text: str) -> Iterator[Finding]:
-    """Yield a loop over the workers that goes one step too far, because it counts the head's node, too."""
-    all_nodes = {
-        match[1] for match in re.finditer(rf"^\s*(\w+)=[\"']?(?:{NODE_COUNT})[\"']?\s*(?:#.*)?$", text, re.MULTILINE)
-    }
-    for number, line in enumerate(text.splitlines(), 1):
-        match = re.search(r"for\s*\(\(\s*\w+\s*=\s*1\s*;\s*\w+\s*<=\s*\$?\{?(\w+)", line)
-        if match is not None and (match[1] in all_nodes or re.fullmatch(NODE_COUNT, f"${match[1]}")):
-            reason = f"the loop from 1 to {match[1]} goes beyond the last node, because the nodes are counted from 0"
-            yield at(number, "RTS845", reason, f"write `<` instead of `<=`, or subtract 1 from {match[1]}")
 
 
 def not_exported(text: str, commands: list[SimpleCommand]) -> Iterator[Finding]:
@@ -292,6 +281,10 @@ def how_it_runs(one: RayStart, directives: list[Directive]) -> Iterator[Finding]
     if one.launcher == "srun":
         limited = {"ntasks", "ntasks-per-node", "tasks-per-node"} & set(one.launch_options)
         each = tasks_per_node(directives)
+        nodes = count(directives, "nodes", None) if len({item.component for item in directives}) == 1 else None
+        if one.head and not limited and each == 1 and nodes and nodes > 1 and not one.launch_options.keys() & PLACES:
+            reason = f"srun starts the head on all {nodes} nodes"
+            yield at(one.line, "RTS845", reason, "add `--nodes=1 --ntasks=1`, and `-w` with the node of the head")
         if not limited and each > 1:
             reason = f"srun starts {what} {each} times on each node (once per task)"
             yield at(one.line, "RTS845", reason, "add `--ntasks-per-node=1`, or `--ntasks=1` for one node")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from raytune_suite.cluster.shell import SimpleCommand
 
+NODE_COUNT = r"\$\{?(?:SLURM_JOB_NUM_NODES|SLURM_NNODES)\}?"
 ELEMENT = re.compile(r"\$\{#?(\w+)\[([^\]]*)\]")
 """An element of an array, or all of them."""
 
@@ -37,10 +38,24 @@ def check(text: str, commands: list[SimpleCommand], ray_runs: bool) -> Iterator[
         ray_runs: Whether it has processes of Ray in the background.
     """
     yield from no_arrays(text)
+    yield from beyond_nodes(text)
     yield from high_port(text)
     yield from worker_beside_head(text)
     if ray_runs:
         yield from never_ends(text, commands)
+
+
+def beyond_nodes(text: str) -> Iterator[Finding]:
+    """Yield a loop over the workers that goes one step too far, because it counts the head's node, too."""
+    all_nodes = {
+        match[1] for match in re.finditer(rf"^\s*(\w+)=[\"']?(?:{NODE_COUNT})[\"']?\s*(?:#.*)?$", text, re.MULTILINE)
+    }
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.search(r"for\s*\(\(\s*\w+\s*=\s*1\s*;\s*\w+\s*<=\s*\$?\{?(\w+)", line)
+        if match is not None and (match[1] in all_nodes or re.fullmatch(NODE_COUNT, f"${match[1]}")):
+            reason = f"the loop from 1 to {match[1]} goes beyond the last node, because the nodes are counted from 0"
+            remedy = f"write `<` instead of `<=`, or subtract 1 from {match[1]}"
+            yield Finding(number, "RTS845", "script", reason, remedy, "error")
 
 
 def high_port(text: str) -> Iterator[Finding]:

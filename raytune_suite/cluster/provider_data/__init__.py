@@ -62,6 +62,13 @@ def regions() -> dict[str, Any]:
 
 
 @cache
+def ray_commands() -> dict[str, list[str]]:
+    """Return the options, and names of arguments, of each command of `ray`."""
+    commands: dict[str, list[str]] = json.loads(read("ray_start.json"))["commands"]
+    return commands
+
+
+@cache
 def setting_rules() -> dict[str, list[dict[str, Any]]]:
     """Return the contents of setting_rules.toml: the rules of each section."""
     return tomllib.loads(read("setting_rules.toml"))

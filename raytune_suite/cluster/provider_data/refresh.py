@@ -159,7 +159,12 @@ def ray_start_table() -> dict[str, Any]:
         elif kind == "choice":
             kind = "|".join(parameter.type.choices)
         options.update(dict.fromkeys([*parameter.opts, *parameter.secondary_opts], kind))
-    return {"source": f"ray start --help, Ray {version('ray')}", "options": dict(sorted(options.items()))}
+    others = {
+        name: sorted(option for one in command.params for option in (*one.opts, *one.secondary_opts))
+        for name, command in sorted(import_module("ray.scripts.scripts").cli.commands.items())
+    }
+    source = f"ray start --help, Ray {version('ray')}"
+    return {"source": source, "options": dict(sorted(options.items())), "commands": others}
 
 
 SERVE_KEYS = (

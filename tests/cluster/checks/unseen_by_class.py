@@ -1225,15 +1225,15 @@ FOURTH = [
 
 FIFTH = [
     UnseenMistake(
-        "aws M capacity block without reservation", SPOT, "", [("{MarketType: spot}", "{MarketType: capacity-block}")]
+        "aws M capacity block without reservation", SPOT, "RTS903", [("{MarketType: spot}", "{MarketType: capacity-block}")]
     ),
     UnseenMistake(
-        "aws H price as number", SPOT, "", [("{MarketType: spot}", "{MarketType: spot, SpotOptions: {MaxPrice: 0.4}}")]
+        "aws H price as number", SPOT, "RTS901", [("{MarketType: spot}", "{MarketType: spot, SpotOptions: {MaxPrice: 0.4}}")]
     ),
     UnseenMistake(
         "aws H credentials in the file",
         AWS,
-        "",
+        "RTS103",
         [
             (
                 "  cache_stopped_nodes: false ",
@@ -1241,26 +1241,15 @@ FIFTH = [
             )
         ],
     ),
-    UnseenMistake("aws M device of another system", AWS, "", [("/dev/sda1", "/dev/sda")]),
-    UnseenMistake("aws H volume in MB", AWS, "", [("VolumeSize: 200,", "VolumeSize: 204800,")]),
+    UnseenMistake("aws M device of another system", AWS, "RTS907", [("/dev/sda1", "/dev/sda")]),
+    UnseenMistake("aws H volume in MB", AWS, "RTS902", [("VolumeSize: 200,", "VolumeSize: 204800,")]),
     UnseenMistake(
-        "aws H node type that does not exist", AWS, "", [("head_node_type: head\n", "head_node_type: head_node\n")]
-    ),
-    UnseenMistake(
-        "aws H head among the workers",
-        AWS,
-        "",
-        [
-            (
-                '  head:\n    resources: {"CPU": 0} ',
-                '  head:\n    min_workers: 1\n    max_workers: 2\n    resources: {"CPU": 0} ',
-            )
-        ],
+        "aws H node type that does not exist", AWS, "RTS105", [("head_node_type: head\n", "head_node_type: head_node\n")]
     ),
     UnseenMistake(
         "aws H requirements that are not copied",
         AWS,
-        "",
+        "RTS310",
         [
             (
                 "pip install -q -c constraints.txt 'ray[default]==2.60.0' '.[all]'",
@@ -1271,7 +1260,7 @@ FIFTH = [
     UnseenMistake(
         "aws T sleep after reboot",
         AWS,
-        "",
+        "RTS412",
         [
             (
                 "initialization_commands:\n",
@@ -1282,27 +1271,27 @@ FIFTH = [
     UnseenMistake(
         "gcp H bucket mounted with scheme",
         GCP,
-        "",
+        "RTS503",
         [("sudo mount -t nfs -o hard,timeo=600,retrans=3 $STORAGE /shared", "sudo gcsfuse gs://my-studies /shared")],
     ),
     UnseenMistake(
         "gcp M image of ARM",
         GCP,
-        "",
+        "RTS907",
         [("global/images/YOUR-IMAGE", "global/images/common-cu129-ubuntu-2204-arm64-v20260909")],
     ),
     UnseenMistake(
         "gcp M preemptible with STANDARD",
         GCP,
-        "",
+        "RTS905",
         [("        - preemptible: true ", "        - provisioningModel: STANDARD\n        - preemptible: true ")],
     ),
-    UnseenMistake("gcp H region of two words", GCP, "", [("region: us-central1\n", "region: us central1\n")]),
-    UnseenMistake("gcp H GPUs of the other pool", GCP, "", [('{"CPU": 96, "GPU": 8}', '{"CPU": 96, "GPU": 1}')]),
+    UnseenMistake("gcp H region of two words", GCP, "RTS906", [("region: us-central1\n", "region: us central1\n")]),
+    UnseenMistake("gcp H GPUs of the other pool", GCP, "RTS208", [('{"CPU": 96, "GPU": 8}', '{"CPU": 96, "GPU": 1}')]),
     UnseenMistake(
         "azure M identity of a machine",
         AZURE,
-        "",
+        "RTS904",
         [
             (
                 "        vmSize: Standard_NC8as_T4_v3\n",
@@ -1313,7 +1302,7 @@ FIFTH = [
     UnseenMistake(
         "azure H eviction without spot",
         AZURE,
-        "",
+        "RTS905",
         [
             (
                 "        vmSize: Standard_ND96asr_v4\n",
@@ -1321,28 +1310,28 @@ FIFTH = [
             )
         ],
     ),
-    UnseenMistake("azure H version of Ubuntu as offer", AZURE, "", [("imageOffer: ubuntu-hpc", "imageOffer: 2204")]),
+    UnseenMistake("azure H version of Ubuntu as offer", AZURE, "RTS901", [("imageOffer: ubuntu-hpc", "imageOffer: 2204")]),
     UnseenMistake(
         "azure H share over NFS with SMB's path",
         AZURE,
-        "",
+        "RTS503",
         [("YOUR-ACCOUNT.file.core.windows.net:/YOUR-ACCOUNT/studies", "//raytune.file.core.windows.net/studies")],
     ),
     UnseenMistake(
         "azure H spot head",
         AZURE,
-        "",
+        "RTS205",
         [("        vmSize: Standard_D4s_v5 ", "        priority: Spot\n        vmSize: Standard_D4s_v5 ")],
     ),
-    UnseenMistake("hosts M negative CPUs", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --num-cpus=-1")]),
+    UnseenMistake("hosts M negative CPUs", HOSTS, "RTS410", [("--num-gpus=4", "--num-gpus=4 --num-cpus=-1")]),
     UnseenMistake(
-        "hosts H head address written out wrongly", HOSTS, "", [("$RAY_HEAD_IP:6379", "${RAY_HEAD_ADDRESS}:6379")]
+        "hosts H head address written out wrongly", HOSTS, "RTS402", [("$RAY_HEAD_IP:6379", "${RAY_HEAD_ADDRESS}:6379")]
     ),
-    UnseenMistake("hosts H nfs to localhost", HOSTS, "", [("nas.lab:/export", "localhost:/export")]),
+    UnseenMistake("hosts H nfs to localhost", HOSTS, "RTS503", [("nas.lab:/export", "localhost:/export")]),
     UnseenMistake(
         "hosts H nvidia-smi in the container",
         LOCAL,
-        "",
+        "RTS902",
         [
             (
                 "file_mounts:",
@@ -1350,24 +1339,24 @@ FIFTH = [
             )
         ],
     ),
-    UnseenMistake("hosts H upscaling as percent", LOCAL, "", [("upscaling_speed: 1.0", "upscaling_speed: 100%")]),
+    UnseenMistake("hosts H upscaling as percent", LOCAL, "RTS101", [("upscaling_speed: 1.0", "upscaling_speed: 100%")]),
     UnseenMistake(
         "hosts H pip of the system",
         HOSTS,
-        "",
+        "RTS415",
         [("python3 -m pip install --user", "sudo source ~/.venv/bin/activate && python3 -m pip install")],
     ),
     UnseenMistake(
         "hosts T ray stop --force twice wrong",
         HOSTS,
-        "",
+        "RTS410",
         [("head_start_ray_commands:\n  - ray stop\n", "head_start_ray_commands:\n  - ray stop --grace\n")],
     ),
-    UnseenMistake("kuberay M job's schedule", RJ, "", [("kind: RayJob\nmetadata:", "kind: RayCronJob\nmetadata:")]),
+    UnseenMistake("kuberay M job's schedule", RJ, "RTS101", [("kind: RayJob\nmetadata:", "kind: RayCronJob\nmetadata:")]),
     UnseenMistake(
         "kuberay M two environment variables",
         RAYCLUSTER,
-        "",
+        "RTS101",
         [
             (
                 '              - {name: RAY_health_check_timeout_ms, value: "1000"}',
@@ -1378,7 +1367,7 @@ FIFTH = [
     UnseenMistake(
         "kuberay M taint effect as value",
         RAYCLUSTER,
-        "",
+        "RTS817",
         [
             (
                 "{key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}",
@@ -1389,19 +1378,19 @@ FIFTH = [
     UnseenMistake(
         "kuberay H image with space",
         RAYCLUSTER,
-        "",
-        [("YOUR-REGISTRY/raytune-suite:2.60.0-py311-gpu", "registry.lab/raytune-suite: 2.60.0-py311-gpu")],
+        "RTS816",
+        [("YOUR-REGISTRY/raytune-suite:2.60.0-py311-gpu", "'registry.lab/raytune-suite: 2.60.0-py311-gpu'")],
     ),
     UnseenMistake(
         "kuberay H image with https",
         RC,
-        "",
+        "RTS816",
         [("image: rayproject/ray:2.60.0-py311-gpu", "image: https://registry.lab/ray:2.60.0-py311-gpu")],
     ),
     UnseenMistake(
         "kuberay H claim in a text",
         RC,
-        "",
+        "RTS101",
         [
             (
                 "            persistentVolumeClaim:\n              claimName: studies\n          - name: code",
@@ -1412,45 +1401,45 @@ FIFTH = [
     UnseenMistake(
         "kuberay H memory of the object store",
         RC,
-        "",
+        "RTS818",
         [("      rayStartParams: {}", '      rayStartParams: {object-store-memory: "100000000000"}')],
     ),
     UnseenMistake(
         "kuberay M deletion without rules",
         RJ,
-        "",
+        "RTS811",
         [("  backoffLimit: 2\n", "  backoffLimit: 2\n  deletionStrategy: {onSuccess: {policy: DeleteSelf}}\n")],
     ),
-    UnseenMistake("kuberay T autoscaling of a fixed group", RC, "", [("      maxReplicas: 6", "      maxReplicas: 0")]),
-    UnseenMistake("kuberay H deployment of two Redis", BASE, "", [("  replicas: 1\n", "  replicas: 2.5\n")]),
+    UnseenMistake("kuberay T autoscaling of a fixed group", RC, "RTS201", [("      maxReplicas: 6", "      maxReplicas: 0")]),
+    UnseenMistake("kuberay H deployment of two Redis", BASE, "RTS101", [("  replicas: 1\n", "  replicas: 2.5\n")]),
     UnseenMistake(
         "kuberay M service with a name of a number",
         BASE,
-        "",
+        "RTS816",
         [("kind: Service\nmetadata: {name: raytune-redis}", "kind: Service\nmetadata: {name: 1-redis}")],
     ),
-    UnseenMistake("slurm M time of zero", SLURM, "", [("--time=12:00:00", "--time=00:00:00")]),
+    UnseenMistake("slurm M time of zero", SLURM, "RTS842", [("--time=12:00:00", "--time=00:00:00")]),
     UnseenMistake(
         "slurm H quotation not closed",
         SLURM,
-        "",
+        "RTS415",
         [('echo "Starting the head on $head_node"', 'echo "Starting the head on $head_node')],
     ),
     UnseenMistake(
         "slurm H head and workers by one srun",
         SLURM,
-        "",
+        "RTS845",
         [('RAY_ADDRESS= srun --nodes=1 --ntasks=1 -w "$head_node"', "RAY_ADDRESS= srun")],
     ),
-    UnseenMistake("slurm H done without do", SLURM, "", [("i <= worker_num; i++)); do", "i <= worker_num; i++));")]),
+    UnseenMistake("slurm H done without do", SLURM, "RTS415", [("i <= worker_num; i++)); do", "i <= worker_num; i++));")]),
     UnseenMistake(
-        "slurm H GPUs by type and number swapped", SLURM, "", [("--gpus-per-node=4", "--gpus-per-node=4:a100")]
+        "slurm H GPUs by type and number swapped", SLURM, "RTS842", [("--gpus-per-node=4", "--gpus-per-node=4:a100")]
     ),
-    UnseenMistake("slurm M partition by letter with equals", SLURM, "", [("--partition=gpu", "-p=gpu")]),
+    UnseenMistake("slurm M partition by letter with equals", SLURM, "RTS842", [("--partition=gpu", "-p=gpu")]),
     UnseenMistake(
         "slurm H environment of another shell",
         SLURM,
-        "",
+        "RTS415",
         [('source "$HOME/venvs/tune/bin/activate"', 'source "$HOME/venvs/tune/bin/activate.csh"')],
     ),
 ]
