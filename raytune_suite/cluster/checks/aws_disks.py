@@ -54,9 +54,9 @@ def check(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
         elif isinstance(device, str) and not DEVICE.fullmatch(device):
             reason = f"{device!r} is not a name of a disk"
             yield finding(document, "RTS902", (*place, "DeviceName"), reason, "use /dev/sda1, /dev/xvda or /dev/sdf")
-        if device in devices:
+        if str(device) in devices:
             yield finding(document, "RTS902", (*place, "DeviceName"), f"{device} is given twice", "use another name")
-        devices.append(device)
+        devices.append(str(device))
         if isinstance(disk.get("Ebs"), dict):
             yield from volume(document, (*place, "Ebs"), disk["Ebs"], root=device in ROOT_DEVICES.values())
     for index, device in enumerate(devices):

@@ -1225,10 +1225,16 @@ FOURTH = [
 
 FIFTH = [
     UnseenMistake(
-        "aws M capacity block without reservation", SPOT, "RTS903", [("{MarketType: spot}", "{MarketType: capacity-block}")]
+        "aws M capacity block without reservation",
+        SPOT,
+        "RTS903",
+        [("{MarketType: spot}", "{MarketType: capacity-block}")],
     ),
     UnseenMistake(
-        "aws H price as number", SPOT, "RTS901", [("{MarketType: spot}", "{MarketType: spot, SpotOptions: {MaxPrice: 0.4}}")]
+        "aws H price as number",
+        SPOT,
+        "RTS901",
+        [("{MarketType: spot}", "{MarketType: spot, SpotOptions: {MaxPrice: 0.4}}")],
     ),
     UnseenMistake(
         "aws H credentials in the file",
@@ -1244,7 +1250,10 @@ FIFTH = [
     UnseenMistake("aws M device of another system", AWS, "RTS907", [("/dev/sda1", "/dev/sda")]),
     UnseenMistake("aws H volume in MB", AWS, "RTS902", [("VolumeSize: 200,", "VolumeSize: 204800,")]),
     UnseenMistake(
-        "aws H node type that does not exist", AWS, "RTS105", [("head_node_type: head\n", "head_node_type: head_node\n")]
+        "aws H node type that does not exist",
+        AWS,
+        "RTS105",
+        [("head_node_type: head\n", "head_node_type: head_node\n")],
     ),
     UnseenMistake(
         "aws H requirements that are not copied",
@@ -1310,7 +1319,9 @@ FIFTH = [
             )
         ],
     ),
-    UnseenMistake("azure H version of Ubuntu as offer", AZURE, "RTS901", [("imageOffer: ubuntu-hpc", "imageOffer: 2204")]),
+    UnseenMistake(
+        "azure H version of Ubuntu as offer", AZURE, "RTS901", [("imageOffer: ubuntu-hpc", "imageOffer: 2204")]
+    ),
     UnseenMistake(
         "azure H share over NFS with SMB's path",
         AZURE,
@@ -1352,7 +1363,9 @@ FIFTH = [
         "RTS410",
         [("head_start_ray_commands:\n  - ray stop\n", "head_start_ray_commands:\n  - ray stop --grace\n")],
     ),
-    UnseenMistake("kuberay M job's schedule", RJ, "RTS101", [("kind: RayJob\nmetadata:", "kind: RayCronJob\nmetadata:")]),
+    UnseenMistake(
+        "kuberay M job's schedule", RJ, "RTS101", [("kind: RayJob\nmetadata:", "kind: RayCronJob\nmetadata:")]
+    ),
     UnseenMistake(
         "kuberay M two environment variables",
         RAYCLUSTER,
@@ -1410,7 +1423,9 @@ FIFTH = [
         "RTS811",
         [("  backoffLimit: 2\n", "  backoffLimit: 2\n  deletionStrategy: {onSuccess: {policy: DeleteSelf}}\n")],
     ),
-    UnseenMistake("kuberay T autoscaling of a fixed group", RC, "RTS201", [("      maxReplicas: 6", "      maxReplicas: 0")]),
+    UnseenMistake(
+        "kuberay T autoscaling of a fixed group", RC, "RTS201", [("      maxReplicas: 6", "      maxReplicas: 0")]
+    ),
     UnseenMistake("kuberay H deployment of two Redis", BASE, "RTS101", [("  replicas: 1\n", "  replicas: 2.5\n")]),
     UnseenMistake(
         "kuberay M service with a name of a number",
@@ -1431,7 +1446,9 @@ FIFTH = [
         "RTS845",
         [('RAY_ADDRESS= srun --nodes=1 --ntasks=1 -w "$head_node"', "RAY_ADDRESS= srun")],
     ),
-    UnseenMistake("slurm H done without do", SLURM, "RTS415", [("i <= worker_num; i++)); do", "i <= worker_num; i++));")]),
+    UnseenMistake(
+        "slurm H done without do", SLURM, "RTS415", [("i <= worker_num; i++)); do", "i <= worker_num; i++));")]
+    ),
     UnseenMistake(
         "slurm H GPUs by type and number swapped", SLURM, "RTS842", [("--gpus-per-node=4", "--gpus-per-node=4:a100")]
     ),
@@ -1442,4 +1459,245 @@ FIFTH = [
         "RTS415",
         [('source "$HOME/venvs/tune/bin/activate"', 'source "$HOME/venvs/tune/bin/activate.csh"')],
     ),
+]
+
+SIXTH = [
+    UnseenMistake(
+        "aws H region of the image's parameter",
+        AWS,
+        "",
+        [
+            (
+                "ami-YOUR-IMAGE",
+                "resolve:ssm:aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-ubuntu-22.04/latest/ami-id",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "aws M subnet and interface",
+        AWS,
+        "",
+        [
+            (
+                TYPE,
+                TYPE
+                + "      SubnetIds: [subnet-0a1b2c3d4e5f60718]\n      NetworkInterfaces: [{DeviceIndex: 0, SubnetId: subnet-0a1b2c3d4e5f60718, Groups: [sg-0a1b2c3d4e5f60718]}]\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "aws H storage of another region", AWS, "", [("efs.us-east-1.amazonaws.com", "efs.us-west-2.amazonaws.com")]
+    ),
+    UnseenMistake("aws H comma in the zones", AWS, "", [("us-east-1a,us-east-1b,us-east-1c", "us-east-1a us-east-1b")]),
+    UnseenMistake("aws M group of a VPC by name", AWS, "", [(TYPE, TYPE + "      SecurityGroups: [default]\n")]),
+    UnseenMistake(
+        "aws H docker in setup", AWS, "", [("setup_commands:\n", "setup_commands:\n  - docker pull redis:7\n")]
+    ),
+    UnseenMistake(
+        "aws H systemctl in setup",
+        AWS,
+        "",
+        [("setup_commands:\n", "setup_commands:\n  - sudo systemctl restart nvidia-persistenced\n")],
+    ),
+    UnseenMistake(
+        "aws H home of the host",
+        AWS,
+        "",
+        [("    - -v /shared:/shared\n", "    - -v /shared:/shared\n    - -v /home/ubuntu:/home/ray\n")],
+    ),
+    UnseenMistake(
+        "gcp M scope of another service only",
+        GCP,
+        "",
+        [
+            (
+                "      machineType: n2-standard-4 ",
+                "      serviceAccounts: [{email: ray@my-project.iam.gserviceaccount.com, scopes: ['https://www.googleapis.com/auth/devstorage.read_write']}]\n      machineType: n2-standard-4 ",
+            )
+        ],
+    ),
+    UnseenMistake("gcp H GPU count as text", GCP, "", [('{"CPU": 8, "GPU": 1}', '{"CPU": 8, "GPU": "1"}')]),
+    UnseenMistake(
+        "gcp M local ssd as boot",
+        GCP,
+        "",
+        [("diskSizeGb: 200 ", "diskType: zones/us-central1-a/diskTypes/local-ssd\n            diskSizeGb: 200 ")],
+    ),
+    UnseenMistake(
+        "gcp M network tag too long", GCP, "", [(GPU_DISK, "tags: {items: [" + "a" * 70 + "]}\n      " + GPU_DISK)]
+    ),
+    UnseenMistake(
+        "gcp H driver as number",
+        GCP,
+        "",
+        [('{key: install-nvidia-driver, value: "True"}', "{key: install-nvidia-driver, value: 1}")],
+    ),
+    UnseenMistake(
+        "gcp H project in the zone",
+        GCP,
+        "",
+        [("availability_zone: us-central1-a", "availability_zone: projects/mine/zones/us-central1-a")],
+    ),
+    UnseenMistake(
+        "azure M public address off",
+        AZURE,
+        "",
+        [
+            (
+                "        vmSize: Standard_NC8as_T4_v3\n",
+                "        vmSize: Standard_NC8as_T4_v3\n        provisionPublicIp: false\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "azure H image as one text",
+        AZURE,
+        "",
+        [
+            (
+                '        imagePublisher: microsoft-dsvm\n        imageOffer: ubuntu-hpc\n        imageSku: "2204"\n        imageVersion: &version YOUR-IMAGE-VERSION\n',
+                "        imageId: microsoft-dsvm:ubuntu-hpc:2204:latest\n",
+            ),
+            ("        imageVersion: *version\n", "        imageVersion: latest\n"),
+            ("        imageVersion: *version\n", "        imageVersion: latest\n"),
+        ],
+    ),
+    UnseenMistake("azure H price below spot", AZURE, "", [("{maxPrice: -1}", "{maxPrice: -0.5}")]),
+    UnseenMistake(
+        "azure H key of another cloud",
+        AZURE,
+        "",
+        [("  location: eastus\n", "  location: eastus\n  availability_zone: eastus-1\n")],
+    ),
+    UnseenMistake(
+        "hosts H two heads", LOCAL, "", [("head_ip: 192.168.1.10 ", "head_ip: [192.168.1.10, 192.168.1.11] ")]
+    ),
+    UnseenMistake("hosts H address of the docker bridge", LOCAL, "", [("192.168.1.12]", "172.17.0.1]")]),
+    UnseenMistake("hosts M port as word", HOSTS, "", [("--port=6379 ", "--port=redis ")]),
+    UnseenMistake(
+        "hosts H grep of a missing tool",
+        HOSTS,
+        "",
+        [
+            (
+                "setup_commands:\n",
+                "setup_commands:\n  - for host in cat hosts.txt; do ssh-keyscan $host >> ~/.ssh/known_hosts; done\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "hosts H quotes inside quotes", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --resources='{'a100': 4}'")]
+    ),
+    UnseenMistake(
+        "hosts H conda without init",
+        HOSTS,
+        "",
+        [
+            (
+                "  - ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address",
+                "  - conda activate tune; ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "hosts H mount at every start",
+        HOSTS,
+        "",
+        [
+            (
+                "sudo mkdir -p /shared && sudo mount -t nfs4 nas.lab:/export /shared",
+                "mount -t nfs4 nas.lab:/export /shared",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H quantities swapped",
+        RC,
+        "",
+        [
+            (
+                '                limits:\n                  cpu: "12"\n                  memory: 80Gi',
+                '                limits:\n                  cpu: 80Gi\n                  memory: "12"',
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M mount path relative with tilde", RC, "", [("mountPath: /home/ray/code", "mountPath: ~/code")]
+    ),
+    UnseenMistake(
+        "kuberay M lower bound of the priority",
+        RAYCLUSTER,
+        "",
+        [(SELECTOR, SELECTOR + "          preemptionPolicy: Always\n")],
+    ),
+    UnseenMistake(
+        "kuberay M readiness by a port that is not open",
+        RC,
+        "",
+        [
+            (
+                "              lifecycle:\n",
+                "              readinessProbe: {httpGet: {path: /, port: metrics}}\n              lifecycle:\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M key of a secret",
+        RC,
+        "",
+        [
+            (
+                "                      name: wandb\n                      key: api-key\n",
+                "                      name: wandb\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H toleration of the taint's text",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                "{key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}",
+                '{key: "nvidia.com/gpu=present:NoSchedule", operator: Exists}',
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H dashboard for the pod only",
+        RAYCLUSTER,
+        "",
+        [("dashboard-host: 0.0.0.0 ", "dashboard-host: 127.0.0.1 ")],
+    ),
+    UnseenMistake("kuberay M autoscaler v3", RAYCLUSTER, "", [("    version: v2 ", "    version: v3 ")]),
+    UnseenMistake(
+        "kuberay H idle timeout with unit", RAYCLUSTER, "", [("idleTimeoutSeconds: 480 ", "idleTimeoutSeconds: 8m ")]
+    ),
+    UnseenMistake("kuberay H version with v", RC, "", [('rayVersion: "2.60.0"', "rayVersion: v2.60.0")]),
+    UnseenMistake(
+        "kuberay H pip with one equals sign", RJ, "", [("      - lightning==2.5.0", "      - lightning=2.5.0")]
+    ),
+    UnseenMistake("kuberay H number in env_vars", RJ, "", [("      WANDB_MODE: offline", "      OMP_NUM_THREADS: 4")]),
+    UnseenMistake(
+        "kuberay H requirements in pip's list",
+        RJ,
+        "",
+        [("      - lightning==2.5.0", "      packages: [lightning==2.5.0]\n      version: 24.0")],
+    ),
+    UnseenMistake("kuberay H policy for egress", BASE, "", [("policyTypes: [Ingress]", "policyTypes: [Ingres]")]),
+    UnseenMistake("kuberay M requests of storage in numbers", BASE, "", [("storage: 100Gi", "storage: 100 Gi")]),
+    UnseenMistake(
+        "slurm M cluster by name twice", SLURM, "", [("--account=vision", "--account=vision --account=speech")]
+    ),
+    UnseenMistake("slurm M uppercase option", SLURM, "", [("#SBATCH --nodes=4", "#SBATCH --Nodes=4")]),
+    UnseenMistake("slurm H semicolon in a directive", SLURM, "", [("--nodes=4\n", "--nodes=4; --exclusive\n")]),
+    UnseenMistake(
+        "slurm H loop beyond the nodes",
+        SLURM,
+        "",
+        [("worker_num=$((SLURM_JOB_NUM_NODES - 1))", "worker_num=$((SLURM_JOB_NUM_NODES + 1))")],
+    ),
+    UnseenMistake("slurm H workers without &", SLURM, "", [("--num-gpus 4 --block &", "--num-gpus 4 --block")]),
+    UnseenMistake("slurm H RAY_ADRESS", SLURM, "", [('--address "$RAY_ADDRESS"', '--address "$RAY_ADRESS"')]),
+    UnseenMistake("slurm H memory of the node in bytes", SLURM, "", [("--mem=240G", "--mem=240000000000")]),
 ]
