@@ -88,6 +88,10 @@ def identifiers(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
             continue
         prefix = IDENTIFIERS[name][0]
         if re.fullmatch(NO_IDENTIFIER.get(name, "$^"), value):
+            if re.match(r"resolve:ssm:[^/].*/", value) and ":arn:" not in value:
+                reason = f"{value!r} names a parameter without its first slash"
+                remedy = f"write {value.replace('resolve:ssm:', 'resolve:ssm:/')}"
+                yield finding(document, "RTS909", place, reason, remedy)
             continue
         begin, sign, rest = value.partition("-")
         if begin != prefix or not sign:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
-ONLY_HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - read, not bound
+ONLY_HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "172.17.0.1", "192.168.122.1")  # noqa: S104 - read, not bound
 ACCOUNT = re.compile(r"[A-Za-z_][\w.-]*\$?")
 
 

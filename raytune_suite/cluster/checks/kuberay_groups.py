@@ -106,6 +106,11 @@ def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
             yield finding(document, "RTS410", where, *unknown)
         elif invalid is not None:
             yield finding(document, "RTS410", where, *invalid)
+    host = str(given.get("dashboard-host", ""))
+    if group[-1] == "headGroupSpec" and host.strip("\"'") in ("localhost", "127.0.0.1", "::1"):
+        reason = f"`dashboard-host` is {host}, so that jobs and services do not reach the head from other pods"
+        severity: Severity | None = "warning" if document.get("kind") == "RayCluster" else None
+        yield finding(document, "RTS410", (*place, "dashboard-host"), reason, "write 0.0.0.0", severity=severity)
     if group[-1] != "headGroupSpec":
         if "address" in given:
             reason = "KubeRay sets `address` to the head's service, but keeps what is written here"
@@ -113,7 +118,7 @@ def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
         if "head" in given:
             yield finding(document, "RTS410", (*place, "head"), "a worker cannot be a head", "remove it")
         return
-    for name, other, port in same_ports(given):
+    for name, other, port in same_ports({**given, "head": ""}):
         reason = f"`{name}` and `{other}` are both port {port}"
         yield finding(document, "RTS411", (*place, other if other in given else name), reason, "choose different ports")
 

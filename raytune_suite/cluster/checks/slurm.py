@@ -60,6 +60,9 @@ LISTS = ("partition", "nodelist", "exclude", "clusters", "licenses", "mail-type"
 LEAST_MEMORY = 256
 """Megabytes; less is a forgotten unit."""
 
+MOST_MEMORY = 64 * 2**20
+"""Megabytes; more than any node has: a number of bytes."""
+
 DAY = 24
 SHORT = 60
 """Minutes; a shorter limit without a unit was probably meant in hours."""
@@ -265,6 +268,9 @@ def suspicious(one: Directive, where: str, path: Path) -> Iterator[Finding]:
     ):
         reason = f"`{where}={one.value}` is {one.value} megabytes"
         yield at(one.line, "RTS842", where, reason, f"write `{where}={one.value}G`")
+    if one.name in ("mem", "mem-per-cpu", "mem-per-gpu") and one.value.isdecimal() and int(one.value) > MOST_MEMORY:
+        reason = f"`{where}={one.value}` is {int(one.value) / 2**20:.0f} TB, because it counts megabytes"
+        yield at(one.line, "RTS842", where, reason, f"write `{where}={max(1, round(int(one.value) / 1e9))}G`")
     if one.name == "gres":
         for part in one.value.split(","):
             match = GENERIC.fullmatch(part)

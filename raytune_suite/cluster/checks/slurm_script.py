@@ -46,7 +46,7 @@ VARIABLE = re.compile(
     r"\$\{?(SLURM_[A-Z_]+?)(?:_HET_GROUP_\w+|_PACK_GROUP_\w+)?(:?[-?+=][^}]*)?(?:[%#/^,][^}]*)?\}?(?![A-Z_])"
 )
 ASSIGNED = re.compile(r"(?:\b|(?<=\())([A-Za-z_]\w*)(?:\[[^\]]*\])?\+?=|\bfor\s+\(*\s*(\w+)")
-LOWER_CASE = re.compile(r"(?<![\\'])\$\{?[!#]?([a-z][a-z0-9_]*)\b(?!\}?\w|:?[-=?+])")
+LOWER_CASE = re.compile(r"(?<![\\'])\$\{?[!#]?([a-z][a-z0-9_]*|RAY_[A-Z_]+)\b(?!\}?\w|:?[-=?+])")
 SETTING = re.compile(r"(\w+)=(.*)", re.DOTALL)
 
 

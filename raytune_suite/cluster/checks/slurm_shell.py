@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from raytune_suite.cluster.shell import SimpleCommand
 
+COUNT = "SLURM_JOB_NUM_NODES|SLURM_NNODES"
 NODE_COUNT = r"\$\{?(?:SLURM_JOB_NUM_NODES|SLURM_NNODES)\}?"
 ELEMENT = re.compile(r"\$\{#?(\w+)\[([^\]]*)\]")
 """An element of an array, or all of them."""
@@ -50,6 +51,7 @@ def beyond_nodes(text: str) -> Iterator[Finding]:
     all_nodes = {
         match[1] for match in re.finditer(rf"^\s*(\w+)=[\"']?(?:{NODE_COUNT})[\"']?\s*(?:#.*)?$", text, re.MULTILINE)
     }
+    all_nodes |= set(re.findall(rf"(?m)^\s*(\w+)=\$\(\(\s*\$?\{{?(?:{COUNT})\}}?\s*\+\s*\d+\s*\)\)", text))
     for number, line in enumerate(text.splitlines(), 1):
         match = re.search(r"for\s*\(\(\s*\w+\s*=\s*1\s*;\s*\w+\s*<=\s*\$?\{?(\w+)", line)
         if match is not None and (match[1] in all_nodes or re.fullmatch(NODE_COUNT, f"${match[1]}")):

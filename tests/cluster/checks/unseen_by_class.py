@@ -1465,7 +1465,7 @@ SIXTH = [
     UnseenMistake(
         "aws H region of the image's parameter",
         AWS,
-        "",
+        "RTS909",
         [
             (
                 "ami-YOUR-IMAGE",
@@ -1476,7 +1476,7 @@ SIXTH = [
     UnseenMistake(
         "aws M subnet and interface",
         AWS,
-        "",
+        "RTS905",
         [
             (
                 TYPE,
@@ -1486,29 +1486,34 @@ SIXTH = [
         ],
     ),
     UnseenMistake(
-        "aws H storage of another region", AWS, "", [("efs.us-east-1.amazonaws.com", "efs.us-west-2.amazonaws.com")]
+        "aws H storage of another region",
+        AWS,
+        "RTS910",
+        [("efs.us-east-1.amazonaws.com", "efs.us-west-2.amazonaws.com")],
     ),
-    UnseenMistake("aws H comma in the zones", AWS, "", [("us-east-1a,us-east-1b,us-east-1c", "us-east-1a us-east-1b")]),
-    UnseenMistake("aws M group of a VPC by name", AWS, "", [(TYPE, TYPE + "      SecurityGroups: [default]\n")]),
     UnseenMistake(
-        "aws H docker in setup", AWS, "", [("setup_commands:\n", "setup_commands:\n  - docker pull redis:7\n")]
+        "aws H comma in the zones", AWS, "RTS606", [("us-east-1a,us-east-1b,us-east-1c", "us-east-1a us-east-1b")]
+    ),
+    UnseenMistake("aws M group of a VPC by name", AWS, "RTS905", [(TYPE, TYPE + "      SecurityGroups: [default]\n")]),
+    UnseenMistake(
+        "aws H docker in setup", AWS, "RTS415", [("setup_commands:\n", "setup_commands:\n  - docker pull redis:7\n")]
     ),
     UnseenMistake(
         "aws H systemctl in setup",
         AWS,
-        "",
+        "RTS415",
         [("setup_commands:\n", "setup_commands:\n  - sudo systemctl restart nvidia-persistenced\n")],
     ),
     UnseenMistake(
         "aws H home of the host",
         AWS,
-        "",
+        "RTS902",
         [("    - -v /shared:/shared\n", "    - -v /shared:/shared\n    - -v /home/ubuntu:/home/ray\n")],
     ),
     UnseenMistake(
         "gcp M scope of another service only",
         GCP,
-        "",
+        "RTS903",
         [
             (
                 "      machineType: n2-standard-4 ",
@@ -1516,32 +1521,35 @@ SIXTH = [
             )
         ],
     ),
-    UnseenMistake("gcp H GPU count as text", GCP, "", [('{"CPU": 8, "GPU": 1}', '{"CPU": 8, "GPU": "1"}')]),
+    UnseenMistake("gcp H GPU count as text", GCP, "RTS101", [('{"CPU": 8, "GPU": 1}', '{"CPU": 8, "GPU": "1"}')]),
     UnseenMistake(
         "gcp M local ssd as boot",
         GCP,
-        "",
+        "RTS905",
         [("diskSizeGb: 200 ", "diskType: zones/us-central1-a/diskTypes/local-ssd\n            diskSizeGb: 200 ")],
     ),
     UnseenMistake(
-        "gcp M network tag too long", GCP, "", [(GPU_DISK, "tags: {items: [" + "a" * 70 + "]}\n      " + GPU_DISK)]
+        "gcp M network tag too long",
+        GCP,
+        "RTS902",
+        [(GPU_DISK, "tags: {items: [" + "a" * 70 + "]}\n      " + GPU_DISK)],
     ),
     UnseenMistake(
         "gcp H driver as number",
         GCP,
-        "",
+        "RTS901",
         [('{key: install-nvidia-driver, value: "True"}', "{key: install-nvidia-driver, value: 1}")],
     ),
     UnseenMistake(
         "gcp H project in the zone",
         GCP,
-        "",
+        "RTS606",
         [("availability_zone: us-central1-a", "availability_zone: projects/mine/zones/us-central1-a")],
     ),
     UnseenMistake(
         "azure M public address off",
         AZURE,
-        "",
+        "RTS904",
         [
             (
                 "        vmSize: Standard_NC8as_T4_v3\n",
@@ -1552,7 +1560,7 @@ SIXTH = [
     UnseenMistake(
         "azure H image as one text",
         AZURE,
-        "",
+        "RTS909",
         [
             (
                 '        imagePublisher: microsoft-dsvm\n        imageOffer: ubuntu-hpc\n        imageSku: "2204"\n        imageVersion: &version YOUR-IMAGE-VERSION\n',
@@ -1562,22 +1570,22 @@ SIXTH = [
             ("        imageVersion: *version\n", "        imageVersion: latest\n"),
         ],
     ),
-    UnseenMistake("azure H price below spot", AZURE, "", [("{maxPrice: -1}", "{maxPrice: -0.5}")]),
+    UnseenMistake("azure H price below spot", AZURE, "RTS902", [("{maxPrice: -1}", "{maxPrice: -0.5}")]),
     UnseenMistake(
         "azure H key of another cloud",
         AZURE,
-        "",
+        "RTS606",
         [("  location: eastus\n", "  location: eastus\n  availability_zone: eastus-1\n")],
     ),
     UnseenMistake(
-        "hosts H two heads", LOCAL, "", [("head_ip: 192.168.1.10 ", "head_ip: [192.168.1.10, 192.168.1.11] ")]
+        "hosts H two heads", LOCAL, "RTS101", [("head_ip: 192.168.1.10 ", "head_ip: [192.168.1.10, 192.168.1.11] ")]
     ),
-    UnseenMistake("hosts H address of the docker bridge", LOCAL, "", [("192.168.1.12]", "172.17.0.1]")]),
-    UnseenMistake("hosts M port as word", HOSTS, "", [("--port=6379 ", "--port=redis ")]),
+    UnseenMistake("hosts H address of the docker bridge", LOCAL, "RTS605", [("192.168.1.12]", "172.17.0.1]")]),
+    UnseenMistake("hosts M port as word", HOSTS, "RTS410", [("--port=6379 ", "--port=redis ")]),
     UnseenMistake(
         "hosts H grep of a missing tool",
         HOSTS,
-        "",
+        "RTS415",
         [
             (
                 "setup_commands:\n",
@@ -1586,23 +1594,12 @@ SIXTH = [
         ],
     ),
     UnseenMistake(
-        "hosts H quotes inside quotes", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --resources='{'a100': 4}'")]
-    ),
-    UnseenMistake(
-        "hosts H conda without init",
-        HOSTS,
-        "",
-        [
-            (
-                "  - ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address",
-                "  - conda activate tune; ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address",
-            )
-        ],
+        "hosts H quotes inside quotes", HOSTS, "RTS101", [("--num-gpus=4", "--num-gpus=4 --resources='{'a100': 4}'")]
     ),
     UnseenMistake(
         "hosts H mount at every start",
         HOSTS,
-        "",
+        "RTS414",
         [
             (
                 "sudo mkdir -p /shared && sudo mount -t nfs4 nas.lab:/export /shared",
@@ -1613,7 +1610,7 @@ SIXTH = [
     UnseenMistake(
         "kuberay H quantities swapped",
         RC,
-        "",
+        "RTS812",
         [
             (
                 '                limits:\n                  cpu: "12"\n                  memory: 80Gi',
@@ -1622,18 +1619,18 @@ SIXTH = [
         ],
     ),
     UnseenMistake(
-        "kuberay M mount path relative with tilde", RC, "", [("mountPath: /home/ray/code", "mountPath: ~/code")]
+        "kuberay M mount path relative with tilde", RC, "RTS813", [("mountPath: /home/ray/code", "mountPath: ~/code")]
     ),
     UnseenMistake(
         "kuberay M lower bound of the priority",
         RAYCLUSTER,
-        "",
+        "RTS817",
         [(SELECTOR, SELECTOR + "          preemptionPolicy: Always\n")],
     ),
     UnseenMistake(
         "kuberay M readiness by a port that is not open",
         RC,
-        "",
+        "RTS817",
         [
             (
                 "              lifecycle:\n",
@@ -1644,7 +1641,7 @@ SIXTH = [
     UnseenMistake(
         "kuberay M key of a secret",
         RC,
-        "",
+        "RTS101",
         [
             (
                 "                      name: wandb\n                      key: api-key\n",
@@ -1655,7 +1652,7 @@ SIXTH = [
     UnseenMistake(
         "kuberay H toleration of the taint's text",
         RAYCLUSTER,
-        "",
+        "RTS817",
         [
             (
                 "{key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}",
@@ -1666,38 +1663,43 @@ SIXTH = [
     UnseenMistake(
         "kuberay H dashboard for the pod only",
         RAYCLUSTER,
-        "",
+        "RTS410",
         [("dashboard-host: 0.0.0.0 ", "dashboard-host: 127.0.0.1 ")],
     ),
-    UnseenMistake("kuberay M autoscaler v3", RAYCLUSTER, "", [("    version: v2 ", "    version: v3 ")]),
+    UnseenMistake("kuberay M autoscaler v3", RAYCLUSTER, "RTS101", [("    version: v2 ", "    version: v3 ")]),
     UnseenMistake(
-        "kuberay H idle timeout with unit", RAYCLUSTER, "", [("idleTimeoutSeconds: 480 ", "idleTimeoutSeconds: 8m ")]
+        "kuberay H idle timeout with unit",
+        RAYCLUSTER,
+        "RTS101",
+        [("idleTimeoutSeconds: 480 ", "idleTimeoutSeconds: 8m ")],
     ),
-    UnseenMistake("kuberay H version with v", RC, "", [('rayVersion: "2.60.0"', "rayVersion: v2.60.0")]),
+    UnseenMistake("kuberay H version with v", RC, "RTS301", [('rayVersion: "2.60.0"', "rayVersion: v2.60.0")]),
     UnseenMistake(
-        "kuberay H pip with one equals sign", RJ, "", [("      - lightning==2.5.0", "      - lightning=2.5.0")]
+        "kuberay H pip with one equals sign", RJ, "RTS820", [("      - lightning==2.5.0", "      - lightning=2.5.0")]
     ),
-    UnseenMistake("kuberay H number in env_vars", RJ, "", [("      WANDB_MODE: offline", "      OMP_NUM_THREADS: 4")]),
+    UnseenMistake(
+        "kuberay H number in env_vars", RJ, "RTS101", [("      WANDB_MODE: offline", "      OMP_NUM_THREADS: 4")]
+    ),
     UnseenMistake(
         "kuberay H requirements in pip's list",
         RJ,
-        "",
+        "RTS103",
         [("      - lightning==2.5.0", "      packages: [lightning==2.5.0]\n      version: 24.0")],
     ),
-    UnseenMistake("kuberay H policy for egress", BASE, "", [("policyTypes: [Ingress]", "policyTypes: [Ingres]")]),
-    UnseenMistake("kuberay M requests of storage in numbers", BASE, "", [("storage: 100Gi", "storage: 100 Gi")]),
+    UnseenMistake("kuberay H policy for egress", BASE, "RTS817", [("policyTypes: [Ingress]", "policyTypes: [Ingres]")]),
+    UnseenMistake("kuberay M requests of storage in numbers", BASE, "RTS101", [("storage: 100Gi", "storage: 100 Gi")]),
     UnseenMistake(
-        "slurm M cluster by name twice", SLURM, "", [("--account=vision", "--account=vision --account=speech")]
+        "slurm M cluster by name twice", SLURM, "RTS102", [("--account=vision", "--account=vision --account=speech")]
     ),
-    UnseenMistake("slurm M uppercase option", SLURM, "", [("#SBATCH --nodes=4", "#SBATCH --Nodes=4")]),
-    UnseenMistake("slurm H semicolon in a directive", SLURM, "", [("--nodes=4\n", "--nodes=4; --exclusive\n")]),
+    UnseenMistake("slurm M uppercase option", SLURM, "RTS841", [("#SBATCH --nodes=4", "#SBATCH --Nodes=4")]),
+    UnseenMistake("slurm H semicolon in a directive", SLURM, "RTS842", [("--nodes=4\n", "--nodes=4; --exclusive\n")]),
     UnseenMistake(
         "slurm H loop beyond the nodes",
         SLURM,
-        "",
+        "RTS845",
         [("worker_num=$((SLURM_JOB_NUM_NODES - 1))", "worker_num=$((SLURM_JOB_NUM_NODES + 1))")],
     ),
-    UnseenMistake("slurm H workers without &", SLURM, "", [("--num-gpus 4 --block &", "--num-gpus 4 --block")]),
-    UnseenMistake("slurm H RAY_ADRESS", SLURM, "", [('--address "$RAY_ADDRESS"', '--address "$RAY_ADRESS"')]),
-    UnseenMistake("slurm H memory of the node in bytes", SLURM, "", [("--mem=240G", "--mem=240000000000")]),
+    UnseenMistake("slurm H workers without &", SLURM, "RTS845", [("--num-gpus 4 --block &", "--num-gpus 4 --block")]),
+    UnseenMistake("slurm H RAY_ADRESS", SLURM, "RTS417", [('--address "$RAY_ADDRESS"', '--address "$RAY_ADRESS"')]),
+    UnseenMistake("slurm H memory of the node in bytes", SLURM, "RTS842", [("--mem=240G", "--mem=240000000000")]),
 ]
