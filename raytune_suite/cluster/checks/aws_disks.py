@@ -79,7 +79,7 @@ def check(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
 
 def volume(document: ClusterDocument, place: KeyPath, ebs: dict[str, Any], *, root: bool) -> Iterator[Finding]:
     """Yield mistakes in the settings of an EBS volume."""
-    kind, size = ebs.get("VolumeType", "gp2"), ebs.get("VolumeSize")
+    kind, size = str(ebs.get("VolumeType", "gp2")), ebs.get("VolumeSize")
     if kind not in VOLUMES:
         return
     for key, kinds in SETTING_OF_VOLUMES.items():

@@ -214,18 +214,19 @@ def characters(text: str) -> Iterator[Lint]:
             yield Lint("RTS415", reason, 'write "$HOME/..."', number + line, "error")
 
 
-def managers(text: str, user: str | None, *, container: bool) -> Iterator[Lint]:
+def managers(text: str, user: str | None, *, container: bool, ubuntu: bool = False) -> Iterator[Lint]:
     """Yield package managers that the image does not have, and programs that do not work in a container.
 
     Args:
         text: The commands.
         user: The account that runs them.
-        container: Whether they run in a container of Ray.
+        container: Whether they run in a container.
+        ubuntu: Whether that is one of Ray's own images.
     """
     parts = simple_commands(text)
     several = len({MANAGERS[part.program] for part in parts if part.program in MANAGERS}) > 1
     for part in parts:
-        wanted = "apt" if container else MANAGER_OF_USER.get(user or "")
+        wanted = "apt" if ubuntu else None if container else MANAGER_OF_USER.get(user or "")
         if (
             part.program in MANAGERS
             and wanted
@@ -235,7 +236,7 @@ def managers(text: str, user: str | None, *, container: bool) -> Iterator[Lint]:
             where = "Ray's images" if container else f"images for the account {user}"
             reason = f"{where} have no `{part.program}`"
             better = {"apt": "sudo apt-get install -y ...", "yum": "sudo yum install -y ..."}[wanted]
-            yield Lint("RTS415", reason, f"write `{better}`", part.line, "error")
+            yield Lint("RTS415", reason, f"write `{better}`", part.line, "error" if container else "warning")
         if container and part.program in NOT_IN_CONTAINERS and part.after != "||" and "if" not in part.prefixes:
             reason = f"`{part.program}` does not work in the container, where this command runs"
             yield Lint("RTS415", reason, "move it to `initialization_commands`", part.line, "error")
