@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 CODE = "RTS820"
 
+OF_VERSION = ("RTS101", "RTS103", "RTS820")
+"""Findings that are only warnings for a Ray of another version than the schema's."""
+
 TEXT, TEXTS = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
 OPEN = {"type": "object"}
 
@@ -84,7 +87,10 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             yield from serve(inner, top)
             yield from too_large(inner, document)
 
-        yield from inside(document, ("spec", "serveConfigV2"), serve_schema(), rules)
+        stated = str(document.get(*cluster_spec(document), "rayVersion", default=""))
+        other = stated.split(".")[:2] != serve_schema()["$comment"].split()[-1].split(".")[:2]
+        for one in inside(document, ("spec", "serveConfigV2"), serve_schema(), rules):
+            yield dataclasses.replace(one, severity="warning") if other and one.code in OF_VERSION else one
     if document.get("kind") in ("RayJob", "RayCronJob"):
         yield from inside(document, (*job, "runtimeEnvYAML"), RUNTIME_ENVIRONMENT, environment)
         yield from entrypoint(document, job)

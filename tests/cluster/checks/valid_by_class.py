@@ -226,6 +226,8 @@ spec:
 """,
 }
 SERVE = [
+    "applications: [{name: llm, route_prefix: /, import_path: ray-operator.config.samples.vllm.serve:model, runtime_env: {working_dir: 'https://example.org/master.zip', pip: ['vllm==0.5.4'], env_vars: {TENSOR_PARALLELISM: '2'}}, deployments: [{name: VLLMDeployment, num_replicas: 1, ray_actor_options: {num_cpus: 8}}]}]",
+    "applications: [{name: a--b, import_path: aviary.backend:application, route_prefix: /a--b, args: {model: ./models/a.yaml, llm_configs: [{accelerator_type: H100}]}}]",
     "applications: [{name: a, import_path: pkg.mod:app, route_prefix: null}]",
     "applications: [{import_path: m.app, route_prefix: /a/b, args: {x: 1}, deployments: [{name: D, num_replicas: auto, autoscaling_config: {min_replicas: 0, max_replicas: 4, target_ongoing_requests: 2}}]}]",
     "proxy_location: EveryNode\nhttp_options: {host: 0.0.0.0, port: 8000}\nlogging_config: {log_level: DEBUG, encoding: JSON}\napplications: [{name: a, import_path: 'm:app', runtime_env: {working_dir: 'https://example.org/a.zip', pip: [torch==2.4]}}, {name: b, import_path: 'm:app', route_prefix: /b}]",
