@@ -1703,3 +1703,219 @@ SIXTH = [
     UnseenMistake("slurm H RAY_ADRESS", SLURM, "RTS417", [('--address "$RAY_ADDRESS"', '--address "$RAY_ADRESS"')]),
     UnseenMistake("slurm H memory of the node in bytes", SLURM, "RTS842", [("--mem=240G", "--mem=240000000000")]),
 ]
+
+SEVENTH = [
+    UnseenMistake("aws M volume of type gp4", AWS, "", [("VolumeType: gp3}", "VolumeType: gp4}")]),
+    UnseenMistake("aws M throughput of 5000", AWS, "", [("VolumeType: gp3}", "VolumeType: gp3, Throughput: 5000}")]),
+    UnseenMistake(
+        "aws H key pair of a file",
+        AWS,
+        "",
+        [
+            ("  ssh_user: ubuntu ", "  ssh_private_key: my-key\n  ssh_user: ubuntu "),
+            ("      InstanceType: m6i.xlarge", "      KeyName: my-key\n      InstanceType: m6i.xlarge"),
+            (TYPE, TYPE + "      KeyName: my-key\n"),
+            ("      InstanceType: g6.48xlarge\n", "      InstanceType: g6.48xlarge\n      KeyName: my_key\n"),
+        ],
+    ),
+    UnseenMistake(
+        "aws H spot beside the options", SPOT, "", [("InstanceMarketOptions: {MarketType: spot}", "MarketType: spot")]
+    ),
+    UnseenMistake(
+        "aws H memory of the container", AWS, "", [("    - --shm-size=8g  ", "    - --memory=500g --shm-size=8g  ")]
+    ),
+    UnseenMistake(
+        "aws H GPUs of g5 on g6",
+        AWS,
+        "",
+        [
+            ("InstanceType: g6.48xlarge", "InstanceType: g6.12xlarge"),
+            (
+                "    resources: {}                     # 192",
+                '    resources: {"CPU": 192, "GPU": 8}                     # 192',
+            ),
+        ],
+    ),
+    UnseenMistake(
+        "aws H region of the registry",
+        AWS,
+        "",
+        [("image: rayproject/ray:2.60.0-py311-gpu", "image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/ray-gpu")],
+    ),
+    UnseenMistake(
+        "aws H port 22 for the world",
+        AWS,
+        "",
+        [
+            (
+                "  cache_stopped_nodes: false ",
+                "  security_group: {IpPermissions: [{FromPort: 22, ToPort: 22, IpProtocol: tcp, IpRanges: [{CidrIp: 0.0.0.0}]}]}\n  cache_stopped_nodes: false ",
+            )
+        ],
+    ),
+    UnseenMistake("gcp H spot by flag of gcloud", GCP, "", [("        - preemptible: true ", "        - spot: true ")]),
+    UnseenMistake(
+        "gcp M accelerator path",
+        GCP,
+        "",
+        [
+            (
+                GPU_DISK,
+                "guestAccelerators: [{acceleratorType: nvidia-tesla-v100, acceleratorCount: 16}]\n      "
+                + GPU_DISK.replace("g2-standard-8", "n1-standard-8"),
+            )
+        ],
+    ),
+    UnseenMistake(
+        "gcp M source of a disk and image",
+        GCP,
+        "",
+        [
+            (
+                "          initializeParams:\n",
+                "          source: zones/us-central1-a/disks/data\n          initializeParams:\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "gcp H subnetwork by name", GCP, "", [(GPU_DISK, "networkInterfaces: [{subnetwork: ml}]\n      " + GPU_DISK)]
+    ),
+    UnseenMistake(
+        "gcp H head without a disk",
+        GCP,
+        "",
+        [
+            (
+                "      disks: &disks\n        - boot: true\n          autoDelete: true\n          type: PERSISTENT\n          initializeParams:\n            diskSizeGb: 200 ",
+                "      disks: &disks\n        - autoDelete: true\n          boot: true\n          type: PERSISTENT\n          initializeParam:\n            diskSizeGb: 200 ",
+            )
+        ],
+    ),
+    UnseenMistake("azure H disk of 2 TB in MB", AZURE, "", [("osDiskSize: 200 ", "osDiskSize: 2048000 ")]),
+    UnseenMistake("azure M spot with low priority", AZURE, "", [("priority: Spot ", "priority: LowPriority ")]),
+    UnseenMistake("azure H region and zone in one", AZURE, "", [("location: eastus\n", "location: eastus-1\n")]),
+    UnseenMistake("azure H size of AWS", AZURE, "", [("Standard_NC8as_T4_v3", "g4dn.2xlarge")]),
+    UnseenMistake(
+        "azure M mask of another form",
+        AZURE,
+        "",
+        [("  location: eastus\n", "  location: eastus\n  subnet_mask: 255.255.0.0\n")],
+    ),
+    UnseenMistake("hosts H comma in a name", LOCAL, "", [("192.168.1.12]", '"192.168.1.12,"]')]),
+    UnseenMistake(
+        "hosts H user in the key",
+        LOCAL,
+        "",
+        [("ssh_private_key: ~/.ssh/id_ed25519 ", "ssh_private_key: ray@192.168.1.10 ")],
+    ),
+    UnseenMistake("hosts M GPUs by index", HOSTS, "", [("--num-gpus=4", "--num-gpus=0,1,2,3")]),
+    UnseenMistake("hosts H upper-case option", HOSTS, "", [("--num-gpus=4", "--Num-GPUs=4")]),
+    UnseenMistake("hosts H variable of a shell that is not set", HOSTS, "", [("--num-gpus=4", "--num-gpus=$NUM_GPUS")]),
+    UnseenMistake(
+        "hosts H chmod of a missing sudo",
+        HOSTS,
+        "",
+        [("setup_commands:\n", "setup_commands:\n  - mkdir -p /opt/data && chmod 777 /opt/data\n")],
+    ),
+    UnseenMistake(
+        "hosts H ray of pip and conda", HOSTS, "", [("'ray[default,tune]==2.60.0'", "'ray[default,tune]>=2.60.0'")]
+    ),
+    UnseenMistake(
+        "hosts H ray up in the commands",
+        HOSTS,
+        "",
+        [
+            (
+                "  - ray stop\n  - ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address",
+                "  - ray stpo\n  - ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address",
+            )
+        ],
+    ),
+    UnseenMistake("kuberay H memory in MB", RAYCLUSTER, "", [("limits: {memory: 8Gi}}", "limits: {memory: 8192}}")]),
+    UnseenMistake(
+        "kuberay H tag of a GPU image on the head",
+        RAYCLUSTER,
+        "",
+        [("value: /shared/data}", "valueFrom: /shared/data}")],
+    ),
+    UnseenMistake(
+        "kuberay M host port twice used",
+        RC,
+        "",
+        [("{containerPort: 8265, name: dashboard}", "{containerPort: 8265, name: dashboard, hostPort: 70000}")],
+    ),
+    UnseenMistake(
+        "kuberay M label with an empty key",
+        RC,
+        "",
+        [("  labels:\n    team: vision\n", "  labels:\n    team/: vision\n")],
+    ),
+    UnseenMistake(
+        "kuberay H two spaces too few",
+        RC,
+        "",
+        [("    - groupName: a100\n      replicas: 1\n", "    - groupName: a100\n      replica: 1\n")],
+    ),
+    UnseenMistake(
+        "kuberay M init container without image",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                "          containers:\n            - name: ray-worker",
+                "          initContainers: [{name: wait, command: [sleep, '5']}]\n          containers:\n            - name: ray-worker",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M update of a StatefulSet",
+        BASE,
+        "",
+        [("apiVersion: apps/v1\nkind: Deployment", "apiVersion: extensions/v1beta1\nkind: Deployment")],
+    ),
+    UnseenMistake(
+        "kuberay H claim of a size as text",
+        BASE,
+        "",
+        [("{requests: {storage: 100Gi}}", "{requests: {storage: 100 GB}}")],
+    ),
+    UnseenMistake(
+        "kuberay M session affinity",
+        BASE,
+        "",
+        [
+            (
+                "  ports: [{port: 6379}]\n---\napiVersion: apps",
+                "  sessionAffinity: clientip\n  ports: [{port: 6379}]\n---\napiVersion: apps",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H schedule of a job", RJ, "", [("  backoffLimit: 2\n", "  backoffLimit: 2\n  schedule: '0 3 * * *'\n")]
+    ),
+    UnseenMistake(
+        "kuberay H deadline in hours", RJ, "", [("activeDeadlineSeconds: 86400", "activeDeadlineSeconds: 24h")]
+    ),
+    UnseenMistake(
+        "kuberay H environment in JSON",
+        RJ,
+        "",
+        [("    pip:\n      - lightning==2.5.0\n", "    pip: lightning==2.5.0, torch\n    pips: []\n")],
+    ),
+    UnseenMistake("kuberay H route without slash", RS, "", [("route_prefix: /\n", "route_prefix: classify\n")]),
+    UnseenMistake("kuberay H replicas as text in Serve", RS, "", [("num_replicas: 2\n", "num_replicas: two\n")]),
+    UnseenMistake(
+        "slurm M memory for each CPU and node", SLURM, "", [("--mem=240G\n", "--mem=240G\n#SBATCH --mem-per-cpu=8G\n")]
+    ),
+    UnseenMistake("slurm M GPUs per socket", SLURM, "", [("--gpus-per-node=4\n", "--gpus-per-socket=2\n")]),
+    UnseenMistake("slurm H nodes as list", SLURM, "", [("--nodes=4\n", "--nodes=gpu01,gpu02\n")]),
+    UnseenMistake("slurm H hostname of all", SLURM, "", [("head_node=${nodes_array[0]}", "head_node=$nodes")]),
+    UnseenMistake(
+        "slurm H no head address", SLURM, "", [("export RAY_ADDRESS=$head_node_ip:$port", "export RAY_ADDRESS=:$port")]
+    ),
+    UnseenMistake("slurm H module in the wrong case", SLURM, "", [("#SBATCH --mem=240G", "#SBATCH --mem=240 G")]),
+    UnseenMistake("slurm H then missing", STUDY, "", [('"$workers" ]; then break; fi', '"$workers" ]; break; fi')]),
+    UnseenMistake(
+        "slurm H single quotes around a variable", SLURM, "", [('--address "$RAY_ADDRESS"', "--address '$RAY_ADDRESS'")]
+    ),
+]
