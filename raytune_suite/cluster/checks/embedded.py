@@ -183,6 +183,9 @@ def environment(inner: ClusterDocument, top: KeyPath, *, remote: bool = False) -
     for key in ("pip", "uv"):
         value = inner.get(*top, key)
         listed = value.get("packages") if isinstance(value, dict) else value
+        if isinstance(listed, str) and re.search(r"[=<>,]|\s", listed.strip()):
+            shown = ", ".join(listed.replace(",", " ").split())
+            yield wrong(inner, (*top, key), f"`{key}` is {listed!r}, which Ray takes as a file", f"write [{shown}]")
         for text in listed if isinstance(listed, list) else ():
             problem = bad_requirement(text) if isinstance(text, str) else None
             if problem is not None:

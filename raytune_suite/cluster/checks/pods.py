@@ -278,6 +278,9 @@ def names(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
     if isinstance(name, str) and (not LABEL_NAME.fullmatch(name) or len(name) > LONGEST_LABEL):
         yield bad_name(document, (*container, "name"), name)
     image = document.get(*container, "image")
+    if not image and isinstance(name, str):
+        reason = f"the container {name!r} has no image"
+        yield finding(document, "RTS817", container, reason, "add `image: ...`")
     if isinstance(image, str) and re.search(r"\$\{?\w|\{\{", image):
         reason = f"the image is {image}, but Kubernetes does not replace variables"
         yield finding(

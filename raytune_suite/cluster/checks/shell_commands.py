@@ -92,6 +92,9 @@ AS_ROOT = (
 )
 """Programs that only root may run."""
 
+CHANGES = ("mkdir", "touch", "chmod", "chown", "cp", "mv", "ln", "rm", "rmdir", "tee", "install")
+"""Programs that change files."""
+
 LIMITS = ("unlimited", "hard", "soft")
 """Words that `ulimit` knows, besides numbers."""
 
@@ -225,6 +228,11 @@ def rights(part: SimpleCommand, user: str | None) -> Iterator[Problem]:
     elif writes and user is not None:
         reason = f"{user} may not write {writes[0]}"
         yield Problem("RTS414", reason, f"write `... | sudo tee -a {writes[0]}`", part.line, "warning")
+    paths = [word for word in part.words[1:] if SYSTEM_FOLDERS.match(word)]
+    target = paths[-1:] if part.program in ("cp", "mv", "ln") else paths
+    if part.program in CHANGES and target and user is not None and "sudo" not in part.prefixes and part.after != "||":
+        reason = f"{user} may not change {target[0]}"
+        yield Problem("RTS414", reason, f"write `sudo {part.program} ...`", part.line, "warning")
     if part.program in AS_ROOT and user is not None and "sudo" not in part.prefixes and len(part.words) > 1:
         if part.program in ("mount", "systemctl", "sysctl") and part.words[1] in ("-l", "status", "--user", "-a", "-n"):
             return

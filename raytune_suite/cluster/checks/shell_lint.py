@@ -206,6 +206,10 @@ def characters(text: str) -> Iterator[Lint]:
             reason = f"`for {match[1]} in {match[2]} ...` runs over these words, not over what {match[2]} prints"
             yield Lint("RTS415", reason, f"write `for {match[1]} in $({match[2]} ...)`", number, "error")
     for number, row in enumerate("".join(marked).split("\n")):
+        quote = re.search(r"(--[a-z][\w-]*)[= ]'\$\{?[A-Za-z_]\w*[^']*'", row)  # SC2016
+        if quote is not None and not re.search(r"\b(jq|awk|gawk|envsubst|yq|bash|sh|ssh)\b|--(format|query|arg)", row):
+            reason = f"the shell does not replace variables in single quotes: {quote[0]}"
+            yield Lint("RTS415", reason, f"write {quote[0].replace(chr(39), chr(34))}", number + line, "error")
         match = re.search(
             rf"(?:^|[;&|]\s*|\s)({'|'.join(map(re.escape, FILES))})\s(?:-\S+\s+)*([\"'])~/", row
         )  # SC2088

@@ -365,6 +365,9 @@ def together(found: list[RayStart], commands: list[SimpleCommand], directives: l
             reason = "this worker starts on the first node, where the script runs, and not on the others"
             remedy = "write `srun --nodes=1 --ntasks=1 -w NODE ray start ... --block &`"
             yield at(worker.line, "RTS845", reason, remedy)
+        if worker.options["address"].startswith(":"):
+            reason = f"`--address` is {worker.options['address']}, without a host"
+            yield at(worker.line, "RTS410", reason, "write the head's address and port")
         if bare_host(worker.options["address"], commands):
             reason = f"`--address` is {worker.options['address']}, a host without a port"
             port = next((head.options["port"] for head in heads if "port" in head.options), "6379")

@@ -41,6 +41,7 @@ def check(text: str, commands: list[SimpleCommand], ray_runs: bool) -> Iterator[
     yield from no_arrays(text)
     yield from beyond_nodes(text)
     yield from high_port(text)
+    yield from several_hosts(text)
     yield from worker_beside_head(text)
     if ray_runs:
         yield from never_ends(text, commands)
@@ -58,6 +59,19 @@ def beyond_nodes(text: str) -> Iterator[Finding]:
             reason = f"the loop from 1 to {match[1]} goes beyond the last node, because the nodes are counted from 0"
             remedy = f"write `<` instead of `<=`, or subtract 1 from {match[1]}"
             yield Finding(number, "RTS845", "script", reason, remedy, "error")
+
+
+def several_hosts(text: str) -> Iterator[Finding]:
+    """Yield a list of nodes that is used as the name of one."""
+    names = set(re.findall(r"(?m)^\s*(\w+)=[\"']?\$\(\s*scontrol\s+show\s+hostnames?\b[^|)]*\)", text))
+    for name in sorted(names):
+        names |= set(re.findall(rf"(?m)^\s*(\w+)=[\"']?\$\{{?{name}\}}?[\"']?\s*$", text))
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.search(r"\s(?:-w\s*|--nodelist[= ])[\"']?\$\{?(\w+)\}?[\"']?(?=\s|$)", line)
+        if match is not None and match[1] in names:
+            reason = f"${match[1]} has the names of all nodes, one on each line, but one is needed"
+            remedy = f"write `nodes=(${match[1]})`, and use ${{nodes[0]}}"
+            yield Finding(number, "RTS845", match[1], reason, remedy, "error")
 
 
 def high_port(text: str) -> Iterator[Finding]:

@@ -1705,12 +1705,12 @@ SIXTH = [
 ]
 
 SEVENTH = [
-    UnseenMistake("aws M volume of type gp4", AWS, "", [("VolumeType: gp3}", "VolumeType: gp4}")]),
-    UnseenMistake("aws M throughput of 5000", AWS, "", [("VolumeType: gp3}", "VolumeType: gp3, Throughput: 5000}")]),
+    UnseenMistake("aws M volume of type gp4", AWS, "RTS902", [("VolumeType: gp3}", "VolumeType: gp4}")]),
+    UnseenMistake("aws M throughput of 5000", AWS, "RTS902", [("VolumeType: gp3}", "VolumeType: gp3, Throughput: 5000}")]),
     UnseenMistake(
         "aws H key pair of a file",
         AWS,
-        "",
+        "RTS601",
         [
             ("  ssh_user: ubuntu ", "  ssh_private_key: my-key\n  ssh_user: ubuntu "),
             ("      InstanceType: m6i.xlarge", "      KeyName: my-key\n      InstanceType: m6i.xlarge"),
@@ -1719,15 +1719,12 @@ SEVENTH = [
         ],
     ),
     UnseenMistake(
-        "aws H spot beside the options", SPOT, "", [("InstanceMarketOptions: {MarketType: spot}", "MarketType: spot")]
-    ),
-    UnseenMistake(
-        "aws H memory of the container", AWS, "", [("    - --shm-size=8g  ", "    - --memory=500g --shm-size=8g  ")]
+        "aws H spot beside the options", SPOT, "RTS904", [("InstanceMarketOptions: {MarketType: spot}", "MarketType: spot")]
     ),
     UnseenMistake(
         "aws H GPUs of g5 on g6",
         AWS,
-        "",
+        "RTS208",
         [
             ("InstanceType: g6.48xlarge", "InstanceType: g6.12xlarge"),
             (
@@ -1739,13 +1736,13 @@ SEVENTH = [
     UnseenMistake(
         "aws H region of the registry",
         AWS,
-        "",
+        "RTS304",
         [("image: rayproject/ray:2.60.0-py311-gpu", "image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/ray-gpu")],
     ),
     UnseenMistake(
         "aws H port 22 for the world",
         AWS,
-        "",
+        "RTS902",
         [
             (
                 "  cache_stopped_nodes: false ",
@@ -1753,11 +1750,11 @@ SEVENTH = [
             )
         ],
     ),
-    UnseenMistake("gcp H spot by flag of gcloud", GCP, "", [("        - preemptible: true ", "        - spot: true ")]),
+    UnseenMistake("gcp H spot by flag of gcloud", GCP, "RTS103", [("        - preemptible: true ", "        - spot: true ")]),
     UnseenMistake(
         "gcp M accelerator path",
         GCP,
-        "",
+        "RTS208",
         [
             (
                 GPU_DISK,
@@ -1769,7 +1766,7 @@ SEVENTH = [
     UnseenMistake(
         "gcp M source of a disk and image",
         GCP,
-        "",
+        "RTS905",
         [
             (
                 "          initializeParams:\n",
@@ -1778,12 +1775,12 @@ SEVENTH = [
         ],
     ),
     UnseenMistake(
-        "gcp H subnetwork by name", GCP, "", [(GPU_DISK, "networkInterfaces: [{subnetwork: ml}]\n      " + GPU_DISK)]
+        "gcp H subnetwork by name", GCP, "RTS905", [(GPU_DISK, "networkInterfaces: [{subnetwork: ml}]\n      " + GPU_DISK)]
     ),
     UnseenMistake(
         "gcp H head without a disk",
         GCP,
-        "",
+        "RTS103",
         [
             (
                 "      disks: &disks\n        - boot: true\n          autoDelete: true\n          type: PERSISTENT\n          initializeParams:\n            diskSizeGb: 200 ",
@@ -1791,39 +1788,39 @@ SEVENTH = [
             )
         ],
     ),
-    UnseenMistake("azure H disk of 2 TB in MB", AZURE, "", [("osDiskSize: 200 ", "osDiskSize: 2048000 ")]),
-    UnseenMistake("azure M spot with low priority", AZURE, "", [("priority: Spot ", "priority: LowPriority ")]),
-    UnseenMistake("azure H region and zone in one", AZURE, "", [("location: eastus\n", "location: eastus-1\n")]),
-    UnseenMistake("azure H size of AWS", AZURE, "", [("Standard_NC8as_T4_v3", "g4dn.2xlarge")]),
+    UnseenMistake("azure H disk of 2 TB in MB", AZURE, "RTS902", [("osDiskSize: 200 ", "osDiskSize: 2048000 ")]),
+    UnseenMistake("azure M spot with low priority", AZURE, "RTS902", [("priority: Spot ", "priority: LowPriority ")]),
+    UnseenMistake("azure H region and zone in one", AZURE, "RTS906", [("location: eastus\n", "location: eastus-1\n")]),
+    UnseenMistake("azure H size of AWS", AZURE, "RTS206", [("Standard_NC8as_T4_v3", "g4dn.2xlarge")]),
     UnseenMistake(
         "azure M mask of another form",
         AZURE,
-        "",
+        "RTS902",
         [("  location: eastus\n", "  location: eastus\n  subnet_mask: 255.255.0.0\n")],
     ),
-    UnseenMistake("hosts H comma in a name", LOCAL, "", [("192.168.1.12]", '"192.168.1.12,"]')]),
+    UnseenMistake("hosts H comma in a name", LOCAL, "RTS605", [("192.168.1.12]", '"192.168.1.12,"]')]),
     UnseenMistake(
         "hosts H user in the key",
         LOCAL,
-        "",
+        "RTS602",
         [("ssh_private_key: ~/.ssh/id_ed25519 ", "ssh_private_key: ray@192.168.1.10 ")],
     ),
-    UnseenMistake("hosts M GPUs by index", HOSTS, "", [("--num-gpus=4", "--num-gpus=0,1,2,3")]),
-    UnseenMistake("hosts H upper-case option", HOSTS, "", [("--num-gpus=4", "--Num-GPUs=4")]),
-    UnseenMistake("hosts H variable of a shell that is not set", HOSTS, "", [("--num-gpus=4", "--num-gpus=$NUM_GPUS")]),
+    UnseenMistake("hosts M GPUs by index", HOSTS, "RTS410", [("--num-gpus=4", "--num-gpus=0,1,2,3")]),
+    UnseenMistake("hosts H upper-case option", HOSTS, "RTS410", [("--num-gpus=4", "--Num-GPUs=4")]),
+    UnseenMistake("hosts H variable of a shell that is not set", HOSTS, "RTS417", [("--num-gpus=4", "--num-gpus=$NUM_GPUS")]),
     UnseenMistake(
         "hosts H chmod of a missing sudo",
         HOSTS,
-        "",
+        "RTS414",
         [("setup_commands:\n", "setup_commands:\n  - mkdir -p /opt/data && chmod 777 /opt/data\n")],
     ),
     UnseenMistake(
-        "hosts H ray of pip and conda", HOSTS, "", [("'ray[default,tune]==2.60.0'", "'ray[default,tune]>=2.60.0'")]
+        "hosts H ray of pip and conda", HOSTS, "RTS305", [("'ray[default,tune]==2.60.0'", "'ray[default,tune]>=2.60.0'")]
     ),
     UnseenMistake(
         "hosts H ray up in the commands",
         HOSTS,
-        "",
+        "RTS410",
         [
             (
                 "  - ray stop\n  - ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address",
@@ -1831,35 +1828,35 @@ SEVENTH = [
             )
         ],
     ),
-    UnseenMistake("kuberay H memory in MB", RAYCLUSTER, "", [("limits: {memory: 8Gi}}", "limits: {memory: 8192}}")]),
+    UnseenMistake("kuberay H memory in MB", RAYCLUSTER, "RTS812", [("limits: {memory: 8Gi}}", "limits: {memory: 8192}}")]),
     UnseenMistake(
         "kuberay H tag of a GPU image on the head",
         RAYCLUSTER,
-        "",
+        "RTS101",
         [("value: /shared/data}", "valueFrom: /shared/data}")],
     ),
     UnseenMistake(
         "kuberay M host port twice used",
         RC,
-        "",
+        "RTS816",
         [("{containerPort: 8265, name: dashboard}", "{containerPort: 8265, name: dashboard, hostPort: 70000}")],
     ),
     UnseenMistake(
         "kuberay M label with an empty key",
         RC,
-        "",
+        "RTS816",
         [("  labels:\n    team: vision\n", "  labels:\n    team/: vision\n")],
     ),
     UnseenMistake(
         "kuberay H two spaces too few",
         RC,
-        "",
+        "RTS103",
         [("    - groupName: a100\n      replicas: 1\n", "    - groupName: a100\n      replica: 1\n")],
     ),
     UnseenMistake(
         "kuberay M init container without image",
         RAYCLUSTER,
-        "",
+        "RTS817",
         [
             (
                 "          containers:\n            - name: ray-worker",
@@ -1870,19 +1867,19 @@ SEVENTH = [
     UnseenMistake(
         "kuberay M update of a StatefulSet",
         BASE,
-        "",
+        "RTS108",
         [("apiVersion: apps/v1\nkind: Deployment", "apiVersion: extensions/v1beta1\nkind: Deployment")],
     ),
     UnseenMistake(
         "kuberay H claim of a size as text",
         BASE,
-        "",
+        "RTS101",
         [("{requests: {storage: 100Gi}}", "{requests: {storage: 100 GB}}")],
     ),
     UnseenMistake(
         "kuberay M session affinity",
         BASE,
-        "",
+        "RTS817",
         [
             (
                 "  ports: [{port: 6379}]\n---\napiVersion: apps",
@@ -1891,31 +1888,31 @@ SEVENTH = [
         ],
     ),
     UnseenMistake(
-        "kuberay H schedule of a job", RJ, "", [("  backoffLimit: 2\n", "  backoffLimit: 2\n  schedule: '0 3 * * *'\n")]
+        "kuberay H schedule of a job", RJ, "RTS103", [("  backoffLimit: 2\n", "  backoffLimit: 2\n  schedule: '0 3 * * *'\n")]
     ),
     UnseenMistake(
-        "kuberay H deadline in hours", RJ, "", [("activeDeadlineSeconds: 86400", "activeDeadlineSeconds: 24h")]
+        "kuberay H deadline in hours", RJ, "RTS101", [("activeDeadlineSeconds: 86400", "activeDeadlineSeconds: 24h")]
     ),
     UnseenMistake(
         "kuberay H environment in JSON",
         RJ,
-        "",
-        [("    pip:\n      - lightning==2.5.0\n", "    pip: lightning==2.5.0, torch\n    pips: []\n")],
+        "RTS820",
+        [("    pip:\n      - lightning==2.5.0\n", "    pip: lightning==2.5.0, torch\n")],
     ),
-    UnseenMistake("kuberay H route without slash", RS, "", [("route_prefix: /\n", "route_prefix: classify\n")]),
-    UnseenMistake("kuberay H replicas as text in Serve", RS, "", [("num_replicas: 2\n", "num_replicas: two\n")]),
+    UnseenMistake("kuberay H route without slash", RS, "RTS820", [("route_prefix: /\n", "route_prefix: classify\n")]),
+    UnseenMistake("kuberay H replicas as text in Serve", RS, "RTS820", [("num_replicas: 2\n", "num_replicas: two\n")]),
     UnseenMistake(
-        "slurm M memory for each CPU and node", SLURM, "", [("--mem=240G\n", "--mem=240G\n#SBATCH --mem-per-cpu=8G\n")]
+        "slurm M memory for each CPU and node", SLURM, "RTS842", [("--mem=240G\n", "--mem=240G\n#SBATCH --mem-per-cpu=8G\n")]
     ),
-    UnseenMistake("slurm M GPUs per socket", SLURM, "", [("--gpus-per-node=4\n", "--gpus-per-socket=2\n")]),
-    UnseenMistake("slurm H nodes as list", SLURM, "", [("--nodes=4\n", "--nodes=gpu01,gpu02\n")]),
-    UnseenMistake("slurm H hostname of all", SLURM, "", [("head_node=${nodes_array[0]}", "head_node=$nodes")]),
+    UnseenMistake("slurm M GPUs per socket", SLURM, "RTS842", [("--gpus-per-node=4\n", "--gpus-per-socket=2\n")]),
+    UnseenMistake("slurm H nodes as list", SLURM, "RTS842", [("--nodes=4\n", "--nodes=gpu01,gpu02\n")]),
+    UnseenMistake("slurm H hostname of all", SLURM, "RTS845", [("head_node=${nodes_array[0]}", "head_node=$nodes")]),
     UnseenMistake(
-        "slurm H no head address", SLURM, "", [("export RAY_ADDRESS=$head_node_ip:$port", "export RAY_ADDRESS=:$port")]
+        "slurm H no head address", SLURM, "RTS410", [("export RAY_ADDRESS=$head_node_ip:$port", "export RAY_ADDRESS=:$port")]
     ),
-    UnseenMistake("slurm H module in the wrong case", SLURM, "", [("#SBATCH --mem=240G", "#SBATCH --mem=240 G")]),
-    UnseenMistake("slurm H then missing", STUDY, "", [('"$workers" ]; then break; fi', '"$workers" ]; break; fi')]),
+    UnseenMistake("slurm H module in the wrong case", SLURM, "RTS841", [("#SBATCH --mem=240G", "#SBATCH --mem=240 G")]),
+    UnseenMistake("slurm H then missing", STUDY, "RTS415", [('"$workers" ]; then break; fi', '"$workers" ]; break; fi')]),
     UnseenMistake(
-        "slurm H single quotes around a variable", SLURM, "", [('--address "$RAY_ADDRESS"', "--address '$RAY_ADDRESS'")]
+        "slurm H single quotes around a variable", SLURM, "RTS415", [('--address "$RAY_ADDRESS"', "--address '$RAY_ADDRESS'")]
     ),
 ]
