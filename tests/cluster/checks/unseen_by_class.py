@@ -1,6 +1,8 @@
 """Mistakes by class: each from a thread, from a reference manual, or of the kind that people make by hand.
 
-They were written before the rules that find them.
+They were written in seven sets, each before the rules that find it. M stands for a reference manual, T for a thread, H for
+what people do by hand. When they were first run, the rules found 59 of 82, 34 of 53, 19 of 40, 26 of 39, 35 of 43, 38 of 46
+and 41 of 47, without those that turned out to be no mistakes, and without those that another rule found by accident.
 """
 
 # ruff: noqa: E501 - the edits are parts of lines and must not be wrapped
