@@ -1708,7 +1708,9 @@ SIXTH = [
 
 SEVENTH = [
     UnseenMistake("aws M volume of type gp4", AWS, "RTS902", [("VolumeType: gp3}", "VolumeType: gp4}")]),
-    UnseenMistake("aws M throughput of 5000", AWS, "RTS902", [("VolumeType: gp3}", "VolumeType: gp3, Throughput: 5000}")]),
+    UnseenMistake(
+        "aws M throughput of 5000", AWS, "RTS902", [("VolumeType: gp3}", "VolumeType: gp3, Throughput: 5000}")]
+    ),
     UnseenMistake(
         "aws H key pair of a file",
         AWS,
@@ -1721,7 +1723,10 @@ SEVENTH = [
         ],
     ),
     UnseenMistake(
-        "aws H spot beside the options", SPOT, "RTS904", [("InstanceMarketOptions: {MarketType: spot}", "MarketType: spot")]
+        "aws H spot beside the options",
+        SPOT,
+        "RTS904",
+        [("InstanceMarketOptions: {MarketType: spot}", "MarketType: spot")],
     ),
     UnseenMistake(
         "aws H GPUs of g5 on g6",
@@ -1752,7 +1757,9 @@ SEVENTH = [
             )
         ],
     ),
-    UnseenMistake("gcp H spot by flag of gcloud", GCP, "RTS103", [("        - preemptible: true ", "        - spot: true ")]),
+    UnseenMistake(
+        "gcp H spot by flag of gcloud", GCP, "RTS103", [("        - preemptible: true ", "        - spot: true ")]
+    ),
     UnseenMistake(
         "gcp M accelerator path",
         GCP,
@@ -1777,7 +1784,10 @@ SEVENTH = [
         ],
     ),
     UnseenMistake(
-        "gcp H subnetwork by name", GCP, "RTS905", [(GPU_DISK, "networkInterfaces: [{subnetwork: ml}]\n      " + GPU_DISK)]
+        "gcp H subnetwork by name",
+        GCP,
+        "RTS905",
+        [(GPU_DISK, "networkInterfaces: [{subnetwork: ml}]\n      " + GPU_DISK)],
     ),
     UnseenMistake(
         "gcp H head without a disk",
@@ -1809,7 +1819,9 @@ SEVENTH = [
     ),
     UnseenMistake("hosts M GPUs by index", HOSTS, "RTS410", [("--num-gpus=4", "--num-gpus=0,1,2,3")]),
     UnseenMistake("hosts H upper-case option", HOSTS, "RTS410", [("--num-gpus=4", "--Num-GPUs=4")]),
-    UnseenMistake("hosts H variable of a shell that is not set", HOSTS, "RTS417", [("--num-gpus=4", "--num-gpus=$NUM_GPUS")]),
+    UnseenMistake(
+        "hosts H variable of a shell that is not set", HOSTS, "RTS417", [("--num-gpus=4", "--num-gpus=$NUM_GPUS")]
+    ),
     UnseenMistake(
         "hosts H chmod of a missing sudo",
         HOSTS,
@@ -1817,7 +1829,10 @@ SEVENTH = [
         [("setup_commands:\n", "setup_commands:\n  - mkdir -p /opt/data && chmod 777 /opt/data\n")],
     ),
     UnseenMistake(
-        "hosts H ray of pip and conda", HOSTS, "RTS305", [("'ray[default,tune]==2.60.0'", "'ray[default,tune]>=2.60.0'")]
+        "hosts H ray of pip and conda",
+        HOSTS,
+        "RTS305",
+        [("'ray[default,tune]==2.60.0'", "'ray[default,tune]>=2.60.0'")],
     ),
     UnseenMistake(
         "hosts H ray up in the commands",
@@ -1830,7 +1845,9 @@ SEVENTH = [
             )
         ],
     ),
-    UnseenMistake("kuberay H memory in MB", RAYCLUSTER, "RTS812", [("limits: {memory: 8Gi}}", "limits: {memory: 8192}}")]),
+    UnseenMistake(
+        "kuberay H memory in MB", RAYCLUSTER, "RTS812", [("limits: {memory: 8Gi}}", "limits: {memory: 8192}}")]
+    ),
     UnseenMistake(
         "kuberay H tag of a GPU image on the head",
         RAYCLUSTER,
@@ -1890,7 +1907,10 @@ SEVENTH = [
         ],
     ),
     UnseenMistake(
-        "kuberay H schedule of a job", RJ, "RTS103", [("  backoffLimit: 2\n", "  backoffLimit: 2\n  schedule: '0 3 * * *'\n")]
+        "kuberay H schedule of a job",
+        RJ,
+        "RTS103",
+        [("  backoffLimit: 2\n", "  backoffLimit: 2\n  schedule: '0 3 * * *'\n")],
     ),
     UnseenMistake(
         "kuberay H deadline in hours", RJ, "RTS101", [("activeDeadlineSeconds: 86400", "activeDeadlineSeconds: 24h")]
@@ -1904,17 +1924,189 @@ SEVENTH = [
     UnseenMistake("kuberay H route without slash", RS, "RTS820", [("route_prefix: /\n", "route_prefix: classify\n")]),
     UnseenMistake("kuberay H replicas as text in Serve", RS, "RTS820", [("num_replicas: 2\n", "num_replicas: two\n")]),
     UnseenMistake(
-        "slurm M memory for each CPU and node", SLURM, "RTS842", [("--mem=240G\n", "--mem=240G\n#SBATCH --mem-per-cpu=8G\n")]
+        "slurm M memory for each CPU and node",
+        SLURM,
+        "RTS842",
+        [("--mem=240G\n", "--mem=240G\n#SBATCH --mem-per-cpu=8G\n")],
     ),
     UnseenMistake("slurm M GPUs per socket", SLURM, "RTS842", [("--gpus-per-node=4\n", "--gpus-per-socket=2\n")]),
     UnseenMistake("slurm H nodes as list", SLURM, "RTS842", [("--nodes=4\n", "--nodes=gpu01,gpu02\n")]),
     UnseenMistake("slurm H hostname of all", SLURM, "RTS845", [("head_node=${nodes_array[0]}", "head_node=$nodes")]),
     UnseenMistake(
-        "slurm H no head address", SLURM, "RTS410", [("export RAY_ADDRESS=$head_node_ip:$port", "export RAY_ADDRESS=:$port")]
+        "slurm H no head address",
+        SLURM,
+        "RTS410",
+        [("export RAY_ADDRESS=$head_node_ip:$port", "export RAY_ADDRESS=:$port")],
     ),
     UnseenMistake("slurm H module in the wrong case", SLURM, "RTS841", [("#SBATCH --mem=240G", "#SBATCH --mem=240 G")]),
-    UnseenMistake("slurm H then missing", STUDY, "RTS415", [('"$workers" ]; then break; fi', '"$workers" ]; break; fi')]),
     UnseenMistake(
-        "slurm H single quotes around a variable", SLURM, "RTS415", [('--address "$RAY_ADDRESS"', "--address '$RAY_ADDRESS'")]
+        "slurm H then missing", STUDY, "RTS415", [('"$workers" ]; then break; fi', '"$workers" ]; break; fi')]
     ),
+    UnseenMistake(
+        "slurm H single quotes around a variable",
+        SLURM,
+        "RTS415",
+        [('--address "$RAY_ADDRESS"', "--address '$RAY_ADDRESS'")],
+    ),
+]
+
+EIGHTH = [
+    UnseenMistake(
+        "aws M instance profile by an ARN of another account's form",
+        AWS,
+        "",
+        [(TYPE, TYPE + "      IamInstanceProfile: {Arn: 'arn:aws:iam::12345:instance-profile/ray'}\n")],
+    ),
+    UnseenMistake(
+        "aws M launch template without a name", AWS, "", [(TYPE, TYPE + "      LaunchTemplate: {Version: '1'}\n")]
+    ),
+    UnseenMistake("aws M affinity without host", AWS, "", [(TYPE, TYPE + "      Placement: {Affinity: host}\n")]),
+    UnseenMistake("aws H tags as text", AWS, "", [(TYPE, TYPE + "      TagSpecifications: team=ml\n")]),
+    UnseenMistake(
+        "aws H block device by name only",
+        AWS,
+        "",
+        [("          Ebs: {VolumeSize: 200, VolumeType: gp3}       #", "          VolumeSize: 200       #")],
+    ),
+    UnseenMistake(
+        "aws H instance types as list", AWS, "", [("InstanceType: g6.xlarge", "InstanceType: [g6.xlarge, g5.xlarge]")]
+    ),
+    UnseenMistake("aws H mistyped variable of the file system", AWS, "", [("$STORAGE /shared)", "$STORGE /shared)")]),
+    UnseenMistake("aws H setup of the head for all", AWS, "", [("head_setup_commands:\n", "head_setup_command:\n")]),
+    UnseenMistake(
+        "gcp M image with family and version",
+        GCP,
+        "",
+        [("global/images/YOUR-IMAGE", "global/images/family/common-cu129-ubuntu-2204:v20260909")],
+    ),
+    UnseenMistake(
+        "gcp M disk name in capitals",
+        GCP,
+        "",
+        [("diskSizeGb: 200 ", "diskName: Root_Disk\n            diskSizeGb: 200 ")],
+    ),
+    UnseenMistake(
+        "gcp M min CPU platform of Google", GCP, "", [(GPU_DISK, "minCpuPlatform: skylake\n      " + GPU_DISK)]
+    ),
+    UnseenMistake("gcp H max_workers as text", GCP, "", [("max_workers: 10 ", 'max_workers: "10" ')]),
+    UnseenMistake("gcp H worker type as head", GCP, "", [("head_node_type: head\n", "head_node_type: [head]\n")]),
+    UnseenMistake(
+        "azure H key of ARM's own template",
+        AZURE,
+        "",
+        [("        vmSize: Standard_NC8as_T4_v3\n", "        hardwareProfile: {vmSize: Standard_NC8as_T4_v3}\n")],
+    ),
+    UnseenMistake("azure M user with a dot at the end", AZURE, "", [("ssh_user: ubuntu", "ssh_user: ubuntu.")]),
+    UnseenMistake(
+        "azure H cluster name with a space", AZURE, "", [("cluster_name: raytune-azure", "cluster_name: raytune azure")]
+    ),
+    UnseenMistake("azure H no GPU in the resources", AZURE, "", [('{"CPU": 8, "GPU": 1}', '{"CPU": 8}')]),
+    UnseenMistake("hosts H empty head", LOCAL, "", [("head_ip: 192.168.1.10 ", "head_ip: ")]),
+    UnseenMistake("hosts H worker in quotes with a space", LOCAL, "", [("192.168.1.12]", '"192.168.1.12 "]')]),
+    UnseenMistake("hosts H auth as list", LOCAL, "", [("auth:\n  ssh_user: ray ", "auth:\n  - ssh_user: ray ")]),
+    UnseenMistake("hosts M system config", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --system-config={a:1}")]),
+    UnseenMistake("hosts M no value of an option", HOSTS, "", [("--num-gpus=4", "--num-gpus")]),
+    UnseenMistake(
+        "hosts H while without do",
+        HOSTS,
+        "",
+        [("setup_commands:\n", "setup_commands:\n  - until ping -c1 nas.lab; sleep 1; done\n")],
+    ),
+    UnseenMistake(
+        "hosts H apt with a wrong word",
+        HOSTS,
+        "",
+        [
+            (
+                "sudo apt-get update && sudo apt-get install -y rsync",
+                "sudo apt-get update && sudo apt-get instal -y rsync",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "hosts H pip with a wrong option", HOSTS, "", [("pip install --user 'ray", "pip install --users 'ray")]
+    ),
+    UnseenMistake(
+        "hosts H git clone over ssh",
+        HOSTS,
+        "",
+        [("setup_commands:\n", "setup_commands:\n  - test -d ~/code || git clone git@github.com:me/code.git ~/code\n")],
+    ),
+    UnseenMistake(
+        "kuberay M grace period above the deadline",
+        RAYCLUSTER,
+        "",
+        [("terminationGracePeriodSeconds: 60 ", "terminationGracePeriodSeconds: 60.5 ")],
+    ),
+    UnseenMistake("kuberay M group with 60 letters", RC, "", [("groupName: a100", "groupName: " + "a" * 64)]),
+    UnseenMistake(
+        "kuberay M port zero", RC, "", [("{containerPort: 10001, name: client}", "{containerPort: 0, name: client}")]
+    ),
+    UnseenMistake(
+        "kuberay M two volumes of a source",
+        RC,
+        "",
+        [
+            (
+                "            emptyDir:\n              medium: Memory\n",
+                "            hostPath: {path: /dev/shm}\n            emptyDir:\n              medium: Memory\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H secret in the environment",
+        RAYCLUSTER,
+        "",
+        [("{name: RAYTUNE_SUITE_DATA, value: /shared/data}", "{name: RAY_AUTH_TOKEN, value: c2VjcmV0c2VjcmV0}")],
+    ),
+    UnseenMistake(
+        "kuberay H resources of GPU in the head",
+        RAYCLUSTER,
+        "",
+        [("limits: {memory: 8Gi}}", "limits: {memory: 8Gi, gpu: 1}}")],
+    ),
+    UnseenMistake("kuberay H number of hosts as text", RAYCLUSTER, "", [("numOfHosts: 1", 'numOfHosts: "1"')]),
+    UnseenMistake(
+        "kuberay H restart policy of the worker", RAYCLUSTER, "", [("restartPolicy: Never  ", "restartPolicy: never  ")]
+    ),
+    UnseenMistake(
+        "kuberay H toleration in one line",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                "            - {key: nvidia.com/gpu, operator: Exists, effect: NoSchedule}\n            # the taints",
+                "            - nvidia.com/gpu=present:NoSchedule\n            # the taints",
+            )
+        ],
+    ),
+    UnseenMistake("kuberay M quantity with a comma", RC, "", [("sizeLimit: 16Gi", 'sizeLimit: "16,5Gi"')]),
+    UnseenMistake(
+        "kuberay H two jobs of a name",
+        RJ,
+        "",
+        [("kind: ConfigMap\nmetadata:\n  name: training-code", "kind: ConfigMap\nmetadata:\n  name: Training-Code")],
+    ),
+    UnseenMistake("kuberay H retries as text", RJ, "", [("backoffLimit: 2", "backoffLimit: two")]),
+    UnseenMistake(
+        "kuberay H policy's port as text", BASE, "", [("      ports: [{port: 6379}]", "      ports: [6379]")]
+    ),
+    UnseenMistake("kuberay H redis of the wrong tag", BASE, "", [("image: redis:7.4", "image: redis:7.4:latest")]),
+    UnseenMistake("slurm M memory of 0.5T", SLURM, "", [("--mem=240G", "--mem=0.5T")]),
+    UnseenMistake("slurm M unknown type of mail", SLURM, "", [("END,FAIL", "END;FAIL")]),
+    UnseenMistake("slurm H one equals sign too many", SLURM, "", [("--time=12:00:00", "--time==12:00:00")]),
+    UnseenMistake("slurm H underscore in the option", SLURM, "", [("--cpus-per-task=32", "--cpus_per_task=32")]),
+    UnseenMistake(
+        "slurm H index from 1 of the head", SLURM, "", [("head_node=${nodes_array[0]}", "head_node=${nodes_array[4]}")]
+    ),
+    UnseenMistake(
+        "slurm H head with --address",
+        SLURM,
+        "",
+        [("ray start --head --node-ip-address", "ray start --head --address=auto --node-ip-address")],
+    ),
+    UnseenMistake(
+        "slurm H esac for fi", STUDY, "", [('"$workers" ]; then break; fi', '"$workers" ]; then break; esac')]
+    ),
+    UnseenMistake("slurm H port of another name", SLURM, "", [("--port=$port", "--port=$ports")]),
 ]
