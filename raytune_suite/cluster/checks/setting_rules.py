@@ -15,7 +15,7 @@ from raytune_suite.cluster.checks.schema_errors import as_yaml, closest, label
 from raytune_suite.cluster.provider_data import setting_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
@@ -200,7 +200,7 @@ def alternatives(values: dict[str, Any], demand: list[str]) -> Iterator[tuple[st
         yield "", f"there is none of `{'`, `'.join(demand)}`", f"add one, such as `{demand[0]}: ...`"
 
 
-DEMANDS = {
+DEMANDS: dict[str, Callable[[dict[str, Any], Any], Iterator[tuple[str, str, str]]]] = {
     "match": matches,
     "range": ranges,
     "require": requirements,

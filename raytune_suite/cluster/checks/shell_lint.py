@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from raytune_suite.cluster.checks.subcommands import misspelled
 from raytune_suite.cluster.shell import SimpleCommand, quoted, simple_commands
 
 if TYPE_CHECKING:
@@ -159,6 +160,13 @@ def pip(part: SimpleCommand) -> Iterator[Lint]:
 
 def others(part: SimpleCommand) -> Iterator[Lint]:
     """Yield other commands that do not do what they seem to."""
+    wrong = misspelled(part)
+    if wrong is not None:
+        yield error(part, "RTS415", *wrong)
+    ssh = any(re.match(r"(ssh://)?git@[\w.-]+[:/]", word) for word in part.words)
+    if part.words[:2] == ("git", "clone") and ssh and not part.assignments:
+        reason = "`git clone` over ssh asks whether the host is known, and needs a key on the machine"
+        yield Lint("RTS413", reason, "clone over https, or copy the folder with `file_mounts`", part.line, "warning")
     if "sudo" in part.prefixes and part.program in BUILT_IN:
         yield error(
             part,

@@ -105,7 +105,7 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     yield from together(found, commands, directives)
     yield from programs(found, commands, directives)
     yield from environment(commands, directives)
-    yield from slurm_shell.check(text, commands, waits_for_ray(found))
+    yield from slurm_shell.check(text, commands, count(directives, "nodes", None), ray_runs=waits_for_ray(found))
     yield from not_exported(text, commands)
 
 

@@ -30,18 +30,20 @@ ENDS_RAY = re.compile(r"\b(?:kill|pkill|killall|scancel|ray\s+stop)\b|\btrap\b")
 PROGRAMS = ("python", "python3", "raytune-suite", "uv", "ray", "srun")
 
 
-def check(text: str, commands: list[SimpleCommand], ray_runs: bool) -> Iterator[Finding]:
+def check(text: str, commands: list[SimpleCommand], nodes: int | None, *, ray_runs: bool) -> Iterator[Finding]:
     """Yield the mistakes in the shell language of a script.
 
     Args:
         text: The script.
         commands: Its simple commands.
+        nodes: The number of nodes of the job, None if it is not known.
         ray_runs: Whether it has processes of Ray in the background.
     """
     yield from no_arrays(text)
     yield from beyond_nodes(text)
     yield from high_port(text)
     yield from several_hosts(text)
+    yield from missing_node(text, nodes)
     yield from worker_beside_head(text)
     if ray_runs:
         yield from never_ends(text, commands)
@@ -59,6 +61,16 @@ def beyond_nodes(text: str) -> Iterator[Finding]:
             reason = f"the loop from 1 to {match[1]} goes beyond the last node, because the nodes are counted from 0"
             remedy = f"write `<` instead of `<=`, or subtract 1 from {match[1]}"
             yield Finding(number, "RTS845", "script", reason, remedy, "error")
+
+
+def missing_node(text: str, nodes: int | None) -> Iterator[Finding]:
+    """Yield an index beyond the nodes of the job."""
+    lists = "|".join(map(re.escape, re.findall(r"(?m)^\s*(\w+)=\(\s*(?:\$\w*nodes?\w*|\$\(scontrol)", text)))
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.search(rf"\$\{{({lists})\[(\d+)\]\}}", line) if lists and nodes else None
+        if match is not None and nodes and int(match[2]) >= nodes:
+            reason = f"{match[0]} is empty: the job has {nodes} nodes, counted from 0"
+            yield Finding(number, "RTS417", match[1], reason, f"write a number up to {nodes - 1}", "error")
 
 
 def several_hosts(text: str) -> Iterator[Finding]:
