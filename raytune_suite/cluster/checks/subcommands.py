@@ -13,130 +13,40 @@ from raytune_suite.errors import nearest
 if TYPE_CHECKING:
     from raytune_suite.cluster.shell import SimpleCommand
 
-SUBCOMMANDS: dict[str, tuple[str, ...]] = {
+SUBCOMMANDS = {
     **dict.fromkeys(
         ("apt-get", "apt"),
-        (
-            *("install", "update", "upgrade", "dist-upgrade", "full-upgrade", "remove", "purge", "autoremove"),
-            *("clean"),
-            *(
-                "autoclean",
-                "download",
-                "source",
-                "build-dep",
-                "check",
-                "list",
-                "search",
-                "show",
-                "reinstall",
-                "satisfy",
-            ),
-            *("changelog", "indextargets", "markauto", "unmarkauto", "dselect-upgrade", "distclean"),
-            *("edit-sources"),
-        ),
+        "install update upgrade dist-upgrade full-upgrade remove purge autoremove clean autoclean download source "
+        "build-dep check list search show reinstall satisfy changelog indextargets distclean edit-sources depends",
     ),
     **dict.fromkeys(
         ("yum", "dnf"),
-        (
-            *(
-                "install",
-                "update",
-                "upgrade",
-                "remove",
-                "erase",
-                "clean",
-                "makecache",
-                "list",
-                "search",
-                "info",
-                "repolist",
-            ),
-            *("groupinstall", "group", "localinstall", "reinstall", "autoremove", "check-update"),
-            *("config-manager", "module", "download", "copr", "swap", "builddep", "provides", "history"),
-        ),
+        "install update upgrade remove erase clean makecache list search info repolist groupinstall group localinstall "
+        "reinstall autoremove check-update config-manager module download copr swap builddep provides history",
     ),
     **dict.fromkeys(
         ("pip", "pip3"),
-        (
-            *(
-                "install",
-                "uninstall",
-                "download",
-                "freeze",
-                "list",
-                "show",
-                "check",
-                "config",
-                "search",
-                "cache",
-                "index",
-            ),
-            *("wheel", "hash", "completion", "debug", "help", "inspect", "lock"),
-        ),
+        "install uninstall download freeze list show check config search cache index wheel hash completion debug help "
+        "inspect lock",
     ),
     **dict.fromkeys(
         ("conda", "mamba", "micromamba"),
-        (
-            *("install", "create", "update", "upgrade", "remove", "uninstall", "activate", "deactivate"),
-            *("env", "init", "info", "list", "search", "clean", "config", "run", "shell", "package", "export"),
-            *("compare", "notices"),
-        ),
+        "install create update upgrade remove uninstall activate deactivate env init info list search clean config run "
+        "shell package export compare notices",
     ),
-    "git": (
-        *("clone", "pull", "fetch", "checkout", "switch", "reset", "status", "submodule", "config", "init"),
-        *("add"),
-        *(
-            "commit",
-            "push",
-            "merge",
-            "rebase",
-            "branch",
-            "tag",
-            "log",
-            "show",
-            "diff",
-            "stash",
-            "lfs",
-            "clean",
-            "remote",
-        ),
-        *("rev-parse", "apply", "describe", "worktree", "restore", "sparse-checkout", "archive"),
-        *("cherry-pick", "am"),
-    ),
-    "docker": (
-        *("run", "pull", "push", "build", "exec", "stop", "start", "restart", "rm", "rmi", "ps", "images"),
-        *("login", "logout", "info", "inspect", "logs", "network", "volume", "compose", "system", "image"),
-        *("container", "kill", "load", "save", "tag", "version", "cp", "stats", "create", "import", "export"),
-        *("buildx", "context", "plugin"),
-    ),
-    "systemctl": (
-        *("start", "stop", "restart", "reload", "enable", "disable", "status", "daemon-reload", "mask"),
-        *("unmask", "is-active", "is-enabled", "show", "list-units", "set-default", "isolate", "kill"),
-        *("reset-failed"),
-    ),
-    "uv": ("pip", "sync", "run", "venv", "add", "remove", "lock", "python", "tool", "init", "cache", "build", "export"),
-    "scontrol": (
-        *("show", "update", "requeue", "hold", "release", "suspend", "resume", "ping", "wait_job", "getaddrs"),
-        *("reconfigure", "token", "write", "top", "notify", "listpids", "requeuehold", "version"),
-    ),
+    "git": "clone pull fetch checkout switch reset status submodule config init add commit push merge rebase branch tag "
+    "log show diff stash lfs clean remote rev-parse apply describe worktree restore sparse-checkout archive cherry-pick",
+    "docker": "run pull push build exec stop start restart rm rmi ps images login logout info inspect logs network volume "
+    "compose system image container kill load save tag version cp stats create import export buildx context plugin top",
+    "systemctl": "start stop restart reload enable disable status daemon-reload mask unmask is-active is-enabled show "
+    "list-units set-default isolate kill reset-failed cat edit list-timers",
+    "uv": "pip sync run venv add remove lock python tool init cache build export tree version publish help self",
+    "scontrol": "show update requeue hold release suspend resume ping wait_job getaddrs reconfigure token write top notify "
+    "listpids requeuehold version",
 }
 """The subcommands of programs."""
 
-PIP_INSTALL = (
-    *("--user", "--upgrade", "--no-cache-dir", "--quiet", "--requirement", "--constraint", "--editable"),
-    *("--no-deps", "--pre", "--target", "--index-url", "--extra-index-url", "--find-links", "--no-index"),
-    *("--force-reinstall", "--ignore-installed", "--no-build-isolation", "--no-input"),
-    *("--break-system-packages", "--prefix", "--root", "--upgrade-strategy", "--only-binary", "--no-binary"),
-    *("--prefer-binary", "--trusted-host", "--timeout", "--retries", "--disable-pip-version-check"),
-    *("--verbose", "--progress-bar", "--config-settings", "--compile", "--no-compile"),
-    *("--no-warn-script-location", "--no-warn-conflicts", "--use-pep517", "--require-hashes", "--no-clean"),
-    *("--dry-run", "--report", "--platform", "--python-version", "--implementation", "--abi", "--src"),
-    *("--ignore-requires-python", "--use-deprecated", "--use-feature", "--cache-dir", "--proxy", "--cert"),
-    *("--log", "--no-color", "--isolated", "--require-virtualenv", "--python", "--debug", "--client-cert"),
-    *("--exists-action", "--root-user-action", "--check-build-dependencies", "--group", "--global-option"),
-    *("--version", "--help", "--no-python-version-warning", "--install-option", "--no-use-pep517"),
-    *("--default-timeout", "--keyring-provider"),
-)
+PIP_INSTALL = ["--user", "--upgrade", "--no-cache-dir", "--quiet", "--requirement", "--constraint", "--editable", "--no-deps", "--pre", "--target", "--index-url", "--extra-index-url", "--find-links", "--no-index", "--force-reinstall", "--ignore-installed", "--no-build-isolation", "--no-input", "--break-system-packages", "--prefix", "--root", "--upgrade-strategy", "--only-binary", "--no-binary", "--prefer-binary", "--trusted-host", "--timeout", "--retries", "--disable-pip-version-check", "--verbose", "--progress-bar", "--config-settings", "--compile", "--no-compile", "--no-warn-script-location", "--no-warn-conflicts", "--use-pep517", "--require-hashes", "--no-clean", "--dry-run", "--report", "--platform", "--python-version", "--implementation", "--abi", "--src", "--ignore-requires-python", "--use-deprecated", "--use-feature", "--cache-dir", "--proxy", "--cert", "--log", "--no-color", "--isolated", "--require-virtualenv", "--python", "--debug", "--client-cert", "--exists-action", "--root-user-action", "--check-build-dependencies", "--group", "--global-option", "--version", "--help", "--install-option", "--no-python-version-warning", "--no-use-pep517", "--default-timeout", "--keyring-provider"]
 """The long options of `pip install`."""
 
 
@@ -146,7 +56,7 @@ def misspelled(part: SimpleCommand) -> tuple[str, str] | None:
     if re.fullmatch(r"python[\d.]*", part.program) and words[1:3] == ("-m", "pip"):
         words = words[2:]
     program = words[0].rpartition("/")[2] if words else ""
-    known = SUBCOMMANDS.get(program, ())
+    known = SUBCOMMANDS.get(program, "").split()
     word = next((one for one in words[1:] if not one.startswith("-")), "")
     first = words[1] if len(words) > 1 else ""
     if known and word == first and re.fullmatch(r"[a-z][a-z-]+", word) and word not in known:

@@ -1969,10 +1969,17 @@ EIGHTH = [
         [("          Ebs: {VolumeSize: 200, VolumeType: gp3}       #", "          VolumeSize: 200       #")],
     ),
     UnseenMistake(
-        "aws H instance types as list", AWS, "RTS901", [("InstanceType: g6.xlarge", "InstanceType: [g6.xlarge, g5.xlarge]")]
+        "aws H instance types as list",
+        AWS,
+        "RTS901",
+        [("InstanceType: g6.xlarge", "InstanceType: [g6.xlarge, g5.xlarge]")],
     ),
-    UnseenMistake("aws H mistyped variable of the file system", AWS, "RTS417", [("$STORAGE /shared)", "$STORGE /shared)")]),
-    UnseenMistake("aws H setup of the head for all", AWS, "RTS103", [("head_setup_commands:\n", "head_setup_command:\n")]),
+    UnseenMistake(
+        "aws H mistyped variable of the file system", AWS, "RTS417", [("$STORAGE /shared)", "$STORGE /shared)")]
+    ),
+    UnseenMistake(
+        "aws H setup of the head for all", AWS, "RTS103", [("head_setup_commands:\n", "head_setup_command:\n")]
+    ),
     UnseenMistake(
         "gcp M image with family and version",
         GCP,
@@ -1998,7 +2005,10 @@ EIGHTH = [
     ),
     UnseenMistake("azure M user with a dot at the end", AZURE, "RTS609", [("ssh_user: ubuntu", "ssh_user: ubuntu.")]),
     UnseenMistake(
-        "azure H cluster name with a space", AZURE, "RTS609", [("cluster_name: raytune-azure", "cluster_name: raytune azure")]
+        "azure H cluster name with a space",
+        AZURE,
+        "RTS609",
+        [("cluster_name: raytune-azure", "cluster_name: raytune azure")],
     ),
     UnseenMistake("azure H no GPU in the resources", AZURE, "RTS208", [('{"CPU": 8, "GPU": 1}', '{"CPU": 8}')]),
     UnseenMistake("hosts H empty head", LOCAL, "RTS101", [("head_ip: 192.168.1.10 ", "head_ip: ")]),
@@ -2039,7 +2049,10 @@ EIGHTH = [
     ),
     UnseenMistake("kuberay M group with 60 letters", RC, "RTS807", [("groupName: a100", "groupName: " + "a" * 64)]),
     UnseenMistake(
-        "kuberay M port zero", RC, "RTS411", [("{containerPort: 10001, name: client}", "{containerPort: 0, name: client}")]
+        "kuberay M port zero",
+        RC,
+        "RTS411",
+        [("{containerPort: 10001, name: client}", "{containerPort: 0, name: client}")],
     ),
     UnseenMistake(
         "kuberay H secret in the environment",
@@ -2055,7 +2068,10 @@ EIGHTH = [
     ),
     UnseenMistake("kuberay H number of hosts as text", RAYCLUSTER, "RTS101", [("numOfHosts: 1", 'numOfHosts: "1"')]),
     UnseenMistake(
-        "kuberay H restart policy of the worker", RAYCLUSTER, "RTS802", [("restartPolicy: Never  ", "restartPolicy: never  ")]
+        "kuberay H restart policy of the worker",
+        RAYCLUSTER,
+        "RTS802",
+        [("restartPolicy: Never  ", "restartPolicy: never  ")],
     ),
     UnseenMistake(
         "kuberay H toleration in one line",
@@ -2079,13 +2095,18 @@ EIGHTH = [
     UnseenMistake(
         "kuberay H policy's port as text", BASE, "RTS101", [("      ports: [{port: 6379}]", "      ports: [6379]")]
     ),
-    UnseenMistake("kuberay H redis of the wrong tag", BASE, "RTS816", [("image: redis:7.4", "image: redis:7.4:latest")]),
+    UnseenMistake(
+        "kuberay H redis of the wrong tag", BASE, "RTS816", [("image: redis:7.4", "image: redis:7.4:latest")]
+    ),
     UnseenMistake("slurm M memory of 0.5T", SLURM, "RTS842", [("--mem=240G", "--mem=0.5T")]),
     UnseenMistake("slurm M unknown type of mail", SLURM, "RTS842", [("END,FAIL", "END;FAIL")]),
     UnseenMistake("slurm H one equals sign too many", SLURM, "RTS842", [("--time=12:00:00", "--time==12:00:00")]),
     UnseenMistake("slurm H underscore in the option", SLURM, "RTS841", [("--cpus-per-task=32", "--cpus_per_task=32")]),
     UnseenMistake(
-        "slurm H index from 1 of the head", SLURM, "RTS417", [("head_node=${nodes_array[0]}", "head_node=${nodes_array[4]}")]
+        "slurm H index from 1 of the head",
+        SLURM,
+        "RTS417",
+        [("head_node=${nodes_array[0]}", "head_node=${nodes_array[4]}")],
     ),
     UnseenMistake(
         "slurm H head with --address",
