@@ -16,33 +16,55 @@ if TYPE_CHECKING:
 SUBCOMMANDS = {
     **dict.fromkeys(
         ("apt-get", "apt"),
-        "install update upgrade dist-upgrade full-upgrade remove purge autoremove clean autoclean download source "
-        "build-dep check list search show reinstall satisfy changelog indextargets distclean edit-sources depends",
+        """
+            install update upgrade dist-upgrade full-upgrade remove purge autoremove clean autoclean download
+            source build-dep check list search show reinstall satisfy changelog indextargets distclean
+            edit-sources depends
+        """,
     ),
     **dict.fromkeys(
         ("yum", "dnf"),
-        "install update upgrade remove erase clean makecache list search info repolist groupinstall group localinstall "
-        "reinstall autoremove check-update config-manager module download copr swap builddep provides history",
+        """
+            install update upgrade remove erase clean makecache list search info repolist groupinstall group
+            localinstall reinstall autoremove check-update config-manager module download copr swap builddep
+            provides history
+        """,
     ),
     **dict.fromkeys(
         ("pip", "pip3"),
-        "install uninstall download freeze list show check config search cache index wheel hash completion debug help "
-        "inspect lock",
+        """
+            install uninstall download freeze list show check config search cache index wheel hash completion
+            debug help inspect lock
+        """,
     ),
     **dict.fromkeys(
         ("conda", "mamba", "micromamba"),
-        "install create update upgrade remove uninstall activate deactivate env init info list search clean config run "
-        "shell package export compare notices",
+        """
+            install create update upgrade remove uninstall activate deactivate env init info list search clean
+            config run shell package export compare notices
+        """,
     ),
-    "git": "clone pull fetch checkout switch reset status submodule config init add commit push merge rebase branch tag "
-    "log show diff stash lfs clean remote rev-parse apply describe worktree restore sparse-checkout archive cherry-pick",
-    "docker": "run pull push build exec stop start restart rm rmi ps images login logout info inspect logs network volume "
-    "compose system image container kill load save tag version cp stats create import export buildx context plugin top",
-    "systemctl": "start stop restart reload enable disable status daemon-reload mask unmask is-active is-enabled show "
-    "list-units set-default isolate kill reset-failed cat edit list-timers",
-    "uv": "pip sync run venv add remove lock python tool init cache build export tree version publish help self",
-    "scontrol": "show update requeue hold release suspend resume ping wait_job getaddrs reconfigure token write top notify "
-    "listpids requeuehold version",
+    "git": """
+        clone pull fetch checkout switch reset status submodule config init add commit push merge rebase branch
+        tag log show diff stash lfs clean remote rev-parse apply describe worktree restore sparse-checkout
+        archive cherry-pick
+    """,
+    "docker": """
+        run pull push build exec stop start restart rm rmi ps images login logout info inspect logs network
+        volume compose system image container kill load save tag version cp stats create import export buildx
+        context plugin top
+    """,
+    "systemctl": """
+        start stop restart reload enable disable status daemon-reload mask unmask is-active is-enabled show
+        list-units set-default isolate kill reset-failed cat edit list-timers
+    """,
+    "uv": """
+        pip sync run venv add remove lock python tool init cache build export tree version publish help self
+    """,
+    "scontrol": """
+        show update requeue hold release suspend resume ping wait_job getaddrs reconfigure token write top
+        notify listpids requeuehold version
+    """,
 }
 """The subcommands of programs."""
 
