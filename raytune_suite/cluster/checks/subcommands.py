@@ -68,7 +68,18 @@ SUBCOMMANDS = {
 }
 """The subcommands of programs."""
 
-PIP_INSTALL = ["--user", "--upgrade", "--no-cache-dir", "--quiet", "--requirement", "--constraint", "--editable", "--no-deps", "--pre", "--target", "--index-url", "--extra-index-url", "--find-links", "--no-index", "--force-reinstall", "--ignore-installed", "--no-build-isolation", "--no-input", "--break-system-packages", "--prefix", "--root", "--upgrade-strategy", "--only-binary", "--no-binary", "--prefer-binary", "--trusted-host", "--timeout", "--retries", "--disable-pip-version-check", "--verbose", "--progress-bar", "--config-settings", "--compile", "--no-compile", "--no-warn-script-location", "--no-warn-conflicts", "--use-pep517", "--require-hashes", "--no-clean", "--dry-run", "--report", "--platform", "--python-version", "--implementation", "--abi", "--src", "--ignore-requires-python", "--use-deprecated", "--use-feature", "--cache-dir", "--proxy", "--cert", "--log", "--no-color", "--isolated", "--require-virtualenv", "--python", "--debug", "--client-cert", "--exists-action", "--root-user-action", "--check-build-dependencies", "--group", "--global-option", "--version", "--help", "--install-option", "--no-python-version-warning", "--no-use-pep517", "--default-timeout", "--keyring-provider"]
+PIP_INSTALL = """
+    --user --upgrade --no-cache-dir --quiet --requirement --constraint --editable --no-deps --pre --target
+    --index-url --extra-index-url --find-links --no-index --force-reinstall --ignore-installed
+    --no-build-isolation --no-input --break-system-packages --prefix --root --upgrade-strategy --only-binary
+    --no-binary --prefer-binary --trusted-host --timeout --retries --disable-pip-version-check --verbose
+    --progress-bar --config-settings --compile --no-compile --no-warn-script-location --no-warn-conflicts
+    --use-pep517 --require-hashes --no-clean --dry-run --report --platform --python-version --implementation
+    --abi --src --ignore-requires-python --use-deprecated --use-feature --cache-dir --proxy --cert --log
+    --no-color --isolated --require-virtualenv --python --debug --client-cert --exists-action --root-user-action
+    --check-build-dependencies --group --global-option --version --help --install-option
+    --no-python-version-warning --no-use-pep517 --default-timeout --keyring-provider
+"""
 """The long options of `pip install`."""
 
 
@@ -86,8 +97,9 @@ def misspelled(part: SimpleCommand) -> tuple[str, str] | None:
         if match is not None:
             return f"`{program}` has no command `{word}`: did you mean `{match}`?", f"write `{program} {match}`"
     if program in ("pip", "pip3") and first == "install":
+        options = PIP_INSTALL.split()
         for option in (one.partition("=")[0] for one in words[2:] if re.match(r"--[a-z]", one)):
-            match = nearest(option, PIP_INSTALL) if option not in PIP_INSTALL else None
+            match = nearest(option, options) if option not in options else None
             if match is not None and not match.startswith(option):  # pip accepts beginnings
                 return f"`pip install` has no option `{option}`: did you mean `{match}`?", f"write `{match}`"
     return None
