@@ -28,6 +28,8 @@ SUBCOMMANDS = {
             install update upgrade remove erase clean makecache list search info repolist groupinstall group
             localinstall reinstall autoremove check-update config-manager module download copr swap builddep
             provides history
+            versionlock needs-restarting distro-sync groups grouplist mark repoquery shell deplist
+            grouperase groupinfo
         """,
     ),
     **dict.fromkeys(
@@ -42,24 +44,32 @@ SUBCOMMANDS = {
         """
             install create update upgrade remove uninstall activate deactivate env init info list search clean
             config run shell package export compare notices
+            doctor rename repoquery build self token tos content-trust deactivate
         """,
     ),
     "git": """
         clone pull fetch checkout switch reset status submodule config init add commit push merge rebase branch
         tag log show diff stash lfs clean remote rev-parse apply describe worktree restore sparse-checkout
         archive cherry-pick
+        rm mv gc grep bisect blame help notes range-diff ls-files ls-remote ls-tree fsck bundle
+        format-patch var prune reflog revert shortlog cat-file hash-object
     """,
     "docker": """
         run pull push build exec stop start restart rm rmi ps images login logout info inspect logs network
         volume compose system image container kill load save tag version cp stats create import export buildx
         context plugin top
+        help search attach commit diff events history pause port rename unpause update wait builder
+        manifest node secret service stack swarm trust scout init
     """,
     "systemctl": """
         start stop restart reload enable disable status daemon-reload mask unmask is-active is-enabled show
         list-units set-default isolate kill reset-failed cat edit list-timers
+        list-unit-files preset reenable try-restart reload-or-restart poweroff reboot help is-failed
+        list-dependencies link daemon-reexec
     """,
     "uv": """
         pip sync run venv add remove lock python tool init cache build export tree version publish help self
+        auth format self generate-shell-completion
     """,
     "scontrol": """
         show update requeue hold release suspend resume ping wait_job getaddrs reconfigure token write top
@@ -100,6 +110,6 @@ def misspelled(part: SimpleCommand) -> tuple[str, str] | None:
         options = PIP_INSTALL.split()
         for option in (one.partition("=")[0] for one in words[2:] if re.match(r"--[a-z]", one)):
             match = nearest(option, options) if option not in options else None
-            if match is not None and not match.startswith(option):  # pip accepts beginnings
+            if match is not None and not any(one.startswith(option) for one in options):  # pip accepts beginnings
                 return f"`pip install` has no option `{option}`: did you mean `{match}`?", f"write `{match}`"
     return None

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 COMMANDS = [
+    "git -C ~/code rm a; git lfs pull; git grep x; docker ps || true; pip install --no-cache --user -U pip; conda env list; apt-cache policy x; sudo apt-get -o Acquire::Retries=3 update",
+    "pip3 --version; python3 -m pip -q check; systemctl --user list-unit-files || true; uv pip sync requirements.txt",
     "for i in $(seq 1 4); do echo $i; done",
     "for ((i = 0; i < 4; i++)); do echo $i; done; x=$((1 + 2)); if [ $x -gt 2 ]; then echo big; fi",
     "if [[ $x == a* && -n $y ]]; then echo yes; fi; [ a = b ] || true; test a = b || true",
