@@ -94,14 +94,13 @@ def wrong_command(words: Sequence[str]) -> tuple[str, str] | None:
     name = words[1] if len(words) > 1 else ""
     if not re.fullmatch(r"[a-z][a-z-]*", name) or name == "start":
         return None
-    if name not in known:
-        match = nearest(name, known)
-        reason = f"`ray` has no command `{name}`{f': did you mean `{match}`?' if match else ''}"
-        return reason, f"write `ray {match}`" if match else "correct it"
+    match = None if name in known else nearest(name, known)
+    if match is not None:
+        return f"`ray` has no command `{name}`: did you mean `{match}`?", f"write `ray {match}`"
     for word in words[2:] if name in CHECKED else ():
         option = word.partition("=")[0]
-        if re.fullmatch(r"--[a-z][\w-]*", option) and option not in (*known[name], "--help"):
-            match = nearest(option, known[name])
+        if re.fullmatch(r"--[a-z][\w-]*", option) and option not in (*known.get(name, ()), "--help"):
+            match = nearest(option, known.get(name, ()))
             reason = f"`ray {name}` has no option `{option}`{f': did you mean `{match}`?' if match else ''}"
             return reason, f"write `{match}`" if match else "remove it"
     return None
@@ -225,7 +224,8 @@ def same_ports(options: Mapping[str, str]) -> list[tuple[str, str, str]]:
             if port == taken != "0" and (name in given or other in given):
                 pairs.append((other, name, port))
     low, high = options.get("min-worker-port", "10002"), options.get("max-worker-port", "19999")
-    if low.isdecimal() and high.isdecimal() and "worker-port-list" not in options:
+    fixed = low.isdecimal() and high.isdecimal() and int(low) > 0  # 0 stands for any port
+    if fixed and "worker-port-list" not in options:
         pairs += [(name, "min-worker-port", port) for name, port in ports if int(low) <= int(port) <= int(high)]
     return pairs
 

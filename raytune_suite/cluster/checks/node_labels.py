@@ -35,7 +35,9 @@ VALUES: dict[str, tuple[str, ...]] = {
     "nvidia.com/mig.capable": ("true", "false"),
     "nvidia.com/mig.strategy": ("none", "single", "mixed"),
 }
-"""The values of each label. New ones appear, so that only those which resemble a known one are errors."""
+"""The values of each label. New ones appear, so that only another form of a known one is an error."""
+
+ALIASES = {"x86_64": "amd64", "x64": "amd64", "aarch64": "arm64", "ondemand": "on-demand", "on_demand": "on-demand"}
 
 FORMER = {
     "beta.kubernetes.io/arch": "kubernetes.io/arch",
@@ -70,8 +72,8 @@ def one(document: ClusterDocument, where: KeyPath, key: str, value: Any) -> Iter
         return
     last = value.rpartition("-")[2].lower()
     same = [word for word in known if word.rpartition("-")[2] == last or word.lower() == value.lower()]
+    same += [word for word in (ALIASES.get(value.lower()),) if word in known]
     hint = f"did you mean {same[0]!r}?" if same else closest(value, known)
     reason = f"no node has the label {key}: {value}{hint and f': {hint}'}"
     better = hint.split("'")[1] if hint else known[0]
-    severity = None if hint else "warning"
-    yield finding(document, "RTS817", where, reason, f"write `{better}`", severity=severity)  # type: ignore[arg-type]
+    yield finding(document, "RTS817", where, reason, f"write `{better}`", severity="error" if same else "warning")

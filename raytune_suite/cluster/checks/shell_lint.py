@@ -47,6 +47,9 @@ SETTINGS = re.compile(
 )
 """Files to which lines are added."""
 
+NEEDED = re.compile(r"bashrc|authorized_keys|fstab|passwd|group|sudoers")
+"""Those without which commands or logins fail."""
+
 FILES = ("cd", "ls", "mkdir", "cp", "mv", "rm", "touch", "cat", "source", ".", "rsync", "ln", "chmod", "tar", "unzip")
 PIP_VALUES = (
     *("-c", "-r", "-e", "-f", "-i", "-t", "--constraint", "--requirement", "--editable", "--find-links", "--index-url"),
@@ -192,7 +195,8 @@ def lost(part: SimpleCommand) -> Iterator[Lint]:
     for operator, path in part.redirections:
         if operator == ">" and SETTINGS.fullmatch(path):
             reason = f"`> {path}` deletes what the file has"
-            yield error(part, "RTS415", reason, f"write `>> {path}` to add a line")
+            severity = "error" if NEEDED.search(path) else "warning"
+            yield Lint("RTS415", reason, f"write `>> {path}` to add a line", part.line, severity)
     if part.words and re.fullmatch(r"[-+*/%=]", part.words[0]):
         reason = f"bash runs `{part.words[0]}` as a command: a calculation needs brackets"
         yield error(part, "RTS415", reason, "write `NAME=$((...))`")

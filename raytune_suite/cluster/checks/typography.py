@@ -33,13 +33,15 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         command = bool(keys) and any(key.endswith(COMMANDS) for key in keys[-2:])
         match = IN_COMMANDS.search(text) if command else AROUND.fullmatch(text)
         if match is not None:
+            text_only = any(key in ("annotations", "data", "description") for key in keys)
             shown = NAMES.get(match[0], match[0][:40])
             code = "RTS415" if command else "RTS101"
             reason = (
                 f"{shown!r} has characters of a text editor, which programs do not read as quotes, dashes or spaces"
             )
             better = match[0].translate(QUOTES).translate(DASHES)
-            yield finding(document, code, where, reason, f"write {better[:60]}" if better.strip() else "retype it")
+            remedy = f"write {better[:60]}" if better.strip() else "retype it"
+            yield finding(document, code, where, reason, remedy, severity="warning" if text_only else "error")
 
 
 def lines(text: str) -> Iterator[Finding]:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 COMMANDS = [
+    "ray start --address=$RAY_HEAD_IP:6379 --min-worker-port=0 --max-worker-port=0 --metrics-export-port=8080 --dashboard-agent-listen-port=52365",
+    "cat > ~/.ssh/config <<EOF\nHost *\nEOF",
     "git -C ~/code rm a; git lfs pull; git grep x; docker ps || true; pip install --no-cache --user -U pip; conda env list; apt-cache policy x; sudo apt-get -o Acquire::Retries=3 update",
     "pip3 --version; python3 -m pip -q check; systemctl --user list-unit-files || true; uv pip sync requirements.txt",
     "for i in $(seq 1 4); do echo $i; done",
