@@ -2119,3 +2119,290 @@ EIGHTH = [
     ),
     UnseenMistake("slurm H port of another name", SLURM, "RTS411", [("--port=$port", "--port=$ports")]),
 ]
+
+NINTH = [
+    UnseenMistake(
+        "aws H spot price as object", SPOT, "", [("{MarketType: spot}", "{MarketType: spot, SpotOptions: 0.4}")]
+    ),
+    UnseenMistake(
+        "aws M three characters of a key",
+        AWS,
+        "",
+        [
+            (
+                "      SecurityGroupIds: &groups [sg-YOUR-GROUP]\n",
+                "      SecurityGroupIds: &groups [sg-YOUR-GROUP]\n      PrivateIpAddress: 10.0.0.5.1\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "aws M device names in use twice",
+        AWS,
+        "",
+        [
+            (
+                "        - DeviceName: /dev/sda1\n",
+                "        - {DeviceName: /dev/sda1, Ebs: {VolumeSize: 100}}\n        - DeviceName: /dev/sda1\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "aws M core count", AWS, "", [(TYPE, TYPE + "      CpuOptions: {CoreCount: 2, ThreadsPerCore: 4}\n")]
+    ),
+    UnseenMistake(
+        "aws H mount in the container",
+        AWS,
+        "",
+        [("setup_commands:\n", "setup_commands:\n  - sudo mount -t nfs4 10.0.0.9:/ /data\n")],
+    ),
+    UnseenMistake(
+        "aws H CUDA of the wheels",
+        AWS,
+        "",
+        [
+            (
+                "setup_commands:\n",
+                "setup_commands:\n  - pip install torch --index-url=https://download.pytorch.org/whl/cu999\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "aws H pools under workers", AWS, "", [("  gpu_1:  ", "  worker_nodes:\n    min_workers: 0\n  gpu_1:  ")]
+    ),
+    UnseenMistake(
+        "gcp H disk in initializeParams",
+        GCP,
+        "",
+        [
+            (
+                "          autoDelete: true\n          type: PERSISTENT\n          initializeParams:\n",
+                "          type: PERSISTENT\n          initializeParams:\n            autoDelete: true\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "gcp M node affinity",
+        GCP,
+        "",
+        [
+            (
+                "        - onHostMaintenance: TERMINATE        #",
+                "        - nodeAffinities: [{key: pool, operator: In, values: [a]}]\n        - onHostMaintenance: TERMINATE        #",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "gcp M label of 70 letters", GCP, "", [(GPU_DISK, "labels: {team: " + "a" * 70 + "}\n      " + GPU_DISK)]
+    ),
+    UnseenMistake("gcp H region of Azure", GCP, "", [("region: us-central1\n", "region: centralus\n")]),
+    UnseenMistake(
+        "gcp H bucket of S3",
+        GCP,
+        "",
+        [
+            (
+                "mount -t nfs -o hard,timeo=600,retrans=3 $STORAGE /shared",
+                "mount -t nfs -o hard,timeo=600,retrans=3 s3://studies /shared",
+            )
+        ],
+    ),
+    UnseenMistake("azure H GPU type in the resources", AZURE, "", [('{"CPU": 8, "GPU": 1}', '{"CPU": 8, "T4": 1}')]),
+    UnseenMistake(
+        "azure H image of Windows",
+        AZURE,
+        "",
+        [
+            (
+                "imagePublisher: microsoft-dsvm\n        imageOffer: ubuntu-hpc\n",
+                "imagePublisher: MicrosoftWindowsServer\n        imageOffer: WindowsServer\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "azure M two zones in a list",
+        AZURE,
+        "",
+        [("  location: eastus\n", "  location: eastus\n  availability_zone: [1, 2]\n")],
+    ),
+    UnseenMistake(
+        "azure H rights of the key",
+        AZURE,
+        "",
+        [
+            (
+                "  ssh_user: ubuntu ",
+                "  ssh_private_key: ~/.ssh/id_rsa\n  ssh_public_key: ssh-rsa AAAAB3 me@lab\n  ssh_user: ubuntu ",
+            )
+        ],
+    ),
+    UnseenMistake("hosts H name with underscore and space", LOCAL, "", [("192.168.1.12]", "gpu node 2]")]),
+    UnseenMistake("hosts H ssh port in the user", LOCAL, "", [("ssh_user: ray ", "ssh_user: ray:2222 ")]),
+    UnseenMistake("hosts H max below min", LOCAL, "", [("max_workers: 2\n", "max_workers: 1\n")]),
+    UnseenMistake("hosts M resources as list", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --resources='[1,2]'")]),
+    UnseenMistake("hosts M memory with unit", HOSTS, "", [("--num-gpus=4", "--num-gpus=4 --memory=64GB")]),
+    UnseenMistake(
+        "hosts H wrong file of the autoscaler",
+        HOSTS,
+        "",
+        [("~/ray_bootstrap_config.yaml", "~/ray_bootstrap_config.yml")],
+    ),
+    UnseenMistake(
+        "hosts H sudo before a variable",
+        HOSTS,
+        "",
+        [
+            (
+                "  - ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address",
+                "  - sudo ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address",
+            )
+        ],
+    ),
+    UnseenMistake("hosts H braces not closed", HOSTS, "", [("$RAY_HEAD_IP:6379", "${RAY_HEAD_IP:6379")]),
+    UnseenMistake(
+        "kuberay M probe of seconds as text",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                WORKER,
+                WORKER + "              livenessProbe: {exec: {command: [ray, health-check]}, periodSeconds: 10s}\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M spread without selector's form",
+        RAYCLUSTER,
+        "",
+        [
+            (
+                SELECTOR,
+                SELECTOR
+                + "          topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedul}]\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M projected volume",
+        RC,
+        "",
+        [
+            (
+                "            configMap:\n              name: training-code",
+                "            projected: {sources: {configMap: {name: training-code}}}",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H names of two containers",
+        RC,
+        "",
+        [
+            (
+                "            - name: ray-worker\n",
+                "            - {name: ray-worker, image: 'fluent/fluent-bit:3.0'}\n            - name: ray-worker\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H GPU as millis",
+        RJ,
+        "",
+        [
+            ("memory: 32Gi, nvidia.com/gpu: 1}", "memory: 32Gi, nvidia.com/gpu: 500m}"),
+            ("memory: 32Gi, nvidia.com/gpu: 1}", "memory: 32Gi, nvidia.com/gpu: 500m}"),
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H claim in another namespace",
+        RC,
+        "",
+        [
+            ("metadata:\n  name: studies\n", "metadata:\n  name: studies\n  namespace: storage\n"),
+            ("  name: tuning\n", "  name: tuning\n  namespace: ml\n"),
+        ],
+    ),
+    UnseenMistake(
+        "kuberay H more workers than the maximum",
+        RJ,
+        "",
+        [("        replicas: 4\n        minReplicas: 4", "        replicas: 8\n        minReplicas: 4")],
+    ),
+    UnseenMistake(
+        "kuberay H suspended group",
+        RAYCLUSTER,
+        "",
+        [("    - groupName: gpu-8  ", "    - suspend: true\n      groupName: gpu-8  ")],
+    ),
+    UnseenMistake(
+        "kuberay M selector of the job",
+        RJ,
+        "",
+        [("  backoffLimit: 2\n", "  backoffLimit: 2\n  clusterSelector: {ray.io/cluster: tuning}\n")],
+    ),
+    UnseenMistake(
+        "kuberay H number of a port as text",
+        BASE,
+        "",
+        [("  ports: [{port: 6379}]\n---\napiVersion: apps", '  ports: [{port: "6379"}]\n---\napiVersion: apps')],
+    ),
+    UnseenMistake(
+        "kuberay H redis of two names",
+        BASE,
+        "",
+        [
+            (
+                "template:\n    metadata: {labels: {app: raytune-redis}}",
+                "template:\n    metadata: {labels: {app: redis}}",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "kuberay M route of two applications",
+        RS,
+        "",
+        [
+            (
+                "        route_prefix: /\n",
+                "        route_prefix: /\n      - name: second\n        import_path: serve_model.app\n        route_prefix: /\n",
+            )
+        ],
+    ),
+    UnseenMistake(
+        "slurm M negative nice",
+        SLURM,
+        "",
+        [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --nice=high\n")],
+    ),
+    UnseenMistake(
+        "slurm M constraint empty",
+        SLURM,
+        "",
+        [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --constraint=\n")],
+    ),
+    UnseenMistake(
+        "slurm M deadline in words",
+        SLURM,
+        "",
+        [("#SBATCH --job-name=tune\n", "#SBATCH --job-name=tune\n#SBATCH --deadline=friday\n")],
+    ),
+    UnseenMistake("slurm H sleep of the head", SLURM, "", [("sleep 20\n", "sleep infinity\n")]),
+    UnseenMistake(
+        "slurm H study before the head",
+        SLURM,
+        "",
+        [("set -e\n", "set -e\npython -u tune_resnet.py --storage-path /scratch/vision/studies\nexit 0\n")],
+    ),
+    UnseenMistake("slurm H tasks of a hetjob", STUDY, "", [("#SBATCH hetjob\n", "#SBATCH hetgroup\n")]),
+    UnseenMistake(
+        "slurm H export with $",
+        SLURM,
+        "",
+        [("export RAY_ADDRESS=$head_node_ip:$port", "export $RAY_ADDRESS=$head_node_ip:$port")],
+    ),
+    UnseenMistake(
+        "slurm H quotes around the loop's variable",
+        SLURM,
+        "",
+        [("for ((i = 1; i <= worker_num; i++)); do", "for i in seq 1 $worker_num; do")],
+    ),
+]
