@@ -66,7 +66,11 @@ def arguments(document: ClusterDocument) -> Iterator[Finding]:
                 if re.match(r"(localhost|127\.0\.0\.1|\[?::1\]?):", source):
                     reason = f"{source} is on each machine itself, so they do not share it"
                     yield finding(document, "RTS503", (key, index), reason, "write the server's name in the network")
-                if ":" not in source and "$" not in source and "YOUR-" not in source:
+                if "://" in source:
+                    reason = f"`mount -t {kind}` needs HOST:/FOLDER, but has {source!r}"
+                    remedy = "mount a bucket with mount-s3, gcsfuse or blobfuse2, or store studies at the URI itself"
+                    yield finding(document, "RTS503", (key, index), reason, remedy)
+                elif ":" not in source and "$" not in source and "YOUR-" not in source:
                     reason = f"`mount -t {kind}` needs HOST:/FOLDER, but has {source!r}"
                     yield finding(document, "RTS503", (key, index), reason, f"write `{source}:/`")
             for tool, scheme in BUCKET_URI.findall(text):

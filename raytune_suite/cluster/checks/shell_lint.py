@@ -107,8 +107,8 @@ def assignment(part: SimpleCommand) -> Iterator[Lint]:
             f"`{part.program} {name} = ...` does not set {name}, because of the spaces",
             (f"write `{part.program} {name}=...` without spaces"),
         )
-    elif re.match(r"\$\w+=", words[0]):
-        name = words[0].partition("=")[0].lstrip("$")
+    elif any(re.match(r"\$\w+=", word) for word in (words if part.program in DECLARES else words[:1])):
+        name = next(word for word in words if re.match(r"\$\w+=", word)).partition("=")[0].lstrip("$")
         yield error(part, "RTS415", f"`${name}=...` does not set {name}", f"write `{name}=...` without `$`")
 
 
