@@ -132,7 +132,8 @@ def general(commands: list[SimpleCommand]) -> Iterator[Finding]:
     for part in commands:
         inner, _ = behind_launcher(part)
         for code, reason, remedy, _, severity in check_one(inner, None):
-            if code != "RTS412" or (part is not commands[-1] and inner.words[:2] != ("ray", "start")):
+            last = part is commands[-1] or part.in_background or inner.words[:2] == ("ray", "start")
+            if code != "RTS412" or not last:
                 line = inner.line + 1
                 yield at(line, code, reason, remedy, severity)
     for part in commands:
