@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -102,8 +103,7 @@ def schema(document: ClusterDocument) -> Iterator[Finding]:
     rules = manifest_schema(str(document.get("apiVersion")), str(document.get("kind")))
     if rules is None:
         return
-    jsonschema = import_module("jsonschema")
-    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"x-map-keys": unique_entries})
+    validator = validator_class()
 
     def places(key: str, where: KeyPath) -> str | None:
         return place_of(rules, key, where)
@@ -120,6 +120,13 @@ def without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): without_nulls(part) for key, part in value.items() if part is not None}
     return [without_nulls(part) for part in value] if isinstance(value, list) else value
+
+
+@cache
+def validator_class() -> Any:
+    """Return the validator of JSON schemas that also knows `x-map-keys`."""
+    jsonschema = import_module("jsonschema")
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, {"x-map-keys": unique_entries})
 
 
 def unique_entries(validator: Any, keys: dict[str, Any], entries: Any, _: Any) -> Iterator[Any]:

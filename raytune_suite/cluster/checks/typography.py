@@ -28,7 +28,7 @@ COMMANDS = ("commands", "run_options", "entrypoint", "command", "args")
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield commands and values of a YAML document with such characters."""
-    for where, text in document.scalars():
+    for where, text in () if document.text.isascii() else document.scalars():
         keys = [step for step in where if isinstance(step, str)]
         command = bool(keys) and any(key.endswith(COMMANDS) for key in keys[-2:])
         match = IN_COMMANDS.search(text) if command else AROUND.fullmatch(text)

@@ -2207,7 +2207,9 @@ NINTH = [
             )
         ],
     ),
-    UnseenMistake("azure H GPU type in the resources", AZURE, "RTS208", [('{"CPU": 8, "GPU": 1}', '{"CPU": 8, "T4": 1}')]),
+    UnseenMistake(
+        "azure H GPU type in the resources", AZURE, "RTS208", [('{"CPU": 8, "GPU": 1}', '{"CPU": 8, "T4": 1}')]
+    ),
     UnseenMistake(
         "azure H image of Windows",
         AZURE,
