@@ -263,7 +263,7 @@ def too_large(inner: ClusterDocument, document: ClusterDocument) -> Iterator[Fin
             options = one.get("ray_actor_options") if isinstance(one, dict) else None
             for key, name in (("num_gpus", "gpus"), ("num_cpus", "cpus")) if isinstance(options, dict) else ():
                 amounts = [getattr(pool, name) for pool in pools]
-                wanted = options.get(key)
+                wanted = options[key] if isinstance(options, dict) and key in options else None
                 if isinstance(wanted, (int, float)) and None not in amounts and wanted > max(amounts, default=0):
                     place = ("applications", index, "deployments", number, "ray_actor_options", key)
                     reason = f"a replica needs {wanted:g} {key[4:].upper()}, but the largest pod has {max(amounts):g}"

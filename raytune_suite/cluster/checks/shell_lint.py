@@ -14,6 +14,8 @@ from raytune_suite.cluster.shell import SimpleCommand, quoted, simple_commands
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from raytune_suite.cluster.checks.findings import Severity
+
 
 class Lint(NamedTuple):
     """A mistake in a shell command.
@@ -30,7 +32,7 @@ class Lint(NamedTuple):
     reason: str
     remedy: str
     line: int
-    severity: str
+    severity: Severity
 
 
 ARITHMETIC = re.compile(r"\$?\(\((?:[^()\n]|\([^()\n]*\))*\)\)")
@@ -195,7 +197,7 @@ def lost(part: SimpleCommand) -> Iterator[Lint]:
     for operator, path in part.redirections:
         if operator == ">" and SETTINGS.fullmatch(path):
             reason = f"`> {path}` deletes what the file has"
-            severity = "error" if NEEDED.search(path) else "warning"
+            severity: Severity = "error" if NEEDED.search(path) else "warning"
             yield Lint("RTS415", reason, f"write `>> {path}` to add a line", part.line, severity)
     if part.words and re.fullmatch(r"[-+*/%=]", part.words[0]):
         reason = f"bash runs `{part.words[0]}` as a command: a calculation needs brackets"

@@ -17,7 +17,7 @@ from raytune_suite.cluster.shell import option_values, quoted, simple_commands
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding, Severity
+    from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 HEAD, WORKERS = "head_start_ray_commands", "worker_start_ray_commands"
@@ -60,8 +60,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         own = "rayproject/" in str(document.get("docker", "image"))
         for index, text in enumerate(texts):
             for lint in shell_lint.managers(text, account, container=inside, ubuntu=inside and own):
-                severity: Severity = "error" if lint.severity == "error" else "warning"
-                yield finding(document, lint.code, (*place, index), lint.reason, lint.remedy, severity=severity)
+                yield finding(document, lint.code, (*place, index), lint.reason, lint.remedy, severity=lint.severity)
         for index, text in enumerate(texts if place[-1] not in (HEAD, WORKERS) else ()):
             for reason, remedy in once(text):
                 yield finding(document, "RTS418", (*place, index), reason, remedy)
