@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped] # it ships no types
@@ -11,7 +13,6 @@ from raytune_suite.errors import ArgumentError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The loader in C, ten times faster, where PyYAML was built with it."""
@@ -21,6 +22,13 @@ DEEPEST = 100
 
 KeyPath = tuple[str | int, ...]
 """The keys and indices that lead to a value, from the top level."""
+
+
+def on_this_machine(text: str) -> Path:
+    """Return the path of a file on this machine, with ~ replaced if it begins with the folder of a known account."""
+    with contextlib.suppress(RuntimeError):
+        return Path(text).expanduser()
+    return Path(text)
 
 
 MAX_NODES = 100_000

@@ -9,12 +9,12 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.provider_data import ray_start_options
+from raytune_suite.cluster.provider_data import ray_commands, ray_start_options
 from raytune_suite.cluster.quantities import in_bytes
 from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 OPTIONS = {name.lstrip("-"): kind for name, kind in ray_start_options().items()}
 """The kind of value of each option, without its dashes: "integer", "flag", "text", and so on, or its choices."""
@@ -50,7 +50,7 @@ SINGLE_PORTS = tuple(name for name in PORTS if "worker-port" not in name)
 DEFAULT_PORTS = {"port": 6379, "ray-client-server-port": 10001, "dashboard-port": 8265}
 """The ports that the head opens unless options say otherwise."""
 
-HIGHEST_PORT = 65535
+LOWEST_PORT, HIGHEST_PORT = 1024, 65535
 
 LONGEST_FOLDER = 107 - len("/session_2026-01-01_00-00-00_000000_1000/sockets/plasma_store")
 """Characters; Linux allows 107 in the path of a socket."""
@@ -79,6 +79,33 @@ def wrong_option(name: str) -> tuple[str, str] | None:
     return (f"{reason}: did you mean `--{match}`?", f"write `--{match}`") if match else (reason, "remove it")
 
 
+CHECKED = ("stop", "status", "memory", "timeline", "up", "down")
+"""Commands of `ray` without arguments for other programs."""
+
+
+def wrong_command(words: Sequence[str]) -> tuple[str, str] | None:
+    """Return the reason and the remedy if `ray` does not have a command, or the command an option; None if it has.
+
+    Example:
+        >>> wrong_command(["ray", "stop", "--force"]) is None, wrong_command(["ray", "strat"])[1]
+        (True, 'write `ray start`')
+    """
+    known = ray_commands()
+    name = words[1] if len(words) > 1 else ""
+    if not re.fullmatch(r"[a-z][a-z-]*", name) or name == "start":
+        return None
+    match = None if name in known else nearest(name, known)
+    if match is not None:
+        return f"`ray` has no command `{name}`: did you mean `{match}`?", f"write `ray {match}`"
+    for word in words[2:] if name in CHECKED else ():
+        option = word.partition("=")[0]
+        if re.fullmatch(r"--[a-z][\w-]*", option) and option not in (*known.get(name, ()), "--help"):
+            match = nearest(option, known.get(name, ()))
+            reason = f"`ray {name}` has no option `{option}`{f': did you mean `{match}`?' if match else ''}"
+            return reason, f"write `{match}`" if match else "remove it"
+    return None
+
+
 def wrong_value(name: str, value: str) -> tuple[str, str] | None:
     """Return the reason and the remedy if an option of `ray start` cannot have this value, None if it can.
 
@@ -91,12 +118,10 @@ def wrong_value(name: str, value: str) -> tuple[str, str] | None:
     kind = OPTIONS.get(name)
     if kind is None or "$" in value or "`" in value or "{{" in value:
         return None
-    if kind == "integer":
-        return wrong_number(name, value)
-    if name in JSON_OPTIONS:
-        return wrong_json(name, value)
-    if name == "temp-dir":
-        return wrong_folder(value)
+    if kind == "integer" or name in JSON_OPTIONS:
+        return wrong_number(name, value) if kind == "integer" else wrong_json(name, value)
+    if name in FORMS:
+        return FORMS[name](value)
     choices = BOOLEANS if kind == "boolean" else tuple(kind.split("|")) if "|" in kind else ()
     if choices and value.lower() not in choices:
         return f"`{name}` is {value!r}", f"use one of {', '.join(choices[:3])}"
@@ -111,6 +136,8 @@ def wrong_number(name: str, value: str) -> tuple[str, str] | None:
             shown = "a number of bytes, such as 2147483648 for 2 GiB" if size is None else f"{size:.0f}"
             return f"`{name}` is {value!r}, but must be a number of bytes", f"write {shown}"
         return f"`{name}` is {value!r}, but must be a whole number", "write a whole number"
+    if name in PORTS and 0 < int(value) < LOWEST_PORT:
+        return f"`{name}` is {value}, but only root may open ports below {LOWEST_PORT}", "use such as 6379"
     if name in PORTS and int(value) > HIGHEST_PORT:
         return f"`{name}` is {value}, but ports end at {HIGHEST_PORT}", "use a port between 1024 and 65535"
     if name == "object-store-memory" and int(value) < LEAST_OBJECT_STORE:
@@ -130,6 +157,14 @@ def wrong_folder(value: str) -> tuple[str, str] | None:
     return None
 
 
+def wrong_labels(value: str) -> tuple[str, str] | None:
+    """Return the reason and the remedy if a text is not a list of labels `KEY=VALUE`, None if it is."""
+    for part in value.strip("\"'").split(","):
+        if part.count("=") != 1 or not part.partition("=")[0]:
+            return f"`labels` has {part!r}, but a label is KEY=VALUE", f"write such as `--labels={part or 'gpu'}=true`"
+    return None
+
+
 def wrong_json(name: str, value: str) -> tuple[str, str] | None:
     """Return the reason and the remedy if the value of an option is not a JSON object, or has CPUs or GPUs."""
     try:
@@ -144,6 +179,23 @@ def wrong_json(name: str, value: str) -> tuple[str, str] | None:
     if name == "resources" and {"CPU", "GPU"} & set(parsed):
         return "`resources` contains CPU or GPU, which Ray rejects", "use `num-cpus` and `num-gpus`"
     return None
+
+
+def wrong_host(value: str) -> tuple[str, str] | None:
+    """Return the reason and the remedy if a text is more than a host, None if it is not."""
+    if not re.fullmatch(r"[\w.-]+:\d+|\w+://.*", value):
+        return None
+    host = re.sub(r"^\w+://|:\d+/?$", "", value)
+    return f"{value!r} is more than a host", f"write {host}; the port has its own option"
+
+
+FORMS = {
+    "dashboard-host": wrong_host,
+    "node-ip-address": wrong_host,
+    "labels": wrong_labels,
+    "temp-dir": wrong_folder,
+}
+"""What checks the values of single options."""
 
 
 def contradictions(options: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -164,15 +216,16 @@ def contradictions(options: Mapping[str, str]) -> list[tuple[str, str]]:
 def same_ports(options: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Return pairs of options that open the same port, with the port."""
     given = {name: options[name] for name in SINGLE_PORTS if options.get(name, "").isdecimal()}
-    defaults = {name: str(port) for name, port in DEFAULT_PORTS.items() if name not in options}
+    defaults = {name: str(port) for name, port in DEFAULT_PORTS.items() if name not in options and "head" in options}
     ports = [*given.items(), *defaults.items()]
     pairs = []
     for index, (name, port) in enumerate(ports):
         for other, taken in ports[:index]:
             if port == taken != "0" and (name in given or other in given):
                 pairs.append((other, name, port))
-    low, high = options.get("min-worker-port", ""), options.get("max-worker-port", "")
-    if low.isdecimal() and high.isdecimal():
+    low, high = options.get("min-worker-port", "10002"), options.get("max-worker-port", "19999")
+    fixed = low.isdecimal() and high.isdecimal() and int(low) > 0  # 0 stands for any port
+    if fixed and "worker-port-list" not in options:
         pairs += [(name, "min-worker-port", port) for name, port in ports if int(low) <= int(port) <= int(high)]
     return pairs
 

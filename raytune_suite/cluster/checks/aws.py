@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks import api_schema, aws_disks
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.shell_lint import MANAGER_OF_USER
 from raytune_suite.cluster.provider_data import ec2_machines
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ def identifiers(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
             continue
         prefix = IDENTIFIERS[name][0]
         if re.fullmatch(NO_IDENTIFIER.get(name, "$^"), value):
+            if re.match(r"resolve:ssm:[^/].*/", value) and ":arn:" not in value:
+                reason = f"{value!r} names a parameter without its first slash"
+                remedy = f"write {value.replace('resolve:ssm:', 'resolve:ssm:/')}"
+                yield finding(document, "RTS909", place, reason, remedy)
             continue
         begin, sign, rest = value.partition("-")
         if begin != prefix or not sign:
@@ -144,6 +149,10 @@ def network(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     for index, interface in enumerate(interfaces):
         if isinstance(interface, dict):
             yield from network_interface(document, (*where, "NetworkInterfaces", index), interface, len(interfaces))
+    indices = [one.get("DeviceIndex") for one in interfaces if isinstance(one, dict)]
+    if interfaces and 0 not in indices and all(isinstance(one, int) for one in indices):
+        reason = "no network interface has `DeviceIndex: 0`, and EC2 requires that one"
+        yield finding(document, "RTS903", (*where, "NetworkInterfaces"), reason, "write `DeviceIndex: 0`")
     private = [isinstance(one, dict) and one.get("AssociatePublicIpAddress") is False for one in interfaces]
     if interfaces and all(private) and not document.get("provider", "use_internal_ips"):
         reason = "the machine gets no public address, and `use_internal_ips` is not set: `ray up` waits for one"
@@ -259,6 +268,9 @@ def tags(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
             if key not in one:
                 reason = f"`TagSpecifications` has no `{key}`, which Ray reads"
                 yield finding(document, "RTS903", (*where, index), reason, f"add `{key}: ...`")
+        names = [tag.get("Key") for tag in document.entries(*where, index, "Tags") if isinstance(tag, dict)]
+        for name in sorted({str(name) for name in names if names.count(name) > 1}):
+            yield finding(document, "RTS902", (*where, index), f"the tag {name!r} is given twice", "remove one of them")
         for number, tag in enumerate(document.entries(*where, index, "Tags")):
             if isinstance(tag, dict) and str(tag.get("Key", "")).startswith("aws:"):
                 place = (*where, index, "Tags", number, "Key")
@@ -301,6 +313,9 @@ def users(document: ClusterDocument) -> Iterator[Finding]:
             if user != right and re.search(pattern, str(document.get(*where))):
                 reason = f"the user of this image is {right!r}, but `ssh_user` is {user!r}"
                 yield finding(document, "RTS907", where, reason, f"write `ssh_user: {right}`")
+    if isinstance(user, str) and user != user.lower() and user.lower() in MANAGER_OF_USER:
+        reason = f"the account of the images is {user.lower()!r}, but `ssh_user` is {user!r}"
+        yield finding(document, "RTS609", ("auth", "ssh_user"), reason, f"write `ssh_user: {user.lower()}`")
     if user == "root":
         reason = "the images of Ubuntu, Debian and Amazon Linux do not allow `root` to log in"
         remedy = "write `ssh_user: ubuntu`, or ec2-user for Amazon Linux"
@@ -360,6 +375,10 @@ def inbound_rule(document: ClusterDocument, where: KeyPath, rule: dict[str, Any]
         if key in rule and (not isinstance(rule[key], int) or isinstance(rule[key], bool)):
             reason = f"`{key}` is {rule[key]!r}, but must be a whole number"
             yield finding(document, "RTS901", (*where, key), reason, f"write `{key}: 22` without quotes")
+    first, last = rule.get("FromPort"), rule.get("ToPort")
+    if isinstance(first, int) and isinstance(last, int) and first > last and rule.get("IpProtocol") in ("tcp", "udp"):
+        reason = f"`FromPort` is {first}, above `ToPort`, which is {last}"
+        yield finding(document, "RTS902", (*where, "FromPort"), reason, "exchange them")
     for number, ranges in enumerate(document.entries(*where, "IpRanges")):
         place: KeyPath = (*where, "IpRanges", number)
         if not isinstance(ranges, dict) or "CidrIp" not in ranges:

@@ -30,6 +30,9 @@ SETTING_OF_VOLUMES = {"Throughput": ("gp3",), "Iops": ("gp3", "io1", "io2")}
 ROOT_DEVICES = {"ubuntu": "/dev/sda1", "ec2-user": "/dev/xvda", "rocky": "/dev/sda1", "admin": "/dev/xvda"}
 """The name of the root device in the usual images, by the user that logs in."""
 
+ALMOST_ROOT = ("/dev/sda", "/dev/xvda1", "/dev/sda2", "/dev/nvme0n1", "xvda", "sda1", "sda")
+"""What is written for the root device, but is another."""
+
 DEVICE = re.compile(r"/dev/(sd[a-z]\d{0,2}|xvd[a-z]{1,2}|nvme\d+n1)|xvd[a-z]{1,2}|sd[a-z]\d{0,2}|ephemeral\d")
 
 SMALLEST_DISK = 50
@@ -51,11 +54,17 @@ def check(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
         elif isinstance(device, str) and not DEVICE.fullmatch(device):
             reason = f"{device!r} is not a name of a disk"
             yield finding(document, "RTS902", (*place, "DeviceName"), reason, "use /dev/sda1, /dev/xvda or /dev/sdf")
-        if device in devices:
+        if str(device) in devices:
             yield finding(document, "RTS902", (*place, "DeviceName"), f"{device} is given twice", "use another name")
-        devices.append(device)
+        devices.append(str(device))
         if isinstance(disk.get("Ebs"), dict):
             yield from volume(document, (*place, "Ebs"), disk["Ebs"], root=device in ROOT_DEVICES.values())
+    for index, device in enumerate(devices):
+        if device in ALMOST_ROOT and not set(devices) & set(ROOT_DEVICES.values()):
+            right = ROOT_DEVICES.get(user, "/dev/sda1")
+            reason = f"{device} is not the root disk, which keeps its small size: its name is {right}"
+            place = (*where, "BlockDeviceMappings", index, "DeviceName")
+            yield finding(document, "RTS907", place, reason, f"write `DeviceName: {right}`", severity="warning")
     root = ROOT_DEVICES.get(user)
     if root and devices and root not in devices and set(devices) & set(ROOT_DEVICES.values()):
         reason = (
@@ -70,7 +79,7 @@ def check(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
 
 def volume(document: ClusterDocument, place: KeyPath, ebs: dict[str, Any], *, root: bool) -> Iterator[Finding]:
     """Yield mistakes in the settings of an EBS volume."""
-    kind, size = ebs.get("VolumeType", "gp2"), ebs.get("VolumeSize")
+    kind, size = str(ebs.get("VolumeType", "gp2")), ebs.get("VolumeSize")
     if kind not in VOLUMES:
         return
     for key, kinds in SETTING_OF_VOLUMES.items():

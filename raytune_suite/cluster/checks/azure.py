@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks import api_schema
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.pools import as_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.findings import Finding, Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 SET_BY_RAY = ("vmName", "vmTags", "vmCount", "provisionPublicIp", "msi", "nsg", "subnet", "zones")
@@ -156,11 +157,27 @@ def whole_file(document: ClusterDocument) -> Iterator[Finding]:
     if mask is not None and not re.fullmatch(r"\d+\.\d+\.\d+\.\d+/\d+", str(mask)):
         reason = f"`subnet_mask` is {mask!r}, but must be a range of addresses"
         yield finding(document, "RTS902", ("provider", "subnet_mask"), reason, f"write `subnet_mask: {range_of(mask)}`")
+    yield from addresses(document, str(mask))
     for key in ("ssh_public_key",):
         value = document.get("auth", key)
+        if isinstance(value, str) and value and not value.startswith("ssh-") and not value.endswith(".pub"):
+            severity: Severity | None = None if value == document.get("auth", "ssh_private_key") else "warning"
+            reason = f"`{key}` is {value!r}, which looks like the file of a private key"
+            yield finding(document, "RTS601", ("auth", key), reason, f"write `{key}: {value}.pub`", severity=severity)
         if isinstance(value, str) and value.startswith("ssh-"):
             reason = f"`{key}` is a key itself, but Ray expects the path of its file"
             yield finding(document, "RTS601", ("auth", key), reason, f"write `{key}: ~/.ssh/id_rsa.pub`")
+
+
+def addresses(document: ClusterDocument, mask: str) -> Iterator[Finding]:
+    """Yield a subnet with fewer addresses than machines; Azure keeps five of each."""
+    match = re.fullmatch(r"\d+\.\d+\.\d+\.\d+/(\d+)", mask)
+    if match is None or int(match[1]) > 32:  # noqa: PLR2004 - bits of an address
+        return
+    most, machines = 2 ** (32 - int(match[1])) - 5, as_count(document.get("max_workers"), 2) + 1
+    if most < machines:
+        reason = f"`subnet_mask` {mask} has {max(most, 0)} addresses for machines, but there may be {machines}"
+        yield finding(document, "RTS902", ("provider", "subnet_mask"), reason, "write such as 10.1.0.0/16")
 
 
 def range_of(mask: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks import api_schema, aws, azure, cloud_access, cuda, gcp, regions
+from raytune_suite.cluster.checks import api_schema, aws, azure, cloud_access, cuda, gcp, regions, setting_rules
 from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.containers import image_of, run_options
 from raytune_suite.cluster.checks.findings import finding
@@ -62,7 +62,9 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
             yield from cuda.check(document, pool)
             yield from memory(document, pool)
             yield from too_small(document, pool)
-        yield from no_docker(document, pool)
+            yield from no_docker(document, pool)
+            yield from container_gpus(document, pool)
+            yield from built_in_gpus(document, pool)
         yield from one_image(document, pools)
         yield from started_resources(document, pools)
         yield from cloud_access.check(document, pools, storage_path)
@@ -77,6 +79,7 @@ def requests(document: ClusterDocument) -> Iterator[Finding]:
         where: KeyPath = ("available_node_types", name, "node_config")
         yield from api_schema.violations(document, where, schema(cloud), cloud, nulls=cloud == "gcp")
         yield from RULES[cloud].machine(document, where)
+        yield from setting_rules.check(document, where, cloud)
     yield from RULES[cloud].whole_file(document)
 
 
@@ -175,6 +178,28 @@ def memory(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
             )
             yield finding(document, "RTS214", where, reason, f"write `--shm-size={max(1, int(machine.memory * 0.3))}g`")
     yield from stated_memory(document, pool)
+
+
+def container_gpus(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
+    """Yield a container that requires GPUs on a machine without them, which docker does not start."""
+    machine = pool.instance_type
+    for where, text in run_options(document, pool):
+        match = re.search(r"--gpus[= ]\S+|--runtime[= ]nvidia\b", text)
+        if match is not None and machine is not None and not machine.gpus and image_of(document, pool)[1]:
+            reason = f"docker starts no container with `{match[0]}` on {machine.name}, which has no GPU ({pool.name})"
+            remedy = "remove it: Ray adds it where there are GPUs; or move it to `worker_run_options`"
+            yield finding(document, "RTS908", where, reason, remedy)
+
+
+def built_in_gpus(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
+    """Yield a number of GPUs in `guestAccelerators` other than that of a machine of Google Cloud which has its own."""
+    machine, where = pool.instance_type, (*pool.where, "node_config", "guestAccelerators")
+    for index, one in enumerate(document.entries(*where)):
+        given = one.get("acceleratorCount") if isinstance(one, dict) else None
+        own = machine.gpus if machine is not None and gcp.BUILT_IN.match(machine.name) else 0
+        if machine is not None and own and isinstance(given, int) and given != own:
+            reason = f"{machine.name} has {own} GPUs, but `acceleratorCount` is {given}"
+            yield finding(document, "RTS908", (*where, index, "acceleratorCount"), reason, "remove it")
 
 
 def no_docker(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:

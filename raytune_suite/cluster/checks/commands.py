@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks import file_mounts
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.document import on_this_machine
 from raytune_suite.cluster.pools import flag, provider
 from raytune_suite.cluster.tokens import is_token_folder
+from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +105,7 @@ def image(document: ClusterDocument, where: KeyPath, *, gpus: bool) -> Iterator[
         yield finding(document, "RTS304", where, f"{name} is not pinned to a version", "add a version as its tag")
     match = RAY_IMAGE.match(name)
     if match is None:
+        yield from account_of_image(document, where, name)
         return
     short = re.match(r"\d+(\.\d+)?(?=-|$)", tag)
     if short is not None:
@@ -139,6 +142,18 @@ def image(document: ClusterDocument, where: KeyPath, *, gpus: bool) -> Iterator[
         yield finding(document, "RTS303", where, f"{name} has no CUDA, but the pool has GPUs", f"use {suggestion}")
 
 
+def account_of_image(document: ClusterDocument, where: KeyPath, name: str) -> Iterator[Finding]:
+    """Yield an image on Docker Hub whose name is that of Ray's, but not its account."""
+    match = re.fullmatch(r"(?:docker\.io/)?(?:([a-z0-9._-]+)/)?ray(-ml|-llm)?(:.*)?", name)
+    if match is None or "." in (match[1] or ""):
+        return
+    account = match[1] or ""
+    if not account or nearest(account, ("rayproject",)) is not None:
+        reason = f"the images of Ray are those of the account rayproject, not {account or 'without an account'}"
+        right = f"rayproject/ray{match[2] or ''}{match[3] or ''}"
+        yield finding(document, "RTS304", where, reason, f"write {right}", severity="error")
+
+
 def installs_this(document: ClusterDocument) -> bool:
     """Return whether a command installs raytune-suite on the nodes, which fails with an old version of Python."""
     return any(re.search(r"raytune[-_]suite", text) for key in SETUP for text in document.strings(key))
@@ -153,7 +168,7 @@ def setup(document: ClusterDocument) -> Iterator[Finding]:
         remedy = "copy the checkout with file_mounts and `pip install` it in setup_commands, as clusters/*.yaml do"
         yield finding(document, "RTS306", ("setup_commands",), "no command installs raytune-suite on the nodes", remedy)
     for target, source in document.mapping("file_mounts").items():
-        if not is_token_folder(source) and not Path(str(source)).expanduser().exists():
+        if not is_token_folder(source) and not on_this_machine(str(source)).exists():
             reason = f"{source} does not exist (in {Path.cwd()})"
             yield finding(document, "RTS307", ("file_mounts", target), reason, "correct it, or change the folder")
     for name in document.mapping("available_node_types") if provider(document) == "aws" else ():

@@ -11,6 +11,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.pods import FOLDERS_OF_IMAGES
 from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
@@ -171,9 +172,17 @@ def one_value(document: ClusterDocument, where: KeyPath, name: str, value: str) 
     elif name == "volume" and plain and ":" in value and not re.match(r"[^:]+:/", value):
         reason = f"`-v {value}`: the path in the container must be absolute"
         yield finding(document, "RTS902", where, reason, "write `-v /OUTSIDE:/INSIDE`")
+    limits = re.fullmatch(r"\w+=(\d+):(\d+)", value) if name == "ulimit" else None
+    if limits is not None and int(limits[1]) > int(limits[2]):
+        reason = f"`--ulimit {value}`: the soft limit {limits[1]} is above the hard limit {limits[2]}"
+        yield finding(document, "RTS902", where, reason, f"write {value.partition('=')[0]}={limits[1]}:{limits[1]}")
     if name in TAKEN and value not in ("host", "no"):
         reason = f"`--{name}` does not fit the other options: {TAKEN[name]}"
         yield finding(document, "RTS902", where, reason, "remove it")
+    inside = value.split(":")[1].rstrip("/") if name == "volume" and value.count(":") else ""
+    if inside and FOLDERS_OF_IMAGES.fullmatch(inside):
+        reason = f"`-v {value}` hides what the image has at {inside}, such as Ray itself"
+        yield finding(document, "RTS902", where, reason, f"write `-v {value.split(':', maxsplit=1)[0]}:{inside}/data`")
     if name == "publish":
         reason = "`-p` has no effect, because Ray's containers have the network of the machine (`--net=host`)"
         yield finding(document, "RTS902", where, reason, "remove it", severity="warning")

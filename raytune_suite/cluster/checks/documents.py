@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.cluster.checks import job_commands, launcher, manifests, objects, pod_values, pods, references
+from raytune_suite.cluster.checks import (
+    job_commands,
+    launcher,
+    manifests,
+    objects,
+    pod_values,
+    pods,
+    references,
+    setting_rules,
+)
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pods import PodPlace, bad_name, pod_place
 from raytune_suite.cluster.pools import as_count, cluster_spec, is_kuberay, kuberay_pools
@@ -22,6 +31,8 @@ TEMPLATE_SPECS: dict[str, KeyPath] = {
     "Pod": ("spec",),
     "Deployment": ("spec", "template", "spec"),
     "StatefulSet": ("spec", "template", "spec"),
+    "ReplicaSet": ("spec", "template", "spec"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
     "DaemonSet": ("spec", "template", "spec"),
     "Job": ("spec", "template", "spec"),
 }
@@ -36,6 +47,8 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from launcher.repeated_keys(document)
     yield from launcher.missing_values(document)
     yield from misread_numbers(document)
+    if manifests.is_manifest(document):
+        yield from metadata(document)
     if is_kuberay(document) or not manifests.is_manifest(document):
         return
     wrong = list(manifests.wrong_kind(document))
@@ -47,13 +60,33 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     valid = not isinstance(name, str) or pods.SUBDOMAIN.fullmatch(name) or pods.PLACEHOLDER.search(name)
     if not valid and not str(document.get("apiVersion")).startswith("rbac."):  # roles may have any name
         yield bad_name(document, ("metadata", "name"), str(name))
+    if not manifests.is_core(document):
+        return
     if document.get("kind") == "PersistentVolumeClaim":
         yield from references.claim(document)
     yield from objects.check(document)
+    yield from setting_rules.check(document, (), "object", str(document.get("kind")))
+    if document.get("kind") == "HorizontalPodAutoscaler":
+        for where, reason, remedy in setting_rules.ordered(document.mapping("spec"), ("spec",)):
+            yield finding(document, "RTS817", where, reason, remedy)
     for pod, _ in pod_places(document):
         yield from pods.check(document, pod)
         yield from pod_values.check(document, pod)
         yield from job_commands.containers(document, pod)
+
+
+def metadata(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a namespace and keys of annotations that Kubernetes rejects."""
+    name = document.get("metadata", "namespace")
+    if isinstance(name, str) and not pods.LABEL_NAME.fullmatch(name) and not pods.PLACEHOLDER.search(name):
+        yield bad_name(document, ("metadata", "namespace"), name)
+    for key in document.mapping("metadata", "annotations"):
+        prefix, slash, last = str(key).rpartition("/")
+        valid = pods.SUBDOMAIN.fullmatch(prefix.lower()) is not None if slash else True
+        if not valid or not last or not pods.LABEL_VALUE.fullmatch(last) or len(last) > pods.LONGEST_LABEL:
+            reason = f"the annotation {str(key)!r} is invalid"
+            where: KeyPath = ("metadata", "annotations", key)
+            yield finding(document, "RTS816", where, reason, "use letters, digits, `-`, `_` and `.`")
 
 
 def misread_numbers(document: ClusterDocument) -> Iterator[Finding]:

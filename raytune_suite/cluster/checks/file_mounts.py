@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.shell_commands import SYSTEM_FOLDERS
+from raytune_suite.cluster.document import on_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument
@@ -26,12 +28,23 @@ PROJECT = ("pyproject.toml", "setup.py")
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield relative targets, and commands `cd FOLDER && pip install ...` that need files which the folder lacks."""
+    for key in ("rsync_exclude", "rsync_filter"):
+        for index, pattern in enumerate(document.strings(key)):
+            if re.search(r"\S [.\w*/-]*\w", pattern):
+                reason = f"{pattern!r} is one pattern, which fits only names with spaces"
+                remedy = f"write `{key}: [{', '.join(pattern.split())}]`"
+                yield finding(document, "RTS101", (key, index), reason, remedy, severity="warning")
     for target, source in document.mapping("file_mounts").items():
         if not str(target).startswith(("/", "~", "$")):
             reason = f"{str(target)!r} is no absolute path, so it depends on where the copy starts from"
             where = ("file_mounts", target)
             yield finding(document, "RTS311", where, reason, f"write '~/{str(target).removeprefix('./')}'")
-        folder = Path(str(source)).expanduser()
+        user = document.get("auth", "ssh_user")
+        if not document.mapping("docker") and SYSTEM_FOLDERS.match(str(target)) and user not in (None, "root"):
+            reason = f"{user} may not create {target}"
+            remedy = f"write '~/{str(target).rstrip('/').rpartition('/')[2]}', unless the folder exists and is writable"
+            yield finding(document, "RTS414", ("file_mounts", target), reason, remedy, severity="warning")
+        folder = on_this_machine(str(source))
         begins = re.compile(rf"\s*cd\s+{re.escape(str(target).rstrip('/'))}/?\s*&&([^;&|]*\binstall\s[^;&|]*)")
         for key in ("setup_commands", "head_setup_commands", "worker_setup_commands"):
             for index, text in enumerate(document.strings(key)):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.cluster.checks import api_schema
+from raytune_suite.cluster.checks import api_schema, gcp_labels, gcp_machines
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.gcp_labels import simple_label
 from raytune_suite.cluster.pools import dicts
 from raytune_suite.errors import nearest
 
@@ -57,10 +58,6 @@ DATED_IMAGES = ("ubuntu-os-cloud", "debian-cloud", "deeplearning-platform-releas
 BUILT_IN = re.compile(r"(a2|a3|a4|a4x|g2|g4)-")
 """Machine series with built-in GPUs."""
 
-LABEL, LABEL_KEY = r"[\w-]{0,63}", r"[a-z][\w-]{0,62}"
-"""The forms of a label's value and name; Compute Engine rejects capital letters besides."""
-
-NAME = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 PROJECT = r"([a-z][a-z0-9.-]*:)?[a-z]([a-z0-9-]{4,28}[a-z0-9])"
 
 EMAIL = r"^(default|[^@\s]+@[^@\s]+\.gserviceaccount\.com)$"
@@ -79,6 +76,13 @@ DISK_TYPES = (
     "local-ssd",
 )
 
+DISKS_OF_SERIES = {
+    r"(c4|c4a|c4d|n4|n4a|n4d|a4|a4x|g4|x4|m4)-": r"hyperdisk-.*|local-ssd",
+    r"(g2|c3|c3d|h3|a3)-": r"pd-balanced|pd-ssd|hyperdisk-.*|local-ssd",
+    r"(n1|t2d|t2a|a2|e2|c2|c2d)-": r"pd-.*|hyperdisk-(throughput|ml|balanced|extreme)|local-ssd",
+}
+"""The disk types that machine series can have (docs.cloud.google.com/compute/docs/disks, 2026-11)."""
+
 CPU_PLATFORMS = (
     *("Intel Sandy Bridge", "Intel Ivy Bridge", "Intel Haswell", "Intel Broadwell", "Intel Skylake"),
     *("Intel Cascade Lake", "Intel Ice Lake", "Intel Sapphire Rapids", "Intel Emerald Rapids", "Intel Granite Rapids"),
@@ -96,11 +100,12 @@ LONGEST_CLUSTER_NAME = 64 - 8 - 1 - len("ray--worker")
 def machine(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     """Yield the mistakes in the machine of a node type, whose node_config is at a key path."""
     config = document.mapping(*where)
+    yield from gcp_machines.custom(document, (*where, "machineType"))
     yield from gpus(document, where, config)
     yield from scheduling(document, where, config)
     yield from disks(document, where, config)
     yield from access(document, where)
-    yield from labels(document, where, config)
+    yield from gcp_labels.check(document, where, config)
     yield from cpu_platform(document, (*where, "minCpuPlatform"))
 
 
@@ -272,17 +277,27 @@ def new_disk(
     if isinstance(image, str) and image:
         yield from image_of(document, (*where, "sourceImage"), image, config)
     if isinstance(kind, str) and kind:
-        name = short(kind)
-        if name not in DISK_TYPES:
-            reason = f"Google Cloud has no disk type {name!r}{api_schema.closest(name, DISK_TYPES)}"
-            yield finding(document, "RTS902", (*where, "diskType"), reason, f"use one of {', '.join(DISK_TYPES[:5])}")
-        elif not re.search(r"(^|/)zones/[^/]+/diskTypes/", kind):
-            zone = document.get("provider", "availability_zone") or "ZONE"
-            reason = f"`diskType` is {kind!r}, but Compute Engine expects a path with the zone"
-            yield finding(document, "RTS909", (*where, "diskType"), reason, f"write `zones/{zone}/diskTypes/{name}`")
+        yield from disk_type(document, (*where, "diskType"), kind, short(config.get("machineType", "")))
     if boot and size.isdecimal() and int(size) < SMALLEST_DISK and document.get("docker", "image"):
         reason = f"the root disk has {size} GB, but the container alone needs about 15 and the image as much"
         yield finding(document, "RTS911", (*where, "diskSizeGb"), reason, "write `diskSizeGb: 200`")
+
+
+def disk_type(document: ClusterDocument, where: KeyPath, kind: str, machine: str) -> Iterator[Finding]:
+    """Yield a type of disk that does not exist, is written without its zone, or that a machine cannot have."""
+    name, zone = short(kind), document.get("provider", "availability_zone") or "ZONE"
+    if name not in DISK_TYPES:
+        reason = f"Google Cloud has no disk type {name!r}{api_schema.closest(name, DISK_TYPES)}"
+        yield finding(document, "RTS902", where, reason, f"use one of {', '.join(DISK_TYPES[:5])}")
+        return
+    if not re.search(r"(^|/)zones/[^/]+/diskTypes/", kind):
+        reason = f"`diskType` is {kind!r}, but Compute Engine expects a path with the zone"
+        yield finding(document, "RTS909", where, reason, f"write `zones/{zone}/diskTypes/{name}`")
+    for series, types in DISKS_OF_SERIES.items():
+        if re.match(series, machine) and not re.fullmatch(types, name):
+            better = "pd-balanced" if re.fullmatch(types, "pd-balanced") else "hyperdisk-balanced"
+            reason = f"{machine} cannot have a disk of the type {name}"
+            yield finding(document, "RTS905", where, reason, f"write `diskType: zones/{zone}/diskTypes/{better}`")
 
 
 def image_name(document: ClusterDocument, where: KeyPath, image: str) -> Iterator[Finding]:
@@ -371,37 +386,6 @@ def service_account(document: ClusterDocument, where: KeyPath, account: dict[str
             reason = f"{scope!r} is not a scope for the API of Compute Engine, which takes URLs"
             remedy = f"write `https://www.googleapis.com/auth/{scope}`"
             yield finding(document, "RTS909", (*where, "scopes", number), reason, remedy)
-
-
-def labels(document: ClusterDocument, where: KeyPath, config: dict[str, Any]) -> Iterator[Finding]:
-    """Yield labels, network tags and metadata that Compute Engine rejects."""
-    given = config.get("labels")
-    for key, value in given.items() if isinstance(given, dict) else ():
-        wrong = not re.fullmatch(LABEL_KEY, str(key)) or not re.fullmatch(LABEL, str(value))
-        if wrong or re.search("[A-Z]", f"{key}{value}"):
-            reason = f"the label {key}: {value} has other characters than lower-case letters, digits, - and _"
-            remedy = f"write `{simple_label(key)}: {simple_label(value)}`"
-            yield finding(document, "RTS902", (*where, "labels", key), reason, remedy)
-    tags = config.get("tags")
-    items = tags.get("items") if isinstance(tags, dict) else None
-    for index, tag in enumerate(items if isinstance(items, list) else []):
-        if isinstance(tag, str) and not re.fullmatch(NAME, tag):
-            reason = f"the network tag {tag!r} has other characters than lower-case letters, digits and hyphens"
-            place = (*where, "tags", "items", index)
-            yield finding(document, "RTS902", place, reason, f"write `{simple_label(tag).replace('_', '-')}`")
-    metadata = config.get("metadata")
-    pairs = metadata.get("items") if isinstance(metadata, dict) else None
-    for index, pair in enumerate(dicts(pairs if isinstance(pairs, list) else [])):
-        for key in ("key", "value"):
-            if key not in pair:
-                place = (*where, "metadata", "items", index)
-                reason = f"an entry of `metadata.items` has no `{key}`"
-                yield finding(document, "RTS903", place, reason, "write `{key: NAME, value: TEXT}`")
-
-
-def simple_label(value: Any) -> str:
-    """Return a text with only the characters that a label may have."""
-    return re.sub(r"[^a-z0-9_-]+", "-", str(value).lower()).strip("-")
 
 
 def names(document: ClusterDocument) -> Iterator[Finding]:

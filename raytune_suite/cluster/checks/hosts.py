@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.document import on_this_machine
 from raytune_suite.cluster.pools import provider
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
-ONLY_HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 - read, not bound
+ONLY_HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "172.17.0.1", "192.168.122.1")  # noqa: S104 - read, not bound
 ACCOUNT = re.compile(r"[A-Za-z_][\w.-]*\$?")
 
 
@@ -95,7 +95,7 @@ def wrong_address(text: str) -> tuple[str, str] | None:
         return f"{text!r} stands for several hosts, which Ray does not expand", "list each host"
     if re.search(r"[,\s]", text.strip()):
         return f"{text!r} is several hosts in one entry", "write one `- ` line per host"
-    numeric = re.fullmatch(r"[\d.-]+", text) is not None
+    numeric = re.fullmatch(r"[\d.-]+|.*\.\d+", text) is not None  # the last part of a name is not a number
     if HOST_NAME.fullmatch(text) and not numeric:
         return None
     return f"{text!r} is neither an IP address nor a host name", "use an address such as 192.168.1.10"
@@ -114,8 +114,18 @@ def coordinator(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(document, "RTS605", ("provider", key), reason, "keep one of them", severity="warning")
 
 
+def jump_host(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a proxy command that does not say to which host it leads."""
+    command, where = document.get("auth", "ssh_proxy_command"), ("auth", "ssh_proxy_command")
+    if isinstance(command, str) and command and "%h" not in command:
+        reason = f"`ssh_proxy_command` is {command!r}, without %h, so that it leads to the same host for all nodes"
+        better = f"{command} -W %h:%p" if "-W" not in command else re.sub(r"-W(?=\s|$)", "-W %h:%p", command, count=1)
+        yield finding(document, "RTS601", where, reason, f"write `ssh_proxy_command: {better}`")
+
+
 def account(document: ClusterDocument) -> Iterator[Finding]:
     """Yield an account or a key with which no login works."""
+    yield from jump_host(document)
     user, where = document.get("auth", "ssh_user"), ("auth", "ssh_user")
     if user is not None and user and not ACCOUNT.fullmatch(str(user)) and "YOUR" not in str(user):
         remedy = f"write `ssh_user: {str(user).partition('@')[0]}`" if "@" in str(user) else "write the name only"
@@ -130,6 +140,6 @@ def account(document: ClusterDocument) -> Iterator[Finding]:
         elif key == "ssh_private_key" and value.endswith(".pub"):
             reason = f"`ssh_private_key` is {value}, a public key"
             yield finding(document, "RTS601", place, reason, f"write {value.removesuffix('.pub')}")
-        elif Path(value).expanduser().is_dir():
+        elif on_this_machine(value).is_dir():
             remedy = "write the path of the file with the key"
             yield finding(document, "RTS601", place, f"`{key}` is {value}, a folder", remedy)

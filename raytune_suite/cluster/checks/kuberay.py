@@ -6,7 +6,15 @@ import dataclasses
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks import documents, job_commands, kuberay_groups, kuberay_rules, manifests, pod_values
+from raytune_suite.cluster.checks import (
+    documents,
+    embedded,
+    job_commands,
+    kuberay_groups,
+    kuberay_rules,
+    manifests,
+    pod_values,
+)
 from raytune_suite.cluster.checks import pods as pod_checks
 from raytune_suite.cluster.checks.commands import image, ray_version
 from raytune_suite.cluster.checks.findings import finding
@@ -41,6 +49,7 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
         yield from pod_values.check(document, pod)
         yield from job_commands.containers(document, pod)
     yield from job_commands.entrypoint(document)
+    yield from embedded.check(document)
     yield from pod_checks.labels(document, ("metadata", "labels"))
     yield from documents.submitter_policy(document)
     if not pools:  # the job runs on a cluster that exists already

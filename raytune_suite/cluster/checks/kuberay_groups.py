@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from raytune_suite.cluster.checks.commands import ray_version
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.kuberay_rules import POD, groups
 from raytune_suite.cluster.pools import GPU_RESOURCE, cluster_spec
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
 
 RAY_IMAGE = re.compile(r"(?:.*/)?ray(?:-ml|-llm)?:(\d+\.\d+\.\d+)\w*(?:[-.](?:.*-)?py(\d)(\d+))?")
 """A tag of Ray's own images, or of a copy of them."""
+
+WITHOUT_RAY = re.compile(
+    r"(docker\.io/|public\.ecr\.aws/docker/)?(library/)?"
+    r"(python|busybox|alpine|ubuntu|debian|bash|redis|nginx|fedora|centos|rockylinux|amazonlinux)(:.*)?|"
+    r"(.*/)?(nvidia/cuda|pytorch/pytorch|tensorflow/tensorflow|continuumio/(mini|ana)conda3|curlimages/curl|"
+    r"nvcr\.io/nvidia/(pytorch|cuda|tensorflow))(:.*)?"
+)
+"""Public images that do not contain Ray."""
 
 RAY_NAME = re.compile(r"(^|/)ray(-ml|-llm)?(:|$)")
 
@@ -51,6 +60,9 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from images(document, top, places)
     yield from mounts(document, places)
     yield from own_resources(document, top)
+    submitter: KeyPath = (*top[:-1], "submitterPodTemplate", "spec", "containers")
+    if document.get("kind") in ("RayJob", "RayCronJob"):
+        yield from without_ray(document, submitter, "the pod that submits the job")
 
 
 def own_resources(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
@@ -94,6 +106,11 @@ def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
             yield finding(document, "RTS410", where, *unknown)
         elif invalid is not None:
             yield finding(document, "RTS410", where, *invalid)
+    host = str(given.get("dashboard-host", ""))
+    if group[-1] == "headGroupSpec" and host.strip("\"'") in ("localhost", "127.0.0.1", "::1"):
+        reason = f"`dashboard-host` is {host}, so that jobs and services do not reach the head from other pods"
+        severity: Severity | None = "warning" if document.get("kind") == "RayCluster" else None
+        yield finding(document, "RTS410", (*place, "dashboard-host"), reason, "write 0.0.0.0", severity=severity)
     if group[-1] != "headGroupSpec":
         if "address" in given:
             reason = "KubeRay sets `address` to the head's service, but keeps what is written here"
@@ -101,7 +118,7 @@ def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
         if "head" in given:
             yield finding(document, "RTS410", (*place, "head"), "a worker cannot be a head", "remove it")
         return
-    for name, other, port in same_ports(given):
+    for name, other, port in same_ports({**given, "head": ""}):
         reason = f"`{name}` and `{other}` are both port {port}"
         yield finding(document, "RTS411", (*place, other if other in given else name), reason, "choose different ports")
 
@@ -157,10 +174,21 @@ def amounts(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
             yield finding(document, "RTS818", (*place, option), reason, remedy)
 
 
+def without_ray(document: ClusterDocument, where: KeyPath, what: str) -> Iterator[Finding]:
+    """Yield a finding if the first container of a pod, whose containers are at a key path, has an image without Ray."""
+    image, command = document.get(*where, 0, "image"), document.get(*where, 0, "command")
+    if isinstance(image, str) and WITHOUT_RAY.fullmatch(image) and not command:
+        reason = f"{what} runs commands of Ray, but the image {image} does not have it"
+        remedy = f"write `image: rayproject/ray:{ray_version()}-py311`, or an image made from it"
+        yield finding(document, "RTS819", (*where, 0, "image"), reason, remedy)
+
+
 def ray_container(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
     """Yield a finding if another container than the first one is Ray's."""
     where = (*group, *POD, "containers")
     names = [str(one.get("image", "")) for one in document.entries(*where) if isinstance(one, dict)]
+    if not any(RAY_NAME.search(image) for image in names):
+        yield from without_ray(document, where, "the first container")
     later = next((index for index, image in enumerate(names) if index and RAY_NAME.search(image)), None)
     if later is not None and not RAY_NAME.search(names[0]) and "ray" not in names[0]:
         reason = f"KubeRay starts Ray in the first container, whose image is {names[0]}"

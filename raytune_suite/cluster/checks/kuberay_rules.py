@@ -35,6 +35,7 @@ TLS_VARIABLES = ("RAY_USE_TLS", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RA
 OLDEST_RAY_WITH_TOKENS = (2, 52)
 SUBMISSION_MODES = ("K8sJobMode", "HTTPMode", "InteractiveMode", "SidecarMode")
 SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
+UPGRADES = ("NewCluster", "None", "NewClusterWithIncrementalUpgrade")
 DELETION_ORDER = ("DeleteWorkers", "DeleteCluster", "DeleteSelf")
 
 CRON_FIELD = r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?"
@@ -237,6 +238,10 @@ def service(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
     if number(delay) < 0:
         where: KeyPath = ("spec", "rayClusterDeletionDelaySeconds")
         yield rejected(document, where, f"the delay is {delay}", "write 0 or more")
+    upgrade: KeyPath = ("spec", "upgradeStrategy", "type")
+    if document.get(*upgrade) is not None and document.get(*upgrade) not in UPGRADES:
+        reason = f"the type of the upgradeStrategy is {document.get(*upgrade)!r}"
+        yield rejected(document, upgrade, reason, f"write one of {', '.join(UPGRADES)}")
     text = document.get("spec", "serveConfigV2")
     if isinstance(text, str):
         try:

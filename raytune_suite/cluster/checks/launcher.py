@@ -8,9 +8,9 @@ import dataclasses
 import io
 import re
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cluster.checks import typography
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.key_places import (
     ALL_PROVIDERS,
@@ -20,6 +20,7 @@ from raytune_suite.cluster.checks.key_places import (
     ray_schema,
 )
 from raytune_suite.cluster.checks.schema_errors import schema_findings, unknown_key
+from raytune_suite.cluster.document import on_this_machine
 from raytune_suite.cluster.pools import provider
 from raytune_suite.errors import nearest
 
@@ -38,7 +39,10 @@ TEST_KEYS = ("disable_launch_config_check", "foreground_node_launch", "worker_li
 LOCATION_KEYS = {"aws": ("region",), "gcp": ("region", "availability_zone"), "azure": ("location",)}
 """The keys that say where machines are; without them Ray fails with a KeyError."""
 
-PLACEHOLDER = re.compile(r"\bYOUR[-_][A-Z_-]+|<(?:your|my|insert|replace|enter)\b[^<>]*>|\b(?:CHANGE|REPLACE)[-_]?ME\b")
+PLACEHOLDER = re.compile(
+    r"\bYOUR[-_][A-Z_-]+|<(?:your|my|insert|replace|enter)\b[^<>]*>|<[A-Z][A-Z0-9_-]+>|<[a-z]+(?:[-_][a-z]+)+>|"
+    r"\b(?:CHANGE|REPLACE)[-_]?ME\b"
+)
 """A placeholder for a value that only the user knows, in our files and in those of others."""
 
 
@@ -111,7 +115,8 @@ def repeated_keys(document: ClusterDocument) -> Iterator[Finding]:
 
 
 def missing_values(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield placeholders that have not been replaced."""
+    """Yield placeholders that have not been replaced, and characters of a text editor."""
+    yield from typography.check(document)
     seen = set()
     for where, text in document.scalars():
         for value in sorted(set(PLACEHOLDER.findall(text))):
@@ -162,7 +167,7 @@ def access(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(
                 document, "RTS601", ("auth", key), reason, f"write `{key}: {str(value).removesuffix('.pub')}`"
             )
-        if value and not Path(str(value)).expanduser().is_file():
+        if value and not on_this_machine(str(value)).is_file():
             remedy = "create it (`ssh-keygen -t ed25519`), or run this where the key is"
             yield finding(document, "RTS602", ("auth", key), f"{value} does not exist", remedy)
 

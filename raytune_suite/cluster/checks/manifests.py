@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 CORE_KINDS = {kind: version for version, kind in kubernetes_schemas()}
 """The API version of each kind of Kubernetes whose schema is known."""
 
+OWN_GROUP = re.compile(r"[a-z0-9]*|(rbac\.authorization|networking|storage|scheduling|node)\.k8s\.io")
+"""The API groups of these kinds; others, such as Knative's, may have kinds of the same names."""
+
+ALSO_SERVED = (("autoscaling/v1", "HorizontalPodAutoscaler"),)
+
 DEEPEST = 4
 """How many levels below a key a misplaced key is searched for."""
 
@@ -34,6 +41,12 @@ DEEPEST = 4
 def is_manifest(document: ClusterDocument) -> bool:
     """Return whether a document is, or is meant to be, a Kubernetes manifest."""
     return "apiVersion" in document.data or "kind" in document.data
+
+
+def is_core(document: ClusterDocument) -> bool:
+    """Return whether a manifest describes an object of Kubernetes itself, or of a kind that only others have."""
+    kind = str(document.get("kind"))
+    return kind not in CORE_KINDS or document.get("apiVersion") == CORE_KINDS[kind]
 
 
 def wrong_kind(document: ClusterDocument) -> Iterator[Finding]:
@@ -56,6 +69,8 @@ def wrong_kind(document: ClusterDocument) -> Iterator[Finding]:
         remedy = f"write `kind: {hint.split(chr(39))[1]}`" if hint else f"write one of {', '.join(KUBERAY)}"
         yield finding(document, "RTS108", ("kind",), reason, remedy)
     elif name in CORE_KINDS and version != CORE_KINDS[name]:
+        if not OWN_GROUP.fullmatch(version.rpartition("/")[0]) or (version, name) in ALSO_SERVED:
+            return
         reason = f"Kubernetes does not serve {name} in {version!r}"
         yield finding(document, "RTS108", ("apiVersion",), reason, f"write `apiVersion: {CORE_KINDS[name]}`")
     elif name not in CORE_KINDS:
@@ -67,16 +82,7 @@ def wrong_kind(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(document, "RTS108", ("kind",), reason, f"write `kind: {meant}`")
 
 
-OTHER_KINDS = (
-    "Node",
-    "Event",
-    "ReplicaSet",
-    "DaemonSet",
-    "PodTemplate",
-    "Endpoints",
-    "ReplicationController",
-    "PersistentVolume",
-)
+OTHER_KINDS = ("Node", "Event", "PodTemplate", "Endpoints", "ReplicationController", "EndpointSlice")
 """Kinds of Kubernetes without a schema here, which must not be taken for misspellings."""
 
 
@@ -97,8 +103,7 @@ def schema(document: ClusterDocument) -> Iterator[Finding]:
     rules = manifest_schema(str(document.get("apiVersion")), str(document.get("kind")))
     if rules is None:
         return
-    jsonschema = import_module("jsonschema")
-    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, {"x-map-keys": unique_entries})
+    validator = validator_class()
 
     def places(key: str, where: KeyPath) -> str | None:
         return place_of(rules, key, where)
@@ -115,6 +120,13 @@ def without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): without_nulls(part) for key, part in value.items() if part is not None}
     return [without_nulls(part) for part in value] if isinstance(value, list) else value
+
+
+@cache
+def validator_class() -> Any:
+    """Return the validator of JSON schemas that also knows `x-map-keys`."""
+    jsonschema = import_module("jsonschema")
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, {"x-map-keys": unique_entries})
 
 
 def unique_entries(validator: Any, keys: dict[str, Any], entries: Any, _: Any) -> Iterator[Any]:

@@ -27,9 +27,9 @@ OPTIONS = ("run_options", "head_run_options", "worker_run_options")
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield mounts that the containers of a file for `ray up` cannot see."""
+    yield from arguments(document)
     if not any(document.get("docker", key) for key in ("image", "head_image", "worker_image")):
         return
-    yield from arguments(document)
     outside = [
         (("initialization_commands", index), folder)
         for index, text in enumerate(document.strings("initialization_commands"))
@@ -61,13 +61,32 @@ def arguments(document: ClusterDocument) -> Iterator[Finding]:
     """Yield mount commands whose source cannot be one."""
     for key in ("initialization_commands", "setup_commands"):
         for index, text in enumerate(document.strings(key)):
-            for kind, source in NFS_SOURCE.findall(text):
-                if ":" not in source and "$" not in source and "YOUR-" not in source:
+            for kind, written in NFS_SOURCE.findall(text):
+                source = replaced(written, text)
+                if re.match(r"(localhost|127\.0\.0\.1|\[?::1\]?):", source):
+                    reason = f"{source} is on each machine itself, so they do not share it"
+                    yield finding(document, "RTS503", (key, index), reason, "write the server's name in the network")
+                if "://" in source:
+                    reason = f"`mount -t {kind}` needs HOST:/FOLDER, but has {source!r}"
+                    remedy = "mount a bucket with mount-s3, gcsfuse or blobfuse2, or store studies at the URI itself"
+                    yield finding(document, "RTS503", (key, index), reason, remedy)
+                elif ":" not in source and "$" not in source and "YOUR-" not in source:
                     reason = f"`mount -t {kind}` needs HOST:/FOLDER, but has {source!r}"
                     yield finding(document, "RTS503", (key, index), reason, f"write `{source}:/`")
             for tool, scheme in BUCKET_URI.findall(text):
                 reason = f"{tool} takes the name of a bucket, not a URI"
                 yield finding(document, "RTS503", (key, index), reason, f"remove `{scheme}`")
+
+
+def replaced(word: str, text: str) -> str:
+    """Return a word with the variables replaced that a command assigns.
+
+    Example:
+        >>> replaced("$STORAGE", "STORAGE=nas:/a; mount -t nfs $STORAGE /b")
+        'nas:/a'
+    """
+    assigned = dict(re.findall(r"(?:^|[;&\s])(\w+)=[\"']?([^\s;&\"']+)", text))
+    return re.sub(r"\$\{?(\w+)\}?", lambda match: assigned.get(match[1], match[0]), word)
 
 
 def mounted(text: str) -> list[str]:

@@ -5,12 +5,14 @@ Source: the validation of these objects in pkg/apis of https://github.com/kubern
 
 from __future__ import annotations
 
+import base64
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pod_values import SELECTOR_OPERATORS, expression
-from raytune_suite.cluster.checks.pods import HIGHEST_PORT, entries_at, labels
+from raytune_suite.cluster.checks.pods import HIGHEST_PORT, PLACEHOLDER, entries_at, labels
 from raytune_suite.cluster.checks.schema_errors import as_yaml, closest
 from raytune_suite.cluster.pools import cluster_spec, is_kuberay, kuberay_pools
 
@@ -34,6 +36,8 @@ SELECTORS: dict[str, tuple[KeyPath, KeyPath | None]] = {
 """Where objects select pods: by labels, and by conditions."""
 
 SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
+CONTENT_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+
 NODE_PORTS = range(30000, 32768)
 """The usual range of ports that services open on nodes."""
 
@@ -72,6 +76,8 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from service(document)
     if kind == "NetworkPolicy":
         yield from blocks(document)
+    if kind in ("ConfigMap", "Secret"):
+        yield from contents(document, kind)
     if kind in SELECTORS:
         where, conditions = SELECTORS[kind]
         yield from labels(document, where)
@@ -133,6 +139,36 @@ def service(document: ClusterDocument) -> Iterator[Finding]:
         yield finding(document, "RTS817", ("spec",), "the service has no ports", "add `ports: [{port: ...}]`")
 
 
+def contents(document: ClusterDocument, kind: str) -> Iterator[Finding]:
+    """Yield keys of a config map or secret that Kubernetes rejects, and values that are not encoded."""
+    for part in ("data", "binaryData", "stringData"):
+        for key, value in document.mapping(part).items():
+            where: KeyPath = (part, key)
+            if not CONTENT_KEY.fullmatch(str(key)):
+                reason = f"the key {str(key)!r} has other characters than letters, digits, `-`, `_` and `.`"
+                better = str(key).rpartition("/")[2]
+                yield finding(document, "RTS816", where, reason, f"write `{better}`, and set its `path` in the volume")
+            encoded = part == "binaryData" or (part == "data" and kind == "Secret")
+            if encoded and isinstance(value, str) and not is_base64(value) and not PLACEHOLDER.search(value):
+                reason = f"the value of {key!r} is not in base64"
+                remedy = "write it below `stringData`, or what `echo -n VALUE | base64` prints"
+                yield finding(document, "RTS817", where, reason, remedy)
+
+
+def is_base64(text: str) -> bool:
+    """Return whether a text is in base64.
+
+    Example:
+        >>> is_base64("c2VjcmV0"), is_base64("secret!")
+        (True, False)
+    """
+    try:
+        base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return False
+    return True
+
+
 def blocks(document: ClusterDocument) -> Iterator[Finding]:
     """Yield ranges of addresses that are none, and ports, of a network policy."""
     for way, ends in (("ingress", "from"), ("egress", "to")):
@@ -171,8 +207,30 @@ def pod_labels(document: ClusterDocument) -> list[dict[str, Any]]:
     return result
 
 
+def named_ports(documents: list[ClusterDocument]) -> Iterator[Finding]:
+    """Yield names of ports in services that no container of the selected pods of the file has."""
+    for document in documents:
+        wanted = document.mapping("spec", "selector") if document.get("kind") == "Service" else {}
+        pods = [one for one in documents if wanted and any(wanted.items() <= own.items() for own in pod_labels(one))]
+        spec: KeyPath = ("spec", "template", "spec")
+        if not pods or any(is_kuberay(one) for one in pods):
+            continue
+        containers = [
+            one for pod in pods for one in pod.entries(*(("spec",) if pod.get("kind") == "Pod" else spec), "containers")
+        ]
+        ports = [port for one in containers if isinstance(one, dict) for port in one.get("ports") or []]
+        names = {str(port.get("name")) for port in ports if isinstance(port, dict)}
+        for index, port in enumerate(document.entries("spec", "ports")):
+            name = port.get("targetPort") if isinstance(port, dict) else None
+            if isinstance(name, str) and not name.isdecimal() and name not in names:
+                reason = f"`targetPort` is {name!r}, but the pods have no port of this name"
+                place: KeyPath = ("spec", "ports", index, "targetPort")
+                yield finding(document, "RTS813", place, reason, "write the number, or name the port of the container")
+
+
 def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
     """Yield selectors that fit no pod of the file, although its pods have their labels with other values."""
+    yield from named_ports(documents)
     pods = [labels for document in documents for labels in pod_labels(document)]
     jobs = any(is_kuberay(one) and one.get("kind") != "RayCluster" and cluster_spec(one) for one in documents)
     for document in documents:

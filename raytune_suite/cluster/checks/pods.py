@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cluster.checks import node_labels, setting_rules
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.schema_errors import as_yaml, closest, label
 from raytune_suite.cluster.quantities import in_gib, quantity
@@ -45,11 +46,21 @@ CORE_RESOURCES = re.compile(r"cpu|memory|ephemeral-storage|hugepages-\w+")
 ACCELERATOR = re.compile(r"(nvidia|amd|intel|habana|gpu|aws|google|qualcomm|aliyun|huawei)\.[\w.-]*/[\w.-]+")
 """Names of devices, whose requests must equal their limits."""
 
-MISTAKEN_DEVICE = re.compile(r"nvidia\.com/(gpus|cuda|.*[A-Z].*)|nvidia(\.gpu)?/.*|gpu\.nvidia\.com/gpu")
+MISTAKEN_DEVICE = re.compile(
+    r"nvidia\.com/(gpus|cuda|.*[A-Z].*|mig-(?!\d+g\.\d+gb).*)|nvidia(\.gpu)?/.*|gpu\.nvidia\.com/gpu"
+)
 
 DEVICE_NAMES = {"gpu": "nvidia.com/gpu", "gpus": "nvidia.com/gpu", "tpu": "google.com/tpu"}
+MOST_CPUS = 2000
+"""More CPUs than any node has: a forgotten m."""
+
 LEAST_MEMORY = 2**22
 """Bytes; less is a forgotten unit."""
+
+FOLDERS_OF_IMAGES = re.compile(
+    r"/|/home/ray(/anaconda3(/.*)?)?|/(usr|bin|sbin|lib|lib64|opt/conda|usr/(bin|lib|local))"
+)
+"""Folders of images with Ray, over which no volume may be mounted."""
 
 LABEL_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 NAMES = ("serviceAccountName", "priorityClassName", "schedulerName", "runtimeClassName")
@@ -107,6 +118,10 @@ def check(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
         yield from ports(document, container)
         yield from environment(document, container)
         yield from resources(document, container)
+        yield from setting_rules.check(document, container, "container")
+    yield from setting_rules.check(document, pod.where, "pod")
+    yield from of_pod(document, pod)
+    yield from node_labels.check(document, pod.where)
     yield from labels(document, (*pod.where, "nodeSelector"))
     yield from labels(document, (*pod.where[:-1], "metadata", "labels"))
 
@@ -158,9 +173,12 @@ def volumes(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
     declared = {str(entry.get("name")): index for index, entry in enumerate(entries) if isinstance(entry, dict)}
     for name, index in declared.items():
         yield from sources(document, (*pod.where, "volumes", index), name)
+    known = dict(declared)
+    for claim in document.entries("spec", "volumeClaimTemplates"):  # of a StatefulSet
+        known[str(claim["metadata"].get("name")) if isinstance(claim, dict) and "metadata" in claim else ""] = -1
     mounted: set[str] = set()
     for container in pod.containers:
-        yield from mounts(document, pod, container, declared)
+        yield from mounts(document, pod, container, known)
         mounted |= {
             str(one.get("name")) for one in document.entries(*container, "volumeMounts") if isinstance(one, dict)
         }
@@ -199,6 +217,9 @@ def mounts(document: ClusterDocument, pod: PodPlace, container: KeyPath, declare
             reason = f"{pod.name} mounts volume {name!r}, which is not one of its volumes{known}"
             remedy = f"add `- name: {name}` with its source to the pod's `volumes`, or correct the name"
             yield finding(document, "RTS813", (*where, "name"), reason, remedy)
+        if not mount.get("subPath") and not mount.get("subPathExpr") and FOLDERS_OF_IMAGES.fullmatch(path or "/"):
+            reason = f"a volume at {path or '/'} hides what the image has there, such as Ray itself"
+            yield finding(document, "RTS813", (*where, "mountPath"), reason, f"write such as {path}/data")
         if path and path in paths:
             reason = f"{paths[path]!r} and {name!r} are both mounted at {path}"
             yield finding(document, "RTS813", (*where, "mountPath"), reason, "give each mount its own path")
@@ -217,6 +238,10 @@ def shared_memory(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]
             continue
         where = (*pod.where, "volumes", index, "emptyDir")
         size = quantity(empty.get("sizeLimit"))
+        if size is not None and 0 < size < LEAST_MEMORY:
+            shown = as_yaml(empty.get("sizeLimit"))
+            reason = f"`sizeLimit` is {shown}, which is {size:g} bytes: the pod would be evicted"
+            yield finding(document, "RTS812", (*where, "sizeLimit"), reason, "add a unit, such as 16Gi")
         for container in pod.containers:
             mounts = document.entries(*container, "volumeMounts")
             paths = [
@@ -253,6 +278,9 @@ def names(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
     if isinstance(name, str) and (not LABEL_NAME.fullmatch(name) or len(name) > LONGEST_LABEL):
         yield bad_name(document, (*container, "name"), name)
     image = document.get(*container, "image")
+    if not image and isinstance(name, str):
+        reason = f"the container {name!r} has no image"
+        yield finding(document, "RTS817", container, reason, "add `image: ...`")
     if isinstance(image, str) and re.search(r"\$\{?\w|\{\{", image):
         reason = f"the image is {image}, but Kubernetes does not replace variables"
         yield finding(
@@ -325,6 +353,16 @@ def resources(document: ClusterDocument, container: KeyPath) -> Iterator[Finding
             yield finding(document, "RTS812", where, reason, f"write {limits[name]} in both")
 
 
+def of_pod(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
+    """Yield devices among the resources of a whole pod, which can only have those of its nodes."""
+    for kind in ("requests", "limits"):
+        for name in document.mapping(*pod.where, "resources", kind):
+            if not CORE_RESOURCES.fullmatch(str(name)):
+                where = (*pod.where, "resources", kind, name)
+                reason = f"the resources of a whole pod are cpu and memory, not {name}"
+                yield finding(document, "RTS812", where, reason, "move it below `resources` of the container")
+
+
 def amount(document: ClusterDocument, where: KeyPath, name: str, value: Any) -> Iterator[Finding]:
     """Yield mistakes in a single request or limit."""
     number = quantity(value)
@@ -349,7 +387,7 @@ def amount(document: ClusterDocument, where: KeyPath, name: str, value: Any) -> 
         meant = f"{digits[0]}Gi" if digits is not None else "16Gi"
         reason = f"{name} is {as_yaml(value)}, which is {number:g} bytes"
         yield finding(document, "RTS812", where, reason, f"add a unit, such as {meant}")
-    elif name == "cpu" and number > 2**20:
+    elif name == "cpu" and number > MOST_CPUS:
         reason = f"cpu is {as_yaml(value)}, which is {number:g} CPUs"
         yield finding(document, "RTS812", where, reason, "write the number of CPUs, or such as 500m for half of one")
     elif number < 0:
@@ -359,7 +397,12 @@ def amount(document: ClusterDocument, where: KeyPath, name: str, value: Any) -> 
 def labels(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     """Yield labels that Kubernetes rejects."""
     for key, value in document.mapping(*where).items():
-        name = str(key).rpartition("/")[2]
+        prefix, slash, name = str(key).rpartition("/")
+        if slash and prefix.count("/") == 0 and not SUBDOMAIN.fullmatch(prefix):
+            reason = f"the label {key!r} has the prefix {prefix!r}, which is not the name of a domain"
+            yield finding(
+                document, "RTS816", (*where, key), reason, f"write `{prefix.lower().replace('_', '-')}/{name}`"
+            )
         if not name or not LABEL_VALUE.fullmatch(name) or len(name) > LONGEST_LABEL or str(key).count("/") > 1:
             reason = f"the label {key!r} is invalid"
             yield finding(document, "RTS816", (*where, key), reason, "use letters, digits, `-`, `_` and `.`")

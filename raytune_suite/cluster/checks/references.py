@@ -125,9 +125,9 @@ def program(document: ClusterDocument, pod: PodPlace, words: list[str], others: 
         others: All documents of the file.
     """
     maps = {str(one.get("metadata", "name")): one for one in others if one.get("kind") == "ConfigMap"}
-    volumes = {one.get("name"): one for one in document.entries(*pod.where, "volumes") if isinstance(one, dict)}
+    volumes = {str(one.get("name")): one for one in document.entries(*pod.where, "volumes") if isinstance(one, dict)}
     for mount in document.entries(*pod.where, "containers", 0, "volumeMounts"):
-        given = volumes.get(mount.get("name")) if isinstance(mount, dict) else None
+        given = volumes.get(str(mount.get("name"))) if isinstance(mount, dict) else None
         source = given.get("configMap") if isinstance(given, dict) else None
         source = source if isinstance(source, dict) else {}
         target = maps.get(str(source.get("name")))

@@ -32,7 +32,7 @@ ZONE_FORMS = {"aws": r"[a-z]|-[a-z]{3}-\d[a-z]|-wl\d-[a-z]{3}-wlz-\d", "gcp": r"
 
 REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "aws": (
-        ("file system", r"\bfs-[\w-]+\.(?:efs|fsx)\.([a-z0-9-]+)\.amazonaws\.com"),
+        ("file system", r"\b(?:fs-[\w-]+|YOUR-[A-Z-]+)\.(?:efs|fsx)\.([a-z0-9-]+)\.amazonaws\.com"),
         ("resource", r"\barn:aws[\w-]*:(?:ec2|elasticfilesystem|kms|resource-groups|secretsmanager|ssm):([a-z0-9-]+):"),
         ("registry", r"\b\d{12}\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com"),
         ("environment", r"\bAWS_(?:DEFAULT_)?REGION=[\"']?([a-z0-9-]+)"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from raytune_suite.cluster.ray_start import FLAGS, OPTIONS, contradictions, wrong_option, wrong_value
+from raytune_suite.cluster.checks import shell_lint
+from raytune_suite.cluster.ray_start import FLAGS, OPTIONS, contradictions, wrong_command, wrong_option, wrong_value
 from raytune_suite.cluster.shell import SimpleCommand, option_values, simple_commands, syntax_errors
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ AS_ROOT = (
 )
 """Programs that only root may run."""
 
+CHANGES = ("mkdir", "touch", "chmod", "chown", "cp", "mv", "ln", "rm", "rmdir", "tee", "install")
+"""Programs that change files."""
+
 LIMITS = ("unlimited", "hard", "soft")
 """Words that `ulimit` knows, besides numbers."""
 
@@ -119,6 +123,7 @@ def check_commands(
             continue
         parts = simple_commands(text)
         found = [problem for part in parts for problem in check_one(part, user)]
+        found += [Problem(*lint) for lint in shell_lint.check(text)]
         if own_shells and parts and all(only_changes_shell(part) for part in parts):
             shown = " ".join(parts[-1].words or parts[-1].assignments)[:60]
             reason = f"`{shown}` has no effect on the other commands: each runs in its own shell"
@@ -147,6 +152,11 @@ def check_one(part: SimpleCommand, user: str | None) -> Iterator[Problem]:
         yield Problem("RTS415", f"`ulimit` takes {extra!r} as an argument", f"write `;` before {extra!r}", part.line)
     if part.words[:2] == ("ray", "start"):
         yield from ray_start_options(part)
+    elif part.program == "ray" and (unknown := wrong_command(part.words)) is not None:
+        yield Problem("RTS410", *unknown, part.line)
+    if part.program in ("source", ".") and re.search(r"/activate\.(csh|fish|ps1|bat)$", " ".join(part.words[1:2])):
+        reason = f"{part.words[1]} is for another shell than bash"
+        yield Problem("RTS415", reason, f"write `source {part.words[1].rpartition('.')[0]}`", part.line)
     file = part.words[1] if part.program in ("bash", "sh", "zsh") and len(part.words) > 1 else "".join(part.words[:1])
     if TO_SOURCE.fullmatch(file):
         reason = f"{file} changes the shell that runs it, which ends at once (or it cannot be run at all)"
@@ -218,6 +228,11 @@ def rights(part: SimpleCommand, user: str | None) -> Iterator[Problem]:
     elif writes and user is not None:
         reason = f"{user} may not write {writes[0]}"
         yield Problem("RTS414", reason, f"write `... | sudo tee -a {writes[0]}`", part.line, "warning")
+    paths = [word for word in part.words[1:] if SYSTEM_FOLDERS.match(word)]
+    target = paths[-1:] if part.program in ("cp", "mv", "ln") else paths
+    if part.program in CHANGES and target and user is not None and "sudo" not in part.prefixes and part.after != "||":
+        reason = f"{user} may not change {target[0]}"
+        yield Problem("RTS414", reason, f"write `sudo {part.program} ...`", part.line, "warning")
     if part.program in AS_ROOT and user is not None and "sudo" not in part.prefixes and len(part.words) > 1:
         if part.program in ("mount", "systemctl", "sysctl") and part.words[1] in ("-l", "status", "--user", "-a", "-n"):
             return
@@ -243,5 +258,8 @@ def ray_start_options(part: SimpleCommand) -> Iterator[Problem]:
         if re.fullmatch(r"-[a-z]{2,}[\w-]*(=.*)?", word):
             name = word.lstrip("-").partition("=")[0]
             yield Problem("RTS410", f"`ray start` has no option `{word}`", f"write `--{name}`", part.line)
+    names = [word[2:].partition("=")[0] for word in part.words[2:] if word.startswith("--")]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Problem("RTS410", f"`--{name}` is given twice, and Ray uses the last", "remove one", part.line, "warning")
     for reason, remedy in contradictions(given):
         yield Problem("RTS410", reason, remedy, part.line)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.cluster.checks import slurm_script, slurm_steps
+from raytune_suite.cluster.checks import slurm_script, slurm_steps, typography
 from raytune_suite.cluster.checks.findings import CODES, Finding
 from raytune_suite.cluster.checks.launcher import PLACEHOLDER
 from raytune_suite.cluster.checks.schema_errors import closest
@@ -54,8 +54,14 @@ ANY_PLACEHOLDER = re.compile(
 LONGEST_NOTICE = 65535
 """Seconds between a signal and the end of a job."""
 
+LISTS = ("partition", "nodelist", "exclude", "clusters", "licenses", "mail-type", "gres", "account")
+"""Options whose value may be a list with commas."""
+
 LEAST_MEMORY = 256
 """Megabytes; less is a forgotten unit."""
+
+MOST_MEMORY = 64 * 2**20
+"""Megabytes; more than any node has: a number of bytes."""
 
 DAY = 24
 SHORT = 60
@@ -100,6 +106,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in a batch script."""
     lines = document.text.splitlines()
     yield from whole_file(document.text, lines)
+    yield from typography.lines(document.text)
     directives = list(parse(lines))
     for one in directives:
         yield from option(one, document.path)
@@ -191,6 +198,10 @@ def value(one: Directive, where: str, path: Path) -> Iterator[Finding]:
         reason = f"`{where}` is {one.value!r}: after the letter of an option there is no `=`"
         yield at(one.line, "RTS842", where, reason, f"write `{where}{one.value}`")
         return
+    if one.name in LISTS and re.search(r"^,|,,|,$", one.value):
+        reason = f"`{where}` is {one.value!r}, with an empty name"
+        yield at(one.line, "RTS842", where, reason, f"write `{where}={','.join(filter(None, one.value.split(',')))}`")
+        return
     form = FORMS.get(one.name)
     if form is not None and not form[0].fullmatch(one.value):
         yield at(one.line, "RTS842", where, f"`{where}` is {one.value!r}, but must be {form[1]}", better(one, form[1]))
@@ -214,6 +225,10 @@ def forms_beyond_patterns(one: Directive, where: str) -> Iterator[Finding]:
     if one.name == "nodes" and dash and least.isdecimal() and most.isdecimal() and int(least) > int(most):
         reason = f"`--nodes={one.value}` asks for at least {least} and at most {most} nodes"
         yield at(one.line, "RTS842", where, reason, f"write `--nodes={most}-{least}`")
+    for first, last in re.findall(r"(\d+)-(\d+)", one.value) if one.name == "array" else ():
+        if int(first) > int(last):
+            reason = f"`--array={one.value}` begins with {first} and ends with {last}"
+            yield at(one.line, "RTS842", where, reason, f"write `--array={last}-{first}`")
     if one.name == "nodes" and one.value in ("0", "0-0"):
         yield at(one.line, "RTS842", where, f"`--nodes` is {one.value}", "write 1 or more")
     if one.name == "constraint" and any(one.value.count(a) != one.value.count(b) for a, b in ("[]", "()")):
@@ -245,12 +260,7 @@ def better(one: Directive, form: str) -> str:
 def suspicious(one: Directive, where: str, path: Path) -> Iterator[Finding]:
     """Yield values that sbatch accepts, but that mean something else than they seem to."""
     if one.name == "time":
-        minutes = int(one.value) if one.value.isdecimal() else None
-        short = re.fullmatch(r"(\d+):00", one.value)
-        if (minutes is not None and 0 < minutes < SHORT) or (short and int(short[1]) <= DAY):
-            number = minutes if minutes is not None else int(short[1]) if short else 0
-            reason = f"`--time={one.value}` is {number} minutes"
-            yield at(one.line, "RTS842", where, reason, f"for hours, write `--time={number:02}:00:00`", "warning")
+        yield from limit(one, where)
     if (
         one.name in ("mem", "mem-per-cpu", "mem-per-gpu")
         and one.value.isdecimal()
@@ -258,18 +268,37 @@ def suspicious(one: Directive, where: str, path: Path) -> Iterator[Finding]:
     ):
         reason = f"`{where}={one.value}` is {one.value} megabytes"
         yield at(one.line, "RTS842", where, reason, f"write `{where}={one.value}G`")
+    if one.name in ("mem", "mem-per-cpu", "mem-per-gpu") and one.value.isdecimal() and int(one.value) > MOST_MEMORY:
+        reason = f"`{where}={one.value}` is {int(one.value) / 2**20:.0f} TB, because it counts megabytes"
+        yield at(one.line, "RTS842", where, reason, f"write `{where}={max(1, round(int(one.value) / 1e9))}G`")
     if one.name == "gres":
         for part in one.value.split(","):
             match = GENERIC.fullmatch(part)
             kind = "" if match is None else match[1]
             if match is None or (kind != "gpu" and kind.lower().rstrip("s") in ("gpu", "cuda", "nvidia")):
                 yield at(one.line, "RTS842", where, f"{part!r} is not a generic resource", "write `--gres=gpu:N`")
+    if one.name in ("output", "error") and one.value.endswith("/"):
+        reason = f"`{where}` is {one.value}, a folder, but must be a file"
+        yield at(one.line, "RTS842", where, reason, f"write `{where}={one.value}%j.out`")
     folder = Path(one.value).parent
     if one.name in ("output", "error") and "%" not in str(folder) and one.value != "/dev/null":
         places = [folder] if folder.is_absolute() else [path.parent / folder, Path.cwd() / folder]
         if not folder.is_absolute() and not any(place.is_dir() for place in places):
             reason = f"the folder {folder} does not exist here; without it the job ends at once, and leaves no output"
             yield at(one.line, "RTS842", where, reason, f"run `mkdir -p {folder}` before sbatch", "warning")
+
+
+def limit(one: Directive, where: str) -> Iterator[Finding]:
+    """Yield a limit of time that is none, or that was probably meant in hours."""
+    if re.fullmatch(r"[0:-]+", one.value):
+        reason = f"`--time={one.value}` asks for no limit, which most partitions reject"
+        yield at(one.line, "RTS842", where, reason, "write such as `--time=12:00:00`", "warning")
+    minutes = int(one.value) if one.value.isdecimal() else None
+    short = re.fullmatch(r"(\d+):00", one.value)
+    if (minutes is not None and 0 < minutes < SHORT) or (short and int(short[1]) <= DAY):
+        number = minutes if minutes is not None else int(short[1]) if short else 0
+        reason = f"`--time={one.value}` is {number} minutes"
+        yield at(one.line, "RTS842", where, reason, f"for hours, write `--time={number:02}:00:00`", "warning")
 
 
 def pairs(directives: list[Directive]) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from raytune_suite.cluster.checks import shell_lint, slurm_shell
 from raytune_suite.cluster.checks.findings import CODES, Finding
 from raytune_suite.cluster.checks.shell_commands import check_one
 from raytune_suite.cluster.ray_start import FLAGS, same_ports
@@ -35,15 +36,17 @@ if TYPE_CHECKING:
 
     from raytune_suite.cluster.checks.findings import Severity
 
+PLACES = {"nodes", "nodelist", "relative", "het-group"}
+"""Options of srun that choose nodes."""
+
 REMOTE = ("srun", "ssh", "pdsh", "clush", "mpirun", "mpiexec", "parallel-ssh", "orterun", "prun")
 """Programs that run a command on other nodes."""
 
 VARIABLE = re.compile(
     r"\$\{?(SLURM_[A-Z_]+?)(?:_HET_GROUP_\w+|_PACK_GROUP_\w+)?(:?[-?+=][^}]*)?(?:[%#/^,][^}]*)?\}?(?![A-Z_])"
 )
-NODE_COUNT = r"\$\{?(?:SLURM_JOB_NUM_NODES|SLURM_NNODES)\}?"
 ASSIGNED = re.compile(r"(?:\b|(?<=\())([A-Za-z_]\w*)(?:\[[^\]]*\])?\+?=|\bfor\s+\(*\s*(\w+)")
-LOWER_CASE = re.compile(r"(?<![\\'])\$\{?[!#]?([a-z][a-z0-9_]*)\b(?!\}?\w|:?[-=?+])")
+LOWER_CASE = re.compile(r"(?<![\\'])\$\{?[!#]?([a-z][a-z0-9_]*|RAY_[A-Z_]+)\b(?!\}?\w|:?[-=?+])")
 SETTING = re.compile(r"(\w+)=(.*)", re.DOTALL)
 
 
@@ -91,6 +94,8 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
         return
     commands = simple_commands(text)
     yield from general(commands)
+    for lint in shell_lint.check(text):
+        yield at(lint.line + 1, lint.code, lint.reason, lint.remedy)
     yield from variables(text, directives)
     yield from unassigned(text, commands)
     found = ray_starts(commands)
@@ -100,20 +105,13 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     yield from together(found, commands, directives)
     yield from programs(found, commands, directives)
     yield from environment(commands, directives)
-    yield from beyond_nodes(text)
+    yield from slurm_shell.check(text, commands, count(directives, "nodes", None), ray_runs=waits_for_ray(found))
     yield from not_exported(text, commands)
 
 
-def beyond_nodes(text: str) -> Iterator[Finding]:
-    """Yield a loop over the workers that goes one step too far, because it counts the head's node, too."""
-    all_nodes = {
-        match[1] for match in re.finditer(rf"^\s*(\w+)=[\"']?(?:{NODE_COUNT})[\"']?\s*(?:#.*)?$", text, re.MULTILINE)
-    }
-    for number, line in enumerate(text.splitlines(), 1):
-        match = re.search(r"for\s*\(\(\s*\w+\s*=\s*1\s*;\s*\w+\s*<=\s*\$?\{?(\w+)", line)
-        if match is not None and (match[1] in all_nodes or re.fullmatch(NODE_COUNT, f"${match[1]}")):
-            reason = f"the loop from 1 to {match[1]} goes beyond the last node, because the nodes are counted from 0"
-            yield at(number, "RTS845", reason, f"write `<` instead of `<=`, or subtract 1 from {match[1]}")
+def waits_for_ray(found: list[RayStart]) -> bool:
+    """Return whether a script has processes of Ray in the background that do not end by themselves."""
+    return any("block" in one.options and one.in_background for one in found)
 
 
 def not_exported(text: str, commands: list[SimpleCommand]) -> Iterator[Finding]:
@@ -134,7 +132,8 @@ def general(commands: list[SimpleCommand]) -> Iterator[Finding]:
     for part in commands:
         inner, _ = behind_launcher(part)
         for code, reason, remedy, _, severity in check_one(inner, None):
-            if code != "RTS412":
+            last = part is commands[-1] or part.in_background or inner.words[:2] == ("ray", "start")
+            if code != "RTS412" or not last:
                 line = inner.line + 1
                 yield at(line, code, reason, remedy, severity)
     for part in commands:
@@ -228,7 +227,8 @@ def ray_starts(commands: list[SimpleCommand]) -> list[RayStart]:
     values: dict[str, str] = {}
     result = []
     for part in commands:
-        for word in (*part.assignments, *(part.words[1:] if part.program == "export" else ())):
+        own = part.assignments if not part.words else ()  # those before a command hold for it alone
+        for word in (*own, *(part.words[1:] if part.program == "export" else ())):
             match = SETTING.fullmatch(word)
             if match is not None and not match[2].endswith("$"):
                 values[match[1]] = expand(match[2], values)
@@ -282,6 +282,10 @@ def how_it_runs(one: RayStart, directives: list[Directive]) -> Iterator[Finding]
     if one.launcher == "srun":
         limited = {"ntasks", "ntasks-per-node", "tasks-per-node"} & set(one.launch_options)
         each = tasks_per_node(directives)
+        nodes = count(directives, "nodes", None) if len({item.component for item in directives}) == 1 else None
+        if one.head and not limited and each == 1 and nodes and nodes > 1 and not one.launch_options.keys() & PLACES:
+            reason = f"srun starts the head on all {nodes} nodes"
+            yield at(one.line, "RTS845", reason, "add `--nodes=1 --ntasks=1`, and `-w` with the node of the head")
         if not limited and each > 1:
             reason = f"srun starts {what} {each} times on each node (once per task)"
             yield at(one.line, "RTS845", reason, "add `--ntasks-per-node=1`, or `--ntasks=1` for one node")
@@ -362,6 +366,9 @@ def together(found: list[RayStart], commands: list[SimpleCommand], directives: l
             reason = "this worker starts on the first node, where the script runs, and not on the others"
             remedy = "write `srun --nodes=1 --ntasks=1 -w NODE ray start ... --block &`"
             yield at(worker.line, "RTS845", reason, remedy)
+        if worker.options["address"].startswith(":"):
+            reason = f"`--address` is {worker.options['address']}, without a host"
+            yield at(worker.line, "RTS410", reason, "write the head's address and port")
         if bare_host(worker.options["address"], commands):
             reason = f"`--address` is {worker.options['address']}, a host without a port"
             port = next((head.options["port"] for head in heads if "port" in head.options), "6379")

@@ -62,6 +62,7 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     for one in found:
         yield from idle(one, directives)
     yield from waiting(commands, found)
+    yield from blocked(commands, found)
     yield from signals(commands, directives)
 
 
@@ -199,6 +200,17 @@ def waiting(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator[Fi
         if later:
             reason = "`wait` waits for Ray, which runs until the job ends, so the script never continues"
             yield at(part.line + 1, "RTS845", reason, "remove it, or wait for one process: `wait $PID`")
+
+
+def blocked(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator[Finding]:
+    """Yield the study in a step of its own that waits for what the steps of Ray have, which is all memory of a node."""
+    rays = [one for one in found if one.launcher == "srun" and one.in_background]
+    shared = any("overlap" in one.launch_options or "mem" in one.launch_options for one in rays)
+    for part in commands if rays and not shared else ():
+        inner, options = behind_launcher(part)
+        if part.program == "srun" and inner.program in STUDIES and "overlap" not in options:
+            reason = "the steps of Ray have the memory of their nodes, so that this step may wait for them for ever"
+            yield at(part.line + 1, "RTS845", reason, "add `--overlap`, or run it without srun", "warning")
 
 
 def signals(commands: list[SimpleCommand], directives: list[Directive]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cluster.checks import shell_lint
 from raytune_suite.cluster.checks.commands import shared_folders, within
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.repeated_commands import once
@@ -55,6 +56,11 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         for index, problems in check_commands(texts, user=account).items():
             for code, reason, remedy, _, severity in problems:
                 yield finding(document, code, (*place, index), reason, remedy, severity=severity)
+        inside = in_container and place[-1] != "initialization_commands" and document.get("docker", "image") is not None
+        own = "rayproject/" in str(document.get("docker", "image"))
+        for index, text in enumerate(texts):
+            for lint in shell_lint.managers(text, account, container=inside, ubuntu=inside and own):
+                yield finding(document, lint.code, (*place, index), lint.reason, lint.remedy, severity=lint.severity)
         for index, text in enumerate(texts if place[-1] not in (HEAD, WORKERS) else ()):
             for reason, remedy in once(text):
                 yield finding(document, "RTS418", (*place, index), reason, remedy)
@@ -98,15 +104,15 @@ def head_and_workers(document: ClusterDocument) -> Iterator[Finding]:
         if "head" not in options and "address" in options:
             reason = "the head joins another cluster instead of starting its own"
             yield finding(document, "RTS401", where, reason, "write `ray start --head ...`")
-        for name, other, port in same_ports(options):
-            reason = f"`--{name}` and `--{other}` are both port {port}"
-            yield finding(document, "RTS411", where, reason, "choose different ports")
         config = options.get("autoscaling-config", "")
         if config and "ray_bootstrap_config.yaml" not in config and "$" not in config:
             reason = f"`--autoscaling-config` is {config}, but `ray up` writes the file {BOOTSTRAP}"
             yield finding(document, "RTS401", where, reason, f"write `--autoscaling-config={BOOTSTRAP}`")
     folders, _ = shared_folders(document)
     for where, options in (*heads, *workers):
+        for name, other, port in same_ports(options):
+            reason = f"`--{name}` and `--{other}` are both port {port}"
+            yield finding(document, "RTS411", where, reason, "choose different ports")
         if within(options.get("temp-dir", ""), folders):
             reason = (
                 f"`--temp-dir` is {options['temp-dir']}, in a folder that all nodes share: their files would collide"

@@ -62,6 +62,26 @@ def regions() -> dict[str, Any]:
 
 
 @cache
+def ray_commands() -> dict[str, list[str]]:
+    """Return the options, and names of arguments, of each command of `ray`."""
+    commands: dict[str, list[str]] = json.loads(read("ray_start.json"))["commands"]
+    return commands
+
+
+@cache
+def setting_rules() -> dict[str, list[dict[str, Any]]]:
+    """Return the contents of setting_rules.toml: the rules of each section."""
+    return tomllib.loads(read("setting_rules.toml"))
+
+
+@cache
+def serve_schema() -> dict[str, Any]:
+    """Return the JSON schema of a config of Ray Serve."""
+    result: dict[str, Any] = json.loads(read("serve_config.json"))
+    return result
+
+
+@cache
 def ray_start_options() -> dict[str, str]:
     """Return the options of `ray start` with their types: "integer", "float", "boolean", "flag", "text" or choices."""
     options: dict[str, str] = json.loads(read("ray_start.json"))["options"]

@@ -16,6 +16,7 @@ import io
 import json
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,43 @@ def ray_start_table() -> dict[str, Any]:
         elif kind == "choice":
             kind = "|".join(parameter.type.choices)
         options.update(dict.fromkeys([*parameter.opts, *parameter.secondary_opts], kind))
-    return {"source": f"ray start --help, Ray {version('ray')}", "options": dict(sorted(options.items()))}
+    others = {
+        name: sorted(option for one in command.params for option in (*one.opts, *one.secondary_opts))
+        for name, command in sorted(import_module("ray.scripts.scripts").cli.commands.items())
+    }
+    source = f"ray start --help, Ray {version('ray')}"
+    return {"source": source, "options": dict(sorted(options.items())), "commands": others}
+
+
+SERVE_KEYS = (
+    *("type", "items", "anyOf", "enum", "$ref", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+    *("required", "additionalProperties", "pattern", "minLength"),
+)
+"""The keys of a JSON schema that are kept of Ray Serve's."""
+
+
+def serve_schema() -> dict[str, Any]:
+    """Return the JSON schema of a config file of Ray Serve, as RayServices contain one; it needs ray[serve]."""
+    schema = import_module("ray.serve.schema").ServeDeploySchema.model_json_schema()
+    definitions = {name: serve_part(part) for name, part in schema.pop("$defs").items()}
+    return {"$comment": f"ray.serve.schema, Ray {version('ray')}", **serve_part(schema), "$defs": definitions}
+
+
+def serve_part(part: dict[str, Any]) -> dict[str, Any]:
+    """Return a part of Ray Serve's schema without descriptions and defaults, in which models have no other keys."""
+    result = {key: part[key] for key in SERVE_KEYS if key in part}
+    for key in ("items", "additionalProperties"):
+        if isinstance(result.get(key), dict):
+            result[key] = serve_part(result[key])
+    if "anyOf" in result:
+        others = [serve_part(one) for one in result.pop("anyOf")]
+        models = [one for one in others if "$ref" in one]
+        kept = [one for one in others if not models or one in models or one.get("type") == "null"]
+        result |= kept[0] if len(kept) == 1 else {"anyOf": kept}
+    if "properties" in part:
+        result["properties"] = {name: serve_part(one) for name, one in part["properties"].items()}
+        result["additionalProperties"] = False
+    return result
 
 
 def write(name: str, value: Any) -> None:
@@ -183,6 +220,8 @@ def main() -> None:
     facts = f"names: {source}; facts: DescribeInstanceTypes as recorded by moto {version('moto')}"
     write("ec2_instance_types.csv", ec2_table(model, reported, offerings(moto), facts))
     write("ray_start.json", ray_start_table())
+    if find_spec("starlette") is not None:  # ray[serve]
+        write("serve_config.json", serve_schema())
     if arguments.compute is not None:
         write("compute_instance.json", compute_schema(json.loads(arguments.compute.read_text(encoding="utf-8"))))
 

@@ -37,10 +37,18 @@ def table() -> dict[str, Any]:
     return content
 
 
+@cache
+def kubernetes() -> dict[str, Any]:
+    """Return the contents of kubernetes.json: its source, version and date, the kinds by API version, definitions."""
+    text = resources.files("raytune_suite.cluster.schemas").joinpath("kubernetes.json").read_text(encoding="utf-8")
+    content: dict[str, Any] = json.loads(text)
+    return content
+
+
 def resolve(schema: Any) -> Any:
     """Return the schema that a reference stands for; other schemas are returned as they are."""
     while isinstance(schema, dict) and "$ref" in schema:
-        schema = table()["$defs"][schema["$ref"].rpartition("/")[2]]
+        schema = definitions()[schema["$ref"].rpartition("/")[2]]
     return schema
 
 
@@ -62,17 +70,41 @@ def kuberay_versions(kind: str) -> list[str]:
     return list(table()["kinds"].get(kind, ()))
 
 
+@cache
+def definitions() -> dict[str, Any]:
+    """Return the definitions of both files; those of Kubernetes have pods as in KubeRay's own schema."""
+    own = table()["$defs"]
+
+    def inner(schema: Any, *names: str) -> Any:
+        for name in names:
+            while "$ref" in schema:
+                schema = own[schema["$ref"].rpartition("/")[2]]
+            schema = schema["items"] if name == "*" else schema["properties"][name]
+        while "$ref" in schema:
+            schema = own[schema["$ref"].rpartition("/")[2]]
+        return schema
+
+    template = inner(table()["kinds"]["RayCluster"]["v1"], "spec", "headGroupSpec", "template")
+    size = inner(template, "spec", "volumes", "*", "ephemeral", "volumeClaimTemplate", "spec", "resources", "limits")
+    shared = {
+        "template": {**template, "properties": {**template["properties"], "metadata": METADATA}},
+        "pod": inner(template, "spec"),
+        "metadata": METADATA,
+        "quantity": size["additionalProperties"],
+    }
+    return {**own, **kubernetes()["$defs"], **shared}
+
+
 def with_definitions(schema: Any) -> dict[str, Any]:
-    """Return a schema in which references into the table can be resolved."""
-    return {**schema, "$defs": table()["$defs"]}
+    """Return a schema in which references into the tables can be resolved."""
+    return {**schema, "$defs": definitions()}
 
 
 @cache
 def manifest_schema(api_version: str, kind: str) -> dict[str, Any] | None:
     """Return the JSON schema of a resource, None if it is not known.
 
-    Besides KubeRay's kinds, those Kubernetes objects are known whose parts KubeRay's own schema has: claims, pods and
-    what runs them, services, config maps and secrets.
+    Besides KubeRay's kinds, those Kubernetes objects are known that manifests usually have beside them.
     """
     if api_version.startswith("ray.io/"):
         schema = table()["kinds"].get(kind, {}).get(api_version.partition("/")[2])
@@ -83,43 +115,28 @@ def manifest_schema(api_version: str, kind: str) -> dict[str, Any] | None:
     return None if schema is None else with_definitions(schema)
 
 
-def resource(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
-    """Return the schema of a Kubernetes object with these properties besides those of all objects."""
-    every = {"apiVersion": {"type": "string"}, "kind": {"type": "string"}, "metadata": METADATA, "status": {}}
-    return {
-        "type": "object",
-        "properties": {**every, **properties},
-        "required": ["metadata", *required],
-        "additionalProperties": False,
-    }
+REQUIRED = ("spec", "roleRef", "provisioner", "handler")
+"""What an object needs besides its metadata, if its kind has it."""
+
+WITHOUT_SPEC = ("Namespace", "Ingress", "IngressClass", "PodDisruptionBudget", "ResourceQuota", "LimitRange")
+"""Kinds that may lack their `spec`."""
 
 
 @cache
 def kubernetes_schemas() -> dict[tuple[str, str], Any]:
     """Return schemas of Kubernetes objects by API version and kind."""
     spec = part(table()["kinds"]["RayCluster"]["v1"], "spec")
-    template = part(spec, "headGroupSpec", "template")
-    template = {**resolve(template), "properties": {**resolve(template)["properties"], "metadata": METADATA}}
-    pod = part(template, "spec")
-    claim = part(pod, "volumes", "*", "ephemeral", "volumeClaimTemplate", "spec")
-    runs = {
-        "type": "object",
-        "properties": {"template": template, "replicas": {"type": "integer", "minimum": 0}},
-        "required": ["template"],
+    better = {  # these name what makes the entries of their lists unique
+        "PersistentVolumeClaim": part(definitions()["pod"], "volumes", "*", "ephemeral", "volumeClaimTemplate", "spec"),
+        "Service": part(spec, "headGroupSpec", "headService", "spec"),
     }
-    strings = {"type": "object", "additionalProperties": {"type": "string"}}
-    flag = {"type": "boolean"}
-    return {
-        ("v1", "PersistentVolumeClaim"): resource(("spec",), spec=claim),
-        ("v1", "Pod"): resource(("spec",), spec=pod),
-        ("v1", "Service"): resource(("spec",), spec=part(spec, "headGroupSpec", "headService", "spec")),
-        ("v1", "ConfigMap"): resource((), data=strings, binaryData=strings, immutable=flag),
-        ("v1", "Secret"): resource((), data=strings, stringData=strings, type={"type": "string"}, immutable=flag),
-        ("v1", "Namespace"): resource((), spec={"type": "object"}),
-        ("v1", "ServiceAccount"): resource(
-            (), secrets={"type": "array"}, imagePullSecrets={"type": "array"}, automountServiceAccountToken=flag
-        ),
-        ("apps/v1", "Deployment"): resource(("spec",), spec={**runs, "required": ["template", "selector"]}),
-        ("apps/v1", "StatefulSet"): resource(("spec",), spec={**runs, "required": ["template", "selector"]}),
-        ("batch/v1", "Job"): resource(("spec",), spec=runs),
-    }
+    result = {}
+    for version, kinds in kubernetes()["kinds"].items():
+        for kind, name in kinds.items():
+            schema = definitions()[name]
+            properties = {**schema["properties"], "metadata": METADATA}
+            if kind in better:
+                properties["spec"] = better[kind]
+            required = [key for key in REQUIRED if key in properties and kind not in WITHOUT_SPEC]
+            result[version, kind] = {**schema, "properties": properties, "required": ["metadata", *required]}
+    return result

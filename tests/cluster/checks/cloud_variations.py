@@ -19,7 +19,7 @@ ALL_ARM = {
 }
 GALLERY = "/subscriptions/0/resourceGroups/mine/providers/Microsoft.Compute/galleries/g/images/ray/versions/1.0.0"
 IMAGES = "projects/ubuntu-os-cloud/global/images"
-ARM_IMAGE = {"sourceImage": f"{IMAGES}/family/ubuntu-2204-lts-arm64", "diskSizeGb": "100"}
+ARM_IMAGE = {"sourceImage": "projects/my-project/global/images/docker-arm64-v1", "diskSizeGb": "100"}
 
 
 def spot(**options: str) -> Config:
@@ -38,7 +38,12 @@ AWS: list[Config] = [
     {"provider.region": "us-gov-west-1", "provider.availability_zone": "us-gov-west-1a", INIT: []},
     {"provider.region": "ap-southeast-9", "provider.availability_zone": None, INIT: []},  # may be new
     {f"{IN_1}.InstanceMarketOptions": {"MarketType": "interruptible-capacity-reservation"}},
-    {f"{IN_1}.InstanceMarketOptions": {"MarketType": "capacity-block"}},
+    {
+        f"{IN_1}.InstanceMarketOptions": {"MarketType": "capacity-block"},
+        f"{IN_1}.CapacityReservationSpecification": {
+            "CapacityReservationTarget": {"CapacityReservationId": "cr-0a1b2c3d4e5f60718"}
+        },
+    },
     spot(MaxPrice="0.75", SpotInstanceType="one-time", InstanceInterruptionBehavior="terminate"),
     disk(VolumeType="gp3", Iops=6000, Throughput=500, Encrypted=True),
     disk(VolumeType="io2", Iops=10000),
@@ -78,7 +83,7 @@ AWS: list[Config] = [
         "auth.ssh_user": "ec2-user",
         **{f"{one}.BlockDeviceMappings.0.DeviceName": "/dev/xvda" for one in (IN_HEAD, IN_1, IN_8)},
     },
-    {START: ["ray stop", f"{HEAD_START} --dashboard-host=0.0.0.0 --ray-client-server-port=10002"]},
+    {START: ["ray stop", f"{HEAD_START} --dashboard-host=0.0.0.0 --ray-client-server-port=20002"]},
     {
         START: ["ray stop", HEAD_START.replace("6379", "6380")],
         JOIN: ["ray stop", "ray start --address=$RAY_HEAD_IP:6380"],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from raytune_suite.cluster.checks import check
+from raytune_suite.cluster.checks import check, launcher
 from tests.cluster.checks.unseen_mistakes import UNSEEN
 
 CHECKOUT = Path(__file__).parents[3]
@@ -31,6 +31,7 @@ def findings_before(file: str) -> Counter[tuple[str, str]]:
 @pytest.mark.slow
 def test_mistakes_are_found(provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CHECKOUT)  # where the files' relative paths are
+    by_ray = launcher.validation
     missed = []
     for one in UNSEEN:
         if one.name.partition(" ")[0] != provider:
@@ -39,6 +40,8 @@ def test_mistakes_are_found(provider: str, tmp_path: Path, monkeypatch: pytest.M
         for old, new in one.edits:
             assert old in text, one.name
             text = text.replace(old, new) if one.name in EVERYWHERE else text.replace(old, new, 1)
+        # Ray's own validation takes most of the time, and gives only this code.
+        monkeypatch.setattr(launcher, "validation", by_ray if one.code == "RTS105" else lambda _: iter(()))
         path = tmp_path / Path(one.file).name
         path.write_bytes(text.encode())
         added = findings(path) - findings_before(one.file)

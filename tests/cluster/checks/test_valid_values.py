@@ -10,6 +10,7 @@ import pytest
 import yaml  # type: ignore[import-untyped] # it ships no types
 
 from raytune_suite.cluster.checks import check
+from tests.cluster.checks import valid_by_class
 from tests.cluster.checks.valid_values import (
     AZURE_SIZES,
     DIRECTIVES,
@@ -100,6 +101,48 @@ def test_a_command_that_may_be_repeated_gives_no_finding(command: str, tmp_path:
     path = tmp_path / "mine.yaml"
     assert errors(path, text) == []
     assert "RTS418" not in {one.code for one in check(path).findings}
+
+
+@pytest.mark.parametrize("command", valid_by_class.COMMANDS)
+def test_a_command_gives_no_error(command: str, tmp_path: Path) -> None:
+    text = edited("local.yaml", "setup_commands:\n", f"setup_commands:\n  - {quoted(command)}\n")
+    found = errors(tmp_path / "mine.yaml", text)
+    assert found == []
+
+
+@pytest.mark.parametrize("name", valid_by_class.SCRIPTS)
+def test_another_script_gives_no_error(name: str, tmp_path: Path) -> None:
+    assert errors(tmp_path / "job.sbatch", valid_by_class.SCRIPTS[name]) == []
+
+
+@pytest.mark.parametrize("name", valid_by_class.OBJECTS)
+def test_other_objects_give_no_error(name: str, tmp_path: Path) -> None:
+    assert errors(tmp_path / "mine.yaml", valid_by_class.OBJECTS[name]) == []
+
+
+@pytest.mark.parametrize("config", valid_by_class.SERVE)
+def test_a_config_of_ray_serve_gives_no_error(config: str, tmp_path: Path) -> None:
+    text = (FILES / "rayservice.yaml").read_text()
+    before, _, rest = text.partition("  serveConfigV2: |\n")
+    lines = "".join(f"    {line}\n" for line in config.splitlines())
+    after = rest[rest.index("  rayClusterConfig:") :]
+    assert errors(tmp_path / "mine.yaml", f"{before}  serveConfigV2: |\n{lines}{after}") == []
+
+
+@pytest.mark.parametrize("environment", valid_by_class.RUNTIME_ENVIRONMENTS)
+def test_a_runtime_environment_gives_no_error(environment: str, tmp_path: Path) -> None:
+    old = "    pip:\n      - lightning==2.5.0\n    env_vars:\n      WANDB_MODE: offline\n"
+    lines = "".join(f"    {line}\n" for line in environment.splitlines())
+    assert errors(tmp_path / "mine.yaml", edited("rayjob.yaml", old, lines)) == []
+
+
+@pytest.mark.parametrize(("file", "old", "new"), valid_by_class.EDITS)
+def test_a_valid_edit_gives_no_error(file: str, old: str, new: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    before = errors(path, (CHECKOUT / "clusters" / file).read_text())
+    text = (CHECKOUT / "clusters" / file).read_text()
+    assert old in text
+    assert [one[1:] for one in errors(path, text.replace(old, new, 1))] == [one[1:] for one in before]
 
 
 @pytest.mark.parametrize("size", AZURE_SIZES)

@@ -10,6 +10,7 @@ written after the rules had been extended for the first ones, the rules found 48
 # ruff: noqa: E501 - the edits are parts of lines and must not be wrapped
 from __future__ import annotations
 
+from tests.cluster.checks.unseen_by_class import BY_CLASS, EIGHTH, FIFTH, FOURTH, NINTH, SECOND, SEVENTH, SIXTH, THIRD
 from tests.cluster.checks.unseen_from_manuals import FROM_MANUALS
 from tests.cluster.checks.unseen_from_threads import FROM_THREADS
 from tests.cluster.checks.unseen_mistakes_files import AWS, AZURE, GCP, HOSTS, LOCAL, RC, RJ, SLURM, SPOT, UnseenMistake
@@ -17,6 +18,15 @@ from tests.cluster.checks.unseen_mistakes_files import AWS, AZURE, GCP, HOSTS, L
 UNSEEN = [
     *FROM_MANUALS,
     *FROM_THREADS,
+    *BY_CLASS,
+    *SECOND,
+    *THIRD,
+    *FOURTH,
+    *FIFTH,
+    *SIXTH,
+    *SEVENTH,
+    *EIGHTH,
+    *NINTH,
     UnseenMistake(
         "aws SubnetID",
         AWS,

@@ -19,6 +19,7 @@ AWS, SPOT, GCP, AZURE, LOCAL = (
 )
 RAYCLUSTER, RAYJOB, BASE = (f"clusters/kuberay/{name}.yaml" for name in ("raycluster", "rayjob", "base"))
 STUDY = "clusters/slurm/study.sbatch"
-HOSTS, SLURM, RC, RJ = (
-    f"tests/cluster/checks/files/{name}" for name in ("hosts.yaml", "ray.sbatch", "raycluster.yaml", "rayjob.yaml")
+HOSTS, SLURM, RC, RJ, RS = (
+    f"tests/cluster/checks/files/{name}"
+    for name in ("hosts.yaml", "ray.sbatch", "raycluster.yaml", "rayjob.yaml", "rayservice.yaml")
 )

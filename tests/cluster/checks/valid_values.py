@@ -139,8 +139,6 @@ OBJECTS = {
     "config map mode": "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  volumes: [{name: c, configMap: {name: c, defaultMode: 0755, items: [{key: a, path: sub/a.py, mode: 420}]}}, {name: n, nfs: {server: 10.0.0.1, path: /x}}]\n  containers: [{name: a, image: 'busybox:1.36', volumeMounts: [{name: c, mountPath: /c, subPath: sub}, {name: n, mountPath: /n, subPathExpr: $(POD)}]}]\n",
 }
 RUN_OPTIONS = [
-    "--gpus all",
-    "--gpus '\"device=0,1\"'",
     "--ipc=host",
     "-it",
     "-eA=1 -e B",
@@ -162,7 +160,6 @@ RUN_OPTIONS = [
     "--cpus 7.5 --cpuset-cpus=0-7",
     "-v $HOME/.aws:/home/ray/.aws:ro",
     "--shm-size='10.24gb'",
-    "--runtime=nvidia",
     "--log-opt max-size=10m --log-driver json-file",
 ]
 SETUP = [

@@ -1,0 +1,51 @@
+"""Checks of custom machine types of Google Cloud (docs.cloud.google.com/compute/docs/instances, 2026-11)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from raytune_suite.cluster.checks.findings import finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+
+MEMORY_PER_CPU = {
+    "n1": (0.9, 6.5),
+    "n2": (0.5, 8.0),
+    "n2d": (0.5, 8.0),
+    "e2": (0.5, 8.0),
+    "n4": (2.0, 8.0),
+    "n4d": (2.0, 8.0),
+    "g2": (4.0, 14.0),
+}
+"""The least and the most GB of memory for each CPU of a custom machine, by series."""
+
+
+def custom(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
+    """Yield a custom machine type with a form, a number of CPUs, or memory that does not exist."""
+    name = str(document.get(*where) or "").rpartition("/")[2]
+    match = re.fullmatch(r"(?:(\w+)-)?custom(?:-(.*))?", name)
+    if match is None:
+        return
+    series, rest = match[1] or "n1", re.fullmatch(r"(\d+)-(\d+)(-ext)?", match[2] or "")
+    if rest is None:
+        reason = f"`machineType` is {name}, but a custom machine states its CPUs and its memory in MB"
+        yield finding(document, "RTS206", where, reason, f"write such as {match[1] or 'n1'}-custom-8-32768")
+        return
+    cpus, memory = int(rest[1]), int(rest[2])
+    least, most = MEMORY_PER_CPU.get(series, (0.0, 1e9))
+    if cpus > 1 and cpus % 2:
+        reason = f"{name} has {cpus} CPUs, but custom machines have an even number of them"
+        yield finding(document, "RTS206", where, reason, f"write {name.replace(f'-{cpus}-', f'-{cpus + 1}-')}")
+    elif memory % 256:
+        reason = f"{name} has {memory} MB of memory, which is no multiple of 256"
+        better = name.replace(f"-{memory}", f"-{round(memory / 256) * 256}")
+        yield finding(document, "RTS206", where, reason, f"write {better}")
+    elif not least <= memory / 1024 / cpus <= most and not rest[3]:
+        reason = f"{name} has {memory / 1024 / cpus:.1f} GB per CPU, but machines {series} have {least} to {most}"
+        better = name.replace(f"-{memory}", f"-{cpus * 4096}")
+        yield finding(document, "RTS206", where, reason, f"write such as {better}")

@@ -1,0 +1,79 @@
+"""The values of well-known labels of nodes, by which pods choose nodes. With another value pods wait for ever.
+
+Sources: the documentation of Kubernetes ("Well-known labels"), GKE, EKS, AKS and Karpenter, 2026-11.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.gcp import ACCELERATORS
+from raytune_suite.cluster.checks.schema_errors import closest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+
+VALUES: dict[str, tuple[str, ...]] = {
+    "kubernetes.io/arch": ("amd64", "arm64", "arm", "ppc64le", "s390x", "riscv64"),
+    "kubernetes.io/os": ("linux", "windows"),
+    "cloud.google.com/gke-accelerator": tuple(ACCELERATORS),
+    "cloud.google.com/gke-spot": ("true",),
+    "cloud.google.com/gke-preemptible": ("true",),
+    "cloud.google.com/gke-provisioning": ("standard", "spot", "preemptible"),
+    "eks.amazonaws.com/capacityType": ("ON_DEMAND", "SPOT", "CAPACITY_BLOCK"),
+    "eks.amazonaws.com/compute-type": ("auto", "ec2", "fargate", "hybrid"),
+    "karpenter.sh/capacity-type": ("on-demand", "spot", "reserved"),
+    "kubernetes.azure.com/scalesetpriority": ("regular", "spot"),
+    "kubernetes.azure.com/mode": ("system", "user"),
+    "kubernetes.azure.com/os-sku": ("Ubuntu", "AzureLinux", "Windows2019", "Windows2022", "AzureLinux3", "Ubuntu2204"),
+    "nvidia.com/gpu.present": ("true", "false"),
+    "nvidia.com/mig.capable": ("true", "false"),
+    "nvidia.com/mig.strategy": ("none", "single", "mixed"),
+}
+"""The values of each label. New ones appear, so that only another form of a known one is an error."""
+
+ALIASES = {"x86_64": "amd64", "x64": "amd64", "aarch64": "arm64", "ondemand": "on-demand", "on_demand": "on-demand"}
+
+FORMER = {
+    "beta.kubernetes.io/arch": "kubernetes.io/arch",
+    "beta.kubernetes.io/os": "kubernetes.io/os",
+    "beta.kubernetes.io/instance-type": "node.kubernetes.io/instance-type",
+    "failure-domain.beta.kubernetes.io/zone": "topology.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region": "topology.kubernetes.io/region",
+}
+"""Labels that nodes no longer have, with their replacements."""
+
+
+def check(document: ClusterDocument, pod: KeyPath) -> Iterator[Finding]:
+    """Yield the labels of nodes by which a pod, whose spec is at a key path, finds none."""
+    for key, value in document.mapping(*pod, "nodeSelector").items():
+        yield from one(document, (*pod, "nodeSelector", key), str(key), value)
+    required: KeyPath = (*pod, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    for number in range(len(document.entries(*required, "nodeSelectorTerms"))):
+        term: KeyPath = (*required, "nodeSelectorTerms", number, "matchExpressions")
+        for index, entry in enumerate(document.entries(*term)):
+            if isinstance(entry, dict) and entry.get("operator") == "In":
+                for place, value in enumerate(document.entries(*term, index, "values")):
+                    yield from one(document, (*term, index, "values", place), str(entry.get("key")), value)
+
+
+def one(document: ClusterDocument, where: KeyPath, key: str, value: Any) -> Iterator[Finding]:
+    """Yield a finding if nodes do not have a label with a value."""
+    if key in FORMER:
+        reason = f"nodes no longer have the label {key}"
+        yield finding(document, "RTS817", where, reason, f"write `{FORMER[key]}`", severity="warning")
+    known = VALUES.get(key, ())
+    if not known or not isinstance(value, str) or value in known or re.search(r"[$<{]|YOUR-", value):
+        return
+    last = value.rpartition("-")[2].lower()
+    same = [word for word in known if word.rpartition("-")[2] == last or word.lower() == value.lower()]
+    same += [word for word in (ALIASES.get(value.lower()),) if word in known]
+    hint = f"did you mean {same[0]!r}?" if same else closest(value, known)
+    reason = f"no node has the label {key}: {value}{hint and f': {hint}'}"
+    better = hint.split("'")[1] if hint else known[0]
+    yield finding(document, "RTS817", where, reason, f"write `{better}`", severity="error" if same else "warning")

@@ -1,0 +1,136 @@
+"""Checks of the shell language in a batch script: arrays that are none, and a script that never ends."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from raytune_suite.cluster.checks.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.shell import SimpleCommand
+
+COUNT = "SLURM_JOB_NUM_NODES|SLURM_NNODES"
+NODE_COUNT = r"\$\{?(?:SLURM_JOB_NUM_NODES|SLURM_NNODES)\}?"
+ELEMENT = re.compile(r"\$\{#?(\w+)\[([^\]]*)\]")
+"""An element of an array, or all of them."""
+
+ARRAY = re.compile(
+    r"\b(\w+)\+?=\(|\b(?:mapfile|readarray)\b(?:\s+-\w+(?:\s+\S+)?)*?\s+(\w+)|\bread\b[^;|\n]*\s-\w*a\s+(\w+)|"
+    r"\b(?:declare|local|typeset)\s+-\w*[aA]\w*\s+(\w+)|\b(\w+)\[[^\]]*\]\+?="
+)
+"""What makes a variable an array."""
+
+OWN = ("BASH_REMATCH", "PIPESTATUS", "FUNCNAME", "BASH_SOURCE", "BASH_LINENO", "GROUPS", "DIRSTACK", "BASH_ARGV")
+"""Arrays of bash."""
+
+ENDS_RAY = re.compile(r"\b(?:kill|pkill|killall|scancel|ray\s+stop)\b|\btrap\b")
+PROGRAMS = ("python", "python3", "raytune-suite", "uv", "ray", "srun")
+
+
+def check(text: str, commands: list[SimpleCommand], nodes: int | None, *, ray_runs: bool) -> Iterator[Finding]:
+    """Yield the mistakes in the shell language of a script.
+
+    Args:
+        text: The script.
+        commands: Its simple commands.
+        nodes: The number of nodes of the job, None if it is not known.
+        ray_runs: Whether it has processes of Ray in the background.
+    """
+    yield from no_arrays(text)
+    yield from beyond_nodes(text)
+    yield from high_port(text)
+    yield from several_hosts(text)
+    yield from missing_node(text, nodes)
+    yield from worker_beside_head(text)
+    if ray_runs:
+        yield from never_ends(text, commands)
+
+
+def beyond_nodes(text: str) -> Iterator[Finding]:
+    """Yield a loop over the workers that goes one step too far, because it counts the head's node, too."""
+    all_nodes = {
+        match[1] for match in re.finditer(rf"^\s*(\w+)=[\"']?(?:{NODE_COUNT})[\"']?\s*(?:#.*)?$", text, re.MULTILINE)
+    }
+    all_nodes |= set(re.findall(rf"(?m)^\s*(\w+)=\$\(\(\s*\$?\{{?(?:{COUNT})\}}?\s*\+\s*\d+\s*\)\)", text))
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.search(r"for\s*\(\(\s*\w+\s*=\s*1\s*;\s*\w+\s*<=\s*\$?\{?(\w+)", line)
+        if match is not None and (match[1] in all_nodes or re.fullmatch(NODE_COUNT, f"${match[1]}")):
+            reason = f"the loop from 1 to {match[1]} goes beyond the last node, because the nodes are counted from 0"
+            remedy = f"write `<` instead of `<=`, or subtract 1 from {match[1]}"
+            yield Finding(number, "RTS845", "script", reason, remedy, "error")
+
+
+def missing_node(text: str, nodes: int | None) -> Iterator[Finding]:
+    """Yield an index beyond the nodes of the job."""
+    lists = "|".join(map(re.escape, re.findall(r"(?m)^\s*(\w+)=\(\s*(?:\$\w*nodes?\w*|\$\(scontrol)", text)))
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.search(rf"\$\{{({lists})\[(\d+)\]\}}", line) if lists and nodes else None
+        if match is not None and nodes and int(match[2]) >= nodes:
+            reason = f"{match[0]} is empty: the job has {nodes} nodes, counted from 0"
+            yield Finding(number, "RTS417", match[1], reason, f"write a number up to {nodes - 1}", "error")
+
+
+def several_hosts(text: str) -> Iterator[Finding]:
+    """Yield a list of nodes that is used as the name of one."""
+    names = set(re.findall(r"(?m)^\s*(\w+)=[\"']?\$\(\s*scontrol\s+show\s+hostnames?\b[^|)]*\)", text))
+    for name in sorted(names):
+        names |= set(re.findall(rf"(?m)^\s*(\w+)=[\"']?\$\{{?{name}\}}?[\"']?\s*$", text))
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.search(r"\s(?:-w\s*|--nodelist[= ])[\"']?\$\{?(\w+)\}?[\"']?(?=\s|$)", line)
+        if match is not None and match[1] in names:
+            reason = f"${match[1]} has the names of all nodes, one on each line, but one is needed"
+            remedy = f"write `nodes=(${match[1]})`, and use ${{nodes[0]}}"
+            yield Finding(number, "RTS845", match[1], reason, remedy, "error")
+
+
+def high_port(text: str) -> Iterator[Finding]:
+    """Yield a port that grows with the number of the job, beyond the highest port."""
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r"\s*(?:export\s+)?(\w*port\w*)=[\"']?\$\(\((.*)\)\)", line, re.IGNORECASE)
+        if match is not None and re.search(r"SLURM_JOB_?ID", match[2]) and "%" not in match[2]:
+            reason = f"`{match[1]}` grows with the number of the job, but ports end at 65535"
+            yield Finding(number, "RTS411", match[1], reason, "write `$((10000 + SLURM_JOB_ID % 20000))`", "error")
+
+
+def worker_beside_head(text: str) -> Iterator[Finding]:
+    """Yield a loop over the workers' nodes that begins with the node of the head."""
+    head = re.search(r"(?m)^\s*(\w*head\w*)=[\"']?\$\{(\w+)\[0\]\}", text)
+    if head is None:
+        return
+    for match in re.finditer(r"for\s*\(\(\s*(\w+)\s*=\s*0\s*;[^)]*\)\)(.*?)\bdone\b", text, re.DOTALL):
+        element = rf"\$\{{{head[2]}\[\$?\{{?{match[1]}\}}?\]\}}"
+        if re.search(element, match[2]) and "ray start" in match[2] and "continue" not in match[2]:
+            number = text[: match.start()].count("\n") + 1
+            reason = f"the loop begins with node 0, where the head runs ({head[1]})"
+            yield Finding(number, "RTS845", "script", reason, f"write `{match[1]} = 1`", "error")
+
+
+def no_arrays(text: str) -> Iterator[Finding]:
+    """Yield elements of a variable that the script assigns only as text."""
+    code = re.sub(r"(?m)^\s*#.*$", "", text)
+    arrays = {name for groups in ARRAY.findall(code) for name in groups if name} | set(OWN)
+    seen: set[str] = set()
+    for number, line in enumerate(code.splitlines(), 1):
+        for name, index in ELEMENT.findall(line):
+            plain = re.search(rf"(?m)^\s*(?:export\s+)?{name}=", code)
+            if name in arrays or name in seen or plain is None or index in ("0", "@", "*"):
+                continue
+            seen.add(name)
+            place = code[: plain.start()].count("\n") + 1
+            reason = f"${{{name}[{index}]}} is empty: {name} is text, not an array"
+            remedy = f"write `{name}=(...)` on line {place}, with parentheses"
+            yield Finding(number, "RTS417", name, reason, remedy, "error")
+
+
+def never_ends(text: str, commands: list[SimpleCommand]) -> Iterator[Finding]:
+    """Yield a `wait` after the study, which waits for Ray: the job then runs until its time is over."""
+    last = max((n for n, part in enumerate(commands) if part.program in PROGRAMS), default=-1)
+    if last < 0 or commands[last].in_background or ENDS_RAY.search(text):
+        return
+    for part in commands[last + 1 :]:
+        if part.words == ("wait",):
+            reason = "`wait` waits for the processes of Ray, which do not end: the job runs until its time is over"
+            yield Finding(part.line + 1, "RTS412", "script", reason, "remove it: Slurm ends Ray with the job", "error")
