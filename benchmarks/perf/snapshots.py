@@ -21,7 +21,7 @@ from ray import tune
 
 import raytune_suite as rts
 from raytune_suite.engines.ray.engine import connect
-from raytune_suite.engines.ray.study_snapshots import StudySnapshots
+from raytune_suite.engines.study_snapshots import StudySnapshots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
