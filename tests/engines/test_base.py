@@ -92,6 +92,7 @@ def test_a_population_on_ray_has_a_log_and_a_lineage(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.long
 @pytest.mark.usefixtures("ray_session")
 def test_the_log_survives_an_interruption(tmp_path: Path) -> None:
     arguments: dict[str, Any] = {"method": "asha", "seed": 1, "num_samples": 6}

@@ -55,17 +55,9 @@ def test_one_worker_decides_as_in_virtual_time(key: str, tmp_path: Path) -> None
     assert_alike(simulated.decisions, real, times=False)
 
 
-IN_CI = ("hyperband",)
-"""The method that CI runs: it pauses trials. `make e2e` runs all."""
-
-
-def in_ci(key: str, *values: Any) -> Any:
-    """The parameters of a test that is marked `long` for all other methods."""
-    return pytest.param(key, *values, marks=() if key in IN_CI else pytest.mark.long)
-
-
 @pytest.mark.e2e
-@pytest.mark.parametrize("key", [in_ci(key) for key, (name, _) in studies.VARIANTS.items() if name not in ALIKE])
+@pytest.mark.long
+@pytest.mark.parametrize("key", [key for key, (name, _) in studies.VARIANTS.items() if name not in ALIKE])
 def test_four_workers_make_the_decisions_of_the_simulation(key: str, tmp_path: Path) -> None:
     """All configs have different costs, which determines the order; even the times are bitwise equal."""
     samples = studies.samples(studies.VARIANTS[key][0])

@@ -105,7 +105,7 @@ DAMAGED = {
 }
 
 
-IN_CI = {("newest snapshot", "cut"), ("checkpoint", "cut")}
+IN_CI = {("newest snapshot", "cut")}
 
 
 @pytest.mark.parametrize(
