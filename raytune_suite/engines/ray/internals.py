@@ -80,7 +80,12 @@ def study_snapshots(take: TakeSnapshot) -> Iterator[None]:
     Ray writes four files into a folder of the driver and copies them one by one, in place, into the study's folder: a
     kill or a full disk in between leaves a state that cannot be read, or worse, a mixture. Here Ray writes them into a
     folder of their own, and its copy has only the other files of the driver, such as the errors of trials.
+
+    Ray removes the outdated checkpoints of a trial at once, also those that the last snapshot names. Here they are kept
+    until the next one is stored.
     """
+    checkpoints: Any = import_module("ray.train._internal.checkpoint_manager")
+    delete, outdated = checkpoints._delete_fs_path, list[dict[str, Any]]()  # noqa: SLF001 - there is no public way
     manager_class: Any = import_module("ray.tune.execution.experiment_state")._ExperimentCheckpointManager  # noqa: SLF001
     serialize_plans: Any = import_module("ray.tune.impl.out_of_band_serialize_dataset").out_of_band_serialize_dataset
     original = manager_class.sync_up_experiment_state
@@ -100,6 +105,8 @@ def study_snapshots(take: TakeSnapshot) -> Iterator[None]:
             staging = self._storage.experiment_driver_staging_path
             Path(staging).mkdir(parents=True, exist_ok=True)
             self._storage.syncer.sync_up(staging, self._storage.experiment_fs_path)
+            while outdated:
+                delete(**outdated.pop())
         if wait:
             with contextlib.suppress(
                 Exception
@@ -107,10 +114,12 @@ def study_snapshots(take: TakeSnapshot) -> Iterator[None]:
                 self._storage.syncer.wait()
 
     manager_class.sync_up_experiment_state = sync_up
+    checkpoints._delete_fs_path = lambda **where: outdated.append(where)  # noqa: SLF001 - as above
     try:
         yield
     finally:
         manager_class.sync_up_experiment_state = original
+        checkpoints._delete_fs_path = delete  # noqa: SLF001 - as above
 
 
 @contextlib.contextmanager

@@ -13,6 +13,8 @@ import pytest
 import ray
 from ray import tune
 from ray.exceptions import ActorDiedError, RayActorError
+from ray.train._internal.checkpoint_manager import _CheckpointManager
+from ray.train._internal.session import _TrainingResult
 from ray.tune.callback import CallbackList
 from ray.tune.execution import class_cache
 from ray.tune.execution.experiment_state import _ExperimentCheckpointManager
@@ -221,6 +223,22 @@ def test_the_state_of_a_study_is_taken_and_not_copied_by_ray(tmp_path: Path) -> 
     assert list(tmp_path.rglob("*-now.*")) == []
     assert controller._storage is storage
     assert _ExperimentCheckpointManager.sync_up_experiment_state.__module__ == _ExperimentCheckpointManager.__module__
+
+
+def test_checkpoints_are_removed_only_after_a_snapshot_without_them(tmp_path: Path) -> None:
+    storage: Any = Staged(tmp_path / "storage")
+    folders = [tmp_path / f"checkpoint_{number}" for number in range(3)]
+    checkpoints = _CheckpointManager(tune.CheckpointConfig(num_to_keep=1))
+    snapshots = _ExperimentCheckpointManager(storage=storage, checkpoint_period=0, sync_every_n_trial_checkpoints=1)
+    stored = iter([False, True])
+    with internals.study_snapshots(lambda _state, **_how: next(stored)):
+        for folder in folders:
+            folder.mkdir()
+            checkpoints.register_checkpoint(_TrainingResult(tune.Checkpoint.from_directory(folder), {}))
+        snapshots.sync_up_experiment_state(FakeController(storage).save_to_dir)
+        assert all(folder.exists() for folder in folders)
+        snapshots.sync_up_experiment_state(FakeController(storage).save_to_dir)
+    assert [folder.exists() for folder in folders] == [False, False, True]
 
 
 def test_the_states_of_trials_are_written_without_indentation() -> None:
