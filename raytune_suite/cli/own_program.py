@@ -21,11 +21,11 @@ DEFAULT_SAMPLES = 20
 """The trials of a study without limits whose trials have no `--max-t`."""
 
 ABOUT = """\
-WORKLOAD may also be a function of your own, MODULE:FUNCTION, which takes a config and calls ray.tune.report. After `--`
-it is a program in any language: `{lr}` becomes the value of the parameter lr, `{args}` becomes --lr 0.1 --batch 32 for
+WORKLOAD may also be your own function, MODULE:FUNCTION, which takes a config and calls ray.tune.report. After `--`,
+write a program in any language: `{lr}` becomes the value of the parameter lr, `{args}` becomes --lr 0.1 --batch 32 for
 all parameters, `{json_file}` the path of a JSON file with them, and `{checkpoint_dir}` a folder whose files are kept
 with each report. The program prints its metrics as lines of JSON, such as {"epoch": 1, "val_loss": 0.4}. If it prints
-one after each epoch, give the number of epochs as --max-t, and bad trials are stopped early.
+one after each epoch, pass the number of epochs as --max-t, and bad trials are stopped early.
 """
 
 
@@ -34,19 +34,24 @@ def add_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("your own function or program", f"{ABOUT}\n{FORMAT}")
     group.add_argument("--space", type=Path, metavar="FILE", help="the search space, a TOML file as above")
     group.add_argument("--metric", metavar="NAME", help="the reported value to optimize")
-    group.add_argument("--mode", choices=["min", "max"], help="whether less or more is better (default: min)")
-    group.add_argument("--max-t", type=int, metavar="N", help="the most reports of a trial, or of --time-attr")
+    group.add_argument("--mode", choices=["min", "max"], help="whether to minimize or maximize it (default: min)")
     group.add_argument(
-        "--time-attr", metavar="NAME", help="the reported value that counts training (default: the number of reports)"
+        "--max-t",
+        type=int,
+        metavar="N",
+        help="the length of a full training: the number of reports, or the value of --time-attr",
+    )
+    group.add_argument(
+        "--time-attr", metavar="NAME", help="the reported value that measures training (default: the number of reports)"
     )
     group.add_argument(
         "--pattern",
         metavar="REGEX",
-        help="read metrics from lines that match, in place of JSON: 'loss: (\\S+)' for the metric, or named groups: "
+        help="read metrics from lines that match, instead of JSON: 'loss: (\\S+)' for the metric, or named groups: "
         "'(?P<epoch>\\d+) loss (?P<val_loss>\\S+)'",
     )
     group.add_argument(
-        "--metrics-file", metavar="FILE", help="read JSON from this file in place of the output; see `{trial_dir}`"
+        "--metrics-file", metavar="FILE", help="read JSON from this file in `{trial_dir}` instead of the output"
     )
     command.usage = (
         "%(prog)s [OPTIONS] WORKLOAD\n"

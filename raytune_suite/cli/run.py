@@ -34,7 +34,7 @@ Tune a workload, a function or a program with a method. Prints the best trials a
 config on test seeds, which the method never sees while tuning.
 
 A budget of 20 means that all trials together train as long as 20 full trainings. Methods that stop bad trials early try
-many more than 20 configs with it.
+many more than 20 configs within it.
 """
 
 EXAMPLES = """\
@@ -54,7 +54,7 @@ examples:
   # a program, which prints lines such as {"loss": 0.4} after each epoch
   raytune-suite run --space space.toml --metric loss --max-t 20 \\
     -- python train.py --lr {lr} --batch {batch}
-  # 40 full trainings more for the study called mine
+  # extend the study called mine to 60 full trainings
   raytune-suite run live/digits-mlp --name mine --resume --budget 60
 
 After Ctrl-C, a crash or a power cut, repeat the command with --name and --resume: the study continues from its last
@@ -77,7 +77,7 @@ def add(commands: Any) -> None:
         "--storage-path",
         metavar="DIR",
         default="~/ray_results",
-        help="the folder of all studies (default: %(default)s)",
+        help="the folder, or the URI of a bucket, that holds studies (default: %(default)s)",
     )
     group.add_argument(
         "--retry-failed", action="store_true", help="with --resume: train the configs of failed trials again"
@@ -91,7 +91,7 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         choices=TRACKER_NAMES,
-        help="log each trial to this tracker, too; may be repeated",
+        help="also log each trial to this tracker; may be repeated",
     )
     group.add_argument("--plot", type=Path, metavar="FILE", help="plot the study to a .png, .svg or .pdf file")
     group.add_argument(

@@ -41,13 +41,13 @@ def add_method(command: argparse.ArgumentParser) -> None:
         "--budget",
         type=number_or_text,
         metavar="N",
-        help="train for as long as N full trainings, in total; or what it may cost, as in '20 USD'",
+        help="N full trainings, in total; or what the study may cost, as in '20 USD'",
     )
     group.add_argument(
         "--price-per-hour",
         type=float,
         metavar="USD",
-        help="US dollars per hour of one machine (default: that of the machines of `ray up`)",
+        help="US dollars per hour of one machine (default: looked up for machines that `ray up` started)",
     )
     group.add_argument("--num-samples", type=int, metavar="N", help="run N trials; for pbt and pb2 the population size")
     group.add_argument(
@@ -58,9 +58,9 @@ def add_method(command: argparse.ArgumentParser) -> None:
     )
 
     group = command.add_argument_group("training seeds", "A list such as 0,1 or a range such as 0-4.")
-    group.add_argument("--tuning-seeds", type=seeds, metavar="SEEDS", help="the seeds that each trial trains on")
+    group.add_argument("--tuning-seeds", type=seeds, metavar="SEEDS", help="the seeds that each trial is trained with")
     group.add_argument(
-        "--test-seeds", type=seeds, metavar="SEEDS", help="the seeds that the best config is evaluated on, or none"
+        "--test-seeds", type=seeds, metavar="SEEDS", help="the seeds that the best config is evaluated with, or none"
     )
 
 
@@ -96,7 +96,7 @@ def add_engine(command: argparse.ArgumentParser) -> None:
         "--resources",
         type=resources,
         metavar="LIST",
-        help="what each process of a trial of several workers occupies, first its own, in place of --cpus and --gpus: "
+        help="what each process of a trial of several workers occupies, first its own, instead of --cpus and --gpus: "
         "'[{cpu = 1}, {cpu = 4, gpu = 1}, {cpu = 4, gpu = 1}]', as TOML or JSON",
     )
 

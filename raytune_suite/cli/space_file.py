@@ -32,7 +32,7 @@ DOMAINS = {
 """The words of a space file, with the functions of `ray.tune` that they name."""
 
 FORMAT = """\
-A space file has one line for each parameter. A value that is no domain is a constant.
+A space file has one line for each parameter. A value that is not a domain is a constant.
 
   # space.toml
   lr = {loguniform = [1e-4, 1e-1]}   # a number on a log scale
@@ -49,8 +49,8 @@ A space file has one line for each parameter. A value that is no domain is a con
   name = "sgd"
   momentum = {uniform = [0.0, 0.99]}
 
-The domains are those of ray.tune: uniform, loguniform, randn, randint and lograndint, the same with q in front for
-multiples of a last number, choice, and grid.
+The domains are those of ray.tune: uniform, loguniform, randn, randint and lograndint, the same with q in
+front, whose last number is the step, choice, and grid.
 """
 
 

@@ -29,7 +29,7 @@ def fit(
     trains only the epochs that are left. If pbt has changed the learning rate, the new one is used.
 
     Args:
-        model: A compiled `keras.Model` that is built, as it is if it has a `keras.Input`.
+        model: A `keras.Model` that is compiled and built. A model that starts with a `keras.Input` is built.
         data: The training data, as for `model.fit`: `x` and `y`, or a dataset.
         epochs: The epochs of a full training: the `max_t` of the study.
         checkpoint_every: Save a checkpoint every so many epochs. With methods that pause or copy trials, keep 1.

@@ -21,14 +21,14 @@ def trainable_and_space(config: Any) -> tuple[type[tune.Trainable], dict[str, An
 
     The space has only what `config` leaves open, so that the configs of the study are short. Each iteration of the
     algorithm is a report, with nested results named like "env_runners/episode_return_mean". A trial occupies what the
-    algorithm asks for, unless `rts.tune` has `resources`, and continues from RLlib's checkpoints.
+    algorithm requests, unless `rts.tune` has `resources`, and continues from RLlib's checkpoints.
 
     Args:
         config: An `AlgorithmConfig` such as `PPOConfig().environment("CartPole-v1").training(lr=tune.loguniform(...))`.
             Domains may also be in its dicts, such as `env_config` and `model_config`.
 
     Raises:
-        ArgumentError: If it is no `AlgorithmConfig` of an algorithm, or has no domain.
+        ArgumentError: If it is not an `AlgorithmConfig` of an algorithm, or has no domain.
     """
     from ray.rllib.algorithms import AlgorithmConfig
 

@@ -95,7 +95,7 @@ def tune(
     Args:
         trainable: A function of a config that calls `ray.tune.report`, or a `ray.tune.Trainable` class.
         space: The search space, a dict of Ray Tune's domains.
-        workload: A workload or its name, in place of `trainable`, `space`, `metric`, `mode`, `max_t` and `time_attr`.
+        workload: A workload or its name, instead of `trainable`, `space`, `metric`, `mode`, `max_t` and `time_attr`.
         method: A method ("asha"), a pair ("tpe+asha"), or a `Method`. By default, one that suits the study is chosen.
         method_args: Arguments of the method, such as `{"eta": 4}`.
         metric: The reported value to optimize.
@@ -105,7 +105,7 @@ def tune(
         num_samples: The maximum number of trials. For a population method, its size: by default 10.
         budget: The total of all trials, in full trainings (`max_t` each), or what all machines may cost, as "20 USD".
         time_limit: Seconds. `num_samples`, `budget` or `time_limit` is required, unless the method ends by itself.
-        price_per_hour: US dollars per hour of one machine. By default, that of the machines of `ray up` is looked up.
+        price_per_hour: US dollars per hour of one machine. By default looked up for machines that `ray up` started.
         resources: What a trial occupies, by default `{"cpu": 1}`; with several workers, a list with a dict per process.
         max_concurrent: The maximum number of trials at once. On a cluster that grows, the number that it can hold.
         seed: Seeds all random draws of the method.
@@ -119,7 +119,7 @@ def tune(
         stop: Targets such as `{"val_loss": 0.05}`, rules such as `rts.NoImprovement(20)`, Ray's stoppers, or functions.
         warm_start: Results or paths of studies from whose trials the searcher learns first, as far as they fit.
         callbacks: Ray Tune callbacks.
-        trackers: Where trials are logged, too: "mlflow", "wandb", "tensorboard" or "trackio".
+        trackers: Trackers that also log trials: "mlflow", "wandb", "tensorboard" or "trackio".
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
         settings: How Ray runs the study.
         progress: Whether to show a progress line, or a table in a notebook; by default on a terminal or in a notebook.
