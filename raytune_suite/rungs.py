@@ -145,12 +145,15 @@ def continued(levels: Sequence[float], max_t: float, eta: float) -> tuple[float,
     Example:
         >>> continued((1, 3, 9), 27, 3), continued((3, 9), 100, 3), continued((1, 3, 9), 10, 3)
         ((1, 3, 9, 27), (3, 9, 27, 81, 100), (1, 3, 10))
+        >>> continued((2,), 9, 1.2)
+        (2, 3, 4, 5, 6, 7, 9)
     """
     rungs, level = list(levels[:-1]), Fraction(levels[-1])
     while level <= NEAR_END * max_t:
-        rungs.append(round(level))
+        if not rungs or round(level) > rungs[-1]:
+            rungs.append(round(level))
         level *= Fraction(eta)
-    return (*rungs, max_t)
+    return (*(rung for rung in rungs if rung < max_t), max_t)
 
 
 def bracket_odds(heights: Sequence[int]) -> NDArray[np.float64]:

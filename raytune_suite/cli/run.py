@@ -306,16 +306,21 @@ def new_name(workload: str, method: str) -> str:
     return f"{workload}-{method}-{now:%Y%m%d-%H%M%S}".replace("/", "-")
 
 
+OPTIONS_WITH_VALUES = (
+    *("budget", "price_per_hour", "num_samples", "time_limit", "max_concurrent", "workers", "compute"),
+    *("cpus", "gpus", "plot"),
+)
+
+
 def resume_command(arguments: argparse.Namespace, name: str | None) -> str:
-    """A line with the command that resumes the study of these arguments; "" for a simulated study."""
-    if arguments.engine == "simulated":
-        return ""
+    """A line with the command that resumes the study of these arguments."""
     target = [arguments.workload] if arguments.workload else []
     own, program = own_program.words(arguments)
     command = ["raytune-suite", "run", *target, "--method", arguments.method, *own]
     for key, value in arguments.arg:
         command += ["--arg", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    for option in ("budget", "price_per_hour", "num_samples", "time_limit", "max_concurrent", "cpus", "gpus", "plot"):
+    command += ["--engine", arguments.engine] if arguments.engine == "simulated" else []
+    for option in OPTIONS_WITH_VALUES:
         value = getattr(arguments, option)
         if value is not None:
             command += [f"--{option.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value)]

@@ -250,7 +250,7 @@ class StudyFolder:
             return StudyInterrupted(f"interrupted {when}; the study was not saved: start it again")
         where = f"storage_path={self.storage_path!r}{'' if self.filesystem is None else ', storage_filesystem=...'}"
         return StudyInterrupted(
-            f"interrupted {when}; everything is saved. To continue, repeat the call with "
+            f"interrupted {when}. To continue from what is saved, repeat the call with "
             f"`resume=True, name={self.name!r}, {where}` "
             f"(`raytune-suite run`: --resume --name {self.name} --storage-path {self.storage_path})"
         )

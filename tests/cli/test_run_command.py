@@ -86,6 +86,7 @@ def test_a_malformed_argument_is_rejected(arguments: list[str], capsys: pytest.C
     [
         (StudyInterrupted("interrupted"), 130, ["--gpus", "0.5"]),
         (StudyError("all 3 trials have failed"), 2, ["--resources", "[{cpu = 1}, {gpu = 0.5}]"]),
+        (StudyInterrupted("interrupted"), 130, ["--engine", "simulated", "--workers", "3", "--compute", "2"]),
     ],
 )
 def test_a_study_that_ended_early_prints_the_command_that_resumes_it(
@@ -110,25 +111,12 @@ def test_a_study_that_ended_early_prints_the_command_that_resumes_it(
     assert shlex.split(command)[0] == "raytune-suite"
     assert cli.main(shlex.split(command)[1:]) == status
     first, second = seen
+    assert first.pop("engine").engine == second.pop("engine").engine
     assert second.pop("resume")
     assert not first.pop("resume")
     for arguments_of in (first, second):
         arguments_of["workload"] = arguments_of["workload"].name
     assert first == second
-
-
-@pytest.mark.parametrize("error", [StudyInterrupted("interrupted"), StudyError("all 3 trials have failed")])
-def test_a_simulated_study_cannot_be_resumed(
-    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def ended(**_arguments: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(tune, "tune", ended)
-    assert cli.main(["run", "synthetic/branin", *SIMULATED]) != 0
-    message = capsys.readouterr().err
-    assert str(error) in message
-    assert "To resume" not in message
 
 
 def test_a_missing_extra_is_reported_before_anything_starts(

@@ -40,9 +40,6 @@ Shorter gaps are normal: resources are released only when the processes of earli
 IMPOSSIBLE_TIMEOUT_S = 30.0
 """Seconds that trials may wait for resources that nothing can provide before the study ends."""
 
-HEAD_TIMEOUT_S = 30.0
-"""Seconds without an answer from the head of the cluster before the study ends; Ray ends the process after 60."""
-
 SILENCE_TIMEOUT_S = 2.0
 """Seconds after the death of a trial's process in which its node must stop answering to count as lost."""
 
@@ -79,7 +76,8 @@ class ClusterMonitor(Callback):
         self.fault = ""
         self.log, self._folder, self._scaler, self._on_terminal = log, folder, scaler, on_terminal
         self._probe = None if folder is None else StorageProbe(folder)
-        self._head, self._here, self._silent_since = cluster_state.head_address(), cluster_state.this_node(), math.nan
+        self._head, self._here = cluster_state.head_address(), cluster_state.this_node()
+        self._head_answers = True
         self._alive = set(cluster_state.alive_nodes())
         self._known = self._alive.copy()
         self._has_many_nodes = len(self._known) > 1
@@ -98,7 +96,7 @@ class ClusterMonitor(Callback):
 
         Raises:
             StudyError: If a node that has joined does not see the study's folder, trials wait for resources that
-                nothing can ever provide, or the head of the cluster has not answered for long.
+                nothing can ever provide, or Ray on this machine has died.
         """
         waits = any(trial.status == Trial.PENDING for trial in trials) or self._blocked_since is not None
         if self.log.waiting and not waits:
@@ -107,7 +105,7 @@ class ClusterMonitor(Callback):
         if now < self._next_check:
             return
         self._next_check = now + CHECK_INTERVAL_S
-        if not self._check_head(now):
+        if not self._check_head():
             return  # all other questions would wait for it
         nodes = cluster_state.alive_nodes()
         self._check_this_node(nodes)
@@ -128,33 +126,19 @@ class ClusterMonitor(Callback):
 
     # ---- the head ---------------------------------------------------------------------------------------------
 
-    def head_answers(self) -> bool:
-        """Return whether the head of the cluster accepts a connection."""
-        return cluster_state.head_answers(self._head)
-
-    def _check_head(self, now: float) -> bool:
-        """Return whether the head of the cluster answers, and say so when that changes.
-
-        Raises:
-            StudyError: If it has not answered for `HEAD_TIMEOUT_S`.
-        """
-        if self.head_answers():
-            if not math.isnan(self._silent_since):
-                _logger.warning("the head of the Ray cluster, %s, answers again", self._head)
-            self._silent_since = math.nan
-            return True
-        if math.isnan(self._silent_since):
-            self._silent_since = now
+    def _check_head(self) -> bool:
+        """Return whether the head of the cluster answers, and warn when that changes."""
+        answers = cluster_state.head_answers(self._head)
+        if answers and not self._head_answers:
+            _logger.warning("the head of the Ray cluster, %s, answers again", self._head)
+        elif self._head_answers and not answers:
             _logger.warning(
-                "the head of the Ray cluster, %s, does not answer. If that lasts, the study ends: then resume it with "
-                "`resume=True`, once the head runs again",
+                "the head of the Ray cluster, %s, does not answer. If that lasts, Ray ends this process after a while: "
+                "then resume the study with `resume=True`, once the head runs again",
                 self._head,
             )
-        if now - self._silent_since >= HEAD_TIMEOUT_S:
-            self._end_study(
-                f"the head of the Ray cluster, {self._head}, has not answered for {now - self._silent_since:.0f} s"
-            )
-        return False
+        self._head_answers = answers
+        return answers
 
     def _check_this_node(self, nodes: dict[str, NodeInfo]) -> None:
         """Check the node of this process, without which no trial can run.
@@ -272,10 +256,8 @@ class ClusterMonitor(Callback):
             node_id: The node of the actor, "" if it had none yet.
 
         Raises:
-            StudyError: If the node of this process has died, or the head of the cluster.
+            StudyError: If the node of this process has died.
         """
-        if not self.head_answers():
-            self._end_study(f"the head of the Ray cluster, {self._head}, does not answer, and a trial has died")
         nodes = cluster_state.all_nodes()
         self._check_this_node(nodes)
         if len(nodes) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections import Counter
 from dataclasses import dataclass, field
@@ -63,8 +64,8 @@ def _accepts(host: str, port: int, timeout: float) -> bool:
     try:
         with socket.create_connection((host, port), timeout):
             return True
-    except OSError:
-        return False
+    except OSError as error:  # a name that cannot be resolved now, or too many open files, says nothing about the host
+        return isinstance(error, socket.gaierror) or error.errno in (errno.EMFILE, errno.ENFILE)
 
 
 # ---- resource demands -------------------------------------------------------------------------------------------

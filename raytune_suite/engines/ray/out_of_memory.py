@@ -2,8 +2,8 @@
 
 "Without neighbours" means with the resources of all trials that ran on its machine, or with a whole GPU if it had a
 fraction of one and that was full. These are free as soon as its neighbours have ended or are paused, so the trial
-cannot wait forever. No other trial is started meanwhile: Ray reserves nothing for a trial that waits, and would hand
-what becomes free to smaller ones.
+cannot wait forever. No new trial is started meanwhile: Ray reserves nothing for a trial that waits, and would hand what
+becomes free to smaller ones.
 """
 
 from __future__ import annotations

@@ -231,7 +231,11 @@ def test_checkpoints_are_removed_only_after_a_snapshot_without_them(tmp_path: Pa
     checkpoints = _CheckpointManager(tune.CheckpointConfig(num_to_keep=1))
     snapshots = _ExperimentCheckpointManager(storage=storage, checkpoint_period=0, sync_every_n_trial_checkpoints=1)
     stored = iter([False, True])
-    with internals.study_snapshots(lambda _state, **_how: next(stored)):
+
+    def take(state: Any, *, force: bool, final: bool) -> bool:  # noqa: ARG001 - a `TakeSnapshot`
+        return next(stored)
+
+    with internals.study_snapshots(take):
         for folder in folders:
             folder.mkdir()
             checkpoints.register_checkpoint(_TrainingResult(tune.Checkpoint.from_directory(folder), {}))
