@@ -106,7 +106,8 @@ def study_snapshots(take: TakeSnapshot) -> Iterator[None]:
             Path(staging).mkdir(parents=True, exist_ok=True)
             self._storage.syncer.sync_up(staging, self._storage.experiment_fs_path)
             while outdated:
-                delete(**outdated.pop())
+                with contextlib.suppress(OSError):  # it is gone already if the study was resumed from an older snapshot
+                    delete(**outdated.pop())
         if wait:
             with contextlib.suppress(
                 Exception

@@ -241,6 +241,7 @@ def test_checkpoints_are_removed_only_after_a_snapshot_without_them(tmp_path: Pa
             checkpoints.register_checkpoint(_TrainingResult(tune.Checkpoint.from_directory(folder), {}))
         snapshots.sync_up_experiment_state(FakeController(storage).save_to_dir)
         assert all(folder.exists() for folder in folders)
+        folders[0].rmdir()  # as a study does that is resumed from an older snapshot
         snapshots.sync_up_experiment_state(FakeController(storage).save_to_dir)
     assert [folder.exists() for folder in folders] == [False, False, True]
 
