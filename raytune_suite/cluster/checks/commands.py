@@ -143,7 +143,7 @@ def image(document: ClusterDocument, where: KeyPath, *, gpus: bool) -> Iterator[
 
 
 def account_of_image(document: ClusterDocument, where: KeyPath, name: str) -> Iterator[Finding]:
-    """Yield an image on Docker Hub whose name is that of Ray's, but not its account."""
+    """Yield an image on Docker Hub that has the name of Ray's image but another account."""
     match = re.fullmatch(r"(?:docker\.io/)?(?:([a-z0-9._-]+)/)?ray(-ml|-llm)?(:.*)?", name)
     if match is None or "." in (match[1] or ""):
         return

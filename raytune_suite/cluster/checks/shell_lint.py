@@ -239,7 +239,7 @@ def managers(text: str, user: str | None, *, container: bool, ubuntu: bool = Fal
         text: The commands.
         user: The account that runs them.
         container: Whether they run in a container.
-        ubuntu: Whether that is one of Ray's own images.
+        ubuntu: Whether the image is one of Ray's.
     """
     parts = simple_commands(text)
     several = len({MANAGERS[part.program] for part in parts if part.program in MANAGERS}) > 1

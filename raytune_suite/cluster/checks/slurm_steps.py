@@ -203,7 +203,7 @@ def waiting(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator[Fi
 
 
 def blocked(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator[Finding]:
-    """Yield the study in a step of its own that waits for what the steps of Ray have, which is all memory of a node."""
+    """Yield a study whose own step waits for resources that Ray's steps hold: by default, all memory of a node."""
     rays = [one for one in found if one.launcher == "srun" and one.in_background]
     shared = any("overlap" in one.launch_options or "mem" in one.launch_options for one in rays)
     for part in commands if rays and not shared else ():

@@ -36,7 +36,7 @@ def trial(name: str, address: str | None = "10.0.0.1", **resources: float) -> An
 
 
 class RecordingController:
-    """What is used of Ray's controller."""
+    """The part of Ray's controller that is used."""
 
     def __init__(self, *trials: Any) -> None:
         self.trials, self.pending = list(trials), []  # type: ignore[var-annotated]

@@ -90,7 +90,7 @@ class Ended(NamedTuple):
 
 
 class Running:
-    """A function that runs in a process forked from this one, in a session of its own, until it ends or is killed."""
+    """A function that runs in a forked process, with its own session, until it ends or is killed."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="case-"))

@@ -24,7 +24,7 @@ from raytune_suite.engines.callbacks.decision_log import Decision, difference, r
 from raytune_suite.engines.ray import engine, internals
 from tests.engines.simulated import studies
 from tests.faults.campaign.cases import HANG, LOST, TRACEBACK, Case, Ended, FaultError, Running
-from tests.faults.campaign.simulated import KEYS, newest
+from tests.faults.campaign.simulated import KEYS, newest, tune_variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ LIMIT_S = 300.0
 """A study that runs longer than this without a kill hangs."""
 
 MEMORY = 80_000_000
-"""Bytes of Ray's object store."""
+"""The size of Ray's object store in bytes."""
 
 STEP_S = 0.1
 """Seconds of a slow step."""
@@ -73,23 +73,7 @@ def study(
         os.environ |= internals.trial_environment()
         own: dict[str, Any] = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": MEMORY}
         ray.init(**own, **quiet, _temp_dir=str(place), _system_config=internals.system_config())
-    method, arguments = studies.VARIANTS[key]
-    rts.tune(
-        learner,
-        studies.FINITE if method == "grid" else studies.SPACE,
-        method=method,
-        method_args=arguments,
-        metric="loss",
-        mode="min",
-        max_t=studies.MAX_T,
-        num_samples=studies.samples(method),
-        seed=3,
-        storage_path=folder,
-        name="study",
-        progress=False,
-        resume=resume,
-        settings=rts.Settings(snapshot_s=SNAPSHOT_S, **settings),
-    )
+    tune_variant(key, learner, folder, resume=resume, settings=rts.Settings(snapshot_s=SNAPSHOT_S, **settings))
 
 
 def kills(case: Case) -> None:

@@ -86,7 +86,7 @@ def of_ray(place: Path) -> dict[str, list[int]]:
 def faults(case: Case) -> None:
     """Kill or stop a process of a study's Ray after a random report.
 
-    The study goes on, or ends with an error that says how to resume it; in the end it does not differ from one that was
+    The study continues, or ends with an error that says how to resume it. Finally, it does not differ from one that was
     not disturbed. A trial whose process is killed is retried after the next one, so that decisions may differ: then all
     trials have to end, and none has failed.
     """
@@ -103,7 +103,7 @@ def faults(case: Case) -> None:
         _disturb(case, chosen, how, rng)
         ended = process.end(LIMIT_S)
     if ended.error is None:
-        case.count("went on")
+        case.count("continued")
     else:
         case.count("ended with an error")
         if not (isinstance(ended.error, StudyError) and "resume" in str(ended.error)):

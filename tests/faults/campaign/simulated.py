@@ -32,6 +32,26 @@ STEPS = (4, 25)
 """A study is interrupted after so many events."""
 
 
+def tune_variant(key: str, learner: Any, folder: Path, **how: Any) -> rts.StudyResult:
+    """Tune a learner with a method on either engine."""
+    method, arguments = studies.VARIANTS[key]
+    return rts.tune(
+        learner,
+        studies.FINITE if method == "grid" else studies.SPACE,
+        method=method,
+        method_args=arguments,
+        metric="loss",
+        mode="min",
+        max_t=studies.MAX_T,
+        num_samples=studies.samples(method),
+        seed=3,
+        storage_path=folder,
+        name="study",
+        progress=False,
+        **how,
+    )
+
+
 def run(
     key: str, folder: Path, *, resume: bool = False, steps: int | None = None, often: bool = False
 ) -> rts.StudyResult:
@@ -39,29 +59,13 @@ def run(
 
     With `often`, it takes a snapshot after each event.
     """
-    method, arguments = studies.VARIANTS[key]
     simulation = rts.Simulation(workers=3, cost=studies.cost, snapshot_s=0.0 if often else 3600.0)
     share: Any = study_snapshots
     with (
         contextlib.nullcontext() if steps is None else _interrupted_after(steps),
         unittest.mock.patch.object(share, "SHARE", math.inf if often else share.SHARE),
     ):
-        return rts.tune(
-            studies.Learner,
-            studies.FINITE if method == "grid" else studies.SPACE,
-            method=method,
-            method_args=arguments,
-            metric="loss",
-            mode="min",
-            max_t=studies.MAX_T,
-            num_samples=studies.samples(method),
-            seed=3,
-            storage_path=folder,
-            name="study",
-            engine=simulation,
-            progress=False,
-            resume=resume,
-        )
+        return tune_variant(key, studies.Learner, folder, engine=simulation, resume=resume)
 
 
 @contextlib.contextmanager
