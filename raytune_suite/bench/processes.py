@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
+import threading
 from contextlib import contextmanager
 from multiprocessing import connection, forkserver
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -61,9 +63,9 @@ def run_locally(
                 run = waiting.pop()
                 folder = begin(run)
                 process = context.Process(target=worker.main, args=(worker.pickle_run(run), folder), daemon=True)
-                with _without_main_script():
+                with _without_main_script(), _interrupts_held():
                     process.start()
-                active[process.sentinel] = process, run, folder
+                    active[process.sentinel] = process, run, folder
             ended = connection.wait([*active], timeout=TICK)
             for sentinel in ended:
                 process, run, folder = active.pop(sentinel)
@@ -158,3 +160,23 @@ def _without_main_script() -> Iterator[None]:
         script.__spec__ = spec
         if file is not None:
             script.__file__ = file
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM while a process starts: a process of which only half was sent prints a traceback."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals arrive in the main thread alone
+        return
+    held: list[int] = []
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {each: handler for each, handler in handlers.items() if handler is not None}
+    for each in before:
+        signal.signal(each, lambda number, _frame: held.append(number))
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    for number in held[:1]:
+        signal.raise_signal(number)

@@ -57,11 +57,11 @@ def main(payload: bytes, folder: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # of the whole group of processes
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_exit_with_runner, args=(multiprocessing.parent_process(),), daemon=True).start()
-    log = os.open(folder / store.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-        os.dup2(log, stream.fileno())
     with suppress(FileNotFoundError):  # the runner has exited, and the next one has removed the folder
+        log = os.open(folder / store.LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(log, stream.fileno())
         execute_pickled(payload, folder)
 
 

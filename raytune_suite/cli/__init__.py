@@ -75,8 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.command(arguments))
     except StudyInterrupted as interruption:
+        _end_at_once_on_the_next_signal(argv)
         print(f"\n{interruption}", file=sys.stderr)  # noqa: T201 - this is the command line
     except KeyboardInterrupt:
+        _end_at_once_on_the_next_signal(argv)
         print("\ninterrupted", file=sys.stderr)  # noqa: T201 - as above
     except RaytuneSuiteError as error:
         print(f"raytune-suite: {error}", file=sys.stderr)  # noqa: T201 - as above
@@ -87,13 +89,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a disk that is full, a folder without permission
         print(f"raytune-suite: {error}", file=sys.stderr)  # noqa: T201 - as above
         return FAILURE
-    if argv is None:
-        _end_at_once_on_the_next_signal()
     return INTERRUPTED
 
 
-def _end_at_once_on_the_next_signal() -> None:
+def _end_at_once_on_the_next_signal(argv: Sequence[str] | None) -> None:
     """Let another Ctrl-C end the process without a traceback while it exits, which takes Ray a moment."""
+    if argv is not None:  # the process is the caller's
+        return
 
     def end(_number: int, _frame: object) -> None:
         os._exit(INTERRUPTED)
