@@ -89,7 +89,7 @@ PEERS = {
     "hebo": Peer("hebo", HEBO, "run_hebo", ""),
     "syne-tune-asha": Peer("syne-tune-peers", SYNE_TUNE, "run_syne_tune", "asha"),
     "syne-tune-asha-cqr": Peer("syne-tune-peers", SYNE_TUNE, "run_syne_tune", "asha-cqr"),
-    "syne-tune-asha-bore": Peer("syne-tune-peers", SYNE_TUNE, "run_syne_tune", "asha-bore"),
+    "syne-tune-asha-kde": Peer("syne-tune-peers", SYNE_TUNE, "run_syne_tune", "asha-kde"),
 }
 
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {

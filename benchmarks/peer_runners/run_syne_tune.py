@@ -1,4 +1,4 @@
-"""Syne Tune: `asha` (random configs), `asha-cqr` or `asha-bore`, all stopping; one trial runs at a time.
+"""Syne Tune: `asha` (random configs), `asha-cqr` or `asha-kde` (BOHB there), all stopping; one trial runs at a time.
 
 Syne Tune has no conditional parameters, so that inactive ones are drawn, too, and ignored.
 """
@@ -13,11 +13,11 @@ from typing import Any
 
 import syne_tune.config_space as domains  # type: ignore[import-not-found] # of another environment
 from syne_tune.backend.trial_status import Trial  # type: ignore[import-not-found] # as above
-from syne_tune.optimizer.baselines import ASHA, ASHABORE, ASHACQR  # type: ignore[import-not-found] # as above
+from syne_tune.optimizer.baselines import ASHA, ASHACQR, BOHB  # type: ignore[import-not-found] # as above
 
 from benchmarks.peer_runners.protocol import Spent, active_values, read_study, report
 
-SCHEDULERS = {"asha": ASHA, "asha-cqr": ASHACQR, "asha-bore": ASHABORE}
+SCHEDULERS = {"asha": ASHA, "asha-cqr": ASHACQR, "asha-kde": BOHB}
 
 
 def domain(parameter: dict[str, Any]) -> Any:
