@@ -1,7 +1,7 @@
 """Compare methods of this package with optimizers of others, on the same workloads, budgets, seeds and costs.
 
-    python benchmarks/peers.py [--seeds 5] [--budget 50] [--methods auto asha] [--peers optuna-tpe-hyperband]
-        [--workloads synthetic/mfh3 yahpo/lcbench/7593] [--out build/peers] [--write]
+    python benchmarks/peers.py [--seeds 2] [--budget 50] [--methods auto asha] [--peers optuna-tpe-hyperband]
+        [--workloads synthetic/mfh3 yahpo/lcbench/7593] [--every 2] [--out build/peers] [--write]
 
 Each peer runs in its own process and environment, which is created on first use (see `references/environments.py`;
 peers whose environment cannot be created are left out with a message). It asks for one report of one trial after
@@ -11,7 +11,7 @@ seeds, and are judged without noise or on the test seeds. A crash counts as the 
 
 The figures are mean normalized regrets after 10, 20 and 50 full trainings, with 95 % bootstrap intervals over
 workloads and seeds. Finished runs are kept under `--out`, so that a killed comparison can be repeated; `--write` also
-writes `benchmarks/results/peers.md`.
+replaces the tables in `benchmarks/results/peers.md`.
 """
 
 from __future__ import annotations
@@ -252,7 +252,7 @@ def carried_out(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]
     runs = {run["key"]: run for run in map(json.loads, lines)}
     pythons = {name: environment(PEERS[name].environment, PEERS[name].requirements) for name in options.peers}
     workloads = {}
-    for name in options.workloads:
+    for name in options.workloads[:: options.every]:
         try:
             workloads[name] = rts.workload(name)
         except DataError as error:
@@ -281,6 +281,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
     parser.add_argument("--workloads", nargs="*", default=WORKLOADS)
+    parser.add_argument("--every", type=int, default=1, help="take only every N-th workload, beginning with the first")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "peers")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
