@@ -68,7 +68,6 @@ SYNE_TUNE = (
 OPTUNA = ("optuna==5.0.0", "numpy==2.4.6")
 TORCH = ("torch==2.13.0", "scipy==1.17.1")
 SMAC = ("smac==2.4.1", "ConfigSpace==1.2.2", "numpy==2.4.6", "scipy==1.17.1", "scikit-learn==1.9.1")
-HEBO = ("HEBO==0.3.6", "numpy==1.24.4", "torch==2.13.0")
 
 
 class Peer(NamedTuple):
@@ -86,11 +85,13 @@ PEERS = {
     "hpbandster-bohb": Peer("hpbandster", REFERENCES["hpbandster"], "run_hpbandster", ""),
     "dehb": Peer("dehb", REFERENCES["dehb"], "run_dehb", ""),
     "smac-multi-fidelity": Peer("smac", SMAC, "run_smac", ""),
-    "hebo": Peer("hebo", HEBO, "run_hebo", ""),
     "syne-tune-asha": Peer("syne-tune-peers", SYNE_TUNE, "run_syne_tune", "asha"),
     "syne-tune-asha-cqr": Peer("syne-tune-peers", SYNE_TUNE, "run_syne_tune", "asha-cqr"),
     "syne-tune-asha-kde": Peer("syne-tune-peers", SYNE_TUNE, "run_syne_tune", "asha-kde"),
 }
+
+SLOW = ("syne-tune-asha-cqr",)
+"""Peers that run only if they are named: minutes of CPU per run."""
 
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "auto": ("auto", {}),
@@ -279,7 +280,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--budget", type=float, default=50)
     parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=[name for name in PEERS if name not in SLOW])
     parser.add_argument("--workloads", nargs="*", default=WORKLOADS)
     parser.add_argument("--every", type=int, default=1, help="take only every N-th workload, beginning with the first")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "peers")
