@@ -168,7 +168,9 @@ def _with_fidelities(space: Space, conditions: Conditions) -> Iterator[MethodCho
         yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and the space has {len(space)} parameters")
     elif trainings < PAUSED_TRAININGS and conditions.can_pause:
         reason = f"{fidelities} and paused, so that a short study wastes none"
-        arguments = {"brackets": min(BRACKETS, max_bracket(conditions.min_t, max_t, conditions.eta) + 1)}
+        ladders = max_bracket(conditions.min_t, max_t, conditions.eta) + 1
+        few = (conditions.workers or 1) <= trainings  # with more, the first trials of higher brackets use up the budget
+        arguments = {"brackets": min(BRACKETS, ladders) if few else 1}
         yield MethodChoice(method="mfes+async-hyperband", reason=reason, arguments=arguments)
     rungs = len(halving_levels(conditions.min_t, max_t, conditions.eta))
     reason = f"{fidelities}, and models learn which fidelities to trust"

@@ -71,9 +71,12 @@ def test_a_study_with_a_model_hedges_against_misleading_fidelities(
     assert made.scheduler.max_t == max_t
 
 
-@pytest.mark.parametrize(("max_t", "brackets"), [(81, 3), (10, 3), (3, 2), (2, 1)])
-def test_a_study_that_pauses_hedges_as_well(max_t: int, brackets: int) -> None:
-    choice = choose_method(NUMBERS, Conditions(max_t=max_t, budget=8, can_pause=True), {})
+@pytest.mark.parametrize(
+    ("max_t", "workers", "brackets"), [(81, 4, 3), (81, None, 3), (81, 16, 1), (10, 8, 3), (3, 4, 2), (2, 4, 1)]
+)
+def test_a_study_that_pauses_hedges_if_it_has_few_workers(max_t: int, workers: int | None, brackets: int) -> None:
+    conditions = Conditions(max_t=max_t, budget=8, workers=workers, can_pause=True)
+    choice = choose_method(NUMBERS, conditions, {})
     assert choice.arguments == {"brackets": brackets}
     assert make_method(choice.method, NUMBERS, max_t=max_t, **choice.arguments).scheduler.max_t == max_t
 
