@@ -1,7 +1,7 @@
 """Compare methods of this package with optimizers of others, on the same workloads, budgets, seeds and costs.
 
-    python benchmarks/peers.py [--seeds 5] [--budget 50] [--methods auto asha] [--peers optuna-tpe-hyperband]
-        [--workloads synthetic/mfh3 yahpo/lcbench/7593] [--out build/peers] [--write]
+    python benchmarks/peers.py [--seeds 2] [--budget 50] [--methods auto asha] [--peers optuna-tpe-hyperband]
+        [--workloads synthetic/mfh3 yahpo/lcbench/7593] [--every 2] [--out build/peers] [--write]
 
 Each peer runs in its own process and environment, which is created on first use (see `references/environments.py`;
 peers whose environment cannot be created are left out with a message). It asks for one report of one trial after
@@ -11,21 +11,22 @@ seeds, and are judged without noise or on the test seeds. A crash counts as the 
 
 The figures are mean normalized regrets after 10, 20 and 50 full trainings, with 95 % bootstrap intervals over
 workloads and seeds. Finished runs are kept under `--out`, so that a killed comparison can be repeated; `--write` also
-writes `benchmarks/results/peers.md`.
+replaces the tables in `benchmarks/results/peers.md`.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
+import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -33,7 +34,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # to import `benchmarks` from any working directory
 
 import raytune_suite as rts  # noqa: E402 - after the path is set
-from benchmarks.references.environments import environment  # noqa: E402
+from benchmarks.peer_tables import run_key, tables, write  # noqa: E402
+from benchmarks.references.environments import REFERENCES, environment  # noqa: E402
 from raytune_suite.bench.run import exact_regret, normalized_regret  # noqa: E402
 from raytune_suite.engines.callbacks.study_log import Report, incumbents  # noqa: E402
 from raytune_suite.engines.seed_averaging import mean_curve  # noqa: E402
@@ -42,14 +44,17 @@ from raytune_suite.spaces import Space  # noqa: E402
 from raytune_suite.types import Stage, as_loss, split_config  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from raytune_suite.spaces import Parameter
     from raytune_suite.types import Config, Curve
     from raytune_suite.workloads import Workload
 
-MARKS = (10, 20, 50)
+MARKS = (5, 10, 20, 30, 50)
 """The full trainings after which incumbents are judged."""
+
+Regrets: TypeAlias = dict[str, float]
+"""The normalized regret at each mark."""
 
 SYNE_TUNE = (
     "syne-tune==0.16.0",
@@ -61,7 +66,8 @@ SYNE_TUNE = (
     "xgboost==3.2.0",
 )
 OPTUNA = ("optuna==5.0.0", "numpy==2.4.6")
-TORCH = ("--extra-index-url", "https://download.pytorch.org/whl/cpu", "torch==2.13.0", "scipy==1.17.1")
+TORCH = ("torch==2.13.0", "scipy==1.17.1")
+SMAC = ("smac==2.4.1", "ConfigSpace==1.2.2", "numpy==2.4.6", "scipy==1.17.1", "scikit-learn==1.9.1")
 
 
 class Peer(NamedTuple):
@@ -76,12 +82,26 @@ class Peer(NamedTuple):
 PEERS = {
     "optuna-tpe-hyperband": Peer("optuna", OPTUNA, "run_optuna", "tpe-hyperband"),
     "optuna-gp": Peer("optuna-gp", (*OPTUNA, *TORCH), "run_optuna", "gp"),
+    "hpbandster-bohb": Peer("hpbandster", REFERENCES["hpbandster"], "run_hpbandster", ""),
+    "dehb": Peer("dehb", REFERENCES["dehb"], "run_dehb", ""),
+    "smac-multi-fidelity": Peer("smac", SMAC, "run_smac", ""),
     "syne-tune-asha": Peer("syne-tune-peers", SYNE_TUNE, "run_syne_tune", "asha"),
     "syne-tune-asha-cqr": Peer("syne-tune-peers", SYNE_TUNE, "run_syne_tune", "asha-cqr"),
-    "syne-tune-asha-bore": Peer("syne-tune-peers", SYNE_TUNE, "run_syne_tune", "asha-bore"),
+    "syne-tune-asha-kde": Peer("syne-tune-peers", SYNE_TUNE, "run_syne_tune", "asha-kde"),
 }
 
-METHODS = ("auto", "mfes", "asha", "bohb", "random")
+SLOW = ("syne-tune-asha-cqr",)
+"""Peers that run only if they are named: minutes of CPU per run."""
+
+METHODS: dict[str, tuple[str, dict[str, Any]]] = {
+    "auto": ("auto", {}),
+    "mfes+asha": ("mfes+asha", {}),
+    "kde+asha": ("kde+asha", {}),
+    "asha": ("asha", {}),
+    "random": ("random", {}),
+    "mfes+async-hyperband, 1 bracket": ("mfes+async-hyperband", {"brackets": 1}),
+}
+"""Methods of this package with their arguments."""
 
 WORKLOADS = (
     *(f"synthetic/{name}" for name in ("mfh3", "mfh3-terrible", "mfh6", "counting-ones", "branin", "currin")),
@@ -138,7 +158,7 @@ class Accounts:
         return {"loss": loss if math.isfinite(loss) else None}
 
 
-def run_peer(peer: Peer, python: Path, workload: Workload, seed: int, budget: float) -> list[float]:
+def run_peer(peer: Peer, python: Path, workload: Workload, seed: int, budget: float) -> Regrets:
     """Run a peer; returns its regret at each mark.
 
     Raises:
@@ -169,15 +189,17 @@ def run_peer(peer: Peer, python: Path, workload: Workload, seed: int, budget: fl
             errors.seek(0)
             raise RuntimeError(errors.read()[-1500:])
     changes = incumbents(accounts.reports, workload.mode)
-    return [judged(workload, changes, mark, accounts.configs) for mark in MARKS if mark <= budget]
+    return regrets_at(workload, changes, accounts.configs, budget)
 
 
-def run_own(method: str, workload: Workload, seed: int, budget: float) -> list[float]:
+def run_own(label: str, workload: Workload, seed: int, budget: float) -> Regrets:
     """Run a method of this package with one worker; returns its regret at each mark."""
+    method, arguments = METHODS[label]
     with tempfile.TemporaryDirectory() as folder:
         result = rts.tune(
             workload=workload,
             method=method,
+            method_args=arguments,
             budget=budget,
             seed=seed,
             test_seeds=[],
@@ -190,7 +212,7 @@ def run_own(method: str, workload: Workload, seed: int, budget: float) -> list[f
         report.trial: split_config(lineage[-1].config).hyperparameters
         for report, lineage in zip(changes, result.lineages, strict=True)
     }
-    return [judged(workload, changes, mark, configs) for mark in MARKS if mark <= budget]
+    return regrets_at(workload, changes, configs, budget)
 
 
 def judged(workload: Workload, changes: Sequence[Report], mark: float, configs: dict[int, Config]) -> float:
@@ -209,81 +231,66 @@ def judged(workload: Workload, changes: Sequence[Report], mark: float, configs: 
     return min(regret, 1.0) if math.isfinite(regret) else 1.0
 
 
-def interval(regrets: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of the mean of regrets, of shape (workloads, seeds)."""
-    rng = np.random.default_rng(0)
-    workloads, seeds = regrets.shape
-    rows = rng.integers(workloads, size=(2000, workloads, 1))
-    means = regrets[rows, rng.integers(seeds, size=(2000, workloads, seeds))].mean(axis=(1, 2))
-    low, high = np.percentile(means, [2.5, 97.5]).tolist()
-    return low, high
+def regrets_at(workload: Workload, changes: Sequence[Report], configs: dict[int, Config], budget: float) -> Regrets:
+    """Return the regret of the incumbent at each mark within the budget."""
+    return {str(mark): judged(workload, changes, mark, configs) for mark in MARKS if mark <= budget}
 
 
-def table(runs: dict[str, dict[str, Any]], workloads: Sequence[str], seeds: int, budget: float) -> Iterable[str]:
-    """Yield the lines of a table in Markdown: one row per optimizer that has all runs."""
-    marks = [mark for mark in MARKS if mark <= budget]
-    yield f"Mean normalized regret on {len(workloads)} workloads with {seeds} seeds each, one worker [95 % interval].\n"
-    yield f"| optimizer | {' | '.join(f'{mark} full trainings' for mark in marks)} | seconds per run |"
-    yield "|---" * (len(marks) + 2) + "|"
-    rows = []
-    for label in dict.fromkeys(run["label"] for run in runs.values()):
-        cells = [[runs.get(f"{label} {name} {seed} {budget:g}") for seed in range(seeds)] for name in workloads]
-        if any(cell is None for row in cells for cell in row):
-            continue
-        regrets = np.array([[cell["regrets"] for cell in row if cell] for row in cells])
-        means = regrets.mean(axis=(0, 1)).tolist()
-        shown = [
-            "{:.3f} [{:.3f}, {:.3f}]".format(mean, *interval(regrets[:, :, column]))
-            for column, mean in enumerate(means)
-        ]
-        cpu = np.mean([cell["seconds"] for row in cells for cell in row if cell])
-        rows.append((means[-1], f"| {label} | {' | '.join(shown)} | {cpu:.1f} |"))
-    yield from (line for _, line in sorted(rows))
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process and of the children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def main() -> None:
-    """Carry out the missing runs, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--budget", type=float, default=50)
-    parser.add_argument("--methods", nargs="*", default=METHODS)
-    parser.add_argument("--peers", nargs="*", choices=PEERS, default=list(PEERS))
-    parser.add_argument("--workloads", nargs="*", default=WORKLOADS)
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "peers")
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
+def carried_out(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """Carry out the missing runs; returns all runs by their keys, and the workloads whose data are available.
+
+    All optimizers complete a seed before the next one begins, so that a comparison that is killed is balanced.
+    """
     options.out.mkdir(parents=True, exist_ok=True)
     store = options.out / "runs.jsonl"
     lines = store.read_text().splitlines() if store.exists() else []
     runs = {run["key"]: run for run in map(json.loads, lines)}
     pythons = {name: environment(PEERS[name].environment, PEERS[name].requirements) for name in options.peers}
-    available = []
-    for name in options.workloads:
+    workloads = {}
+    for name in options.workloads[:: options.every]:
         try:
-            workload = rts.workload(name)
+            workloads[name] = rts.workload(name)
         except DataError as error:
             print(f"left out: {error}", file=sys.stderr)
+    labels = [*options.methods, *(peer for peer, python in pythons.items() if python is not None)]
+    for seed, (name, workload), label in itertools.product(range(options.seeds), workloads.items(), labels):
+        key = run_key(label, name, seed, options.budget)
+        if key in runs:
             continue
-        available.append(name)
-        for label in [*options.methods, *(peer for peer, python in pythons.items() if python is not None)]:
-            for seed in range(options.seeds):
-                key = f"{label} {name} {seed} {options.budget:g}"
-                if key in runs:
-                    continue
-                began = time.perf_counter()
-                python = pythons.get(label)
-                if python is None:
-                    regrets = run_own(label, workload, seed, options.budget)
-                else:
-                    regrets = run_peer(PEERS[label], python, workload, seed, options.budget)
-                seconds = time.perf_counter() - began
-                runs[key] = {"key": key, "label": label, "regrets": regrets, "seconds": seconds}
-                with store.open("a") as file:
-                    print(json.dumps(runs[key]), file=file)
-    text = "\n".join(table(runs, available, options.seeds, options.budget))
+        began, python = cpu_seconds(), pythons.get(label)
+        if python is None:
+            regrets = run_own(label, workload, seed, options.budget)
+        else:
+            regrets = run_peer(PEERS[label], python, workload, seed, options.budget)
+        runs[key] = {"key": key, "label": label, "regrets": regrets, "seconds": cpu_seconds() - began}
+        with store.open("a") as file:
+            print(json.dumps(runs[key]), file=file)
+    return runs, list(workloads)
+
+
+def main() -> None:
+    """Carry out the missing runs, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--budget", type=float, default=50)
+    parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=[name for name in PEERS if name not in SLOW])
+    parser.add_argument("--workloads", nargs="*", default=WORKLOADS)
+    parser.add_argument("--every", type=int, default=1, help="take only every N-th workload, beginning with the first")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "peers")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    runs, workloads = carried_out(options)
+    text = "\n".join(tables(runs, workloads, options.seeds, options.budget))
     print(text)
     if options.write:
-        (ROOT / "benchmarks" / "results" / "peers.md").write_text(text + "\n")
+        write(ROOT / "benchmarks" / "results" / "peers.md", text)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.rungs import halving_levels
+from raytune_suite.rungs import halving_levels, max_bracket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ SUMMARY = "one of the methods below, chosen by the space, the fidelities, the li
 LEAST_TRAININGS = 5
 """The number of full trainings from which on a model of several fidelities has enough to learn from."""
 
-PAUSED_TRAININGS = 10
+PAUSED_TRAININGS = 20
 """The number of full trainings below which trials are paused, if they can be, instead of stopped."""
 
 BRACKETS = 3
@@ -168,7 +168,10 @@ def _with_fidelities(space: Space, conditions: Conditions) -> Iterator[MethodCho
         yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and the space has {len(space)} parameters")
     elif trainings < PAUSED_TRAININGS and conditions.can_pause:
         reason = f"{fidelities} and paused, so that a short study wastes none"
-        yield MethodChoice(method="mfes+async-hyperband", reason=reason, arguments={"brackets": 1})
+        ladders = max_bracket(conditions.min_t, max_t, conditions.eta) + 1
+        few = (conditions.workers or 1) <= trainings  # with more, the first trials of higher brackets use up the budget
+        arguments = {"brackets": min(BRACKETS, ladders) if few else 1}
+        yield MethodChoice(method="mfes+async-hyperband", reason=reason, arguments=arguments)
     rungs = len(halving_levels(conditions.min_t, max_t, conditions.eta))
     reason = f"{fidelities}, and models learn which fidelities to trust"
     yield MethodChoice(method="mfes+asha", reason=reason, arguments={"brackets": min(BRACKETS, rungs)})

@@ -31,7 +31,8 @@ GRID: dict[str, Any] = {"x": tune.grid_search([1, 2])}
         (CHOICES, {"max_t": 81, "num_samples": 100}, "mfes+asha"),
         (NUMBERS, {"max_t": 81, "time_limit": 60}, "mfes+asha"),
         (NUMBERS, {"max_t": 81, "budget": 30, "can_pause": True}, "mfes+asha"),
-        (NUMBERS, {"max_t": 81, "budget": 8, "can_pause": True}, "mfes+async-hyperband"),
+        (NUMBERS, {"max_t": 81, "budget": 19, "can_pause": True}, "mfes+async-hyperband"),
+        (NUMBERS, {"max_t": 81, "budget": 19}, "mfes+asha"),
         (NUMBERS, {"max_t": 81, "budget": 4, "can_pause": True}, "sobol+async-hyperband"),
         (NUMBERS, {"max_t": 81, "budget": 4}, "sobol+asha"),
         (NUMBERS, {"max_t": 81, "budget": 30, "workers": 64}, "tpe+asha"),
@@ -68,6 +69,16 @@ def test_a_study_with_a_model_hedges_against_misleading_fidelities(
     assert choice.arguments == {"brackets": brackets}
     made = make_method(choice.method, NUMBERS, max_t=max_t, **choice.arguments)
     assert made.scheduler.max_t == max_t
+
+
+@pytest.mark.parametrize(
+    ("max_t", "workers", "brackets"), [(81, 4, 3), (81, None, 3), (81, 16, 1), (10, 8, 3), (3, 4, 2), (2, 4, 1)]
+)
+def test_a_study_that_pauses_hedges_if_it_has_few_workers(max_t: int, workers: int | None, brackets: int) -> None:
+    conditions = Conditions(max_t=max_t, budget=8, workers=workers, can_pause=True)
+    choice = choose_method(NUMBERS, conditions, {})
+    assert choice.arguments == {"brackets": brackets}
+    assert make_method(choice.method, NUMBERS, max_t=max_t, **choice.arguments).scheduler.max_t == max_t
 
 
 def test_a_short_study_has_few_rungs() -> None:

@@ -45,6 +45,39 @@ def report(trial: int, values: dict[str, Any], resource: int) -> float:
     return CRASHED if answer["loss"] is None else float(answer["loss"])
 
 
+class Trainings:
+    """Trains configs to a resource at once, for peers that ask so. A config that was trained before is resumed."""
+
+    def __init__(self, parameters: list[dict[str, Any]]) -> None:
+        self._parameters = parameters
+        self._trials: dict[str, tuple[int, list[float]]] = {}
+
+    def train(self, config: dict[str, Any], resource: int) -> float:
+        """Return the loss of a config at a resource.
+
+        Raises:
+            Spent: If the budget is spent.
+        """
+        values = active_values(self._parameters, config)
+        trial, losses = self._trials.setdefault(json.dumps(values), (len(self._trials), []))
+        while len(losses) < resource:
+            losses.append(report(trial, values, len(losses) + 1))
+        return losses[resource - 1]
+
+
+def active_values(parameters: list[dict[str, Any]], config: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of the active parameters, rounded to the steps of quantized ones."""
+    values: dict[str, Any] = {}
+    for one in parameters:
+        if not active(one, values):
+            continue
+        value, step = config[one["name"]], one["step"]
+        if step:
+            value = min(max(round(value / step) * step, one["lower"]), one["upper"])
+        values[one["name"]] = float(value) if one["kind"] == "float" else int(value)
+    return values
+
+
 def active(parameter: dict[str, Any], values: dict[str, Any]) -> bool:
     """Whether a parameter is active in a config, whose earlier parameters are in `values`."""
     return parameter["parent"] is None or values.get(parameter["parent"]) == parameter["option"]

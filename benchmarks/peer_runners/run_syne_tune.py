@@ -1,4 +1,4 @@
-"""Syne Tune: `asha` (random configs), `asha-cqr` or `asha-kde`, all stopping; one trial runs at a time.
+"""Syne Tune: `asha` (random configs), `asha-cqr` or `asha-kde` (BOHB there), all stopping; one trial runs at a time.
 
 Syne Tune has no conditional parameters, so that inactive ones are drawn, too, and ignored.
 """
@@ -13,31 +13,21 @@ from typing import Any
 
 import syne_tune.config_space as domains  # type: ignore[import-not-found] # of another environment
 from syne_tune.backend.trial_status import Trial  # type: ignore[import-not-found] # as above
-from syne_tune.optimizer.baselines import ASHA, ASHABORE, ASHACQR  # type: ignore[import-not-found] # as above
+from syne_tune.optimizer.baselines import ASHA, ASHACQR, BOHB  # type: ignore[import-not-found] # as above
 
-from benchmarks.peer_runners.protocol import Spent, active, read_study, report
+from benchmarks.peer_runners.protocol import Spent, active_values, read_study, report
 
-SCHEDULERS = {"asha": ASHA, "asha-cqr": ASHACQR, "asha-bore": ASHABORE}
+SCHEDULERS = {"asha": ASHA, "asha-cqr": ASHACQR, "asha-kde": BOHB}
 
 
 def domain(parameter: dict[str, Any]) -> Any:
-    """Return a parameter as a domain; steps are rounded to in `rounded`."""
+    """Return a parameter as a domain; steps are rounded to in `active_values`."""
     lower, upper = parameter["lower"], parameter["upper"]
     if parameter["kind"] == "categorical":
         return domains.choice(list(range(upper + 1)))
     if parameter["kind"] == "integer":
         return domains.lograndint(lower, upper) if parameter["log"] else domains.randint(lower, upper)
     return domains.loguniform(lower, upper) if parameter["log"] else domains.uniform(lower, upper)
-
-
-def rounded(parameters: list[dict[str, Any]], config: dict[str, Any]) -> dict[str, Any]:
-    """Return the active values, rounded to the steps of quantized parameters."""
-    values: dict[str, Any] = {}
-    for one in parameters:
-        if active(one, values):
-            value, step = config[one["name"]], one["step"]
-            values[one["name"]] = min(max(round(value / step) * step, one["lower"]), one["upper"]) if step else value
-    return values
 
 
 def main() -> None:
@@ -53,7 +43,7 @@ def main() -> None:
             suggestion = scheduler.suggest()
             trial = Trial(number, suggestion.config, dt.datetime.now(tz=dt.UTC))
             scheduler.on_trial_add(trial)
-            values, result = rounded(study["parameters"], suggestion.config), {}
+            values, result = active_values(study["parameters"], suggestion.config), {}
             for epoch in range(1, study["max_t"] + 1):
                 result = {"loss": report(number, values, epoch), "epoch": epoch}
                 if epoch < study["max_t"] and scheduler.on_trial_result(trial, result) != "CONTINUE":

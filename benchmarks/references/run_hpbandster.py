@@ -12,20 +12,16 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any
 
 import ConfigSpace
 import numpy as np
 from ConfigSpace import hyperparameters
 from hpbandster.core import master  # type: ignore[import-not-found]  # in its own environment
-from hpbandster.core.dispatcher import Job  # type: ignore[import-not-found]
 from hpbandster.optimizers import BOHB  # type: ignore[import-not-found]
 
+from benchmarks.references.local_dispatcher import LocalDispatcher
 from benchmarks.references.recorder import ETA, Recorder, Spent, main
 from raytune_suite.workloads.synthetic.synthetic_functions import Choice, SyntheticFunction
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def space(problem: SyntheticFunction, seed: int) -> ConfigSpace.ConfigurationSpace:
@@ -37,32 +33,6 @@ def space(problem: SyntheticFunction, seed: int) -> ConfigSpace.ConfigurationSpa
         else:
             result.add_hyperparameter(hyperparameters.UniformFloatHyperparameter(name, kind.low, kind.high))
     return result
-
-
-class LocalDispatcher:
-    """Implements the interface of hpbandster's dispatcher with one worker in this process."""
-
-    evaluate: Callable[[dict[str, Any], float], float]
-    """Set on the class before hpbandster creates an instance."""
-
-    def __init__(self, callback: Callable[[Job], None], queue_callback: Callable[[int], None], **_: Any) -> None:
-        self._callback, self._queue_callback = callback, queue_callback
-
-    def run(self) -> None:
-        """Announce the worker."""
-        self._queue_callback(1)
-
-    def number_of_workers(self) -> int:
-        """Return 1."""
-        return 1
-
-    def submit_job(self, job_id: tuple[int, int, int], **job: Any) -> None:
-        """Evaluate the job immediately, and report its result."""
-        done = Job(job_id, **job)
-        done.time_it("submitted")
-        done.result = {"loss": type(self).evaluate(job["config"], job["budget"]), "info": {}}
-        done.time_it("finished")
-        self._callback(done)
 
 
 def run(recorder: Recorder) -> None:

@@ -468,12 +468,12 @@ def test_the_chosen_method_is_stored_and_resumed(tmp_path: Path, capsys: pytest.
     arguments: dict[str, Any] = {"name": "study", "workload": "synthetic/branin", "progress": None, "budget": 12}
     with pytest.raises(rts.StudyInterrupted):
         study(AUTO, tmp_path, callbacks=[Interrupt(20)], **arguments)
-    assert "method auto: mfes+asha (brackets=3), because" in capsys.readouterr().err
+    assert "method auto: mfes+async-hyperband (brackets=3), because" in capsys.readouterr().err
     manifest = json.loads((tmp_path / "study" / "study.json").read_text())
-    assert (manifest["method"], manifest["method_args"]) == ("mfes+asha", {"brackets": 3})
+    assert (manifest["method"], manifest["method_args"]) == ("mfes+async-hyperband", {"brackets": 3})
     manifest["auto"]["reason"] = "it was stored"
     (tmp_path / "study" / "study.json").write_text(json.dumps(manifest))
-    assert study(AUTO, tmp_path, resume=True, **arguments).method == "mfes+asha"
+    assert study(AUTO, tmp_path, resume=True, **arguments).method == "mfes+async-hyperband"
     assert "because it was stored" in capsys.readouterr().err
 
 
