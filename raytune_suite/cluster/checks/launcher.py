@@ -51,6 +51,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from repeated_keys(document)
     yield from missing_values(document)
     yield from provider_keys(document)
+    yield from cluster_name(document)
     yield from access(document)
     yield from clouds(document)
     yield from amazon(document)
@@ -141,6 +142,20 @@ def provider_keys(document: ClusterDocument) -> Iterator[Finding]:
         for key in document.mapping("provider"):
             if key not in known:
                 yield unknown_key(document, ("provider", key), known, places(document))
+
+
+def cluster_name(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a name that breaks the paths and the options of rsync and docker, which contain it (ray#45189)."""
+    name = document.get("cluster_name")
+    wrong = sorted(set(re.findall(r"[^\w.@+=-]", name))) if isinstance(name, str) else []
+    if (
+        wrong and not PLACEHOLDER.search(str(name)) and provider(document) not in ("azure", "gcp")
+    ):  # they have their own
+        reason = (
+            f"`cluster_name` is {name!r}: Ray copies files through a folder of this name, which fails with {wrong[0]!r}"
+        )
+        remedy = f"write `cluster_name: {re.sub(r'[^a-z0-9]+', '-', str(name).lower()).strip('-')}`"
+        yield finding(document, "RTS609", ("cluster_name",), reason, remedy)
 
 
 def access(document: ClusterDocument) -> Iterator[Finding]:

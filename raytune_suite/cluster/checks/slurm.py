@@ -272,11 +272,7 @@ def suspicious(one: Directive, where: str, path: Path) -> Iterator[Finding]:
         reason = f"`{where}={one.value}` is {int(one.value) / 2**20:.0f} TB, because it counts megabytes"
         yield at(one.line, "RTS842", where, reason, f"write `{where}={max(1, round(int(one.value) / 1e9))}G`")
     if one.name == "gres":
-        for part in one.value.split(","):
-            match = GENERIC.fullmatch(part)
-            kind = "" if match is None else match[1]
-            if match is None or (kind != "gpu" and kind.lower().rstrip("s") in ("gpu", "cuda", "nvidia")):
-                yield at(one.line, "RTS842", where, f"{part!r} is not a generic resource", "write `--gres=gpu:N`")
+        yield from generic_resources(one, where)
     if one.name in ("output", "error") and one.value.endswith("/"):
         reason = f"`{where}` is {one.value}, a folder, but must be a file"
         yield at(one.line, "RTS842", where, reason, f"write `{where}={one.value}%j.out`")
@@ -286,6 +282,19 @@ def suspicious(one: Directive, where: str, path: Path) -> Iterator[Finding]:
         if not folder.is_absolute() and not any(place.is_dir() for place in places):
             reason = f"the folder {folder} does not exist here; without it the job ends at once, and leaves no output"
             yield at(one.line, "RTS842", where, reason, f"run `mkdir -p {folder}` before sbatch", "warning")
+
+
+def generic_resources(one: Directive, where: str) -> Iterator[Finding]:
+    """Yield names of generic resources that Slurm does not read as such."""
+    for part in one.value.split(","):
+        match = GENERIC.fullmatch(part)
+        kind = "" if match is None else match[1]
+        if match is None or (kind != "gpu" and kind.lower().rstrip("s") in ("gpu", "cuda", "nvidia")):
+            yield at(one.line, "RTS842", where, f"{part!r} is not a generic resource", "write `--gres=gpu:N`")
+        elif "=" in part and "/" not in part:
+            remedy = f"write `--gres={part.replace('=', ':')}`"
+            reason = f"{part!r} has `=` where `--gres` has a colon"
+            yield at(one.line, "RTS842", where, reason, remedy, "warning")
 
 
 def limit(one: Directive, where: str) -> Iterator[Finding]:

@@ -23,6 +23,13 @@ ARRAY = re.compile(
 )
 """What makes a variable an array."""
 
+ONLY_IN_BASH = re.compile(
+    r"^\s*(?:\w+=\(|for\s*\(\(|mapfile\b|readarray\b|declare\b|source\s|shopt\b|function\s+\w+|\(\()|\[\[\s|<<<|<\(|\$\{!\w|"
+    r"\$\{\w+\[|\bpipefail\b",
+    re.MULTILINE,
+)
+"""The language of bash that simpler shells do not know."""
+
 OWN = ("BASH_REMATCH", "PIPESTATUS", "FUNCNAME", "BASH_SOURCE", "BASH_LINENO", "GROUPS", "DIRSTACK", "BASH_ARGV")
 """Arrays of bash."""
 
@@ -39,6 +46,7 @@ def check(text: str, commands: list[SimpleCommand], nodes: int | None, *, ray_ru
         nodes: The number of nodes of the job, None if it is not known.
         ray_runs: Whether it has processes of Ray in the background.
     """
+    yield from other_shell(text)
     yield from no_arrays(text)
     yield from beyond_nodes(text)
     yield from high_port(text)
@@ -47,6 +55,23 @@ def check(text: str, commands: list[SimpleCommand], nodes: int | None, *, ray_ru
     yield from worker_beside_head(text)
     if ray_runs:
         yield from never_ends(text, commands)
+
+
+def other_shell(text: str) -> Iterator[Finding]:
+    """Yield an interpreter in the first line that cannot run the script."""
+    first = text.partition("\n")[0]
+    match = re.match(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.]+)", first)
+    name = match[1] if match is not None else "bash"
+    simple = name in ("sh", "dash", "ash", "posh")
+    code = re.sub(r"(?m)^\s*#.*$", "", text)
+    found = ONLY_IN_BASH.search(code) if simple else None
+    if found is not None:
+        line = code[: found.start()].count("\n") + found[0].count("\n") + 1
+        reason = f"{found[0].strip()} is only known to bash, but line 1 runs the script with {name}"
+        yield Finding(1, "RTS415", f"line {line}", reason, "write `#!/bin/bash` in line 1", "warning")
+    elif re.match(r"python|perl|ruby|csh|tcsh|fish", name) and re.search(r"(?m)^\s*(srun|fi|done|export)\b", code):
+        reason = f"line 1 runs the script with {name}, but its commands are those of bash"
+        yield Finding(1, "RTS415", "line 1", reason, "write `#!/bin/bash`", "error")
 
 
 def beyond_nodes(text: str) -> Iterator[Finding]:
