@@ -171,7 +171,10 @@ def setup(document: ClusterDocument) -> Iterator[Finding]:
         remedy = "copy the checkout with file_mounts and `pip install` it in setup_commands, as clusters/*.yaml do"
         yield finding(document, "RTS306", ("setup_commands",), "no command installs raytune-suite on the nodes", remedy)
     for target, source in document.mapping("file_mounts").items():
-        if re.match(r"\w+://|[\w.-]+@[\w.-]+:", str(source)):
+        if not isinstance(source, str):
+            reason = f"the source of {target} is {source!r}, but must be a folder of this machine"
+            yield finding(document, "RTS307", ("file_mounts", target), reason, f"write `{target}: FOLDER`")
+        elif re.match(r"\w+://|[\w.-]+@[\w.-]+:", source):
             reason = f"Ray copies folders of this machine only, not {source}"
             remedy = "download it in `setup_commands`, or mount it in `initialization_commands`"
             yield finding(document, "RTS307", ("file_mounts", target), reason, remedy)

@@ -147,7 +147,7 @@ def provider_keys(document: ClusterDocument) -> Iterator[Finding]:
 def cluster_name(document: ClusterDocument) -> Iterator[Finding]:
     """Yield a name that breaks the paths and the options of rsync and docker, which contain it (ray#45189)."""
     name = document.get("cluster_name")
-    wrong = sorted(set(re.findall(r"[^\w.@+=-]", name))) if isinstance(name, str) else []
+    wrong = sorted(set(re.findall(r"[^\w./@+=-]", name))) if isinstance(name, str) else []
     if (
         wrong and not PLACEHOLDER.search(str(name)) and provider(document) not in ("azure", "gcp")
     ):  # they have their own
@@ -182,7 +182,11 @@ def access(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(
                 document, "RTS601", ("auth", key), reason, f"write `{key}: {str(value).removesuffix('.pub')}`"
             )
-        if value and not on_this_machine(str(value)).is_file():
+        if str(value).startswith(("-----BEGIN", "ssh-", "ecdsa-")):
+            if cloud != "local":
+                remedy = "write the path of the file with the key"
+                yield finding(document, "RTS601", ("auth", key), f"`{key}` is the key itself, not its file", remedy)
+        elif value and not on_this_machine(str(value)).is_file():
             remedy = "create it (`ssh-keygen -t ed25519`), or run this where the key is"
             yield finding(document, "RTS602", ("auth", key), f"{value} does not exist", remedy)
 

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cluster.checks.cron import wrong_schedule
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pod_values import SELECTOR_OPERATORS, expression
 from raytune_suite.cluster.checks.pods import HIGHEST_PORT, PLACEHOLDER, entries_at, labels
@@ -76,6 +77,10 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from service(document)
     if kind == "NetworkPolicy":
         yield from blocks(document)
+    wrong = wrong_schedule(str(document.get("spec", "schedule", default="@daily"))) if kind == "CronJob" else None
+    if wrong is not None:
+        reason = f"the schedule {document.get('spec', 'schedule')!r} is not one of cron: {wrong}"
+        yield finding(document, "RTS817", ("spec", "schedule"), reason, 'write such as "0 3 * * *"')
     if kind in ("ConfigMap", "Secret"):
         yield from contents(document, kind)
     if kind in SELECTORS:
@@ -228,9 +233,34 @@ def named_ports(documents: list[ClusterDocument]) -> Iterator[Finding]:
                 yield finding(document, "RTS813", place, reason, "write the number, or name the port of the container")
 
 
+def other_namespaces(documents: list[ClusterDocument]) -> Iterator[Finding]:
+    """Yield selectors that fit pods of the file, but only in other namespaces, in which they select nothing."""
+    for document in documents:
+        where = SELECTORS.get(str(document.get("kind")), ((), None))[0]
+        wanted = document.mapping(*where) if where else {}
+        same = [
+            one for one in documents if wanted and any(wanted.items() <= labels.items() for labels in pod_labels(one))
+        ]
+        spaces = {str(one.get("metadata", "namespace", default="default")) for one in same}
+        own = document.get("metadata", "namespace", default="default")
+        stated = [one for one in (document, *same) if one.get("metadata", "namespace") is not None]
+        if spaces and own not in spaces and document.get("kind") != "PodMonitor":
+            reason = f"the {document.get('kind')} is in the namespace {own!r}, but its pods are in {min(spaces)!r}"
+            place: KeyPath = ("metadata", "namespace") if document.get("metadata", "namespace") else ("metadata",)
+            yield finding(
+                document,
+                "RTS813",
+                place,
+                f"{reason}, so it selects none of them",
+                f"write `namespace: {min(spaces)}`",
+                severity=None if len(stated) == 1 + len(same) else "warning",
+            )
+
+
 def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
     """Yield selectors that fit no pod of the file, although its pods have their labels with other values."""
     yield from named_ports(documents)
+    yield from other_namespaces(documents)
     pods = [labels for document in documents for labels in pod_labels(document)]
     jobs = any(is_kuberay(one) and one.get("kind") != "RayCluster" and cluster_spec(one) for one in documents)
     for document in documents:

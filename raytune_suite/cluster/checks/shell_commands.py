@@ -63,7 +63,7 @@ QUESTIONS: dict[str, tuple[str, str]] = {
     r"(bash|sh) \S*(Miniconda|Anaconda|Miniforge|Mambaforge)\S*(?!.* -\w*b)": ("asks for the license", "add `-b`"),
     r"(bash |sh )?\S*cuda_\S+\.run(?!.*--(silent|extract|toolkitpath))": ("asks for the license", "add `--silent`"),
     r"(bash |sh )?\S*NVIDIA-Linux\S+\.run(?!.*( -s|--silent|--ui=none))": ("asks before it acts", "add `--silent`"),
-    r"git commit(?!.*( -\w*[mFC]|--message|--no-edit|--file))": ("opens an editor", "add `-m TEXT`"),
+    r"git commit(?= |$)(?!.*( -\w*[mFC]|--message|--no-edit|--file))": ("opens an editor", "add `-m TEXT`"),
     r"git rebase .*(-i|--interactive)\b": ("opens an editor", "remove `-i`"),
     r"crontab .*-e\b": ("opens an editor", "write `(crontab -l; echo '...') | crontab -`"),
     r"adduser (?!.*(--gecos|--comment|--system|--disabled-login|-D\b|-m\b|--create-home))\w+$": (
@@ -74,7 +74,7 @@ QUESTIONS: dict[str, tuple[str, str]] = {
         "asks for the names of the certificate",
         "add `-subj /CN=NAME`",
     ),
-    r"gcloud .*\b(delete|create-cluster|components (install|update))\b(?!.*( -q\b|--quiet))": (
+    r"gcloud (?!.*(-q\b|--quiet)).*\b(delete|components (install|update))\b": (
         "asks before it acts",
         "add `--quiet`",
     ),
@@ -248,7 +248,10 @@ def questions(part: SimpleCommand) -> Iterator[Problem]:
 
 def answered_by_variable(part: SimpleCommand) -> bool:
     """Return whether the environment of a command says that nobody is there."""
-    return any(one.startswith("DEBIAN_FRONTEND=") for one in (*part.assignments, *part.words))
+    return any(
+        one.startswith(("DEBIAN_FRONTEND=", "CLOUDSDK_CORE_DISABLE_PROMPTS="))
+        for one in (*part.assignments, *part.words)
+    )
 
 
 def endless(part: SimpleCommand) -> Iterator[Problem]:
