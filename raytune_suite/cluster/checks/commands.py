@@ -151,7 +151,7 @@ def account_of_image(document: ClusterDocument, where: KeyPath, name: str) -> It
     if match is None or "." in (match[1] or ""):
         return
     account = match[1] or ""
-    if not account or nearest(account, ("rayproject",)) is not None:
+    if account != "rayproject" and (not account or nearest(account, ("rayproject",)) is not None):
         reason = f"the images of Ray are those of the account rayproject, not {account or 'without an account'}"
         right = f"rayproject/ray{match[2] or ''}{match[3] or ''}"
         yield finding(document, "RTS304", where, reason, f"write {right}", severity="error")

@@ -129,6 +129,7 @@ def cluster(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         remedy = "add gcsFaultToleranceOptions with a Redis; the study itself can be resumed with --resume"
         yield finding(document, "RTS804", top, reason, remedy)
     yield from pod_checks.resources(document, (*top, "autoscalerOptions"))
+    yield from pod_checks.sidecar(document, (*top, "autoscalerOptions"))
     idle = document.get(*top, "autoscalerOptions", "idleTimeoutSeconds")
     if isinstance(idle, int) and idle <= 0:
         remedy = "use 300 to 600, which is longer than the pauses between a study's brackets"

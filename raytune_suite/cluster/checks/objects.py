@@ -206,7 +206,11 @@ def pod_labels(document: ClusterDocument) -> list[dict[str, Any]]:
             "ray.io/group": "headgroup" if pool.head else pool.name,
             "app.kubernetes.io/name": "kuberay",
             "app.kubernetes.io/created-by": "kuberay-operator",
-            **({"ray.io/cluster": document.get("metadata", "name")} if named else {}),
+            **(
+                {"ray.io/cluster": document.get("metadata", "name")}
+                if named and document.get("metadata", "name")
+                else {}
+            ),
         }
         result.append({**document.mapping(*pool.where, "template", "metadata", "labels"), **added})
     return result

@@ -126,6 +126,19 @@ def check(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
     yield from labels(document, (*pod.where[:-1], "metadata", "labels"))
 
 
+def sidecar(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
+    """Yield the mistakes in a container that has only settings, such as that of the autoscaler."""
+    words = VOCABULARY["containers", "*", "imagePullPolicy"]
+    policy, image = (document.get(*container, key) for key in ("imagePullPolicy", "image"))
+    if isinstance(policy, str) and policy not in words:
+        reason = f"`imagePullPolicy` is {policy!r}, which is not one of {', '.join(words)}{closest(policy, words)}"
+        yield finding(document, "RTS817", (*container, "imagePullPolicy"), reason, f"write one of {', '.join(words)}")
+    if isinstance(image, str) and not PLACEHOLDER.search(image) and not IMAGE_NAME.fullmatch(image):
+        yield finding(document, "RTS816", (*container, "image"), f"the image {image!r} is invalid", "write NAME:TAG")
+    yield from environment(document, container)
+    yield from setting_rules.check(document, container, "container")
+
+
 def entries_at(document: ClusterDocument, where: KeyPath, pattern: tuple[str, ...]) -> Iterator[KeyPath]:
     """Yield the key paths below `where` that match a pattern, in which "*" stands for the entries of a list."""
     if not pattern:

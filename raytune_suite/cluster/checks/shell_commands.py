@@ -238,7 +238,7 @@ def questions(part: SimpleCommand) -> Iterator[Problem]:
         if re.match(pattern, text):
             yield Problem("RTS413", f"`{text[:40]}` {does}, and nobody answers", remedy, part.line)
     alone = len(part.words) == 1 and part.program in WITHOUT_ARGUMENTS and not part.redirections
-    if (part.program in INTERACTIVE or alone) and not part.piped and "--version" not in part.words:
+    if (part.program in INTERACTIVE or alone) and not part.piped and not {"--version", "-b"} & set(part.words):
         reason = f"`{part.program}` needs a terminal and a person"
         yield Problem("RTS413", reason, "use a command that needs neither, such as sed", part.line)
     fed = part.piped or "-t" in part.words or any(operator.startswith("<") for operator, _ in part.redirections)

@@ -291,10 +291,6 @@ def generic_resources(one: Directive, where: str) -> Iterator[Finding]:
         kind = "" if match is None else match[1]
         if match is None or (kind != "gpu" and kind.lower().rstrip("s") in ("gpu", "cuda", "nvidia")):
             yield at(one.line, "RTS842", where, f"{part!r} is not a generic resource", "write `--gres=gpu:N`")
-        elif "=" in part and "/" not in part:
-            remedy = f"write `--gres={part.replace('=', ':')}`"
-            reason = f"{part!r} has `=` where `--gres` has a colon"
-            yield at(one.line, "RTS842", where, reason, remedy, "warning")
 
 
 def limit(one: Directive, where: str) -> Iterator[Finding]:

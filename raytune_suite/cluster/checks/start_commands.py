@@ -36,7 +36,7 @@ KNOWN_VARIABLES = re.compile(
 )
 """Variables that shells, Ray and machine images set."""
 
-UNREPLACED = re.compile(r"\S*\$(\{[A-Za-z_]\w*\}|[A-Z_][A-Z0-9_]*)\S*")
+UNREPLACED = re.compile(r"\S*\$(\{[A-Za-z_]\w*\}|[A-Z_][A-Z0-9_]*)\S*|\$\([a-z].*\)|`[a-z].*`")
 
 BOOTSTRAP = "~/ray_bootstrap_config.yaml"
 """Where `ray up` puts the file for the autoscaler on the head."""
@@ -151,8 +151,10 @@ def variables(document: ClusterDocument) -> Iterator[Finding]:
                 reason = f"${name} has no value unless the account on the machines sets it"
                 remedy = f"write the value, or `export {name}=...;` before it"
                 yield finding(document, "RTS417", (*place, index), reason, remedy, severity="warning")
-    for key in ("cluster_name", "provider", "auth", "docker"):
+    for key in ("cluster_name", "provider", "auth", "docker", "head_node_type", "available_node_types"):
         for where, text in values_below(document.get(key), (key,)):
+            if scripts(where) or text in ("$Latest", "$Default"):
+                continue
             if UNREPLACED.fullmatch(text) and not str(where[-1]).endswith("command"):
                 reason = f"`{key_of(where)}` is {text}, but Ray does not replace variables in the file"
                 yield finding(document, "RTS417", where, reason, "write the value")
@@ -179,6 +181,13 @@ def homes(document: ClusterDocument) -> Iterator[Finding]:
                 remedy = f"write {path.replace(f'/home/{name}', '~', 1)}"
                 yield finding(document, "RTS503", (*place, index), reason, remedy, severity=severity)
                 break
+
+
+def scripts(where: KeyPath) -> bool:
+    """Return whether a value is a script, which a shell on the machine reads."""
+    return where[0] == "available_node_types" and any(
+        str(step).endswith("commands") or step in ("UserData", "metadata", "customData") for step in where
+    )
 
 
 def key_of(where: KeyPath) -> str:
