@@ -158,11 +158,12 @@ def amounts(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
     limits = {**document.mapping(*container, "requests"), **document.mapping(*container, "limits")}
     devices = {str(key): quantity(value) or 0 for key, value in limits.items() if GPU_RESOURCE.fullmatch(str(key))}
     gpus, stated = sum(devices.values()), quantity(given.get("num-gpus"))
-    if stated is not None and stated != gpus and group[-1] != "headGroupSpec":
+    head = group[-1] == "headGroupSpec"
+    if stated is not None and (stated > gpus if head else stated != gpus):
         device = next(iter(devices), "nvidia.com/gpu")
         has = f"the limit of {device} is {gpus:g}" if devices else f"the pod has no limit for {device}"
         reason = f"{name}: num-gpus says {stated:g}, {has}"
-        severity: Severity | None = None if stated > gpus else "warning"
+        severity: Severity | None = None if stated > gpus and not head else "warning"
         remedy = "leave num-gpus out: KubeRay takes it from the limit"
         if not devices:
             remedy = f'add `nvidia.com/gpu: "{stated:g}"` to the limits, and leave num-gpus out'

@@ -350,6 +350,7 @@ def resources(document: ClusterDocument, container: KeyPath) -> Iterator[Finding
     """Yield requests above their limits, devices that are only requested, and impossible amounts."""
     place = (*container, "resources")
     requests, limits = document.mapping(*place, "requests"), document.mapping(*place, "limits")
+    yield from two_vendors(document, place)
     for kind, amounts in (("requests", requests), ("limits", limits)):
         for name, value in amounts.items():
             yield from amount(document, (*place, kind, name), str(name), value)
@@ -364,6 +365,17 @@ def resources(document: ClusterDocument, container: KeyPath) -> Iterator[Finding
             relation = "more than" if requested > limit else "other than"
             reason = f"the request of {name} is {value}, {relation} its limit {limits[name]}"
             yield finding(document, "RTS812", where, reason, f"write {limits[name]} in both")
+
+
+def two_vendors(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
+    """Yield GPUs of two vendors in one container, which no node has."""
+    limits = document.mapping(*where, "limits")
+    vendors = {
+        str(key).partition("/")[0] for key in limits if re.fullmatch(r"(nvidia|amd|intel|gpu\.intel)\.com/.*", str(key))
+    }
+    if len(vendors) > 1:
+        reason = f"the container asks for GPUs of {' and '.join(sorted(vendors))}, which no node has together"
+        yield finding(document, "RTS812", (*where, "limits"), reason, "keep one of them", severity="warning")
 
 
 def of_pod(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:

@@ -151,6 +151,13 @@ def pip(part: SimpleCommand) -> Iterator[Lint]:
                 f"the shell takes `{operator}{path}` as a redirection, so pip never sees it",
                 (f"write the requirement in quotes, such as 'torch{operator}{path}'"),
             )
+    index = any(re.match(r"--(extra-)?index-url|-i$|-f$|--find-links|--config", word) for word in words)
+    own = any(name.startswith(("PIP_", "UV_")) for name in part.assignments) or any("://" in word for word in words)
+    local = next((word for word in words[2:] if re.fullmatch(r"[A-Za-z][\w.-]*(\[.*\])?==[\w.]+\+[\w.]+", word)), None)
+    if local is not None and not index and not own:
+        reason = f"PyPI has no versions with `+`, such as {local}"
+        remedy = "add `--index-url https://download.pytorch.org/whl/...`, or write the version without it"
+        yield Lint("RTS415", reason, remedy, part.line, "warning")  # pip may be configured
     value = False
     for word in words[2:]:
         if not value and re.fullmatch(r"[A-Za-z][\w.-]*(\[[\w,-]*\])?=[^=].*", word):

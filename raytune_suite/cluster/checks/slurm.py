@@ -328,7 +328,18 @@ def pairs(directives: list[Directive]) -> Iterator[Finding]:
         if by_gres is not None and per_node is not None and by_gres != per_node:
             reason = f"`--gres` asks for {by_gres} GPUs per node, but `--gpus-per-node` for {per_node}"
             yield at(given["gres"].line, "RTS842", "--gres", reason, "keep `--gpus-per-node`")
+        yield from all_gpus(given)
         yield from tasks(given)
+
+
+def all_gpus(given: dict[str, Directive]) -> Iterator[Finding]:
+    """Yield a number of GPUs of the job that differs from the product of nodes and GPUs per node."""
+    nodes, total = (given[name].value if name in given else "" for name in ("nodes", "gpus"))
+    each = devices(given["gpus-per-node"].value) if "gpus-per-node" in given else None
+    amount = devices(total) if total else None
+    if nodes.isdecimal() and each is not None and amount is not None and amount != int(nodes) * each:
+        reason = f"`--gpus` asks for {amount} GPUs in all, but `--gpus-per-node` for {each} on each of {nodes} nodes"
+        yield at(given["gpus"].line, "RTS842", "--gpus", reason, "keep `--gpus-per-node`")
 
 
 def whole_job(directives: list[Directive]) -> Iterator[Finding]:

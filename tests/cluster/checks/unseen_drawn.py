@@ -1,10 +1,17 @@
 """Mistakes in our files and in files like Ray's and KubeRay's examples, each written before the rules that find it.
 
 The places of those of the second and the third set were drawn by chance from the keys of the files and of the providers'
-models, and each is the realistic mistake nearest to the place. When they were first run, the rules found 101 of 109 (AWS 31 of
-35, Google Cloud 14 of 15, Azure 12 of 12, own hosts 10 of 10, KubeRay 26 of 28, Slurm 8 of 9), 97 of 109 (29 of 34, 13 of 15,
-11 of 11, 9 of 9, 26 of 30, 9 of 10) and 95 of 99 (30 of 32, 13 of 13, 10 of 11, 9 of 9, 27 of 28, 6 of 6). Those that turned
-out to be no mistakes are left out. M stands for a reference manual, T for a thread, H for what people do by hand.
+models, and each is the realistic mistake nearest to the place. The fourth set is deliberately hard: contradictions across a
+file, and commands that fail for what the machine has. M stands for a reference manual, T for a thread, H for what people do
+by hand. The share that the rules found when they were first run, without those that turned out to be no mistakes, and without
+those that another rule found by accident:
+
+| set | AWS | Google Cloud | Azure | own hosts | KubeRay | Slurm | all |
+|---|---|---|---|---|---|---|---|
+| TENTH | 31 of 35 | 14 of 15 | 12 of 12 | 10 of 10 | 26 of 28 | 8 of 9 | 101 of 109 |
+| ELEVENTH | 29 of 34 | 13 of 15 | 11 of 11 | 9 of 9 | 26 of 30 | 9 of 10 | 97 of 109 |
+| TWELFTH | 30 of 32 | 13 of 13 | 10 of 11 | 9 of 9 | 27 of 28 | 6 of 6 | 95 of 99 |
+| THIRTEENTH | 12 of 22 | 9 of 10 | 5 of 5 | 4 of 5 | 9 of 16 | 2 of 5 | 41 of 63 |
 """
 
 # ruff: noqa: E501, ERA001 - the edits are parts of lines and must not be wrapped; comments say what is right
@@ -21,6 +28,7 @@ from tests.cluster.checks.unseen_mistakes_files import (
     HOSTS,
     LOCAL,
     RAYCLUSTER,
+    RAYJOB,
     RC,
     RJ,
     RS,
@@ -2463,4 +2471,470 @@ TWELFTH = [
     ),
     # a number
     UnseenMistake("slurm H nodes in words", SA, "RTS842", [("#SBATCH -N 2", "#SBATCH -N two")]),
+]
+THIRTEENTH = [
+    # names, not IDs
+    UnseenMistake("aws M zone by its ID", EA, "RTS606", [("us-west-2a,us-west-2b", "usw2-az1,usw2-az2")]),
+    # commas
+    UnseenMistake("aws H zones by semicolon", EA, "RTS606", [("us-west-2a,us-west-2b", "us-west-2a;us-west-2b")]),
+    # another region
+    UnseenMistake(
+        "aws H zone of the machine outside those of the provider",
+        AWS,
+        "RTS910",
+        [
+            (
+                "      InstanceType: g6.xlarge\n",
+                "      InstanceType: g6.xlarge\n      Placement: {AvailabilityZone: us-west-2a}\n",
+            )
+        ],
+    ),
+    # ARM
+    UnseenMistake(
+        "aws M ARM machine with an image for x86",
+        AWS,
+        "RTS907",
+        [("InstanceType: g6.xlarge", "InstanceType: g5g.xlarge")],
+    ),
+    # starts another machine like the head's
+    UnseenMistake(
+        "aws H second head",
+        AWS,
+        "RTS213",
+        [("  head:\n    resources", "  head:\n    min_workers: 1\n    max_workers: 1\n    resources")],
+    ),
+    # not on PyPI
+    UnseenMistake(
+        "aws T local version without its index",
+        AWS,
+        "RTS415",
+        [("\nsetup_commands:\n", "\nsetup_commands:\n  - pip install torch==2.4.0+cu121\n")],
+    ),
+    # relative to the home folder
+    UnseenMistake(
+        "aws H requirements in no folder",
+        AWS,
+        "RTS310",
+        [("\nsetup_commands:\n", "\nsetup_commands:\n  - pip install -r requirements.txt\n")],
+    ),
+    # one of eight is seen
+    UnseenMistake(
+        "aws T hidden GPUs",
+        AWS,
+        "RTS208",
+        [
+            (
+                "export RAY_AUTH_MODE=token; ray start --address",
+                "export CUDA_VISIBLE_DEVICES=0; export RAY_AUTH_MODE=token; ray start --address",
+            )
+        ],
+    ),
+    # stops what was started
+    UnseenMistake(
+        "aws H stop after start",
+        AWS,
+        "RTS402",
+        [
+            (
+                "worker_start_ray_commands:\n  - ray stop\n  - ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address=$RAY_HEAD_IP:6379",
+                "worker_start_ray_commands:\n  - ulimit -n 65536; export RAY_AUTH_MODE=token; ray start --address=$RAY_HEAD_IP:6379\n  - ray stop",
+            )
+        ],
+    ),
+    # sudo does not find ray, and drops variables
+    UnseenMistake(
+        "aws H start as root",
+        AWS,
+        "RTS416",
+        [("export RAY_AUTH_MODE=token; ray start --address", "export RAY_AUTH_MODE=token; sudo ray start --address")],
+    ),
+    # versions differ
+    UnseenMistake(
+        "aws H images of two versions",
+        AWS,
+        "RTS301",
+        [
+            (
+                "  image: rayproject/ray:2.60.0-py311-gpu\n",
+                "  image: rayproject/ray:2.60.0-py311-gpu\n  worker_image: rayproject/ray:2.55.0-py311-gpu\n",
+            )
+        ],
+    ),
+    # no boot volume
+    UnseenMistake(
+        "aws M root disk of st1",
+        AWS,
+        "RTS905",
+        [("Ebs: {VolumeSize: 200, VolumeType: gp3}", "Ebs: {VolumeSize: 500, VolumeType: st1}")],
+    ),
+    # Iops required
+    UnseenMistake(
+        "aws M io2 without IOPS",
+        AWS,
+        "RTS903",
+        [("Ebs: {VolumeSize: 200, VolumeType: gp3}", "Ebs: {VolumeSize: 200, VolumeType: io2}")],
+    ),
+    # at most 500 per GiB
+    UnseenMistake(
+        "aws M IOPS per GB",
+        AWS,
+        "RTS902",
+        [("Ebs: {VolumeSize: 200, VolumeType: gp3}", "Ebs: {VolumeSize: 20, VolumeType: gp3, Iops: 16000}")],
+    ),
+    # at most 0.25 MiB/s per IOPS
+    UnseenMistake(
+        "aws M throughput per IOPS",
+        AWS,
+        "RTS902",
+        [
+            (
+                "Ebs: {VolumeSize: 200, VolumeType: gp3}",
+                "Ebs: {VolumeSize: 200, VolumeType: gp3, Iops: 3000, Throughput: 1000}",
+            )
+        ],
+    ),
+    # 65536 GiB
+    UnseenMistake(
+        "aws M size beyond EBS",
+        AWS,
+        "RTS902",
+        [("Ebs: {VolumeSize: 200, VolumeType: gp3}", "Ebs: {VolumeSize: 200000, VolumeType: gp3}")],
+    ),
+    # a secret in the file
+    UnseenMistake(
+        "aws H key in commands",
+        AWS,
+        "RTS614",
+        [
+            (
+                "\nsetup_commands:\n",
+                "\nsetup_commands:\n  - export AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY && aws s3 sync s3://b /data\n",
+            )
+        ],
+    ),
+    # no workers at all
+    UnseenMistake("aws H workers of no type", AWS, "RTS202", [("max_workers: 10 ", "max_workers: 0 ")]),
+    # no such folder
+    UnseenMistake(
+        "aws H path of Windows", AWS, "RTS307", [('"~/raytune_suite": "."', '"~/raytune_suite": "C:\\\\code\\\\suite"')]
+    ),
+    # the secret is missing
+    UnseenMistake(
+        "aws H both credentials and profile",
+        AWS,
+        "RTS903",
+        [
+            (
+                "  cache_stopped_nodes: false ",
+                "  aws_credentials: {aws_access_key_id: AKIAIOSFODNN7EXAMPLE}\n  cache_stopped_nodes: false ",
+            )
+        ],
+    ),
+    # no such environment in Ray's image
+    UnseenMistake(
+        "aws H conda in the container",
+        AWS,
+        "RTS415",
+        [("python -c 'import ray; assert", "source activate pytorch_p310 && python -c 'import ray; assert")],
+    ),
+    # names may not begin with sg-
+    UnseenMistake(
+        "aws H group for the world",
+        AWS,
+        "RTS905",
+        [
+            (
+                "  cache_stopped_nodes: false ",
+                "  security_group: {GroupName: sg-ray, IpPermissions: []}\n  cache_stopped_nodes: false ",
+            )
+        ],
+    ),
+    # contradiction
+    UnseenMistake(
+        "gcp M model beside preemptible",
+        GCP,
+        "RTS905",
+        [("        - preemptible: true ", "        - provisioningModel: STANDARD\n        - preemptible: true ")],
+    ),
+    # instanceTerminationAction
+    UnseenMistake(
+        "gcp M duration without an action",
+        GCP,
+        "RTS903",
+        [("        - preemptible: true ", "        - maxRunDuration: {seconds: 86400}\n        - preemptible: true ")],
+    ),
+    # no access to any API
+    UnseenMistake(
+        "gcp M account without scopes",
+        EG,
+        "RTS903",
+        [
+            (
+                "        - email: ray-worker@tuning-lab-401212.iam.gserviceaccount.com\n          scopes: [https://www.googleapis.com/auth/cloud-platform]\n",
+                "        - email: ray-worker@tuning-lab-401212.iam.gserviceaccount.com\n",
+            )
+        ],
+    ),
+    # another zone
+    UnseenMistake(
+        "gcp H type of another zone",
+        GCP,
+        "RTS910",
+        [("machineType: g2-standard-8      #", "machineType: zones/us-east1-b/machineTypes/g2-standard-8      #")],
+    ),
+    # another region
+    UnseenMistake(
+        "gcp H subnet of another region",
+        GCP,
+        "RTS910",
+        [
+            (
+                "machineType: g2-standard-8      #",
+                "networkInterfaces: [{subnetwork: regions/us-east1/subnetworks/default, accessConfigs: [{type: ONE_TO_ONE_NAT}]}]\n      machineType: g2-standard-8      #",
+            )
+        ],
+    ),
+    # built in
+    UnseenMistake(
+        "gcp M accelerator of a built-in machine",
+        GCP,
+        "RTS908",
+        [
+            (
+                "machineType: g2-standard-8      #",
+                "guestAccelerators: [{acceleratorType: nvidia-tesla-t4, acceleratorCount: 1}]\n      machineType: g2-standard-8      #",
+            )
+        ],
+    ),
+    # a, b, c, f
+    UnseenMistake(
+        "gcp M zone that does not exist",
+        GCP,
+        "RTS606",
+        [("availability_zone: us-central1-a", "availability_zone: us-central1-d")],
+    ),
+    # x86 machines
+    UnseenMistake(
+        "gcp M image for ARM",
+        GCP,
+        "RTS907",
+        [("global/images/YOUR-IMAGE", "global/images/common-cpu-ubuntu-2204-arm64-v20260909")],
+    ),
+    # no spaces
+    UnseenMistake(
+        "gcp H label with a space", EG, "RTS902", [("labels: {team: vision}", "labels: {cost center: vision}")]
+    ),
+    # only of spot machines, or with a duration
+    UnseenMistake(
+        "gcp M action of a standard machine",
+        EG,
+        "RTS905",
+        [("        - provisioningModel: SPOT\n", "        - instanceTerminationAction: DELETE\n")],
+    ),
+    # 4095 GB
+    UnseenMistake(
+        "azure M system disk beyond the limit",
+        AZURE,
+        "RTS902",
+        [("Standard_NC8as_T4_v3\n        osDiskSize: 200", "Standard_NC8as_T4_v3\n        osDiskSize: 8192")],
+    ),
+    # 1, 2 or 3
+    UnseenMistake(
+        "azure M zone with the region",
+        AZURE,
+        "RTS606",
+        [("  location: eastus\n", "  location: eastus\n  availability_zone: eastus-1\n")],
+    ),
+    # 1, 2 or 3
+    UnseenMistake(
+        "azure M zone four",
+        AZURE,
+        "RTS606",
+        [("  location: eastus\n", "  location: eastus\n  availability_zone: '4'\n")],
+    ),
+    # _v4
+    UnseenMistake("azure H size without its version", AZURE, "RTS207", [("Standard_ND96asr_v4", "Standard_ND96asr")]),
+    # ends the study
+    UnseenMistake(
+        "azure H spot head",
+        AZURE,
+        "RTS205",
+        [("        vmSize: Standard_D4s_v5 ", "        priority: Spot\n        vmSize: Standard_D4s_v5 ")],
+    ),
+    # %h:%p
+    UnseenMistake(
+        "hosts M proxy without the host",
+        LOCAL,
+        "RTS601",
+        [("  ssh_user: ray ", "  ssh_proxy_command: ssh -W bastion\n  ssh_user: ray ")],
+    ),
+    # one host twice
+    UnseenMistake(
+        "hosts H worker twice", LOCAL, "RTS605", [("[192.168.1.11, 192.168.1.12]", "[192.168.1.11, 192.168.1.11]")]
+    ),
+    # a number
+    UnseenMistake(
+        "hosts H drop of the CPU option",
+        LOCAL,
+        "RTS410",
+        [("--port=6379 --num-cpus=0 --auto", "--port=6379 --num-cpus 0 --num-gpus none --auto")],
+    ),
+    # a placeholder
+    UnseenMistake(
+        "hosts H address of the docs", LOCAL, "RTS605", [("head_ip: 192.168.1.10 ", "head_ip: HEAD_NODE_IP ")]
+    ),
+    # single addresses
+    UnseenMistake("hosts H network address", LOCAL, "RTS605", [("[192.168.1.11, 192.168.1.12]", "[192.168.1.0/24]")]),
+    # the submitter cannot reach it
+    UnseenMistake(
+        "kuberay T dashboard of the head only",
+        RAYJOB,
+        "RTS410",
+        [("dashboard-host: 0.0.0.0 ", "dashboard-host: 127.0.0.1 ")],
+    ),
+    # only autoscaler v2
+    UnseenMistake(
+        "kuberay M idle time of a group with autoscaler v1",
+        KC,
+        "RTS811",
+        [("    - groupName: small-group\n", "    - groupName: small-group\n      idleTimeoutSeconds: 60\n")],
+    ),
+    # no pod has them
+    UnseenMistake(
+        "kuberay M more CPUs than any pod",
+        CR,
+        "RTS818",
+        [("    entrypointNumCpus: 1\n", "    entrypointNumCpus: 64\n")],
+    ),
+    # a list, or a file
+    UnseenMistake(
+        "kuberay H packages in one text",
+        RJ,
+        "RTS820",
+        [("    pip:\n      - lightning==2.5.0\n", "    pip: lightning, torch\n")],
+    ),
+    # a unit
+    UnseenMistake("kuberay H volume of 100 bytes", BASE, "RTS812", [("storage: 100Gi", "storage: 100")]),
+    # each has other data
+    UnseenMistake(
+        "kuberay H three Redis behind one name", BASE, "RTS804", [("spec:\n  replicas: 1\n", "spec:\n  replicas: 3\n")]
+    ),
+    # Redis listens on 6379
+    UnseenMistake(
+        "kuberay H service's port of Redis",
+        BASE,
+        "RTS411",
+        [("  ports: [{port: 6379}]\n---\napiVersion: apps/v1", "  ports: [{port: 6380}]\n---\napiVersion: apps/v1")],
+    ),
+    # above 0
+    UnseenMistake(
+        "kuberay M deadline of zero", RJ, "RTS811", [("activeDeadlineSeconds: 86400", "activeDeadlineSeconds: 0")]
+    ),
+    # rejected
+    UnseenMistake(
+        "kuberay M sidecar with a template",
+        RJ,
+        "RTS811",
+        [("submissionMode: K8sJobMode", "submissionMode: SidecarMode")],
+    ),
+    # the head's pod has none
+    UnseenMistake(
+        "kuberay H GPUs of the head",
+        RAYCLUSTER,
+        "RTS818",
+        [
+            (
+                '      num-cpus: "0"                         #',
+                '      num-gpus: "1"\n      num-cpus: "0"                         #',
+            )
+        ],
+    ),
+    # swapped units
+    UnseenMistake(
+        "kuberay H memory in CPU",
+        RC,
+        "RTS812",
+        [
+            (
+                '                  cpu: "12"\n                  memory: 80Gi\n                  nvidia.com/gpu: "1"\n                limits',
+                '                  cpu: 12Gi\n                  memory: 80Gi\n                  nvidia.com/gpu: "1"\n                limits',
+            )
+        ],
+    ),
+    # maxReplicas is 10
+    UnseenMistake(
+        "kuberay M replicas beyond the maximum", KC, "RTS201", [("      replicas: 1\n", "      replicas: 20\n")]
+    ),
+    # a secret in the file
+    UnseenMistake(
+        "kuberay H secret as plain text",
+        RC,
+        "RTS614",
+        [
+            (
+                "              - name: RAY_health_check_period_ms\n",
+                "              - {name: WANDB_API_KEY, value: 0123456789abcdef0123456789abcdef01234567}\n              - name: RAY_health_check_period_ms\n",
+            )
+        ],
+    ),
+    # a list
+    UnseenMistake(
+        "kuberay H preStop of the operator",
+        KC,
+        "RTS101",
+        [('                  command: ["/bin/sh", "-c", "ray stop"]\n', '                  command: "ray stop"\n')],
+    ),
+    # two vendors
+    UnseenMistake(
+        "kuberay M two groups on one GPU limit",
+        KC,
+        "RTS812",
+        [
+            (
+                "nvidia.com/gpu: 1}\n                requests",
+                "nvidia.com/gpu: 1, amd.com/gpu: 1}\n                requests",
+            )
+        ],
+    ),
+    # 1 or more
+    UnseenMistake(
+        "kuberay H hosts of a group", RAYCLUSTER, "RTS201", [("      numOfHosts: 1\n", "      numOfHosts: 0\n")]
+    ),
+    # 16 against 4
+    UnseenMistake(
+        "slurm M GPUs in two ways",
+        SLURM,
+        "RTS842",
+        [("#SBATCH --gpus-per-node=4", "#SBATCH --gpus-per-node=4\n#SBATCH --gpus=4")],
+    ),
+    # four per node
+    UnseenMistake(
+        "slurm H step with more GPUs",
+        SA,
+        "RTS844",
+        [('srun -N 1 -n 1 -x "$head" ray', 'srun -N 1 -n 1 --gres=gpu:8 -x "$head" ray')],
+    ),
+    # two nodes
+    UnseenMistake(
+        "slurm H step on more nodes", SA, "RTS844", [('srun -N 1 -n 1 -x "$head" ray', 'srun -N 3 -n 3 -x "$head" ray')]
+    ),
+    # the module's Python comes first
+    UnseenMistake(
+        "slurm H activation before the module",
+        SA,
+        "RTS416",
+        [
+            (
+                "module purge\nmodule load Python/3.11 CUDA/12.4\nsource /project/p200123/env/bin/activate\n",
+                "source /project/p200123/env/bin/activate\nmodule purge\nmodule load Python/3.11 CUDA/12.4\n",
+            )
+        ],
+    ),
+    # each node has its own
+    UnseenMistake(
+        "slurm H storage on the node",
+        SA,
+        "RTS503",
+        [("--storage-path /project/p200123/studies", "--storage-path /tmp/studies")],
+    ),
 ]

@@ -34,6 +34,10 @@ COMMANDS = [
     "pip install -U -r requirements.txt ray",
     "sqlite3 --version; psql -c 'select 1'; mysql -e 'select 1' || true; node --version; R --version",
     "sudo su - ray -c 'echo a'; su -c 'echo a' ray || true",
+    "pip install torch==2.4.0+cu121 --index-url https://download.pytorch.org/whl/cu121",
+    "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cu121 pip install 'torch==2.4.0+cu121'",
+    "CUDA_VISIBLE_DEVICES= python -c 'import torch'; export CUDA_VISIBLE_DEVICES=0",
+    "conda activate tune && pip list; source activate base && pip list",
     "nvtop --version || true; top -b -n 1 | head; less --version | head -1",
     "ls /home/ray/data || true; mkdir -p /home/shared/a; sudo useradd -m tuner; ls /home/tuner/",
 ]
@@ -68,6 +72,27 @@ sleep 20
 python tune.py
 """,
 }
+
+MORE_SCRIPTS = {
+    "numbers": """#!/bin/bash
+#SBATCH --nodes=2 --ntasks-per-node=1 --cpus-per-task=8 --gpus-per-node=a100:4 --gpus=a100:8 --time=01:00:00
+module load python/3.11
+source .venv/bin/activate
+module load cuda/12.4
+python tune.py --storage-path $SCRATCH/studies
+""",
+    "one node": """#!/bin/bash
+#SBATCH --nodes=1 --ntasks-per-node=1 --cpus-per-task=8 --gpus-per-node=2 --time=01:00:00
+source .venv/bin/activate
+python tune.py --storage-path /tmp/studies
+""",
+    "shared folder": """#!/bin/bash
+#SBATCH --nodes=4 --ntasks-per-node=1 --cpus-per-task=8 --gpus=8 --time=01:00:00
+source .venv/bin/activate
+python tune.py --storage-path /tmpfs/studies
+""",
+}
+SCRIPTS |= MORE_SCRIPTS
 
 OBJECTS = """apiVersion: v1
 kind: Service
@@ -135,6 +160,41 @@ metadata: {name: registry}
 type: kubernetes.io/dockerconfigjson
 stringData: {.dockerconfigjson: '{"auths": {"registry.example.org": {"auth": "YQ=="}}}'}
 ---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: redis}
+spec:
+  replicas: 3
+  serviceName: redis
+  selector: {matchLabels: {app: redis}}
+  template:
+    metadata: {labels: {app: redis}}
+    spec: {containers: [{name: redis, image: 'redis:7.4', args: [--cluster-enabled, "yes", --port, "7000"], ports: [{containerPort: 7000, name: redis}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: redis}
+spec: {selector: {app: redis}, ports: [{port: 7000}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cache}
+spec:
+  selector: {matchLabels: {app: cache}}
+  template:
+    metadata: {labels: {app: cache}}
+    spec: {containers: [{name: cache, image: 'docker.io/valkey:8', env: [{name: A_TOKEN, valueFrom: {secretKeyRef: {name: s, key: k}}}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: cache}
+spec: {selector: {app: cache}, ports: [{port: 80, targetPort: 6379}]}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: small}
+spec: {accessModes: [ReadWriteMany], resources: {requests: {storage: 8Mi}}}
+---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata: {name: r}
@@ -168,6 +228,46 @@ EDITS = [
         )
     ),
     ("clusters/aws-gpu-spot.yaml", "MarketType: spot", "MarketType: on-demand"),
+    *(
+        (
+            "clusters/aws-gpu.yaml",
+            "{VolumeSize: 200, VolumeType: gp3}",
+            f"{{VolumeSize: {size}, VolumeType: {kind}, {rest}}}",
+        )
+        for size, kind, rest in (
+            (100, "gp3", "Iops: 16000, Throughput: 1000"),
+            (60, "gp3", "Throughput: 750"),
+            (100, "io1", "Iops: 5000"),
+            (60, "io2", "Iops: 60000"),
+        )
+    ),
+    (
+        "clusters/aws-gpu.yaml",
+        "  - ray stop\n  - ulimit -n 65536; export RAY",
+        "  - ray stop || true; sleep 1\n  - export CUDA_VISIBLE_DEVICES=0,1,2,3,4,5,6,7 NVIDIA_VISIBLE_DEVICES=all; export RAY",
+    ),
+    ("clusters/aws-gpu.yaml", "    - --shm-size=8g ", "    - -e NVIDIA_VISIBLE_DEVICES=all\n    - --shm-size=8g "),
+    ("clusters/aws-gpu.yaml", "token; ray start --address", "token; sudo -E env PATH=$PATH ray start --address"),
+    (
+        "clusters/aws-gpu.yaml",
+        "\nsetup_commands:\n",
+        "\nsetup_commands:\n  - conda create -y -n tune python=3.11\n  - conda activate tune && bash ~/raytune_suite/install.sh\n  - pip install -r raytune_suite/requirements.txt\n",
+    ),
+    (
+        "clusters/aws-gpu.yaml",
+        '    resources: {"CPU": 0} ',
+        '    min_workers: 0\n    max_workers: 0\n    resources: {"CPU": 0} ',
+    ),
+    (
+        "tests/cluster/checks/files/cron.yaml",
+        "    entrypointNumCpus: 1\n",
+        "    entrypointNumCpus: 0.5\n    entrypointNumGpus: 1\n",
+    ),
+    (
+        "tests/cluster/checks/files/example-gcp.yaml",
+        "        - provisioningModel: SPOT\n",
+        "        - provisioningModel: SPOT\n        - maxRunDuration: {seconds: 86400}\n        - instanceTerminationAction: DELETE\n",
+    ),
     (
         "clusters/aws-gpu.yaml",
         "    - -v /shared:/shared\n",
