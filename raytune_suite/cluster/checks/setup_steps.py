@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from raytune_suite.cluster.checks.findings import Finding
-    from raytune_suite.cluster.document import ClusterDocument
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
     from raytune_suite.cluster.pools import Pool
 
 VISIBLE = re.compile(r"(?:CUDA|NVIDIA|HIP|ROCR)_VISIBLE_DEVICES=[\"']?([\d,]*|none|void)[\"']?(?=[\s;&|]|$)")
@@ -69,10 +69,8 @@ def order(document: ClusterDocument) -> Iterator[Finding]:
 def hidden_gpus(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
     """Yield variables that hide GPUs of a pool from Ray, which then does not start."""
     most = max((int(pool.gpus or 0) for pool in pools if not pool.head), default=0)
-    places = [((key, index), text) for key in (*SETUP, WORKERS) for index, text in enumerate(document.strings(key))]
-    places += [
-        (("docker", "run_options", index), text) for index, text in enumerate(document.strings("docker", "run_options"))
-    ]
+    lists: list[KeyPath] = [*((key,) for key in (*SETUP, WORKERS)), ("docker", "run_options")]
+    places = [((*place, index), text) for place in lists for index, text in enumerate(document.strings(*place))]
     for where, text in places:
         match = VISIBLE.search(text)
         if match is None or (where[0] in SETUP and ">>" not in text):
@@ -83,14 +81,14 @@ def hidden_gpus(document: ClusterDocument, pools: list[Pool]) -> Iterator[Findin
             yield finding(document, "RTS208", where, reason, "remove it: Ray sets it for each trial")
 
 
-def as_root(document: ClusterDocument, where: tuple[str | int, ...], part: SimpleCommand) -> Iterator[Finding]:
+def as_root(document: ClusterDocument, where: KeyPath, part: SimpleCommand) -> Iterator[Finding]:
     """Yield a start of Ray by sudo, which drops the account's PATH and variables."""
     if part.words[:2] == ("ray", "start") and "sudo" in part.prefixes and "env" not in part.prefixes:
         reason = "`sudo` drops the PATH and the variables of the account, such as RAY_AUTH_MODE"
         yield finding(document, "RTS416", where, reason, "remove `sudo`: Ray needs no rights of root")
 
 
-def environment(document: ClusterDocument, where: tuple[str | int, ...], part: SimpleCommand) -> Iterator[Finding]:
+def environment(document: ClusterDocument, where: KeyPath, part: SimpleCommand) -> Iterator[Finding]:
     """Yield the activation of an environment that Ray's images do not have, and no command creates."""
     image = str(document.get("docker", "image") or "")
     if where[0] == "initialization_commands" or not image.startswith("rayproject/"):
