@@ -54,7 +54,6 @@ ONLY_ONCE: dict[str, tuple[tuple[str, ...], ...]] = {
         ("NetworkInterfaces", "*", "Ipv6Addresses"),
     ),
     "gcp": (
-        ("hostname",),
         ("networkInterfaces", "*", "networkIP"),
         ("networkInterfaces", "*", "accessConfigs", "*", "natIP"),
         ("disks", "*", "initializeParams", "diskName"),

@@ -27,7 +27,7 @@ from raytune_suite.errors import nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.findings import Finding, Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 PROVIDERS = ("aws", "azure", "external", "fake_multinode", "gcp", "local", "readonly", "spark", "vsphere")
@@ -155,7 +155,8 @@ def cluster_name(document: ClusterDocument) -> Iterator[Finding]:
             f"`cluster_name` is {name!r}: Ray copies files through a folder of this name, which fails with {wrong[0]!r}"
         )
         remedy = f"write `cluster_name: {re.sub(r'[^a-z0-9]+', '-', str(name).lower()).strip('-')}`"
-        yield finding(document, "RTS609", ("cluster_name",), reason, remedy)
+        severity: Severity | None = None if document.mapping("docker") else "warning"
+        yield finding(document, "RTS609", ("cluster_name",), reason, remedy, severity=severity)
 
 
 def access(document: ClusterDocument) -> Iterator[Finding]:

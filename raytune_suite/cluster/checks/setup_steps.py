@@ -56,14 +56,16 @@ def second_head(document: ClusterDocument, pools: list[Pool]) -> Iterator[Findin
 def order(document: ClusterDocument) -> Iterator[Finding]:
     """Yield a `ray stop` after the `ray start` of the same list, which ends what was started."""
     for key in (HEAD, WORKERS):
-        started = False
-        for index, text in enumerate(document.strings(key)):
-            for part in simple_commands(text):
-                if part.words[:2] == ("ray", "stop") and started:
-                    reason = "`ray stop` comes after `ray start`, and ends what was started"
-                    code = "RTS401" if key == HEAD else "RTS402"
-                    yield finding(document, code, (key, index), reason, "write `ray stop` as the first command")
-                started = started or part.words[:2] == ("ray", "start")
+        steps = [
+            (index, part.words[1])
+            for index, text in enumerate(document.strings(key))
+            for part in simple_commands(text)
+            if part.words[:1] == ("ray",) and part.words[1:2] in (("start",), ("stop",))
+        ]
+        if steps and steps[-1][1] == "stop" and any(word == "start" for _, word in steps):
+            reason = "`ray stop` comes after `ray start`, and ends what was started"
+            code = "RTS401" if key == HEAD else "RTS402"
+            yield finding(document, code, (key, steps[-1][0]), reason, "write `ray stop` as the first command")
 
 
 def hidden_gpus(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:

@@ -52,7 +52,7 @@ def check(text: str, commands: list[SimpleCommand], nodes: int | None, *, ray_ru
     """
     yield from other_shell(text)
     yield from late_module(commands)
-    if nodes is None or nodes > 1:
+    if nodes is not None and nodes > 1:
         yield from own_disk(commands)
     yield from no_arrays(text)
     yield from beyond_nodes(text)

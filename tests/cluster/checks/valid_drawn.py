@@ -86,6 +86,11 @@ python tune.py --storage-path $SCRATCH/studies
 source .venv/bin/activate
 python tune.py --storage-path /tmp/studies
 """,
+    "nodes by default": """#!/bin/bash
+#SBATCH --ntasks=1 --cpus-per-task=8 --gpus=2 --time=01:00:00
+source .venv/bin/activate
+python tune.py --storage-path /tmp/studies
+""",
     "shared folder": """#!/bin/bash
 #SBATCH --nodes=4 --ntasks-per-node=1 --cpus-per-task=8 --gpus=8 --time=01:00:00
 source .venv/bin/activate
@@ -347,5 +352,11 @@ EDITS = [
         '{"~/.ray": "~/.ray", "~/docker": "clusters", "/tmp/auth": "clusters"}',
     ),
     ("tests/cluster/checks/files/example-docker.yaml", "cluster_name: default", "cluster_name: Lab.2@night"),
+    ("clusters/local.yaml", "cluster_name: local", "cluster_name: 'lab: third floor'"),
+    (
+        "clusters/local.yaml",
+        "token; ray start --address=$RAY_HEAD_IP:6379",
+        "token; ray start --address=$RAY_HEAD_IP:6379 || (ray stop --force; ray start --address=$RAY_HEAD_IP:6379)",
+    ),
 ]
 """A file, a text in it, and the text that replaces it."""
