@@ -174,7 +174,7 @@ def setup(document: ClusterDocument) -> Iterator[Finding]:
         if not isinstance(source, str):
             reason = f"the source of {target} is {source!r}, but must be a folder of this machine"
             yield finding(document, "RTS307", ("file_mounts", target), reason, f"write `{target}: FOLDER`")
-        elif re.match(r"\w+://|[\w.-]+@[\w.-]+:", source):
+        elif re.match(r"\w+://|[\w.-]+@[\w.-]+:|[\w.-]{2,}:[~/]", source):
             reason = f"Ray copies folders of this machine only, not {source}"
             remedy = "download it in `setup_commands`, or mount it in `initialization_commands`"
             yield finding(document, "RTS307", ("file_mounts", target), reason, remedy)

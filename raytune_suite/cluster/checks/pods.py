@@ -169,6 +169,10 @@ def tolerations(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
         where = (*pod.where, "tolerations", index)
         if not isinstance(entry, dict):
             continue
+        if MISTAKEN_DEVICE.fullmatch(str(entry.get("key"))):
+            reason = f"no node has a taint {entry['key']!r}"
+            remedy = "write `key: nvidia.com/gpu`"
+            yield finding(document, "RTS817", (*where, "key"), reason, remedy, severity="warning")
         if entry.get("operator") == "Exists" and entry.get("value"):
             reason = f"a toleration with `operator: Exists` has the value {entry['value']!r}"
             yield finding(document, "RTS817", (*where, "value"), reason, "remove the value, or write `operator: Equal`")

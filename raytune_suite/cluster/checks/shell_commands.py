@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from raytune_suite.cluster.checks import shell_lint
 from raytune_suite.cluster.ray_start import FLAGS, OPTIONS, contradictions, wrong_command, wrong_option, wrong_value
-from raytune_suite.cluster.shell import SimpleCommand, option_values, simple_commands, syntax_errors
+from raytune_suite.cluster.shell import (
+    SimpleCommand,
+    bash,
+    bash_message,
+    option_values,
+    simple_commands,
+    syntax_errors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,6 +175,7 @@ def check_commands(
         parts = simple_commands(text)
         found = [problem for part in parts for problem in check_one(part, user)]
         found += [Problem(*lint) for lint in shell_lint.check(text)]
+        found += [problem for part in parts for problem in inner_syntax(part, text)]
         if own_shells and parts and all(only_changes_shell(part) for part in parts):
             shown = " ".join(parts[-1].words or parts[-1].assignments)[:60]
             reason = f"`{shown}` has no effect on the other commands: each runs in its own shell"
@@ -174,6 +183,18 @@ def check_commands(
             found.append(Problem("RTS416", reason, remedy))
         result[index] = found
     return {index: found for index, found in result.items() if found}
+
+
+def inner_syntax(part: SimpleCommand, text: str) -> Iterator[Problem]:
+    """Yield a problem if another shell cannot read the text in single quotes that it gets by `-c`."""
+    if part.program not in ("bash", "sh") or bash() is None:
+        return
+    for option, inner in itertools.pairwise(part.words):
+        quoted_once = re.fullmatch(r"-[a-z]*c", option) is not None and f"'{inner}'" in text
+        message = bash_message(inner) if quoted_once and "\n" not in inner else ""
+        if message:
+            reason = f"{part.program} cannot read {inner[:40]!r}: {message}"
+            yield Problem("RTS415", reason, "close the quotation, bracket or block, or add `;` before `do`", part.line)
 
 
 def only_changes_shell(part: SimpleCommand) -> bool:

@@ -80,6 +80,7 @@ def check(text: str) -> Iterator[Lint]:
         yield from condition(part)
         yield from pip(part)
         yield from others(part)
+        yield from two_installers(part)
         yield from lost(part)
     yield from characters(text)
 
@@ -168,6 +169,18 @@ def pip(part: SimpleCommand) -> Iterator[Lint]:
                 (f"write {re.sub('=', '==', word, count=1)!r}"),
             )
         value = word in PIP_VALUES
+
+
+def two_installers(part: SimpleCommand) -> Iterator[Lint]:
+    """Yield the command of one installer among the packages of another."""
+    words = part.words
+    if part.program not in (*MANAGERS, "pip", "pip3", "conda", "mamba", "uv") or "install" not in words[1:3]:
+        return
+    rest = words[words.index("install") + 1 :]
+    if "install" in rest:
+        shown = " ".join(rest[max(0, rest.index("install") - 1) : rest.index("install") + 1])
+        reason = f"`{part.program}` takes `{shown}` as names of packages"
+        yield error(part, "RTS415", reason, f"write `&&` before `{shown}`")
 
 
 def others(part: SimpleCommand) -> Iterator[Lint]:

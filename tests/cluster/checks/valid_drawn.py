@@ -38,6 +38,8 @@ COMMANDS = [
     "PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cu121 pip install 'torch==2.4.0+cu121'",
     "CUDA_VISIBLE_DEVICES= python -c 'import torch'; export CUDA_VISIBLE_DEVICES=0",
     "conda activate tune && pip list; source activate base && pip list",
+    "bash -c 'for i in 1 2; do echo \"$i\"; done'; bash -lc 'echo \"a b\"; [ -n \"$HOME\" ] && echo yes'; sh -c 'case $1 in a) echo a;; esac'",
+    "conda install -y pip && pip install torch; sudo apt-get install -y unzip python3-pip; unzip -qo a.zip; unzip -l a.zip",
     "nvtop --version || true; top -b -n 1 | head; less --version | head -1",
     "ls /home/ray/data || true; mkdir -p /home/shared/a; sudo useradd -m tuner; ls /home/tuner/",
 ]
