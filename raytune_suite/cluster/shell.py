@@ -235,8 +235,8 @@ HERE_DOCUMENT = re.compile(r"<<-?\s*(['\"]?)(\w+)\1(.*)\n(?:.*\n)*?\s*\2[ \t]*(?
 
 
 def without_here_documents(text: str) -> str:
-    """Return a text without the lines of its here-documents, but with as many line ends."""
-    return HERE_DOCUMENT.sub(lambda match: match[3] + "\n" * match[0].count("\n"), text)
+    """Return a text in which a file stands for each of its here-documents, with as many line ends."""
+    return HERE_DOCUMENT.sub(lambda match: "< /dev/stdin" + match[3] + "\n" * match[0].count("\n"), text)
 
 
 def parse_words(words: list[tuple[str, int]], after: str, *, piped: bool) -> SimpleCommand:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.checks.key_places import place_of_key
+from raytune_suite.cluster.checks.key_places import machine_settings, place_of_key
 from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
@@ -229,6 +229,17 @@ def unknown(
         if cloud in names and any(re.match(rf"{re.escape(key)}\b", name) for name in others):
             reason = f"`{key}` is a setting of another cloud"
             return finding(document, "RTS103", where, reason, f"write `{names[cloud]}`")
+    owner = next(
+        (
+            name
+            for name in CLOUDS
+            if name != cloud and not misspelled and key in frozenset().union(*machine_settings(name))
+        ),
+        None,
+    )
+    if owner is not None:
+        reason = f"`{key}` is a setting of {CLOUDS[owner]}, not of {CLOUDS[cloud]}"
+        return finding(document, "RTS103", where, reason, "remove it, and write what this cloud has instead")
     reason = f"unknown key `{key}`{inside}{closest(key, known)}"
     return finding(document, "RTS103", where, reason, "correct the name, or remove it")
 

@@ -127,6 +127,15 @@ def market(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
         reason = "EC2 no longer offers spot machines for a fixed duration (`BlockDurationMinutes`)"
         yield finding(document, "RTS902", (*place, "SpotOptions", "BlockDurationMinutes"), reason, "remove it")
     price = spot.get("MaxPrice")
+    if isinstance(price, str) and re.fullmatch(r"0*\.?0+", price):
+        reason = f"`MaxPrice` is {price!r}, at which EC2 never has a spot machine"
+        yield finding(
+            document,
+            "RTS902",
+            (*place, "SpotOptions", "MaxPrice"),
+            reason,
+            "remove it: the limit is the on-demand price",
+        )
     if isinstance(price, str) and not re.fullmatch(r"\d*\.?\d+", price) and not api_schema.PLACEHOLDER.search(price):
         reason = f"`MaxPrice` is {price!r}, but must be US dollars per hour, without a sign"
         remedy = 'write a number in quotes, such as `MaxPrice: "0.50"`'

@@ -35,6 +35,10 @@ ALMOST_ROOT = ("/dev/sda", "/dev/xvda1", "/dev/sda2", "/dev/nvme0n1", "xvda", "s
 
 DEVICE = re.compile(r"/dev/(sd[a-z]\d{0,2}|xvd[a-z]{1,2}|nvme\d+n1)|xvd[a-z]{1,2}|sd[a-z]\d{0,2}|ephemeral\d")
 
+MOST_IOPS_PER_GIB = {"gp3": 500, "io1": 50, "io2": 1000}
+THROUGHPUT_PER_IOPS = 0.25
+"""MiB per second for each operation per second (EBS user guide, volume types)."""
+
 SMALLEST_DISK = 50
 """GiB; with a container for GPUs (15 GB) and an image with drivers, a smaller root disk is soon full."""
 
@@ -89,6 +93,7 @@ def volume(document: ClusterDocument, place: KeyPath, ebs: dict[str, Any], *, ro
     if kind in ("io1", "io2") and "Iops" not in ebs:
         reason = f"a volume of type {kind} needs `Iops`"
         yield finding(document, "RTS903", place, reason, "add `Iops: 3000`, or write `VolumeType: gp3`")
+    yield from performance(document, place, kind, ebs)
     if kind in ("st1", "sc1") and root:
         reason = f"a machine cannot start from a volume of type {kind}"
         yield finding(document, "RTS905", (*place, "VolumeType"), reason, "write `VolumeType: gp3`")
@@ -100,6 +105,22 @@ def volume(document: ClusterDocument, place: KeyPath, ebs: dict[str, Any], *, ro
     if ebs.get("Encrypted") is False and "KmsKeyId" in ebs:
         reason = "`KmsKeyId` is given, but `Encrypted` is false"
         yield finding(document, "RTS905", (*place, "KmsKeyId"), reason, "write `Encrypted: true`")
+
+
+def performance(document: ClusterDocument, place: KeyPath, kind: str, ebs: dict[str, Any]) -> Iterator[Finding]:
+    """Yield operations per second beyond what a volume's size allows, and throughput beyond what these allow."""
+    size, iops, throughput = ebs.get("VolumeSize"), ebs.get("Iops"), ebs.get("Throughput")
+    most = MOST_IOPS_PER_GIB.get(kind)
+    if isinstance(size, int) and isinstance(iops, int) and most and iops > max(most * size, 3000):
+        reason = f"`Iops` is {iops}, but a volume of type {kind} with {size} GiB has at most {most * size}"
+        yield finding(
+            document, "RTS902", (*place, "Iops"), reason, f"write `VolumeSize: {-(-iops // most)}`, or fewer `Iops`"
+        )
+    given = iops if isinstance(iops, int) else 3000
+    if kind == "gp3" and isinstance(throughput, int) and throughput > given * THROUGHPUT_PER_IOPS:
+        reason = f"`Throughput` is {throughput}, but with {given} operations per second it is at most {given // 4}"
+        remedy = f"write `Iops: {throughput * 4}`, or a lower `Throughput`"
+        yield finding(document, "RTS902", (*place, "Throughput"), reason, remedy)
 
 
 def volume_size(document: ClusterDocument, where: KeyPath, kind: str, size: int, *, root: bool) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from raytune_suite.cluster.checks import api_schema, aws, azure, cloud_access, c
 from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.containers import image_of, run_options
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.pods import entries_at
 from raytune_suite.cluster.checks.start_commands import HEAD, WORKERS, starts
 from raytune_suite.cluster.pools import INSTANCE_KEY, provider
 from raytune_suite.cluster.provider_data import schema
@@ -43,6 +44,23 @@ PLAIN_PROJECTS = r"\b(ubuntu-os-cloud|ubuntu-os-pro-cloud|debian-cloud|rocky-lin
 PLAIN_PUBLISHERS = r"(?i)^(Canonical|Debian|RedHat|SUSE|almalinux|resf|OpenLogic)$"
 """Who publishes images of operating systems without docker, on Google Cloud and on Azure."""
 
+ONLY_ONCE: dict[str, tuple[tuple[str, ...], ...]] = {
+    "aws": (
+        ("PrivateIpAddress",),
+        ("Ipv6Addresses",),
+        ("NetworkInterfaces", "*", "NetworkInterfaceId"),
+        ("NetworkInterfaces", "*", "PrivateIpAddress"),
+        ("NetworkInterfaces", "*", "PrivateIpAddresses"),
+        ("NetworkInterfaces", "*", "Ipv6Addresses"),
+    ),
+    "gcp": (
+        ("networkInterfaces", "*", "networkIP"),
+        ("networkInterfaces", "*", "accessConfigs", "*", "natIP"),
+        ("disks", "*", "initializeParams", "diskName"),
+    ),
+}
+"""Settings that only one machine at a time can have."""
+
 INSTALLS_DOCKER = re.compile(
     r"docker(?:-ce|\.io|-engine)|get\.docker\.com|\bmoby|podman|install\b[^;&|]*\bdocker", re.IGNORECASE
 )
@@ -65,9 +83,41 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
             yield from no_docker(document, pool)
             yield from container_gpus(document, pool)
             yield from built_in_gpus(document, pool)
+            yield from only_once(document, pool)
+            yield from cores(document, pool)
         yield from one_image(document, pools)
         yield from started_resources(document, pools)
         yield from cloud_access.check(document, pools, storage_path)
+
+
+def only_once(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
+    """Yield settings that only one machine at a time can have, in a pool of several."""
+    if pool.head or pool.max_machines < 2:  # noqa: PLR2004 - two machines collide
+        return
+    where: KeyPath = (*pool.where, "node_config")
+    for pattern in ONLY_ONCE.get(provider(document), ()):
+        for place in entries_at(document, where, pattern):
+            value = document.get(*place)
+            if value and not api_schema.PLACEHOLDER.search(str(value)):
+                reason = (
+                    f"`{place[-1]}` is set for {pool.max_machines} machines of {pool.name}, but only one can have it"
+                )
+                remedy = f"remove it, or write `max_workers: 1` for {pool.name}"
+                yield finding(document, "RTS905", place, reason, remedy)
+
+
+def cores(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
+    """Yield more cores or threads than a machine has."""
+    where: KeyPath = (*pool.where, "node_config", "CpuOptions")
+    options = document.mapping(*where)
+    count, threads = options.get("CoreCount"), options.get("ThreadsPerCore", 1)
+    if pool.instance_type is None or not (isinstance(count, int) and isinstance(threads, int)):
+        return
+    if count * threads > pool.instance_type.cpus:
+        reason = (
+            f"{pool.instance_type.name} has {pool.instance_type.cpus} CPUs, not {count} cores with {threads} threads"
+        )
+        yield finding(document, "RTS905", (*where, "CoreCount"), reason, "write fewer, or remove `CpuOptions`")
 
 
 def requests(document: ClusterDocument) -> Iterator[Finding]:

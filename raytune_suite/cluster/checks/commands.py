@@ -37,6 +37,9 @@ NEWEST_RAY = re.compile(r"\binstall\s[^;&|]*?(?<![\w./-])ray(?:\[[\w,]+\])?(?=[\
 REQUIREMENTS = re.compile(r"(?<=\s)(-[rc]|--requirements?|--constraints?)[ =]*([^\s]+)")
 """A file with requirements or constraints of `pip install`."""
 
+UPGRADE = re.compile(r"\s(?:-[a-z]*U[a-z]*|--upgrade|--force-reinstall)\b|-U\s")
+"""An option with which pip replaces what is installed."""
+
 UNPINNED_LINE = re.compile(r"^\s*ray(?:\[[\w,]+\])?\s*(?:[<>~!;]|$)", re.MULTILINE)
 """An unpinned Ray in such a file."""
 
@@ -148,7 +151,7 @@ def account_of_image(document: ClusterDocument, where: KeyPath, name: str) -> It
     if match is None or "." in (match[1] or ""):
         return
     account = match[1] or ""
-    if not account or nearest(account, ("rayproject",)) is not None:
+    if account != "rayproject" and (not account or nearest(account, ("rayproject",)) is not None):
         reason = f"the images of Ray are those of the account rayproject, not {account or 'without an account'}"
         right = f"rayproject/ray{match[2] or ''}{match[3] or ''}"
         yield finding(document, "RTS304", where, reason, f"write {right}", severity="error")
@@ -168,7 +171,14 @@ def setup(document: ClusterDocument) -> Iterator[Finding]:
         remedy = "copy the checkout with file_mounts and `pip install` it in setup_commands, as clusters/*.yaml do"
         yield finding(document, "RTS306", ("setup_commands",), "no command installs raytune-suite on the nodes", remedy)
     for target, source in document.mapping("file_mounts").items():
-        if not is_token_folder(source) and not on_this_machine(str(source)).exists():
+        if not isinstance(source, str):
+            reason = f"the source of {target} is {source!r}, but must be a folder of this machine"
+            yield finding(document, "RTS307", ("file_mounts", target), reason, f"write `{target}: FOLDER`")
+        elif re.match(r"\w+://|[\w.-]+@[\w.-]+:|[\w.-]{2,}:[~/]", source):
+            reason = f"Ray copies folders of this machine only, not {source}"
+            remedy = "download it in `setup_commands`, or mount it in `initialization_commands`"
+            yield finding(document, "RTS307", ("file_mounts", target), reason, remedy)
+        elif not is_token_folder(source) and not on_this_machine(str(source)).exists():
             reason = f"{source} does not exist (in {Path.cwd()})"
             yield finding(document, "RTS307", ("file_mounts", target), reason, "correct it, or change the folder")
     for name in document.mapping("available_node_types") if provider(document) == "aws" else ():
@@ -198,6 +208,7 @@ def versions(document: ClusterDocument, commands: list[tuple[str, int, str]]) ->
                 remedy = f"install ray=={here} there, or {found} locally"
                 yield finding(document, "RTS301", (key, index), reason, remedy)
     if pinned:
+        yield from upgraded(document, commands)
         return
     remedy = f"add `pip install 'ray[default]=={here}'`"
     severity: Severity | None = None if installs_this(document) else "warning"
@@ -210,6 +221,15 @@ def versions(document: ClusterDocument, commands: list[tuple[str, int, str]]) ->
     else:
         reason = "no setup command pins Ray, so the machines or the files that the commands read must have it"
         yield finding(document, "RTS305", ("setup_commands",), reason, remedy, severity="warning")
+
+
+def upgraded(document: ClusterDocument, commands: list[tuple[str, int, str]]) -> Iterator[Finding]:
+    """Yield commands that replace the Ray of a pinned image by the newest one."""
+    for key, index, text in commands:
+        parts = [part for part in re.split(r"[;&|\n]+", text) if NEWEST_RAY.search(part) and UPGRADE.search(part)]
+        if parts and not REQUIREMENTS.search(parts[0]):
+            reason = "the command replaces Ray by its newest version, which need not be the local one"
+            yield finding(document, "RTS305", (key, index), reason, f"write `ray=={ray_version()}`, or remove it")
 
 
 def requirements(document: ClusterDocument, text: str) -> list[str | None]:

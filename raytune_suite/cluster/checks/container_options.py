@@ -105,6 +105,18 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
 def one_list(document: ClusterDocument, place: KeyPath) -> Iterator[Finding]:
     """Yield the mistakes in one list of options, whose entries docker reads as one text."""
     words: list[tuple[str, int]] = []
+    entries = document.entries(*place)
+    if not all(isinstance(entry, str) for entry in entries):
+        index = next(index for index, entry in enumerate(entries) if not isinstance(entry, str))
+        inner = isinstance(entries[index], dict) and next(iter(entries[index].items()), None)
+        shown = f"a mapping, because of `{inner[0]}: ...`" if inner else f"{entries[index]!r}, no text"
+        reason = f"entry {index + 1} of `{place[-1]}` is {shown}; it must be an option of docker run"
+        option = str(inner[0]) if inner else "--NAME"
+        remedy = f"write `- {option}={inner[1]}` without a space after a colon" if inner else "write it in quotes"
+        if inner and option in ("pull_before_run", "image", "container_name"):
+            remedy = f"move `{option}` directly below `docker`"
+        yield finding(document, "RTS101", (*place, index), reason, remedy)
+        return
     for index, text in enumerate(document.strings(*place)):
         try:
             words += [(word, index) for word in shlex.split(SUBSTITUTION.sub("$X", text))]

@@ -6,8 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.key_places import place_of_key, ray_schema
 from raytune_suite.cluster.checks.shell_commands import SYSTEM_FOLDERS
 from raytune_suite.cluster.document import on_this_machine
+from raytune_suite.cluster.pools import provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +37,14 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
                 remedy = f"write `{key}: [{', '.join(pattern.split())}]`"
                 yield finding(document, "RTS101", (key, index), reason, remedy, severity="warning")
     for target, source in document.mapping("file_mounts").items():
+        bare = re.fullmatch(r"[a-z_]+", str(target)) is not None
+        section = place_of_key(str(target), (str(target),), provider(document)) if bare else None
+        if section is not None or (bare and str(target) in ray_schema("", own_workers=True)["properties"]):
+            reason = f"`{target}` is a setting, not a folder: it belongs {section or 'at the top level'}"
+            yield finding(
+                document, "RTS103", ("file_mounts", target), reason, f"move it {section or 'to the top level'}"
+            )
+            continue
         if not str(target).startswith(("/", "~", "$")):
             reason = f"{str(target)!r} is no absolute path, so it depends on where the copy starts from"
             where = ("file_mounts", target)
@@ -44,16 +54,21 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             reason = f"{user} may not create {target}"
             remedy = f"write '~/{str(target).rstrip('/').rpartition('/')[2]}', unless the folder exists and is writable"
             yield finding(document, "RTS414", ("file_mounts", target), reason, remedy, severity="warning")
-        folder = on_this_machine(str(source))
-        begins = re.compile(rf"\s*cd\s+{re.escape(str(target).rstrip('/'))}/?\s*&&([^;&|]*\binstall\s[^;&|]*)")
-        for key in ("setup_commands", "head_setup_commands", "worker_setup_commands"):
-            for index, text in enumerate(document.strings(key)):
-                match = begins.match(text)
-                lacking = missing_files(folder, match[1]) if match is not None and folder.is_dir() else []
-                if lacking:
-                    reason = f"{key} needs {' and '.join(lacking)}, which {folder.absolute()} does not contain"
-                    remedy = f"run this from the checkout, or set the source of {target} in file_mounts to the checkout"
-                    yield finding(document, "RTS310", (key, index), reason, remedy)
+        yield from lacking_files(document, str(target), str(source))
+
+
+def lacking_files(document: ClusterDocument, target: str, source: str) -> Iterator[Finding]:
+    """Yield set-up commands that install from a copied folder what its source lacks."""
+    folder = on_this_machine(source)
+    begins = re.compile(rf"\s*cd\s+{re.escape(target.rstrip('/'))}/?\s*&&([^;&|]*\binstall\s[^;&|]*)")
+    for key in ("setup_commands", "head_setup_commands", "worker_setup_commands"):
+        for index, text in enumerate(document.strings(key)):
+            match = begins.match(text)
+            lacking = missing_files(folder, match[1]) if match is not None and folder.is_dir() else []
+            if lacking:
+                reason = f"{key} needs {' and '.join(lacking)}, which {folder.absolute()} does not contain"
+                remedy = f"run this from the checkout, or set the source of {target} in file_mounts to the checkout"
+                yield finding(document, "RTS310", (key, index), reason, remedy)
 
 
 def missing_files(folder: Path, command: str) -> list[str]:

@@ -80,7 +80,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS611": ("warning", "no token is required"),
     "RTS612": ("error", "nodes that do not use the token"),
     "RTS613": ("error", "token that does not reach the nodes"),
-    "RTS614": ("warning", "token written in the file"),
+    "RTS614": ("warning", "secret written in the file"),
     "RTS615": ("error", "ports through which anyone can run code"),
     # the study
     "RTS701": ("error", "no pool can place a trial"),

@@ -226,6 +226,11 @@ def scheduling(document: ClusterDocument, where: KeyPath, config: dict[str, Any]
         yield finding(
             document, "RTS905", place, "`provisioningModel: STANDARD` contradicts `preemptible: true`", "remove one"
         )
+    timed = [key for key in ("maxRunDuration", "terminationTime") if key in given]
+    if timed and "instanceTerminationAction" not in given:
+        reason = f"`{timed[0]}` needs `instanceTerminationAction`, which says what happens then"
+        remedy = "add `instanceTerminationAction: DELETE`"
+        yield finding(document, "RTS903", place, reason, remedy, severity="warning")
     if "instanceTerminationAction" in given and not spot and "maxRunDuration" not in given:
         reason = "`instanceTerminationAction` is for machines with `provisioningModel: SPOT`"
         yield finding(document, "RTS905", place, reason, "add it, or remove this")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
+CAPITALS = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 ONLY_HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "172.17.0.1", "192.168.122.1")  # noqa: S104 - read, not bound
 ACCOUNT = re.compile(r"[A-Za-z_][\w.-]*\$?")
 
@@ -96,9 +97,10 @@ def wrong_address(text: str) -> tuple[str, str] | None:
     if re.search(r"[,\s]", text.strip()):
         return f"{text!r} is several hosts in one entry", "write one `- ` line per host"
     numeric = re.fullmatch(r"[\d.-]+|.*\.\d+", text) is not None  # the last part of a name is not a number
-    if HOST_NAME.fullmatch(text) and not numeric:
+    if HOST_NAME.fullmatch(text) and not numeric and not CAPITALS.fullmatch(text):
         return None
-    return f"{text!r} is neither an IP address nor a host name", "use an address such as 192.168.1.10"
+    what = "looks like a placeholder" if CAPITALS.fullmatch(text) else "is neither an IP address nor a host name"
+    return f"{text!r} {what}", "use an address such as 192.168.1.10"
 
 
 def coordinator(document: ClusterDocument) -> Iterator[Finding]:

@@ -57,8 +57,24 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
     yield from kuberay_groups.check(document)
     yield from group_names(document)
     yield from cluster(document, pools)
+    yield from entrypoint_amounts(document, pools)
     for pool in pools:
         yield from group(document, pool, storage_path or named_storage(document))
+
+
+def entrypoint_amounts(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
+    """Yield CPUs and GPUs for the program of a job that no pod has, so that it never starts."""
+    for key, offered in (
+        ("entrypointNumCpus", [pool.cpus for pool in pools]),
+        ("entrypointNumGpus", [pool.gpus for pool in pools]),
+    ):
+        where = (*cluster_spec(document)[:-1], key)
+        wanted, known = document.get(*where), [amount for amount in offered if amount is not None]
+        if isinstance(wanted, (int, float)) and len(known) == len(offered) and wanted > max(known, default=0):
+            reason = (
+                f"`{key}` is {wanted:g}, but no pod has more than {max(known, default=0):g}: the program never starts"
+            )
+            yield finding(document, "RTS818", where, reason, f"write `{key}: {max(known, default=0):g}` or less")
 
 
 def named_storage(document: ClusterDocument) -> str | None:
@@ -129,6 +145,7 @@ def cluster(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         remedy = "add gcsFaultToleranceOptions with a Redis; the study itself can be resumed with --resume"
         yield finding(document, "RTS804", top, reason, remedy)
     yield from pod_checks.resources(document, (*top, "autoscalerOptions"))
+    yield from pod_checks.sidecar(document, (*top, "autoscalerOptions"))
     idle = document.get(*top, "autoscalerOptions", "idleTimeoutSeconds")
     if isinstance(idle, int) and idle <= 0:
         remedy = "use 300 to 600, which is longer than the pauses between a study's brackets"

@@ -47,6 +47,13 @@ MOST_FOR_AUTOSCALER = {"cpu": 4, "memory": 16 * 2**30}
 """More is probably meant for the workers; KubeRay's default is half a CPU and 512 MiB."""
 
 
+RUNS_ON = re.compile(
+    r"(^|[;&|] *|-l?c )(exec )?(\S*/)?"
+    r"(python[\d.]*(?! -c| -m pip)|jupyter\S*|ray start|serve run|tail .*-[fF]|sleep inf)\b"
+)
+"""A program in the command of a container that usually does not end soon, or that starts Ray a second time."""
+
+
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in the groups of a cluster."""
     top = cluster_spec(document)
@@ -151,11 +158,12 @@ def amounts(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
     limits = {**document.mapping(*container, "requests"), **document.mapping(*container, "limits")}
     devices = {str(key): quantity(value) or 0 for key, value in limits.items() if GPU_RESOURCE.fullmatch(str(key))}
     gpus, stated = sum(devices.values()), quantity(given.get("num-gpus"))
-    if stated is not None and stated != gpus and group[-1] != "headGroupSpec":
+    head = group[-1] == "headGroupSpec"
+    if stated is not None and (stated > gpus if head else stated != gpus):
         device = next(iter(devices), "nvidia.com/gpu")
         has = f"the limit of {device} is {gpus:g}" if devices else f"the pod has no limit for {device}"
         reason = f"{name}: num-gpus says {stated:g}, {has}"
-        severity: Severity | None = None if stated > gpus else "warning"
+        severity: Severity | None = None if stated > gpus and not head else "warning"
         remedy = "leave num-gpus out: KubeRay takes it from the limit"
         if not devices:
             remedy = f'add `nvidia.com/gpu: "{stated:g}"` to the limits, and leave num-gpus out'
@@ -189,10 +197,36 @@ def ray_container(document: ClusterDocument, group: KeyPath) -> Iterator[Finding
     names = [str(one.get("image", "")) for one in document.entries(*where) if isinstance(one, dict)]
     if not any(RAY_NAME.search(image) for image in names):
         yield from without_ray(document, where, "the first container")
+    yield from own_command(document, group)
     later = next((index for index, image in enumerate(names) if index and RAY_NAME.search(image)), None)
     if later is not None and not RAY_NAME.search(names[0]) and "ray" not in names[0]:
         reason = f"KubeRay starts Ray in the first container, whose image is {names[0]}"
         yield finding(document, "RTS819", (*where, 0), reason, "move the container with Ray's image to the first place")
+
+
+def own_command(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
+    """Yield a finding if the command of Ray's container keeps Ray from being started.
+
+    KubeRay runs the command and then `ray start`, unless an annotation says that the command starts Ray itself.
+    """
+    where = (*group, *POD, "containers", 0)
+    words = [str(word) for key in ("command", "args") for word in document.entries(*where, key)]
+    text = " ".join(words)
+    if not words or "" in words:
+        return
+    key = "command" if document.entries(*where, "command") else "args"
+    top = (*group[: group.index("headGroupSpec" if "headGroupSpec" in group else "workerGroupSpecs")], "metadata")
+    annotations = {**document.mapping("metadata", "annotations"), **document.mapping(*top, "annotations")}
+    if str(annotations.get("ray.io/overwrite-container-cmd")).lower() == "true":
+        if not re.search(r"ray start|KUBERAY_GEN_RAY_START_CMD|\.sh\b", text):
+            reason = "with ray.io/overwrite-container-cmd the command must start Ray, and it does not"
+            remedy = "end it with `&& $KUBERAY_GEN_RAY_START_CMD`"
+            yield finding(document, "RTS412", (*where, key), reason, remedy, severity="warning")
+        return
+    if RUNS_ON.search(text):
+        reason = f"`ray start` follows only when this command has ended: {text[:60]}"
+        remedy = "remove it; a program runs in a RayJob, or with `ray job submit`"
+        yield finding(document, "RTS412", (*where, key), reason, remedy, severity="warning")
 
 
 def head_ports(document: ClusterDocument, head: KeyPath) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
+from raytune_suite.cluster.checks.cron import wrong_schedule
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pods import bad_name
 from raytune_suite.cluster.checks.schema_errors import closest
@@ -39,7 +40,6 @@ UPGRADES = ("NewCluster", "None", "NewClusterWithIncrementalUpgrade")
 DELETION_ORDER = ("DeleteWorkers", "DeleteCluster", "DeleteSelf")
 
 CRON_FIELD = r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?"
-CRON = re.compile(rf"({CRON_FIELD}(,{CRON_FIELD})*)(\s+{CRON_FIELD}(,{CRON_FIELD})*){{4}}|@\w+( \w+)?")
 
 
 def rejected(document: ClusterDocument, where: KeyPath, reason: str, remedy: str) -> Finding:
@@ -259,8 +259,8 @@ def schedule(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
     text, where = document.get("spec", "schedule"), ("spec", "schedule")
     if isinstance(text, str) and "TZ" in text:
         yield rejected(document, where, "the schedule has a time zone", "move it to `timeZone`")
-    elif isinstance(text, str) and not CRON.fullmatch(text.strip()):
-        reason = f"the schedule {text!r} does not have the five fields of cron"
+    elif isinstance(text, str) and (wrong := wrong_schedule(text)) is not None:
+        reason = f"the schedule {text!r} is not one of cron: {wrong}"
         yield rejected(document, where, reason, 'write such as "0 3 * * *" for 3 o\'clock each night')
 
 

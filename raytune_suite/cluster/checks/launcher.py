@@ -27,7 +27,7 @@ from raytune_suite.errors import nearest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.findings import Finding, Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 PROVIDERS = ("aws", "azure", "external", "fake_multinode", "gcp", "local", "readonly", "spark", "vsphere")
@@ -51,6 +51,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from repeated_keys(document)
     yield from missing_values(document)
     yield from provider_keys(document)
+    yield from cluster_name(document)
     yield from access(document)
     yield from clouds(document)
     yield from amazon(document)
@@ -143,6 +144,21 @@ def provider_keys(document: ClusterDocument) -> Iterator[Finding]:
                 yield unknown_key(document, ("provider", key), known, places(document))
 
 
+def cluster_name(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a name that breaks the paths and the options of rsync and docker, which contain it (ray#45189)."""
+    name = document.get("cluster_name")
+    wrong = sorted(set(re.findall(r"[^\w./@+=-]", name))) if isinstance(name, str) else []
+    if (
+        wrong and not PLACEHOLDER.search(str(name)) and provider(document) not in ("azure", "gcp")
+    ):  # they have their own
+        reason = (
+            f"`cluster_name` is {name!r}: Ray copies files through a folder of this name, which fails with {wrong[0]!r}"
+        )
+        remedy = f"write `cluster_name: {re.sub(r'[^a-z0-9]+', '-', str(name).lower()).strip('-')}`"
+        severity: Severity | None = None if document.mapping("docker") else "warning"
+        yield finding(document, "RTS609", ("cluster_name",), reason, remedy, severity=severity)
+
+
 def access(document: ClusterDocument) -> Iterator[Finding]:
     """Yield mistakes in the login settings."""
     cloud = provider(document)
@@ -167,7 +183,11 @@ def access(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(
                 document, "RTS601", ("auth", key), reason, f"write `{key}: {str(value).removesuffix('.pub')}`"
             )
-        if value and not on_this_machine(str(value)).is_file():
+        if str(value).startswith(("-----BEGIN", "ssh-", "ecdsa-")):
+            if cloud != "local":
+                remedy = "write the path of the file with the key"
+                yield finding(document, "RTS601", ("auth", key), f"`{key}` is the key itself, not its file", remedy)
+        elif value and not on_this_machine(str(value)).is_file():
             remedy = "create it (`ssh-keygen -t ed25519`), or run this where the key is"
             yield finding(document, "RTS602", ("auth", key), f"{value} does not exist", remedy)
 

@@ -108,11 +108,25 @@ def schema(document: ClusterDocument) -> Iterator[Finding]:
     def places(key: str, where: KeyPath) -> str | None:
         return place_of(rules, key, where)
 
+    if str(document.get("apiVersion")).startswith("ray.io/"):
+        for where in nulls(document.get("spec"), ("spec",)):
+            reason = f"`{where[-1]}` has no value, which some ways of applying a manifest reject (kuberay#2239)"
+            remedy = f"write its value below it, or remove `{where[-1]}`"
+            yield finding(document, "RTS101", where, reason, remedy, severity="warning")
     for error in validator(rules).iter_errors(without_nulls(document.data)):
         if error.validator == "enum" and not isinstance(error.instance, str):  # its type is wrong, too
             continue
         in_pod = "template" in error.absolute_path or not str(document.get("apiVersion")).startswith("ray.io/")
         yield from schema_findings(document, error, places, None if in_pod else str(table()["version"]))
+
+
+def nulls(value: Any, where: KeyPath) -> Iterator[KeyPath]:
+    """Yield the key paths of members without a value, except timestamps, which tools write so."""
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        if part is None and isinstance(value, dict) and key != "creationTimestamp":
+            yield (*where, str(key))
+        yield from nulls(part, (*where, key if isinstance(key, int) else str(key)))
 
 
 def without_nulls(value: Any) -> Any:

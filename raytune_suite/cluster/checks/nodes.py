@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ PREDEFINED = ("CPU", "GPU", "TPU", "memory", "object_store_memory")
 
 LONGEST_IDLE = 60
 """Minutes; a longer idle timeout is probably unintended."""
+
+OTHER_SERVICES = {"ml": "SageMaker", "db": "RDS", "cache": "ElastiCache", "search": "OpenSearch"}
+OTHER_SERVICE = re.compile(r"(ml|db|cache|search)\.[a-z]")
+"""Instance types of other services of AWS, by their prefix."""
 
 
 def check(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
@@ -156,7 +161,11 @@ def instance_type(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
     if name is None:
         return
     short = str(name).rpartition("/")[2]
-    if exists(cloud, short) is False:
+    other = OTHER_SERVICE.match(short) if cloud == "aws" else None
+    if other is not None:
+        reason = f"{short!r} is a type of {OTHER_SERVICES[other[1]]}, not of EC2"
+        yield finding(document, "RTS206", where, reason, f"write {short.partition('.')[2]}")
+    elif exists(cloud, short) is False:
         reason = f"{cloud} has no instance type {short!r}{closest(short, instance_types(cloud))}"
         yield finding(document, "RTS206", where, reason, "correct it")
     elif pool.instance_type is None:

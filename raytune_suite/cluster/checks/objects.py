@@ -10,11 +10,13 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
+from raytune_suite.cluster.checks.cron import wrong_schedule
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pod_values import SELECTOR_OPERATORS, expression
-from raytune_suite.cluster.checks.pods import HIGHEST_PORT, PLACEHOLDER, entries_at, labels
+from raytune_suite.cluster.checks.pods import HIGHEST_PORT, LEAST_MEMORY, PLACEHOLDER, entries_at, labels
 from raytune_suite.cluster.checks.schema_errors import as_yaml, closest
 from raytune_suite.cluster.pools import cluster_spec, is_kuberay, kuberay_pools
+from raytune_suite.cluster.quantities import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +42,10 @@ CONTENT_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 NODE_PORTS = range(30000, 32768)
 """The usual range of ports that services open on nodes."""
+
+REDIS = re.compile(r"(\S*/)?(redis|valkey)(:|$)")
+REPLICATED = re.compile(r"replicaof|slaveof|sentinel|cluster-enabled|redis\.conf|command|args")
+REDIS_PORT = 6379
 
 WORDS: dict[tuple[str, ...], dict[tuple[str, ...], tuple[str, ...]]] = {
     ("Service",): {
@@ -67,6 +73,8 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in an object that is not Ray's."""
     kind = str(document.get("kind"))
     yield from labels(document, ("metadata", "labels"))
+    yield from tiny_volume(document, kind)
+    yield from several_redis(document, kind)
     for kinds, rules in WORDS.items():
         for pattern, words in rules.items() if kind in kinds else ():
             yield from unknown_words(document, pattern, words)
@@ -76,6 +84,10 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from service(document)
     if kind == "NetworkPolicy":
         yield from blocks(document)
+    wrong = wrong_schedule(str(document.get("spec", "schedule", default="@daily"))) if kind == "CronJob" else None
+    if wrong is not None:
+        reason = f"the schedule {document.get('spec', 'schedule')!r} is not one of cron: {wrong}"
+        yield finding(document, "RTS817", ("spec", "schedule"), reason, 'write such as "0 3 * * *"')
     if kind in ("ConfigMap", "Secret"):
         yield from contents(document, kind)
     if kind in SELECTORS:
@@ -83,6 +95,27 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from labels(document, where)
         for index in range(len(document.entries(*conditions)) if conditions else 0):
             yield from expression(document, (*(conditions or ()), index), SELECTOR_OPERATORS)
+
+
+def tiny_volume(document: ClusterDocument, kind: str) -> Iterator[Finding]:
+    """Yield the size of a volume that lacks its unit."""
+    where: KeyPath = ("spec", "resources", "requests", "storage")
+    size = quantity(document.get(*where)) if kind == "PersistentVolumeClaim" else None
+    if size is not None and 0 < size < LEAST_MEMORY:
+        shown = document.get(*where)
+        yield finding(document, "RTS812", where, f"`storage` is {shown}, which is {size:g} bytes", f"write {shown}Gi")
+
+
+def several_redis(document: ClusterDocument, kind: str) -> Iterator[Finding]:
+    """Yield several pods of a Redis without replication, of which each has other data."""
+    number = document.get("spec", "replicas")
+    if kind not in CONTROLLERS or not isinstance(number, int) or number < 2:  # noqa: PLR2004 - one is right
+        return
+    for container in document.entries("spec", "template", "spec", "containers"):
+        text = str(container)
+        if isinstance(container, dict) and REDIS.match(str(container.get("image"))) and not REPLICATED.search(text):
+            reason = f"{number} pods of Redis without replication, each with other data, of which a service chooses any"
+            yield finding(document, "RTS804", ("spec", "replicas"), reason, "write `replicas: 1`")
 
 
 def unknown_words(document: ClusterDocument, pattern: tuple[str, ...], words: tuple[str, ...]) -> Iterator[Finding]:
@@ -201,7 +234,11 @@ def pod_labels(document: ClusterDocument) -> list[dict[str, Any]]:
             "ray.io/group": "headgroup" if pool.head else pool.name,
             "app.kubernetes.io/name": "kuberay",
             "app.kubernetes.io/created-by": "kuberay-operator",
-            **({"ray.io/cluster": document.get("metadata", "name")} if named else {}),
+            **(
+                {"ray.io/cluster": document.get("metadata", "name")}
+                if named and document.get("metadata", "name")
+                else {}
+            ),
         }
         result.append({**document.mapping(*pool.where, "template", "metadata", "labels"), **added})
     return result
@@ -215,6 +252,7 @@ def named_ports(documents: list[ClusterDocument]) -> Iterator[Finding]:
         spec: KeyPath = ("spec", "template", "spec")
         if not pods or any(is_kuberay(one) for one in pods):
             continue
+        yield from port_of_redis(document, pods)
         containers = [
             one for pod in pods for one in pod.entries(*(("spec",) if pod.get("kind") == "Pod" else spec), "containers")
         ]
@@ -228,9 +266,51 @@ def named_ports(documents: list[ClusterDocument]) -> Iterator[Finding]:
                 yield finding(document, "RTS813", place, reason, "write the number, or name the port of the container")
 
 
+def port_of_redis(document: ClusterDocument, pods: list[ClusterDocument]) -> Iterator[Finding]:
+    """Yield a service that sends to another port than the one on which Redis listens."""
+    containers = [one for pod in pods for one in pod.entries("spec", "template", "spec", "containers")]
+    redis = [one for one in containers if isinstance(one, dict) and REDIS.match(str(one.get("image")))]
+    ports = document.entries("spec", "ports")
+    plain = [one for one in redis if not REPLICATED.search(str(one))]
+    if not plain or len(containers) != len(plain) or len(ports) != 1:
+        return
+    port = ports[0] if isinstance(ports[0], dict) else {}
+    target = port.get("targetPort", port.get("port"))
+    declared = [one.get("containerPort") for part in redis for one in part.get("ports") or [] if isinstance(one, dict)]
+    if isinstance(target, int) and target != REDIS_PORT and target not in declared:
+        reason = f"the service sends to port {target}, but Redis listens on {REDIS_PORT}"
+        key = "targetPort" if "targetPort" in port else "port"
+        yield finding(document, "RTS411", ("spec", "ports", 0, key), reason, f"add `targetPort: {REDIS_PORT}`")
+
+
+def other_namespaces(documents: list[ClusterDocument]) -> Iterator[Finding]:
+    """Yield selectors that fit pods of the file, but only in other namespaces, in which they select nothing."""
+    for document in documents:
+        where = SELECTORS.get(str(document.get("kind")), ((), None))[0]
+        wanted = document.mapping(*where) if where else {}
+        same = [
+            one for one in documents if wanted and any(wanted.items() <= labels.items() for labels in pod_labels(one))
+        ]
+        spaces = {str(one.get("metadata", "namespace", default="default")) for one in same}
+        own = document.get("metadata", "namespace", default="default")
+        stated = [one for one in (document, *same) if one.get("metadata", "namespace") is not None]
+        if spaces and own not in spaces and document.get("kind") != "PodMonitor":
+            reason = f"the {document.get('kind')} is in the namespace {own!r}, but its pods are in {min(spaces)!r}"
+            place: KeyPath = ("metadata", "namespace") if document.get("metadata", "namespace") else ("metadata",)
+            yield finding(
+                document,
+                "RTS813",
+                place,
+                f"{reason}, so it selects none of them",
+                f"write `namespace: {min(spaces)}`",
+                severity=None if len(stated) == 1 + len(same) else "warning",
+            )
+
+
 def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
     """Yield selectors that fit no pod of the file, although its pods have their labels with other values."""
     yield from named_ports(documents)
+    yield from other_namespaces(documents)
     pods = [labels for document in documents for labels in pod_labels(document)]
     jobs = any(is_kuberay(one) and one.get("kind") != "RayCluster" and cluster_spec(one) for one in documents)
     for document in documents:

@@ -243,6 +243,10 @@ def paths(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
             if outside(mount.get(key)):
                 reason = f"`{key}` is {mount[key]!r}, but must be {PATH_IN_VOLUME}"
                 yield wrong(document, (*where, key), reason, f"write {str(mount[key]).strip('/').replace('../', '')}")
+        both = mount.get("mountPropagation") == "Bidirectional"
+        if both and document.get(*container, "securityContext", "privileged") is not True:
+            reason = "`mountPropagation: Bidirectional` is only allowed in privileged containers"
+            yield wrong(document, (*where, "mountPropagation"), reason, "write `mountPropagation: HostToContainer`")
         if mount.get("subPath") and mount.get("subPathExpr"):
             yield wrong(document, where, "`subPath` and `subPathExpr` are both set", "keep one of them")
         if isinstance(mount.get("mountPath"), str) and ":" in mount["mountPath"][2:]:

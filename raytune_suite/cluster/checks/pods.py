@@ -126,6 +126,19 @@ def check(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
     yield from labels(document, (*pod.where[:-1], "metadata", "labels"))
 
 
+def sidecar(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
+    """Yield the mistakes in a container that has only settings, such as that of the autoscaler."""
+    words = VOCABULARY["containers", "*", "imagePullPolicy"]
+    policy, image = (document.get(*container, key) for key in ("imagePullPolicy", "image"))
+    if isinstance(policy, str) and policy not in words:
+        reason = f"`imagePullPolicy` is {policy!r}, which is not one of {', '.join(words)}{closest(policy, words)}"
+        yield finding(document, "RTS817", (*container, "imagePullPolicy"), reason, f"write one of {', '.join(words)}")
+    if isinstance(image, str) and not PLACEHOLDER.search(image) and not IMAGE_NAME.fullmatch(image):
+        yield finding(document, "RTS816", (*container, "image"), f"the image {image!r} is invalid", "write NAME:TAG")
+    yield from environment(document, container)
+    yield from setting_rules.check(document, container, "container")
+
+
 def entries_at(document: ClusterDocument, where: KeyPath, pattern: tuple[str, ...]) -> Iterator[KeyPath]:
     """Yield the key paths below `where` that match a pattern, in which "*" stands for the entries of a list."""
     if not pattern:
@@ -156,6 +169,10 @@ def tolerations(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
         where = (*pod.where, "tolerations", index)
         if not isinstance(entry, dict):
             continue
+        if MISTAKEN_DEVICE.fullmatch(str(entry.get("key"))):
+            reason = f"no node has a taint {entry['key']!r}"
+            remedy = "write `key: nvidia.com/gpu`"
+            yield finding(document, "RTS817", (*where, "key"), reason, remedy, severity="warning")
         if entry.get("operator") == "Exists" and entry.get("value"):
             reason = f"a toleration with `operator: Exists` has the value {entry['value']!r}"
             yield finding(document, "RTS817", (*where, "value"), reason, "remove the value, or write `operator: Equal`")
@@ -337,6 +354,7 @@ def resources(document: ClusterDocument, container: KeyPath) -> Iterator[Finding
     """Yield requests above their limits, devices that are only requested, and impossible amounts."""
     place = (*container, "resources")
     requests, limits = document.mapping(*place, "requests"), document.mapping(*place, "limits")
+    yield from two_vendors(document, place)
     for kind, amounts in (("requests", requests), ("limits", limits)):
         for name, value in amounts.items():
             yield from amount(document, (*place, kind, name), str(name), value)
@@ -351,6 +369,17 @@ def resources(document: ClusterDocument, container: KeyPath) -> Iterator[Finding
             relation = "more than" if requested > limit else "other than"
             reason = f"the request of {name} is {value}, {relation} its limit {limits[name]}"
             yield finding(document, "RTS812", where, reason, f"write {limits[name]} in both")
+
+
+def two_vendors(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
+    """Yield GPUs of two vendors in one container, which no node has."""
+    limits = document.mapping(*where, "limits")
+    vendors = {
+        str(key).partition("/")[0] for key in limits if re.fullmatch(r"(nvidia|amd|intel|gpu\.intel)\.com/.*", str(key))
+    }
+    if len(vendors) > 1:
+        reason = f"the container asks for GPUs of {' and '.join(sorted(vendors))}, which no node has together"
+        yield finding(document, "RTS812", (*where, "limits"), reason, "keep one of them", severity="warning")
 
 
 def of_pod(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:

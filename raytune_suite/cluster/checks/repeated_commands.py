@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 ONCE: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {
     ("git", "clone"): ((), "test -d FOLDER || git clone ..."),
+    ("unzip",): (("-o", "-qo", "-oq", "-n", "-qn", "-nq", "-u", "-uo", "-qqo", "-l", "-p", "-t", "-v"), "unzip -o ..."),
     ("mkdir",): (("-p", "--parents"), "mkdir -p ..."),
     ("ln", "-s"): (("-f", "-sf", "-sfn", "--force"), "ln -sfn ..."),
     ("conda", "env", "create"): (("--force", "-y", "--yes"), "conda env create --yes ..."),

@@ -20,6 +20,8 @@ from raytune_suite.cluster.checks import (
     nodes,
     online,
     python_versions,
+    secrets,
+    setup_steps,
     slurm,
     start_commands,
     study,
@@ -134,6 +136,7 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     if is_kuberay(document):
         all_pools = pools(document)
         findings = [*documents.check(document), *kuberay.check(document, all_pools, storage_path)]
+        findings += secrets.check(document)
         return [*findings, *tokens.check(document, all_pools)]
     findings = [*launcher.schema(document), *documents.misread_numbers(document)]
     if any(one.code == "RTS101" for one in findings):
@@ -143,6 +146,8 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += nodes.check(document, all_pools)
     findings += commands.check(document, all_pools, storage_path)
     findings += start_commands.check(document)
+    findings += setup_steps.check(document, all_pools)
+    findings += secrets.check(document)
     findings += hosts.check(document)
     findings += tokens.check(document, all_pools)
     findings += python_versions.check(document)

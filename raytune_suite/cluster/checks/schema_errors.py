@@ -171,6 +171,13 @@ def unknown_key(
     same = by_case.get(key.lower().replace("_", "").replace("-", ""))
     if same is not None:
         return finding(document, "RTS103", where, f"unknown key `{key}`: did you mean {same!r}?", f"write `{same}:`")
+    inner = document.get(*where)
+    if isinstance(inner, dict) and inner and all(str(name) in set(map(str, known)) for name in inner):
+        above = next((str(step) for step in reversed(where[:-1]) if isinstance(step, str)), "the document")
+        reason = (
+            f"`{key}` is one level too many: {', '.join(f'`{name}`' for name in inner)} belong directly below `{above}`"
+        )
+        return finding(document, "RTS103", where, reason[:200], f"remove the line `{key}:`, and indent its keys less")
     place = places(key, where) if places is not None else None
     if place is not None:
         above = next((str(step) for step in reversed(where[:-1]) if isinstance(step, str)), "the top level")

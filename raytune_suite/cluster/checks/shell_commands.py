@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from raytune_suite.cluster.checks import shell_lint
 from raytune_suite.cluster.ray_start import FLAGS, OPTIONS, contradictions, wrong_command, wrong_option, wrong_value
-from raytune_suite.cluster.shell import SimpleCommand, option_values, simple_commands, syntax_errors
+from raytune_suite.cluster.shell import (
+    SimpleCommand,
+    bash,
+    bash_message,
+    option_values,
+    simple_commands,
+    syntax_errors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +40,6 @@ YES = (
     "--assumeyes",
     "-qq",
     "--noconfirm",
-    "-n",
-    "--non-interactive",
     "-qy",
     "-yq",
     "-yqq",
@@ -43,8 +49,9 @@ ASKING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("apt-get", "apt"),
         (("install", "upgrade", "dist-upgrade", "full-upgrade", "remove", "purge", "autoremove"), YES),
     ),
-    **dict.fromkeys(("yum", "dnf", "zypper"), (("install", "update", "upgrade", "remove", "in"), YES)),
-    **dict.fromkeys(("conda", "mamba"), (("install", "create", "update", "remove"), YES)),
+    **dict.fromkeys(("yum", "dnf"), (("install", "update", "upgrade", "remove", "groupinstall"), YES)),
+    "zypper": (("install", "update", "remove", "in", "up", "rm"), ("-n", "--non-interactive", *YES)),
+    **dict.fromkeys(("conda", "mamba", "micromamba"), (("install", "create", "update", "upgrade", "remove"), YES)),
     **dict.fromkeys(("pip", "pip3"), (("uninstall",), ("-y", "--yes"))),
     "add-apt-repository": ((), YES),
     "pacman": (("-S", "-Syu", "-Sy", "-R"), ("--noconfirm",)),
@@ -53,13 +60,57 @@ ASKING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Programs that ask before they act: their subcommands that do, and the options that answer."""
 
-INTERACTIVE = ("vi", "vim", "nano", "emacs", "passwd", "less", "more", "top", "htop", "visudo")
+INTERACTIVE = (
+    *("vi", "vim", "nano", "emacs", "passwd", "less", "more", "top", "htop", "visudo", "nvtop", "nmtui", "mc", "ftp"),
+    *("telnet", "ipython", "gdb", "btop", "ncdu", "chsh"),
+)
+WITHOUT_ARGUMENTS = ("python", "python3", "bash", "sh", "zsh", "su", "R", "node", "sqlite3", "psql", "mysql", "cat")
+"""Programs that read from the terminal if they have no argument."""
+
+QUESTIONS: dict[str, tuple[str, str]] = {
+    r"(bash|sh) \S*(Miniconda|Anaconda|Miniforge|Mambaforge)\S*(?!.* -\w*b)": ("asks for the license", "add `-b`"),
+    r"(bash |sh )?\S*cuda_\S+\.run(?!.*--(silent|extract|toolkitpath))": ("asks for the license", "add `--silent`"),
+    r"(bash |sh )?\S*NVIDIA-Linux\S+\.run(?!.*( -s|--silent|--ui=none))": ("asks before it acts", "add `--silent`"),
+    r"git commit(?= |$)(?!.*( -\w*[mFC]|--message|--no-edit|--file))": ("opens an editor", "add `-m TEXT`"),
+    r"git rebase .*(-i|--interactive)\b": ("opens an editor", "remove `-i`"),
+    r"crontab .*-e\b": ("opens an editor", "write `(crontab -l; echo '...') | crontab -`"),
+    r"adduser (?!.*(--gecos|--comment|--system|--disabled-login|-D\b|-m\b|--create-home))\w+$": (
+        "asks for a password and a name",
+        "write `useradd --create-home NAME`",
+    ),
+    r"openssl req (?!.*(-subj|-batch|-config|-in\b))": (
+        "asks for the names of the certificate",
+        "add `-subj /CN=NAME`",
+    ),
+    r"gcloud (?!.*(-q\b|--quiet)).*\b(delete|components (install|update))\b": (
+        "asks before it acts",
+        "add `--quiet`",
+    ),
+    r"(rm|cp|mv) (\S+ )*(-\w*i\w*|--interactive)( |$)": ("asks for each file", "remove `-i`"),
+    r"apt-key adv .*--edit-key|gpg (--full-)?(generate|gen|edit)-key(?!.*--batch)": ("asks for names", "add `--batch`"),
+    r"terraform (apply|destroy)(?!.*-auto-approve)": ("asks before it acts", "add `-auto-approve`"),
+    r"(npm|yarn|poetry) init(?!.* (-y|--yes|-n|--no-interaction))": ("asks for names", "add `-y`"),
+    r"dpkg-reconfigure (?!.*(-f\s*noninteractive|--frontend[= ]noninteractive))": (
+        "asks questions",
+        "add `-fnoninteractive`",
+    ),
+    r"do-release-upgrade(?!.* -f)": ("asks questions", "use an image of the newer release"),
+}
+"""Commands that ask a question, by a pattern: what they do, and what to write."""
 LOGINS = {
     ("wandb", "login"): "set the environment variable WANDB_API_KEY",
     ("huggingface-cli", "login"): "set the environment variable HF_TOKEN",
     ("docker", "login"): "use `--password-stdin`, or a credential helper",
     ("gcloud", "auth", "login"): "use a service account",
     ("aws", "configure"): "use an instance profile, or environment variables",
+    ("aws", "sso", "login"): "use an instance profile, or environment variables",
+    ("az", "login"): "add `--identity`, or use a service principal",
+    ("gcloud", "init"): "use a service account",
+    ("gcloud", "auth", "application-default", "login"): "use a service account",
+    ("gh", "auth", "login"): "set the environment variable GH_TOKEN",
+    ("hf", "auth", "login"): "set the environment variable HF_TOKEN",
+    ("wandb", "init"): "set the environment variables WANDB_API_KEY and WANDB_PROJECT",
+    ("ray", "attach"): "remove it",
 }
 """Commands that ask for a secret if they have no further argument."""
 
@@ -124,6 +175,7 @@ def check_commands(
         parts = simple_commands(text)
         found = [problem for part in parts for problem in check_one(part, user)]
         found += [Problem(*lint) for lint in shell_lint.check(text)]
+        found += [problem for part in parts for problem in inner_syntax(part, text)]
         if own_shells and parts and all(only_changes_shell(part) for part in parts):
             shown = " ".join(parts[-1].words or parts[-1].assignments)[:60]
             reason = f"`{shown}` has no effect on the other commands: each runs in its own shell"
@@ -131,6 +183,18 @@ def check_commands(
             found.append(Problem("RTS416", reason, remedy))
         result[index] = found
     return {index: found for index, found in result.items() if found}
+
+
+def inner_syntax(part: SimpleCommand, text: str) -> Iterator[Problem]:
+    """Yield a problem if another shell cannot read the text in single quotes that it gets by `-c`."""
+    if part.program not in ("bash", "sh") or bash() is None:
+        return
+    for option, inner in itertools.pairwise(part.words):
+        quoted_once = re.fullmatch(r"-[a-z]*c", option) is not None and f"'{inner}'" in text
+        message = bash_message(inner) if quoted_once and "\n" not in inner else ""
+        if message:
+            reason = f"{part.program} cannot read {inner[:40]!r}: {message}"
+            yield Problem("RTS415", reason, "close the quotation, bracket or block, or add `;` before `do`", part.line)
 
 
 def only_changes_shell(part: SimpleCommand) -> bool:
@@ -181,16 +245,34 @@ def asks(part: SimpleCommand) -> Iterator[Problem]:
                 shown = " ".join(filter(None, (part.program, used)))
                 reason, remedy = f"`{shown}` asks before it acts, and nobody answers", f"write `{shown} {answer} ...`"
             yield Problem("RTS413", reason, remedy, part.line)
+    yield from questions(part)
+
+
+def questions(part: SimpleCommand) -> Iterator[Problem]:
+    """Yield a problem if a command asks for a secret or a decision, or needs a terminal."""
     for login, remedy in LOGINS.items():
         if part.words[: len(login)] == login and len(part.words) == len(login) and not part.piped:
             reason = f"`{' '.join(login)}` asks for a secret, and nobody answers"
             yield Problem("RTS413", reason, remedy, part.line)
-    if part.program in INTERACTIVE and not part.piped:
+    text = " ".join((part.program, *part.words[1:]))
+    for pattern, (does, remedy) in QUESTIONS.items() if not part.piped and not answered_by_variable(part) else ():
+        if re.match(pattern, text):
+            yield Problem("RTS413", f"`{text[:40]}` {does}, and nobody answers", remedy, part.line)
+    alone = len(part.words) == 1 and part.program in WITHOUT_ARGUMENTS and not part.redirections
+    if (part.program in INTERACTIVE or alone) and not part.piped and not {"--version", "-b"} & set(part.words):
         reason = f"`{part.program}` needs a terminal and a person"
         yield Problem("RTS413", reason, "use a command that needs neither, such as sed", part.line)
     fed = part.piped or "-t" in part.words or any(operator.startswith("<") for operator, _ in part.redirections)
     if part.program == "read" and not fed and "while" not in part.prefixes:  # a loop usually has its own input
         yield Problem("RTS413", "`read` waits for input, and nobody answers", "use a fixed value", part.line)
+
+
+def answered_by_variable(part: SimpleCommand) -> bool:
+    """Return whether the environment of a command says that nobody is there."""
+    return any(
+        one.startswith(("DEBIAN_FRONTEND=", "CLOUDSDK_CORE_DISABLE_PROMPTS="))
+        for one in (*part.assignments, *part.words)
+    )
 
 
 def endless(part: SimpleCommand) -> Iterator[Problem]:

@@ -80,6 +80,7 @@ def check(text: str) -> Iterator[Lint]:
         yield from condition(part)
         yield from pip(part)
         yield from others(part)
+        yield from two_installers(part)
         yield from lost(part)
     yield from characters(text)
 
@@ -151,6 +152,13 @@ def pip(part: SimpleCommand) -> Iterator[Lint]:
                 f"the shell takes `{operator}{path}` as a redirection, so pip never sees it",
                 (f"write the requirement in quotes, such as 'torch{operator}{path}'"),
             )
+    index = any(re.match(r"--(extra-)?index-url|-i$|-f$|--find-links|--config", word) for word in words)
+    own = any(name.startswith(("PIP_", "UV_")) for name in part.assignments) or any("://" in word for word in words)
+    local = next((word for word in words[2:] if re.fullmatch(r"[A-Za-z][\w.-]*(\[.*\])?==[\w.]+\+[\w.]+", word)), None)
+    if local is not None and not index and not own:
+        reason = f"PyPI has no versions with `+`, such as {local}"
+        remedy = "add `--index-url https://download.pytorch.org/whl/...`, or write the version without it"
+        yield Lint("RTS415", reason, remedy, part.line, "warning")  # pip may be configured
     value = False
     for word in words[2:]:
         if not value and re.fullmatch(r"[A-Za-z][\w.-]*(\[[\w,-]*\])?=[^=].*", word):
@@ -161,6 +169,18 @@ def pip(part: SimpleCommand) -> Iterator[Lint]:
                 (f"write {re.sub('=', '==', word, count=1)!r}"),
             )
         value = word in PIP_VALUES
+
+
+def two_installers(part: SimpleCommand) -> Iterator[Lint]:
+    """Yield the command of one installer among the packages of another."""
+    words = part.words
+    if part.program not in (*MANAGERS, "pip", "pip3", "conda", "mamba", "uv") or "install" not in words[1:3]:
+        return
+    rest = words[words.index("install") + 1 :]
+    if "install" in rest:
+        shown = " ".join(rest[max(0, rest.index("install") - 1) : rest.index("install") + 1])
+        reason = f"`{part.program}` takes `{shown}` as names of packages"
+        yield error(part, "RTS415", reason, f"write `&&` before `{shown}`")
 
 
 def others(part: SimpleCommand) -> Iterator[Lint]:

@@ -272,11 +272,7 @@ def suspicious(one: Directive, where: str, path: Path) -> Iterator[Finding]:
         reason = f"`{where}={one.value}` is {int(one.value) / 2**20:.0f} TB, because it counts megabytes"
         yield at(one.line, "RTS842", where, reason, f"write `{where}={max(1, round(int(one.value) / 1e9))}G`")
     if one.name == "gres":
-        for part in one.value.split(","):
-            match = GENERIC.fullmatch(part)
-            kind = "" if match is None else match[1]
-            if match is None or (kind != "gpu" and kind.lower().rstrip("s") in ("gpu", "cuda", "nvidia")):
-                yield at(one.line, "RTS842", where, f"{part!r} is not a generic resource", "write `--gres=gpu:N`")
+        yield from generic_resources(one, where)
     if one.name in ("output", "error") and one.value.endswith("/"):
         reason = f"`{where}` is {one.value}, a folder, but must be a file"
         yield at(one.line, "RTS842", where, reason, f"write `{where}={one.value}%j.out`")
@@ -286,6 +282,15 @@ def suspicious(one: Directive, where: str, path: Path) -> Iterator[Finding]:
         if not folder.is_absolute() and not any(place.is_dir() for place in places):
             reason = f"the folder {folder} does not exist here; without it the job ends at once, and leaves no output"
             yield at(one.line, "RTS842", where, reason, f"run `mkdir -p {folder}` before sbatch", "warning")
+
+
+def generic_resources(one: Directive, where: str) -> Iterator[Finding]:
+    """Yield names of generic resources that Slurm does not read as such."""
+    for part in one.value.split(","):
+        match = GENERIC.fullmatch(part)
+        kind = "" if match is None else match[1]
+        if match is None or (kind != "gpu" and kind.lower().rstrip("s") in ("gpu", "cuda", "nvidia")):
+            yield at(one.line, "RTS842", where, f"{part!r} is not a generic resource", "write `--gres=gpu:N`")
 
 
 def limit(one: Directive, where: str) -> Iterator[Finding]:
@@ -323,7 +328,18 @@ def pairs(directives: list[Directive]) -> Iterator[Finding]:
         if by_gres is not None and per_node is not None and by_gres != per_node:
             reason = f"`--gres` asks for {by_gres} GPUs per node, but `--gpus-per-node` for {per_node}"
             yield at(given["gres"].line, "RTS842", "--gres", reason, "keep `--gpus-per-node`")
+        yield from all_gpus(given)
         yield from tasks(given)
+
+
+def all_gpus(given: dict[str, Directive]) -> Iterator[Finding]:
+    """Yield a number of GPUs of the job that differs from the product of nodes and GPUs per node."""
+    nodes, total = (given[name].value if name in given else "" for name in ("nodes", "gpus"))
+    each = devices(given["gpus-per-node"].value) if "gpus-per-node" in given else None
+    amount = devices(total) if total else None
+    if nodes.isdecimal() and each is not None and amount is not None and amount != int(nodes) * each:
+        reason = f"`--gpus` asks for {amount} GPUs in all, but `--gpus-per-node` for {each} on each of {nodes} nodes"
+        yield at(given["gpus"].line, "RTS842", "--gpus", reason, "keep `--gpus-per-node`")
 
 
 def whole_job(directives: list[Directive]) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,16 @@ ARRAY = re.compile(
 )
 """What makes a variable an array."""
 
+ONLY_IN_BASH = re.compile(
+    r"^\s*(?:\w+=\(|for\s*\(\(|mapfile\b|readarray\b|declare\b|source\s|shopt\b|function\s+\w+|\(\()|\[\[\s|<<<|<\(|\$\{!\w|"
+    r"\$\{\w+\[|\bpipefail\b",
+    re.MULTILINE,
+)
+"""The language of bash that simpler shells do not know."""
+
+OWN_DISK = re.compile(r"(?:/tmp|/var/tmp|/dev/shm)(?=/|$)|\$\{?(?:TMPDIR|SLURM_TMPDIR|LOCAL_SCRATCH|TMP)\b")
+"""Folders of which each node has its own."""
+
 OWN = ("BASH_REMATCH", "PIPESTATUS", "FUNCNAME", "BASH_SOURCE", "BASH_LINENO", "GROUPS", "DIRSTACK", "BASH_ARGV")
 """Arrays of bash."""
 
@@ -39,6 +50,10 @@ def check(text: str, commands: list[SimpleCommand], nodes: int | None, *, ray_ru
         nodes: The number of nodes of the job, None if it is not known.
         ray_runs: Whether it has processes of Ray in the background.
     """
+    yield from other_shell(text)
+    yield from late_module(commands)
+    if nodes is not None and nodes > 1:
+        yield from own_disk(commands)
     yield from no_arrays(text)
     yield from beyond_nodes(text)
     yield from high_port(text)
@@ -47,6 +62,45 @@ def check(text: str, commands: list[SimpleCommand], nodes: int | None, *, ray_ru
     yield from worker_beside_head(text)
     if ray_runs:
         yield from never_ends(text, commands)
+
+
+def other_shell(text: str) -> Iterator[Finding]:
+    """Yield an interpreter in the first line that cannot run the script."""
+    first = text.partition("\n")[0]
+    match = re.match(r"#!\s*(?:/usr/bin/env\s+(?:-S\s+)?)?(?:\S*/)?([\w.]+)", first)
+    name = match[1] if match is not None else "bash"
+    simple = name in ("sh", "dash", "ash", "posh")
+    code = re.sub(r"(?m)^\s*#.*$", "", text)
+    found = ONLY_IN_BASH.search(code) if simple else None
+    if found is not None:
+        line = code[: found.start()].count("\n") + found[0].count("\n") + 1
+        reason = f"{found[0].strip()} is only known to bash, but line 1 runs the script with {name}"
+        yield Finding(1, "RTS415", f"line {line}", reason, "write `#!/bin/bash` in line 1", "warning")
+    elif re.match(r"python|perl|ruby|csh|tcsh|fish", name) and re.search(r"(?m)^\s*(srun|fi|done|export)\b", code):
+        reason = f"line 1 runs the script with {name}, but its commands are those of bash"
+        yield Finding(1, "RTS415", "line 1", reason, "write `#!/bin/bash`", "error")
+
+
+def late_module(commands: list[SimpleCommand]) -> Iterator[Finding]:
+    """Yield a module with Python that is loaded after an environment, and hides its programs."""
+    active = False
+    for part in commands:
+        if part.program in ("source", ".") and re.search(r"/bin/activate$", " ".join(part.words[1:2])):
+            active = True
+        names = " ".join(part.words[2:]) if part.words[:2] == ("module", "load") else ""
+        if active and re.search(r"(?i)\b(python|anaconda|miniconda|miniforge|conda)", names):
+            reason = "the module's Python comes before that of the environment, which is activated earlier"
+            yield Finding(part.line + 1, "RTS416", "script", reason, "load modules first", "warning")
+
+
+def own_disk(commands: list[SimpleCommand]) -> Iterator[Finding]:
+    """Yield a storage path on the disk of each node, which the others do not see."""
+    for part in commands:
+        for option, value in itertools.pairwise(part.words):
+            match = OWN_DISK.match(value) if option == "--storage-path" else None
+            if match is not None:
+                reason = f"`--storage-path` is {value}, but each node has its own {match[0]}"
+                yield Finding(part.line + 1, "RTS503", "script", reason, "use a folder that all nodes share", "error")
 
 
 def beyond_nodes(text: str) -> Iterator[Finding]:

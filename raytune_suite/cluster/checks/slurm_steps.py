@@ -61,6 +61,7 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     yield from named_variables(text, directives)
     for one in found:
         yield from idle(one, directives)
+    yield from same_node(text, found, count(directives, "nodes", None))
     yield from waiting(commands, found)
     yield from blocked(commands, found)
     yield from signals(commands, directives)
@@ -188,6 +189,22 @@ def named_variables(text: str, directives: list[Directive]) -> Iterator[Finding]
             elif needed is None and name not in known and nearest(name, known) is not None:
                 reason = f"Slurm has no variable {name}: did you mean {nearest(name, known)}?"
                 yield at(number, "RTS843", reason, f"write {nearest(name, known)}", where=name)
+
+
+def same_node(text: str, found: list[RayStart], nodes: int | None) -> Iterator[Finding]:
+    """Yield a worker that is sent to the node of the head, while the others stay idle."""
+    places = {one.launch_options["nodelist"] for one in found if one.head and one.launch_options.get("nodelist")}
+    for one in found:
+        place = one.launch_options.get("nodelist", "")
+        name = place.strip("${}")
+        if (
+            nodes == 1
+            or len(re.findall(rf"\b{re.escape(name)}=|\b(?:for|read(?: -\w+)*) {re.escape(name)}\b", text)) > 1
+        ):
+            continue  # the name of another node by then
+        if not one.head and place in places and one.launcher == "srun":
+            reason = f"this worker starts on {place}, the node of the head, which runs Ray already"
+            yield at(one.line, "RTS845", reason, f"write `--exclude={place}`, or the name of another node")
 
 
 def waiting(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator[Finding]:

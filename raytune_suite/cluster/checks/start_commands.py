@@ -17,7 +17,7 @@ from raytune_suite.cluster.shell import option_values, quoted, simple_commands
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.findings import Finding, Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 HEAD, WORKERS = "head_start_ray_commands", "worker_start_ray_commands"
@@ -36,10 +36,13 @@ KNOWN_VARIABLES = re.compile(
 )
 """Variables that shells, Ray and machine images set."""
 
-UNREPLACED = re.compile(r"\S*\$(\{[A-Za-z_]\w*\}|[A-Z_][A-Z0-9_]*)\S*")
+UNREPLACED = re.compile(r"\S*\$(\{[A-Za-z_]\w*\}|[A-Z_][A-Z0-9_]*)\S*|\$\([a-z].*\)|`[a-z].*`")
 
 BOOTSTRAP = "~/ray_bootstrap_config.yaml"
 """Where `ray up` puts the file for the autoscaler on the head."""
+
+HOME = re.compile(r"(?<![\w./~-])(/home/([A-Za-z_][\w-]*)/[\w./~-]*)")
+"""A path in somebody's home folder, and whose."""
 
 Start = tuple["KeyPath", dict[str, str]]
 """The key path of a command with `ray start`, and the options."""
@@ -65,6 +68,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             for reason, remedy in once(text):
                 yield finding(document, "RTS418", (*place, index), reason, remedy)
     yield from variables(document)
+    yield from homes(document)
     if provider(document) != "external":
         yield from head_and_workers(document)
 
@@ -147,11 +151,43 @@ def variables(document: ClusterDocument) -> Iterator[Finding]:
                 reason = f"${name} has no value unless the account on the machines sets it"
                 remedy = f"write the value, or `export {name}=...;` before it"
                 yield finding(document, "RTS417", (*place, index), reason, remedy, severity="warning")
-    for key in ("cluster_name", "provider", "auth", "docker"):
+    for key in ("cluster_name", "provider", "auth", "docker", "head_node_type", "available_node_types"):
         for where, text in values_below(document.get(key), (key,)):
+            if scripts(where) or text in ("$Latest", "$Default"):
+                continue
             if UNREPLACED.fullmatch(text) and not str(where[-1]).endswith("command"):
                 reason = f"`{key_of(where)}` is {text}, but Ray does not replace variables in the file"
                 yield finding(document, "RTS417", where, reason, "write the value")
+
+
+def homes(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield paths in the home folder of an account that the container or the machine does not have."""
+    user, image = document.get("auth", "ssh_user"), str(document.get("docker", "image") or "")
+    options = " ".join(text for where, text in document.scalars() if where and "run_options" in map(str, where))
+    known = f"{options} {' '.join(map(str, document.mapping('file_mounts')))}"
+    for place in command_lists(document):
+        inside = bool(image) and place[-1] != "initialization_commands"
+        account = "ray" if inside and image.startswith("rayproject/") else None if inside else user
+        for index, text in entries(document, place):
+            for path, name in HOME.findall(text) if isinstance(account, str) else ():
+                created = re.search(
+                    rf"(useradd|adduser|mkdir)\b.*\b{re.escape(name)}\b|-v \S*/home/{re.escape(name)}", text
+                )
+                if name == account or f"/home/{name}" in known or created or "YOUR" in name:
+                    continue
+                what = "container" if inside else "account"
+                reason = f"{path} is in the home folder of {name}, but that of the {what} is /home/{account}"
+                severity: Severity | None = "error" if "ray_bootstrap" in path else "warning"
+                remedy = f"write {path.replace(f'/home/{name}', '~', 1)}"
+                yield finding(document, "RTS503", (*place, index), reason, remedy, severity=severity)
+                break
+
+
+def scripts(where: KeyPath) -> bool:
+    """Return whether a value is a script, which a shell on the machine reads."""
+    return where[0] == "available_node_types" and any(
+        str(step).endswith("commands") or step in ("UserData", "metadata", "customData") for step in where
+    )
 
 
 def key_of(where: KeyPath) -> str:

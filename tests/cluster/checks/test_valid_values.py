@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.cluster.checks import check
-from tests.cluster.checks import valid_by_class
+from raytune_suite.cluster.checks import check, launcher
+from tests.cluster.checks import valid_by_class, valid_drawn
 from tests.cluster.checks.valid_values import (
     AZURE_SIZES,
     DIRECTIVES,
@@ -32,8 +32,12 @@ SECONDS = 2
 
 @pytest.fixture(autouse=True)
 def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in the checkout, to which the file mounts of our files are relative."""
+    """Run in the checkout, to which the file mounts of our files are relative, and without Ray's own validation.
+
+    It takes most of the time, and looks at none of these values.
+    """
     monkeypatch.chdir(CHECKOUT)
+    monkeypatch.setattr(launcher, "validation", lambda _: iter(()))
 
 
 def errors(path: Path, text: str) -> list[tuple[int, str, str]]:
@@ -143,6 +147,32 @@ def test_a_valid_edit_gives_no_error(file: str, old: str, new: str, tmp_path: Pa
     text = (CHECKOUT / "clusters" / file).read_text()
     assert old in text
     assert [one[1:] for one in errors(path, text.replace(old, new, 1))] == [one[1:] for one in before]
+
+
+def test_many_valid_commands_give_no_error(tmp_path: Path) -> None:
+    commands = "".join(f"  - {quoted(command)}\n" for command in valid_drawn.COMMANDS)
+    text = edited("local.yaml", "setup_commands:\n", f"setup_commands:\n{commands}")
+    assert errors(tmp_path / "mine.yaml", text) == []
+
+
+@pytest.mark.parametrize("name", valid_drawn.SCRIPTS)
+def test_a_script_for_another_shell_gives_no_error(name: str, tmp_path: Path) -> None:
+    assert errors(tmp_path / "job.sbatch", valid_drawn.SCRIPTS[name]) == []
+
+
+def test_many_valid_objects_give_no_error(tmp_path: Path) -> None:
+    assert errors(tmp_path / "mine.yaml", valid_drawn.OBJECTS) == []
+
+
+def test_valid_edits_give_no_error(tmp_path: Path) -> None:
+    wrong = []
+    for file, old, new in valid_drawn.EDITS:
+        text = (CHECKOUT / file).read_text()
+        assert old in text, new
+        before = [one[1:] for one in errors(tmp_path / "mine.yaml", text)]
+        found = errors(tmp_path / "mine.yaml", text.replace(old, new, 1))
+        wrong += [(new, one) for one in found if one[1:] not in before]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("size", AZURE_SIZES)

@@ -11,6 +11,7 @@ written after the rules had been extended for the first ones, the rules found 48
 from __future__ import annotations
 
 from tests.cluster.checks.unseen_by_class import BY_CLASS, EIGHTH, FIFTH, FOURTH, NINTH, SECOND, SEVENTH, SIXTH, THIRD
+from tests.cluster.checks.unseen_drawn import ELEVENTH, FOURTEENTH, TENTH, THIRTEENTH, TWELFTH
 from tests.cluster.checks.unseen_from_manuals import FROM_MANUALS
 from tests.cluster.checks.unseen_from_threads import FROM_THREADS
 from tests.cluster.checks.unseen_mistakes_files import AWS, AZURE, GCP, HOSTS, LOCAL, RC, RJ, SLURM, SPOT, UnseenMistake
@@ -27,6 +28,11 @@ UNSEEN = [
     *SEVENTH,
     *EIGHTH,
     *NINTH,
+    *TENTH,
+    *ELEVENTH,
+    *TWELFTH,
+    *THIRTEENTH,
+    *FOURTEENTH,
     UnseenMistake(
         "aws SubnetID",
         AWS,

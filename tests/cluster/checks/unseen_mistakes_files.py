@@ -23,3 +23,9 @@ HOSTS, SLURM, RC, RJ, RS = (
     f"tests/cluster/checks/files/{name}"
     for name in ("hosts.yaml", "ray.sbatch", "raycluster.yaml", "rayjob.yaml", "rayservice.yaml")
 )
+EXAMPLE_AWS, EXAMPLE_GCP, EXAMPLE_AZURE, EXAMPLE_DOCKER = (
+    f"tests/cluster/checks/files/example-{name}.yaml" for name in ("aws", "gcp", "azure", "docker")
+)
+COMPLETE, CRON, ARRAY = (
+    f"tests/cluster/checks/files/{name}" for name in ("complete.yaml", "cron.yaml", "array.sbatch")
+)
