@@ -7,7 +7,6 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import jsonschema
 import pytest
 import yaml  # type: ignore[import-untyped] # it ships no types
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module", autouse=True)
 def _quick_validation() -> Iterator[None]:
     """Read Ray's default configs with the loader in C, and don't validate Ray's constant schema with each file."""
+    jsonschema: Any = import_module("jsonschema")
 
     def validate(instance: Any, schema: Any) -> None:
         errors = jsonschema.validators.validator_for(schema)(schema).iter_errors(instance)
