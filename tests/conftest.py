@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import itertools
 import os
+import re
 import signal
 import warnings
 from typing import TYPE_CHECKING
@@ -12,6 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # More threads are slower on small matrices; numpy reads these variables when it is first imported.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -20,6 +24,40 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 # Some tests send Ctrl-C, which background jobs of a shell ignore by default.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+gc.disable()  # until all tests are collected: the modules that they import stay
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new folder. To number it, pytest's own fixture lists those of all tests before, which takes up to 4 ms."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    folder = tmp_path_factory.getbasetemp() / f"{name}_{next(_numbers)}"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_flush() -> Iterator[None]:
+    """Don't wait until files are on the disk, which takes milliseconds each, since no test cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_parser() -> Iterator[None]:
+    """Share a parser between all searches, of which Ray makes one per study, as costly as 10 of its reports."""
+    from ray.tune.search import basic_variant, search_generator
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (basic_variant, search_generator):
+            patch.setattr(module, "_make_parser", functools.cache(module._make_parser))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +116,8 @@ def pytest_collection_finish() -> None:
     """Exclude the modules and the tests from garbage collection, which would inspect them again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

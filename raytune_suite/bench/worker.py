@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import scipy.special  # noqa: F401 - most searchers import it late
 from ray import cloudpickle
 
 from raytune_suite.bench import store

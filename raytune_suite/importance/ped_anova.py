@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from scipy.special import ndtr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -118,6 +117,8 @@ def normalized(values: Floats) -> Floats:
 
 
 def _numerical_density(counts: Integers) -> Floats:
+    from scipy.special import ndtr  # late: it takes 0.4 s, and most processes compute no importance
+
     size = len(counts)
     observed = np.flatnonzero(counts)
     weights = counts[observed].astype(float)

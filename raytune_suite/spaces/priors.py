@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from ray.tune.search.sample import Categorical, Domain, Function, Grid
-from scipy import special
 
 from raytune_suite.errors import SpaceError
 from raytune_suite.spaces.parameters import Parameter, Prior, read_number
@@ -135,6 +134,8 @@ class SpacePrior:
 
     def warp(self, units: Array) -> Array:
         """Convert uniform draws from the unit cube to draws from the prior, of shape (points, dimensions)."""
+        from scipy import special  # late: it takes 0.4 s, and few spaces have priors
+
         drawn = units.copy()
         for column, center in enumerate(self.centers):
             if math.isnan(center):
@@ -171,6 +172,8 @@ class SpacePrior:
 
     def _mass(self, column: int) -> tuple[float, float]:
         """The probability of the normal below 0, and between 0 and 1."""
+        from scipy import special  # late, as above
+
         ends = (np.array([0.0, 1.0]) - self.centers[column]) / self.deviations[column]
         low, high = special.ndtr(ends).tolist()
         return low, high - low

@@ -19,7 +19,7 @@ SMALL = """\
 schema = 1
 name = "small"
 method_seeds = "0-1"
-budget = 3
+budget = 2
 
 [methods.asha]
 [methods.random]

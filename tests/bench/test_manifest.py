@@ -42,13 +42,13 @@ def test_a_file_with_a_known_checksum_has_the_verified_one() -> None:
 @pytest.mark.parametrize(("engine", "expected"), [("simulated", []), ("ray", ["pbt"])])
 def test_methods_to_which_workers_do_not_apply_are_listed(engine: str, expected: list[str], tmp_path: Path) -> None:
     place = tmp_path / "small.toml"
-    place.write_text(SMALL.replace("budget = 3", f'budget = 3\nengine = "{engine}"'))
+    place.write_text(SMALL.replace("budget = 2", f'budget = 2\nengine = "{engine}"'))
     assert methods_without_limit(plan(read(place))) == expected
 
 
 def test_workers_limit_the_concurrent_trials_on_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "small.toml"
-    place.write_text(SMALL.replace("budget = 3", 'budget = 3\nengine = "ray"\nworkers = 2'))
+    place.write_text(SMALL.replace("budget = 2", 'budget = 2\nengine = "ray"\nworkers = 2'))
     limits: dict[str, Any] = {}
     monkeypatch.setattr(
         run_module, "tune", lambda **arguments: limits.update({arguments["method"]: arguments["max_concurrent"]})

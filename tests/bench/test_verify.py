@@ -76,7 +76,7 @@ def test_a_comparison_that_cannot_be_repeated_is_rejected(copied: Path) -> None:
     text = (copied / store.PROTOCOL).read_text()
 
     def change(line: str) -> None:
-        (copied / store.PROTOCOL).write_text(text.replace("budget = 3", line))
+        (copied / store.PROTOCOL).write_text(text.replace("budget = 2", line))
         manifest = json.loads((copied / store.MANIFEST).read_text())
         digest = read(copied / store.PROTOCOL).digest
         (copied / store.MANIFEST).write_text(json.dumps({**manifest, "protocol_sha256": digest}))
@@ -84,7 +84,7 @@ def test_a_comparison_that_cannot_be_repeated_is_rejected(copied: Path) -> None:
     change("budget = 4")
     with pytest.raises(ArgumentError, match="no run"):
         verify(copied, watcher=RecordingWatcher())
-    change('budget = 3\nengine = "ray"')
+    change('budget = 2\nengine = "ray"')
     with pytest.raises(ArgumentError, match="'ray'"):
         verify(copied, watcher=RecordingWatcher())
     (copied / store.PROTOCOL).unlink()

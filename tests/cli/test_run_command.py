@@ -174,7 +174,7 @@ def test_run_prints_the_best_config_and_its_test_scores_and_plots(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = tmp_path / "pictures" / "study.png"
-    run = ["run", "table/digits-mlp", "--tuning-seeds", "0", "--test-seeds", "5,6", "--budget", "1"]
+    run = ["run", "table/digits-mlp", "--tuning-seeds", "0", "--test-seeds", "5,6", "--budget", "0.3"]
     run += ["--storage-path", str(tmp_path), "--name", "study"]
     assert cli.main([*run, "--plot", str(picture)]) == 0
     printed = capsys.readouterr().out

@@ -51,9 +51,9 @@ def written(page: Path, *first: str) -> list[list[str]]:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the package and its tests."""
+    """A copy of the package and its tests, with their bytecode, which takes seconds to compile."""
     for name in ("raytune_suite", "tests"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 

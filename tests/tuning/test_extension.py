@@ -260,9 +260,9 @@ def test_a_study_on_ray_is_extended_and_keeps_two_checkpoints_of_a_function(tmp_
     arguments: dict[str, Any] = {"metric": "loss", "mode": "min", "max_t": 9, "storage_path": tmp_path, "name": "study"}
     arguments |= {"method": "asha", "max_concurrent": 1, "progress": False}
     space = {"x": tune.uniform(0, 1)}
-    first = rts.tune(function, space, **arguments, budget=2)
-    extended = rts.tune(function, space, **arguments, budget=4, resume=True)
-    long = rts.tune(function, space, **{**arguments, "name": "long"}, budget=4)
+    first = rts.tune(function, space, **arguments, budget=1)
+    extended = rts.tune(function, space, **arguments, budget=2, resume=True)
+    long = rts.tune(function, space, **{**arguments, "name": "long"}, budget=2)
     assert extended.reports["value"][: len(first.reports) - 1].tolist() == first.reports["value"][:-1].tolist()
     done = extended.trials["outcome"] != "unfinished"
     assert extended.trials["config/x"][done].tolist() == long.trials["config/x"][: done.sum()].tolist()

@@ -13,7 +13,7 @@ import pytest
 import yaml  # type: ignore[import-untyped] # it ships no types
 
 from raytune_suite.cluster.capacity import StudyRequirements
-from raytune_suite.cluster.checks import check, check_document
+from raytune_suite.cluster.checks import check, check_document, launcher
 from raytune_suite.cluster.checks.findings import CODES
 from raytune_suite.cluster.document import parse
 from raytune_suite.errors import ArgumentError
@@ -114,7 +114,9 @@ ALL_MISTAKES = [*MISTAKES, *DEVELOPED, *HOLDOUT]
 
 
 @pytest.mark.parametrize("mistake", ALL_MISTAKES, ids=lambda mistake: str(mistake.name))
-def test_a_mistake_is_found_at_its_place(mistake: Mistake) -> None:
+def test_a_mistake_is_found_at_its_place(mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> None:
+    if mistake.code != "RTS105":  # Ray's own validation takes long, and gives only this code
+        monkeypatch.setattr(launcher, "validation", lambda _: iter(()))
     good = file_of_ours(mistake.file)
     bad = edited(good, mistake.edit)
     text = dumped(bad)
@@ -185,7 +187,7 @@ def test_no_value_makes_the_check_crash(path: Path) -> None:
     good = yaml.safe_load(yaml.safe_dump(yaml.safe_load(path.read_text())))  # without aliases
     rng = random.Random(0)
     for where in rng.sample(list(places(good, "")), 12):
-        text = yaml.safe_dump(edited(good, {where: rng.choice([5, "x", [1], {"a": 1}, {}])}))
+        text = dumped(edited(good, {where: rng.choice([5, "x", [1], {"a": 1}, {}])}))
         with contextlib.suppress(ArgumentError):  # an invalid Kubernetes quantity
             report = check_text(text, StudyRequirements(gpus=1, storage_path="/shared/studies"))
             assert report.capacity is not None or "RTS101" in {one.code for one in report.findings}

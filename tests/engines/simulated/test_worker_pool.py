@@ -18,7 +18,7 @@ from ray import cloudpickle, tune
 from ray.tune.experiment import Trial
 
 import raytune_suite as rts
-from raytune_suite.engines.callbacks.decision_log import ERROR
+from raytune_suite.engines.callbacks.decision_log import ERROR, difference
 from raytune_suite.engines.simulated import worker_pool
 from raytune_suite.engines.simulated.engine import Simulation
 from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
@@ -42,6 +42,44 @@ pytestmark = pytest.mark.usefixtures("ray_session")
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     common.cheapen(monkeypatch.setattr)
+
+
+def faulty(file: Path) -> Any:
+    """A trainable whose fault a file names when a training is set up, so that all faults share the pools."""
+
+    class Faulty(Learner):
+        def setup(self, config: dict[str, Any]) -> None:
+            self.fault = file.read_text()
+            if self.fault == "setup" and config["x"] < 0.4:
+                raise MemoryError(f"x is {config['x']}")
+            super().setup(config)
+
+        def step(self) -> dict[str, Any]:
+            if self.fault == f"step {self.iteration + 1}" and self.config["x"] < 0.4:
+                raise ValueError(f"x is {self.config['x']}")
+            if self.fault == "death" and self.iteration == 5:  # once, of the trial that reaches its sixth step first
+                with contextlib.suppress(FileExistsError):
+                    file.with_suffix(".dead").touch(exist_ok=False)
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return super().step()
+
+        def save_checkpoint(self, checkpoint_dir: str) -> None:
+            if self.fault == "save":
+                raise OSError(f"{checkpoint_dir} is full")
+            super().save_checkpoint(checkpoint_dir)
+
+    return Faulty
+
+
+@pytest.fixture(scope="module")
+def fault(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that names the fault of the trainings in `pools`."""
+    return tmp_path_factory.mktemp("fault") / "fault"
+
+
+@pytest.fixture(autouse=True)
+def _no_fault(fault: Path) -> None:
+    fault.write_text("none")
 
 
 @contextlib.contextmanager
@@ -76,9 +114,9 @@ def train(training: Any, steps: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def pools() -> Iterator[list[WorkerPoolEvaluator]]:
-    """Pools of one and of two workers, for all studies."""
-    with pool(compute=1, cpu=0) as one, pool(compute=2, cpu=0) as two:
+def pools(fault: Path) -> Iterator[list[WorkerPoolEvaluator]]:
+    """Pools of one and of two workers, for all studies: to start a worker takes three seconds of a CPU."""
+    with pool(faulty(fault), compute=1, cpu=0) as one, pool(faulty(fault), compute=2, cpu=0) as two:
         yield [one, two]
 
 
@@ -162,58 +200,38 @@ def test_a_study_in_workers_is_suspended_and_continues_exactly(
 # ---- crashes --------------------------------------------------------------------------------------------------------
 
 
-class Fragile(Learner):
-    """Crashes in the third step if x is small."""
-
-    def step(self) -> dict[str, Any]:
-        if self.config["x"] < 0.4 and self.iteration == 2:
-            raise ValueError(f"x is {self.config['x']}")
-        return super().step()
-
-
-class Unfit(Learner):
-    """Crashes in `setup` if x is small."""
-
-    def setup(self, config: dict[str, Any]) -> None:
-        if config["x"] < 0.4:
-            raise MemoryError(f"x is {config['x']}")
-        super().setup(config)
-
-
-class Closed(Learner):
-    """Cannot save checkpoints."""
-
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        raise OSError(f"{checkpoint_dir} is full")
-
-
-@pytest.mark.parametrize(("trainable", "error"), [(Fragile, "ValueError"), (Unfit, "MemoryError")])
-def test_an_exception_crashes_its_trial_and_no_other(trainable: Any, error: str) -> None:
-    with pool(trainable, 1) as trainings:
-        outcome = simulate(method("random"), trainings)
-        training = trainings.start(POOR)
-        with pytest.raises(Exception, match=f"{error}: x is 0.0"):
-            train(training, 3)
-        training.close()
+@pytest.mark.parametrize(("where", "error"), [("step 3", "ValueError"), ("setup", "MemoryError")])
+def test_an_exception_crashes_its_trial_and_no_other(
+    where: str, error: str, fault: Path, pools: list[WorkerPoolEvaluator]
+) -> None:
+    fault.write_text(where)
+    outcome = simulate(method("random"), pools[0])
+    training = pools[0].start(POOR)
+    with pytest.raises(Exception, match=f"{error}: x is 0.0"):
+        train(training, 3)
+    training.close()
     broken = [trial for trial in outcome.trials if trial.status == Trial.ERROR]
     assert [trial.config["x"] < 0.4 for trial in outcome.trials] == [trial in broken for trial in outcome.trials]
     assert broken
     assert {trial.last_result["training_iteration"] for trial in outcome.trials if trial not in broken} == {MAX_T}
 
 
-def test_a_crash_in_a_step_gives_the_same_log_as_in_this_process() -> None:
-    with pool(Fragile) as trainings:
-        there = simulate(method("asha"), trainings, max_failures=1).decisions.rows
-    assert there == simulate(method("asha"), InProcessEvaluator(Fragile, cost), max_failures=1).decisions.rows
+def test_a_crash_in_a_step_gives_the_same_log_as_in_this_process(fault: Path, pools: list[WorkerPoolEvaluator]) -> None:
+    fault.write_text("step 1")
+    there = simulate(method("asha"), pools[1], max_failures=1).decisions.rows
+    here = simulate(method("asha"), InProcessEvaluator(faulty(fault), cost), max_failures=1).decisions.rows
+    assert difference(there, here, times=True) is None
+    assert ERROR in {row.decision for row in here}
 
 
-def test_a_checkpoint_that_cannot_be_saved_raises_at_once() -> None:
-    with pool(Closed, 1) as trainings:
-        training = trainings.start(GOOD)
-        training.begin()
-        training.result()
-        with pytest.raises(OSError, match="is full"):
-            training.save()
+def test_a_checkpoint_that_cannot_be_saved_raises_at_once(fault: Path, pools: list[WorkerPoolEvaluator]) -> None:
+    fault.write_text("save")
+    training = pools[0].start(GOOD)
+    training.begin()
+    training.result()
+    with pytest.raises(OSError, match="is full"):
+        training.save()
+    training.close()
 
 
 def test_a_checkpoint_in_the_middle_of_a_step_is_rejected(pools: list[WorkerPoolEvaluator]) -> None:
@@ -228,34 +246,24 @@ def test_a_checkpoint_in_the_middle_of_a_step_is_rejected(pools: list[WorkerPool
 # ---- lost processes -------------------------------------------------------------------------------------------------
 
 
-def mortal(flag: Path) -> Any:
-    """A trainable that kills its process once, in the sixth step of the trial that reaches it first."""
-
-    class Mortal(Learner):
-        def step(self) -> dict[str, Any]:
-            if self.iteration == 5:
-                with contextlib.suppress(FileExistsError):
-                    flag.touch(exist_ok=False)
-                    os.kill(os.getpid(), signal.SIGKILL)
-            return super().step()
-
-    return Mortal
-
-
 def losses(outcome: Any) -> dict[tuple[str, float], float]:
     """Return what each config reported at each resource."""
     return {(row.config, row.resource): row.value for row in outcome.decisions.rows if row.decision != ERROR}
 
 
 @pytest.mark.parametrize("compute", [1, pytest.param(2, marks=[pytest.mark.e2e, pytest.mark.long])])
-def test_trials_on_a_worker_that_dies_restart_from_their_last_checkpoints(compute: int, tmp_path: Path) -> None:
+def test_trials_on_a_worker_that_dies_restart_from_their_last_checkpoints(
+    compute: int, fault: Path, pools: list[WorkerPoolEvaluator]
+) -> None:
+    fault.write_text("death")
+    fault.with_suffix(".dead").unlink(missing_ok=True)
     settings: dict[str, Any] = {"num_samples": 6, "max_failures": 1, "checkpoint_every": 1}
-    with pool(mortal(tmp_path / "dead"), compute) as trainings:
-        first = trainings._workers[0]
-        outcome = simulate(method("random"), trainings, **settings)
-        assert (tmp_path / "dead").exists()
-        assert first not in trainings._workers or compute == 2
-        assert len(trainings._workers) + len(trainings._starting) == compute
+    trainings = pools[compute - 1]
+    first = trainings._workers[0]
+    outcome = simulate(method("random"), trainings, **settings)
+    assert fault.with_suffix(".dead").exists()
+    assert first not in trainings._workers or compute == 2
+    assert len(trainings._workers) + len(trainings._starting) == compute
     expected = simulate(method("random"), LEARNER, **settings)
     assert losses(outcome) == losses(expected)
     assert {trial.status for trial in outcome.trials} == {Trial.TERMINATED}
@@ -267,13 +275,16 @@ def test_trials_on_a_worker_that_dies_restart_from_their_last_checkpoints(comput
 
 @pytest.mark.e2e
 @pytest.mark.long
-def test_without_retries_the_trials_on_a_worker_that_dies_fail(tmp_path: Path) -> None:
-    with pool(mortal(tmp_path / "dead"), 2) as trainings:
+def test_without_retries_the_trials_on_a_worker_that_dies_fail(fault: Path) -> None:
+    fault.write_text("death")
+    fault.with_suffix(".dead").unlink(missing_ok=True)
+    with pool(faulty(fault), 2) as trainings:
         outcome = simulate(method("random"), trainings, num_samples=8)
     broken = [trial for trial in outcome.trials if trial.status == Trial.ERROR]
     assert 1 <= len(broken) <= 4
     assert {trial.last_result["training_iteration"] for trial in outcome.trials if trial not in broken} == {MAX_T}
-    with pool(mortal(tmp_path / "another"), 1) as trainings:
+    fault.with_suffix(".dead").unlink()
+    with pool(faulty(fault), 1) as trainings:
         training = trainings.start(GOOD)
         with pytest.raises(StudyError, match="died"):
             train(training, 6)

@@ -145,7 +145,7 @@ def test_a_loss_that_is_not_finite_counts_as_the_worst_finite_one(copy: Path, ar
 @pytest.mark.slow
 def test_it_is_tuned_on_the_simulated_clock(method: str, tmp_path: Path) -> None:
     result = rts.tune(
-        workload="table/digits-mlp", method=method, budget=150, engine="simulated", storage_path=tmp_path, seed=1
+        workload="table/digits-mlp", method=method, budget=50, engine="simulated", storage_path=tmp_path, seed=1
     )
     assert result.best_value < 0.5
     assert result.test_value is not None
