@@ -1,0 +1,99 @@
+"""In which order trials start after a restore, with a scheduler driven by hand."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+
+from raytune_suite.schedulers.base import StudyScheduler
+
+
+@final
+class PausingScheduler(StudyScheduler):
+    """Pauses each trial at its first report, and resumes them in the order of their ids."""
+
+    def added(self, controller: Any, trial: Trial) -> None: ...
+
+    def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
+        return str(TrialScheduler.PAUSE)
+
+    def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None: ...
+
+    def choose(self, controller: Any) -> Trial | None:  # noqa: ARG002
+        return min(
+            (each for each in self.live() if each.status == Trial.PAUSED), key=lambda each: each.trial_id, default=None
+        )
+
+
+def scheduler() -> PausingScheduler:
+    return PausingScheduler(metric="loss", mode="min", max_t=9)
+
+
+def add(to: PausingScheduler, *names: str) -> dict[str, Trial]:
+    trials = {name: Trial("double", stub=True, trial_id=name) for name in names}
+    for trial in trials.values():
+        to.on_trial_add(None, trial)
+    return trials
+
+
+def restored(killed: PausingScheduler, *names: str) -> tuple[PausingScheduler, dict[str, Trial]]:
+    """Restore a scheduler as Ray does, which adds all trials again, pending."""
+    again = scheduler()
+    again.set_state(killed.get_state())
+    return again, add(again, *names)
+
+
+def chosen(by: PausingScheduler) -> str:
+    trial = by.choose_trial_to_run(None)
+    assert trial is not None
+    return trial.trial_id
+
+
+def resume_before_a_new_one() -> PausingScheduler:
+    """A scheduler that has resumed a paused trial, which Ray has not started yet, while a new one waits for longer."""
+    first = scheduler()
+    paused = add(first, "paused")["paused"]
+    paused.set_status(Trial.RUNNING)
+    assert first.choose_trial_to_run(None) is None
+    add(first, "new")
+    paused.set_status(Trial.PAUSED)
+    assert chosen(first) == "paused"
+    paused.set_status(Trial.PENDING)  # by Ray, which looks for a process
+    return first
+
+
+def test_a_trial_that_was_resumed_starts_before_a_new_one_that_has_waited_longer() -> None:
+    again, trials = restored(resume_before_a_new_one(), "new", "paused")
+    assert chosen(again) == "paused"
+    trials["paused"].set_status(Trial.RUNNING)
+    assert chosen(again) == "new"
+
+
+def test_it_does_so_after_another_kill_too() -> None:
+    once, _ = restored(resume_before_a_new_one(), "new", "paused")
+    assert chosen(once) == "paused"
+    again, _ = restored(once, "new", "paused")
+    assert chosen(again) == "paused"
+
+
+def test_a_trial_that_was_running_starts_before_one_that_was_resumed() -> None:
+    first = scheduler()
+    trials = add(first, "paused", "running")
+    for name, status in (("paused", Trial.PAUSED), ("running", Trial.RUNNING)):
+        trials[name].set_status(status)
+    assert chosen(first) == "paused"
+    trials["paused"].set_status(Trial.PENDING)
+    again, trials = restored(first, "paused", "running")
+    assert chosen(again) == "running"
+    trials["running"].set_status(Trial.RUNNING)
+    assert chosen(again) == "paused"
+
+
+def test_a_resumed_trial_that_crashed_and_is_retried_waits_behind_those_that_wait() -> None:
+    first = resume_before_a_new_one()
+    first.on_trial_error(None, first.trials["paused"])
+    first.on_trial_add(None, first.trials["paused"])
+    again, _ = restored(first, "new", "paused")
+    assert chosen(again) == "new"
