@@ -316,11 +316,10 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         if self._restore is not None:  # restored and saved again before anything happened
             return self._restore.saved._asdict()
         self.before_save()
-        interrupted = self._interrupted.intersection(self._restart_first)
         return SavedState(
             paused=self.trials.paused(),
-            running=self.trials.running(interrupted),
-            first=self.trials.restart_order(interrupted),
+            running=self.trials.running(self._interrupted.intersection(self._restart_first)),
+            first=self.trials.restart_order(self._restart_first),
             ended=self.trials.ended(),
             attributes=pickled({name: value for name, value in self.__dict__.items() if name not in _NOT_SAVED}),
         )._asdict()

@@ -29,7 +29,6 @@ class TrialQueue:
         self._started: dict[str, None] = {}  # in the order in which they were added or resumed
         self._active: dict[str, None] = {}  # added or resumed; those that were paused since are dropped when counted
         self._waiting: dict[str, None] = {}  # in the order in which they wait; started ones are dropped at the front
-        self._resumed: set[str] = set()  # resumed since they were added; those that are pending start before the others
 
     def __contains__(self, trial_id: object) -> bool:
         return trial_id in self._trials
@@ -53,21 +52,18 @@ class TrialQueue:
         self._started.setdefault(trial.trial_id)
         self._active[trial.trial_id] = None
         self._waiting[trial.trial_id] = None
-        self._resumed.discard(trial.trial_id)
 
     def resume(self, trial_id: str) -> None:
         """Let a paused trial wait again."""
         self._started.pop(trial_id, None)
         self._started[trial_id] = self._active[trial_id] = None
         self._waiting[trial_id] = None
-        self._resumed.add(trial_id)
 
     def remove(self, trial_id: str) -> None:
         """Remove a trial that has ended."""
         self._trials.pop(trial_id, None)
         self._started.pop(trial_id, None)
         self._active.pop(trial_id, None)
-        self._resumed.discard(trial_id)
 
     def active(self) -> int:
         """How many trials are running or pending."""
@@ -92,17 +88,19 @@ class TrialQueue:
             if self.has(trial_id, Trial.RUNNING) or (trial_id in interrupted and self.has(trial_id, Trial.PENDING))
         )
 
-    def restart_order(self, interrupted: Collection[str] = ()) -> tuple[str, ...]:
+    def restart_order(self, waiting: Collection[str] = ()) -> tuple[str, ...]:
         """The ids of the trials that a restore starts before others, in this order.
 
-        These are the ones that are running, and those that were chosen to be resumed and have not started yet: Ray
-        gives those a process before it starts trials that have waited longer.
+        These are the ones that are running, those that a restore lets wait (`waiting`), and those that are about to run
+        in a process that another trial has left: Ray may give it to a trial that was just resumed, before it starts one
+        that has waited longer.
         """
-        running = self.running(interrupted)
+        running = self.running(waiting)
         return tuple(
             trial_id
             for trial_id in self._started
-            if trial_id in running or (trial_id in self._resumed and self.has(trial_id, Trial.PENDING))
+            if trial_id in running
+            or (self.has(trial_id, Trial.PENDING) and self._trials[trial_id].temporary_state.ray_actor is not None)
         )
 
     def paused(self) -> frozenset[str]:

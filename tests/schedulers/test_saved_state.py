@@ -51,31 +51,42 @@ def chosen(by: PausingScheduler) -> str:
     return trial.trial_id
 
 
-def resume_before_a_new_one() -> PausingScheduler:
-    """A scheduler that has resumed a paused trial, which Ray has not started yet, while a new one waits for longer."""
+def resume(scheduler: PausingScheduler, trial: Trial, *, process: object) -> None:
+    """Let the scheduler choose a paused trial, to which Ray gives a process, or none as long as all are busy."""
+    assert chosen(scheduler) == trial.trial_id
+    trial.set_status(Trial.PENDING)
+    trial.temporary_state.ray_actor = process
+
+
+def resumed_while_a_new_one_waits(*, process: object) -> PausingScheduler:
+    """A scheduler that has resumed a trial after a new one was added; neither has started yet."""
     first = scheduler()
     paused = add(first, "paused")["paused"]
     paused.set_status(Trial.RUNNING)
     assert first.choose_trial_to_run(None) is None
     add(first, "new")
     paused.set_status(Trial.PAUSED)
-    assert chosen(first) == "paused"
-    paused.set_status(Trial.PENDING)  # by Ray, which looks for a process
+    resume(first, paused, process=process)
     return first
 
 
-def test_a_trial_that_was_resumed_starts_before_a_new_one_that_has_waited_longer() -> None:
-    again, trials = restored(resume_before_a_new_one(), "new", "paused")
+def test_a_resumed_trial_with_a_process_starts_before_a_new_one_that_has_waited_longer() -> None:
+    again, trials = restored(resumed_while_a_new_one_waits(process="an actor"), "new", "paused")
     assert chosen(again) == "paused"
     trials["paused"].set_status(Trial.RUNNING)
     assert chosen(again) == "new"
 
 
 def test_it_does_so_after_another_kill_too() -> None:
-    once, _ = restored(resume_before_a_new_one(), "new", "paused")
+    once, _ = restored(resumed_while_a_new_one_waits(process="an actor"), "new", "paused")
     assert chosen(once) == "paused"
     again, _ = restored(once, "new", "paused")
     assert chosen(again) == "paused"
+
+
+def test_a_resumed_trial_without_a_process_waits_behind_a_new_one() -> None:
+    again, _ = restored(resumed_while_a_new_one_waits(process=None), "new", "paused")
+    assert chosen(again) == "new"
 
 
 def test_a_trial_that_was_running_starts_before_one_that_was_resumed() -> None:
@@ -83,17 +94,8 @@ def test_a_trial_that_was_running_starts_before_one_that_was_resumed() -> None:
     trials = add(first, "paused", "running")
     for name, status in (("paused", Trial.PAUSED), ("running", Trial.RUNNING)):
         trials[name].set_status(status)
-    assert chosen(first) == "paused"
-    trials["paused"].set_status(Trial.PENDING)
+    resume(first, trials["paused"], process="an actor")
     again, trials = restored(first, "paused", "running")
     assert chosen(again) == "running"
     trials["running"].set_status(Trial.RUNNING)
     assert chosen(again) == "paused"
-
-
-def test_a_resumed_trial_that_crashed_and_is_retried_waits_behind_those_that_wait() -> None:
-    first = resume_before_a_new_one()
-    first.on_trial_error(None, first.trials["paused"])
-    first.on_trial_add(None, first.trials["paused"])
-    again, _ = restored(first, "new", "paused")
-    assert chosen(again) == "new"
