@@ -58,7 +58,7 @@ ABOUT = {
   whole study, and resumed each time.""",
     "processes": """a process of Ray under a study is killed with SIGKILL, or stopped for some seconds: that of a trial,
   the raylet or the GCS. The study continues, or ends with an error that says how to resume it, and is resumed. If the
-  GCS does not come back, Ray ends the driver after a minute; before, a warning says how to resume the study.""",
+  GCS does not come back, Ray ends the driver after a minute, in which a warning says how to resume the study.""",
 }
 """What each part does."""
 
