@@ -51,14 +51,14 @@ def chosen(by: PausingScheduler) -> str:
     return trial.trial_id
 
 
-def resume(scheduler: PausingScheduler, trial: Trial, *, process: object) -> None:
+def resume(scheduler: PausingScheduler, trial: Trial, *, process: Any) -> None:
     """Let the scheduler choose a paused trial, to which Ray gives a process, or none as long as all are busy."""
     assert chosen(scheduler) == trial.trial_id
     trial.set_status(Trial.PENDING)
     trial.temporary_state.ray_actor = process
 
 
-def resumed_while_a_new_one_waits(*, process: object) -> PausingScheduler:
+def resumed_while_a_new_one_waits(*, process: Any) -> PausingScheduler:
     """A scheduler that has resumed a trial after a new one was added; neither has started yet."""
     first = scheduler()
     paused = add(first, "paused")["paused"]
