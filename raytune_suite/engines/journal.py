@@ -11,6 +11,7 @@ objects, `reports-000001.jsonl` and so on, the last of which is rewritten with e
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import re
@@ -23,7 +24,7 @@ from raytune_suite.errors import StudyError
 from raytune_suite.spaces.values import described
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from raytune_suite.engines.storage import Folder
@@ -33,6 +34,9 @@ FLUSH_S = 0.5
 
 FLUSH_LINES = 1000
 """More lines than this are written before that time."""
+
+BATCH = 1 << 17
+"""So many bytes of a journal are parsed at once."""
 
 PART_SIZE = 4 << 20
 """In an object store, the size from which a part is not rewritten any more, in bytes."""
@@ -113,7 +117,7 @@ class Journal:
             _cut(folder.local / file_name(folder, name), extent.size)
         else:
             tail = _cut_parts(folder, name, parts, extent.size)
-        return cls(folder, name, extent, tail), parse(content)
+        return cls(folder, name, extent, tail), list(parse(content))
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Append a record; it is written by `flush`."""
@@ -259,14 +263,19 @@ def read_parts(folder: Folder, name: str, extent: Extent) -> list[bytes]:
 
 
 def read(folder: Folder, name: str) -> list[dict[str, Any]]:
-    """The records of a journal, also while it is being written.
+    """The records of a journal, also while it is being written; see `stream`."""
+    return list(stream(folder, name))
+
+
+def stream(folder: Folder, name: str) -> Iterator[dict[str, Any]]:
+    """The records of a journal one by one, of which there may be a million.
 
     Raises:
         StudyError: If a line is damaged.
         OSError: If it cannot be read.
     """
     try:
-        return parse(b"".join(_parts(folder, name)))
+        yield from parse(b"".join(_parts(folder, name)))
     except ValueError as error:
         path = (folder / file_name(folder, name)).path
         raise StudyError(
@@ -274,7 +283,7 @@ def read(folder: Folder, name: str) -> list[dict[str, Any]]:
         ) from None
 
 
-def parse(content: bytes) -> list[dict[str, Any]]:
+def parse(content: bytes) -> Iterator[dict[str, Any]]:
     """The records in the lines of a journal; a last line without its end is ignored.
 
     Many lines are parsed at once: the records then share their keys, which takes half of the memory.
@@ -282,13 +291,14 @@ def parse(content: bytes) -> list[dict[str, Any]]:
     Raises:
         ValueError: If a line is damaged.
     """
-    lines = content.split(b"\n")[:-1]
-    records: list[dict[str, Any]] = []
-    for first in range(0, len(lines), FLUSH_LINES):
-        records += json.loads(b"[" + b",".join(lines[first : first + FLUSH_LINES]) + b"]")
-    if len(records) != len(lines):
-        raise ValueError(f"{len(lines)} lines have {len(records)} records")
-    return records
+    file = io.BytesIO(content)
+    while lines := file.readlines(BATCH):
+        if not lines[-1].endswith(b"\n"):
+            lines.pop()
+        records = json.loads(b"[" + b",".join(lines) + b"]")
+        if len(records) != len(lines):
+            raise ValueError(f"{len(lines)} lines have {len(records)} records")
+        yield from records
 
 
 def file_name(folder: Folder, name: str) -> str:

@@ -121,15 +121,14 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self.observers: list[SchedulerObserver] = []
         self.stopped_early: set[str] = set()
         self.fault: str | None = None
-        self._warned = False
+        self._warned = self._metric_reported = False
         self._crashes = self._crashes_in_a_row = 0
-        self._metric_reported = False
         self.trials = TrialQueue()
         self._advance = Advance(self.time_attr)
         self._last_decisions: dict[str, LastDecision] = {}
         self._restore: Restore | None = None
         self._interrupted: frozenset[str] = frozenset()  # those that were running when the study was killed
-        self._restart_first: list[str] = []  # those of them that have not started again
+        self._restart_first: list[str] = []  # those that start first after a restore, and have not started yet
 
     # ---- what a leaf writes -----------------------------------------------------------------------------------
 
@@ -319,7 +318,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self.before_save()
         return SavedState(
             paused=self.trials.paused(),
-            running=self.trials.running(self._restart_first),
+            running=self.trials.running(self._interrupted.intersection(self._restart_first)),
+            first=self.trials.restart_order(self._restart_first),
             ended=self.trials.ended(),
             attributes=pickled({name: value for name, value in self.__dict__.items() if name not in _NOT_SAVED}),
         )._asdict()
@@ -336,7 +336,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             return
         restore, self._restore = self._restore, None
         self.__dict__.update(restore.attributes())
-        self._restart_first, self._interrupted = list(restore.saved.running), frozenset(restore.saved.running)
+        self._restart_first, self._interrupted = list(restore.saved.first), restore.saved.running
         for name, trial in restore.trials.items():
             if name not in self.trials.known and not trial.is_finished():
                 self.trials.add(trial)

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from raytune_suite import rungs
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-@runtime_checkable
-class WeighsBrackets(Protocol):
-    """A searcher that may know how well each level predicts the highest."""
-
-    def bracket_weights(self) -> dict[float, float] | None:
-        """Return the weight of each level, by resource; None if it does not know."""
 
 
 @dataclass(eq=False)
@@ -37,8 +29,9 @@ class BracketDraw:
     weights: dict[float, float] | None = None
 
     def update(self, searcher: Any) -> None:
-        """Take the weights of a searcher."""
-        self.weights = searcher.bracket_weights() if isinstance(searcher, WeighsBrackets) else None
+        """Take the weights of a searcher, which may be any of Ray's and not have them."""
+        weights = getattr(searcher, "bracket_weights", None)
+        self.weights = None if weights is None else weights()
 
     def draw(self) -> int:
         """Draw the position of a bracket."""

@@ -25,13 +25,15 @@ class SavedState(NamedTuple):
 
     Attributes:
         paused: The ids of the trials that were paused.
-        running: The ids of those that were running, in the order in which they were to start.
+        running: The ids of those that were running.
+        first: The ids of those that start first after the restore, in this order.
         ended: The ids of those that had ended.
         attributes: The scheduler's attributes, pickled, with ids in place of trials.
     """
 
     paused: frozenset[str]
-    running: tuple[str, ...]
+    running: frozenset[str]
+    first: tuple[str, ...]
     ended: frozenset[str]
     attributes: bytes
 

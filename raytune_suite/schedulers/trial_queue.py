@@ -80,15 +80,27 @@ class TrialQueue:
             del self._waiting[trial_id]
         return None
 
-    def running(self, interrupted: Collection[str] = ()) -> tuple[str, ...]:
-        """The ids of the trials that are running, in the order in which a restore starts them again.
-
-        Those that a restore has `interrupted`, and that still wait to run again, are among them.
-        """
-        return tuple(
+    def running(self, interrupted: Collection[str] = ()) -> frozenset[str]:
+        """The ids of the trials that are running, and of those `interrupted` by a kill that wait to run again."""
+        return frozenset(
             trial_id
             for trial_id in self._started
             if self.has(trial_id, Trial.RUNNING) or (trial_id in interrupted and self.has(trial_id, Trial.PENDING))
+        )
+
+    def restart_order(self, waiting: Collection[str] = ()) -> tuple[str, ...]:
+        """The ids of the trials that a restore starts before others, in this order.
+
+        These are the ones that are running, those that a restore lets wait (`waiting`), and those that are about to run
+        in a process that another trial has left: Ray may give it to a trial that was just resumed, before it starts one
+        that has waited longer.
+        """
+        running = self.running(waiting)
+        return tuple(
+            trial_id
+            for trial_id in self._started
+            if trial_id in running
+            or (self.has(trial_id, Trial.PENDING) and self._trials[trial_id].temporary_state.ray_actor is not None)
         )
 
     def paused(self) -> frozenset[str]:

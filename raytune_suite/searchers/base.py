@@ -365,8 +365,12 @@ class AskTellSearcher(Searcher, abc.ABC):
         """Take the configs that were added to the study's folder; a warning names those that cannot be used."""
         if self._inbox is None or self.space is None:
             return
-        drawn = seeding.stream(self.seed, "searcher", "enqueued", str(self._inbox.read))
-        for config in self._inbox.poll():
+        read = self._inbox.read
+        configs = self._inbox.poll()
+        if not configs:
+            return
+        drawn = seeding.stream(self.seed, "searcher", "enqueued", str(read))
+        for config in configs:
             try:
                 self._points.append(self._as_point(self.space.fill(config, drawn)))
             except SpaceError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import time
 import uuid
 from dataclasses import dataclass
@@ -73,10 +74,10 @@ class Inbox:
 
     def _from_folder(self, folder: Path) -> bytes:
         """The lines that are new and complete."""
-        path = folder / FILE
-        if path.stat().st_size <= self.read:
+        path = os.path.join(folder, FILE)  # noqa: PTH118 - much faster, and this runs before each trial
+        if os.stat(path).st_size <= self.read:  # noqa: PTH116 - as above
             return b""
-        with path.open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123 - as above
             file.seek(self.read)
             content = file.read()
         return content[: content.rfind(b"\n") + 1]

@@ -20,6 +20,7 @@ from raytune_suite.tuning.study_folder import StudyFolder
 from raytune_suite.types import DECISIONS, Objective
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from raytune_suite.tuning.result import StudyResult
@@ -45,16 +46,15 @@ def load_study(path: str | Path, *, storage_filesystem: Any = None) -> StudyResu
         folder.check_exists()
         manifest = folder.manifest()
         status = RUNNING if is_locked(folder.files) else FINISHED if folder.files.has(DECISIONS) else INTERRUPTED
-        reports, trials = (journal.read(folder.files, name) for name in ("reports", "trials"))
-        test_scores = test_scores_in(folder)
-    return result_of(folder, manifest, reports, trials, test_scores=test_scores, status=status)
+        reports, trials = (journal.stream(folder.files, name) for name in ("reports", "trials"))
+        return result_of(folder, manifest, reports, trials, test_scores=test_scores_in(folder), status=status)
 
 
 def result_of(
     folder: StudyFolder,
     manifest: dict[str, Any],
-    reports: list[dict[str, Any]],
-    trials: list[dict[str, Any]],
+    reports: Iterable[dict[str, Any]],
+    trials: Iterable[dict[str, Any]],
     *,
     test_scores: pd.DataFrame | None,
     status: str,

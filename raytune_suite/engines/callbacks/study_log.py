@@ -382,19 +382,20 @@ def reopen(reports: Rows[Report] | list[Report], max_t: float) -> None:
             reports[position] = report._replace(complete=False)
 
 
-def replay(records: Iterable[dict[str, Any]]) -> tuple[Rows[Report], list[dict[str, Any]]]:
-    """The reports in the records of a journal, and the record of each."""
+def replay(records: Iterable[dict[str, Any]]) -> tuple[Rows[Report], dict[int, dict[str, Any]]]:
+    """The reports in the records of a journal, and the records that have more than that, by the report's position."""
     reports = Rows(Report)
-    originals: list[dict[str, Any]] = []
+    longer: dict[int, dict[str, Any]] = {}
     for record in records:
         if _LAST in record:
             reports[record[_LAST]] = reports[record[_LAST]]._replace(complete=True)
         elif RAISED in record:
             reopen(reports, record[RAISED])
         else:
-            reports.append(Report(*(record[name] for name in Report._fields)))
-            originals.append(record)
-    return reports, originals
+            if len(record) > len(Report._fields):
+                longer[len(reports)] = record
+            reports.append(Report(*[record[name] for name in Report._fields]))
+    return reports, longer
 
 
 def _reported(last: dict[str, Any] | None) -> dict[str, Any]:

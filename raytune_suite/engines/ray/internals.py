@@ -173,7 +173,9 @@ def restored_from(
     Otherwise `on_restored` is called with Ray's controller, which has the search algorithm and the stopper.
 
     Ray reads them from the driver's folder, into which it would first copy all JSON and pickle files of the study's
-    folder, and from there back again. If a restore fails, Ray logs the error and starts the study from scratch.
+    folder, and from there back again. If a restore fails, Ray logs the error and starts the study from scratch. It also
+    restores the decisions that wait until a checkpoint is saved, although that save was lost: a trial would be stopped
+    or paused at its next checkpoint, before the report on which that was decided.
     """
     controller_class: Any = import_module("ray.tune.execution.tune_controller").TuneController
     manager_class: Any = import_module("ray.tune.execution.experiment_state")._ExperimentCheckpointManager  # noqa: SLF001
@@ -189,6 +191,7 @@ def restored_from(
     def resume_once(self: Any, *args: Any, **options: Any) -> None:
         try:
             resume(self, *args, **options)
+            self._cached_trial_decisions.clear()
             _move_new_trials(self)
             on_restored(self)
         except Exception as error:

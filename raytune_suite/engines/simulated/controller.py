@@ -59,7 +59,6 @@ class Controller:
         time_limit: The virtual time at which the study ends.
         trials: All trials; a trial that is retried after a crash moves to the end.
         unsaved: The trials that have changed since a snapshot recorded them (TC `_trials_to_cache`); None: all.
-        cached_decisions: Decisions by trial id from a snapshot, to be executed after the next save of the trial.
         iteration: The number of steps so far.
         training_s: The real seconds spent in trainings.
         before_end: Called before a limit ends the study.
@@ -92,7 +91,6 @@ class Controller:
         self._pack: Callable[[Trial], None] = getattr(search_alg, "pack", lambda _: None)
         self._hooks = {name: _overridden(name, callbacks) for name in _HOOKS}
         self.unsaved: dict[Trial, None] | None = None
-        self.cached_decisions: dict[str, str] = {}
         self._live, self._pending = dict[Trial, None](), dict[Trial, None]()
         self._running: dict[Trial, RunningTrial] = {}
         self._free = list(range(workers))
@@ -258,7 +256,6 @@ class Controller:
         worker = heapq.heappop(self._free)
         self._fresh.discard(worker)
         running = self._running[trial] = RunningTrial(trial, worker)
-        running.decision = self.cached_decisions.pop(trial.trial_id, None)
         saved: Any = trial.latest_checkpoint_result
         training = self._try(running, self.evaluator.start, trial.config)
         if training is _CRASHED:

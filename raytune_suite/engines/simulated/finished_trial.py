@@ -167,9 +167,12 @@ def shallow_copy(original: Any) -> Any:
 
 def _same(one: dict[str, Any], other: dict[str, Any], but: frozenset[str] | set[str] | tuple[()]) -> bool:
     """Whether two dicts have the same keys and the same objects, but for some keys."""
-    return len(one) == len(other) and all(
-        name in but or (name in other and other[name] is value) for name, value in one.items()
-    )
+    if len(one) != len(other):
+        return False
+    for name, value in one.items():  # noqa: SIM110 - `all` takes half as long again
+        if name not in but and (name not in other or other[name] is not value):
+            return False
+    return True
 
 
 def _plain(value: Any) -> bool:

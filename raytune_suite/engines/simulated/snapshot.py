@@ -62,14 +62,10 @@ def take_snapshot(controller: Controller, states: TrialStates | None = None) -> 
     with tempfile.TemporaryDirectory(prefix="snapshot-") as folder:
         controller.search_alg.save_to_dir(folder, session_str="simulated")
         files = {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
-    decisions = {
-        running.trial.trial_id: running.decision for running in controller.running_trials() if running.decision
-    }
     attributes = {
         "iteration": controller.iteration,
         "time": controller.clock.now,
         "stopper": controller.stopper,
-        "cached_decisions": {**controller.cached_decisions, **decisions},
     }
     callbacks = [callback.get_state() for callback in controller.callbacks]
     return Snapshot(dict(states), files, cloudpickle.dumps(callbacks), cloudpickle.dumps(attributes))

@@ -288,6 +288,22 @@ def test_ray_restores_from_the_files_that_are_provided_and_a_failure_is_reported
     assert TuneController.resume.__module__ == TuneController.__module__
 
 
+def test_decisions_that_wait_for_a_lost_checkpoint_are_not_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a trial whose final checkpoint was lost in a kill would be stopped at its next one, with another result."""
+    controller: Any = SimpleNamespace(_storage=Staged(tmp_path), search_alg=None, _cached_trial_decisions={})
+
+    def resume(self: Any, **_options: Any) -> None:
+        self.__dict__.update(_cached_trial_decisions={"a": "STOP"})
+
+    monkeypatch.setattr(TuneController, "resume", resume)
+    with internals.restored_from({}, lambda _error: None):
+        TuneController.resume(controller, resume_config=None)  # type: ignore[arg-type]
+    assert controller._cached_trial_decisions == {}
+    assert "_cached_trial_decisions" in TuneController.__init__.__code__.co_names
+
+
 class Silent(tune.Callback):
     """A callback that does nothing."""
 

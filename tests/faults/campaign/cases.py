@@ -115,26 +115,27 @@ class Running:
         os.kill(self.pid, signal.SIGKILL)
         return self.end()
 
-    def end(self, limit: float = LIMIT_S) -> Ended:
-        """Wait for the end.
+    def end(self, limit: float = LIMIT_S, *, may_die: bool = False) -> Ended:
+        """Wait for the end. With `may_die`, it may end without an error, which counts as killed.
 
         Raises:
             FaultError: If it does not come in time, or with an error that is not ours.
         """
         try:
-            return self._end(limit)
+            return self._end(limit, may_die=may_die)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _end(self, limit: float) -> Ended:
+    def _end(self, limit: float, *, may_die: bool) -> Ended:
         self._process.join(limit)
         if self.alive:
             os.killpg(self.pid, signal.SIGKILL)
             self._process.join()
             raise FaultError(HANG, f"no end within {limit:g} s; the last output is {self._output()}")
-        if self._process.exitcode == -signal.SIGKILL:
+        dead = not self._place.exists()
+        if self._process.exitcode == -signal.SIGKILL or (dead and may_die):
             return Ended(killed=True)
-        if not self._place.exists():
+        if dead:
             raise FaultError(TRACEBACK, f"exit status {self._process.exitcode}: {self._output()}")
         ended, foreign = pickle.loads(self._place.read_bytes())  # noqa: S301 - written by `_call`
         if foreign:

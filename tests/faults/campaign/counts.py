@@ -57,7 +57,8 @@ ABOUT = {
     "ray": """the driver of a study on Ray with one worker is killed ten times with SIGKILL, at random moments of the
   whole study, and resumed each time.""",
     "processes": """a process of Ray under a study is killed with SIGKILL, or stopped for some seconds: that of a trial,
-  the raylet or the GCS. The study continues, or ends with an error that says how to resume it, and is resumed.""",
+  the raylet or the GCS. The study continues, or ends with an error that says how to resume it, and is resumed. If the
+  GCS does not come back, Ray ends the driver after a minute, in which a warning says how to resume the study.""",
 }
 """What each part does."""
 

@@ -86,9 +86,10 @@ def of_ray(place: Path) -> dict[str, list[int]]:
 def faults(case: Case) -> None:
     """Kill or stop a process of a study's Ray after a random report.
 
-    The study continues, or ends with an error that says how to resume it. Finally, it does not differ from one that was
-    not disturbed. A trial whose process is killed is retried after the next one, so that decisions may differ: then all
-    trials have to end, and none has failed.
+    The study continues, or ends with an error that says how to resume it. If the GCS does not come back, Ray ends the
+    driver, after a warning of ours. Finally, the study does not differ from one that was not disturbed. A trial whose
+    process is killed is retried after the next one, so that decisions may differ: then all trials have to end, and none
+    has failed.
     """
     kinds = [(victim, how) for how in SIGNALS for victim in VICTIMS]
     victim, how = kinds[case.number % len(kinds)]
@@ -101,12 +102,12 @@ def faults(case: Case) -> None:
         process = Running(functools.partial(study, key, case.folder, place, learner=SlowLearner, max_failures=3))
         chosen = _wait_for_report(case, process, at, place, victim)
         _disturb(case, chosen, how, rng)
-        ended = process.end(LIMIT_S)
-    if ended.error is None:
+        ended = process.end(LIMIT_S, may_die=case.label == "gcs killed")
+    if ended.error is None and not ended.killed:
         case.count("continued")
     else:
-        case.count("ended with an error")
-        if not (isinstance(ended.error, StudyError) and "resume" in str(ended.error)):
+        case.count("ended by Ray" if ended.killed else "ended with an error")
+        if ended.error and not (isinstance(ended.error, StudyError) and "resume" in str(ended.error)):
             raise FaultError(TRACEBACK, f"{key}, {case.label}: the error does not say how to resume: {ended.error}")
         with _folder_of_ray() as place:
             resumes: dict[str, Any] = {"resume": bool(newest(case.folder)), "max_failures": 3}
