@@ -134,6 +134,8 @@ def task(arguments: argparse.Namespace, path: str) -> dict[str, Any]:
     if arguments.program is None:
         trainable: Any = find_function(arguments.workload)
     else:
+        if arguments.engine == "simulated":
+            raise ArgumentError("`--engine` is 'simulated', which runs no programs: leave it out")
         from raytune_suite.spaces import Space
         from raytune_suite.tuning.program import ProgramTrainable
 

@@ -81,6 +81,10 @@ def test_a_mistake_in_a_space_file_is_reported_with_its_line(line: str, message:
         (["run", "nowhere:train", "--space", "SPACE", "--metric", "loss"], "'nowhere'"),
         (["run", "live/digits-mlp", "--max-t", "3"], "`--max-t`"),
         (["run", "train:train"], "`--space`"),
+        (
+            ["run", "--space", "SPACE", "--metric", "loss", "--engine", "simulated", "--", "python", "{lr}"],
+            "`--engine`",
+        ),
         (["run", str(PROGRAMS / "solver.py")], "-- python"),
         (["run", str(PROGRAMS / "solver.py"), "--space", "SPACE", "--metric", "loss"], "-- python"),
         (["run", "json:dumps", "--space", "SPACE", "--metric", "loss", "--pattern", "x"], "`--pattern`"),
