@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 SHOWN = 200
 """Characters of a value in a message."""
 
+LISTED, SAMPLE = 30, 8
+"""Up to how many known names a message lists, and about how many it samples from more."""
+
 
 class RaytuneSuiteError(Exception):
     """Base class of all errors of this package."""
@@ -148,4 +151,6 @@ def near(name: str, known: Iterable[str]) -> str:
     match = nearest(name, known)
     if match is not None:
         return f": did you mean {match!r}?"
+    if len(known) > LISTED:
+        return f"; {len(known)} are known, such as {', '.join(known[:: len(known) // SAMPLE])}"
     return f"; known: {', '.join(known)}" if known else "; none is known"

@@ -20,6 +20,9 @@ OPTIONS = ("metric", "mode", "max_t", "time_attr", "pattern", "metrics_file")
 DEFAULT_SAMPLES = 20
 """The trials of a study without limits whose trials have no `--max-t`."""
 
+PROGRAM = "-- python train.py {args}"
+"""An example of a program."""
+
 ABOUT = """\
 WORKLOAD may also be your own function, MODULE:FUNCTION, which takes a config and calls ray.tune.report. After `--`,
 write a program in any language: `{lr}` becomes the value of the parameter lr, `{args}` becomes --lr 0.1 --batch 32 for
@@ -64,6 +67,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
         words = [*(sys.argv[1:] if args is None else args)]
         if "--" not in words:
             arguments, rest = parse(words, namespace)
+            if rest and arguments.space is not None and ":" not in arguments.workload:
+                command.error(f"unrecognized arguments: {' '.join(rest)}; write `--` before a program: {PROGRAM}")
             arguments.program = None
             return arguments, rest
         position = words.index("--")
@@ -89,9 +94,10 @@ def is_own(arguments: argparse.Namespace) -> bool:
                 raise ArgumentError(
                     f"`{option(name)}` is for a function or a program of your own: add `--space FILE`, or leave it out"
                 )
+        _reject_own(arguments.workload)
         return False
     if arguments.program is not None and not arguments.program:
-        raise ArgumentError("there is no program after `--`: write it there, such as -- python train.py {args}")
+        raise ArgumentError(f"there is no program after `--`: write it there, such as {PROGRAM}")
     for name in ("space", "metric"):
         if getattr(arguments, name) is None:
             what = "the file with the search space" if name == "space" else "the reported value to optimize"
@@ -101,6 +107,21 @@ def is_own(arguments: argparse.Namespace) -> bool:
             if getattr(arguments, name) is not None:
                 raise ArgumentError(f"`{option(name)}` is for a program after `--`; a function calls ray.tune.report")
     return True
+
+
+def _reject_own(workload: str) -> None:
+    """Reject a function without a space, and the path of a program, in place of a workload.
+
+    Raises:
+        ArgumentError: If it is one.
+    """
+    if ":" in workload:
+        raise ArgumentError(f"`--space` is missing: give the file with the search space of {workload!r}")
+    if Path(workload).is_file():
+        raise ArgumentError(
+            f"{workload!r} is a file, not a workload: to tune a program, write its command after `--`, with `--space` "
+            f"and `--metric` before it: {PROGRAM}"
+        )
 
 
 def task(arguments: argparse.Namespace, path: str) -> dict[str, Any]:
@@ -113,6 +134,8 @@ def task(arguments: argparse.Namespace, path: str) -> dict[str, Any]:
     if arguments.program is None:
         trainable: Any = find_function(arguments.workload)
     else:
+        if arguments.engine == "simulated":
+            raise ArgumentError("`--engine` is 'simulated', which runs no programs: leave it out")
         from raytune_suite.spaces import Space
         from raytune_suite.tuning.program import ProgramTrainable
 
@@ -158,7 +181,7 @@ def find_function(name: str) -> Any:
     if not colon or not module_name or not attribute:
         raise ArgumentError(
             f"{name!r} must have the form MODULE:FUNCTION, such as train:train for the function train in train.py; or "
-            "write a program after `--`"
+            f"write a program after `--`: {PROGRAM}"
         )
     sys.path.insert(0, str(Path.cwd()))
     try:

@@ -179,13 +179,12 @@ def _raise_max_t(
     fresh: Any = spec.searcher
     fresh.levels = None if fresh.levels is None else scheduler.levels
     new = _replaced(search_alg, searcher, spec, log)
-    if new.takes_points:
-        losses = {number: trials[number].reports[-1][1] for number in complete}
-        best = [number for number in sorted(complete, key=losses.__getitem__) if losses[number] != FAILED]
-        again = best[: math.ceil(len(complete) / eta)]
-        configs = [split_config(log.trials[number].config).hyperparameters for number in again]
-        new.enqueue(configs)
-        search_alg._total_samples = min(search_alg._total_samples + len(configs), sys.maxsize)  # noqa: SLF001 - there is no public way
+    losses = {number: trials[number].reports[-1][1] for number in complete}
+    best = [number for number in sorted(complete, key=losses.__getitem__) if losses[number] != FAILED]
+    again = best[: math.ceil(len(complete) / eta)]
+    configs = [split_config(log.trials[number].config).hyperparameters for number in again]
+    new.enqueue(configs)
+    search_alg._total_samples = min(search_alg._total_samples + len(configs), sys.maxsize)  # noqa: SLF001 - there is no public way
     return new
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from raytune_suite.types import Config
 
 
-def on_seeds(  # noqa: C901 - a class of seven short methods
+def on_seeds(  # noqa: C901 - a class of eight short methods
     trainable: type[tune.Trainable], seeds: Sequence[int]
 ) -> type[tune.Trainable]:
     """Return a class trainable that trains one copy of `trainable` per seed in lockstep, and reports the means.
@@ -31,6 +31,10 @@ def on_seeds(  # noqa: C901 - a class of seven short methods
     together: Callable[[Sequence[Any]], None] | None = getattr(trainable, "advance_together", None)
 
     class OnSeeds(tune.Trainable):  # the name is set below
+        @classmethod
+        def default_resource_request(cls, config: dict[str, Any]) -> Any:
+            return _with_workers(trainable.default_resource_request(config), len(seeds))
+
         def setup(self, config: dict[str, Any]) -> None:
             self._copies = [trainable({**config, SEED: seed}) for seed in seeds]
             self._results: list[dict[str, Any]] = [{} for _ in seeds]
@@ -79,6 +83,18 @@ def on_seeds(  # noqa: C901 - a class of seven short methods
             setattr(OnSeeds, name, getattr(tune.Trainable, name))  # so that Ray sees that it is not supported
     OnSeeds.__name__ = OnSeeds.__qualname__ = f"{trainable.__name__}OnSeeds"
     return OnSeeds
+
+
+def _with_workers(request: Any, copies: int) -> Any:
+    """The resources of this many copies of a trial, which train in one process, and have their workers each.
+
+    The workers of all copies share bundles, since a copy may choose bundles by their index, as those of RLlib do.
+    """
+    if not isinstance(request, tune.PlacementGroupFactory):
+        return request
+    head, first = ({}, 0) if request.head_bundle_is_empty else (request.bundles[0], 1)
+    workers = [{name: amount * copies for name, amount in bundle.items()} for bundle in request.bundles[first:]]
+    return tune.PlacementGroupFactory([head, *workers], strategy=request.strategy)
 
 
 def mean_curve(curve: Callable[[Config, int], Curve], seeds: Sequence[int]) -> Callable[[Config, int], Curve]:

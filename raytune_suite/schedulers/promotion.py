@@ -135,10 +135,13 @@ class PromotingScheduler(StudyScheduler, abc.ABC):
         return str(TrialScheduler.CONTINUE)
 
     def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:  # noqa: ARG002
-        """Count a trial that ended on its way to a rung at that rung, with its last loss or as failed."""
+        """Count a trial that ended on its way to a rung at that rung, with its last loss or as failed.
+
+        One that was paused was not on its way: the study ends, and may be extended.
+        """
         bracket, height, _ = self._place.pop(trial.trial_id)
         self._offered.discard(trial.trial_id)
-        if height < len(self.rungs[bracket]):
+        if height < len(self.rungs[bracket]) and trial.status != Trial.PAUSED:
             loss = FAILED if result is None else as_loss(result[str(self._metric)], check_mode(self._mode))
             self.rungs[bracket][height].arrive(trial.trial_id, loss)
             self.arrived(height)

@@ -105,7 +105,6 @@ class AskTellSearcher(Searcher, abc.ABC):
         assigns: Whether its configs hold, under the key `FIDELITY`, how far to train them.
         finite: Whether it proposes a fixed number of configs and then ends the study without a budget, as a grid does.
         learns: Whether it learns from trials that it did not propose.
-        takes_points: Whether configs can be added while the study runs.
         space: The compiled space, or None until Ray passes it.
         rng: This searcher's random stream.
         trial_id: The id of the trial for which `ask` proposes a config.
@@ -119,7 +118,6 @@ class AskTellSearcher(Searcher, abc.ABC):
     assigns: ClassVar[bool] = False
     finite: ClassVar[bool] = False
     learns: ClassVar[bool] = True
-    takes_points: ClassVar[bool] = True
 
     @checked(**COMMON)
     def __init__(self, **args: Unpack[SearcherArgs]) -> None:
@@ -219,7 +217,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         self.trial_id = trial_id
         self._take_points()
         try:
-            config = self._points.pop(0) if self._points else self._ask()
+            config = self._place(self._points.pop(0)) if self._points else self._ask()
         except Exhausted:
             return str(Searcher.FINISHED)
         if config is None:
@@ -271,14 +269,13 @@ class AskTellSearcher(Searcher, abc.ABC):
     @final
     def enqueue(self, configs: Sequence[Config]) -> None:
         """Propose these configs next, in this order."""
-        self._points[:0] = [self._as_point(copy.deepcopy(config)) for config in configs]
+        self._points[:0] = copy.deepcopy(list(configs))
 
     @final
     def watch(self, files: Files) -> None:
         """Propose the configs that are added to a study's files (`inbox.put`) before others."""
-        if self.takes_points:
-            self._inbox = Inbox(None) if self._inbox is None else self._inbox
-            self._inbox.files = files
+        self._inbox = Inbox(None) if self._inbox is None else self._inbox
+        self._inbox.files = files
 
     @final
     def learn(self, trials: Iterable[KnownTrial]) -> None:
@@ -320,8 +317,8 @@ class AskTellSearcher(Searcher, abc.ABC):
             if self._repeats is not None:
                 self._repeats.add(trial.config)
 
-    def _as_point(self, config: Config) -> Config:
-        """Complete a config that is proposed without `ask`."""
+    def _place(self, config: Config) -> Config:
+        """Return what to propose for a config that does not come from `ask`, for the trial `trial_id`."""
         return config
 
     @final
@@ -372,7 +369,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         drawn = seeding.stream(self.seed, "searcher", "enqueued", str(read))
         for config in configs:
             try:
-                self._points.append(self._as_point(self.space.fill(config, drawn)))
+                self._points.append(self.space.fill(config, drawn))
             except SpaceError as error:
                 _logger.warning("the enqueued config %s is ignored: %s", config, error)
 

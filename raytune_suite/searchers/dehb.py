@@ -93,6 +93,19 @@ class DEHBBracket:
         """The resource of the current rung."""
         return self.plan[self.rung].resource
 
+    @property
+    def has_place(self) -> bool:
+        """Whether it has members of its first rung that the user's configs can replace."""
+        return self.rung == 0 and (self.to_evolve > 0 or any(member.config is None for member in self.waiting))
+
+    def take_place(self) -> int | None:
+        """Leave out the next member that can be replaced; return its slot, or None if it has not been evolved yet."""
+        for index, member in enumerate(self.waiting):
+            if member.config is None:
+                return self.waiting.pop(index).slot
+        self.to_evolve -= 1
+        return None
+
     def advance(self, donors: Collection[str]) -> bool:
         """Move on to the next rung; return False if there is none, or if no member is left.
 
@@ -124,7 +137,6 @@ class DEHBSearcher(AskTellSearcher):
 
     features: ClassVar[frozenset[str]] = frozenset(FEATURES) - {"grid"}
     learns: ClassVar[bool] = False
-    takes_points: ClassVar[bool] = False
     multi_fidelity: ClassVar[bool] = True
     assigns: ClassVar[bool] = True
 
@@ -186,7 +198,7 @@ class DEHBSearcher(AskTellSearcher):
         super().__init__(**args)
 
     def setup(self, space: Space) -> None:
-        """Draw the initial populations; the configs to evaluate first come first in that of the lowest fidelity."""
+        """Draw the initial populations."""
         sizes: dict[int, int] = {}
         for rung in (rung for plan in self.plans for rung in plan):
             sizes[rung.resource] = max(rung.configs, sizes.get(rung.resource, 0))
@@ -196,16 +208,7 @@ class DEHBSearcher(AskTellSearcher):
         }
         first = self.plans[0][0]  # if `eta` is small, a later bracket may have more configs at this fidelity
         lowest = self._populations[first.resource].vectors[: first.configs]
-        if len(self._points) > len(lowest):
-            raise ArgumentError(
-                f"`points_to_evaluate` has {len(self._points)} configs, but the first rung holds only {len(lowest)}: "
-                "leave some out"
-            )
-        for slot, config in enumerate(self._points):
-            units = space.encode(config)
-            lowest[slot] = np.where(np.isnan(units), lowest[slot], units)
-        points, self._points = dict(enumerate(self._points)), []
-        self._initial = [Member(vector, slot, config=points.get(slot)) for slot, vector in enumerate(lowest.copy())]
+        self._initial = [Member(vector, slot) for slot, vector in enumerate(lowest.copy())]
 
     def ask(self) -> Config:
         """Return the next config with its fidelity."""
@@ -236,6 +239,16 @@ class DEHBSearcher(AskTellSearcher):
         if trial_id in self._jobs:
             bracket, member = self._jobs.pop(trial_id)
             bracket.waiting.append(member)
+
+    def _place(self, config: Config) -> Config:
+        """Let the user's config take the place of the next member of a first rung, in the oldest such bracket."""
+        bracket = next((one for one in self._brackets if one.has_place), None) or self._open_bracket()
+        here, place = self._populations[bracket.fidelity], bracket.take_place()
+        slot = here.target() if place is None else place
+        units = self._cube.encode(config)
+        vector = np.where(np.isnan(units), here.vectors[slot], units)
+        self._jobs[self.trial_id] = (bracket, Member(vector, slot, config=config))
+        return {**config, FIDELITY: bracket.fidelity}
 
     def _open_bracket(self) -> DEHBBracket:
         """Add the next bracket of the iteration."""

@@ -47,9 +47,8 @@ class RandomFidelitySearcher(AskTellSearcher):
         super().__init__(**args)
 
     def setup(self, space: Space) -> None:
-        """Keep the space; the configs to evaluate first are trained to the end."""
+        """Keep the space."""
         self._sample = space.sample
-        self._points = [self._as_point(config) for config in self._points]
 
     def ask(self) -> Config:
         """Draw a config and its fidelity."""
@@ -58,6 +57,6 @@ class RandomFidelitySearcher(AskTellSearcher):
     def tell(self, observation: Observation) -> None:
         """Do nothing: there is nothing to learn."""
 
-    def _as_point(self, config: Config) -> Config:
-        """Train the config to the highest rung."""
+    def _place(self, config: Config) -> Config:
+        """Train the user's config to the highest rung."""
         return {**config, FIDELITY: self._rungs[-1]}

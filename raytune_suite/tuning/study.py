@@ -89,8 +89,8 @@ def run_study(
     bind_bounds(options.stop, task.objective, space, population=method.scheduler.population)
     if isinstance(method.searcher, AskTellSearcher) and not method.scheduler.population:
         method.searcher.avoid_repeats()
-    if options.retry and not getattr(method.searcher, "takes_points", False):
-        raise ArgumentError(f"`retry` does not work with {method.name!r}, whose searcher chooses all configs itself")
+    if options.retry and not isinstance(method.searcher, AskTellSearcher):
+        raise ArgumentError(f"`retry` does not work with {method.name!r}: a searcher of Ray chooses all configs itself")
     if options.warm_start and not resume:  # else the searcher has learned it already
         learn_from(options.warm_start, method, space, task.objective)
     limits = check_limits(options.limits, method, task.objective)

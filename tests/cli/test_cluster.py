@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from raytune_suite import cli
+from raytune_suite.cluster.checks import commands
 
 ROOT = Path(__file__).parents[2]
 FILE = "clusters/aws-gpu.yaml"
@@ -18,6 +20,8 @@ FILE = "clusters/aws-gpu.yaml"
 def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.delenv("RAYTUNE_SUITE_DATA", raising=False)
+    here = SimpleNamespace(version_info=SimpleNamespace(major=3, minor=11))  # as in the images of `clusters/`
+    monkeypatch.setattr(commands, "sys", here)
 
 
 @pytest.fixture

@@ -80,6 +80,13 @@ def test_a_mistake_in_a_space_file_is_reported_with_its_line(line: str, message:
         (["run", "train", "--space", "SPACE", "--metric", "loss"], "MODULE:FUNCTION"),
         (["run", "nowhere:train", "--space", "SPACE", "--metric", "loss"], "'nowhere'"),
         (["run", "live/digits-mlp", "--max-t", "3"], "`--max-t`"),
+        (["run", "train:train"], "`--space`"),
+        (
+            ["run", "--space", "SPACE", "--metric", "loss", "--engine", "simulated", "--", "python", "{lr}"],
+            "`--engine`",
+        ),
+        (["run", str(PROGRAMS / "solver.py")], "-- python"),
+        (["run", str(PROGRAMS / "solver.py"), "--space", "SPACE", "--metric", "loss"], "-- python"),
         (["run", "json:dumps", "--space", "SPACE", "--metric", "loss", "--pattern", "x"], "`--pattern`"),
     ],
 )
@@ -93,6 +100,13 @@ def test_a_wrong_command_is_one_message(
     assert cli.main(words) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "studies").exists()
+
+
+def test_a_program_without_the_dashes_is_recognized(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = space_file(tmp_path, "lr = {uniform = [0, 1]}")
+    with pytest.raises(SystemExit):
+        cli.main(["run", "--space", str(path), "--metric", "loss", "python", "train.py", "--lr", "{lr}"])
+    assert "-- python" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -149,6 +149,7 @@ def runner(head: Path, *, container: bool) -> Any:
     return module.DockerCommandRunner({"container_name": "c", "image": "i"}, **common)
 
 
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")  # of Ray, since Python 3.12
 @pytest.mark.parametrize("container", [False, True], ids=["on the host", "in a container"])
 def test_arguments_arrive_through_ray_submit(container: bool, head: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scripts = importlib.import_module("ray.scripts.scripts")

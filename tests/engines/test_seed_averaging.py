@@ -110,3 +110,15 @@ def test_a_copy_that_is_done_is_not_trained_further() -> None:
     trainable = on_seeds(Counter, [0, 7])({"x": 2})
     losses = [trainable.step()["loss"] for _ in range(3)]
     assert losses == [(2 + 9) / 2, (4 + 9) / 2, (6 + 9) / 2]
+
+
+@pytest.mark.parametrize("head", [{}, {"CPU": 1.0, "GPU": 0.5}])
+def test_copies_share_a_process_and_have_workers_of_their_own(head: dict[str, float]) -> None:
+    class Distributed(tune.Trainable):
+        @classmethod
+        def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+            return tune.PlacementGroupFactory([head, *[{"CPU": config["cpus"]}] * 2], strategy="SPREAD")
+
+    request = on_seeds(Distributed, [0, 1, 2]).default_resource_request({"cpus": 2.0})
+    assert request == tune.PlacementGroupFactory([head, {"CPU": 6.0}, {"CPU": 6.0}], strategy="SPREAD")
+    assert on_seeds(tune.Trainable, [0, 1]).default_resource_request({}) is None

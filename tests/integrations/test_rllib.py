@@ -76,6 +76,22 @@ def test_a_training_continues_from_a_checkpoint_with_another_learning_rate(tmp_p
 
 
 @pytest.mark.usefixtures("ray_session")
+def test_each_seed_of_a_trial_has_its_env_runners(tmp_path: Path) -> None:
+    config = small(lr=tune.loguniform(1e-4, 1e-2)).env_runners(num_env_runners=2, num_cpus_per_env_runner=0.25)
+    limits: dict[str, Any] = {
+        "method": "random",
+        "max_t": 1,
+        "num_samples": 1,
+        "tuning_seeds": [0, 1],
+        "test_seeds": [],
+    }
+    how: dict[str, Any] = {"metric": METRIC, "mode": "max", "storage_path": tmp_path, "progress": False}
+    result = rts.tune(*trainable_and_space(config), **limits, **how)
+    assert result.trials["outcome"].tolist() == ["trained in full"]
+    assert f"{METRIC}_std" in result.trials
+
+
+@pytest.mark.usefixtures("ray_session")
 def test_an_iteration_without_an_episode_that_ends_reports_no_return() -> None:
     config = small(lr=tune.uniform(0, 1), train_batch_size_per_learner=100).environment("Pendulum-v1")
     trainable, _ = trainable_and_space(config)

@@ -324,9 +324,28 @@ def test_points_of_a_conditional_space_are_proposed_unchanged() -> None:
     assert not np.isnan(searcher._populations[1].vectors).any()
 
 
-def test_more_points_than_the_first_rung_holds_are_rejected() -> None:
-    with pytest.raises(ArgumentError, match=r"`points_to_evaluate` has 10 .*9"):
-        dehb(max_t=9, points_to_evaluate=[{"x": 0.1, "y": 0.1}] * 10)
+def test_more_points_than_the_first_rung_holds_begin_the_next_bracket() -> None:
+    points = [{"x": number / 20, "y": 0.1} for number in range(10)]
+    configs = sequential(dehb(max_t=9, points_to_evaluate=points), 9 + 3 + 1 + 5)
+    assert [split_config(config).hyperparameters for config in configs[:10]] == points
+    assert [config[FIDELITY] for config in configs[8:11]] == [1, 3, 3]
+
+
+@pytest.mark.parametrize("evolving", [False, True])
+def test_added_configs_take_the_next_places_of_first_rungs(evolving: bool) -> None:
+    searcher, plain = dehb(max_t=9), dehb(max_t=9)
+    done = 9 + 3 + 1 + 5 + 2 + 2 if evolving else 0
+    assert sequential(searcher, done) == sequential(plain, done)
+    searcher.enqueue([{"x": 0.3, "y": 0.6}, {"x": 0.9, "y": 0.9}])
+    configs = [ask(searcher, number) for number in range(done, done + 9 + 5)]
+    assert [split_config(config).hyperparameters for config in configs[:2]] == [
+        {"x": 0.3, "y": 0.6},
+        {"x": 0.9, "y": 0.9},
+    ]
+    assert Counter(config[FIDELITY] for config in configs) == {1: 9, 3: 5}  # the rungs are as large as without them
+    for number, config in enumerate(configs[:9], done):
+        end(searcher, number, config)
+    assert point(configs[0]) in vectors(searcher._populations[1])  # it has replaced its target
 
 
 def test_vectors_are_rounded_only_for_the_evaluation() -> None:

@@ -152,6 +152,33 @@ def test_a_study_with_a_higher_max_t_keeps_what_it_has_learned(
     assert longer.incumbent["resource"].iloc[-1] > 9
 
 
+class Crossing(Training):
+    """The ranking of configs is reversed after five steps."""
+
+    def step(self) -> dict[str, Any]:
+        x, self.loss = self.config["x"], self.loss + 1  # the steps, and x
+        return {"loss": x if self.loss - x < 6 else 1 - x}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("trainable", "highest"), [(Training, 9), (Crossing, 27)])
+def test_pasha_with_a_higher_max_t_trains_longer_only_if_the_ranking_changes(
+    trainable: type[Training], highest: int, tmp_path: Path
+) -> None:
+    arguments: dict[str, Any] = {"method": "pasha", "budget": None, "engine": ONE}
+    first = of_class(trainable, tmp_path, **arguments, name="study", num_samples=27)
+    more = of_class(trainable, tmp_path, **arguments, name="study", num_samples=54, max_t=27, resume=True)
+    long = of_class(trainable, tmp_path, **arguments, name="long", num_samples=54, max_t=27)
+    assert more.reports["resource"].max() == long.reports["resource"].max() == highest
+    # Up to the old `max_t`, the study is the one that had the higher one from the start.
+    until = first.reports.columns[:3].tolist()
+    merged = first.reports[until].merge(long.reports[until], how="left", indicator=True)
+    assert set(merged["_merge"]) == {"both"}
+    if trainable is Training:  # no paused trial counts as failed: one in three is promoted, and the best trained again
+        reached = [result.reports.groupby("trial")["resource"].max() for result in (more, long)]
+        assert [(each >= 3).sum() for each in reached] == [18, 18]
+
+
 @pytest.mark.slow
 def test_failed_trials_run_again_as_new_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments: dict[str, Any] = {"name": "study", "budget": None, "num_samples": 6, "method": "random"}

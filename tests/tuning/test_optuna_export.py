@@ -13,6 +13,7 @@ from tests.tuning.test_importance import SPACE, Train
 optuna = pytest.importorskip("optuna")
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -33,8 +34,16 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> rts.StudyResult:
     return rts.tune(Train, space, method="asha", num_samples=20, storage_path=folder, **call)
 
 
-def test_all_trials_are_in_the_storage(result: rts.StudyResult, tmp_path: Path) -> None:
-    storage = f"sqlite:///{tmp_path}/studies.db"
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Any]:
+    """An empty database, whose connections are closed: Python 3.13 warns about others."""
+    opened = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/studies.db")
+    yield opened
+    opened.remove_session()
+    opened.engine.dispose()
+
+
+def test_all_trials_are_in_the_storage(result: rts.StudyResult, storage: Any) -> None:
     exported = rts.to_optuna(rts.load_study(result.path), storage)
     study = optuna.load_study(study_name="one", storage=storage)
     assert len(study.trials) == len(exported.trials) == 20
@@ -57,8 +66,7 @@ def test_conditional_parameters_and_intermediate_values_are_kept(result: rts.Stu
     assert len(best) == 1
 
 
-def test_a_name_that_is_taken_is_rejected(result: rts.StudyResult, tmp_path: Path) -> None:
-    storage = f"sqlite:///{tmp_path}/studies.db"
+def test_a_name_that_is_taken_is_rejected(result: rts.StudyResult, storage: Any) -> None:
     rts.to_optuna(result, storage)
     with pytest.raises(rts.RaytuneSuiteError, match="one"):
         rts.to_optuna(result, storage)

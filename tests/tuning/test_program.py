@@ -49,6 +49,12 @@ def test_lines_of_json_are_reports_and_the_output_is_kept(reports: list[dict[str
     assert "hello" in log
 
 
+def test_a_program_in_another_language_needs_nothing_of_python(reports: list[dict[str, Any]], tmp_path: Path) -> None:
+    words = ("sh", "-c", 'for epoch in 1 2; do echo "epoch $epoch loss $1"; done', "sh", "--lr={lr}")
+    ProgramTrainable(words, "loss", folder=str(tmp_path), pattern=r"loss --lr=(\S+)")({"lr": 0.5})
+    assert reports == [{"loss": 0.5}] * 2
+
+
 def test_metrics_without_the_metric_come_with_the_next_report(reports: list[dict[str, Any]], tmp_path: Path) -> None:
     code = """print('{"train": 1}'); print('{broken'); print('[1]'); print('{"loss": 2}')"""
     command(code, folder=tmp_path)({})

@@ -197,7 +197,7 @@ class RayEngine:
             meter.limit(internals.stopper_of_new(tuner))
             retries = MemoryRetries()
             internals.add_callbacks(tuner, [interrupt, monitor, watchdog, GPUMonitor(), *checkpoints, meter, retries])
-            failures = TrialFailures(monitor, copies_checkpoints=scheduler.needs_state, retries=retries)
+            failures = TrialFailures(monitor, retries, copies_checkpoints=scheduler.needs_state)
             saved = StudySnapshots(
                 stored.writer,
                 stored.journals,
@@ -209,6 +209,7 @@ class RayEngine:
             try:
                 with (
                     internals.trial_failures(failures),
+                    internals.memory_kills(),
                     internals.study_snapshots(saved.take),
                     internals.state_before_end(functools.partial(_keep, spec, stored, constant)),
                 ):

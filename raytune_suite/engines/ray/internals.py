@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import OutOfMemoryError, RayActorError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -43,7 +43,6 @@ _STATE_FILES = (
     "callback-states-*.pkl",
 )
 """The files in which Ray saves the state of a study; `*` is the time at which a run of it began."""
-
 
 _TRAIN_CALLBACKS, _TRIAL_WORKERS = "RAY_TRAIN_CALLBACKS", "raytune_suite.engines.ray.train_internals.TrialWorkers"
 """The variable that names callbacks for each trainer, and ours."""
@@ -378,7 +377,7 @@ def trial_failures(on_failure: Callable[[Any, Any, Exception], bool]) -> Iterato
             trial.temporary_state.restoring_from = None  # else it counts as a checkpoint that cannot be read
             if not isinstance(exception, RayActorError):
                 trial.run_metadata.num_failures -= 1  # Ray is about to add 1
-        if isinstance(exception, RayActorError):
+        if isinstance(exception, RayActorError | OutOfMemoryError):
             self._resetting_trials.discard(trial)
         handle(self, trial, exception)
 
@@ -387,6 +386,20 @@ def trial_failures(on_failure: Callable[[Any, Any, Exception], bool]) -> Iterato
         yield
     finally:
         controller_class._process_trial_failure = handle  # noqa: SLF001 - as above
+
+
+@contextlib.contextmanager
+def memory_kills() -> Iterator[None]:
+    """Let only the trial fail whose process Ray has killed to free memory; that error would end the whole study."""
+    names = ("ray.air.execution._internal.actor_manager", "ray.tune.execution.tune_controller")
+    modules: list[Any] = [import_module(name) for name in names]
+    for module in modules:
+        module.RayActorError = (RayActorError, OutOfMemoryError)  # it serves isinstance only
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.RayActorError = RayActorError
 
 
 def study_objects(tuner: tune.Tuner) -> tuple[list[Callback], StudySearcher, StudyScheduler]:

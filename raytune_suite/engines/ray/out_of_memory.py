@@ -4,12 +4,14 @@
 fraction of one and that was full. These are free as soon as its neighbours have ended or are paused, so the trial
 cannot wait forever. No new trial is started meanwhile: Ray reserves nothing for a trial that waits, and would hand what
 becomes free to smaller ones.
+
+Ray may kill several trials of a machine at once. Each of them is retried: those that wait count as neighbours.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 from ray.tune import Callback, PlacementGroupFactory
 
@@ -84,7 +86,7 @@ class MemoryRetries(Callback):
     def __init__(self) -> None:
         """No trial has failed yet."""
         self._retried: set[str] = set()
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, _Former] = {}
         self._controller: Any = None
 
     def excuse(self, controller: Any, trial: Trial, error: Exception) -> str | None:
@@ -104,9 +106,11 @@ class MemoryRetries(Callback):
         if request is None:
             return f"ran out of {kind}: this counts as a failure; {advice}"
         self._retried.add(trial.trial_id)
-        self._waiting.add(trial.trial_id)
-        self._controller = controller
         changed: Any = trial  # Ray's `update_resources` rejects a trial that is still running
+        self._waiting[trial.trial_id] = _Former(
+            _address(trial), dict(changed.placement_group_factory.required_resources)
+        )
+        self._controller = controller
         changed.placement_group_factory = PlacementGroupFactory([request])
         controller.update_max_pending_trials(1)
         shown = ", ".join(f"{name} {amount:g}" for name, amount in request.items())
@@ -130,7 +134,7 @@ class MemoryRetries(Callback):
 
     def _done(self, trial: Trial) -> None:
         if trial.trial_id in self._waiting:
-            self._waiting.discard(trial.trial_id)
+            del self._waiting[trial.trial_id]
             if not self._waiting:
                 self._controller.update_max_pending_trials()
 
@@ -143,9 +147,17 @@ class MemoryRetries(Callback):
         here = [node for node in nodes if node["NodeManagerAddress"] == address] or nodes
         most: dict[str, float] = min((node["Resources"] for node in here), key=lambda has: has.get("CPU", 0.0))
         running = [other for other in controller.get_trials() if other.status == other.RUNNING and other is not trial]
-        shared = [other for other in running if len(nodes) == 1 or _address(other) == address]
-        neighbours = [dict(other.placement_group_factory.required_resources) for other in shared]
+        others = [_Former(_address(each), dict(each.placement_group_factory.required_resources)) for each in running]
+        others += self._waiting.values()
+        neighbours = [other.resources for other in others if len(nodes) == 1 or other.address == address]
         return larger_request(dict(factory.required_resources), neighbours, most, gpu=of_gpu(error))
+
+
+class _Former(NamedTuple):
+    """Where a trial ran, and with which resources."""
+
+    address: str | None
+    resources: dict[str, float]
 
 
 def _address(trial: Any) -> str | None:

@@ -34,9 +34,7 @@ class TrialFailures:
         fault: Why the study cannot continue, "" if it can.
     """
 
-    def __init__(
-        self, monitor: ClusterMonitor, *, copies_checkpoints: bool, retries: MemoryRetries | None = None
-    ) -> None:
+    def __init__(self, monitor: ClusterMonitor, retries: MemoryRetries, *, copies_checkpoints: bool) -> None:
         """Decide for one study.
 
         Args:
@@ -60,7 +58,7 @@ class TrialFailures:
         if isinstance(error, RayActorError):
             return self._monitor.handle_actor_death(trial, error, internals.node_of(error))
         self._check_storage(trial, error)
-        if self._retries is not None and (happens := self._retries.excuse(controller, trial, error)) is not None:
+        if (happens := self._retries.excuse(controller, trial, error)) is not None:
             _logger.warning("trial %d %s", self._monitor.log.number(trial.trial_id), happens)
             return self._retries.retries(trial)
         return trial.is_restoring and self._fall_back(trial, error)

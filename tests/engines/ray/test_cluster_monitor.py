@@ -16,6 +16,7 @@ from raytune_suite.engines.callbacks.progress import progress_line
 from raytune_suite.engines.ray import cluster_monitor, cluster_state, internals
 from raytune_suite.engines.ray.cluster_monitor import LOST_MACHINE_RETRIES, ClusterMonitor
 from raytune_suite.engines.ray.cluster_state import AutoscalerStatus
+from raytune_suite.engines.ray.out_of_memory import MemoryRetries
 from raytune_suite.engines.ray.trial_failures import TrialFailures
 from raytune_suite.engines.ray.worker_bundles import group_name
 from raytune_suite.errors import StudyError
@@ -152,7 +153,7 @@ def test_a_trial_whose_node_is_lost_before_it_starts_is_excused(
     monkeypatch.setattr(TuneController, decide, lambda _controller, _trial, error: excused.append(error.preempted))
     monkeypatch.setattr(internals, "node_of", lambda _error: "b")
     error = ActorDiedError()
-    with internals.trial_failures(TrialFailures(monitor, copies_checkpoints=False)):
+    with internals.trial_failures(TrialFailures(monitor, MemoryRetries(), copies_checkpoints=False)):
         for _ in range(2):  # Ray reports the death of the actor, and the failure of its task
             getattr(TuneController, decide)(controller, new, error)
     assert excused == [True]

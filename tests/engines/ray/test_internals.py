@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import ray
 from ray import tune
-from ray.exceptions import ActorDiedError, RayActorError
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError
 from ray.train._internal.checkpoint_manager import _CheckpointManager
 from ray.train._internal.session import _TrainingResult
 from ray.tune.callback import CallbackList
@@ -139,6 +140,22 @@ class TestTrialFailures:
     def test_ray_is_restored_afterwards(self) -> None:
         self.fail(ActorDiedError(), excused=False)
         assert TuneController._process_trial_failure is self.original
+
+
+def test_a_process_that_was_killed_to_free_memory_fails_like_one_that_has_died() -> None:
+    failed: list[Any] = []
+    actor = SimpleNamespace(actor_id="a", _on_error=lambda _actor, error: failed.append(error))
+    task: Any = SimpleNamespace(_tracked_actor=actor, _on_error=actor._on_error)
+    manager: Any = SimpleNamespace(
+        _failed_actor_ids=set(), _cleanup_actor=lambda **named: failed.extend(named.values())
+    )
+    error = OutOfMemoryError("low on memory")
+    with pytest.raises(RuntimeError):
+        RayActorManager._actor_task_failed(manager, task, error)
+    with internals.memory_kills():
+        RayActorManager._actor_task_failed(manager, task, error)
+    assert failed == [actor, error, error]
+    assert manager._failed_actor_ids == {"a"}
 
 
 def test_the_controller_has_the_replaced_attributes() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +23,7 @@ from raytune_suite.engines.ray.out_of_memory import MemoryRetries, is_out_of_mem
 from tests.engines.ray.test_trial_failures import task_error
 
 KILLED = "Task was killed due to the node running low on memory.\nMemory on the node was 15 GB.\nConsider ..."
+SCRIPT = Path(__file__).with_name("memory_script.py")
 CUDA = RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
@@ -75,6 +78,19 @@ def test_a_trial_is_retried_once_with_the_resources_of_its_neighbours() -> None:
     assert controller.pending == [1, None]
     assert "again" in (retries.excuse(controller, failed, error) or "")
     assert not retries.retries(failed)
+
+
+@pytest.mark.usefixtures("_two_machines")
+def test_trials_that_were_killed_together_are_all_retried() -> None:
+    one, other = trial("a"), trial("b", CPU=2)
+    controller, retries = RecordingController(one, other), MemoryRetries()
+    for each in (one, other):
+        assert "CPU 3" in (retries.excuse(controller, each, OutOfMemoryError(KILLED)) or "")
+        each.status = "PENDING"
+    retries.on_trial_start(0, [], one)
+    assert controller.pending == [1, 1]
+    retries.on_trial_start(0, [], other)
+    assert controller.pending == [1, 1, None]
 
 
 @pytest.mark.usefixtures("_two_machines")
@@ -140,3 +156,15 @@ def test_on_ray_a_trial_runs_again_with_the_whole_machine(tmp_path: Path, caplog
     assert result.trials["cpus"][1] == 2
     assert "MemoryError" in result.trials["error"][3]
     assert any("trial 1 ran out of memory; it is retried once" in record.message for record in caplog.records)
+
+
+@pytest.mark.e2e
+@pytest.mark.long
+@pytest.mark.process
+def test_trials_that_ray_kills_to_free_memory_run_again(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, str(SCRIPT), str(tmp_path)], capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    assert done.returncode == 0, done.stderr
+    result = rts.load_study(tmp_path / "study")
+    assert set(result.trials["outcome"]) == {"trained in full"}, done.stderr
+    assert 2 in result.trials["cpus"].tolist()
+    assert "ran out of memory; it is retried once" in done.stderr

@@ -14,6 +14,7 @@ from ray.train._internal.checkpoint_manager import _CheckpointManager
 from ray.train._internal.session import _TrainingResult
 from ray.tune import Checkpoint
 
+from raytune_suite.engines.ray.out_of_memory import MemoryRetries
 from raytune_suite.engines.ray.trial_failures import TrialFailures, is_storage_error
 from raytune_suite.errors import StudyError
 
@@ -53,7 +54,7 @@ def failures(*, copies_checkpoints: bool = False) -> TrialFailures:
         objective=SimpleNamespace(time_attr="training_iteration"),
     )
     monitor: Any = SimpleNamespace(log=log, check_failure=lambda _error: None)
-    return TrialFailures(monitor, copies_checkpoints=copies_checkpoints)
+    return TrialFailures(monitor, MemoryRetries(), copies_checkpoints=copies_checkpoints)
 
 
 CONTROLLER = SimpleNamespace(get_trials=list)
