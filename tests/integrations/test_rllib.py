@@ -78,15 +78,20 @@ def test_a_training_continues_from_a_checkpoint_with_another_learning_rate(tmp_p
 @pytest.mark.usefixtures("ray_session")
 def test_each_seed_of_a_trial_has_its_env_runners(tmp_path: Path) -> None:
     config = small(lr=tune.loguniform(1e-4, 1e-2)).env_runners(num_env_runners=2, num_cpus_per_env_runner=0.25)
-    limits: dict[str, Any] = {
-        "method": "random",
-        "max_t": 1,
-        "num_samples": 1,
-        "tuning_seeds": [0, 1],
-        "test_seeds": [],
-    }
-    how: dict[str, Any] = {"metric": METRIC, "mode": "max", "storage_path": tmp_path, "progress": False}
-    result = rts.tune(*trainable_and_space(config), **limits, **how)
+    trainable, space = trainable_and_space(config)
+    result = rts.tune(
+        trainable,
+        space,
+        metric=METRIC,
+        mode="max",
+        method="random",
+        max_t=1,
+        num_samples=1,
+        tuning_seeds=[0, 1],
+        test_seeds=[],
+        storage_path=tmp_path,
+        progress=False,
+    )
     assert result.trials["outcome"].tolist() == ["trained in full"]
     assert f"{METRIC}_std" in result.trials
 

@@ -173,8 +173,7 @@ def restored_from(
 
     Ray reads them from the driver's folder, into which it would first copy all JSON and pickle files of the study's
     folder, and from there back again. If a restore fails, Ray logs the error and starts the study from scratch. It also
-    restores the decisions that wait until a checkpoint is saved, although that save was lost: a trial would be stopped
-    or paused at its next checkpoint, before the report on which that was decided.
+    restores decisions that wait for a checkpoint which was lost, and would carry them out at the next, too early.
     """
     controller_class: Any = import_module("ray.tune.execution.tune_controller").TuneController
     manager_class: Any = import_module("ray.tune.execution.experiment_state")._ExperimentCheckpointManager  # noqa: SLF001
