@@ -42,6 +42,8 @@ RAY_NAME = re.compile(r"(^|/)ray(-ml|-llm)?(:|$)")
 CONTAINER_PORTS = {"port": "gcs-server", "dashboard-port": "dashboard", "ray-client-server-port": "client"}
 """What the head's container calls its ports, by the option of `ray start` that sets them."""
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
 
 MOST_FOR_AUTOSCALER = {"cpu": 4, "memory": 16 * 2**30}
 """More is probably meant for the workers; KubeRay's default is half a CPU and 512 MiB."""
@@ -114,7 +116,7 @@ def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
         elif invalid is not None:
             yield finding(document, "RTS410", where, *invalid)
     host = str(given.get("dashboard-host", ""))
-    if group[-1] == "headGroupSpec" and host.strip("\"'") in ("localhost", "127.0.0.1", "::1"):
+    if group[-1] == "headGroupSpec" and host.strip("\"'") in LOOPBACK:
         reason = f"`dashboard-host` is {host}, so that jobs and services do not reach the head from other pods"
         severity: Severity | None = "warning" if document.get("kind") == "RayCluster" else None
         yield finding(document, "RTS410", (*place, "dashboard-host"), reason, "write 0.0.0.0", severity=severity)
@@ -230,7 +232,10 @@ def own_command(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
 
 
 def head_ports(document: ClusterDocument, head: KeyPath) -> Iterator[Finding]:
-    """Yield ports of the head's container that differ from those that Ray opens."""
+    """Yield ports of the head's container that differ from those that Ray opens.
+
+    A dashboard that is open to its own pod only is behind a proxy, which has the port.
+    """
     given = parameters(document, head)
     where: KeyPath = (*head, *POD, "containers", 0, "ports")
     declared = {
@@ -240,6 +245,8 @@ def head_ports(document: ClusterDocument, head: KeyPath) -> Iterator[Finding]:
     }
     for option, name in CONTAINER_PORTS.items():
         opened = given.get(option, str(DEFAULT_PORTS[option]))
+        if option == "dashboard-port" and given.get("dashboard-host") in LOOPBACK:
+            continue
         if name not in declared or not opened.isdecimal() or not isinstance(declared[name][1], int):
             continue
         index, number = declared[name]

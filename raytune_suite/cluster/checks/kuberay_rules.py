@@ -32,7 +32,7 @@ POD: KeyPath = ("template", "spec")
 REDIS_ADDRESS, REDIS_PASSWORD, REDIS_USERNAME = "RAY_REDIS_ADDRESS", "REDIS_PASSWORD", "REDIS_USERNAME"
 AUTOSCALER_V2 = "RAY_enable_autoscaler_v2"
 TLS_VARIABLES = ("RAY_USE_TLS", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
-
+FAULT_TOLERANT = "ray.io/ft-enabled"
 OLDEST_RAY_WITH_TOKENS = (2, 52)
 SUBMISSION_MODES = ("K8sJobMode", "HTTPMode", "InteractiveMode", "SidecarMode")
 SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
@@ -339,10 +339,10 @@ def state(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
     """Yield contradictions in where the head keeps the cluster's state."""
     head: KeyPath = (*top, "headGroupSpec")
     options = document.mapping(*top, "gcsFaultToleranceOptions")
-    by_annotation = str(document.mapping("metadata", "annotations").get("ray.io/ft-enabled", "")).lower()
+    by_annotation = str(document.mapping("metadata", "annotations").get(FAULT_TOLERANT, "")).lower()
     if options and by_annotation:
-        where: KeyPath = ("metadata", "annotations", "ray.io/ft-enabled")
-        reason = "the annotation ray.io/ft-enabled and gcsFaultToleranceOptions are both set"
+        where: KeyPath = ("metadata", "annotations", FAULT_TOLERANT)
+        reason = f"the annotation {FAULT_TOLERANT} and gcsFaultToleranceOptions are both set"
         yield rejected(document, where, reason, "remove the annotation")
     address = variable(document, head, REDIS_ADDRESS)
     if address and not options and by_annotation != "true":

@@ -67,9 +67,19 @@ def schema(document: ClusterDocument) -> Iterator[Finding]:
         return
     cloud = provider(document)
     rules = ray_schema(str(cloud), own_workers=cloud == "local" or cloud not in PROVIDERS)
-    for error in import_module("jsonschema").Draft7Validator(rules).iter_errors(document.data):
+    for error in import_module("jsonschema").Draft7Validator(rules).iter_errors(without_ignored(document.data, cloud)):
         for found in schema_findings(document, error, places(document)):
             yield beside_node_config(document, found) or found
+
+
+def without_ignored(data: Any, cloud: Any) -> Any:
+    """Return the settings without those of older files that Ray removes itself, as it loses nothing by that."""
+    ignored: dict[str, Any] = {"head_node": {}, "worker_nodes": {}, "min_workers": 0}
+    if cloud == "local":  # Ray writes both
+        ignored |= {"available_node_types": {}, "head_node_type": {}}
+    if not isinstance(data, dict):
+        return data
+    return {key: value for key, value in data.items() if key not in ignored or value != ignored[key]}
 
 
 def other_keys(value: Any, where: KeyPath) -> Iterator[tuple[KeyPath, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 from functools import cache
@@ -117,7 +118,21 @@ def schema(document: ClusterDocument) -> Iterator[Finding]:
         if error.validator == "enum" and not isinstance(error.instance, str):  # its type is wrong, too
             continue
         in_pod = "template" in error.absolute_path or not str(document.get("apiVersion")).startswith("ray.io/")
-        yield from schema_findings(document, error, places, None if in_pod else str(table()["version"]))
+        for found in schema_findings(document, error, places, None if in_pod else str(table()["version"])):
+            reason, remedy = next((why for key, why in REMOVED.items() if found.where.endswith(key)), ("", ""))
+            is_removed = bool(reason) and found.code == "RTS103"
+            yield dataclasses.replace(found, reason=reason, remedy=remedy) if is_removed else found
+
+
+REMOVED = {
+    "headGroupSpec.replicas": ("KubeRay 1.1 removed `replicas` of the head, of which there is always one", "remove it"),
+    "spec.runtimeEnv": ("KubeRay removed `runtimeEnv`", "write the decoded text as YAML below `runtimeEnvYAML: |`"),
+    "spec.serveConfig": (
+        "KubeRay removed `serveConfig`",
+        "write a config of Ray Serve, with its keys in snake case, below `serveConfigV2: |`",
+    ),
+}
+"""Keys of earlier operators, for which a name that looks like them is no replacement: why, and what to do."""
 
 
 def nulls(value: Any, where: KeyPath) -> Iterator[KeyPath]:

@@ -286,7 +286,7 @@ def bad_name(document: ClusterDocument, where: KeyPath, name: str, rule: str = "
     better = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-")[:LONGEST_LABEL].rstrip("-")
     rule = rule or "lower-case letters, digits and `-`"
     remedy = f"write `{where[-1]}: {better}`" if better else "correct it"
-    return finding(document, "RTS816", where, f"the name {name!r} is invalid: Kubernetes accepts {rule}", remedy)
+    return finding(document, "RTS816", where, f"the name {name!r} is invalid: use {rule}", remedy)
 
 
 def names(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:

@@ -146,12 +146,9 @@ def pip(part: SimpleCommand) -> Iterator[Lint]:
         return
     for operator, path in part.redirections:
         if operator in (">", "<", ">>") and VERSION_AS_FILE.fullmatch(path):
-            yield error(
-                part,
-                "RTS415",
-                f"the shell takes `{operator}{path}` as a redirection, so pip never sees it",
-                (f"write the requirement in quotes, such as 'torch{operator}{path}'"),
-            )
+            reason = f"the shell takes `{operator}{path}` as a redirection, so pip installs any version"
+            remedy = f"write the requirement in quotes, such as 'torch{operator}{path}'"
+            yield Lint("RTS415", reason, remedy, part.line, "error" if operator == "<" else "warning")
     index = any(re.match(r"--(extra-)?index-url|-i$|-f$|--find-links|--config", word) for word in words)
     own = any(name.startswith(("PIP_", "UV_")) for name in part.assignments) or any("://" in word for word in words)
     local = next((word for word in words[2:] if re.fullmatch(r"[A-Za-z][\w.-]*(\[.*\])?==[\w.]+\+[\w.]+", word)), None)

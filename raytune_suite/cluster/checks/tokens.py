@@ -38,6 +38,14 @@ REMEDY = (
     "as clusters/*.yaml do"
 )
 
+BEHIND_FIREWALL = ("aws", "gcp", "azure")
+"""Providers with a firewall around the machines that Ray launches; who may pass is checked on its own."""
+
+OWN_TOKEN = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
+
+OF_SERVICE_ACCOUNT = "RAY_ENABLE_K8S_TOKEN_AUTH"
+"""The variable with which Ray reads the token of the pod's service account."""
+
 
 def check(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
     """Yield missing tokens, tokens that do not reach a node or are public, and open ports."""
@@ -59,7 +67,9 @@ def machines(document: ClusterDocument) -> Iterator[Finding]:
         host = (flag(starts["head"], "--dashboard-host") or "").strip("\"'")
         if host in ANY_HOST:
             reason = f"the dashboard listens on {host} without a token: anyone in the network can run code through it"
-            yield finding(document, "RTS615", where, reason, f"remove `--dashboard-host`, or {REMEDY}")
+            remedy = f"remove `--dashboard-host`, or {REMEDY}"
+            severity: Severity | None = "warning" if provider(document) in BEHIND_FIREWALL else None
+            yield finding(document, "RTS615", where, reason, remedy, severity=severity)
         reason = "no token is required: anyone who reaches the ports 6379, 8265 or 10001 of a node can run code there"
         yield finding(document, "RTS611", where, reason, REMEDY)
     for kind, other in (("worker", "head"), ("head", "worker")):
@@ -162,7 +172,7 @@ def by_hand(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         if given.get("RAY_AUTH_MODE") != "token":
             reason = f"the head requires a token, but {pool.name} does not use one: its pods cannot join"
             yield finding(document, "RTS612", where, reason, "add the same `env` as for the head")
-        elif not {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(given):
+        elif not OWN_TOKEN & set(given) and given.get(OF_SERVICE_ACCOUNT) not in ("1", "true"):
             reason = f"{pool.name} has RAY_AUTH_MODE=token, but no RAY_AUTH_TOKEN"
             remedy = "use `authOptions: {mode: token}` instead, which does both"
             yield finding(document, "RTS613", where, reason, remedy)

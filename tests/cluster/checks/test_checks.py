@@ -300,3 +300,27 @@ def test_a_key_that_is_not_text_is_an_error(place: tuple[str, ...], tmp_path: Pa
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
     found = [one for one in check(tmp_path / "mine.yaml").findings if one.code == "RTS101"]
     assert any("`7`" in one.reason for one in found)
+
+
+def test_pods_may_use_the_token_of_their_service_account() -> None:
+    mode = "- {name: RAY_AUTH_MODE, value: token}\n              "
+    text = (CLUSTERS / "kuberay/raycluster.yaml").read_text().replace("authOptions: {mode: token}", "suspend: false")
+    for name, codes in (("RAY_ENABLE_K8S_TOKEN_AUTH", set()), ("OTHER", {"RTS613"})):
+        env = f"env: &env\n              {mode}- {{name: {name}, value: 'true'}}\n"
+        found = check_text(text.replace("env: &env\n", env)).findings
+        assert {one.code for one in found if one.severity == "error"} == codes
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("    rayStartParams:\n", "    replicas: 1\n    rayStartParams:\n", "spec.headGroupSpec.replicas"),
+        ("  authOptions:", "  serveConfig: {}\n  authOptions:", "spec.serveConfig"),
+    ],
+)
+def test_a_key_that_the_operator_no_longer_has_is_not_taken_for_another(old: str, new: str, key: str) -> None:
+    text = (CLUSTERS / "kuberay/raycluster.yaml").read_text().replace(old, new, 1)
+    (found,) = [one for one in check_text(text).findings if one.where == key]
+    assert found.code == "RTS103"
+    assert "did you mean" not in found.reason
+    assert "belongs" not in found.reason

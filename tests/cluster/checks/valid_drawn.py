@@ -209,6 +209,14 @@ rules: [{apiGroups: [ray.io], resources: [rayclusters, rayclusters/status], verb
 """
 
 EDITS = [
+    ("clusters/aws-gpu.yaml", "cluster_name:", "head_node: {}\nworker_nodes: {}\nmin_workers: 0\ncluster_name:"),
+    ("clusters/local.yaml", "cluster_name:", "available_node_types: {}\nhead_node_type: {}\ncluster_name:"),
+    ("clusters/kuberay/rayjob.yaml", 'num-cpus: "0" ', 'num-gpus: "2"\n        num-cpus: "0" '),
+    (
+        "clusters/kuberay/raycluster.yaml",
+        "dashboard-host: 0.0.0.0 ",
+        'dashboard-port: "8443"\n      dashboard-host: 127.0.0.1 ',
+    ),
     ("clusters/aws-gpu.yaml", "cluster_name: raytune-aws", "cluster_name: team/ray_tune-1.0"),
     (
         "clusters/aws-gpu.yaml",
