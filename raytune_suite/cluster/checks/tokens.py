@@ -68,8 +68,8 @@ def machines(document: ClusterDocument) -> Iterator[Finding]:
         if host in ANY_HOST:
             reason = f"the dashboard listens on {host} without a token: anyone in the network can run code through it"
             remedy = f"remove `--dashboard-host`, or {REMEDY}"
-            severity: Severity | None = "warning" if provider(document) in BEHIND_FIREWALL else None
-            yield finding(document, "RTS615", where, reason, remedy, severity=severity)
+            guarded: Severity | None = "warning" if provider(document) in BEHIND_FIREWALL else None
+            yield finding(document, "RTS615", where, reason, remedy, severity=guarded)
         reason = "no token is required: anyone who reaches the ports 6379, 8265 or 10001 of a node can run code there"
         yield finding(document, "RTS611", where, reason, REMEDY)
     for kind, other in (("worker", "head"), ("head", "worker")):
