@@ -6,12 +6,12 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 from contextlib import contextmanager
 from multiprocessing import connection, forkserver
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raytune_suite.bench import worker
+from raytune_suite.engines.simulated.suspension import interrupts_handled_by
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import EXTRAS
 
@@ -165,18 +165,8 @@ def _without_main_script() -> Iterator[None]:
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Hold Ctrl-C and SIGTERM while a process starts: a process of which only half was sent prints a traceback."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals arrive in the main thread alone
-        return
     held: list[int] = []
-    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    before = {each: handler for each, handler in handlers.items() if handler is not None}
-    for each in before:
-        signal.signal(each, lambda number, _frame: held.append(number))
-    try:
+    with interrupts_handled_by(lambda number, _frame: held.append(number)):
         yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
     for number in held[:1]:
         signal.raise_signal(number)

@@ -80,11 +80,28 @@ def resume(suspended: bytes, evaluator: Evaluator, folder: str) -> tuple[Control
 
 
 @contextlib.contextmanager
+def interrupts_handled_by(handle: Callable[[int, Any], None]) -> Iterator[None]:
+    """Let a function handle Ctrl-C and SIGTERM.
+
+    In another than the main thread, and where they are ignored, nothing changes.
+    """
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    handled = [number for number in previous if in_main_thread and previous[number] not in (signal.SIG_IGN, None)]
+    for number in handled:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number in handled:
+            signal.signal(number, previous[number])
+
+
+@contextlib.contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """Defer Ctrl-C and SIGTERM while a study runs; yields the `until` for `Controller.run`.
 
-    A second one raises KeyboardInterrupt at once. In another than the main thread, and where Ctrl-C is ignored,
-    nothing changes.
+    A second one raises KeyboardInterrupt at once.
     """
     interrupted = False
 
@@ -94,16 +111,8 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         interrupted = True
 
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    deferred = [number for number in previous if in_main_thread and previous[number] not in (signal.SIG_IGN, None)]
-    for number in deferred:
-        signal.signal(number, handle)
-    try:
+    with interrupts_handled_by(handle):
         yield lambda: interrupted
-    finally:
-        for number in deferred:
-            signal.signal(number, previous[number])
 
 
 class _StudyPickler(cloudpickle.Pickler):
