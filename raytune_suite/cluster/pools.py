@@ -10,6 +10,8 @@ from raytune_suite.cluster.instance_types import instance_type_of, with_accelera
 from raytune_suite.cluster.quantities import quantity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
     from raytune_suite.cluster.instance_types import InstanceType
 
@@ -215,12 +217,8 @@ def kuberay_pools(document: ClusterDocument) -> list[Pool]:
             continue
         head = where[-1] == "headGroupSpec"
         given = document.mapping(*where, "rayStartParams")
-        container = (*where, "template", "spec", "containers", 0, "resources")
-        limits = {
-            **document.mapping(*container, "requests"),
-            **document.mapping(*container, "limits"),
-        }
-        gpus = sum(quantity(value) or 0 for name, value in limits.items() if GPU_RESOURCE.fullmatch(str(name)))
+        limits = container_amounts(document, (*where, "template", "spec", "containers", 0))
+        gpus = sum(gpu_devices(limits).values())
         offered = document.mapping(*where, "resources")
         cpus = given.get("num-cpus", offered.get("CPU", limits.get("cpu")))
         selector = document.mapping(*where, "template", "spec", "nodeSelector")
@@ -239,6 +237,17 @@ def kuberay_pools(document: ClusterDocument) -> list[Pool]:
             )
         )
     return result
+
+
+def container_amounts(document: ClusterDocument, container: KeyPath) -> dict[Any, Any]:
+    """Return the limits of a container by resource, and its requests where it has no limit."""
+    resources = (*container, "resources")
+    return {**document.mapping(*resources, "requests"), **document.mapping(*resources, "limits")}
+
+
+def gpu_devices(amounts: Mapping[Any, Any]) -> dict[str, float]:
+    """Return how many GPUs there are of each kind among a container's resources."""
+    return {str(name): quantity(value) or 0 for name, value in amounts.items() if GPU_RESOURCE.fullmatch(str(name))}
 
 
 def selects_spot(label: str, value: str) -> bool:

@@ -18,7 +18,7 @@ from raytune_suite.cluster.checks import (
 from raytune_suite.cluster.checks import pods as pod_checks
 from raytune_suite.cluster.checks.commands import image, ray_version
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.pools import GPU_RESOURCE, cluster_spec, kuberay_pools
+from raytune_suite.cluster.pools import cluster_spec, container_amounts, gpu_devices, kuberay_pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,9 +140,7 @@ def cluster(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
     if not document.get(*top, "enableInTreeAutoscaling") and not fixed:
         reason = "without `enableInTreeAutoscaling: true` the groups do not grow or shrink"
         yield finding(document, "RTS803", top, reason, "add it, with `autoscalerOptions: {version: v2}`")
-    by_annotation = (
-        str(document.mapping("metadata", "annotations").get(kuberay_rules.FAULT_TOLERANT, "")).lower() == "true"
-    )
+    by_annotation = str(document.get(*kuberay_rules.FAULT_TOLERANT, default="")).lower() == "true"
     if not document.get(*top, "gcsFaultToleranceOptions") and not by_annotation:
         reason = "the head keeps the cluster's state in memory: if it restarts, all workers restart"
         remedy = "add gcsFaultToleranceOptions with a Redis; the study itself can be resumed with --resume"
@@ -165,10 +163,8 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
     """Yield the mistakes in a group of pods."""
     container: KeyPath = (*pool.where, *POD, "containers", 0)
     if document.get(*container, "image"):
-        amounts = [*document.mapping(*container, "resources", "limits")]
-        amounts += document.mapping(*container, "resources", "requests")
-        devices = any(GPU_RESOURCE.fullmatch(str(name)) for name in amounts)  # num-gpus alone makes none
-        for found in image(document, (*container, "image"), gpus=devices):
+        devices = gpu_devices(container_amounts(document, container))  # num-gpus alone makes none
+        for found in image(document, (*container, "image"), gpus=bool(devices)):
             yield dataclasses.replace(found, severity="warning") if found.code in LESS_SEVERE else found
     if pool.head:
         yield from job_commands.memory(document, container, "the head")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from raytune_suite.cluster.checks.commands import ray_version
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.kuberay_rules import POD, groups
-from raytune_suite.cluster.pools import GPU_RESOURCE, cluster_spec
+from raytune_suite.cluster.pools import cluster_spec, container_amounts, gpu_devices
 from raytune_suite.cluster.quantities import in_gib, quantity
 from raytune_suite.cluster.ray_start import (
     DEFAULT_PORTS,
@@ -156,9 +156,9 @@ def amounts(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
     """Yield resources that Ray would offer beyond what the pod has."""
     place, name = (*group, "rayStartParams"), group_name(document, group)
     given = {**document.mapping(*group, "resources"), **parameters(document, group)}
-    container: KeyPath = (*group, *POD, "containers", 0, "resources")
-    limits = {**document.mapping(*container, "requests"), **document.mapping(*container, "limits")}
-    devices = {str(key): quantity(value) or 0 for key, value in limits.items() if GPU_RESOURCE.fullmatch(str(key))}
+    container: KeyPath = (*group, *POD, "containers", 0)
+    limits = container_amounts(document, container)
+    devices = gpu_devices(limits)
     gpus, stated = sum(devices.values()), quantity(given.get("num-gpus"))
     head = group[-1] == "headGroupSpec"
     if stated is not None and (stated > gpus if head else stated != gpus):
@@ -175,7 +175,7 @@ def amounts(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
         reason = f"{name}: num-cpus says {stated:g}, but the pod has {limits['cpu']}"
         remedy = "leave num-cpus out: KubeRay takes it from the pod"
         yield finding(document, "RTS818", (*place, "num-cpus"), reason, remedy, severity="warning")
-    memory = quantity(document.get(*container, "limits", "memory"))
+    memory = quantity(document.get(*container, "resources", "limits", "memory"))
     for option in ("memory", "object-store-memory"):
         stated = quantity(given.get(option))
         if memory is not None and stated is not None and stated > memory:
@@ -207,7 +207,7 @@ def ray_container(document: ClusterDocument, group: KeyPath) -> Iterator[Finding
 
 
 def own_command(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
-    """Yield a finding if the command of Ray's container keeps Ray from being started.
+    """Yield a finding if the command of Ray's container prevents Ray from starting.
 
     KubeRay runs the command and then `ray start`, unless an annotation says that the command starts Ray itself.
     """

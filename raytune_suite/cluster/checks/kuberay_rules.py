@@ -32,14 +32,12 @@ POD: KeyPath = ("template", "spec")
 REDIS_ADDRESS, REDIS_PASSWORD, REDIS_USERNAME = "RAY_REDIS_ADDRESS", "REDIS_PASSWORD", "REDIS_USERNAME"
 AUTOSCALER_V2 = "RAY_enable_autoscaler_v2"
 TLS_VARIABLES = ("RAY_USE_TLS", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
-FAULT_TOLERANT = "ray.io/ft-enabled"
+FAULT_TOLERANT: KeyPath = ("metadata", "annotations", "ray.io/ft-enabled")
 OLDEST_RAY_WITH_TOKENS = (2, 52)
 SUBMISSION_MODES = ("K8sJobMode", "HTTPMode", "InteractiveMode", "SidecarMode")
 SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
 UPGRADES = ("NewCluster", "None", "NewClusterWithIncrementalUpgrade")
 DELETION_ORDER = ("DeleteWorkers", "DeleteCluster", "DeleteSelf")
-
-CRON_FIELD = r"(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?"
 
 
 def rejected(document: ClusterDocument, where: KeyPath, reason: str, remedy: str) -> Finding:
@@ -339,11 +337,10 @@ def state(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
     """Yield contradictions in where the head keeps the cluster's state."""
     head: KeyPath = (*top, "headGroupSpec")
     options = document.mapping(*top, "gcsFaultToleranceOptions")
-    by_annotation = str(document.mapping("metadata", "annotations").get(FAULT_TOLERANT, "")).lower()
+    by_annotation = str(document.get(*FAULT_TOLERANT, default="")).lower()
     if options and by_annotation:
-        where: KeyPath = ("metadata", "annotations", FAULT_TOLERANT)
-        reason = f"the annotation {FAULT_TOLERANT} and gcsFaultToleranceOptions are both set"
-        yield rejected(document, where, reason, "remove the annotation")
+        reason = f"the annotation {FAULT_TOLERANT[-1]} and gcsFaultToleranceOptions are both set"
+        yield rejected(document, FAULT_TOLERANT, reason, "remove the annotation")
     address = variable(document, head, REDIS_ADDRESS)
     if address and not options and by_annotation != "true":
         reason = f"{REDIS_ADDRESS} is set without gcsFaultToleranceOptions"
