@@ -87,7 +87,7 @@ def faults(case: Case) -> None:
     """Kill or stop a process of a study's Ray after a random report.
 
     The study continues, or ends with an error that says how to resume it. If the GCS does not come back, Ray ends the
-    driver, after a warning of ours. Finally, the study does not differ from one that was not disturbed. A trial whose
+    driver, after a warning of ours. In the end, the study is the same as one that was not disturbed. A trial whose
     process is killed is retried after the next one, so that decisions may differ: then all trials have to end, and none
     has failed.
     """
