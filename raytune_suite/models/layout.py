@@ -34,7 +34,7 @@ class Layout:
     Attributes:
         options: The number of options of each column; 0 for a number. Of shape (dimensions,).
         parents: The column of the category on which each column depends; -1 if it is always active.
-        conditions: The option of the parent at which the column is active.
+        conditions: The options of the parent at which each column is active; () if it is always active.
         cells: For each discrete number the positions of its values in the unit interval, in ascending order; None for
             a continuous number or a category.
 
@@ -50,7 +50,7 @@ class Layout:
 
     options: Counts
     parents: Counts
-    conditions: Counts
+    conditions: tuple[tuple[int, ...], ...]
     cells: tuple[Array | None, ...]
 
     @classmethod
@@ -61,7 +61,7 @@ class Layout:
         return cls(
             np.array([p.size or 0 if p.kind == "categorical" else 0 for p in parameters], dtype=np.int64),
             np.array([-1 if c is None else space.names.index(c.parent) for c in conditions], dtype=np.int64),
-            np.array([-1 if c is None else c.option for c in conditions], dtype=np.int64),
+            tuple(() if c is None else c.options for c in conditions),
             tuple(_cells(parameter) for parameter in parameters),
         )
 
@@ -86,7 +86,8 @@ class Layout:
         """Set the entries of inactive parameters to NaN. A parent precedes its children."""
         active = points.copy()
         for column in np.flatnonzero(self.parents >= 0):
-            active[active[:, self.parents[column]] != self.conditions[column], column] = np.nan
+            chosen = active[:, [self.parents[column]]] == np.array(self.conditions[column])
+            active[~chosen.any(axis=1), column] = np.nan
         return active
 
     def draw(self, count: int, rng: np.random.Generator) -> Array:

@@ -18,7 +18,7 @@ from raytune_suite.types import COUNT
 from raytune_suite.validation import checked, number
 
 if TYPE_CHECKING:
-    from raytune_suite.spaces import Space
+    from raytune_suite.spaces import Parameter, Space
     from raytune_suite.types import Config, Observation
 
 
@@ -104,18 +104,24 @@ def _describe(space: Space) -> dict[str, Any]:
     """Convert the space to hyperopt's format: numbers in [0, 1], choices of positions, children below their option."""
     from hyperopt import hp
 
-    def children(parent: str | None, option: int | None) -> dict[str, Any]:
+    nodes: dict[str, Any] = {}  # by name, since several options may share a parameter
+
+    def node(parameter: Parameter) -> Any:
+        if parameter.kind != "categorical":
+            return hp.uniform(parameter.name, 0.0, 1.0)
+        positions = range(int(parameter.upper) + 1)
+        options = [children(parameter.name, position) | {"position": position} for position in positions]
+        return hp.choice(parameter.name, options)
+
+    def children(parent: str | None, option: int) -> dict[str, Any]:
         here = {}
         for parameter in space.parameters:
             condition = parameter.condition
-            if (condition.parent, condition.option) != (parent, option) if condition else parent is not None:
+            if not (condition.parent == parent and option in condition.options if condition else parent is None):
                 continue
-            if parameter.kind != "categorical":
-                here[parameter.name] = hp.uniform(parameter.name, 0.0, 1.0)
-            else:
-                positions = range(int(parameter.upper) + 1)
-                options = [children(parameter.name, position) | {"position": position} for position in positions]
-                here[parameter.name] = hp.choice(parameter.name, options)
+            if parameter.name not in nodes:
+                nodes[parameter.name] = node(parameter)
+            here[parameter.name] = nodes[parameter.name]
         return here
 
-    return children(None, None)
+    return children(None, 0)

@@ -83,7 +83,7 @@ def with_number(layout: Layout) -> Layout:
         layout,
         options=np.append(layout.options, 0),
         parents=np.append(layout.parents, -1),
-        conditions=np.append(layout.conditions, -1),
+        conditions=(*layout.conditions, ()),
         cells=(*layout.cells, None),
     )
 

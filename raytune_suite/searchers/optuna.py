@@ -134,7 +134,7 @@ class OptunaSearcher(AskTellSearcher):
             values: dict[str, Number] = {}
             for name, parameter in self._parameters.items():
                 condition = parameter.condition
-                if condition is None or values.get(condition.parent) == condition.option:
+                if condition is None or values.get(condition.parent) in condition.options:
                     values[name] = _native(parameter, _suggest(trial, name, self._distributions[name]))
         config = self._space.unflatten(values)
         self._pending[self.trial_id] = Pending(trial.number, config)

@@ -28,8 +28,11 @@ def to_configspace(parameters: Sequence[Parameter], seed: int | None) -> Any:
     conditional = [(parameter, parameter.condition) for parameter in parameters if parameter.condition]
     by_name = {parameter.name: parameter for parameter in parameters}
     for parameter, condition in conditional:
-        choice = _choices(by_name[condition.parent])[condition.option]
-        space.add(package.EqualsCondition(converted[parameter.name], converted[condition.parent], choice))
+        choices = [_choices(by_name[condition.parent])[option] for option in condition.options]
+        pair = converted[parameter.name], converted[condition.parent]
+        space.add(
+            package.EqualsCondition(*pair, *choices) if len(choices) == 1 else package.InCondition(*pair, choices)
+        )
     return space
 
 

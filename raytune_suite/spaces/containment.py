@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.errors import SpaceError
@@ -32,19 +33,22 @@ def check_contains(older: Space, newer: Space) -> None:
 def _bounds(space: Space) -> dict[str, dict[str, Any]]:
     """The bounds, steps and options of the parameters, and the constants, as values of JSON by name."""
     parameters = {
-        parameter.name: {
+        _first(parameter.name): {
             "kind": parameter.kind,
             "normal": parameter.normal,
             "bounds": None if parameter.normal else [parameter.lower, parameter.upper],
             "q": parameter.q,
             "options": [stable_repr(category) for category in parameter.categories],
-            "condition": None
-            if parameter.condition is None
-            else [parameter.condition.parent, parameter.condition.option],
+            "condition": parameter.condition and _first(parameter.condition.parent),
         }
         for parameter in space.parameters
     }
     return parameters | {path: {"constant": stable_repr(value)} for path, value in space.constants.items()}
+
+
+def _first(name: str) -> str:
+    """The name that a parameter has without the later options that share it."""
+    return re.sub(r"\[(\d+),[\d,]+\]", r"[\1]", name)
 
 
 def _difference(before: dict[str, Any] | None, now: dict[str, Any] | None) -> str:  # noqa: PLR0911 - one reason each

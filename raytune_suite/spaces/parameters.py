@@ -40,10 +40,10 @@ FEATURES: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The condition of a parameter: it is active only if `parent` has its category number `option`."""
+    """The condition of a parameter: it is active only if the position of `parent` is one of `options`."""
 
     parent: str
-    option: int
+    options: tuple[int, ...]
 
 
 class Prior(NamedTuple):
@@ -67,7 +67,7 @@ class Parameter:
 
     Attributes:
         name: The path in the config, joined by "/". Below option number i of the choice `c` it continues with
-            `c[i]/...`, e.g. "optimizer[0]/momentum".
+            `c[i]/...`, e.g. "optimizer[0]/momentum", or "optimizer[0,2]/momentum" if two options share it.
         kind: "float", "integer" or "categorical".
         scale: The map between the unit interval and the values.
         categories: The options of a categorical parameter as the user wrote them, else ().

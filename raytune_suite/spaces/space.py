@@ -6,15 +6,14 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ray.tune.search.sample import Categorical, Domain, Function, Grid
 
 from raytune_suite.errors import ArgumentError, SpaceError, near
+from raytune_suite.spaces.compilation import compile_space
 from raytune_suite.spaces.configspace import from_configspace, to_configspace
-from raytune_suite.spaces.parameters import FEATURES, Condition, Parameter, read_number
-from raytune_suite.spaces.priors import SpacePrior, with_prior
-from raytune_suite.spaces.scales import Integers
-from raytune_suite.spaces.tree import ChoiceNode, ConstantNode, DictNode, Node, NumberNode
-from raytune_suite.spaces.values import check_constant, fresh, native, stable_repr, without_addresses
+from raytune_suite.spaces.parameters import FEATURES
+from raytune_suite.spaces.priors import SpacePrior
+from raytune_suite.spaces.tree import ConstantNode, DictNode, Node
+from raytune_suite.spaces.values import stable_repr, without_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -23,14 +22,13 @@ if TYPE_CHECKING:
 
     from raytune_suite.types import Config
 
-_SEPARATOR = "/"
-
 
 class Space:
     """A search space of Ray Tune domains, compiled and checked.
 
     Conditional parameters are written as a choice among dicts that contain domains. A config then holds only the
-    parameters of the chosen dict. A constant in each dict (here "name") distinguishes the options.
+    parameters of the chosen dict. A constant in each dict (here "name") distinguishes the options. If options hold the
+    same domain (one object) under the same key, they share one parameter.
 
     Attributes:
         parameters: The parameters, in the order of the dict, depth first (a choice precedes the parameters within it).
@@ -61,12 +59,11 @@ class Space:
         """Compile `param_space`, a dict of Ray Tune domains. Use `Space.of` where the space may be compiled already."""
         if not isinstance(param_space, dict):
             raise SpaceError(f"the space is {param_space!r}, but must be a dict of ray.tune domains")
-        parameters: list[Parameter] = []
         self.param_space = param_space
-        self._root = _compile(param_space, "", None, parameters)
+        self._root, parameters = compile_space(param_space)
         if not parameters:
             raise SpaceError(f"the space {param_space!r} has no parameter: add at least one, e.g. tune.uniform(0, 1)")
-        self.parameters = tuple(parameters)
+        self.parameters = parameters
         self.names = tuple(parameter.name for parameter in parameters)
         for position, name in enumerate(self.names):
             if name in self.names[:position]:
@@ -263,71 +260,6 @@ class Space:
         flat: list[Any] = [None] * len(self._scales)
         self._root.read(config, flat, strict=strict)
         return flat
-
-
-def _compile(value: Any, path: str, condition: Condition | None, parameters: list[Parameter]) -> Node:
-    """Create the node for one part of a param space, and append its parameters to `parameters`."""
-    if isinstance(value, Categorical):
-        slot, grid = len(parameters), isinstance(value.sampler, Grid)
-        node = _compile_choice(value.categories, path, condition, parameters, grid=grid)
-        parameters[slot] = with_prior(parameters[slot], value)
-        return node
-    if isinstance(value, dict) and "grid_search" in value:
-        if len(value) > 1 or not isinstance(value["grid_search"], list):
-            raise SpaceError(
-                f"{path or 'the space'!r} is {value!r}, but must be tune.grid_search([...]) and nothing else"
-            )
-        return _compile_choice(value["grid_search"], path, condition, parameters, grid=True)
-    if isinstance(value, Function) or (isinstance(value, dict) and value.keys() == {"eval"}):
-        raise SpaceError(
-            f"{path!r} is a tune.sample_from, which searchers cannot model: "
-            "nest domains in the dicts of a tune.choice, or compute the value in the trainable"
-        )
-    if isinstance(value, Domain):
-        parameters.append(with_prior(read_number(value, path, condition), value))
-        return NumberNode(len(parameters) - 1, parameters[-1])
-    if isinstance(value, dict):
-        children = {}
-        for key, child in value.items():
-            if not isinstance(key, str) or not key or _SEPARATOR in key:
-                where = f" in {path!r}" if path else ""
-                raise SpaceError(f"the key {key!r}{where} must be a non-empty string without {_SEPARATOR!r}: rename it")
-            children[key] = _compile(child, f"{path}{_SEPARATOR}{key}" if path else key, condition, parameters)
-        return DictNode(path, children)
-    if _holds_domain(value):
-        raise SpaceError(f"{path!r} is {value!r}, a domain inside a {type(value).__name__}: put it in a dict instead")
-    check_constant(value, path)
-    return ConstantNode(path, fresh(native(value)))
-
-
-def _compile_choice(
-    categories: list[Any], path: str, condition: Condition | None, parameters: list[Parameter], *, grid: bool
-) -> ChoiceNode:
-    """Create the node for a choice; options without domains become constants."""
-    if not categories:
-        raise SpaceError(f"parameter {path!r} is a choice without options: add at least one")
-    slot, options = len(parameters), tuple(native(category) for category in categories)
-    parameters.append(Parameter(path, "categorical", Integers(0, len(options) - 1), options, condition, grid))
-    nodes: list[Node] = []
-    for position, option in enumerate(options):
-        below = f"{path}[{position}]"
-        holds = _holds_domain(option)
-        if not holds:
-            check_constant(option, below)
-        nodes.append(
-            _compile(option, below, Condition(path, position), parameters) if holds else ConstantNode(below, option)
-        )
-    return ChoiceNode(slot, parameters[slot], tuple(nodes))
-
-
-def _holds_domain(value: Any) -> bool:
-    """Whether `value` is, or contains at any depth, something that Ray would sample."""
-    if isinstance(value, dict):
-        marked = value.keys() in ({"grid_search"}, {"eval"})
-        return marked or any(_holds_domain(inner) for inner in value.values())
-    if isinstance(value, list | tuple | set | frozenset):
-        return any(_holds_domain(inner) for inner in value)
-    return isinstance(value, Domain)
 
 
 def _constants(node: Node) -> Iterator[tuple[str, Any]]:

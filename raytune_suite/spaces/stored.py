@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 from ray.tune.search.sample import Categorical, Domain, Grid, Integer, LogUniform, Normal, Quantized
 
 from raytune_suite.spaces.values import described, fresh, native
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -16,22 +20,40 @@ def to_json(part: Any) -> Any:
     """A param space, or a part of it, as values that JSON knows; the space must be valid.
 
     A dict becomes `{"dict": ...}`, a choice `{"choice": [...]}`, a number `{"float": ...}` or `{"integer": ...}` with
-    the arguments of Ray's functions, and a constant `{"constant": ...}`. An object that JSON cannot hold becomes its
-    `repr` without addresses.
+    the arguments of Ray's functions, and a constant `{"constant": ...}`. A domain that occurs several times gets a
+    number, "object", since options of a choice may share it. An object that JSON cannot hold becomes its `repr` without
+    addresses.
 
     Example:
         >>> to_json({"lr": tune.loguniform(1e-4, 1.0), "layers": 2})
         {'dict': {'lr': {'float': [0.0001, 1.0], 'log': True, 'q': None}, 'layers': {'constant': 2}}}
     """
+    counts = Counter(map(id, _domains(part)))
+    repeated = [domain for domain, count in counts.items() if count > 1]
+    return _to_json(part, {domain: number for number, domain in enumerate(repeated)})
+
+
+def _to_json(part: Any, numbers: dict[int, int]) -> Any:
+    number = {"object": numbers[id(part)]} if id(part) in numbers else {}
     if isinstance(part, Categorical):
-        return {_choice(grid=isinstance(part.sampler, Grid)): [to_json(option) for option in part.categories]}
+        choice = _choice(grid=isinstance(part.sampler, Grid))
+        return {choice: [_to_json(option, numbers) for option in part.categories]} | number
     if isinstance(part, dict) and "grid_search" in part:
-        return {_choice(grid=True): [to_json(option) for option in part["grid_search"]]}
+        return {_choice(grid=True): [_to_json(option, numbers) for option in part["grid_search"]]} | number
     if isinstance(part, Domain):
-        return _number(part)
+        return _number(part) | number
     if isinstance(part, dict):
-        return {"dict": {key: to_json(inner) for key, inner in part.items()}}
+        return {"dict": {key: _to_json(inner, numbers) for key, inner in part.items()}}
     return {"constant": _plain(native(part))}
+
+
+def _domains(part: Any) -> Iterator[Any]:
+    """Yield the domains in a part of a space, each as often as it occurs."""
+    if isinstance(part, Domain) or (isinstance(part, dict) and "grid_search" in part):
+        yield part
+    inner = part.categories if isinstance(part, Categorical) else part
+    for below in inner.values() if isinstance(inner, dict) else inner if isinstance(inner, list) else ():
+        yield from _domains(below)
 
 
 def from_json(part: Any) -> Any:
@@ -43,12 +65,25 @@ def from_json(part: Any) -> Any:
         >>> Space(from_json(to_json(space))).describe() == Space(space).describe()
         True
     """
+    return _from_json(part, {})
+
+
+def _from_json(part: Any, objects: dict[int, Any]) -> Any:
+    number = part.get("object")
+    if number is None:
+        return _restored(part, objects)
+    if number not in objects:
+        objects[number] = _restored(part, objects)
+    return objects[number]
+
+
+def _restored(part: Any, objects: dict[int, Any]) -> Any:
     kind = next(iter(part))
     value = part[kind]
     if kind == "dict":
-        return {key: from_json(inner) for key, inner in value.items()}
+        return {key: _from_json(inner, objects) for key, inner in value.items()}
     if kind in ("choice", "grid"):
-        options = [from_json(option) for option in value]
+        options = [_from_json(option, objects) for option in value]
         return tune.grid_search(options) if kind == "grid" else tune.choice(options)
     if kind == "constant":
         return fresh(value)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from raytune_suite.schedulers import StudyScheduler
     from raytune_suite.searchers import AskTellSearcher
 
+STEPS = tune.randint(1, 4)
+
 PARTS: dict[str, Any] = {
     "continuous": tune.uniform(-1, 1),
     "integer": tune.randint(1, 5),
@@ -30,7 +32,9 @@ PARTS: dict[str, Any] = {
     "log": tune.lograndint(1, 5),
     "quantized": tune.quniform(0, 0.4, 0.2),
     "unbounded": tune.randn(0, 1),
-    "conditional": tune.choice([{"name": "sgd", "steps": tune.randint(1, 4)}, {"name": "adam"}]),
+    "conditional": tune.choice(
+        [{"name": "sgd", "steps": STEPS}, {"name": "adam"}, {"name": "rmsprop", "steps": STEPS}]
+    ),
     "grid": tune.grid_search([1, 2]),
 }
 """For each feature of a space a parameter with it and as few other features as possible."""

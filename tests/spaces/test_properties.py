@@ -60,7 +60,8 @@ def spaces(draw: st.DrawFn, depth: int = 2) -> dict[str, Any]:
     if depth:
         tagged = st.lists(spaces(depth=depth - 1), min_size=1, max_size=3)
         parts += [spaces(depth=depth - 1)]
-        parts += [tagged.map(lambda options: tune.choice([{"tag": i, **o} for i, o in enumerate(options)]))]
+        shared = draw(st.one_of(st.just({}), st.fixed_dictionaries({"shared": st.one_of(parts)})))
+        parts += [tagged.map(lambda options: tune.choice([{"tag": i, **o, **shared} for i, o in enumerate(options)]))]
     space = {"first": draw(numbers()), "fixed": draw(st.sampled_from([None, 1, "x", [1, 2], {"y": 0.5}]))}
     return {**space, **draw(st.dictionaries(st.text("abc[0]", min_size=1, max_size=3), st.one_of(parts), max_size=3))}
 

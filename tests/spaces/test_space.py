@@ -144,14 +144,58 @@ def test_parameters_are_named_in_the_order_of_the_dict_depth_first() -> None:
         "lr",
     )
     assert len(space) == len(space.parameters) == 5
-    assert space.parameters[3].condition == Condition("optimizer", 1)
+    assert space.parameters[3].condition == Condition("optimizer", (1,))
     assert space.parameters[4].condition is None
     assert space.constants == {"epochs": 3}
     assert repr(space).startswith("Space(optimizer, ")
 
 
-def test_the_configs_of_ray_s_random_search_are_valid() -> None:
-    param_space = {**OPTIMIZERS, "width": tune.grid_search([1, 2]), "n": tune.qlograndint(8, 64, 8)}
+MOMENTUM = tune.uniform(0, 1)
+SCHEDULE = tune.choice([{"name": "step", "gamma": tune.uniform(0, 1)}, {"name": "none"}])
+SHARED = {
+    "optimizer": tune.choice([
+        {"name": "sgd", "momentum": MOMENTUM, "more": {"schedule": SCHEDULE}},
+        {"name": "adam"},
+        {"name": "rmsprop", "momentum": MOMENTUM, "more": {"schedule": SCHEDULE}, "rho": tune.uniform(0, 1)},
+    ]),
+    "lr": tune.loguniform(1e-4, 1.0),
+}  # fmt: skip
+
+
+def test_options_with_the_same_domain_share_one_parameter() -> None:
+    space = Space(SHARED)
+    assert space.names == (
+        "optimizer",
+        "optimizer[0,2]/momentum",
+        "optimizer[0,2]/more/schedule",
+        "optimizer[0,2]/more/schedule[0]/gamma",
+        "optimizer[2]/rho",
+        "lr",
+    )
+    assert space.parameters[1].condition == Condition("optimizer", (0, 2))
+    point = np.array([0.1, 0.3, 0.1, 0.7, 0.5, 0.5])
+    sgd, rmsprop = space.decode(point), space.decode(np.array([0.9, *point[1:]]))
+    assert rmsprop["optimizer"] == {**sgd["optimizer"], "name": "rmsprop", "rho": 0.5}
+    assert np.isnan(space.encode(sgd)).tolist() == [False, False, False, False, True, False]
+    rng = np.random.default_rng(0)
+    for config in (sgd, rmsprop, *(space.sample(rng) for _ in range(20))):
+        space.check(config)
+        assert space.unflatten(space.flatten(config)) == config
+
+
+def test_equal_domains_or_other_keys_do_not_share_a_parameter() -> None:
+    rate = tune.uniform(0, 1)
+    separate = {"a": tune.choice([{"n": 0, "x": tune.uniform(0, 1)}, {"n": 1, "x": tune.uniform(0, 1)}])}
+    assert Space(separate).names == ("a", "a[0]/x", "a[1]/x")
+    elsewhere = {"a": tune.choice([{"n": 0, "x": rate}, {"n": 1, "y": rate}]), "x": rate}
+    assert Space(elsewhere).names == ("a", "a[0]/x", "a[1]/y", "x")
+    brackets = {"a": tune.choice([{"n": 0, "x": rate}, {"n": 1, "x": rate}]), "a[0]": {"x": tune.uniform(5, 6)}}
+    assert Space(brackets).names == ("a", "a[0,1]/x", "a[0]/x")
+
+
+@pytest.mark.parametrize("param_space", [OPTIMIZERS, SHARED], ids=["separate", "shared"])
+def test_the_configs_of_ray_s_random_search_are_valid(param_space: dict[str, Any]) -> None:
+    param_space = {**param_space, "width": tune.grid_search([1, 2]), "n": tune.qlograndint(8, 64, 8)}
     space = Space(param_space)
     for seed in range(20):
         for _, config in generate_variants(param_space, random_state=seed):
@@ -400,6 +444,8 @@ def test_configspace_has_the_same_bounds_scales_and_conditions() -> None:
     conditions = {(c.child.name, c.parent.name, c.value) for c in converted.conditions}
     assert ("optimizer[1]/betas/one", "optimizer", 1) in conditions
     assert all(isinstance(condition, package.EqualsCondition) for condition in converted.conditions)
+    shared = {c.child.name: c.values for c in Space(SHARED).to_configspace().conditions if hasattr(c, "values")}
+    assert shared == {"optimizer[0,2]/momentum": [0, 2], "optimizer[0,2]/more/schedule": [0, 2]}
     with pytest.raises(SpaceError, match="'x'"):
         space.from_configspace({"x": 1})
     with pytest.raises(SpaceError, match="'s' is 'c'"):

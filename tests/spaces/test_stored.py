@@ -12,6 +12,8 @@ from ray import tune
 from raytune_suite.spaces import Space
 from raytune_suite.spaces.stored import from_json, to_json
 
+MOMENTUM = tune.uniform(0, 1)
+
 
 class Layer:
     """An option that JSON does not know."""
@@ -27,6 +29,7 @@ class Layer:
         {"a": tune.quniform(0, 1, 0.1), "b": tune.qloguniform(0.01, 1, 0.01), "c": tune.qrandn(1, 2, 0.5)},
         {"a": tune.randint(0, 5), "b": tune.lograndint(1, 65), "c": tune.qrandint(8, 64, 8), "d": np.int64(3)},
         {"a": tune.qlograndint(8, 64, 8), "b": tune.grid_search([1, 2]), "nested": {"c": tune.choice([None, True])}},
+        {"o": tune.choice([{"name": "a", "m": MOMENTUM}, {"name": "b"}, {"name": "c", "m": MOMENTUM}]), "n": MOMENTUM},
         {"o": tune.choice([{"name": "sgd", "m": tune.uniform(0, 1)}, {"name": "adam"}, (1, 2)]), "e": {}},
     ],
 )

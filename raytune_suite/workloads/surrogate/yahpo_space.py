@@ -4,6 +4,8 @@ As everywhere in this package, a conditional parameter is nested in the option o
 holds its own value under the name of its parameter, so that flattening a nested config gives YAHPO Gym's config:
 
     {"kernel": {"kernel": "radial", "gamma": 0.1}, "cost": 1.0}  ->  {"kernel": "radial", "gamma": 0.1, "cost": 1.0}
+
+A parameter that depends on several values of its parent is one domain in several options, and so one parameter.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ def read_space(document: Mapping[str, Any], left_out: Collection[str]) -> dict[s
     described = {entry["name"]: entry for entry in document["hyperparameters"] if entry["name"] not in left_out}
     needs = _needs(described, document["conditions"])
     parents = {parent for need in needs.values() for parent in need}
+    domains = {name: _domain(entry) for name, entry in described.items() if name not in parents}
     placed: set[str] = set()
 
     def level(context: dict[str, Any]) -> dict[str, Any]:
@@ -49,7 +52,7 @@ def read_space(document: Mapping[str, Any], left_out: Collection[str]) -> dict[s
         for name, need in needs.items():
             if need.keys() == context.keys() and all(context[parent] in values for parent, values in need.items()):
                 placed.add(name)
-                space[name] = options(name, context) if name in parents else _domain(described[name])
+                space[name] = options(name, context) if name in parents else domains[name]
         return space
 
     def options(name: str, context: dict[str, Any]) -> Any:
