@@ -29,6 +29,7 @@ class TrialQueue:
         self._started: dict[str, None] = {}  # in the order in which they were added or resumed
         self._active: dict[str, None] = {}  # added or resumed; those that were paused since are dropped when counted
         self._waiting: dict[str, None] = {}  # in the order in which they wait; started ones are dropped at the front
+        self._resumed_alone: str | None = None  # resumed when no trial had a process
 
     def __contains__(self, trial_id: object) -> bool:
         return trial_id in self._trials
@@ -55,6 +56,10 @@ class TrialQueue:
 
     def resume(self, trial_id: str) -> None:
         """Let a paused trial wait again."""
+        if any(self._has_process(name) for name in self._active):
+            self._resumed_alone = None
+        elif self._resumed_alone is None or not self.has(self._resumed_alone, Trial.PENDING):
+            self._resumed_alone = trial_id
         self._started.pop(trial_id, None)
         self._started[trial_id] = self._active[trial_id] = None
         self._waiting[trial_id] = None
@@ -91,17 +96,20 @@ class TrialQueue:
     def restart_order(self, waiting: Collection[str] = ()) -> tuple[str, ...]:
         """The ids of the trials that a restore starts before others, in this order.
 
-        These are the ones that are running, those that a restore lets wait (`waiting`), and those that are about to run
-        in a process that another trial has left: Ray may give it to a trial that was just resumed, before it starts one
-        that has waited longer.
+        These are the ones that are running, those that a restore lets wait (`waiting`), and two kinds that have waited
+        for a shorter time than others, but that Ray starts before: those that are about to run in a process that
+        another trial has left, and the one that was resumed first when no trial had a process, as after a restore.
         """
         running = self.running(waiting)
         return tuple(
             trial_id
             for trial_id in self._started
             if trial_id in running
-            or (self.has(trial_id, Trial.PENDING) and self._trials[trial_id].temporary_state.ray_actor is not None)
+            or (self.has(trial_id, Trial.PENDING) and (self._has_process(trial_id) or trial_id == self._resumed_alone))
         )
+
+    def _has_process(self, trial_id: str) -> bool:
+        return self._trials[trial_id].temporary_state.ray_actor is not None
 
     def paused(self) -> frozenset[str]:
         """The ids of the trials that are paused."""

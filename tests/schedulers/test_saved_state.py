@@ -58,34 +58,54 @@ def resume(scheduler: PausingScheduler, trial: Trial, *, process: Any) -> None:
     trial.temporary_state.ray_actor = process
 
 
-def resumed_while_a_new_one_waits(*, process: Any) -> PausingScheduler:
-    """A scheduler that has resumed a trial after a new one was added; neither has started yet."""
+def paused_while_a_new_one_waits() -> PausingScheduler:
+    """A scheduler of a trial that was paused after a new one was added."""
     first = scheduler()
     paused = add(first, "paused")["paused"]
     paused.set_status(Trial.RUNNING)
     assert first.choose_trial_to_run(None) is None
     add(first, "new")
     paused.set_status(Trial.PAUSED)
-    resume(first, paused, process=process)
+    return first
+
+
+def resumed_while_a_new_one_waits() -> PausingScheduler:
+    """A scheduler of a trial that was resumed in the process of another after a new one was added."""
+    first = paused_while_a_new_one_waits()
+    resume(first, first.trials["paused"], process="an actor")
     return first
 
 
 def test_a_resumed_trial_with_a_process_starts_before_a_new_one_that_has_waited_longer() -> None:
-    again, trials = restored(resumed_while_a_new_one_waits(process="an actor"), "new", "paused")
+    again, trials = restored(resumed_while_a_new_one_waits(), "new", "paused")
     assert chosen(again) == "paused"
     trials["paused"].set_status(Trial.RUNNING)
     assert chosen(again) == "new"
 
 
 def test_it_does_so_after_another_kill_too() -> None:
-    once, _ = restored(resumed_while_a_new_one_waits(process="an actor"), "new", "paused")
+    once, _ = restored(resumed_while_a_new_one_waits(), "new", "paused")
     assert chosen(once) == "paused"
     again, _ = restored(once, "new", "paused")
     assert chosen(again) == "paused"
 
 
-def test_a_resumed_trial_without_a_process_waits_behind_a_new_one() -> None:
-    again, _ = restored(resumed_while_a_new_one_waits(process=None), "new", "paused")
+def test_so_does_one_that_was_resumed_when_no_trial_had_a_process() -> None:
+    once, trials = restored(paused_while_a_new_one_waits(), "new", "paused")
+    resume(once, trials["paused"], process=None)
+    again, _ = restored(once, "new", "paused")
+    assert chosen(again) == "paused"
+
+
+def test_one_that_was_resumed_while_the_process_of_another_was_busy_waits_behind_a_new_one() -> None:
+    first = paused_while_a_new_one_waits()
+    busy = add(first, "busy")["busy"]
+    busy.set_status(Trial.RUNNING)
+    busy.temporary_state.ray_actor = "an actor"
+    resume(first, first.trials["paused"], process=None)
+    again, trials = restored(first, "busy", "new", "paused")
+    assert chosen(again) == "busy"
+    trials["busy"].set_status(Trial.RUNNING)
     assert chosen(again) == "new"
 
 
