@@ -97,7 +97,7 @@ def interrupt(key: str, folder: Path, steps: int, *, resume: bool = False) -> En
     return in_process(functools.partial(_interrupt, key, folder, steps, resume=resume))
 
 
-def _interrupt(key: str, folder: Path, steps: int, *, resume: bool) -> bool:
+def _interrupt(key: str, folder: Path, steps: int | None, *, resume: bool) -> bool:
     with contextlib.suppress(StudyInterrupted):
         run(key, folder, resume=resume, steps=steps)
         return True
@@ -207,8 +207,7 @@ def _kill(case: Case, at: int, steps: int | None) -> None:
     before = newest(case.folder)
     if not before:  # it had ended before the kill
         return
-    work = functools.partial(run, case.label, case.folder, resume=True, steps=steps)
-    ended = killed(work, at)
+    ended = killed(functools.partial(_interrupt, case.label, case.folder, steps, resume=True), at)
     case.count("kills", int(ended.killed))
     study = case.folder / "study"
     if newest(case.folder) < before and not (study / "decisions.parquet").exists():
