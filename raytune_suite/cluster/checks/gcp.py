@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.cluster.checks import api_schema, gcp_labels, gcp_machines
+from raytune_suite.cluster.checks import api_schema, gcp_labels, gcp_machines, tpus
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.gcp_labels import simple_label
 from raytune_suite.cluster.pools import dicts
@@ -101,6 +101,7 @@ def machine(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     """Yield the mistakes in the machine of a node type, whose node_config is at a key path."""
     config = document.mapping(*where)
     yield from gcp_machines.custom(document, (*where, "machineType"))
+    yield from tpus.machine(document, where)
     yield from gpus(document, where, config)
     yield from scheduling(document, where, config)
     yield from disks(document, where, config)

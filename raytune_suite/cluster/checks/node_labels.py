@@ -22,6 +22,10 @@ VALUES: dict[str, tuple[str, ...]] = {
     "kubernetes.io/arch": ("amd64", "arm64", "arm", "ppc64le", "s390x", "riscv64"),
     "kubernetes.io/os": ("linux", "windows"),
     "cloud.google.com/gke-accelerator": tuple(ACCELERATORS),
+    "cloud.google.com/gke-tpu-accelerator": (
+        *("tpu-v3-device", "tpu-v3-slice", "tpu-v4-podslice", "tpu-v5-lite-device", "tpu-v5-lite-podslice"),
+        *("tpu-v5p-slice", "tpu-v6e-slice", "tpu7x"),
+    ),
     "cloud.google.com/gke-spot": ("true",),
     "cloud.google.com/gke-preemptible": ("true",),
     "cloud.google.com/gke-provisioning": ("standard", "spot", "preemptible"),
