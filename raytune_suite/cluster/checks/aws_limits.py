@@ -68,10 +68,12 @@ def adapters(
         have = f"at most {facts.efas} Elastic Fabric Adapters" if facts.efas else "no Elastic Fabric Adapter"
         reason = f"{name} has {have} (`InterfaceType: efa`)"
         place = (*where, fast[facts.efas], "InterfaceType")
-        yield finding(document, "RTS905", place, reason, "write `InterfaceType: interface`, or use a type with it")
+        remedy = "write `InterfaceType: interface`, or use a type with more of them"
+        yield finding(document, "RTS905", place, reason, remedy, severity="warning" if facts.efas else None)
     for index, one in enumerate(interfaces):
         card = one.get("NetworkCardIndex", 0)
         if isinstance(card, int) and card >= facts.cards:
             reason = f"`NetworkCardIndex` is {card}, but {name} has {facts.cards} network card(s), counted from 0"
             place = (*where, index, "NetworkCardIndex")
-            yield finding(document, "RTS902", place, reason, f"write a number up to {facts.cards - 1}")
+            remedy = f"write a number up to {facts.cards - 1}"
+            yield finding(document, "RTS902", place, reason, remedy, severity="warning")

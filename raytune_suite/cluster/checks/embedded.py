@@ -73,6 +73,9 @@ RUNTIME_ENVIRONMENT: dict[str, Any] = {
 }
 """The keys of a runtime environment; plugins may add others."""
 
+SERVE_PORT = 8000
+"""The port of Ray Serve to which the operator's service sends, unless a port of the container is named `serve`."""
+
 REMOTE = re.compile(r"(https?|s3|gs|gcs|azure|abfss|hdfs|file|local)://")
 ARCHIVE = re.compile(r".*\.(zip|tar\.gz|tgz|whl|jar)(\?.*)?")
 REQUIREMENT_WITHOUT_NAME = re.compile(r"\s*(-|#|\S+://|[./~]|$)|.*@\s*\S+://")
@@ -86,6 +89,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         def rules(inner: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
             yield from serve(inner, top)
             yield from too_large(inner, document)
+            yield from served_port(inner, document)
 
         stated = str(document.get(*cluster_spec(document), "rayVersion", default=""))
         other = stated.split(".")[:2] != serve_schema()["$comment"].split()[-1].split(".")[:2]
@@ -201,6 +205,10 @@ def folders(inner: ClusterDocument, top: KeyPath, *, remote: bool) -> Iterator[F
                 if not ARCHIVE.fullmatch(text) and not text.startswith("local://"):
                     reason = f"`{key}` is {text!r}, but Ray only downloads archives"
                     yield wrong(inner, (*top, key), reason, "write the URI of a .zip file")
+            elif isinstance(text, str) and not remote and not text.startswith(("/", "~", "$")):
+                reason = f"`{key}` is {text!r}, a folder of the pod that submits the job, not of your machine"
+                remedy = "write the URI of a .zip file, or a folder that the image has, such as /home/ray/app"
+                yield finding(inner, CODE, (*top, key), reason, remedy, severity="warning")
             elif isinstance(text, str) and remote:
                 reason = f"`{key}` is {text!r}, but Ray Serve takes it from a URI only"
                 yield wrong(inner, (*top, key), reason, "write the URI of a .zip file, such as s3://BUCKET/code.zip")
@@ -268,6 +276,18 @@ def too_large(inner: ClusterDocument, document: ClusterDocument) -> Iterator[Fin
                     place = ("applications", index, "deployments", number, "ray_actor_options", key)
                     reason = f"a replica needs {wanted:g} {key[4:].upper()}, but the largest pod has {max(amounts):g}"
                     yield finding(inner, "RTS701", place, reason, "ask for less, or for more in a group of pods")
+
+
+def served_port(inner: ClusterDocument, document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a port of Ray Serve to which the service of the operator does not send."""
+    port, pools = inner.get("http_options", "port"), kuberay_pools(document)
+    ports = document.entries(*pools[0].where, "template", "spec", "containers", 0, "ports") if pools else []
+    named = [one.get("containerPort") for one in ports if isinstance(one, dict) and one.get("name") == "serve"]
+    target = named[0] if named else SERVE_PORT
+    if isinstance(port, int) and isinstance(target, int) and port != target and pools:
+        reason = f"Ray Serve listens on port {port}, but the operator's service sends to {target}"
+        remedy = f"add `{{containerPort: {port}, name: serve}}` to the ports of the head's container, or write {target}"
+        yield finding(inner, "RTS411", ("http_options", "port"), reason, remedy)
 
 
 def entrypoint_resources(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:

@@ -232,7 +232,12 @@ def scheduling(document: ClusterDocument, where: KeyPath, config: dict[str, Any]
         reason = f"`{timed[0]}` needs `instanceTerminationAction`, which says what happens then"
         remedy = "add `instanceTerminationAction: DELETE`"
         yield finding(document, "RTS903", place, reason, remedy, severity="warning")
-    if "instanceTerminationAction" in given and not spot and "maxRunDuration" not in given:
+    if given.get("instanceTerminationAction") == "STOP" and spot:
+        reason = "reclaimed machines are stopped, not deleted: Ray starts others, and their disks cost money"
+        yield finding(
+            document, "RTS905", place, reason, "write `instanceTerminationAction: DELETE`", severity="warning"
+        )
+    if "instanceTerminationAction" in given and given.get("provisioningModel") != "SPOT" and not timed:
         reason = "`instanceTerminationAction` is for machines with `provisioningModel: SPOT`"
         yield finding(document, "RTS905", place, reason, "add it, or remove this")
 

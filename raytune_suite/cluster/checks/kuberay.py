@@ -58,6 +58,7 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
     yield from group_names(document)
     yield from cluster(document, pools)
     yield from entrypoint_amounts(document, pools)
+    yield from job_commands.study(document, pools)
     for pool in pools:
         yield from group(document, pool, storage_path or named_storage(document))
 
@@ -173,6 +174,10 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
             where = (*pool.where, "rayStartParams")
             remedy = 'add `num-cpus: "0"` to its rayStartParams'
             yield finding(document, "RTS204", where, reason, remedy)
+        devices = gpu_devices(container_amounts(document, container))
+        if any(devices.values()) and pool.cpus == 0 and document.get("kind") != "RayService":
+            reason = "the head has a GPU, but offers no CPUs (`num-cpus` is 0), so that trials do not use it"
+            yield finding(document, "RTS702", container, reason, "remove the GPU from the head's limits")
         if pool.spot:
             reason = "the head runs on a node that may be reclaimed, which would end the study"
             yield finding(document, "RTS205", (*pool.where, *POD, "nodeSelector"), reason, "select on-demand nodes")

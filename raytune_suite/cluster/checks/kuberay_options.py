@@ -151,7 +151,8 @@ def embedded_state(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]
     stated = older(document, top, WITH_ROCKSDB)
     if stated is not None:
         reason = f"the backend rocksdb needs Ray 2.57 or later, but rayVersion is {stated}"
-        yield finding(document, "RTS811", (*where, "backend"), reason, "use a newer image, or a Redis")
+        remedy = "use a newer image, or a Redis"
+        yield finding(document, "RTS811", (*where, "backend"), reason, remedy, severity="warning")
     reason = "the operator rejects the backend rocksdb without its feature gate GCSFaultToleranceEmbeddedStorage"
     remedy = "start the operator with --feature-gates=GCSFaultToleranceEmbeddedStorage=true, or use a Redis"
     yield finding(document, "RTS811", (*where, "backend"), reason, remedy, severity="warning")

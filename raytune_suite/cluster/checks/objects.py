@@ -158,6 +158,9 @@ def service(document: ClusterDocument) -> Iterator[Finding]:
             if isinstance(number, int) and not 0 < number <= HIGHEST_PORT:
                 reason = f"`{key}` is {number}, but ports are between 1 and {HIGHEST_PORT}"
                 yield finding(document, "RTS817", (*where, key), reason, "correct the number")
+        target = port.get("targetPort")
+        if isinstance(target, str) and target.isdecimal():
+            yield port_in_quotes(document, (*where, "targetPort"), target)
         if "name" not in port and len(ports) > 1:
             reason = "a service with several ports needs a name for each"
             yield finding(document, "RTS817", where, reason, "add `name: ...`")
@@ -214,9 +217,17 @@ def blocks(document: ClusterDocument) -> Iterator[Finding]:
                 yield finding(document, "RTS817", where, reason, "write such as 10.0.0.0/16")
         for where in entries_at(document, ("spec",), (way, "*", "ports", "*", "port")):
             number = document.get(*where)
+            if isinstance(number, str) and number.isdecimal():
+                yield port_in_quotes(document, where, number)
             if isinstance(number, int) and not 0 < number <= HIGHEST_PORT:
                 reason = f"`port` is {number}, but ports are between 1 and {HIGHEST_PORT}"
                 yield finding(document, "RTS817", where, reason, "correct the number")
+
+
+def port_in_quotes(document: ClusterDocument, where: KeyPath, number: str) -> Finding:
+    """Return a finding about the number of a port in quotes, which Kubernetes takes as the name of one."""
+    reason = f'`{where[-1]}` is "{number}", and text is the name of a port, which has a letter'
+    return finding(document, "RTS817", where, reason, f"write `{where[-1]}: {number}`, without quotes")
 
 
 def pod_labels(document: ClusterDocument) -> list[dict[str, Any]]:

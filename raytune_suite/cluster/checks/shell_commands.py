@@ -94,6 +94,10 @@ QUESTIONS: dict[str, tuple[str, str]] = {
         "asks questions",
         "add `-fnoninteractive`",
     ),
+    r"su( -\S*| \w+)*$(?<!c)|bash (-i|-l|--login)( -i| -l)*$|newgrp\b": (
+        "starts a shell that waits for commands",
+        "write `sudo -u USER bash -c '...'`",
+    ),
     r"do-release-upgrade(?!.* -f)": ("asks questions", "use an image of the newer release"),
 }
 """Commands that ask a question, by a pattern: what they do, and what to write."""

@@ -94,7 +94,8 @@ def group(document: ClusterDocument, where: KeyPath, hosts: object) -> Iterator[
         yield finding(document, "RTS817", (*spec, "nodeSelector"), reason, f"add `{missing}: ...`", severity="warning")
     if (topology or kind) and not limits.get(CHIPS):
         reason = f"the pod selects TPU nodes, but has no limit for {CHIPS}"
-        yield finding(document, "RTS812", (*spec, "containers", 0), reason, f'add `{CHIPS}: "4"` to its limits')
+        remedy = f'add `{CHIPS}: "4"` to its limits'
+        yield finding(document, "RTS812", (*spec, "containers", 0), reason, remedy, severity="warning")
     if not isinstance(topology, str) or "$" in topology:
         return
     if not TOPOLOGY.fullmatch(topology):
@@ -114,5 +115,5 @@ def group(document: ClusterDocument, where: KeyPath, hosts: object) -> Iterator[
         reason += f"{chips * count:g}"
         needed = math.prod(sizes) / chips
         remedy = f"write `numOfHosts: {needed:g}`" if needed == int(needed) else "correct one of them"
-        place = (*where, "numOfHosts") if document.get(*where, "numOfHosts") is not None else where
-        yield finding(document, "RTS818", place, reason, remedy)
+        place, severity = (where, "warning") if hosts is None else ((*where, "numOfHosts"), None)
+        yield finding(document, "RTS818", place, reason, remedy, severity=severity)
