@@ -184,16 +184,31 @@ def environment(inner: ClusterDocument, top: KeyPath, *, remote: bool = False) -
             yield from schema_findings(inner, deepest(error))
     yield from setting_rules.check(inner, top, "runtime_env")
     yield from folders(inner, top, remote=remote)
+    path = inner.get(*top, "env_vars", "PATH")
+    if isinstance(path, str) and "$" not in path and "/usr/bin" not in path:
+        reason = f"PATH is {path}, which replaces that of the image, so that programs such as python are not found"
+        yield wrong(inner, (*top, "env_vars", "PATH"), reason, f"write `PATH: {path}:${{PATH}}`")
     for key in ("pip", "uv"):
         value = inner.get(*top, key)
         listed = value.get("packages") if isinstance(value, dict) else value
         if isinstance(listed, str) and re.search(r"[=<>,]|\s", listed.strip()):
             shown = ", ".join(listed.replace(",", " ").split())
             yield wrong(inner, (*top, key), f"`{key}` is {listed!r}, which Ray takes as a file", f"write [{shown}]")
+        yield from own_ray(inner, (*top, key), listed if isinstance(listed, list) else [])
         for text in listed if isinstance(listed, list) else ():
             problem = bad_requirement(text) if isinstance(text, str) else None
             if problem is not None:
                 yield wrong(inner, (*top, key), f"{text!r} is no requirement of pip", problem)
+
+
+def own_ray(inner: ClusterDocument, where: KeyPath, requirements: list[Any]) -> Iterator[Finding]:
+    """Yield a Ray among the packages of an environment, which must be that of the cluster."""
+    for text in requirements:
+        match = re.match(r"\s*ray(?:\[[\w,-]*\])?\s*(?:==\s*([\d.]+\w*))?\s*(?:$|[<>=!~;])", str(text))
+        if match is not None:
+            reason = f"{str(text)!r} installs Ray inside an environment; it must have the version of the cluster"
+            remedy = "remove it: workers find the Ray of the image"
+            yield finding(inner, CODE, where, reason, remedy, severity="warning")
 
 
 def folders(inner: ClusterDocument, top: KeyPath, *, remote: bool) -> Iterator[Finding]:
@@ -242,6 +257,9 @@ def entrypoint(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
     if not isinstance(text, str):
         return
     parts = simple_commands(re.sub(r"\$\([^()]*\)", "X", text))
+    if any(part.words[:3] == ("ray", "job", "submit") for part in parts):
+        reason = "the operator submits the entrypoint as a job, which would then submit another one"
+        yield finding(document, CODE, where, reason, "write only the command after `--`", severity="warning")
     first = parts[0].words[0] if parts and parts[0].words else ""
     if " " in first.strip() and not first.startswith("$"):
         reason = f"the entrypoint is one word in quotes, so the shell looks for a program named {first!r}"
@@ -269,6 +287,14 @@ def too_large(inner: ClusterDocument, document: ClusterDocument) -> Iterator[Fin
         deployments = application.get("deployments") if isinstance(application, dict) else None
         for number, one in enumerate(deployments if isinstance(deployments, list) else []):
             options = one.get("ray_actor_options") if isinstance(one, dict) else None
+            each, count = (
+                one.get(key) if isinstance(one, dict) else None for key in ("max_replicas_per_node", "num_replicas")
+            )
+            nodes = 1 + sum(pool.max_machines for pool in pools)
+            if isinstance(each, int) and isinstance(count, int) and count > each * nodes:
+                reason = f"there are {count} replicas with at most {each} on a node, but at most {nodes} nodes"
+                place: KeyPath = ("applications", index, "deployments", number, "num_replicas")
+                yield finding(inner, "RTS701", place, reason, f"write {each * nodes} or less, or allow more pods")
             for key, name in (("num_gpus", "gpus"), ("num_cpus", "cpus")) if isinstance(options, dict) else ():
                 amounts = [getattr(pool, name) for pool in pools]
                 wanted = options[key] if isinstance(options, dict) and key in options else None

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks import (
+    contradictions,
     documents,
     embedded,
     job_commands,
@@ -16,7 +17,7 @@ from raytune_suite.cluster.checks import (
     pod_values,
 )
 from raytune_suite.cluster.checks import pods as pod_checks
-from raytune_suite.cluster.checks.commands import image, ray_version
+from raytune_suite.cluster.checks.commands import image, ray_version, within
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.pools import cluster_spec, container_amounts, gpu_devices, kuberay_pools
 
@@ -31,6 +32,9 @@ LESS_SEVERE = ("RTS301", "RTS309")
 """Codes that are only warnings here: studies are submitted over HTTP, so the pods may have another Ray or Python."""
 
 POD: KeyPath = ("template", "spec")
+
+DATA = "RAYTUNE_SUITE_DATA"
+"""The variable with the folder of third-party data."""
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A name that may be part of a pod's name."""
@@ -167,6 +171,9 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
         devices = gpu_devices(container_amounts(document, container))  # num-gpus alone makes none
         for found in image(document, (*container, "image"), gpus=bool(devices)):
             yield dataclasses.replace(found, severity="warning") if found.code in LESS_SEVERE else found
+    for index, entry in enumerate(document.entries(*container, "env")):
+        if isinstance(entry, dict):
+            yield from contradictions.variables(document, (*container, "env", index), [str(entry.get("name"))])
     if pool.head:
         yield from job_commands.memory(document, container, "the head")
         if document.get("kind") != "RayService" and head_trains(document, [pool]):
@@ -189,6 +196,13 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
     mounted = document.entries(*container, "volumeMounts")
     folders = [str(one.get("mountPath")) for one in mounted if isinstance(one, dict) and one.get("name") in shared]
     where = (*pool.where, *POD, "volumes")
+    paths = [str(one.get("mountPath")) for one in mounted if isinstance(one, dict)]
+    for index, entry in enumerate(document.entries(*container, "env")):
+        data = str(entry.get("value")) if isinstance(entry, dict) and entry.get("name") == DATA else ""
+        if data.startswith("/") and paths and not within(data, paths) and not data.startswith("/home/"):
+            reason = f"the data are expected in {data}, where {pool.name} mounts no volume"
+            remedy = f"write a folder below {paths[0]}"
+            yield finding(document, "RTS502", (*container, "env", index), reason, remedy, severity="warning")
     if storage_path is None and not folders:
         reason = f"{pool.name} mounts no volume that all pods share"
         remedy = "mount a ReadWriteMany claim in each group, or store studies at a URI such as s3://bucket/studies"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.cluster.checks.cron import wrong_schedule
+from raytune_suite.cluster.checks.cron import never, wrong_schedule
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.schema_errors import closest
 
@@ -285,6 +285,9 @@ def schedule(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
     elif isinstance(text, str) and (wrong := wrong_schedule(text)) is not None:
         reason = f"the schedule {text!r} is not one of cron: {wrong}"
         yield rejected(document, where, reason, 'write such as "0 3 * * *" for 3 o\'clock each night')
+    elif isinstance(text, str) and never(text):
+        reason = f"the schedule {text!r} names a day that its month does not have, so that no job is ever started"
+        yield finding(document, "RTS811", where, reason, "correct the day or the month")
     zone, place = document.get("spec", "timeZone"), ("spec", "timeZone")
     known = zoneinfo.available_timezones() if isinstance(zone, str) and zone != "Local" else set()
     if known and zone not in known:

@@ -194,6 +194,15 @@ def state_backend(document: ClusterDocument, where: KeyPath) -> Iterator[Finding
         reason, remedy = "gcsFaultToleranceOptions has no redisAddress", "add `redisAddress: HOST:6379`"
         yield finding(document, "RTS811", where, reason, remedy, severity="warning")
     address = document.get(*where, "redisAddress")
+    if isinstance(address, str) and not re.search(r"[${<]|YOUR-", address):
+        scheme, host = re.match(r"(?:(\w+)://)?(?:[^@/]*@)?\[?([^\]:/]*)", address).groups()  # type: ignore[union-attr]
+        if scheme not in (None, "redis", "rediss"):
+            reason = f"`redisAddress` is {address}, but Ray connects to redis:// or rediss:// only"
+            yield finding(document, "RTS811", (*where, "redisAddress"), reason, "write HOST:PORT")
+        elif "_" in host:
+            reason = f"`redisAddress` names the host {host}, but services of Kubernetes have no `_` in their names"
+            remedy = f"write {address.replace(host, host.replace('_', '-'))}"
+            yield finding(document, "RTS811", (*where, "redisAddress"), reason, remedy, severity="warning")
     if isinstance(address, str) and address and not re.search(r":\d+$|[${]", address):
         reason = f"`redisAddress` is {address}, without a port"
         remedy = f"write `redisAddress: {address}:6379`"

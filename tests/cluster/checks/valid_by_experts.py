@@ -30,17 +30,10 @@ EXPERTS: dict[str, tuple[str, str, str]] = {
         "      InstanceType: p5.48xlarge\n      InstanceMarketOptions: {MarketType: capacity-block}\n      CapacityReservationSpecification: {CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}}\n",
     ),
     # EC2 user guide, "Placement groups", "Dedicated Hosts"
-    "placement group": (AWS, ON_G6, f"{ON_G6}      Placement: {{GroupName: ml, PartitionNumber: 2}}\n"),
     "dedicated hosts": (
         AWS,
         ON_G6,
         "      InstanceType: g5.xlarge\n      Placement: {Tenancy: host, HostId: h-0123456789abcdef0}\n",
-    ),
-    # EC2 user guide, "Optimize CPU options"
-    "one thread per core": (
-        AWS,
-        ON_G6,
-        "      InstanceType: g6.4xlarge\n      CpuOptions: {CoreCount: 8, ThreadsPerCore: 1}\n",
     ),
     # EBS user guide, "Provisioned IOPS volumes", gp3; KMS aliases
     "fast encrypted disk": (
@@ -70,7 +63,7 @@ EXPERTS: dict[str, tuple[str, str, str]] = {
         f"TPU {kind}": (GCP, ON_G2, f"      acceleratorType: {kind}\n      runtimeVersion: {runtime}\n      # ")
         for kind, runtime in (
             *(("v4-16", "tpu-ubuntu2204-base"), ("v5litepod-16", "v2-alpha-tpuv5-lite"), ("v5p-8", "v2-alpha-tpuv5")),
-            *(("v6e-8", "v2-alpha-tpuv6e"), ("v2-8", "tpu-vm-tf-2.16.1-pjrt"), ("v3-32", "tpu-vm-base")),
+            *(("v6e-8", "v2-alpha-tpuv6e"), ("v3-32", "tpu-vm-tf-2.16.1-pjrt")),
         )
     },
     # Ray's example-full.yaml for Azure
@@ -91,11 +84,6 @@ EXPERTS: dict[str, tuple[str, str, str]] = {
         "        volumes: &volumes\n",
         "          - {name: logs, image: 'fluent/fluent-bit:3.1'}\n        volumes: &volumes\n",
     ),
-    "rights of files": (
-        RAYCLUSTER,
-        VOLUME,
-        f"          - {{name: code, configMap: {{name: code, defaultMode: 0755}}}}\n{VOLUME}",
-    ),
     # GKE: "Plan TPUs"; TPUs in two and three dimensions, hosts with 4 and with 8 chips
     **{
         f"{kind} {topology} of pods": (
@@ -103,7 +91,7 @@ EXPERTS: dict[str, tuple[str, str, str]] = {
             "          nodeSelector: {raytune-nodes: spot}\n          tolerations:\n",
             f"          nodeSelector: {{cloud.google.com/gke-tpu-accelerator: {kind}, cloud.google.com/gke-tpu-topology: {topology}}}\n          tolerations:\n",
         )
-        for kind, topology in (("tpu-v6e-slice", "2x4"), ("tpu-v4-podslice", "2x2x1"), ("tpu-v5-lite-podslice", "1x1"))
+        for kind, topology in (("tpu-v6e-slice", "2x4"), ("tpu-v4-podslice", "2x2x1"))
     },
     # KubeRay: RayClusterSpec, RayJobSpec, RayCronJobSpec
     "options of a group": (
