@@ -171,9 +171,7 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
         devices = gpu_devices(container_amounts(document, container))  # num-gpus alone makes none
         for found in image(document, (*container, "image"), gpus=bool(devices)):
             yield dataclasses.replace(found, severity="warning") if found.code in LESS_SEVERE else found
-    for index, entry in enumerate(document.entries(*container, "env")):
-        if isinstance(entry, dict):
-            yield from contradictions.variables(document, (*container, "env", index), [str(entry.get("name"))])
+    yield from environment(document, pool, container)
     if pool.head:
         yield from job_commands.memory(document, container, "the head")
         if document.get("kind") != "RayService" and head_trains(document, [pool]):
@@ -196,13 +194,6 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
     mounted = document.entries(*container, "volumeMounts")
     folders = [str(one.get("mountPath")) for one in mounted if isinstance(one, dict) and one.get("name") in shared]
     where = (*pool.where, *POD, "volumes")
-    paths = [str(one.get("mountPath")) for one in mounted if isinstance(one, dict)]
-    for index, entry in enumerate(document.entries(*container, "env")):
-        data = str(entry.get("value")) if isinstance(entry, dict) and entry.get("name") == DATA else ""
-        if data.startswith("/") and paths and not within(data, paths) and not data.startswith("/home/"):
-            reason = f"the data are expected in {data}, where {pool.name} mounts no volume"
-            remedy = f"write a folder below {paths[0]}"
-            yield finding(document, "RTS502", (*container, "env", index), reason, remedy, severity="warning")
     if storage_path is None and not folders:
         reason = f"{pool.name} mounts no volume that all pods share"
         remedy = "mount a ReadWriteMany claim in each group, or store studies at a URI such as s3://bucket/studies"
@@ -212,6 +203,19 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
         if not inside:
             reason = f"{pool.name} does not mount the study's storage_path {storage_path!r}"
             yield finding(document, "RTS502", where, reason, "mount the same claim there in each group")
+
+
+def environment(document: ClusterDocument, pool: Pool, container: KeyPath) -> Iterator[Finding]:
+    """Yield variables of Ray's container that Ray does not read, and a folder of data that no volume has."""
+    entries = document.entries(*container, "volumeMounts")
+    paths = [str(one.get("mountPath")) for one in entries if isinstance(one, dict)]
+    for index, entry in enumerate(document.entries(*container, "env")):
+        where, given = (*container, "env", index), entry if isinstance(entry, dict) else {}
+        yield from contradictions.variables(document, where, [str(given.get("name"))])
+        data = str(given.get("value")) if given.get("name") == DATA else ""
+        if data.startswith("/") and paths and not within(data, paths) and not data.startswith("/home/"):
+            reason = f"the data are expected in {data}, where {pool.name} mounts no volume"
+            yield finding(document, "RTS502", where, reason, f"write a folder below {paths[0]}", severity="warning")
 
 
 def workers(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
