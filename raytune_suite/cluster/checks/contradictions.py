@@ -38,6 +38,9 @@ SET = re.compile(r"\b(RAY_\w+)=")
 FILE_SYSTEM = re.compile(r"\bfs-(\w+)\.(?:efs|fsx)\.")
 DATA = re.compile(r"(?:-e|--env)[ =]RAYTUNE_SUITE_DATA=(/\S*)")
 OWN_FOLDER = re.compile(r"\s*cd\s+(~/[\w.-]+)/?\s*&&[^;|]*\binstall\s")
+CONDITIONAL = re.compile(r"\b(if|case|until|while)\b|\|\|")
+"""A command that runs another one only if something holds."""
+
 NEEDS_RAY = ("status", "list", "summary", "job", "submit", "memory", "timeline", "logs", "get")
 """Subcommands of `ray` that fail while there is no cluster."""
 
@@ -136,18 +139,18 @@ def own_address(document: ClusterDocument) -> Iterator[Finding]:
             reason = "`--node-ip-address` is the worker's own address, not the head's"
             yield finding(document, "RTS402", where, reason, "remove it: Ray finds each machine's address")
     heads = [where for where, options in starts(document, HEAD) if "head" in options]
-    if len(heads) > 1:
+    if len(heads) > 1 and not any(CONDITIONAL.search(text) for text in document.strings(HEAD)):
         reason = "the commands start two heads on one machine, of which workers only join one"
         yield finding(document, "RTS401", heads[1], reason, "remove one of them")
 
 
 def too_early(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield commands that ask a cluster before it is started, and fail."""
-    for key in (HEAD, WORKERS):
-        for index, text in enumerate(document.strings(key)):
-            for part in simple_commands(text):
-                if part.words[:2] == ("ray", "start"):
-                    return
-                if part.words[:1] == ("ray",) and part.words[1:2] and part.words[1] in NEEDS_RAY and part.after != "||":
-                    reason = f"`ray {part.words[1]}` fails before `ray start`, and with it the start of the node"
-                    yield finding(document, "RTS401", (key, index), reason, "move it below `ray start`, or remove it")
+    """Yield commands of the head that ask a cluster before it is started, and fail."""
+    for index, text in enumerate(document.strings(HEAD)):
+        for part in simple_commands(text):
+            if part.words[:2] == ("ray", "start"):
+                return
+            asks = part.words[:1] == ("ray",) and part.words[1:2] and part.words[1] in NEEDS_RAY
+            if asks and part.after != "||" and not CONDITIONAL.search(text) and "--address" not in text:
+                reason = f"`ray {part.words[1]}` fails before `ray start`, and with it the start of the head"
+                yield finding(document, "RTS401", (HEAD, index), reason, "move it below `ray start`, or remove it")

@@ -187,7 +187,8 @@ def environment(inner: ClusterDocument, top: KeyPath, *, remote: bool = False) -
     path = inner.get(*top, "env_vars", "PATH")
     if isinstance(path, str) and "$" not in path and "/usr/bin" not in path:
         reason = f"PATH is {path}, which replaces that of the image, so that programs such as python are not found"
-        yield wrong(inner, (*top, "env_vars", "PATH"), reason, f"write `PATH: {path}:${{PATH}}`")
+        remedy = f"write `PATH: {path}:${{PATH}}`"
+        yield finding(inner, CODE, (*top, "env_vars", "PATH"), reason, remedy, severity="warning")
     for key in ("pip", "uv"):
         value = inner.get(*top, key)
         listed = value.get("packages") if isinstance(value, dict) else value

@@ -239,7 +239,8 @@ def scheduling(document: ClusterDocument, where: KeyPath, config: dict[str, Any]
         )
     if "instanceTerminationAction" in given and given.get("provisioningModel") != "SPOT" and not timed:
         reason = "`instanceTerminationAction` is for machines with `provisioningModel: SPOT`"
-        yield finding(document, "RTS905", place, reason, "add it, or remove this")
+        old: Severity | None = "warning" if spot else None
+        yield finding(document, "RTS905", place, reason, "add it, or remove this", severity=old)
 
 
 def disks(document: ClusterDocument, where: KeyPath, config: dict[str, Any]) -> Iterator[Finding]:

@@ -57,7 +57,7 @@ def study(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
     }
     wanted = {name: float(match[1]) for name, match in found.items() if match is not None}
     workers = [pool for pool in pools if not pool.head and pool.gpus is not None and pool.cpus is not None]
-    if not wanted or len(workers) < sum(not pool.head for pool in pools):
+    if not wanted or not workers or len(workers) < sum(not pool.head for pool in pools):
         return
     cpus, gpus = wanted.get("cpus", 1.0), wanted.get("gpus", 0.0)
     amounts = f"{cpus:g} CPUs and {gpus:g} GPUs"

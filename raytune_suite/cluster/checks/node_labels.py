@@ -75,7 +75,8 @@ def one(document: ClusterDocument, where: KeyPath, key: str, value: Any) -> Iter
     if not known or not isinstance(value, str) or value in known or re.search(r"[$<{]|YOUR-", value):
         return
     last = value.rpartition("-")[2].lower()
-    same = [word for word in known if word.rpartition("-")[2] == last or word.lower() == value.lower()]
+    by_end = "tpu" not in key  # whose names all end alike
+    same = [word for word in known if (by_end and word.rpartition("-")[2] == last) or word.lower() == value.lower()]
     same += [word for word in (ALIASES.get(value.lower()),) if word in known]
     hint = f"did you mean {same[0]!r}?" if same else closest(value, known)
     reason = f"no node has the label {key}: {value}{hint and f': {hint}'}"

@@ -94,7 +94,7 @@ QUESTIONS: dict[str, tuple[str, str]] = {
         "asks questions",
         "add `-fnoninteractive`",
     ),
-    r"su( -\S*| \w+)*$(?<!c)|bash (-i|-l|--login)( -i| -l)*$|newgrp\b": (
+    r"su(?!.* (-c|--command)\b)( -\S*| \w+)*$|bash (-i|-l|--login)( -i| -l)*$|newgrp\b": (
         "starts a shell that waits for commands",
         "write `sudo -u USER bash -c '...'`",
     ),
@@ -122,7 +122,7 @@ ENDLESS = re.compile(
     r"tail (?:\S+ )*(?:-f|-F|--follow)\b|sleep (?:inf|infinity)\b|jupyter(?:-lab|-notebook)? |watch\b|code-server\b|"
     r"jupyter-(?:lab|notebook)\b|tensorboard\b|mlflow (?:ui|server)\b|prometheus\b|serve run\b|optuna-dashboard\b|"
     r"python[\d.]* -m (?:http\.server|tensorboard\S*)|ray (?:start (?:.*)--block\b)|"
-    r"docker run (?!.*(?: -\w*d| --detach\b)).*\b(?:prom/|grafana/|redis|postgres|nginx|minio|mlflow|jupyter/)"
+    r"docker run (?!(?:.* )?(?:-\w*d\w*|--detach)(?: |$)).*\b(?:prom/|grafana/|redis:|postgres:|nginx|minio/|mlflow)\S*$"
 )
 """Commands that run until they are stopped."""
 

@@ -221,10 +221,13 @@ def same_node(text: str, found: list[RayStart], nodes: int | None) -> Iterator[F
 def other_port(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator[Finding]:
     """Yield an address for the study with another port than the head's."""
     ports = {one.options.get("port", "6379") for one in found if one.head}
+    assigned = dict(word.split("=", 1) for part in commands for word in part.assignments if "=" in word)
+    ports = {assigned.get(port.strip("${}"), port) if port.startswith("$") else port for port in ports}
     for part in commands if ports else ():
         for word in (*part.assignments, *part.words):
             match = re.fullmatch(r"RAY_ADDRESS=[^:]*:(\d+)", word)
-            if match is not None and match[1] not in ports:
+            known = all(re.fullmatch(r"\d+|\$\(\(.*", port) for port in ports)
+            if match is not None and known and match[1] not in ports:
                 reason = f"the study looks for Ray at port {match[1]}, but the head opens {', '.join(sorted(ports))}"
                 yield at(part.line + 1, "RTS411", reason, "write the head's address and port, in the same variables")
 
