@@ -122,7 +122,8 @@ ENDLESS = re.compile(
     r"tail (?:\S+ )*(?:-f|-F|--follow)\b|sleep (?:inf|infinity)\b|jupyter(?:-lab|-notebook)? |watch\b|code-server\b|"
     r"jupyter-(?:lab|notebook)\b|tensorboard\b|mlflow (?:ui|server)\b|prometheus\b|serve run\b|optuna-dashboard\b|"
     r"python[\d.]* -m (?:http\.server|tensorboard\S*)|ray (?:start (?:.*)--block\b)|"
-    r"docker run (?!(?:.* )?(?:-\w*d\w*|--detach)(?: |$)).*\b(?:prom/|grafana/|redis:|postgres:|nginx|minio/|mlflow)\S*$"
+    r"docker run (?!(?:.* )?(?:-\w*d\w*|--detach)(?: |$))"
+    r".*\b(?:prom/|grafana/|redis:|postgres:|nginx|minio/|mlflow)\S*$"
 )
 """Commands that run until they are stopped."""
 

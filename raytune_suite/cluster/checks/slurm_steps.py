@@ -226,7 +226,7 @@ def other_port(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator
     for part in commands if ports else ():
         for word in (*part.assignments, *part.words):
             match = re.fullmatch(r"RAY_ADDRESS=[^:]*:(\d+)", word)
-            known = all(re.fullmatch(r"\d+|\$\(\(.*", port) for port in ports)
+            known = all(re.fullmatch(r"\d+|\$", port) for port in ports)  # "$" is what the shell computes
             if match is not None and known and match[1] not in ports:
                 reason = f"the study looks for Ray at port {match[1]}, but the head opens {', '.join(sorted(ports))}"
                 yield at(part.line + 1, "RTS411", reason, "write the head's address and port, in the same variables")
