@@ -15,7 +15,7 @@ from raytune_suite.cluster.quantities import quantity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.findings import Finding, Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 SLICE = re.compile(r"(v\d+[a-z]*)-(\d+)")
@@ -115,5 +115,6 @@ def group(document: ClusterDocument, where: KeyPath, hosts: object) -> Iterator[
         reason += f"{chips * count:g}"
         needed = math.prod(sizes) / chips
         remedy = f"write `numOfHosts: {needed:g}`" if needed == int(needed) else "correct one of them"
-        place, severity = (where, "warning") if hosts is None else ((*where, "numOfHosts"), None)
+        place: KeyPath = where if hosts is None else (*where, "numOfHosts")
+        severity: Severity | None = "warning" if hosts is None else None
         yield finding(document, "RTS818", place, reason, remedy, severity=severity)

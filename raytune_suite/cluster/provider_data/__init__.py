@@ -111,8 +111,11 @@ def ec2_machines() -> dict[str, MachineFacts | None]:
             row["gpu"],
             row["architecture"],
             tuple(row["regions"].split()),
-            *(int(row[key] or 0) for key in ("interfaces", "cards", "efas", "threads")),
-            lacks=tuple(row["lacks"].split()),
+            int(row["interfaces"]),
+            int(row["cards"]),
+            int(row["efas"]),
+            int(row["threads"] or 0),
+            tuple(row["lacks"].split()),
         )
         if row["cpus"]
         else None
