@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from raytune_suite.cluster.checks import tpus
 from raytune_suite.cluster.checks.commands import ray_version
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.checks.kuberay_rules import POD, groups
+from raytune_suite.cluster.checks.kuberay_jobs import POD
+from raytune_suite.cluster.checks.kuberay_rules import groups
 from raytune_suite.cluster.pools import cluster_spec, container_amounts, gpu_devices
 from raytune_suite.cluster.quantities import in_gib, quantity
 from raytune_suite.cluster.ray_start import (
