@@ -65,7 +65,7 @@ def adapters(
         yield finding(document, "RTS905", where, reason, "remove some, or use a larger type")
     fast = [index for index, one in enumerate(interfaces) if str(one.get("InterfaceType")).startswith("efa")]
     if len(fast) > facts.efas:
-        have = f"at most {facts.efas} Elastic Fabric Adapters" if facts.efas else "no Elastic Fabric Adapter"
+        have = f"at most {facts.efas} Elastic Fabric Adapter(s)" if facts.efas else "no Elastic Fabric Adapter"
         reason = f"{name} has {have} (`InterfaceType: efa`)"
         place = (*where, fast[facts.efas], "InterfaceType")
         remedy = "write `InterfaceType: interface`, or use a type with more of them"

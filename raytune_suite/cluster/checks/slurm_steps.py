@@ -228,7 +228,8 @@ def other_port(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator
             match = re.fullmatch(r"RAY_ADDRESS=[^:]*:(\d+)", word)
             known = all(re.fullmatch(r"\d+|\$", port) for port in ports)  # "$" is what the shell computes
             if match is not None and known and match[1] not in ports:
-                reason = f"the study looks for Ray at port {match[1]}, but the head opens {', '.join(sorted(ports))}"
+                opened = ", ".join(sorted({one.options.get("port", "6379") for one in found if one.head}))
+                reason = f"the study looks for Ray at port {match[1]}, but the head opens {opened}"
                 yield at(part.line + 1, "RTS411", reason, "write the head's address and port, in the same variables")
 
 

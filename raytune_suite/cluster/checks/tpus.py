@@ -25,7 +25,7 @@ CORES_OF_HOST = 8
 """TPU cores of a host up to v4 and of v5p; later slices count chips."""
 
 RUNTIME = re.compile(r"(tpu|v2)-[a-z0-9][a-z0-9.-]*")
-RUNTIME_OF_VERSION = re.compile(r"tpu-?(v\d+[a-z]*(?:-lite)?)")
+RUNTIME_OF_VERSION = re.compile(r"tpu-?(?:vm-)?(v\d+[a-z]*(?:-lite)?)")
 NAMES_IN_RUNTIMES = {"v5litepod": "v5-lite", "v5p": "v5", "v5e": "v5-lite"}
 """How runtimes name versions whose slices have another name."""
 
