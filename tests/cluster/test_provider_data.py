@@ -56,3 +56,27 @@ def test_regions_are_dated_and_have_a_source(cloud: str) -> None:
 def test_the_data_are_small() -> None:
     folder = Path(str(provider_data.__file__)).parent
     assert sum(file.stat().st_size for file in folder.iterdir() if file.suffix in {".json", ".csv", ".toml"}) < 300_000
+
+
+def test_the_table_of_ec2_has_the_limits_of_a_type() -> None:
+    facts = {
+        "VCpuInfo": {"DefaultVCpus": 4, "DefaultThreadsPerCore": 2},
+        "MemoryInfo": {"SizeInMiB": 16384},
+        "ProcessorInfo": {"SupportedArchitectures": ["x86_64"]},
+        "NetworkInfo": {"MaximumNetworkInterfaces": 4, "EfaInfo": {"MaximumEfaInterfaces": 1}},
+        "SupportedUsageClasses": ["on-demand"],
+        "DedicatedHostsSupported": False,
+    }
+    table = refresh.ec2_table({"shapes": {"InstanceType": {"enum": ["a.b", "new.type"]}}}, {"a.b": facts}, {}, "now")
+    assert table.splitlines()[1:] == [
+        ",".join(refresh.EC2_COLUMNS),
+        "a.b,4,16.0,0,,x86_64,,4,1,1,2,spot hosts cluster",
+        "new.type" + "," * (len(refresh.EC2_COLUMNS) - 1),
+    ]
+
+
+def test_what_a_type_of_ec2_lacks_is_read() -> None:
+    machine = provider_data.ec2_machines()["g6.xlarge"]
+    assert machine is not None
+    assert (machine.interfaces, machine.cards, machine.efas, machine.threads) == (4, 1, 0, 2)
+    assert "hibernation" in machine.lacks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.cluster.checks import api_schema, aws_disks
+from raytune_suite.cluster.checks import api_schema, aws_disks, aws_limits
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.shell_lint import MANAGER_OF_USER
 from raytune_suite.cluster.provider_data import ec2_machines
@@ -56,6 +56,7 @@ def machine(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     yield from market(document, where)
     yield from aws_disks.check(document, where)
     yield from network(document, where)
+    yield from aws_limits.check(document, where)
     yield from profile(document, (*where, "IamInstanceProfile"))
     yield from other_settings(document, where)
     yield from offers(document, (*where, "InstanceType"))

@@ -179,8 +179,11 @@ def setup(document: ClusterDocument) -> Iterator[Finding]:
             remedy = "download it in `setup_commands`, or mount it in `initialization_commands`"
             yield finding(document, "RTS307", ("file_mounts", target), reason, remedy)
         elif not is_token_folder(source) and not on_this_machine(str(source)).exists():
-            reason = f"{source} does not exist (in {Path.cwd()})"
-            yield finding(document, "RTS307", ("file_mounts", target), reason, "correct it, or change the folder")
+            relative = not source.startswith(("/", "~"))
+            place = f" in {Path.cwd()}, where this command runs" if relative else " on this machine"
+            reason = f"{source} does not exist{place}"
+            remedy = "correct it, or run this where it is" if relative else "correct it, or create it first"
+            yield finding(document, "RTS307", ("file_mounts", target), reason, remedy)
     for name in document.mapping("available_node_types") if provider(document) == "aws" else ():
         where: KeyPath = ("available_node_types", name, "node_config", "ImageId")
         ami = str(document.get(*where, default="")).lower()

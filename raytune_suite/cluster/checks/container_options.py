@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pods import FOLDERS_OF_IMAGES
+from raytune_suite.cluster.quantities import in_bytes
 from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
@@ -80,6 +81,9 @@ FORMS: dict[str, tuple[str, str]] = {
     "publish": (r"(?:[\d.\[\]:a-f]+:)?(?:\d+(?:-\d+)?)?:?\d+(?:-\d+)?(?:/(?:tcp|udp|sctp))?", "OUTSIDE:INSIDE"),
 }
 """The form of values, with a description."""
+
+LEAST_MEMORY = 4 * 2**30
+"""Bytes that a container with Ray needs."""
 
 TAKEN = {
     "name": "Ray sets it: write `container_name`",
@@ -184,6 +188,10 @@ def one_value(document: ClusterDocument, where: KeyPath, name: str, value: str) 
     elif name == "volume" and plain and ":" in value and not re.match(r"[^:]+:/", value):
         reason = f"`-v {value}`: the path in the container must be absolute"
         yield finding(document, "RTS902", where, reason, "write `-v /OUTSIDE:/INSIDE`")
+    size = in_bytes(value) if name == "memory" and plain else None
+    if size is not None and size < LEAST_MEMORY:
+        reason = f"`--memory` of docker run is {value}, but Ray and one trial need about 4 GiB"
+        yield finding(document, "RTS215", where, reason, "write more, or remove it", severity="warning")
     limits = re.fullmatch(r"\w+=(\d+):(\d+)", value) if name == "ulimit" else None
     if limits is not None and int(limits[1]) > int(limits[2]):
         reason = f"`--ulimit {value}`: the soft limit {limits[1]} is above the hard limit {limits[2]}"

@@ -10,6 +10,9 @@ import re
 FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day of the month", 1, 31), ("month", 1, 12), ("day of the week", 0, 6))
 """The five fields with their lowest and highest number."""
 
+LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+"""The most days of each month."""
+
 NAMES = {
     "month": ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
     "day of the week": ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
@@ -40,6 +43,22 @@ def wrong_schedule(text: str) -> str | None:
             if reason is not None:
                 return reason
     return None
+
+
+def never(text: str) -> bool:
+    """Return whether a valid schedule only names days that its months do not have.
+
+    Example:
+        >>> never("0 3 31 2 *"), never("0 3 31 1,2 *"), never("0 3 31 2 mon"), never("@daily")
+        (True, False, False, False)
+    """
+    parts = text.split()
+    if len(parts) != len(FIELDS) or parts[4] not in ("*", "?"):
+        return False
+    days, months = (parts[place].split(",") for place in (2, 3))
+    if not all(part.isdecimal() for part in (*days, *months)):
+        return False
+    return min(map(int, days)) > max(LONGEST[int(month) - 1] for month in months)
 
 
 def wrong_entry(entry: str, name: str, least: int, most: int) -> str | None:

@@ -38,6 +38,18 @@ TEMPLATE_SPECS: dict[str, KeyPath] = {
 }
 """Where each kind of Kubernetes describes its pod."""
 
+VARIABLE = re.compile(r"\$\{?[A-Za-z_]\w*\}?|\$\([A-Za-z_]\w*\)")
+CONTENTS = (("data",), ("stringData",))
+NAMES = tuple(
+    (name,)
+    for name in (
+        *("name", "namespace", "serviceAccountName", "priorityClassName", "schedulerName", "runtimeClassName"),
+        *("claimName", "secretName", "storageClassName", "volumeName", "nodeName", "groupName"),
+    )
+)
+LABELS = ("nodeSelector", "matchLabels", "labels")
+"""Keys whose values are names of objects, and mappings whose values are labels."""
+
 SEXAGESIMAL = re.compile(r"[1-9][0-9]*(:[0-5]?[0-9])+")
 OCTAL = re.compile(r"0[0-7]+")
 
@@ -49,6 +61,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from misread_numbers(document)
     if manifests.is_manifest(document):
         yield from metadata(document)
+        yield from unexpanded(document)
     if is_kuberay(document) or not manifests.is_manifest(document):
         return
     wrong = list(manifests.wrong_kind(document))
@@ -73,6 +86,15 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from pods.check(document, pod)
         yield from pod_values.check(document, pod)
         yield from job_commands.containers(document, pod)
+
+
+def unexpanded(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield variables in names and labels, which Kubernetes takes as they are."""
+    for where, text in document.scalars():
+        within = where[-2] if len(where) > 1 else ""
+        if where[:1] not in CONTENTS and (where[-1:] in NAMES or within in LABELS) and VARIABLE.search(text):
+            reason = f"`{where[-1]}` is {text}, but Kubernetes does not replace variables"
+            yield finding(document, "RTS417", where, reason, "write the name, or apply what `envsubst` prints")
 
 
 def metadata(document: ClusterDocument) -> Iterator[Finding]:

@@ -73,6 +73,9 @@ RUNTIME_ENVIRONMENT: dict[str, Any] = {
 }
 """The keys of a runtime environment; plugins may add others."""
 
+SERVE_PORT = 8000
+"""The port of Ray Serve to which the operator's service sends, unless a port of the container is named `serve`."""
+
 REMOTE = re.compile(r"(https?|s3|gs|gcs|azure|abfss|hdfs|file|local)://")
 ARCHIVE = re.compile(r".*\.(zip|tar\.gz|tgz|whl|jar)(\?.*)?")
 REQUIREMENT_WITHOUT_NAME = re.compile(r"\s*(-|#|\S+://|[./~]|$)|.*@\s*\S+://")
@@ -86,6 +89,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         def rules(inner: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
             yield from serve(inner, top)
             yield from too_large(inner, document)
+            yield from served_port(inner, document)
 
         stated = str(document.get(*cluster_spec(document), "rayVersion", default=""))
         other = stated.split(".")[:2] != serve_schema()["$comment"].split()[-1].split(".")[:2]
@@ -180,16 +184,32 @@ def environment(inner: ClusterDocument, top: KeyPath, *, remote: bool = False) -
             yield from schema_findings(inner, deepest(error))
     yield from setting_rules.check(inner, top, "runtime_env")
     yield from folders(inner, top, remote=remote)
+    path = inner.get(*top, "env_vars", "PATH")
+    if isinstance(path, str) and "$" not in path and "/usr/bin" not in path:
+        reason = f"PATH is {path}, which replaces that of the image, so that programs such as python are not found"
+        remedy = f"write `PATH: {path}:${{PATH}}`"
+        yield finding(inner, CODE, (*top, "env_vars", "PATH"), reason, remedy, severity="warning")
     for key in ("pip", "uv"):
         value = inner.get(*top, key)
         listed = value.get("packages") if isinstance(value, dict) else value
         if isinstance(listed, str) and re.search(r"[=<>,]|\s", listed.strip()):
             shown = ", ".join(listed.replace(",", " ").split())
             yield wrong(inner, (*top, key), f"`{key}` is {listed!r}, which Ray takes as a file", f"write [{shown}]")
+        yield from own_ray(inner, (*top, key), listed if isinstance(listed, list) else [])
         for text in listed if isinstance(listed, list) else ():
             problem = bad_requirement(text) if isinstance(text, str) else None
             if problem is not None:
                 yield wrong(inner, (*top, key), f"{text!r} is no requirement of pip", problem)
+
+
+def own_ray(inner: ClusterDocument, where: KeyPath, requirements: list[Any]) -> Iterator[Finding]:
+    """Yield a Ray among the packages of an environment, which must be that of the cluster."""
+    for text in requirements:
+        match = re.match(r"\s*ray(?:\[[\w,-]*\])?\s*(?:==\s*([\d.]+\w*))?\s*(?:$|[<>=!~;])", str(text))
+        if match is not None:
+            reason = f"{str(text)!r} installs Ray inside an environment; it must have the version of the cluster"
+            remedy = "remove it: workers find the Ray of the image"
+            yield finding(inner, CODE, where, reason, remedy, severity="warning")
 
 
 def folders(inner: ClusterDocument, top: KeyPath, *, remote: bool) -> Iterator[Finding]:
@@ -201,6 +221,10 @@ def folders(inner: ClusterDocument, top: KeyPath, *, remote: bool) -> Iterator[F
                 if not ARCHIVE.fullmatch(text) and not text.startswith("local://"):
                     reason = f"`{key}` is {text!r}, but Ray only downloads archives"
                     yield wrong(inner, (*top, key), reason, "write the URI of a .zip file")
+            elif isinstance(text, str) and not remote and not text.startswith(("/", "~", "$")):
+                reason = f"`{key}` is {text!r}, a folder of the pod that submits the job, not of your machine"
+                remedy = "write the URI of a .zip file, or a folder that the image has, such as /home/ray/app"
+                yield finding(inner, CODE, (*top, key), reason, remedy, severity="warning")
             elif isinstance(text, str) and remote:
                 reason = f"`{key}` is {text!r}, but Ray Serve takes it from a URI only"
                 yield wrong(inner, (*top, key), reason, "write the URI of a .zip file, such as s3://BUCKET/code.zip")
@@ -234,6 +258,9 @@ def entrypoint(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
     if not isinstance(text, str):
         return
     parts = simple_commands(re.sub(r"\$\([^()]*\)", "X", text))
+    if any(part.words[:3] == ("ray", "job", "submit") for part in parts):
+        reason = "the operator submits the entrypoint as a job, which would then submit another one"
+        yield finding(document, CODE, where, reason, "write only the command after `--`", severity="warning")
     first = parts[0].words[0] if parts and parts[0].words else ""
     if " " in first.strip() and not first.startswith("$"):
         reason = f"the entrypoint is one word in quotes, so the shell looks for a program named {first!r}"
@@ -261,6 +288,14 @@ def too_large(inner: ClusterDocument, document: ClusterDocument) -> Iterator[Fin
         deployments = application.get("deployments") if isinstance(application, dict) else None
         for number, one in enumerate(deployments if isinstance(deployments, list) else []):
             options = one.get("ray_actor_options") if isinstance(one, dict) else None
+            each, count = (
+                one.get(key) if isinstance(one, dict) else None for key in ("max_replicas_per_node", "num_replicas")
+            )
+            nodes = 1 + sum(pool.max_machines for pool in pools)
+            if isinstance(each, int) and isinstance(count, int) and count > each * nodes:
+                reason = f"there are {count} replicas with at most {each} on a node, but at most {nodes} nodes"
+                place: KeyPath = ("applications", index, "deployments", number, "num_replicas")
+                yield finding(inner, "RTS701", place, reason, f"write {each * nodes} or less, or allow more pods")
             for key, name in (("num_gpus", "gpus"), ("num_cpus", "cpus")) if isinstance(options, dict) else ():
                 amounts = [getattr(pool, name) for pool in pools]
                 wanted = options[key] if isinstance(options, dict) and key in options else None
@@ -268,6 +303,18 @@ def too_large(inner: ClusterDocument, document: ClusterDocument) -> Iterator[Fin
                     place = ("applications", index, "deployments", number, "ray_actor_options", key)
                     reason = f"a replica needs {wanted:g} {key[4:].upper()}, but the largest pod has {max(amounts):g}"
                     yield finding(inner, "RTS701", place, reason, "ask for less, or for more in a group of pods")
+
+
+def served_port(inner: ClusterDocument, document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a port of Ray Serve to which the service of the operator does not send."""
+    port, pools = inner.get("http_options", "port"), kuberay_pools(document)
+    ports = document.entries(*pools[0].where, "template", "spec", "containers", 0, "ports") if pools else []
+    named = [one.get("containerPort") for one in ports if isinstance(one, dict) and one.get("name") == "serve"]
+    target = named[0] if named else SERVE_PORT
+    if isinstance(port, int) and isinstance(target, int) and port != target and pools:
+        reason = f"Ray Serve listens on port {port}, but the operator's service sends to {target}"
+        remedy = f"add `{{containerPort: {port}, name: serve}}` to the ports of the head's container, or write {target}"
+        yield finding(inner, "RTS411", ("http_options", "port"), reason, remedy)
 
 
 def entrypoint_resources(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.cluster.checks import api_schema, gcp_labels, gcp_machines
+from raytune_suite.cluster.checks import api_schema, gcp_labels, gcp_machines, tpus
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.gcp_labels import simple_label
 from raytune_suite.cluster.pools import dicts
@@ -101,6 +101,7 @@ def machine(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     """Yield the mistakes in the machine of a node type, whose node_config is at a key path."""
     config = document.mapping(*where)
     yield from gcp_machines.custom(document, (*where, "machineType"))
+    yield from tpus.machine(document, where)
     yield from gpus(document, where, config)
     yield from scheduling(document, where, config)
     yield from disks(document, where, config)
@@ -231,9 +232,15 @@ def scheduling(document: ClusterDocument, where: KeyPath, config: dict[str, Any]
         reason = f"`{timed[0]}` needs `instanceTerminationAction`, which says what happens then"
         remedy = "add `instanceTerminationAction: DELETE`"
         yield finding(document, "RTS903", place, reason, remedy, severity="warning")
-    if "instanceTerminationAction" in given and not spot and "maxRunDuration" not in given:
+    if given.get("instanceTerminationAction") == "STOP" and spot:
+        reason = "reclaimed machines are stopped, not deleted: Ray starts others, and their disks cost money"
+        yield finding(
+            document, "RTS905", place, reason, "write `instanceTerminationAction: DELETE`", severity="warning"
+        )
+    if "instanceTerminationAction" in given and given.get("provisioningModel") != "SPOT" and not timed:
         reason = "`instanceTerminationAction` is for machines with `provisioningModel: SPOT`"
-        yield finding(document, "RTS905", place, reason, "add it, or remove this")
+        old: Severity | None = "warning" if spot else None
+        yield finding(document, "RTS905", place, reason, "add it, or remove this", severity=old)
 
 
 def disks(document: ClusterDocument, where: KeyPath, config: dict[str, Any]) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.checks.pods import PodPlace
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
+    from raytune_suite.cluster.pools import Pool
 
 MEMORY_OF_RAY = 2 * 2**30
 """Bytes that the Ray head's own processes need."""
@@ -44,6 +45,32 @@ def entrypoint(document: ClusterDocument) -> Iterator[Finding]:
         reason = "the shell runs what is between backticks as a command, also inside double quotes"
         remedy = "write $(...) if you mean that, or a backslash before each backtick"
         yield finding(document, "RTS415", where, reason, remedy, severity="warning")
+
+
+def study(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
+    """Yield CPUs and GPUs of the trials of `raytune-suite run` in the command of a job that no pod has."""
+    where = (*cluster_spec(document)[:-1], "entrypoint")
+    text = str(document.get(*where))
+    found = {
+        name: re.search(rf"\braytune-suite run\b.*?--{name}[= ](\d+(?:\.\d+)?)(?=\s|$)", text)
+        for name in ("cpus", "gpus")
+    }
+    wanted = {name: float(match[1]) for name, match in found.items() if match is not None}
+    workers = [pool for pool in pools if not pool.head and pool.gpus is not None and pool.cpus is not None]
+    if not wanted or not workers or len(workers) < sum(not pool.head for pool in pools):
+        return
+    cpus, gpus = wanted.get("cpus", 1.0), wanted.get("gpus", 0.0)
+    amounts = f"{cpus:g} CPUs and {gpus:g} GPUs"
+    if not any(
+        pool.gpus >= gpus and pool.cpus >= cpus for pool in workers if pool.gpus is not None and pool.cpus is not None
+    ):
+        reason = f"a trial needs {amounts}, which no pod of a worker group has"
+        yield finding(document, "RTS701", where, reason, "ask for less, or for more in a group of pods")
+        return
+    for pool in workers:
+        if gpus and pool.gpus and pool.gpus >= gpus and pool.cpus is not None and pool.cpus < cpus:
+            reason = f"a trial needs {amounts}, but pods of {pool.name} have {pool.cpus:g} CPUs: their GPUs stay idle"
+            yield finding(document, "RTS702", where, reason, f"write `--cpus {pool.cpus:g}` or less")
 
 
 def runs_backticks(text: str) -> bool:

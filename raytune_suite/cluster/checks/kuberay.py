@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks import (
+    contradictions,
     documents,
     embedded,
     job_commands,
@@ -16,7 +17,7 @@ from raytune_suite.cluster.checks import (
     pod_values,
 )
 from raytune_suite.cluster.checks import pods as pod_checks
-from raytune_suite.cluster.checks.commands import image, ray_version
+from raytune_suite.cluster.checks.commands import image, ray_version, within
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.pools import cluster_spec, container_amounts, gpu_devices, kuberay_pools
 
@@ -31,6 +32,9 @@ LESS_SEVERE = ("RTS301", "RTS309")
 """Codes that are only warnings here: studies are submitted over HTTP, so the pods may have another Ray or Python."""
 
 POD: KeyPath = ("template", "spec")
+
+DATA = "RAYTUNE_SUITE_DATA"
+"""The variable with the folder of third-party data."""
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A name that may be part of a pod's name."""
@@ -58,6 +62,7 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
     yield from group_names(document)
     yield from cluster(document, pools)
     yield from entrypoint_amounts(document, pools)
+    yield from job_commands.study(document, pools)
     for pool in pools:
         yield from group(document, pool, storage_path or named_storage(document))
 
@@ -166,6 +171,7 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
         devices = gpu_devices(container_amounts(document, container))  # num-gpus alone makes none
         for found in image(document, (*container, "image"), gpus=bool(devices)):
             yield dataclasses.replace(found, severity="warning") if found.code in LESS_SEVERE else found
+    yield from environment(document, pool, container)
     if pool.head:
         yield from job_commands.memory(document, container, "the head")
         if document.get("kind") != "RayService" and head_trains(document, [pool]):
@@ -173,6 +179,10 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
             where = (*pool.where, "rayStartParams")
             remedy = 'add `num-cpus: "0"` to its rayStartParams'
             yield finding(document, "RTS204", where, reason, remedy)
+        devices = gpu_devices(container_amounts(document, container))
+        if any(devices.values()) and pool.cpus == 0 and document.get("kind") != "RayService":
+            reason = "the head has a GPU, but offers no CPUs (`num-cpus` is 0), so that trials do not use it"
+            yield finding(document, "RTS702", container, reason, "remove the GPU from the head's limits")
         if pool.spot:
             reason = "the head runs on a node that may be reclaimed, which would end the study"
             yield finding(document, "RTS205", (*pool.where, *POD, "nodeSelector"), reason, "select on-demand nodes")
@@ -193,6 +203,19 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
         if not inside:
             reason = f"{pool.name} does not mount the study's storage_path {storage_path!r}"
             yield finding(document, "RTS502", where, reason, "mount the same claim there in each group")
+
+
+def environment(document: ClusterDocument, pool: Pool, container: KeyPath) -> Iterator[Finding]:
+    """Yield variables of Ray's container that Ray does not read, and a folder of data that no volume has."""
+    entries = document.entries(*container, "volumeMounts")
+    paths = [str(one.get("mountPath")) for one in entries if isinstance(one, dict)]
+    for index, entry in enumerate(document.entries(*container, "env")):
+        where, given = (*container, "env", index), entry if isinstance(entry, dict) else {}
+        yield from contradictions.variables(document, where, [str(given.get("name"))])
+        data = str(given.get("value")) if given.get("name") == DATA else ""
+        if data.startswith("/") and paths and not within(data, paths) and not data.startswith("/home/"):
+            reason = f"the data are expected in {data}, where {pool.name} mounts no volume"
+            yield finding(document, "RTS502", where, reason, f"write a folder below {paths[0]}", severity="warning")
 
 
 def workers(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from raytune_suite.cluster.checks import tpus
 from raytune_suite.cluster.checks.commands import ray_version
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.checks.kuberay_rules import POD, groups
+from raytune_suite.cluster.checks.kuberay_jobs import POD
+from raytune_suite.cluster.checks.kuberay_rules import groups
 from raytune_suite.cluster.pools import cluster_spec, container_amounts, gpu_devices
 from raytune_suite.cluster.quantities import in_gib, quantity
 from raytune_suite.cluster.ray_start import (
@@ -39,6 +41,9 @@ WITHOUT_RAY = re.compile(
 
 RAY_NAME = re.compile(r"(^|/)ray(-ml|-llm)?(:|$)")
 
+OWN_NAME = re.compile(r"ray(-head|-worker|-node|$)")
+"""What containers with Ray are usually called."""
+
 CONTAINER_PORTS = {"port": "gcs-server", "dashboard-port": "dashboard", "ray-client-server-port": "client"}
 """What the head's container calls its ports, by the option of `ray start` that sets them."""
 
@@ -51,7 +56,7 @@ MOST_FOR_AUTOSCALER = {"cpu": 4, "memory": 16 * 2**30}
 
 RUNS_ON = re.compile(
     r"(^|[;&|] *|-l?c )(exec )?(\S*/)?"
-    r"(python[\d.]*(?! -c| -m pip)|jupyter\S*|ray start|serve run|tail .*-[fF]|sleep inf)\b"
+    r"(python[\d.]*(?! -c| -m pip)|jupyter\S*|ray start|serve run|tail .*-[fF]|sleep inf(inity)?)\b"
 )
 """A program in the command of a container that usually does not end soon, or that starts Ray a second time."""
 
@@ -65,6 +70,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             yield from options(document, group)
             yield from amounts(document, group)
             yield from ray_container(document, group)
+            yield from tpus.group(document, group, document.get(*group, "numOfHosts"))
     yield from head_ports(document, places[0])
     yield from images(document, top, places)
     yield from mounts(document, places)
@@ -200,10 +206,14 @@ def ray_container(document: ClusterDocument, group: KeyPath) -> Iterator[Finding
     if not any(RAY_NAME.search(image) for image in names):
         yield from without_ray(document, where, "the first container")
     yield from own_command(document, group)
-    later = next((index for index, image in enumerate(names) if index and RAY_NAME.search(image)), None)
-    if later is not None and not RAY_NAME.search(names[0]) and "ray" not in names[0]:
-        reason = f"KubeRay starts Ray in the first container, whose image is {names[0]}"
-        yield finding(document, "RTS819", (*where, 0), reason, "move the container with Ray's image to the first place")
+    named = [str(document.get(*where, index, "name")) for index in range(len(names))]
+    later = [index for index, image in enumerate(names) if index and RAY_NAME.search(image)]
+    later += [index for index, name in enumerate(named) if index and OWN_NAME.match(name) and names[0] != names[index]]
+    if later and not RAY_NAME.search(names[0]) and "ray" not in names[0]:
+        reason = f"KubeRay starts Ray in the first container, {named[0]!r}, whose image is {names[0]}"
+        yield finding(
+            document, "RTS819", (*where, 0), reason, f"move the container {named[later[0]]!r} to the first place"
+        )
 
 
 def own_command(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:

@@ -7,18 +7,17 @@ in 2026-11. Rules about feature gates are left out, since a file does not say wh
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml  # type: ignore[import-untyped] # it ships no types
-
-from raytune_suite.cluster.checks.cron import wrong_schedule
+from raytune_suite.cluster.checks import kuberay_jobs, kuberay_options
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.checks.pods import bad_name
+from raytune_suite.cluster.checks.kuberay_jobs import POD, number, rejected
+from raytune_suite.cluster.checks.pods import bad_name, labels
 from raytune_suite.cluster.checks.schema_errors import closest
 from raytune_suite.cluster.pools import cluster_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
@@ -28,30 +27,20 @@ LONGEST_NAME = {"RayCluster": 53, "RayJob": 47, "RayService": 47, "RayCronJob": 
 
 NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
-POD: KeyPath = ("template", "spec")
 REDIS_ADDRESS, REDIS_PASSWORD, REDIS_USERNAME = "RAY_REDIS_ADDRESS", "REDIS_PASSWORD", "REDIS_USERNAME"
 AUTOSCALER_V2 = "RAY_enable_autoscaler_v2"
 TLS_VARIABLES = ("RAY_USE_TLS", "RAY_TLS_SERVER_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_CA_CERT")
 FAULT_TOLERANT: KeyPath = ("metadata", "annotations", "ray.io/ft-enabled")
-OLDEST_RAY_WITH_TOKENS = (2, 52)
-SUBMISSION_MODES = ("K8sJobMode", "HTTPMode", "InteractiveMode", "SidecarMode")
+STATE_NAMESPACE: KeyPath = ("metadata", "annotations", "ray.io/external-storage-namespace")
 SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
-UPGRADES = ("NewCluster", "None", "NewClusterWithIncrementalUpgrade")
-DELETION_ORDER = ("DeleteWorkers", "DeleteCluster", "DeleteSelf")
-
-
-def rejected(document: ClusterDocument, where: KeyPath, reason: str, remedy: str) -> Finding:
-    """Return a finding about something that the operator rejects."""
-    return finding(document, "RTS811", where, f"KubeRay rejects this: {reason}", remedy)
 
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield what the operator rejects in a manifest."""
     kind = str(document.get("kind"))
     yield from resource_name(document, kind)
-    job: KeyPath = ("spec", "jobTemplate") if kind == "RayCronJob" else ("spec",)
-    for rule in RULES_BY_KIND.get(kind, ()):
-        yield from rule(document, job)
+    for rule in kuberay_jobs.RULES_BY_KIND.get(kind, ()):
+        yield from rule(document, kuberay_jobs.job_of(kind))
     top = cluster_spec(document)
     if document.mapping(*top):
         for rule in CLUSTER_RULES:
@@ -91,177 +80,6 @@ def variable(document: ClusterDocument, group: KeyPath, name: str) -> KeyPath | 
     return None
 
 
-def number(value: Any) -> int:
-    """Return a whole number, 0 for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
-
-
-def life_cycle(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
-    """Yield contradictions in how a job ends."""
-    shutdown = document.get(*job, "shutdownAfterJobFinishes") is True
-    mode = document.get(*job, "submissionMode")
-    suspended = document.get(*job, "suspend") is True
-    if number(document.get(*job, "ttlSecondsAfterFinished")) > 0 and not shutdown:
-        reason = "`ttlSecondsAfterFinished` is set, but the cluster is not removed when the job is finished"
-        yield rejected(document, (*job, "ttlSecondsAfterFinished"), reason, "add `shutdownAfterJobFinishes: true`")
-    if suspended and not shutdown:
-        reason = "a job can only be suspended if its cluster is removed when it is finished"
-        yield rejected(document, (*job, "suspend"), reason, "add `shutdownAfterJobFinishes: true`, or remove `suspend`")
-    if mode == "InteractiveMode" and number(document.get(*job, "backoffLimit")) > 0:
-        reason = "`backoffLimit` is set, but a job in InteractiveMode is not submitted again"
-        yield rejected(document, (*job, "backoffLimit"), reason, "write `backoffLimit: 0`, or remove it")
-    for key, least in (
-        *(("backoffLimit", 0), ("ttlSecondsAfterFinished", 0)),
-        *(("activeDeadlineSeconds", 1), ("preRunningDeadlineSeconds", 1)),
-    ):
-        value = document.get(*job, key)
-        if isinstance(value, int) and value < least:
-            reason = f"`{key}` is {value}, but must be at least {least}"
-            yield rejected(document, (*job, key), reason, f"write {least} or more, or remove it")
-
-
-def submission(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
-    """Yield contradictions in how a job is submitted, and a job without a program."""
-    mode = document.get(*job, "submissionMode")
-    if mode == "SidecarMode":
-        for key in ("submitterPodTemplate", "submitterConfig"):
-            if document.get(*job, key) is not None:
-                reason = f"`{key}` is set, but in SidecarMode there is no pod that submits the job"
-                yield rejected(document, (*job, key), reason, "remove it, or write `submissionMode: K8sJobMode`")
-        policy: KeyPath = (*job, "rayClusterSpec", "headGroupSpec", *POD, "restartPolicy")
-        if document.get(*policy) not in (None, "Never"):
-            reason = "in SidecarMode the head must not restart"
-            yield rejected(document, policy, reason, "write `restartPolicy: Never`, or remove it")
-    if mode is not None and mode not in SUBMISSION_MODES:
-        hint = closest(str(mode), SUBMISSION_MODES)
-        reason = f"`submissionMode` is {mode!r}{hint and f': {hint}'}"
-        yield rejected(document, (*job, "submissionMode"), reason, f"write one of {', '.join(SUBMISSION_MODES)}")
-    own_command = document.get(*job, "submitterPodTemplate", "spec", "containers", 0, "command")
-    if not document.get(*job, "entrypoint") and mode != "InteractiveMode" and not own_command:
-        remedy = "add `entrypoint: python ...`, or write `submissionMode: InteractiveMode`"
-        yield finding(document, "RTS811", job, "the job has no `entrypoint`, so nothing is run", remedy)
-
-
-def selection(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
-    """Yield contradictions in which cluster a job uses."""
-    selector, spec = document.get(*job, "clusterSelector"), document.get(*job, "rayClusterSpec")
-    where = (*job, "clusterSelector")
-    if not selector and spec is None:
-        yield rejected(document, job, "the job has no cluster", "add `rayClusterSpec: ...`, or a `clusterSelector`")
-    if not selector:
-        return
-    if spec is not None:
-        reason = "the job has both a `clusterSelector` and a `rayClusterSpec`: it runs on the selected cluster only"
-        yield finding(document, "RTS811", where, reason, "remove one of them")
-    if isinstance(selector, dict) and not selector.get("ray.io/cluster"):
-        reason = "`clusterSelector` does not name the cluster"
-        yield rejected(document, where, reason, "write `clusterSelector: {ray.io/cluster: NAME}`")
-    if document.get(*job, "suspend") is True:
-        reason = "`suspend` is set, but the job does not own the cluster that it selects"
-        yield rejected(document, (*job, "suspend"), reason, "remove `suspend`")
-    if number(document.get(*job, "backoffLimit")) > 0:
-        reason = "`backoffLimit` is set, but a job on a selected cluster is not run again"
-        yield rejected(document, (*job, "backoffLimit"), reason, "remove it")
-    if document.get(*job, "submissionMode") == "SidecarMode":
-        reason = "SidecarMode needs a cluster of the job's own"
-        yield rejected(document, (*job, "submissionMode"), reason, "write `submissionMode: K8sJobMode`")
-
-
-def runtime_environment(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
-    """Yield a finding if the runtime environment is not YAML, or has keys that Ray does not know."""
-    where = (*job, "runtimeEnvYAML")
-    text = document.get(*where)
-    if not isinstance(text, str):
-        return
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        yield rejected(document, where, f"`runtimeEnvYAML` is not YAML: {problem[:120]}", "correct it")
-        return
-    if value is not None and not isinstance(value, dict):
-        reason = "`runtimeEnvYAML` is not a mapping"
-        yield rejected(document, where, reason, "write `key: value` lines, such as `pip: [...]`, after `|`")
-
-
-def deletion(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
-    """Yield contradictions in the rules by which a job's cluster is removed."""
-    where = (*job, "deletionStrategy")
-    if document.get(*where) is None:
-        return
-    rules, legacy = document.entries(*where, "deletionRules"), ("onSuccess", "onFailure")
-    given = [key for key in legacy if document.get(*where, key) is not None]
-    if rules and given:
-        reason = f"`deletionRules` and `{given[0]}` are both set"
-        yield rejected(document, where, reason, "keep the rules only")
-    if not rules and len(given) < len(legacy):
-        yield rejected(document, where, "it has no rules", "add `deletionRules`, or both `onSuccess` and `onFailure`")
-    if rules and document.get(*job, "shutdownAfterJobFinishes") is True:
-        reason = "`shutdownAfterJobFinishes` and `deletionRules` are both set"
-        yield rejected(document, (*job, "shutdownAfterJobFinishes"), reason, "keep one of them")
-    yield from deletion_rules(document, job, rules)
-
-
-def deletion_rules(document: ClusterDocument, job: KeyPath, rules: list[Any]) -> Iterator[Finding]:
-    """Yield rules of deletion that contradict each other or the cluster."""
-    scaled = document.get(*job, "rayClusterSpec", "enableInTreeAutoscaling") is True
-    times: dict[str, dict[str, int]] = {}
-    for index, rule in enumerate(rules):
-        place = (*job, "deletionStrategy", "deletionRules", index)
-        policy = str(document.get(*place, "policy"))
-        seconds = number(document.get(*place, "condition", "ttlSeconds"))
-        status = str(document.get(*place, "condition", "jobStatus"))
-        if not isinstance(rule, dict):
-            continue
-        if seconds < 0:
-            yield rejected(document, place, f"`ttlSeconds` is {seconds}", "write 0 or more")
-        if policy == "DeleteWorkers" and scaled:
-            yield rejected(document, place, "DeleteWorkers does not work with autoscaling", "write DeleteCluster")
-        if policy in times.setdefault(status, {}):
-            yield rejected(document, place, f"a second rule for {policy} after {status}", "remove one of them")
-        times[status][policy] = seconds
-        order = [times[status][one] for one in DELETION_ORDER if one in times[status]]
-        if order != sorted(order):
-            reason = f"{policy} happens in the wrong order: workers, then the cluster, then the job itself are deleted"
-            yield rejected(document, place, reason, "correct the `ttlSeconds`")
-
-
-def service(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
-    """Yield what the operator rejects in a RayService."""
-    del job
-    head_name: KeyPath = ("spec", "rayClusterConfig", "headGroupSpec", "headService", "metadata", "name")
-    if document.get(*head_name):
-        yield rejected(document, head_name, "the head's service of a RayService must not have a name", "remove it")
-    delay = document.get("spec", "rayClusterDeletionDelaySeconds")
-    if number(delay) < 0:
-        where: KeyPath = ("spec", "rayClusterDeletionDelaySeconds")
-        yield rejected(document, where, f"the delay is {delay}", "write 0 or more")
-    upgrade: KeyPath = ("spec", "upgradeStrategy", "type")
-    if document.get(*upgrade) is not None and document.get(*upgrade) not in UPGRADES:
-        reason = f"the type of the upgradeStrategy is {document.get(*upgrade)!r}"
-        yield rejected(document, upgrade, reason, f"write one of {', '.join(UPGRADES)}")
-    text = document.get("spec", "serveConfigV2")
-    if isinstance(text, str):
-        try:
-            applications = yaml.safe_load(text)
-        except yaml.YAMLError:
-            applications = None
-        if not isinstance(applications, dict):
-            reason = "`serveConfigV2` is not YAML with `applications: [...]`"
-            yield rejected(document, ("spec", "serveConfigV2"), reason, "correct it")
-
-
-def schedule(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
-    """Yield a finding if the schedule of a RayCronJob is not one of cron."""
-    del job
-    text, where = document.get("spec", "schedule"), ("spec", "schedule")
-    if isinstance(text, str) and "TZ" in text:
-        yield rejected(document, where, "the schedule has a time zone", "move it to `timeZone`")
-    elif isinstance(text, str) and (wrong := wrong_schedule(text)) is not None:
-        reason = f"the schedule {text!r} is not one of cron: {wrong}"
-        yield rejected(document, where, reason, 'write such as "0 3 * * *" for 3 o\'clock each night')
-
-
 def containers(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
     """Yield groups without containers, and resources that are given twice."""
     for group in ((*top, "headGroupSpec"), *groups(document, top)):
@@ -276,6 +94,7 @@ def containers(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
         if "labels" in parameters:
             reason = "`labels` in rayStartParams is not supported"
             yield rejected(document, (*group, "rayStartParams", "labels"), reason, "use `labels` of the group")
+        yield from labels(document, (*group, "labels"))
 
 
 def head_service(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
@@ -341,6 +160,10 @@ def state(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
     if options and by_annotation:
         reason = f"the annotation {FAULT_TOLERANT[-1]} and gcsFaultToleranceOptions are both set"
         yield rejected(document, FAULT_TOLERANT, reason, "remove the annotation")
+    if options and document.get(*STATE_NAMESPACE):
+        reason = f"the annotation {STATE_NAMESPACE[-1]} and gcsFaultToleranceOptions are both set"
+        remedy = "write it as `gcsFaultToleranceOptions.externalStorageNamespace`"
+        yield rejected(document, STATE_NAMESPACE, reason, remedy)
     address = variable(document, head, REDIS_ADDRESS)
     if address and not options and by_annotation != "true":
         reason = f"{REDIS_ADDRESS} is set without gcsFaultToleranceOptions"
@@ -371,6 +194,15 @@ def state_backend(document: ClusterDocument, where: KeyPath) -> Iterator[Finding
         reason, remedy = "gcsFaultToleranceOptions has no redisAddress", "add `redisAddress: HOST:6379`"
         yield finding(document, "RTS811", where, reason, remedy, severity="warning")
     address = document.get(*where, "redisAddress")
+    if isinstance(address, str) and not re.search(r"[${<]|YOUR-", address):
+        scheme, host = re.match(r"(?:(\w+)://)?(?:[^@/]*@)?\[?([^\]:/]*)", address).groups()  # type: ignore[union-attr]
+        if scheme not in (None, "redis", "rediss"):
+            reason = f"`redisAddress` is {address}, but Ray connects to redis:// or rediss:// only"
+            yield finding(document, "RTS811", (*where, "redisAddress"), reason, "write HOST:PORT")
+        elif "_" in host:
+            reason = f"`redisAddress` names the host {host}, but services of Kubernetes have no `_` in their names"
+            remedy = f"write {address.replace(host, host.replace('_', '-'))}"
+            yield finding(document, "RTS811", (*where, "redisAddress"), reason, remedy, severity="warning")
     if isinstance(address, str) and address and not re.search(r":\d+$|[${]", address):
         reason = f"`redisAddress` is {address}, without a port"
         remedy = f"write `redisAddress: {address}:6379`"
@@ -408,18 +240,6 @@ def autoscaling(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
                 yield rejected(document, (*group, key), reason, "add `autoscalerOptions: {version: v2}`")
 
 
-def tokens(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
-    """Yield a finding if tokens are required of a Ray that has none."""
-    where = (*top, "authOptions", "mode")
-    if document.get(*where) != "token":
-        return
-    stated = document.get(*top, "rayVersion")
-    match = re.match(r"(\d+)\.(\d+)", str(stated or ""))
-    if match is None or (int(match[1]), int(match[2])) < OLDEST_RAY_WITH_TOKENS:
-        reason = f"`mode: token` needs Ray 2.52 or later, but rayVersion is {stated or 'missing'}"
-        yield rejected(document, where, reason, "write the `rayVersion` of the image, 2.52 or later")
-
-
 def encryption(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
     """Yield variables that KubeRay sets itself if it encrypts Ray's traffic."""
     for group in ((*top, "headGroupSpec"), *groups(document, top)) if document.get(*top, "tlsOptions") else ():
@@ -429,12 +249,6 @@ def encryption(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
                 yield rejected(document, place, f"{name} is set beside tlsOptions", "remove it")
 
 
-JOB_RULES = (life_cycle, submission, selection, runtime_environment, deletion)
-RULES_BY_KIND: dict[str, tuple[Callable[[ClusterDocument, KeyPath], Iterator[Finding]], ...]] = {
-    "RayJob": JOB_RULES,
-    "RayCronJob": (schedule, *JOB_RULES),
-    "RayService": (service,),
-}
 CLUSTER_RULES = (
     containers,
     head_service,
@@ -442,6 +256,6 @@ CLUSTER_RULES = (
     replicas,
     state,
     autoscaling,
-    tokens,
+    kuberay_options.check,
     encryption,
 )

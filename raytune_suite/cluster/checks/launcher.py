@@ -39,6 +39,22 @@ TEST_KEYS = ("disable_launch_config_check", "foreground_node_launch", "worker_li
 LOCATION_KEYS = {"aws": ("region",), "gcp": ("region", "availability_zone"), "azure": ("location",)}
 """The keys that say where machines are; without them Ray fails with a KeyError."""
 
+FORMER_KEYS = {
+    "head_node": "move it to `available_node_types: {head: {node_config: ...}}`, and name it as `head_node_type`",
+    "worker_nodes": "move it to `available_node_types: {worker: {node_config: ..., min_workers: 0, max_workers: 2}}`",
+    "initial_workers": "write `min_workers` in the node type",
+    "autoscaling_mode": "remove it, or set `upscaling_speed`",
+    "target_utilization_fraction": "remove it, or set `upscaling_speed`",
+    "default_worker_node_type": "remove it: Ray chooses among the node types by their resources",
+    "worker_default_node_type": "remove it: Ray chooses among the node types by their resources",
+    "default_node_type": "write `head_node_type`",
+    "setup_command": "write a list, `setup_commands`",
+}
+"""Settings of older versions of Ray, and what to write instead."""
+
+FAKE_HEAD = "ray.head.default"
+"""The only name of the head's type with which the provider for tests works."""
+
 PLACEHOLDER = re.compile(
     r"\bYOUR[-_][A-Z_-]+|<(?:your|my|insert|replace|enter)\b[^<>]*>|<[A-Z][A-Z0-9_-]+>|<[a-z]+(?:[-_][a-z]+)+>|"
     r"\b(?:CHANGE|REPLACE)[-_]?ME\b"
@@ -69,7 +85,7 @@ def schema(document: ClusterDocument) -> Iterator[Finding]:
     rules = ray_schema(str(cloud), own_workers=cloud == "local" or cloud not in PROVIDERS)
     for error in import_module("jsonschema").Draft7Validator(rules).iter_errors(without_ignored(document.data, cloud)):
         for found in schema_findings(document, error, places(document)):
-            yield beside_node_config(document, found) or found
+            yield beside_node_config(document, found) or former_key(found) or found
 
 
 def without_ignored(data: Any, cloud: Any) -> Any:
@@ -116,6 +132,14 @@ def beside_node_config(document: ClusterDocument, found: Finding) -> Finding | N
     inner = f"{{azure_arm_parameters: {{{key}: ...}}}}" if key in arm else f"{{{key}: ...}}"
     reason = f"`{key}` belongs in the node_config of {name}, but stands beside it"
     return finding(document, "RTS904", (top, name, key), reason, f"indent it: `node_config: {inner}`")
+
+
+def former_key(found: Finding) -> Finding | None:
+    """Return a finding about a setting of older versions of Ray with its replacement, None if it is something else."""
+    if found.code != "RTS103" or found.where not in FORMER_KEYS:
+        return None
+    reason = f"`{found.where}` is a setting of older versions of Ray, which Ray 2 rejects"
+    return dataclasses.replace(found, reason=reason, remedy=FORMER_KEYS[found.where])
 
 
 def repeated_keys(document: ClusterDocument) -> Iterator[Finding]:
@@ -215,6 +239,14 @@ def clouds(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(document, "RTS106", ("provider", "project_id"), reason, remedy)
         else:
             yield finding(document, "RTS607", where, "`project_id` is missing", remedy)
+    if cloud == "vsphere" and not document.mapping("provider", "vsphere_config"):
+        reason, remedy = "`vsphere_config` is missing", "add `vsphere_config: {namespace: ..., vm_image: ...}`"
+        yield finding(document, "RTS607", where, reason, remedy)
+    fake = cloud == "fake_multinode" or str(document.get("provider", "module")).endswith("FakeMultiNodeProvider")
+    if fake and FAKE_HEAD not in document.mapping("available_node_types"):
+        reason = f"this provider needs a node type {FAKE_HEAD!r} for the head"
+        remedy = f"name it so, and write `head_node_type: {FAKE_HEAD}`"
+        yield finding(document, "RTS105", ("head_node_type",), reason, remedy)
     if cloud == "azure" and not document.get("provider", "resource_group"):
         remedy = "add a name; Ray creates the group"
         yield finding(document, "RTS607", where, "`resource_group` is missing", remedy)

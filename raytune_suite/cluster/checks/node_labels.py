@@ -22,6 +22,10 @@ VALUES: dict[str, tuple[str, ...]] = {
     "kubernetes.io/arch": ("amd64", "arm64", "arm", "ppc64le", "s390x", "riscv64"),
     "kubernetes.io/os": ("linux", "windows"),
     "cloud.google.com/gke-accelerator": tuple(ACCELERATORS),
+    "cloud.google.com/gke-tpu-accelerator": (
+        *("tpu-v3-device", "tpu-v3-slice", "tpu-v4-podslice", "tpu-v5-lite-device", "tpu-v5-lite-podslice"),
+        *("tpu-v5p-slice", "tpu-v6e-slice", "tpu7x"),
+    ),
     "cloud.google.com/gke-spot": ("true",),
     "cloud.google.com/gke-preemptible": ("true",),
     "cloud.google.com/gke-provisioning": ("standard", "spot", "preemptible"),
@@ -71,7 +75,8 @@ def one(document: ClusterDocument, where: KeyPath, key: str, value: Any) -> Iter
     if not known or not isinstance(value, str) or value in known or re.search(r"[$<{]|YOUR-", value):
         return
     last = value.rpartition("-")[2].lower()
-    same = [word for word in known if word.rpartition("-")[2] == last or word.lower() == value.lower()]
+    by_end = "tpu" not in key  # whose names all end alike
+    same = [word for word in known if (by_end and word.rpartition("-")[2] == last) or word.lower() == value.lower()]
     same += [word for word in (ALIASES.get(value.lower()),) if word in known]
     hint = f"did you mean {same[0]!r}?" if same else closest(value, known)
     reason = f"no node has the label {key}: {value}{hint and f': {hint}'}"

@@ -10,6 +10,7 @@ from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.instance_types import exists, instance_types
 from raytune_suite.cluster.pools import INSTANCE_KEY, as_count, flag, provider
+from raytune_suite.cluster.ray_start import LEAST_OBJECT_STORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,6 +185,11 @@ def resources(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
         if right is not None and right != key:
             reason = f"Ray treats {key!r} as a custom resource"
             yield finding(document, "RTS210", (*where, key), reason, f"rename it to {right!r}")
+    store = offered.get("object_store_memory")
+    if isinstance(store, int) and not isinstance(store, bool) and 2**20 <= store < LEAST_OBJECT_STORE:
+        reason = f"`object_store_memory` is {store} bytes, less than the 75 MiB that Ray requires"
+        remedy = f"write {LEAST_OBJECT_STORE} or more, or remove it"
+        yield finding(document, "RTS902", (*where, "object_store_memory"), reason, remedy)
     if pool.instance_type is None or pool.head:
         return
     real = pool.instance_type

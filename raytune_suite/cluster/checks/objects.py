@@ -38,6 +38,9 @@ SELECTORS: dict[str, tuple[KeyPath, KeyPath | None]] = {
 """Where objects select pods: by labels, and by conditions."""
 
 SERVICE_TYPES = ("ClusterIP", "NodePort", "LoadBalancer", "ExternalName")
+OF_RAY = {"ray.io/is-ray-node": ("yes",), "ray.io/node-type": ("head", "worker", "redis-cleanup")}
+"""Labels of pods that KubeRay sets, with their values."""
+
 CONTENT_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 NODE_PORTS = range(30000, 32768)
@@ -69,9 +72,21 @@ WORDS: dict[tuple[str, ...], dict[tuple[str, ...], tuple[str, ...]]] = {
 """The words that the API server accepts, by the kind of object and the place."""
 
 
+def labels_of_ray(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield labels that select no pod of KubeRay, which gives them other values."""
+    for where, text in document.scalars():
+        known = OF_RAY.get(str(where[-1])) if where else None
+        selects = len(where) > 1 and where[-2] in ("matchLabels", "selector")
+        if known and selects and text not in (*known, where[-1]) and not PLACEHOLDER.search(text):
+            reason = f"no pod has the label {where[-1]}: {text}, as KubeRay gives it the value {' or '.join(known)}"
+            remedy = f'write `{where[-1]}: "{known[0]}"`' if known[0] == "yes" else f"write `{where[-1]}: {known[0]}`"
+            yield finding(document, "RTS813", where, reason, remedy)
+
+
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in an object that is not Ray's."""
     kind = str(document.get("kind"))
+    yield from labels_of_ray(document)
     yield from labels(document, ("metadata", "labels"))
     yield from tiny_volume(document, kind)
     yield from several_redis(document, kind)
@@ -158,6 +173,9 @@ def service(document: ClusterDocument) -> Iterator[Finding]:
             if isinstance(number, int) and not 0 < number <= HIGHEST_PORT:
                 reason = f"`{key}` is {number}, but ports are between 1 and {HIGHEST_PORT}"
                 yield finding(document, "RTS817", (*where, key), reason, "correct the number")
+        target = port.get("targetPort")
+        if isinstance(target, str) and target.isdecimal():
+            yield port_in_quotes(document, (*where, "targetPort"), target)
         if "name" not in port and len(ports) > 1:
             reason = "a service with several ports needs a name for each"
             yield finding(document, "RTS817", where, reason, "add `name: ...`")
@@ -168,6 +186,10 @@ def service(document: ClusterDocument) -> Iterator[Finding]:
         elif isinstance(node, int) and node not in NODE_PORTS:
             reason = f"`nodePort` is {node}, but must be between {NODE_PORTS.start} and {NODE_PORTS.stop - 1}"
             yield finding(document, "RTS817", (*where, "nodePort"), reason, "correct the number, or remove it")
+    names = [port.get("name") for _, port in ports if port.get("name")]
+    for name in sorted({str(name) for name in names if names.count(name) > 1}):
+        reason = f"two ports of the service are named {name!r}"
+        yield finding(document, "RTS817", ("spec", "ports"), reason, "give each port its own name")
     if not ports and kind != "ExternalName" and document.get("spec", "clusterIP") != "None":
         yield finding(document, "RTS817", ("spec",), "the service has no ports", "add `ports: [{port: ...}]`")
 
@@ -214,9 +236,17 @@ def blocks(document: ClusterDocument) -> Iterator[Finding]:
                 yield finding(document, "RTS817", where, reason, "write such as 10.0.0.0/16")
         for where in entries_at(document, ("spec",), (way, "*", "ports", "*", "port")):
             number = document.get(*where)
+            if isinstance(number, str) and number.isdecimal():
+                yield port_in_quotes(document, where, number)
             if isinstance(number, int) and not 0 < number <= HIGHEST_PORT:
                 reason = f"`port` is {number}, but ports are between 1 and {HIGHEST_PORT}"
                 yield finding(document, "RTS817", where, reason, "correct the number")
+
+
+def port_in_quotes(document: ClusterDocument, where: KeyPath, number: str) -> Finding:
+    """Return a finding about the number of a port in quotes, which Kubernetes takes as the name of one."""
+    reason = f'`{where[-1]}` is "{number}", and text is the name of a port, which has a letter'
+    return finding(document, "RTS817", where, reason, f"write `{where[-1]}: {number}`, without quotes")
 
 
 def pod_labels(document: ClusterDocument) -> list[dict[str, Any]]:

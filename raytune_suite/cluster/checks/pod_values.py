@@ -41,6 +41,7 @@ FIELDS = (
 
 AMOUNTS = tuple(f"{kind}.{name}" for kind in ("limits", "requests") for name in ("cpu", "memory", "ephemeral-storage"))
 PATH_IN_VOLUME = "a path inside the volume: relative, and without `..`"
+OF_SHELL = re.compile(r"\$\{?([A-Z_]\w*)\}?(?=/|:|$)")
 VARIABLE = re.compile(r"(?<!\$)\$\(([A-Za-z_][\w.-]*)\)")
 
 
@@ -299,6 +300,11 @@ def sources(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
                 reason = f"`{key}` is {value!r}, which is no field for a variable{hint and f': {hint}'}"
                 yield wrong(document, (*where, "valueFrom", kind, key), reason, f"write one of {', '.join(allowed)}")
         text = entry.get("value")
+        of_shell = OF_SHELL.match(text) if isinstance(text, str) else None
+        if of_shell is not None:
+            reason = f"{entry.get('name')} is {text}, but Kubernetes only replaces variables written as $(NAME)"
+            remedy = f"write $({of_shell[1]}), if the container defines it above, or the value itself"
+            yield finding(document, "RTS417", (*where, "value"), reason, remedy, severity="warning")
         for name in VARIABLE.findall(text) if isinstance(text, str) else ():
             later = any(one.get("name") == name for one in document.entries(*container, "env") if isinstance(one, dict))
             if name not in known and later and name != entry.get("name"):

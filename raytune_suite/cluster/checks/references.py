@@ -115,15 +115,10 @@ def check(document: ClusterDocument, pod: PodPlace, others: list[ClusterDocument
                     yield finding(document, "RTS813", place, reason, "correct the key")
 
 
-def program(document: ClusterDocument, pod: PodPlace, words: list[str], others: list[ClusterDocument]) -> Iterator[str]:
-    """Yield the files that a command names in the folder of a config map of the file, but that the config map lacks.
-
-    Args:
-        document: The manifest.
-        pod: The pod in which the command runs.
-        words: The words of the command.
-        others: All documents of the file.
-    """
+def mounted_files(
+    document: ClusterDocument, pod: PodPlace, others: list[ClusterDocument]
+) -> Iterator[tuple[str, str, set[str]]]:
+    """Yield the config maps of the file that a pod's first container mounts: folder, name and files."""
     maps = {str(one.get("metadata", "name")): one for one in others if one.get("kind") == "ConfigMap"}
     volumes = {str(one.get("name")): one for one in document.entries(*pod.where, "volumes") if isinstance(one, dict)}
     for mount in document.entries(*pod.where, "containers", 0, "volumeMounts"):
@@ -135,14 +130,28 @@ def program(document: ClusterDocument, pod: PodPlace, words: list[str], others: 
             continue
         items = source.get("items")
         files = {str(one.get("path")) for one in items if isinstance(one, dict)} if items else keys_of(target)
-        folder = f"{str(mount.get('mountPath')).rstrip('/')}/"
-        for word in (word.strip("\"';&|()") for word in words):
+        yield f"{str(mount.get('mountPath')).rstrip('/')}/", str(target.get("metadata", "name")), files
+
+
+def program(document: ClusterDocument, pod: PodPlace, words: list[str], others: list[ClusterDocument]) -> Iterator[str]:
+    """Yield the files that a command names where no config map of the file puts them.
+
+    Args:
+        document: The manifest.
+        pod: The pod in which the command runs.
+        words: The words of the command.
+        others: All documents of the file.
+    """
+    mounted = list(mounted_files(document, pod, others))
+    entries = document.entries(*pod.where, "containers", 0, "volumeMounts")
+    folders = tuple(f"{str(one.get('mountPath')).rstrip('/')}/" for one in entries if isinstance(one, dict))
+    for word in (word.strip("\"';&|()") for word in words):
+        for folder, name, files in mounted:
             rest = word.removeprefix(folder)
             if word.startswith(folder) and rest and not rest.endswith("/") and rest not in files:
-                yield (
-                    f"the ConfigMap {target.get('metadata', 'name')!r} at {folder} has no {rest}; it has "
-                    + ", ".join(sorted(files))
-                )
+                yield f"the ConfigMap {name!r} at {folder} has no {rest}; it has {', '.join(sorted(files))}"
+            elif word.startswith("/") and not word.startswith(folders) and word.rpartition("/")[2] in files:
+                yield f"the command names {word}, but the ConfigMap {name!r} with this file is mounted at {folder}"
 
 
 def single_node_claims(target: ClusterDocument, users: int) -> Iterator[Finding]:

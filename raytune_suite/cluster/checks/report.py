@@ -11,6 +11,7 @@ from raytune_suite.cluster.checks import (
     clouds,
     commands,
     container_options,
+    contradictions,
     documents,
     hosts,
     kuberay,
@@ -153,5 +154,6 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += python_versions.check(document)
     findings += mounts.check(document)
     findings += container_options.check(document)
+    findings += contradictions.check(document)
     findings += clouds.check(document, all_pools, storage_path)
     return findings

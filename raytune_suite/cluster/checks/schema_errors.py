@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.findings import finding
@@ -36,6 +37,12 @@ EXAMPLES = {
     "string": "write text in one line, or after `|` in several",
 }
 
+
+OPPOSITES = ({"enabled", "disabled"}, {"enable", "disable"}, {"include", "exclude"})
+"""Words that look alike, but of which one is never suggested for the other."""
+
+WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
+"""The words of a key."""
 
 LONGEST_VALUE = 60
 """Characters of a value that a message shows."""
@@ -153,9 +160,21 @@ def closest(value: str, allowed: Collection[str]) -> str:
         >>> closest("K8SJobMode", ["K8sJobMode", "HTTPMode"])
         "did you mean 'K8sJobMode'?"
     """
-    by_lower = {one.lower(): one for one in allowed}
+    by_lower = {one.lower(): one for one in allowed if {one.lower(), value.lower()} not in OPPOSITES}
     matches = difflib.get_close_matches(value.lower(), by_lower, n=1, cutoff=0.6)
     return f"did you mean {by_lower[matches[0]]!r}?" if matches else ""
+
+
+def of_same_words(key: str, known: Collection[str]) -> str | None:
+    """Return the known key that ends in the same two words or more as another, None if there is none or several.
+
+    Example:
+        >>> of_same_words("noDriverTimeoutSeconds", ["idleTimeoutSeconds", "upscalingMode"])
+        'idleTimeoutSeconds'
+    """
+    words = [word.lower() for word in WORDS.findall(key)]
+    similar = [one for one in map(str, known) if [word.lower() for word in WORDS.findall(one)][-2:] == words[-2:]]
+    return similar[0] if len(words) > 1 and len(similar) == 1 else None
 
 
 def unknown_key(
@@ -185,6 +204,8 @@ def unknown_key(
         return finding(document, "RTS103", where, reason, f"move it {place}, with the right indentation")
     suggestion = near(key, sorted(map(str, known)))
     if version is not None and "did you mean" not in suggestion:
+        similar = of_same_words(key, known)
+        suggestion = f": did you mean {similar!r}?" if similar else suggestion
         reason = f"`{key}` is unknown in the version {version}{suggestion}"
         remedy = "correct the name, or remove it, unless the operator in your cluster is newer"
         return finding(document, "RTS103", where, reason, remedy, severity="warning")

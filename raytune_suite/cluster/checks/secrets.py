@@ -42,6 +42,8 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         if where[:1] == ("auth",):
             continue
         what = next((name for form, name in FORMS.items() if re.search(form, text)), None)
+        if what is None and where[-2:] == ("redisPassword", "value") and not NO_SECRET.fullmatch(text):
+            what = "the password of Redis"
         if what is None and len(where) > 1 and where[-1] == "value":
             name = document.get(*where[:-1], "name")
             named = isinstance(name, str) and NAME.fullmatch(name) and "RAY_AUTH" not in name

@@ -94,6 +94,10 @@ QUESTIONS: dict[str, tuple[str, str]] = {
         "asks questions",
         "add `-fnoninteractive`",
     ),
+    r"su(?!.* (-c|--command)\b)( -\S*| \w+)*$|bash (-i|-l|--login)( -i| -l)*$|newgrp\b": (
+        "starts a shell that waits for commands",
+        "write `sudo -u USER bash -c '...'`",
+    ),
     r"do-release-upgrade(?!.* -f)": ("asks questions", "use an image of the newer release"),
 }
 """Commands that ask a question, by a pattern: what they do, and what to write."""
@@ -117,7 +121,9 @@ LOGINS = {
 ENDLESS = re.compile(
     r"tail (?:\S+ )*(?:-f|-F|--follow)\b|sleep (?:inf|infinity)\b|jupyter(?:-lab|-notebook)? |watch\b|code-server\b|"
     r"jupyter-(?:lab|notebook)\b|tensorboard\b|mlflow (?:ui|server)\b|prometheus\b|serve run\b|optuna-dashboard\b|"
-    r"python[\d.]* -m (?:http\.server|tensorboard\S*)|ray (?:start (?:.*)--block\b)"
+    r"python[\d.]* -m (?:http\.server|tensorboard\S*)|ray (?:start (?:.*)--block\b)|"
+    r"docker run (?!(?:.* )?(?:-\w*d\w*|--detach)(?: |$))"
+    r".*\b(?:prom/|grafana/|redis:|postgres:|nginx|minio/|mlflow)\S*$"
 )
 """Commands that run until they are stopped."""
 

@@ -83,6 +83,10 @@ def check(text: str) -> Iterator[Lint]:
         yield from two_installers(part)
         yield from lost(part)
     yield from characters(text)
+    for match in re.finditer(r"\$\(\s*([A-Z][A-Z0-9]*_\w*)\s+[-+*/]\s+\w+\s*\)", text):
+        reason = f"`{match[0]}` runs a program named {match[1]}, as one pair of parentheses stands for a command"
+        line = text[: match.start()].count("\n")
+        yield Lint("RTS415", reason, f"write `$({match[0][1:]})`", line, "error")
 
 
 def error(part: SimpleCommand, code: str, reason: str, remedy: str) -> Lint:

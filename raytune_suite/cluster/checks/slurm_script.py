@@ -383,7 +383,8 @@ def bare_host(address: str, commands: list[SimpleCommand]) -> bool:
     match = re.fullmatch(r"\$\{?(\w+)\}?", address)
     texts = [word for part in commands for word in (*part.assignments, *part.words)]
     found = [word for word in texts if match is not None and word.startswith(f"{match[1]}=")]
-    shown = " ".join([*found, *(text for text in texts if found and text in ("hostname", "--ip-address"))])
+    run = [word for part in commands if found and part.program != "scontrol" for word in part.words]
+    shown = " ".join([*found, *(word for word in run if word in ("hostname", "--ip-address"))])
     return bool(found) and ":" not in shown and re.search(r"hostname|getent", shown) is not None
 
 

@@ -115,6 +115,12 @@ def beyond_nodes(text: str) -> Iterator[Finding]:
             reason = f"the loop from 1 to {match[1]} goes beyond the last node, because the nodes are counted from 0"
             remedy = f"write `<` instead of `<=`, or subtract 1 from {match[1]}"
             yield Finding(number, "RTS845", "script", reason, remedy, "error")
+    fewer = set(re.findall(rf"(?m)^\s*(\w+)=\$\(\(\s*\$?\{{?(?:{COUNT})\}}?\s*-\s*1\s*\)\)", text))
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.search(r"for\s*\(\(\s*\w+\s*=\s*1\s*;\s*\w+\s*<\s*\$?\{?(\w+)\}?\s*;", line)
+        if match is not None and match[1] in fewer:
+            reason = f"the loop from 1 below {match[1]} leaves out the last node: {match[1]} is the number of workers"
+            yield Finding(number, "RTS845", "script", reason, "write `<=` instead of `<`", "error")
 
 
 def missing_node(text: str, nodes: int | None) -> Iterator[Finding]:

@@ -61,7 +61,11 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     yield from named_variables(text, directives)
     for one in found:
         yield from idle(one, directives)
+        if everywhere(one, count(directives, "nodes", None)):
+            reason = f"this step starts Ray on all nodes, not only on {one.launch_options['nodelist']}"
+            yield at(one.line, "RTS845", reason, "add `--nodes=1 --ntasks=1`")
     yield from same_node(text, found, count(directives, "nodes", None))
+    yield from other_port(commands, found)
     yield from waiting(commands, found)
     yield from blocked(commands, found)
     yield from signals(commands, directives)
@@ -152,6 +156,13 @@ def idle(one: RayStart, directives: list[Directive]) -> Iterator[Finding]:
         yield at(one.line, "RTS844", reason, remedy, "warning")
 
 
+def everywhere(one: RayStart, nodes: int | None) -> bool:
+    """Return whether a step that names one node runs on all nodes of the job, as it takes their number from there."""
+    options = one.launch_options
+    single = re.fullmatch(r"\$\{?\w+(\[[^@*\]]*\])?\}?", options.get("nodelist", "")) is not None
+    return bool(single and one.launcher == "srun" and nodes and nodes > 1 and not {"nodes", "ntasks"} & set(options))
+
+
 def parts_of_variables(text: str, directives: list[Directive]) -> Iterator[Finding]:
     """Yield variables of a part that a heterogeneous job does not have, or whose option that part does not have."""
     parts = {one.component for one in directives}
@@ -205,6 +216,21 @@ def same_node(text: str, found: list[RayStart], nodes: int | None) -> Iterator[F
         if not one.head and place in places and one.launcher == "srun":
             reason = f"this worker starts on {place}, the node of the head, which runs Ray already"
             yield at(one.line, "RTS845", reason, f"write `--exclude={place}`, or the name of another node")
+
+
+def other_port(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator[Finding]:
+    """Yield an address for the study with another port than the head's."""
+    ports = {one.options.get("port", "6379") for one in found if one.head}
+    assigned = dict(word.split("=", 1) for part in commands for word in part.assignments if "=" in word)
+    ports = {assigned.get(port.strip("${}"), port) if port.startswith("$") else port for port in ports}
+    for part in commands if ports else ():
+        for word in (*part.assignments, *part.words):
+            match = re.fullmatch(r"RAY_ADDRESS=[^:]*:(\d+)", word)
+            known = all(re.fullmatch(r"\d+|\$", port) for port in ports)  # "$" is what the shell computes
+            if match is not None and known and match[1] not in ports:
+                opened = ", ".join(sorted({one.options.get("port", "6379") for one in found if one.head}))
+                reason = f"the study looks for Ray at port {match[1]}, but the head opens {opened}"
+                yield at(part.line + 1, "RTS411", reason, "write the head's address and port, in the same variables")
 
 
 def waiting(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator[Finding]:

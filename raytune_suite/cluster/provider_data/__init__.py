@@ -31,6 +31,12 @@ class MachineFacts(NamedTuple):
         gpu: The model of the GPUs.
         architecture: "x86_64" or "arm64".
         regions: The regions that offer it; empty if unknown, as for all types without GPUs.
+        interfaces: The most network interfaces.
+        cards: The number of network cards.
+        efas: The most Elastic Fabric Adapters; 0 if it has none.
+        threads: Threads of each core; 0 if unknown.
+        lacks: What EC2 does not offer for it: "spot", "hosts" (dedicated ones), "hibernation",
+            "cluster" (placement groups).
     """
 
     cpus: int
@@ -39,6 +45,11 @@ class MachineFacts(NamedTuple):
     gpu: str
     architecture: str
     regions: tuple[str, ...] = ()
+    interfaces: int = 0
+    cards: int = 0
+    efas: int = 0
+    threads: int = 0
+    lacks: tuple[str, ...] = ()
 
 
 def read(name: str) -> str:
@@ -100,6 +111,11 @@ def ec2_machines() -> dict[str, MachineFacts | None]:
             row["gpu"],
             row["architecture"],
             tuple(row["regions"].split()),
+            int(row["interfaces"]),
+            int(row["cards"]),
+            int(row["efas"]),
+            int(row["threads"] or 0),
+            tuple(row["lacks"].split()),
         )
         if row["cpus"]
         else None

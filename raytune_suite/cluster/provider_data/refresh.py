@@ -106,6 +106,25 @@ def compute_part(part: dict[str, Any], references: list[str]) -> dict[str, Any]:
     return {"type": kind, **({"enum": part["enum"]} if "enum" in part else {})}
 
 
+EC2_COLUMNS = (
+    *("name", "cpus", "memory", "gpus", "gpu", "architecture", "regions"),
+    *("interfaces", "cards", "efas", "threads", "lacks"),
+)
+"""The columns of the table of EC2's instance types, as in `MachineFacts`."""
+
+
+def lacking(facts: dict[str, Any]) -> list[str]:
+    """Return what EC2 does not offer for an instance type: "spot", "hosts", "hibernation", "cluster"."""
+    strategies = facts.get("PlacementGroupInfo", {}).get("SupportedStrategies", [])
+    offered = {
+        "spot": "spot" in facts["SupportedUsageClasses"],
+        "hosts": facts.get("DedicatedHostsSupported", True),
+        "hibernation": facts.get("HibernationSupported", True),
+        "cluster": "cluster" in strategies,
+    }
+    return [name for name, there in offered.items() if not there]
+
+
 def ec2_table(model: dict[str, Any], reported: dict[str, Any], offered: dict[str, list[str]], source: str) -> str:
     """Return a CSV table of EC2's instance types, with the regions that offer those with GPUs.
 
@@ -118,12 +137,13 @@ def ec2_table(model: dict[str, Any], reported: dict[str, Any], offered: dict[str
     output = io.StringIO()
     output.write(f"# {source}\n")
     writer = csv.writer(output, lineterminator="\n")
-    writer.writerow(["name", "cpus", "memory", "gpus", "gpu", "architecture", "regions"])
+    writer.writerow(EC2_COLUMNS)
     for name in sorted({*model["shapes"]["InstanceType"]["enum"], *reported}):
         facts = reported.get(name)
         if facts is None:
-            writer.writerow([name, "", "", "", "", "", ""])
+            writer.writerow([name, *[""] * (len(EC2_COLUMNS) - 1)])
             continue
+        network = facts["NetworkInfo"]
         gpus = facts.get("GpuInfo", {}).get("Gpus", [])
         architectures = facts["ProcessorInfo"]["SupportedArchitectures"]
         writer.writerow(
@@ -135,6 +155,11 @@ def ec2_table(model: dict[str, Any], reported: dict[str, Any], offered: dict[str
                 gpus[0]["Name"] if sum(gpu["Count"] for gpu in gpus) else "",  # a part of a GPU counts as none
                 "arm64" if "arm64" in architectures else "x86_64",
                 " ".join(offered.get(name, [])) if gpus else "",
+                network["MaximumNetworkInterfaces"],
+                network.get("MaximumNetworkCards", 1),
+                network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0),
+                facts["VCpuInfo"].get("DefaultThreadsPerCore", ""),
+                " ".join(lacking(facts)),
             ]
         )
     return output.getvalue()

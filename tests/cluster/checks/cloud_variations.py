@@ -56,6 +56,7 @@ AWS: list[Config] = [
     {f"{IN_1}.TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "team", "Value": "ml"}]}]},
     {f"{IN_1}.SubnetIds": [SUBNET]},
     {
+        f"{IN_1}.InstanceType": "g6.8xlarge",  # the smaller ones have no adapter
         f"{IN_1}.SecurityGroupIds": None,
         f"{IN_1}.NetworkInterfaces": [
             {"DeviceIndex": 0, "SubnetId": SUBNET, "Groups": [GROUP], "InterfaceType": "efa"}

@@ -11,6 +11,7 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 
 from raytune_suite.cluster.checks import check, launcher
 from tests.cluster.checks import valid_by_class, valid_drawn
+from tests.cluster.checks.valid_by_experts import EXPERTS
 from tests.cluster.checks.valid_values import (
     AZURE_SIZES,
     DIRECTIVES,
@@ -54,6 +55,12 @@ def edited(file: str, old: str, new: str) -> str:
     text = path.read_text()
     assert old in text
     return text.replace(old, new, 1)
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+def test_a_setting_of_an_expert_gives_no_error(name: str, tmp_path: Path) -> None:
+    file, old, new = EXPERTS[name]
+    assert errors(tmp_path / "mine.yaml", edited(file, old, new)) == []
 
 
 @pytest.mark.parametrize("directive", DIRECTIVES)

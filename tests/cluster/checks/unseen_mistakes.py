@@ -13,6 +13,7 @@ from __future__ import annotations
 from tests.cluster.checks.unseen_by_class import BY_CLASS, EIGHTH, FIFTH, FOURTH, NINTH, SECOND, SEVENTH, SIXTH, THIRD
 from tests.cluster.checks.unseen_drawn import ELEVENTH, FOURTEENTH, TENTH, THIRTEENTH, TWELFTH
 from tests.cluster.checks.unseen_from_manuals import FROM_MANUALS
+from tests.cluster.checks.unseen_from_reference import FIFTEENTH, SEVENTEENTH, SIXTEENTH
 from tests.cluster.checks.unseen_from_threads import FROM_THREADS
 from tests.cluster.checks.unseen_mistakes_files import AWS, AZURE, GCP, HOSTS, LOCAL, RC, RJ, SLURM, SPOT, UnseenMistake
 
@@ -33,6 +34,9 @@ UNSEEN = [
     *TWELFTH,
     *THIRTEENTH,
     *FOURTEENTH,
+    *FIFTEENTH,
+    *SIXTEENTH,
+    *SEVENTEENTH,
     UnseenMistake(
         "aws SubnetID",
         AWS,

@@ -14,8 +14,8 @@ class UnseenMistake(NamedTuple):
     edits: list[tuple[str, str]]
 
 
-AWS, SPOT, GCP, AZURE, LOCAL = (
-    f"clusters/{name}.yaml" for name in ("aws-gpu", "aws-gpu-spot", "gcp-gpu", "azure-gpu", "local")
+AWS, SPOT, GCP, AZURE, LOCAL, LAPTOP = (
+    f"clusters/{name}.yaml" for name in ("aws-gpu", "aws-gpu-spot", "gcp-gpu", "azure-gpu", "local", "laptop")
 )
 RAYCLUSTER, RAYJOB, BASE = (f"clusters/kuberay/{name}.yaml" for name in ("raycluster", "rayjob", "base"))
 STUDY = "clusters/slurm/study.sbatch"

@@ -1,0 +1,124 @@
+"""Unusual but valid settings, each as its provider's reference describes it: none of them gives an error.
+
+Each entry has the file, the text that is replaced, and the new text.
+"""
+
+# ruff: noqa: E501 - the values are parts of lines and must not be wrapped
+from __future__ import annotations
+
+ON_G6, ON_G2 = "      InstanceType: g6.xlarge\n", "      machineType: g2-standard-8 "
+PROVIDER, POD = "  cache_stopped_nodes: false ", "          nodeSelector: {raytune-nodes: spot}\n"
+VOLUME, JOB = "          - {name: shm, emptyDir", "  backoffLimit: 2 "
+GROUP, SPEC = "      numOfHosts: 1\n", "  enableInTreeAutoscaling: true "
+AWS, GCP, AZURE, RAYCLUSTER, RAYJOB = (
+    *("aws-gpu.yaml", "gcp-gpu.yaml", "azure-gpu.yaml"),
+    *("kuberay/raycluster.yaml", "kuberay/rayjob.yaml"),
+)
+INTERFACE = "SubnetId: subnet-0a1b2c3d4e5f60718, Groups: [sg-0123456789abcdef0]"
+
+EXPERTS: dict[str, tuple[str, str, str]] = {
+    # EC2: RunInstances, InstanceMetadataOptionsRequest; two hops for containers
+    "IMDSv2": (
+        AWS,
+        ON_G6,
+        f"{ON_G6}      MetadataOptions: {{HttpTokens: required, HttpPutResponseHopLimit: 2, HttpEndpoint: enabled}}\n",
+    ),
+    # EC2 user guide, "Capacity Blocks for ML"
+    "capacity block": (
+        AWS,
+        ON_G6,
+        "      InstanceType: p5.48xlarge\n      InstanceMarketOptions: {MarketType: capacity-block}\n      CapacityReservationSpecification: {CapacityReservationTarget: {CapacityReservationId: cr-0123456789abcdef0}}\n",
+    ),
+    # EC2 user guide, "Placement groups", "Dedicated Hosts"
+    "dedicated hosts": (
+        AWS,
+        ON_G6,
+        "      InstanceType: g5.xlarge\n      Placement: {Tenancy: host, HostId: h-0123456789abcdef0}\n",
+    ),
+    # EBS user guide, "Provisioned IOPS volumes", gp3; KMS aliases
+    "fast encrypted disk": (
+        AWS,
+        "VolumeType: gp3}",
+        "VolumeType: gp3, Iops: 16000, Throughput: 1000, Encrypted: true, KmsKeyId: alias/ray}",
+    ),
+    # EC2 user guide, "Launch templates"; Ray passes the version as text
+    "version of a launch template": (
+        AWS,
+        ON_G6,
+        f"{ON_G6}      LaunchTemplate: {{LaunchTemplateName: gpu, Version: 3}}\n",
+    ),
+    # Compute Engine: instances, Scheduling; Spot VMs
+    "Spot VM": (
+        GCP,
+        "        - preemptible: true ",
+        "        - provisioningModel: SPOT\n        - instanceTerminationAction: DELETE\n        # ",
+    ),
+    "a run of limited time": (
+        GCP,
+        "        - preemptible: true ",
+        "        - maxRunDuration: {seconds: 86400}\n        - instanceTerminationAction: STOP\n        # ",
+    ),
+    # Cloud TPU: "TPU versions", "TPU software versions"
+    **{
+        f"TPU {kind}": (GCP, ON_G2, f"      acceleratorType: {kind}\n      runtimeVersion: {runtime}\n      # ")
+        for kind, runtime in (
+            *(("v4-16", "tpu-ubuntu2204-base"), ("v5litepod-16", "v2-alpha-tpuv5-lite"), ("v5p-8", "v2-alpha-tpuv5")),
+            *(("v6e-8", "v2-alpha-tpuv6e"), ("v3-32", "tpu-vm-tf-2.16.1-pjrt")),
+        )
+    },
+    # Ray's example-full.yaml for Azure
+    "identity of Azure": (AZURE, PROVIDER, f"  msi_name: ray-msi\n  msi_resource_group: identities\n{PROVIDER}"),
+    # NVIDIA GPU operator, "MIG"; Kubernetes: topology spread, native sidecars, projected and ephemeral volumes
+    "topology spread": (
+        RAYCLUSTER,
+        POD,
+        f"{POD}          topologySpreadConstraints: [{{maxSkew: 1, topologyKey: topology.kubernetes.io/zone, whenUnsatisfiable: ScheduleAnyway, labelSelector: {{matchLabels: {{ray.io/group: gpu-1-spot}}}}}}]\n",
+    ),
+    "sidecar": (
+        RAYCLUSTER,
+        POD,
+        f"{POD}          initContainers: [{{name: logs, image: 'fluent/fluent-bit:3.1', restartPolicy: Always}}]\n",
+    ),
+    "sidecar after Ray": (
+        RAYCLUSTER,
+        "        volumes: &volumes\n",
+        "          - {name: logs, image: 'fluent/fluent-bit:3.1'}\n        volumes: &volumes\n",
+    ),
+    # GKE: "Plan TPUs"; TPUs in two and three dimensions, hosts with 4 and with 8 chips
+    **{
+        f"{kind} {topology} of pods": (
+            RAYCLUSTER,
+            "          nodeSelector: {raytune-nodes: spot}\n          tolerations:\n",
+            f"          nodeSelector: {{cloud.google.com/gke-tpu-accelerator: {kind}, cloud.google.com/gke-tpu-topology: {topology}}}\n          tolerations:\n",
+        )
+        for kind, topology in (("tpu-v6e-slice", "2x4"), ("tpu-v4-podslice", "2x2x1"))
+    },
+    # KubeRay: RayClusterSpec, RayJobSpec, RayCronJobSpec
+    "options of a group": (
+        RAYCLUSTER,
+        GROUP,
+        f"{GROUP}      idleTimeoutSeconds: 0\n      priority: 10\n      labels: {{ray.io/market-type: spot}}\n",
+    ),
+    "managed by Kueue": (RAYCLUSTER, SPEC, f"  managedBy: kueue.x-k8s.io/multikueue\n{SPEC}"),
+    "closed network": (
+        RAYCLUSTER,
+        SPEC,
+        f"  networkPolicy: {{mode: DenyAllEgress, worker: {{egressRules: [{{}}]}}, workerGroups: [{{groupName: gpu-8, egressRules: [{{}}]}}]}}\n{SPEC}",
+    ),
+    "tokens of Kubernetes": (RAYCLUSTER, "{mode: token}", "{mode: token, enableK8sTokenAuth: true}"),
+    "cluster kept after a failure": (
+        RAYJOB,
+        "  shutdownAfterJobFinishes: true            # idle GPUs cost the same\n  ttlSecondsAfterFinished: 600 ",
+        "  deletionStrategy: {onSuccess: {policy: DeleteCluster}, onFailure: {policy: DeleteNone}}\n  # ",
+    ),
+    "rules of deletion": (
+        RAYJOB,
+        "  shutdownAfterJobFinishes: true            # idle GPUs cost the same\n  ttlSecondsAfterFinished: 600 ",
+        "  deletionStrategy: {deletionRules: [{policy: DeleteCluster, condition: {jobStatus: SUCCEEDED, ttlSeconds: 0}}, {policy: DeleteSelf, condition: {jobDeploymentStatus: Failed, ttlSeconds: 60}}]}\n  # ",
+    ),
+    "names from the pod": (
+        RAYCLUSTER,
+        "value: /shared/data}",
+        "value: /shared/data}\n              - {name: PLACE, value: $(RAYTUNE_SUITE_DATA)/me}\n              - {name: PRICE, value: $5}",
+    ),
+}
