@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MARKS = ("10", "20", "50")
 """The marks that are shown, in full trainings."""
 
+BUDGET_AWARE = ("auto",)
+"""The optimizers whose decisions depend on the budget; all others do the same with any, until it is spent."""
+
 BEGIN, END = "<!-- tables by benchmarks/peers.py -->", "<!-- end of the tables -->"
 
 RESAMPLES = 4000
@@ -37,16 +40,44 @@ def interval(values: NDArray[np.float64], rng: np.random.Generator) -> tuple[flo
     return low, high
 
 
+def study_budgets(label: str, budget: float) -> list[float]:
+    """Return the budget of the study from which each column of an optimizer is taken, in full trainings.
+
+    Example:
+        >>> study_budgets("auto", 50), study_budgets("random", 50)
+        ([10.0, 20.0, 50.0], [50, 50, 50])
+    """
+    marks = [float(mark) for mark in MARKS if float(mark) <= budget]
+    return marks if label in BUDGET_AWARE else [budget] * len(marks)
+
+
 def collected(
     runs: dict[str, dict[str, Any]], workloads: Sequence[str], seeds: int, budget: float, marks: Sequence[str]
 ) -> dict[str, tuple[NDArray[np.float64], float]]:
-    """Return the regrets, of shape (workloads, seeds, marks), and the mean CPU seconds of optimizers with all runs."""
-    results = {}
+    """Return the regrets, of shape (workloads, seeds, marks), and the mean CPU seconds of optimizers with all runs.
+
+    An optimizer that depends on the budget gets that of each column, and a second row for one study of the largest.
+    """
+    rows = {}
     for label in dict.fromkeys(run["label"] for run in runs.values()):
-        keys = [[run_key(label, name, seed, budget) for seed in range(seeds)] for name in workloads]
-        if all(key in runs for row in keys for key in row):
-            regrets = [[[runs[key]["regrets"][mark] for mark in marks] for key in row] for row in keys]
-            results[label] = np.array(regrets), float(np.mean([runs[key]["seconds"] for row in keys for key in row]))
+        rows[label] = label, study_budgets(label, budget)
+        if label in BUDGET_AWARE:
+            rows[f"{label}, one study of {budget:g}"] = label, [budget] * len(marks)
+    results = {}
+    for row, (label, budgets) in rows.items():
+        cells = [
+            [
+                [(run_key(label, name, seed, own), mark) for own, mark in zip(budgets, marks, strict=True)]
+                for seed in range(seeds)
+            ]
+            for name in workloads
+        ]
+        if all(key in runs for by_seed in cells for by_mark in by_seed for key, _ in by_mark):
+            regrets = [
+                [[runs[key]["regrets"][mark] for key, mark in by_mark] for by_mark in by_seed] for by_seed in cells
+            ]
+            seconds = [runs[by_mark[-1][0]]["seconds"] for by_seed in cells for by_mark in by_seed]
+            results[row] = np.array(regrets), float(np.mean(seconds))
     return dict(sorted(results.items(), key=lambda item: float(item[1][0][..., -1].mean())))
 
 
@@ -58,7 +89,8 @@ def tables(
     results = collected(runs, workloads, seeds, budget, marks)
     rng = np.random.default_rng(0)
     head = " | ".join(f"{mark} full trainings" for mark in marks)
-    yield f"Mean normalized regret on {len(workloads)} workloads, {seeds} seeds each, one worker [95 % interval]:\n"
+    count = f"{seeds} seed{'s' if seeds > 1 else ''} each"
+    yield f"Mean normalized regret on {len(workloads)} workloads, {count}, one worker [95 % interval]:\n"
     yield f"| optimizer | {head} | CPU seconds per run |"
     yield "|---" * (len(marks) + 2) + "|"
     for label, (regrets, seconds) in results.items():

@@ -10,8 +10,10 @@ report, and resume what they pause. The incumbents of both are chosen by the sam
 seeds, and are judged without noise or on the test seeds. A crash counts as the worst loss.
 
 The figures are mean normalized regrets after 10, 20 and 50 full trainings, with 95 % bootstrap intervals over
-workloads and seeds. Finished runs are kept under `--out`, so that a killed comparison can be repeated; `--write` also
-replaces the tables in `benchmarks/results/peers.md`.
+workloads and seeds. `auto` depends on the budget, so it runs three studies, with budgets of 10, 20 and 50; the others
+do not know the budget, so that one run with the largest has their results for the smaller ones, too. Finished runs are
+kept under `--out`, so that a killed comparison can be repeated; `--write` also replaces the tables in
+`benchmarks/results/peers.md`.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # to import `benchmarks` from any working directory
 
 import raytune_suite as rts  # noqa: E402 - after the path is set
-from benchmarks.peer_tables import run_key, tables, write  # noqa: E402
+from benchmarks.peer_tables import run_key, study_budgets, tables, write  # noqa: E402
 from benchmarks.references.environments import REFERENCES, environment  # noqa: E402
 from raytune_suite.bench.run import exact_regret, normalized_regret  # noqa: E402
 from raytune_suite.engines.callbacks.study_log import Report, incumbents  # noqa: E402
@@ -259,15 +261,18 @@ def carried_out(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]
         except DataError as error:
             print(f"left out: {error}", file=sys.stderr)
     labels = [*options.methods, *(peer for peer, python in pythons.items() if python is not None)]
-    for seed, (name, workload), label in itertools.product(range(options.seeds), workloads.items(), labels):
-        key = run_key(label, name, seed, options.budget)
+    studies = [
+        (label, own) for label in labels for own in sorted({*study_budgets(label, options.budget), options.budget})
+    ]
+    for seed, (name, workload), (label, budget) in itertools.product(range(options.seeds), workloads.items(), studies):
+        key = run_key(label, name, seed, budget)
         if key in runs:
             continue
         began, python = cpu_seconds(), pythons.get(label)
         if python is None:
-            regrets = run_own(label, workload, seed, options.budget)
+            regrets = run_own(label, workload, seed, budget)
         else:
-            regrets = run_peer(PEERS[label], python, workload, seed, options.budget)
+            regrets = run_peer(PEERS[label], python, workload, seed, budget)
         runs[key] = {"key": key, "label": label, "regrets": regrets, "seconds": cpu_seconds() - began}
         with store.open("a") as file:
             print(json.dumps(runs[key]), file=file)

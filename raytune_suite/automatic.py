@@ -27,7 +27,7 @@ SUMMARY = "one of the methods below, chosen by the space, the fidelities, the li
 LEAST_TRAININGS = 5
 """The number of full trainings from which on a model of several fidelities has enough to learn from."""
 
-PAUSED_TRAININGS = 20
+PAUSED_TRAININGS = 25
 """The number of full trainings below which trials are paused, if they can be, instead of stopped."""
 
 BRACKETS = 3
