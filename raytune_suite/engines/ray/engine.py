@@ -32,12 +32,13 @@ from raytune_suite.engines.callbacks.decision_log import DecisionLog
 from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
-from raytune_suite.engines.ray import checkpointing, cluster_state, internals, machine_prices
+from raytune_suite.engines.ray import checkpointing, cluster_state, internals, machine_prices, state_internals
 from raytune_suite.engines.ray.capacity import check_capacity, requested
 from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.gpu_monitor import GPUMonitor
 from raytune_suite.engines.ray.out_of_memory import MemoryRetries
 from raytune_suite.engines.ray.state_files import unpack
+from raytune_suite.engines.ray.state_internals import TUNER
 from raytune_suite.engines.ray.storage_probe import check_shared_folder
 from raytune_suite.engines.ray.surroundings import environment, silenced
 from raytune_suite.engines.ray.trial_failures import TrialFailures
@@ -167,7 +168,7 @@ class RayEngine:
         with (
             environment(self.settings, _max_pending(spec)),
             internals.reused_processes(),
-            internals.restored_from(
+            state_internals.restored_from(
                 state,
                 interrupt.failed_to_restore,
                 lambda controller: _apply_limits(spec, stored, log, meter, controller),
@@ -178,7 +179,10 @@ class RayEngine:
         ):
             with stored_study.storage_errors(study):
                 tuner = self._new(spec) if stored.generation is None else self._restored(spec, study, stored.generation)
-                constant = {internals.TUNER: study.read(internals.TUNER), stored_study.MANIFEST: spec.manifest}
+                constant = {
+                    TUNER: study.read(TUNER),
+                    stored_study.MANIFEST: spec.manifest,
+                }
             callbacks, searcher, scheduler = internals.study_objects(tuner)
             log = next(callback for callback in callbacks if isinstance(callback, StudyLog))
             decisions = next((callback for callback in callbacks if isinstance(callback, DecisionLog)), None)
@@ -210,8 +214,8 @@ class RayEngine:
                 with (
                     internals.trial_failures(failures),
                     internals.memory_kills(),
-                    internals.study_snapshots(saved.take),
-                    internals.state_before_end(functools.partial(_keep, spec, stored, constant)),
+                    state_internals.study_snapshots(saved.take),
+                    state_internals.state_before_end(functools.partial(_keep, spec, stored, constant)),
                 ):
                     grid = tuner.fit()
             except StudyError:
