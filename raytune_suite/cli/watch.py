@@ -99,10 +99,9 @@ def summary(result: StudyResult, console: Console) -> RenderableType:
 
     from raytune_suite.cli.console import SHOWN_TRIALS, ranked_trials, trial_columns
     from raytune_suite.cli.table import fit, render
-    from raytune_suite.plotting.view import view
     from raytune_suite.report.build import facts
 
-    line = " · ".join(f"{value} {name}" for name, value in facts(view(result)).items())
+    line = " · ".join(f"{value} {name}" for name, value in facts(result).items())
     head = Text(f"{result.name} ({result.method}, {result.status}): {line}", style="bold")
     if result.incumbent.empty:
         return Group(head, Text("no result yet"))

@@ -84,7 +84,7 @@ def test_an_unknown_kind_or_one_without_data_is_rejected(tmp_path: Path) -> None
     with pytest.raises(ArgumentError, match="slice"):
         plot_study(study(5), tmp_path / "figure.png", kind="slice")
     with pytest.raises(ArgumentError, match="slices"):
-        plot_study(dataclasses.replace(study(5), space=None), tmp_path / "figure.png", kind="slices")
+        plot_study(study(0), tmp_path / "figure.png", kind="slices")
     assert list(tmp_path.iterdir()) == []
 
 
