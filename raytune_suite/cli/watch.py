@@ -97,8 +97,9 @@ def summary(result: StudyResult, console: Console) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from raytune_suite.cli.console import SHOWN_TRIALS, ranked_trials, trial_columns
+    from raytune_suite.cli.console import SHOWN_TRIALS, trial_columns
     from raytune_suite.cli.table import fit, render
+    from raytune_suite.plotting.study_data import ranked_trials
     from raytune_suite.report.build import facts
 
     line = " · ".join(f"{value} {name}" for name, value in facts(result).items())

@@ -8,8 +8,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from raytune_suite.atomic_file import write_atomically
 from raytune_suite.optional import require_extra
 from raytune_suite.pages.document import (
@@ -22,12 +20,11 @@ from raytune_suite.pages.document import (
     ReportTable,
     Section,
 )
-from raytune_suite.pages.formatting import format_count
+from raytune_suite.pages.formatting import format_count, format_value
 from raytune_suite.pages.html import html
 from raytune_suite.plotting.panels import study_panels
-from raytune_suite.plotting.study_data import incumbent_trial
+from raytune_suite.plotting.study_data import config_columns, incumbent_trial, ranked_trials, resource_unit
 from raytune_suite.report.pictures import picture
-from raytune_suite.types import as_loss
 
 if TYPE_CHECKING:
     import os
@@ -126,7 +123,7 @@ def facts(study: StudyData) -> dict[str, str]:
         figures[f"test {study.metric}"] = number(study.test_scores["value"].mean(skipna=False))
     if len(study.reports):
         last = study.reports.iloc[-1]
-        figures[unit(study)] = f"{last['cost']:,.6g}" if "cost" in last else ""
+        figures[resource_unit(study)] = f"{last['cost']:,.6g}" if "cost" in last else ""
         figures["time"] = str(dt.timedelta(seconds=round(float(last["elapsed"]))))
     if study.dollars is not None:
         figures["US dollars"] = f"{study.dollars:,.2f}"
@@ -139,7 +136,7 @@ def result_section(study: StudyData) -> Section:
     if best is None:
         return Section("result", "Result", [Paragraph(f"No trial has reported a finite {study.metric} yet.", "warn")])
     last = study.incumbent.iloc[-1]
-    where = f"at {last['resource']:g} {unit(study)}"
+    where = f"at {last['resource']:g} {resource_unit(study)}"
     text = f"Trial {best} reached {study.metric} {number(last['value'])} {where}."
     blocks: list[Block] = [Paragraph(text)]
     config = study.configs[best] if best < len(study.configs) else {}
@@ -153,19 +150,19 @@ def result_section(study: StudyData) -> Section:
 
 def trials_section(study: StudyData) -> Section:
     """The best trials."""
-    losses = (
-        np.array([as_loss(value, study.mode) for value in study.trials["value"]]) if len(study.trials) else np.empty(0)
-    )
-    resource = study.trials["resource"].to_numpy(dtype=float) if len(study.trials) else np.empty(0)
-    order = np.lexsort((losses, -resource))[:SHOWN_TRIALS]
-    names = [name for name in study.trials.columns if name.startswith("config/") and name != "config/seed"]
-    columns = ["Trial", "Outcome", unit(study), study.metric, *(name.removeprefix("config/") for name in names)]
-    rows, best = [], incumbent_trial(study)
-    for position in order:
-        row = study.trials.iloc[position]
-        kind = "best" if row.name == best else ""
+    names, best = config_columns(study), incumbent_trial(study)
+    columns = [
+        "Trial",
+        "Outcome",
+        resource_unit(study),
+        study.metric,
+        *(name.removeprefix("config/") for name in names),
+    ]
+    rows = []
+    for trial, row in ranked_trials(study).head(SHOWN_TRIALS).iterrows():
+        kind = "best" if trial == best else ""
         cells = [Cell(row["outcome"], kind="text"), Cell(f"{row['resource']:g}"), Cell(number(row["value"]), kind=kind)]
-        rows.append((str(row.name), [*cells, *(Cell(shown(row[name])) for name in names)]))
+        rows.append((str(trial), [*cells, *(Cell(format_value(row[name])) for name in names)]))
     title = f"The {len(rows)} best of {format_count(len(study.trials), 'trial')}, those trained furthest first"
     return Section("trials", "Trials", [ReportTable(title, columns, rows)])
 
@@ -184,18 +181,6 @@ def failures_section(study: StudyData) -> Section | None:
     )
 
 
-def unit(study: StudyData) -> str:
-    """What the resource counts."""
-    return "iterations" if study.time_attr == "training_iteration" else study.time_attr
-
-
 def number(value: Any) -> str:
     """A number with 4 digits; "-" for NaN."""
     return f"{value:.4g}" if math.isfinite(value) else "-"
-
-
-def shown(value: Any) -> str:
-    """The value of a hyperparameter; "" for one that is not active."""
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.4g}"
-    return "" if value is None else str(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,11 @@ from raytune_suite.engines.storage import Folder
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, near
 from raytune_suite.importance import judged_fidelities, study_importance
-from raytune_suite.plotting.study_data import StudyData
+from raytune_suite.pages.formatting import format_value
+from raytune_suite.plotting.study_data import StudyData, config_columns, ranked_trials
 from raytune_suite.report.build import write_report
 from raytune_suite.searchers import inbox
-from raytune_suite.types import SEED, as_loss, split_config
+from raytune_suite.types import SEED, split_config
 
 if TYPE_CHECKING:
     import os
@@ -200,13 +200,10 @@ class StudyResult(StudyData):
 
     def _repr_html_(self) -> str:
         """The result as notebooks show it: its best trials as a table."""
-        ranked = self.trials.assign(loss=[as_loss(value, self.mode) for value in self.trials.get("value", [])])
-        ranked = (
-            ranked.sort_values(["resource", "loss"], ascending=[False, True], kind="stable") if len(ranked) else ranked
-        )
-        names = [name for name in self.trials.columns if name.startswith("config/") and name != f"config/{SEED}"]
+        names = config_columns(self)
         shown = ["outcome", "resource", "value", *names[:SHOWN_PARAMETERS]]
-        rows = [[str(trial), *map(_cell, ranked.loc[trial, shown])] for trial in ranked.index[:SHOWN_TRIALS]]
+        best_trials = ranked_trials(self).head(SHOWN_TRIALS)
+        rows = [[str(trial), *map(format_value, row[shown])] for trial, row in best_trials.iterrows()]
         best = "no result yet" if self.incumbent.empty else f"best {self.metric} {self.best_value:.4g}"
         test = "" if self.test_value is None else f", {self.test_value:.4g} on test seeds"
         columns = ["trial", "outcome", self.time_attr, self.metric, *(name.removeprefix("config/") for name in names)]
@@ -216,13 +213,6 @@ class StudyResult(StudyData):
     def _check_incumbent(self) -> None:
         if self.incumbent.empty:
             raise StudyError(f"no trial of the study {self.path!r} has reported a finite {self.metric!r} yet")
-
-
-def _cell(value: Any) -> str:
-    """A value in a table; "" for a hyperparameter that is not active."""
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.4g}"
-    return str(value)
 
 
 def study_result(
