@@ -88,7 +88,9 @@ class StudyFolder:
             OSError: If the storage cannot be read.
         """
         if not self.files.names():
-            raise StudyError(f"there is no study at {self.path!r}: give the folder of a study, which has a {MANIFEST}")
+            raise StudyError(
+                f"there is no study at {self.path!r}: pass the folder of a study, which contains a {MANIFEST}"
+            )
 
     @property
     def finished(self) -> bool:

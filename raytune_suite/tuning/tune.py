@@ -117,12 +117,15 @@ def tune(
         resume: Continue the study called `name`; with higher limits or a larger space, also after it has finished.
         retry: "failed" to train the configs of failed trials again, as new trials of the study that is resumed.
         stop: Targets such as `{"val_loss": 0.05}`, rules such as `rts.NoImprovement(20)`, Ray's stoppers, or functions.
-        warm_start: Results or paths of studies from whose trials the searcher learns first, as far as they fit.
+        warm_start: Results or paths of earlier studies; the searcher first learns from those of their trials that fit.
         callbacks: Ray Tune callbacks.
         trackers: Trackers that also log trials: "mlflow", "wandb", "tensorboard" or "trackio".
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
         settings: How Ray runs the study.
         progress: Whether to show a progress line, or a table in a notebook; by default on a terminal or in a notebook.
+
+    Returns:
+        The result of the study, which is also stored in its folder.
 
     Raises:
         RaytuneSuiteError: Before anything starts, if an argument cannot be used (ArgumentError, UnknownNameError,

@@ -392,7 +392,7 @@ def _max_pending(spec: StudySpec) -> int | None:
 
 
 class _Interrupt(Callback):
-    """Records Ctrl-C and SIGTERM, on which Ray ends the study in good order and notifies nobody.
+    """Records Ctrl-C and SIGTERM: Ray then ends the study cleanly, but does not say that it was interrupted.
 
     A second one ends it at once.
 

@@ -345,7 +345,7 @@ class _Snapshots:
             self._saved.take(self._state, force=False, final=False)
         except _UnsavableError as error:
             self._possible = False
-            _logger.warning("no snapshots are taken, so that a kill would lose this study: %s", error)
+            _logger.warning("no snapshots are taken, so this study would be lost if it were killed: %s", error)
 
     def _state(self) -> dict[str, bytes]:
         try:
