@@ -30,7 +30,7 @@ Start the cluster of a file in a lab on this host, run a study on it, cut the po
 and report whether the study survived. Nothing leaves this host, and nothing costs money. Takes about three minutes.
 
 The lab's machines are Linux namespaces, each with its own address, disk and ssh server. For the provider `local` they
-are the hosts of the file; for `aws` they are started when moto, which replaces Amazon's service, is asked for them. The
+are the hosts of the file; for `aws`, moto starts them, which stands in for Amazon's service. The
 lab has no network and no GPUs: machines have the packages of this environment, pip only checks that the requested ones
 are among them, network file systems are a shared folder, containers are left out, and GPUs are simulated. Every change
 to the file is reported.
