@@ -90,7 +90,7 @@ def tune(
     settings: Settings | None = None,
     progress: bool | None = None,
 ) -> StudyResult:
-    """Tune a model. However the study ends, `resume=True` with the same arguments continues it.
+    """Run a study, and return its result. However it ends, `resume=True` with the same arguments continues it.
 
     Args:
         trainable: A function of a config that calls `ray.tune.report`, or a `ray.tune.Trainable` class.
@@ -123,9 +123,6 @@ def tune(
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.
         settings: How Ray runs the study.
         progress: Whether to show a progress line, or a table in a notebook; by default on a terminal or in a notebook.
-
-    Returns:
-        The result of the study, which is also stored in its folder.
 
     Raises:
         RaytuneSuiteError: Before anything starts, if an argument cannot be used (ArgumentError, UnknownNameError,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,12 +62,6 @@ def test_studies_with_few_trials_have_a_page(trials: int, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_study_without_its_space_has_the_other_sections() -> None:
-    page = Reader(html(study_document(dataclasses.replace(study(50), space=None, configs=()))))
-    sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
-    assert sections == ["result", "curves", "fidelities", "workers", "trials", "failures"]
-
-
 @pytest.mark.parametrize("kind", ["slices", "ranks"])
 @pytest.mark.slow
 def test_single_kinds_of_figures_can_be_plotted(kind: str, tmp_path: Path) -> None:
