@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from raytune_suite.bench.compare import compare
     from raytune_suite.engines.callbacks.stop_rules import NoImprovement, RegretBound, TrialTime
-    from raytune_suite.engines.ray.engine import Settings
+    from raytune_suite.engines.ray.settings import Settings
     from raytune_suite.engines.simulated.engine import Fault, Simulation
     from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
     from raytune_suite.fused.program import FusedProgram
@@ -49,7 +49,7 @@ _PLACES = {
     "StudyScheduler": "schedulers",
     "Space": "spaces",
     "prior": "spaces",
-    "Settings": "engines.ray.engine",
+    "Settings": "engines.ray.settings",
     "FusedProgram": "fused.program",
     "FusedTrainable": "fused.trainable",
     "workload": "workloads",

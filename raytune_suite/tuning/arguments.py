@@ -8,7 +8,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from raytune_suite.engines.ray.engine import RayEngine, Settings
+from raytune_suite.engines.ray.engine import RayEngine
+from raytune_suite.engines.ray.settings import Settings
 from raytune_suite.engines.simulated.engine import Simulation
 from raytune_suite.engines.storage import absolute, local_folder
 from raytune_suite.errors import ArgumentError

@@ -11,7 +11,7 @@ from raytune_suite import seeding
 from raytune_suite.automatic import AUTO
 from raytune_suite.engines.callbacks.stop_rules import make_rules
 from raytune_suite.engines.callbacks.trackers import TRACKERS
-from raytune_suite.engines.ray.engine import Settings
+from raytune_suite.engines.ray.settings import Settings
 from raytune_suite.engines.resources import RESOURCES
 from raytune_suite.engines.storage import checked_filesystem
 from raytune_suite.methods import METHOD_ARGS
