@@ -21,10 +21,9 @@ def to_json(part: Any) -> Any:
     """A param space, or a part of it, as values that JSON knows; the space must be valid.
 
     A dict becomes `{"dict": ...}`, a choice `{"choice": [...]}`, a number `{"float": ...}` or `{"integer": ...}` with
-    the arguments of Ray's functions, and a constant `{"constant": ...}`. A prior is added as "prior", with its center (of
-    a choice, the option's position) and its confidence. A domain that occurs several times gets a number, "object",
-    since options of a choice may share it. An object that JSON cannot hold becomes its `repr` without
-    addresses.
+    the arguments of Ray's functions, and a constant `{"constant": ...}`. A prior is added as "prior", with its center
+    (of a choice, the option's position) and its confidence. A domain that occurs several times gets a number, "object",
+    since options of a choice may share it. An object that JSON cannot hold becomes its `repr` without addresses.
 
     Example:
         >>> to_json({"lr": tune.loguniform(1e-4, 1.0), "layers": 2})
