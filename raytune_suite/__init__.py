@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from raytune_suite.bench.compare import compare
     from raytune_suite.engines.callbacks.stop_rules import NoImprovement, RegretBound, TrialTime
-    from raytune_suite.engines.ray.engine import Settings
-    from raytune_suite.engines.simulated.engine import Simulation
+    from raytune_suite.engines.ray.settings import Settings
+    from raytune_suite.engines.simulated.engine import Fault, Simulation
     from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
     from raytune_suite.fused.program import FusedProgram
     from raytune_suite.fused.trainable import FusedTrainable
     from raytune_suite.methods import METHODS, Method, make_method
     from raytune_suite.plotting import plot_study
-    from raytune_suite.schedulers import SCHEDULERS
+    from raytune_suite.schedulers import SCHEDULERS, StudyScheduler
     from raytune_suite.searchers import SEARCHERS, AskTellSearcher
     from raytune_suite.spaces import Space, prior
     from raytune_suite.tuning.load import load_study
@@ -39,15 +39,17 @@ _PLACES = {
     "RegretBound": "engines.callbacks.stop_rules",
     "TrialTime": "engines.callbacks.stop_rules",
     "Simulation": "engines.simulated.engine",
+    "Fault": "engines.simulated.engine",
     "make_method": "methods",
     "Method": "methods",
     "METHODS": "methods",
     "SEARCHERS": "searchers",
     "SCHEDULERS": "schedulers",
     "AskTellSearcher": "searchers",
+    "StudyScheduler": "schedulers",
     "Space": "spaces",
     "prior": "spaces",
-    "Settings": "engines.ray.engine",
+    "Settings": "engines.ray.settings",
     "FusedProgram": "fused.program",
     "FusedTrainable": "fused.trainable",
     "workload": "workloads",
@@ -65,6 +67,7 @@ __all__ = [
     "SEARCHERS",
     "WORKLOADS",
     "AskTellSearcher",
+    "Fault",
     "FusedProgram",
     "FusedTrainable",
     "Method",
@@ -77,6 +80,7 @@ __all__ = [
     "StudyError",
     "StudyInterrupted",
     "StudyResult",
+    "StudyScheduler",
     "TrialTime",
     "Workload",
     "compare",

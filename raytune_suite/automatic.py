@@ -167,7 +167,7 @@ def _with_fidelities(space: Space, conditions: Conditions) -> Iterator[MethodCho
     elif len(space) > MANY_PARAMETERS:
         yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and the space has {len(space)} parameters")
     elif trainings < PAUSED_TRAININGS and conditions.can_pause:
-        reason = f"{fidelities} and paused, so that a short study wastes none"
+        reason = f"{fidelities} and paused, which saves training in a short study"
         ladders = max_bracket(conditions.min_t, max_t, conditions.eta) + 1
         few = (conditions.workers or 1) <= trainings  # with more, the first trials of higher brackets use up the budget
         arguments = {"brackets": min(BRACKETS, ladders) if few else 1}

@@ -81,7 +81,7 @@ class Method:
     """A searcher and a scheduler that belong together, ready for Ray.
 
     Attributes:
-        name: What it is called.
+        name: Its name, for messages and names of studies.
         searcher: Any Ray Tune searcher that can be saved.
         scheduler: One of this package's schedulers, or any other of Ray's in `StockScheduler`.
 
@@ -121,11 +121,11 @@ class Method:
         if "max_concurrent_trials" in options:
             raise ArgumentError(
                 "`max_concurrent_trials` counts paused trials, so that a rung may never fill: "
-                "give `max_concurrent` to `make_method` instead"
+                "pass `max_concurrent` to `make_method` instead"
             )
         for name in ("search_alg", "scheduler"):
             if name in options:
-                raise ArgumentError(f"`{name}` is what this method brings: leave it out")
+                raise ArgumentError(f"`{name}` is set by the method: leave it out")
         return tune.TuneConfig(search_alg=self.search_alg, scheduler=self.scheduler, **options)
 
 
@@ -211,26 +211,26 @@ def make_method(
 
     Args:
         name: A method ("asha") or a pair ("tpe+asha"); `raytune-suite list methods` shows them. "auto" chooses one by
-            the space and `max_t`; `raytune_suite.tune` knows more, and chooses better.
-        space: The search space in Ray Tune's own objects. Left out, it is the one given to `tune.Tuner`; then it is
-            checked only there. The population methods need it here.
-        metric: The name of the reported value to optimize; left out, `tune.TuneConfig(metric=...)` gives it.
-        mode: "min" or "max", as for the metric.
-        max_t: The most resource of a trial, in units of `time_attr`.
-        time_attr: The reported value that counts how much a trial has been trained.
-        max_concurrent: The most trials that run at once; None for as many as the cluster can place.
-        seed: Drives all draws of the method.
+            the space and `max_t`; `raytune_suite.tune` also considers the budget and the trainable.
+        space: The search space, a dict of Ray Tune's domains. By default that of the `tune.Tuner`, where it is then
+            checked. Population methods need it here.
+        metric: The reported value to optimize; by default that of the `tune.TuneConfig`.
+        mode: "min" or "max"; by default that of the `tune.TuneConfig`.
+        max_t: The maximum resource of a trial, in units of `time_attr`; multi-fidelity methods need it.
+        time_attr: The reported value that counts a trial's resource; by default the number of reports.
+        max_concurrent: The maximum number of trials at once; None for as many as fit on the cluster.
+        seed: Seeds all random draws of the method.
         arguments: The arguments of the searcher and the scheduler, such as `eta=4`.
 
     Raises:
         UnknownNameError: If the name or an argument is unknown.
         ArgumentError: If an argument cannot be used, or the pair cannot work together.
-        SpaceError: If the space is malformed, or has a part that the method cannot serve.
+        SpaceError: If the space is malformed, or has a parameter that the method does not support.
         MissingPackageError: If the method needs a package that is not installed.
     """
     if name == AUTO:
         if space is None:
-            raise ArgumentError(f"method {AUTO!r} needs `space`, by which it chooses")
+            raise ArgumentError(f"method {AUTO!r} needs `space`, on which the choice depends")
         ladder = {key: arguments[key] for key in ("min_t", "eta") if key in arguments}
         choice = choose_method(space, Conditions(max_t=max_t, time_attr=time_attr, **ladder), arguments)
         name, arguments = choice.method, {**choice.arguments, **arguments}
@@ -239,7 +239,7 @@ def make_method(
     known = {side: options(side) for side in (searcher_class, scheduler_class)}
     reject_unknown(f"method {name!r}", arguments, sorted(set().union(*known.values())))
     if max_t is None and scheduler_class.ladder:
-        raise ArgumentError(f"method {name!r} needs `max_t`: the most {time_attr} that a trial may have")
+        raise ArgumentError(f"method {name!r} needs `max_t`, the maximum {time_attr} of a trial")
     _check_fidelities(name, searcher_class, scheduler_class)
     common: dict[str, Any] = {"space": space, "metric": metric, "mode": mode, "time_attr": time_attr, "seed": seed}
     own = {side: {key: value for key, value in arguments.items() if key in known[side]} for side in known}
@@ -268,7 +268,7 @@ def resolve_method(
         arguments: The user's arguments of the method.
         defaults: Arguments that the workload suggests; those that the method does not take are ignored.
         max_concurrent: The maximum number of trials that run at once; None for no limit.
-        seed: Drives all draws of the method.
+        seed: Seeds all random draws of the method.
         stateless: Why trainings cannot be copied or changed midway; "" if they can.
 
     Raises:
@@ -314,7 +314,7 @@ def _completed(method: Method, space: Space, objective: Objective) -> Method:
     if not ok or not method.scheduler.set_search_properties(objective.metric, objective.mode):
         raise ArgumentError(
             f"`method` {method.name!r} was made with another space, metric or mode than the study has: "
-            "leave them out there"
+            "omit them in `make_method`"
         )
     for name in ("max_t", "time_attr"):
         theirs, ours = getattr(method.scheduler, name), getattr(objective, name)
@@ -347,7 +347,7 @@ def _check_state(name: str, scheduler: type[StudyScheduler], stateless: str) -> 
 
 
 def lacks_state(name: str, scheduler: type[StudyScheduler], stateless: str) -> str:
-    """Why a method with this scheduler cannot serve trainings that are `stateless` (see `resolve_method`), or ""."""
+    """Why a method does not support trainings that are `stateless` (see `resolve_method`); "" if it does."""
     if not stateless or not scheduler.needs_state:
         return ""
     return (

@@ -233,7 +233,7 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 def increasing(levels: list[int]) -> list[int]:
     """Make `levels` strictly increasing: if `eta` is below 2, two of them may have been rounded to the same integer.
 
-    The last level, the most resource of a trial, is kept.
+    The last level, the maximum resource of a trial, is kept.
     """
     raised = levels[:1]
     for level in levels[1:]:

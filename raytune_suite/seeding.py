@@ -59,7 +59,7 @@ def parse_seeds(text: str) -> list[int]:
         if last < first:
             raise ArgumentError(f"the range {part.strip()!r} ends before it starts: write {last}-{first}")
         if len(seeds) + last - first + 1 > MAX_SEEDS:
-            raise ArgumentError(f"{shown(text)} has more than {MAX_SEEDS} seeds: name fewer")
+            raise ArgumentError(f"{shown(text)} has more than {MAX_SEEDS} seeds: list fewer")
         seeds.extend(range(first, last + 1))
     return seeds
 

@@ -1,4 +1,4 @@
-"""What `make_method` says and refuses; that every method works is tested in tests/conformance."""
+"""What `make_method` says and rejects; that every method works is tested in tests/conformance."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_name_is_a_method_or_a_pair() -> None:
         ("", r"unknown method ''"),
     ],
 )
-def test_an_unknown_name_is_refused_by_its_part(name: str, message: str) -> None:
+def test_an_unknown_name_is_rejected_by_its_part(name: str, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
         make_method(name, SPACE)
 
@@ -62,7 +62,7 @@ def test_a_searcher_or_scheduler_alone_suggests_a_pair_that_works(
 
 
 @pytest.mark.parametrize("name", [None, 3, SCHEDULERS])
-def test_what_is_no_name_is_refused(name: Any) -> None:
+def test_what_is_no_name_is_rejected(name: Any) -> None:
     with pytest.raises(ArgumentError, match=r"`method` is .*, but must be a name"):
         make_method(name, SPACE)
 
@@ -75,7 +75,7 @@ def test_a_misspelt_argument_is_not_swallowed() -> None:
 
 
 @pytest.mark.parametrize(("argument", "value"), [("eta", 1), ("min_t", 0), ("brackets", 99)])
-def test_an_argument_that_cannot_be_is_refused_by_name(argument: str, value: Any) -> None:
+def test_an_argument_that_cannot_be_is_rejected_by_name(argument: str, value: Any) -> None:
     with pytest.raises(ArgumentError, match=f"`{argument}` is {value}"):
         make_method("asha", SPACE, max_t=9, **{argument: value})
 
@@ -97,7 +97,7 @@ def test_a_space_may_come_later_but_not_to_a_population() -> None:
         make_method("pbt", max_t=9)
 
 
-def test_a_space_is_refused_by_the_part_that_cannot_serve_it() -> None:
+def test_a_space_is_rejected_by_the_part_that_cannot_serve_it() -> None:
     conditional = {"optimizer": tune.choice([{"name": "a", "x": tune.uniform(0, 1)}, {"name": "b"}])}
     with pytest.raises(SpaceError, match=r"BayesOptSearcher .*'optimizer\[0\]/x'"):
         make_method("bayesopt", conditional)

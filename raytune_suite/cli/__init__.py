@@ -43,7 +43,7 @@ examples:
   raytune-suite run synthetic/mfh3 --engine simulated
   # your own program
   raytune-suite run --space space.toml --metric loss -- python train.py {args}
-  # where do two runs diverge?
+  # where do two studies diverge?
   raytune-suite diff ~/ray_results/first ~/ray_results/second
   # compare methods
   raytune-suite bench run benchmarks/quick.toml --out results

@@ -69,8 +69,8 @@ def add(commands: Any) -> None:
     verify_command = add_command(
         inner,
         "verify",
-        summary="repeat some runs, and compare them bit by bit",
-        about="Repeat a random sample of the runs. The exit status is 1 if one of them gives other bytes.",
+        summary="repeat some runs and compare them bit by bit",
+        about="Repeat a random sample of the runs. The exit status is 1 if one of them has other results.",
         examples="example: raytune-suite bench verify results --sample 20",
     )
     verify_command.add_argument("folder", metavar="DIR", type=Path, help="the folder of `bench run --out`")

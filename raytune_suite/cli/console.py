@@ -1,4 +1,4 @@
-"""What the commands print on a terminal: the result of a study, and the difference between two runs.
+"""What the commands print on a terminal: the result of a study, and the difference between two studies.
 
 Importing this does not load Ray.
 """
@@ -16,6 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from raytune_suite.cli.table import Column, fit, render, wrapped
+from raytune_suite.pages.formatting import format_value
+from raytune_suite.plotting.study_data import config_columns, ranked_trials, resource_unit
 from raytune_suite.types import SEED
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ def show_study(result: StudyResult, console: Console) -> None:
     last = result.reports.iloc[-1]
     seconds = "s" if result.result_grid is not None else "s of simulated time"
     console.print(
-        f"\n[bold]{result.method}[/] tried {len(result.trials)} configs in {last['cost']:g} {unit(result)} and "
-        f"{last['elapsed']:.0f} {seconds}{'' if result.dollars is None else f', for ${result.dollars:,.2f}'}\n"
+        f"\n[bold]{result.method}[/] tried {len(result.trials)} configs in {last['cost']:g} {resource_unit(result)} "
+        f"and {last['elapsed']:.0f} {seconds}{'' if result.dollars is None else f', for ${result.dollars:,.2f}'}\n"
     )
     show_trials(result, console)
     show_config("best config", result.best_config, console)
@@ -64,11 +66,6 @@ def show_study(result: StudyResult, console: Console) -> None:
     if result.best_checkpoint is not None:
         show_fact("checkpoint", result.best_checkpoint.path, console, wrap=False)
     show_fact("study", result.path, console, wrap=False)
-
-
-def unit(result: StudyResult) -> str:
-    """What the resource counts."""
-    return "iterations" if result.time_attr == "training_iteration" else result.time_attr
 
 
 def describe_scores(scores: list[float]) -> str:
@@ -167,41 +164,22 @@ def count(number: int, noun: str) -> str:
     return "" if number <= 0 else f"{number} {noun}{'s' * (number > 1)}"
 
 
-def ranked_trials(result: StudyResult) -> pd.DataFrame:
-    """All trials: the incumbent, then those that were trained furthest, and among equals the best value first."""
-    loss = result.trials["value"] if result.mode == "min" else -result.trials["value"]
-    ranked = result.trials.assign(loss=loss)
-    ranked = ranked.sort_values(["resource", "loss"], ascending=[False, True], kind="stable")
-    return ranked.loc[[result.best_trial, *(trial for trial in ranked.index if trial != result.best_trial)]]
-
-
 def trial_columns(result: StudyResult, shown: pd.DataFrame) -> list[Column]:
     """All columns of the table of trials; hyperparameters that are the same in every row are the least important."""
     outcomes = [OUTCOMES.get(outcome, outcome) for outcome in shown["outcome"]]
     values = [
         f"{value:.4g}" if resource else "" for value, resource in zip(shown["value"], shown["resource"], strict=True)
     ]
-    names = [name for name in shown.columns if name.startswith("config/") and name != "config/seed"]
-    config = {name.removeprefix("config/"): [cell(value) for value in shown[name]] for name in names}
+    config = {
+        name.removeprefix("config/"): [format_value(value) for value in shown[name]] for name in config_columns(result)
+    }
     return [
         Column("trial", [str(trial) for trial in shown.index]),
         Column("outcome", outcomes, importance=2, numeric=False),
-        Column(unit(result), [f"{value:g}" for value in shown["resource"]], importance=1),
+        Column(resource_unit(result), [f"{value:g}" for value in shown["resource"]], importance=1),
         Column(result.metric, values),
         *(Column(name, cells, importance=3 if len(set(cells)) > 1 else 4) for name, cells in config.items()),
     ]
-
-
-def cell(value: Any) -> str:
-    """A value in a table, numbers with 4 significant digits; "" for a hyperparameter that the config does not have.
-
-    Example:
-        >>> cell(0.123456), cell(3), cell("relu"), cell(None)
-        ('0.1235', '3', 'relu', '')
-    """
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.4g}"
-    return "" if value is None else str(value)
 
 
 def study_as_json(result: StudyResult) -> str:
@@ -243,7 +221,8 @@ def show_difference(difference: Difference, lengths: tuple[int, int], console: C
     """Print the first difference between two decision logs, A and B, of these lengths, and what it means."""
     of_a, of_b = lengths
     row = difference.row
-    console.print(f"rows before {row} agree (A has {of_a} rows, B has {of_b}); row {row} differs:", soft_wrap=True)
+    agree = f"the first {row} rows agree" if row else "no row agrees"
+    console.print(f"{agree} (A has {of_a} rows, B has {of_b}); row {row} differs:", soft_wrap=True)
     console.print(difference_table(difference, times=times))
     console.print(explain(difference), soft_wrap=True)
 
@@ -279,13 +258,13 @@ EXPLANATIONS = {
     "resource": "The same config reported at a different resource: it resumed from another checkpoint.",
     "value": "The same config, trained equally far, has a different value: training differs, not the method.",
     "decision": "The same report led to a different decision: the schedulers diverge here.",
-    "time": "The same event happened at a different time. Use --ignore-time to compare runs of different engines.",
+    "time": "The same event happened at a different time. Use --ignore-time to compare studies on different engines.",
 }
 """What it means that a field differs. The first field that differs counts: it may have caused the others."""
 
 
 def explain(difference: Difference) -> str:
-    """What a difference says about the two runs, in a sentence."""
+    """What a difference says about the two studies, in a sentence."""
     left, right = difference.left, difference.right
     if left is None or right is None:
         ended, other = ("A", "B") if left is None else ("B", "A")

@@ -1,4 +1,4 @@
-"""`raytune-suite diff`: find the first difference between the decisions of two runs."""
+"""`raytune-suite diff`: find the first difference between the decisions of two studies."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ EQUAL, DIFFERENT = 0, 1
 """Exit codes, those of diff(1)."""
 
 ABOUT = """\
-Compare the decision logs of two runs row by row: which trial reported which value, with which config, and what the
+Compare the decision logs of two studies row by row: which trial reported which value, with which config, and what the
 scheduler decided. Prints how many rows agree, the first row that differs, and the likely reason.
 
-The exit status is 0 if the runs are equal, 1 if they differ, and 2 after an error.
+The exit status is 0 if the studies are equal, 1 if they differ, and 2 after an error.
 """
 
 EXAMPLES = """\
@@ -33,7 +33,7 @@ examples:
 
 def add(commands: Any) -> None:
     """Add the command `diff`."""
-    summary = "find the first difference between two runs"
+    summary = "find the first difference between two studies"
     command = add_command(commands, "diff", summary=summary, about=ABOUT, examples=EXAMPLES)
     for name in ("A", "B"):
         command.add_argument(name, type=Path, help=f"a study's folder, or its file {DECISIONS}")

@@ -101,7 +101,7 @@ def is_own(arguments: argparse.Namespace) -> bool:
     for name in ("space", "metric"):
         if getattr(arguments, name) is None:
             what = "the file with the search space" if name == "space" else "the reported value to optimize"
-            raise ArgumentError(f"`--{name}` is missing: give {what}")
+            raise ArgumentError(f"`--{name}` is missing: pass {what}")
     if arguments.program is None:
         for name in ("pattern", "metrics_file"):
             if getattr(arguments, name) is not None:
@@ -116,7 +116,7 @@ def _reject_own(workload: str) -> None:
         ArgumentError: If it is one.
     """
     if ":" in workload:
-        raise ArgumentError(f"`--space` is missing: give the file with the search space of {workload!r}")
+        raise ArgumentError(f"`--space` is missing: pass the file with the search space of {workload!r}")
     if Path(workload).is_file():
         raise ArgumentError(
             f"{workload!r} is a file, not a workload: to tune a program, write its command after `--`, with `--space` "
@@ -188,7 +188,7 @@ def find_function(name: str) -> Any:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise ArgumentError(
-            f"there is no module {module_name!r} here ({error}): go to the folder that has it"
+            f"there is no module {module_name!r} here ({error}): run this in the folder that contains it"
         ) from None
     finally:
         sys.path.remove(str(Path.cwd()))

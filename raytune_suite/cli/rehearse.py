@@ -30,15 +30,14 @@ Start the cluster of a file in a lab on this host, run a study on it, cut the po
 and report whether the study survived. Nothing leaves this host, and nothing costs money. Takes about three minutes.
 
 The lab's machines are Linux namespaces, each with its own address, disk and ssh server. For the provider `local` they
-are the hosts of the file; for `aws` they are started when moto, which replaces Amazon's service, is asked for them. The
-lab has no network and no GPUs: machines have the packages of this environment, pip only checks that the requested ones
-are among them, network file systems are a shared folder, containers are left out, and GPUs are simulated. Every change
-to the file is reported.
+are the hosts of the file; for `aws`, moto starts them, which stands in for Amazon's service. The lab has no network and
+no GPUs: machines have the packages of this environment, pip only checks that the requested ones are among them, network
+file systems are a shared folder, containers are left out, and GPUs are simulated. Every change to the file is reported.
 
 A manifest of KubeRay is applied in a Kubernetes cluster that `kind` makes, or in a namespace of a `k3s` that runs here:
 with two worker pods, simulated GPUs and a volume of the node. This needs kubectl and helm, and the network for images.
 
-Otherwise requires Linux, root, iproute2, openssh-server and rsync; for `aws` also `pip install
+Files for `local` and `aws` need Linux, root, iproute2, openssh-server and rsync; for `aws` also `pip install
 'raytune-suite[rehearse]'`.
 """
 

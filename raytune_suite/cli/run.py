@@ -1,4 +1,4 @@
-"""`raytune-suite run`: tune a workload and print the result."""
+"""`raytune-suite run`: tune a workload, a function or a program, and print the result."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ snapshot, at most a few seconds before.
 
 def add(commands: Any) -> None:
     """Add the command `run`."""
-    command = add_command(commands, "run", summary="tune a workload", about=ABOUT, examples=EXAMPLES)
+    command = add_command(
+        commands, "run", summary="tune a workload, a function or a program", about=ABOUT, examples=EXAMPLES
+    )
     command.add_argument(
         "workload", metavar="WORKLOAD", help="a name from `raytune-suite list workloads`, or MODULE:FUNCTION; see below"
     )

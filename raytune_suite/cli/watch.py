@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from raytune_suite.watch.reader import StudyReader
 
 LOOK_S = 1.0
-"""Seconds between two looks at the study's files."""
+"""Seconds between two reads of the study's files."""
 
 ABOUT = """\
 Watch a study while it runs: prints the address of a page on this machine that updates itself, with the panels of
 `raytune-suite report`. With --terminal, shows a table of the best trials instead.
 
-The study is only read, by what was appended to its files; it need not run on this machine, only its folder must be
-visible. Finished and interrupted studies are shown as they are. Press Ctrl-C to end; the study is not affected.
+The study is only read, so it is not affected, and may run on another machine if this one can see its folder. Finished
+and interrupted studies are shown as they are. Press Ctrl-C to stop watching.
 """
 
 EXAMPLES = """\
@@ -97,12 +97,12 @@ def summary(result: StudyResult, console: Console) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from raytune_suite.cli.console import SHOWN_TRIALS, ranked_trials, trial_columns
+    from raytune_suite.cli.console import SHOWN_TRIALS, trial_columns
     from raytune_suite.cli.table import fit, render
-    from raytune_suite.plotting.view import view
+    from raytune_suite.plotting.study_data import ranked_trials
     from raytune_suite.report.build import facts
 
-    line = " · ".join(f"{value} {name}" for name, value in facts(view(result)).items())
+    line = " · ".join(f"{value} {name}" for name, value in facts(result).items())
     head = Text(f"{result.name} ({result.method}, {result.status}): {line}", style="bold")
     if result.incumbent.empty:
         return Group(head, Text("no result yet"))

@@ -53,7 +53,7 @@ class StudySpec:
         resources: What a trial occupies, such as `{"cpu": 1, "gpu": 0.5}`, or the bundles of its processes; None for
             one CPU.
         callbacks: The user's Ray callbacks.
-        title: What the progress line is headed by; None for no progress line.
+        title: The start of the progress line; None for no progress line.
         resume: Whether to continue the study that is stored under this name.
         extendable: Whether to store the state in which a limit ends the study, so that it can be extended.
         manifest: The content of the study's manifest, of which each snapshot has a copy; b"" if it has none.
@@ -164,7 +164,7 @@ class Engine(Protocol):
 
 
 def trainable_name(trainable: Any) -> str:
-    """What a trainable is called in names of studies and in messages.
+    """The name of a trainable, for names of studies and for messages.
 
     Example:
         >>> import functools

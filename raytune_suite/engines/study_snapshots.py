@@ -140,4 +140,4 @@ class StudySnapshots:
             raise StudyError(self.fault) from error
         if now - self._warned >= WARN_S:
             self._warned = now
-            _logger.warning("%s. If a kill happens now, progress since the last snapshot is lost", message)
+            _logger.warning("%s. If the study is killed now, progress since the last snapshot is lost", message)

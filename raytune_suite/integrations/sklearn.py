@@ -91,7 +91,7 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
             max_epochs: The epochs of a full training by "partial_fit".
             method: As in `rts.tune`.
             method_args: As in `rts.tune`.
-            num_samples: The most candidates.
+            num_samples: The maximum number of candidates.
             budget: The total in full trainings, each on all folds.
             time_limit: Seconds.
             cv: The folds, as in scikit-learn's searches: a number, a splitter, or None for five.

@@ -69,7 +69,7 @@ def fit(
         targets: The targets of each level, of shape (n_k,).
         embedding: The embedding of the points.
         start: The hyperparameters at which the optimization starts.
-        steps: The most iterations.
+        steps: The maximum number of iterations.
     """
     distances = [distances_by_parameter(level, embedding) for level in vectors]
     dimensions, levels = len(start.weights), len(vectors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,18 @@ def format_number(value: float) -> str:
     if math.isinf(value):
         return "never"
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004 - no decimals for large numbers
+
+
+def format_value(value: Any) -> str:
+    """Format a value in a table of trials, a number with four digits; "" for a hyperparameter that is not active.
+
+    Example:
+        >>> format_value(0.123456), format_value(3), format_value("relu"), format_value(math.nan), format_value(None)
+        ('0.1235', '3', 'relu', '', '')
+    """
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.4g}"
+    return "" if value is None else str(value)
 
 
 def format_interval(low: float, high: float) -> str:

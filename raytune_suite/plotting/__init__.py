@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from raytune_suite.plotting.study import plot_study
-from raytune_suite.plotting.study_like import StudyLike
+from raytune_suite.plotting.study_data import StudyData
 
-__all__ = ["StudyLike", "plot_study"]
+__all__ = ["StudyData", "plot_study"]

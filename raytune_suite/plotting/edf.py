@@ -14,14 +14,14 @@ from raytune_suite.plotting.scales import HUGE, limits, set_logarithmic, spans_d
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from raytune_suite.plotting.study_like import StudyLike
+    from raytune_suite.plotting.study_data import StudyData
 
 PALETTE = (colors.OTHER, colors.TRAINED_IN_FULL, colors.UNFINISHED, colors.TEST, colors.FAILED, colors.ESTIMATE)
 POINTS = 200
 """Steps of a curve; of more trials, quantiles are drawn."""
 
 
-def draw_edf(axes: Axes, study: StudyLike) -> None:
+def draw_edf(axes: Axes, study: StudyData) -> None:
     """Draw, per fidelity, the share of trials that are at least as good as a value, among those that reached it."""
     shown = np.empty(0)
     fidelities = judged_fidelities(study.reports)

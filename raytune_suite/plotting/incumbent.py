@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from raytune_suite.plotting.scales import Floats
-    from raytune_suite.plotting.study_like import StudyLike
+    from raytune_suite.plotting.study_data import StudyData
 
 
-def draw_incumbent(axes: Axes, study: StudyLike) -> None:
+def draw_incumbent(axes: Axes, study: StudyData) -> None:
     """Draw the best value so far against the resource spent by the study, with the test scores at the end."""
     cost, value = finite_values(study.incumbent["cost"]), finite_values(study.incumbent["value"])
     scores = scores_on_test_seeds(study)
@@ -36,6 +36,6 @@ def draw_incumbent(axes: Axes, study: StudyLike) -> None:
     axes.set_xlabel(f"resource spent by the whole study ({study.time_attr})", fontsize=8, parse_math=False)
 
 
-def scores_on_test_seeds(study: StudyLike) -> Floats:
+def scores_on_test_seeds(study: StudyData) -> Floats:
     """Return the scores on the test seeds; empty if there are none."""
     return EMPTY if study.test_scores is None else finite_values(study.test_scores["value"])

@@ -8,6 +8,7 @@ import numpy as np
 
 from raytune_suite.plotting import colors
 from raytune_suite.plotting.scales import EMPTY, finite_values, set_logarithmic, spans_decades
+from raytune_suite.plotting.study_data import incumbent_trial
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from raytune_suite.plotting.scales import Floats
-    from raytune_suite.plotting.study_like import StudyLike
+    from raytune_suite.plotting.study_data import StudyData
 
 
 class TrialStyle(NamedTuple):
@@ -37,7 +38,7 @@ OUTCOMES: dict[str, TrialStyle] = {
 they can be distinguished in greyscale."""
 
 
-def draw_learning_curves(axes: Axes, study: StudyLike, counts: Mapping[str, int] | None = None) -> None:
+def draw_learning_curves(axes: Axes, study: StudyData, counts: Mapping[str, int] | None = None) -> None:
     """Draw each trial's metric against its resource, one outcome after the other, with the best trial on top.
 
     A trial without a finite value is a marker at the worst end of the axis. `counts` are the trials per outcome for
@@ -63,9 +64,10 @@ def draw_learning_curves(axes: Axes, study: StudyLike, counts: Mapping[str, int]
         axes.plot(
             [], [], linewidth=1.5, label=f"{outcome} ({len(trials) if counts is None else counts[outcome]})", **dots
         )
-    if study.best_trial in curves:
-        axes.plot(*curves[study.best_trial], color=colors.BEST, linewidth=2, label=f"best (trial {study.best_trial})")
-    final = study.incumbent[study.incumbent["trial"] == study.best_trial].tail(1)
+    best = incumbent_trial(study)
+    if best in curves:
+        axes.plot(*curves[best], color=colors.BEST, linewidth=2, label=f"best (trial {best})")
+    final = study.incumbent.tail(1)
     star: dict[str, Any] = {"color": colors.BEST, "markersize": 10, "markeredgecolor": "white", "zorder": 5}
     axes.plot(final["resource"], final["value"], "*", **star)
     axes.set_title("Learning curves", loc="left", fontsize=9)

@@ -12,20 +12,20 @@ from raytune_suite.plotting.incumbent import draw_incumbent
 from raytune_suite.plotting.learning_curves import draw_learning_curves
 from raytune_suite.plotting.parallel_coordinates import draw_parallel_coordinates
 from raytune_suite.plotting.ranks import draw_ranks, ranks_over_fidelities
+from raytune_suite.plotting.samples import MOST_CURVES, MOST_DOTS, sampled_curves, sampled_trials
 from raytune_suite.plotting.scales import finite_values, limits, set_logarithmic, spans_decades
 from raytune_suite.plotting.slices import draw_contour, draw_slice
+from raytune_suite.plotting.study_data import incumbent_trial
 from raytune_suite.plotting.timeline import draw_timeline
 from raytune_suite.plotting.trial_values import MOST_PARAMETERS, short_name, trial_values
-from raytune_suite.plotting.view import MOST_CURVES, MOST_DOTS, sampled_curves, sampled_trials, view
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from matplotlib.axes import Axes
 
-    from raytune_suite.plotting.study_like import StudyLike
+    from raytune_suite.plotting.study_data import StudyData
     from raytune_suite.plotting.trial_values import TrialValues
-    from raytune_suite.plotting.view import StudyView
     from raytune_suite.types import Mode
 
 MOST_CONTOURS = 3
@@ -56,11 +56,10 @@ class Panel(NamedTuple):
     legend: int = 0
 
 
-def study_panels(study: StudyLike) -> dict[str, list[Panel]]:
-    """The panels of a study by kind; kinds that cannot be drawn, such as those without a space, are empty."""
-    seen = view(study)
-    panels = {"learning-curves": curve_panels(seen), "ranks": rank_panels(seen), "edf": [], "timeline": []}
-    if len(seen.reports):
+def study_panels(study: StudyData) -> dict[str, list[Panel]]:
+    """The panels of a study by kind; kinds that cannot be drawn, as there are too few reports, are missing or empty."""
+    panels = {"learning-curves": curve_panels(study), "ranks": rank_panels(study), "edf": [], "timeline": []}
+    if len(study.reports):
         caption = "Each line is one resource at which trials are compared."
         panels["edf"] = [
             Panel(
@@ -68,29 +67,30 @@ def study_panels(study: StudyLike) -> dict[str, list[Panel]]:
                 "Distribution of the metric",
                 "share of trials",
                 caption,
-                lambda axes: draw_edf(axes, seen),
+                lambda axes: draw_edf(axes, study),
                 legend=4,
             )
         ]
         caption = "Reconstructed from the times of the reports. A row is a worker; gaps are times without a report."
         panels["timeline"] = [
-            Panel("timeline", "Workers over time", "worker", caption, lambda axes: draw_timeline(axes, seen), legend=4)
+            Panel("timeline", "Workers over time", "worker", caption, lambda axes: draw_timeline(axes, study), legend=4)
         ]
-    trials = trial_values(seen)
-    if trials is not None and trials.fidelity is not None:
+    trials = trial_values(study)
+    if trials.fidelity is not None:
+        best = incumbent_trial(study)
         panels["importance"] = importance_panels(trials)
-        few = sampled_trials(trials, seen.best_trial)
-        thinned = f" {MOST_DOTS} of {len(seen.trials)} trials are drawn." if len(seen.trials) > MOST_DOTS else ""
-        panels["slices"] = slice_panels(few, seen, thinned)
-        panels["contours"] = contour_panels(few, seen.best_trial)
-        caption = f"Lines are coloured by the metric at {trials.fidelity:g} {seen.time_attr}.{thinned}"
+        few = sampled_trials(trials, best)
+        thinned = f" {MOST_DOTS} of {len(study.trials)} trials are drawn." if len(study.trials) > MOST_DOTS else ""
+        panels["slices"] = slice_panels(few, study, thinned)
+        panels["contours"] = contour_panels(few, best)
+        caption = f"Lines are coloured by the metric at {trials.fidelity:g} {study.time_attr}.{thinned}"
         panels["parallel-coordinates"] = [
             Panel(
                 "parallel-coordinates",
                 "Parallel coordinates",
                 "",
                 caption,
-                lambda axes: draw_parallel_coordinates(axes, few, seen.best_trial),
+                lambda axes: draw_parallel_coordinates(axes, few, best),
                 height=3.9,
                 left=0.75,
                 legend=6,
@@ -99,7 +99,7 @@ def study_panels(study: StudyLike) -> dict[str, list[Panel]]:
     return panels
 
 
-def curve_panels(study: StudyView) -> list[Panel]:
+def curve_panels(study: StudyData) -> list[Panel]:
     """The learning curves, and the incumbent."""
     sampled = sampled_curves(study)
     counts: Any = study.trials["outcome"].value_counts().to_dict()
@@ -123,7 +123,7 @@ def curve_panels(study: StudyView) -> list[Panel]:
     ]
 
 
-def rank_panels(study: StudyView) -> list[Panel]:
+def rank_panels(study: StudyData) -> list[Panel]:
     """The ranks over fidelities; none if trials are compared at one fidelity only."""
     fidelities, _, correlations = ranks_over_fidelities(study)
     if not np.isfinite(correlations).any():
@@ -138,7 +138,7 @@ def rank_panels(study: StudyView) -> list[Panel]:
             f"Ranks over {len(fidelities)} fidelities",
             "",
             caption,
-            lambda axes: draw_ranks(axes, study, study.best_trial),
+            lambda axes: draw_ranks(axes, study, incumbent_trial(study)),
             left=0.75,
         )
     ]
@@ -180,13 +180,14 @@ def importance_panels(trials: TrialValues) -> list[Panel]:
     return panels
 
 
-def slice_panels(trials: TrialValues, study: StudyView, thinned: str) -> list[Panel]:
+def slice_panels(trials: TrialValues, study: StudyData, thinned: str) -> list[Panel]:
     """The metric against each of the most important parameters."""
+    best = incumbent_trial(study)
 
     def panel(column: int) -> Panel:
         name = trials.space.names[column]
         label = f"{study.metric} at {trials.fidelity:g} {study.time_attr}"
-        draw: Callable[[Axes], None] = lambda axes: draw_slice(axes, trials, column, study.mode, study.best_trial)  # noqa: E731
+        draw: Callable[[Axes], None] = lambda axes: draw_slice(axes, trials, column, study.mode, best)  # noqa: E731
         return Panel(f"slice-{column}", short_name(name), label, thinned.strip(), draw, height=2.5)
 
     return [panel(column) for column in trials.order[:MOST_PARAMETERS]]

@@ -10,21 +10,21 @@ import numpy as np
 from raytune_suite.importance import judged_fidelities
 from raytune_suite.importance.study import losses_at
 from raytune_suite.plotting import colors
+from raytune_suite.plotting.samples import sample
 from raytune_suite.plotting.scales import HUGE
 from raytune_suite.plotting.trial_values import relative_ranks
-from raytune_suite.plotting.view import sample
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from raytune_suite.plotting.scales import Floats
-    from raytune_suite.plotting.study_like import StudyLike
+    from raytune_suite.plotting.study_data import StudyData
 
 MOST_LINES = 120
 """The most trials that are drawn; the correlations are of all."""
 
 
-def ranks_over_fidelities(study: StudyLike) -> tuple[list[float], Floats, list[float]]:
+def ranks_over_fidelities(study: StudyData) -> tuple[list[float], Floats, list[float]]:
     """How trials rank at each fidelity, among those that also reached the next one.
 
     Returns:
@@ -45,7 +45,7 @@ def ranks_over_fidelities(study: StudyLike) -> tuple[list[float], Floats, list[f
     return fidelities, table, correlations
 
 
-def draw_ranks(axes: Axes, study: StudyLike, best: int | None) -> None:
+def draw_ranks(axes: Axes, study: StudyData, best: int | None) -> None:
     """Draw each trial's relative rank at each fidelity that it reached, 0 for the best at the top."""
     fidelities, table, correlations = ranks_over_fidelities(study)
     ranks: Floats = np.array([relative_ranks(losses) for losses in table]).reshape(table.shape)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from raytune_suite.plotting.scales import Floats
-    from raytune_suite.plotting.study_like import StudyLike
+    from raytune_suite.plotting.study_data import StudyData
 
 SUFFIXES = (".png", ".svg", ".pdf")
 NAME_LENGTH = 60
@@ -42,7 +42,7 @@ KINDS = (
 """The kinds of figures beside "study"."""
 
 
-def plot_study(result: StudyLike, path: str | os.PathLike[str], kind: str = "study") -> Path:
+def plot_study(result: StudyData, path: str | os.PathLike[str], kind: str = "study") -> Path:
     """Plot the learning curves of all trials and the incumbent of a study.
 
     The left panel has one learning curve per trial, coloured by its outcome, with the best trial in bold. The right
@@ -79,7 +79,7 @@ def plot_study(result: StudyLike, path: str | os.PathLike[str], kind: str = "stu
     return save(figure, result, target)
 
 
-def save(figure: Figure, result: StudyLike, target: Path) -> Path:
+def save(figure: Figure, result: StudyData, target: Path) -> Path:
     """Give a figure its title, and write it."""
     require("matplotlib.backends.backend_agg", extra="report").FigureCanvasAgg(figure)
     trials = f"{len(result.trials)} trial{'' if len(result.trials) == 1 else 's'}"
@@ -91,7 +91,7 @@ def save(figure: Figure, result: StudyLike, target: Path) -> Path:
     return target
 
 
-def panels_figure(study: StudyLike, kind: str) -> Figure:
+def panels_figure(study: StudyData, kind: str) -> Figure:
     """Draw all panels of one kind side by side.
 
     Raises:
@@ -101,7 +101,7 @@ def panels_figure(study: StudyLike, kind: str) -> Figure:
         raise ArgumentError.invalid("kind", kind, f"one of study, {', '.join(KINDS)}")
     panels = study_panels(study).get(kind)
     if not panels:
-        raise ArgumentError(f"`kind` is {kind!r}, but this study has too few reports, or no stored space, to draw it")
+        raise ArgumentError(f"`kind` is {kind!r}, but this study has too few reports to draw it")
     columns = min(len(panels), COLUMNS)
     rows = -(-len(panels) // columns)
     width = 4.2 if columns > 1 else 7.0
@@ -124,7 +124,7 @@ def panels_figure(study: StudyLike, kind: str) -> Figure:
     return figure
 
 
-def finish_axes(axes: Axes, study: StudyLike, values: Floats, *, log_y: bool) -> None:
+def finish_axes(axes: Axes, study: StudyData, values: Floats, *, log_y: bool) -> None:
     """Set the scale, limits, labels, grid and legend of the axes; `values` are those of the y axis."""
     values = values[np.isfinite(values)]
     if log_y:

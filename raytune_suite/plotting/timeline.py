@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from raytune_suite.plotting.study_like import StudyLike
+    from raytune_suite.plotting.study_data import StudyData
 
 PAUSE = 4.0
 """A trial paused if it reported nothing for this many times its usual interval."""
@@ -105,7 +105,7 @@ def merged(busy: list[Busy], outcomes: dict[int, str]) -> list[Busy]:
     return joined
 
 
-def draw_timeline(axes: Axes, study: StudyLike) -> None:
+def draw_timeline(axes: Axes, study: StudyData) -> None:
     """Draw a row per worker, with a bar per trial that ran there, coloured by its outcome."""
     outcomes: Any = study.trials["outcome"].to_dict()
     busy = merged(busy_times(study.reports), outcomes)

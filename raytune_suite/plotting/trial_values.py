@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from raytune_suite.plotting.scales import Floats
-    from raytune_suite.plotting.study_like import StudyLike
+    from raytune_suite.plotting.study_data import StudyData
     from raytune_suite.spaces import Space
     from raytune_suite.spaces.parameters import Parameter
 
@@ -58,10 +58,8 @@ class TrialValues:
         return relative_ranks(self.losses)
 
 
-def trial_values(study: StudyLike) -> TrialValues | None:
-    """The trials of a study as arrays; None if its space is not known."""
-    if study.space is None:
-        return None
+def trial_values(study: StudyData) -> TrialValues:
+    """The trials of a study as arrays."""
     values = flat_values(study.space, study.configs)
     fidelities = judged_fidelities(study.reports)
     losses = np.full(len(study.configs), np.nan)

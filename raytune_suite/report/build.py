@@ -8,8 +8,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from raytune_suite.atomic_file import write_atomically
 from raytune_suite.optional import require_extra
 from raytune_suite.pages.document import (
@@ -22,20 +20,18 @@ from raytune_suite.pages.document import (
     ReportTable,
     Section,
 )
-from raytune_suite.pages.formatting import format_count
+from raytune_suite.pages.formatting import format_count, format_value
 from raytune_suite.pages.html import html
 from raytune_suite.plotting.panels import study_panels
-from raytune_suite.plotting.view import view
+from raytune_suite.plotting.study_data import config_columns, incumbent_trial, ranked_trials, resource_unit
 from raytune_suite.report.pictures import picture
-from raytune_suite.types import as_loss
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
     from raytune_suite.pages.document import Block
-    from raytune_suite.plotting.study_like import StudyLike
-    from raytune_suite.plotting.view import StudyView
+    from raytune_suite.plotting.study_data import StudyData
 
 SHOWN_TRIALS = 20
 """Rows of the table of trials."""
@@ -60,7 +56,7 @@ NOTES = {
 }
 
 
-def write_report(study: StudyLike, path: str | os.PathLike[str], *, status: str = "finished") -> Path:
+def write_report(study: StudyData, path: str | os.PathLike[str], *, status: str = "finished") -> Path:
     """Write the page of a study.
 
     Args:
@@ -81,7 +77,7 @@ def write_report(study: StudyLike, path: str | os.PathLike[str], *, status: str 
 
 
 def study_document(
-    study: StudyLike, *, status: str = "finished", figures: Sequence[Section] | None = None
+    study: StudyData, *, status: str = "finished", figures: Sequence[Section] | None = None
 ) -> ReportDocument:
     """The page of a study, before it is rendered.
 
@@ -90,21 +86,20 @@ def study_document(
         status: Its status, for the heading.
         figures: Sections with figures that were drawn before; None to draw them.
     """
-    seen = view(study)
-    sections = [result_section(seen), *(figure_sections(seen) if figures is None else figures), trials_section(seen)]
-    if (failures := failures_section(seen)) is not None:
+    sections = [result_section(study), *(figure_sections(study) if figures is None else figures), trials_section(study)]
+    if (failures := failures_section(study)) is not None:
         sections.append(failures)
     return ReportDocument(
-        f"Study “{seen.name}”",
-        f"{seen.method}, {seen.metric} to be {'minimized' if seen.mode == 'min' else 'maximized'}; {status}.",
-        facts(seen),
+        f"Study “{study.name}”",
+        f"{study.method}, {study.metric} to be {'minimized' if study.mode == 'min' else 'maximized'}; {status}.",
+        facts(study),
         sections,
         generator="raytune-suite report",
         source="the study's folder",
     )
 
 
-def figure_sections(study: StudyView) -> list[Section]:
+def figure_sections(study: StudyData) -> list[Section]:
     """The sections with figures, without those that would be empty."""
     panels = study_panels(study)
     sections = []
@@ -116,7 +111,7 @@ def figure_sections(study: StudyView) -> list[Section]:
     return sections
 
 
-def facts(study: StudyView) -> dict[str, str]:
+def facts(study: StudyData) -> dict[str, str]:
     """The key figures of a study."""
     figures = {"trials": f"{len(study.trials):,}"}
     failed = int((study.trials["outcome"] == "failed").sum())
@@ -128,22 +123,23 @@ def facts(study: StudyView) -> dict[str, str]:
         figures[f"test {study.metric}"] = number(study.test_scores["value"].mean(skipna=False))
     if len(study.reports):
         last = study.reports.iloc[-1]
-        figures[unit(study)] = f"{last['cost']:,.6g}" if "cost" in last else ""
+        figures[resource_unit(study)] = f"{last['cost']:,.6g}" if "cost" in last else ""
         figures["time"] = str(dt.timedelta(seconds=round(float(last["elapsed"]))))
     if study.dollars is not None:
         figures["US dollars"] = f"{study.dollars:,.2f}"
     return {name: value for name, value in figures.items() if value}
 
 
-def result_section(study: StudyView) -> Section:
+def result_section(study: StudyData) -> Section:
     """The best config, and its scores."""
-    if study.best_trial is None:
+    best = incumbent_trial(study)
+    if best is None:
         return Section("result", "Result", [Paragraph(f"No trial has reported a finite {study.metric} yet.", "warn")])
     last = study.incumbent.iloc[-1]
-    where = f"at {last['resource']:g} {unit(study)}"
-    text = f"Trial {study.best_trial} reached {study.metric} {number(last['value'])} {where}."
+    where = f"at {last['resource']:g} {resource_unit(study)}"
+    text = f"Trial {best} reached {study.metric} {number(last['value'])} {where}."
     blocks: list[Block] = [Paragraph(text)]
-    config = study.configs[study.best_trial] if study.best_trial < len(study.configs) else {}
+    config = study.configs[best] if best < len(study.configs) else {}
     blocks.append(CodeBlock(json.dumps(config, indent=2, default=repr)))
     scores = study.test_scores
     if scores is not None:
@@ -152,26 +148,26 @@ def result_section(study: StudyView) -> Section:
     return Section("result", "Result", blocks)
 
 
-def trials_section(study: StudyView) -> Section:
+def trials_section(study: StudyData) -> Section:
     """The best trials."""
-    losses = (
-        np.array([as_loss(value, study.mode) for value in study.trials["value"]]) if len(study.trials) else np.empty(0)
-    )
-    resource = study.trials["resource"].to_numpy(dtype=float) if len(study.trials) else np.empty(0)
-    order = np.lexsort((losses, -resource))[:SHOWN_TRIALS]
-    names = [name for name in study.trials.columns if name.startswith("config/") and name != "config/seed"]
-    columns = ["Trial", "Outcome", unit(study), study.metric, *(name.removeprefix("config/") for name in names)]
+    names, best = config_columns(study), incumbent_trial(study)
+    columns = [
+        "Trial",
+        "Outcome",
+        resource_unit(study),
+        study.metric,
+        *(name.removeprefix("config/") for name in names),
+    ]
     rows = []
-    for position in order:
-        row = study.trials.iloc[position]
-        kind = "best" if row.name == study.best_trial else ""
+    for trial, row in ranked_trials(study).head(SHOWN_TRIALS).iterrows():
+        kind = "best" if trial == best else ""
         cells = [Cell(row["outcome"], kind="text"), Cell(f"{row['resource']:g}"), Cell(number(row["value"]), kind=kind)]
-        rows.append((str(row.name), [*cells, *(Cell(shown(row[name])) for name in names)]))
+        rows.append((str(trial), [*cells, *(Cell(format_value(row[name])) for name in names)]))
     title = f"The {len(rows)} best of {format_count(len(study.trials), 'trial')}, those trained furthest first"
     return Section("trials", "Trials", [ReportTable(title, columns, rows)])
 
 
-def failures_section(study: StudyView) -> Section | None:
+def failures_section(study: StudyData) -> Section | None:
     """How many trials failed, and with which errors; None if none did."""
     failed = study.trials[study.trials["outcome"] == "failed"]
     if failed.empty:
@@ -185,18 +181,6 @@ def failures_section(study: StudyView) -> Section | None:
     )
 
 
-def unit(study: StudyView) -> str:
-    """What the resource counts."""
-    return "iterations" if study.time_attr == "training_iteration" else study.time_attr
-
-
 def number(value: Any) -> str:
     """A number with 4 digits; "-" for NaN."""
     return f"{value:.4g}" if math.isfinite(value) else "-"
-
-
-def shown(value: Any) -> str:
-    """The value of a hyperparameter; "" for one that is not active."""
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.4g}"
-    return "" if value is None else str(value)

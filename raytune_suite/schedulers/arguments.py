@@ -30,8 +30,8 @@ class SchedulerArgs(TypedDict, total=False):
         metric: The name of the reported value to optimize. If it is omitted, `tune.TuneConfig` provides it.
         mode: "min" or "max", as for the metric.
         time_attr: The reported value that counts how much a trial has been trained.
-        max_t: The most resource of a trial, in units of `time_attr`; it ends there. None: it ends by itself.
-        max_concurrent: The most trials that run at once. None: as many as the cluster can place.
+        max_t: The maximum resource of a trial, in units of `time_attr`, at which it ends. None: no limit.
+        max_concurrent: The maximum number of trials at once. None: as many as fit on the cluster.
         seed: Drives all random draws of the scheduler.
     """
 

@@ -1,7 +1,7 @@
 """`StudyScheduler`, the base of all schedulers.
 
 The base handles what all schedulers share: the direction of the metric, missing and failed metrics, reports that are
-repeated after a fault, the most resource of a trial, the number of trials at once, and the state (see `saved_state`).
+repeated after a fault, the maximum resource of a trial, the number of trials at once, and the state (`saved_state`).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
 
     Attributes:
         features: The features of a space (`Space.features`) that this scheduler serves; others are rejected by name.
-        instead: What to use for a space that it cannot serve.
+        instead: What to use for a space that it does not support.
         extra: The extra of this package that it needs, or None.
         ladder: Whether it decides by resource, so that `max_t` is required.
         pauses: Whether it pauses trials; a trainable without checkpoints then starts again from scratch.
@@ -101,7 +101,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
 
         Raises:
             ArgumentError: If an argument cannot be used.
-            SpaceError: If the space has a feature that this scheduler cannot serve.
+            SpaceError: If the space has a feature that this scheduler does not support.
         """
         super().__init__()  # type: ignore[no-untyped-call] # of Ray, inherited
         reject_unknown(type(self).__name__, args, SchedulerArgs.__annotations__)
@@ -112,7 +112,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self.seed = seeding.check_seed(args.get("seed", 0))
         self.max_t = args.get("max_t")
         if self.max_t is None and self.ladder:
-            raise ArgumentError(f"{type(self).__name__} needs `max_t`: the most {self.time_attr} that a trial may have")
+            raise ArgumentError(f"{type(self).__name__} needs `max_t`, the maximum {self.time_attr} of a trial")
         self.max_concurrent = args.get("max_concurrent")
         space = args.get("space")
         self.space = None if space is None else Space.of(space)
@@ -183,7 +183,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         return []
 
     def searcher_updated(self, searcher: Searcher) -> None:
-        """The searcher was asked for a config or has learned from a report, and may have decided on paused trials."""
+        """The searcher has proposed a config or learned from a report, and may have decided on paused trials."""
 
     def promotion_due(self) -> bool:
         """Whether paused trials are to be resumed before any new trial starts."""
@@ -374,7 +374,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
 
     @final
     def used(self) -> bool:
-        """Whether it has had trials, so that it cannot serve another study."""
+        """Whether it has had trials, so that it cannot be used for another study."""
         return bool(self.trials.known) or self._restore is not None
 
     @final

@@ -76,7 +76,7 @@ class SearcherArgs(TypedDict, total=False):
         metric: The name of the reported value to optimize. By default that of `tune.TuneConfig` is used.
         mode: "min" or "max". By default that of `tune.TuneConfig` is used.
         time_attr: The reported value that counts how far a trial is trained.
-        max_t: The most resource of a trial, in units of `time_attr`. Required only by searchers that assign fidelities.
+        max_t: The maximum resource of a trial, in units of `time_attr`; only searchers that assign fidelities need it.
         levels: The increasing resources at which the scheduler decides (`StudyScheduler.levels`); a multi-fidelity
             searcher learns at these. None means at every report.
         seed: The seed of all random draws of this searcher.

@@ -180,7 +180,7 @@ class DEHBSearcher(AskTellSearcher):
         """
         max_t = args.get("max_t")
         if max_t is None:
-            raise ArgumentError("DEHBSearcher needs `max_t`, the most resource of a trial")
+            raise ArgumentError("DEHBSearcher needs `max_t`, the maximum resource of a trial")
         self.plans = rungs.hyperband(min_t, max_t, eta, sizes)
         if len(self.plans) == 1:
             raise ArgumentError(

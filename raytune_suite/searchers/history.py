@@ -65,7 +65,7 @@ class History:
         points: The point of each trial that has an observation.
         losses: The loss of each trial at each level, by level.
         crashed: The level at which each failed trial ended.
-        version: The number of observations told.
+        version: The number of observations so far.
     """
 
     points: dict[str, Array] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class History:
 
         Args:
             levels: The levels, in ascending order, at least one.
-            most: The most trials.
+            most: The maximum number of trials.
 
         Returns:
             Their points, of shape (n, dimensions), and their losses, of shape (n, levels), NaN where there is none.

@@ -63,7 +63,7 @@ class Inbox:
     _listed: float | None = dataclasses.field(default=None, repr=False)
 
     def poll(self) -> list[Any]:
-        """The configs that were added since the last call, as far as they have arrived."""
+        """The configs that have arrived since the last call."""
         if self.files is None:
             return []
         content = b""

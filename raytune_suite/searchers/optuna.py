@@ -1,8 +1,9 @@
 """The samplers of Optuna (Akiba et al. 2019, "Optuna: A Next-generation Hyperparameter Optimization Framework", KDD).
 
 Ray's `OptunaSearch` is not used: it passes unsampled domains where choices are nested, learns nothing from trials that
-crash or are killed while paused, and takes the last report of a stopped trial for its final value. Here a study in
-memory is asked and told: parameters are suggested in the order of the space, those of a choice only if it is chosen.
+crash or are killed while paused, and takes the last report of a stopped trial for its final value. Here, `ask`
+and `tell` of a study in memory are used: parameters are suggested in the order of the space, those of a choice only if
+it is chosen.
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ class OptunaSearcher(AskTellSearcher):
                 self._study.tell(self._pending.pop(trial_id).number, state=TrialState.FAIL)
 
     def _begin(self, trial_id: str, config: Config) -> None:
-        """Add a trial that was not asked for as a running one."""
+        """Add a trial that Optuna did not propose as a running one."""
         from optuna.trial import TrialState
 
         self._add(config, state=TrialState.RUNNING)

@@ -42,7 +42,7 @@ class RandomFidelitySearcher(AskTellSearcher):
         """
         max_t = args.get("max_t")
         if max_t is None:
-            raise ArgumentError("RandomFidelitySearcher needs `max_t`, the most resource of a trial")
+            raise ArgumentError("RandomFidelitySearcher needs `max_t`, the maximum resource of a trial")
         self._rungs = rungs.increasing([round(level) for level in rungs.geometric(min_t, max_t, eta)])
         super().__init__(**args)
 

@@ -77,13 +77,19 @@ def prior(domain: D, center: Any, confidence: Confidence = "medium") -> D:
     return marked
 
 
+def written_prior(domain: Domain) -> tuple[Any, Confidence] | None:
+    """The center and the confidence of the prior of a domain, as the user wrote them; None if it has none."""
+    written: tuple[Any, Confidence] | None = getattr(domain, _ATTRIBUTE, None)
+    return written
+
+
 def with_prior(parameter: Parameter, domain: Domain) -> Parameter:
     """Return a parameter with the prior of its domain, if that has one.
 
     Raises:
         SpaceError: If the domain does not contain the expected value.
     """
-    written = getattr(domain, _ATTRIBUTE, None)
+    written = written_prior(domain)
     if written is None:
         return parameter
     center, confidence = written

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 from ray.tune.search.sample import Categorical, Domain, Grid, Integer, LogUniform, Normal, Quantized
 
-from raytune_suite.spaces.values import described, fresh, native
+from raytune_suite.spaces.priors import prior, written_prior
+from raytune_suite.spaces.values import described, fresh, native, same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +21,9 @@ def to_json(part: Any) -> Any:
     """A param space, or a part of it, as values that JSON knows; the space must be valid.
 
     A dict becomes `{"dict": ...}`, a choice `{"choice": [...]}`, a number `{"float": ...}` or `{"integer": ...}` with
-    the arguments of Ray's functions, and a constant `{"constant": ...}`. A domain that occurs several times gets a
-    number, "object", since options of a choice may share it. An object that JSON cannot hold becomes its `repr` without
-    addresses.
+    the arguments of Ray's functions, and a constant `{"constant": ...}`. A prior is added as "prior", with its center
+    (of a choice, the option's position) and its confidence. A domain that occurs several times gets a number, "object",
+    since options of a choice may share it. An object that JSON cannot hold becomes its `repr` without addresses.
 
     Example:
         >>> to_json({"lr": tune.loguniform(1e-4, 1.0), "layers": 2})
@@ -37,11 +38,11 @@ def _to_json(part: Any, numbers: dict[int, int]) -> Any:
     number = {"object": numbers[id(part)]} if id(part) in numbers else {}
     if isinstance(part, Categorical):
         choice = _choice(grid=isinstance(part.sampler, Grid))
-        return {choice: [_to_json(option, numbers) for option in part.categories]} | number
+        return {choice: [_to_json(option, numbers) for option in part.categories]} | _prior(part) | number
     if isinstance(part, dict) and "grid_search" in part:
         return {_choice(grid=True): [_to_json(option, numbers) for option in part["grid_search"]]} | number
     if isinstance(part, Domain):
-        return _number(part) | number
+        return _number(part) | _prior(part) | number
     if isinstance(part, dict):
         return {"dict": {key: _to_json(inner, numbers) for key, inner in part.items()}}
     return {"constant": _plain(native(part))}
@@ -78,6 +79,10 @@ def _from_json(part: Any, objects: dict[int, Any]) -> Any:
 
 
 def _restored(part: Any, objects: dict[int, Any]) -> Any:
+    if "prior" in part:
+        domain = _restored({key: value for key, value in part.items() if key != "prior"}, objects)
+        center, confidence = part["prior"]
+        return prior(domain, domain.categories[center] if isinstance(domain, Categorical) else center, confidence)
     kind = next(iter(part))
     value = part[kind]
     if kind == "dict":
@@ -92,6 +97,16 @@ def _restored(part: Any, objects: dict[int, Any]) -> Any:
 
 def _choice(*, grid: bool) -> str:
     return "grid" if grid else "choice"
+
+
+def _prior(domain: Any) -> dict[str, Any]:
+    written = written_prior(domain)
+    if written is None:
+        return {}
+    center, confidence = written
+    if isinstance(domain, Categorical):
+        center = next(position for position, option in enumerate(domain.categories) if same(option, center))
+    return {"prior": [native(center), confidence]}
 
 
 def _number(domain: Any) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from raytune_suite.engines.ray.engine import RayEngine, Settings
+from raytune_suite.engines.ray.engine import RayEngine
+from raytune_suite.engines.ray.settings import Settings
 from raytune_suite.engines.simulated.engine import Simulation
 from raytune_suite.engines.storage import absolute, local_folder
 from raytune_suite.errors import ArgumentError
@@ -91,13 +92,13 @@ def check_limits(limits: Limits, method: Method, objective: Objective) -> Limits
     """
     limits = limits._replace(budget=_finite(limits.budget), time_limit=_finite(limits.time_limit))
     if limits.budget is not None and objective.max_t is None:
-        raise ArgumentError("`budget` counts full trainings: give `max_t`, the length of one")
+        raise ArgumentError("`budget` counts full trainings: set `max_t`, the length of one")
     if limits.num_samples is not None:
         return limits
     if method.scheduler.population:
         return limits._replace(num_samples=POPULATION_SIZE)
     if limits.budget is limits.time_limit is limits.dollars is None and not method.finite:
-        raise ArgumentError("nothing would end the study: give a finite `budget`, `num_samples` or `time_limit`")
+        raise ArgumentError("nothing would end the study: set a finite `budget`, `num_samples` or `time_limit`")
     return limits
 
 
@@ -157,7 +158,7 @@ def make_engine(engine: str | Engine, settings: Settings | None) -> Engine:
     """The engine that runs the study: "ray", "simulated", or one that was made already.
 
     Raises:
-        ArgumentError: If it is neither of these, or `settings` are given to an engine that does not use them.
+        ArgumentError: If it is neither of these, or there are `settings` for an engine that does not use them.
     """
     if settings is not None and not isinstance(settings, Settings):
         raise ArgumentError.invalid("settings", settings, "a raytune_suite.Settings")

@@ -79,7 +79,7 @@ def result_of(
         method=manifest["method"],
         test_scores=test_scores,
         has_seeds=bool(manifest["tuning_seeds"]),
-        space=Space(from_json(manifest["domains"])) if "domains" in manifest else None,
+        space=Space(from_json(manifest["space"])),
         status=status,
         storage_filesystem=folder.filesystem,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raytune_suite.errors import ArgumentError, StudyError
+from raytune_suite.errors import ArgumentError
 from raytune_suite.importance.study import flat_config
 from raytune_suite.optional import require
 
@@ -42,13 +42,10 @@ def to_optuna(result: StudyResult, storage: Any = None, *, name: str | None = No
         The `optuna.study.Study`.
 
     Raises:
-        StudyError: If the study was stored without its space.
         ArgumentError: If the storage has a study of this name.
         MissingPackageError: If Optuna is not installed.
     """
     optuna = require("optuna", extra="optuna")
-    if result.space is None:
-        raise StudyError(f"the study {result.path!r} was stored without its space: run it again with this version")
     name = name or result.name
     distributions = {one.name: distribution(optuna, one, result) for one in result.space.parameters}
     try:
@@ -79,7 +76,6 @@ def distribution(optuna: ModuleType, parameter: Parameter, result: StudyResult) 
     if parameter.kind == "categorical":
         return kinds.CategoricalDistribution(categories(parameter))
     if parameter.normal is not None:  # Optuna has bounds: those of the trials
-        assert result.space is not None  # noqa: S101 - `to_optuna` has checked it
         flats = [flat_config(result.space, config) for config in result.configs]
         values = [flat[parameter.name] for flat in flats if parameter.name in flat] or [0.0]
         return kinds.FloatDistribution(min(values), max(values))
@@ -112,7 +108,6 @@ def _frozen(  # noqa: PLR0917 - of one study
     distributions: dict[str, Any],
     start: dt.datetime,
 ) -> Any:
-    assert result.space is not None  # noqa: S101 - `to_optuna` has checked it
     row: Any = result.trials.loc[number]
     config = result.configs[number]
     values = flat_config(result.space, config)

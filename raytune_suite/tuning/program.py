@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import re
 import shlex
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Self, final
 
 from raytune_suite.engines.storage import Folder, local_folder, study_path
 from raytune_suite.errors import ArgumentError, StudyError, near
-from raytune_suite.types import SEED, as_number
+from raytune_suite.tuning.program_metrics import follow, json_metrics, matched
+from raytune_suite.tuning.program_process import KILL_AFTER, ProgramProcess
+from raytune_suite.types import SEED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,12 +31,6 @@ LOGS = "logs"
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w./-]*)\}")
 ARGS, JSON_FILE, CHECKPOINT_DIR, FOLDER = "args", "json_file", "checkpoint_dir", "trial_dir"
 _SPECIAL = (ARGS, JSON_FILE, CHECKPOINT_DIR, FOLDER)
-
-KILL_AFTER = 5.0
-"""The seconds between SIGTERM and SIGKILL."""
-
-PERIOD = 0.2
-"""The seconds between two looks at the file of metrics."""
 
 SHOWN_LINES = 5
 """The last lines of a log that an error shows."""
@@ -85,7 +76,9 @@ class ProgramTrainable:
         if self.pattern is None:
             return
         if self.metrics_file is not None:
-            raise ArgumentError("`pattern` and `metrics_file` are both given: metrics come from one place only")
+            raise ArgumentError(
+                "`pattern` and `metrics_file` are both set, but metrics come from one place: leave one out"
+            )
         try:
             groups = re.compile(self.pattern).groups
         except re.error as error:
@@ -135,7 +128,7 @@ class ProgramTrainable:
                 )
         program = self.words[0]
         if not PLACEHOLDER.search(program) and shutil.which(program) is None:
-            raise ArgumentError(f"the program {program!r} does not exist or cannot be executed: give its path")
+            raise ArgumentError(f"the program {program!r} does not exist or cannot be executed: write its path")
 
     def arguments(self, config: Config, paths: Mapping[str, str]) -> list[str]:
         """The words with values in place of the placeholders.
@@ -198,7 +191,7 @@ class ProgramTrainable:
         }
         pending: dict[str, Any] = {}
         reports = 0
-        with _Process(words, environment, self.directory) as process:
+        with ProgramProcess(words, environment, self.directory) as process:
             for metrics in self._metrics(process, Path(paths[FOLDER]), log):
                 pending.update(metrics)
                 if self.metric not in metrics:
@@ -215,19 +208,19 @@ class ProgramTrainable:
             hint = "line that matches `--pattern`" if self.pattern else f'JSON line such as {{"{self.metric}": 0.5}}'
             raise StudyError(f"the program reported no {self.metric!r}: it must print a {hint}; {where}")
 
-    def _metrics(self, process: _Process, folder: Path, log: _Log) -> Iterator[dict[str, Any]]:
+    def _metrics(self, process: ProgramProcess, folder: Path, log: _Log) -> Iterator[dict[str, Any]]:
         """Yield the metrics in each line that has some."""
         if self.metrics_file is not None:
             reader = threading.Thread(target=log.copy, args=(process.lines(),), daemon=True)
             reader.start()
             path = folder / self.metrics_file
-            yield from _tail(path, process)
+            yield from follow(path, process)
             reader.join(timeout=KILL_AFTER)
             return
         expression = None if self.pattern is None else re.compile(self.pattern)
         for line in process.lines():
             log.write(line)
-            metrics = _json_metrics(line) if expression is None else _matched(expression, line, self.metric)
+            metrics = json_metrics(line) if expression is None else matched(expression, line, self.metric)
             if metrics:
                 yield metrics
 
@@ -263,128 +256,6 @@ class _Log:
     def tail(self) -> str:
         """The last lines."""
         return "\n".join(self._path.read_text(encoding="utf-8").splitlines()[-SHOWN_LINES:])
-
-
-class _Process:
-    """The processes of a program, which end with this context."""
-
-    def __init__(self, words: list[str], environment: Mapping[str, str], directory: str | None) -> None:
-        self._words, self._environment, self._directory = words, environment, directory
-
-    def __enter__(self) -> Self:
-        self._popen = subprocess.Popen(  # noqa: S603 - the user's own program
-            self._words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=dict(self._environment),
-            cwd=self._directory,
-            text=True,
-            errors="replace",
-            bufsize=1,
-            start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - it calls prctl only
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._popen.poll() is None:
-            self._signal(signal.SIGTERM)
-            threading.Thread(target=self._kill_later, daemon=True).start()  # Ray waits for 2 s only
-            try:
-                self._popen.wait(timeout=1.0)
-            except subprocess.TimeoutExpired:
-                return
-        if self._popen.stdout is not None:
-            self._popen.stdout.close()
-
-    def lines(self) -> Iterator[str]:
-        assert self._popen.stdout is not None  # noqa: S101 - see `__enter__`
-        yield from self._popen.stdout
-
-    @property
-    def running(self) -> bool:
-        return self._popen.poll() is None
-
-    def wait(self) -> int:
-        return self._popen.wait()
-
-    def _kill_later(self) -> None:
-        try:
-            self._popen.wait(timeout=KILL_AFTER)
-        except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
-
-    def _signal(self, number: int) -> None:
-        try:
-            os.killpg(self._popen.pid, number)
-        except ProcessLookupError:
-            return
-
-
-_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-_PR_SET_PDEATHSIG = 1
-
-
-def _end_with_parent() -> None:
-    """Have the kernel end the program if the process of the trial is killed."""
-    if _PRCTL is not None:
-        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _tail(path: Path, process: _Process) -> Iterator[dict[str, Any]]:
-    """Yield the metrics of the lines that are appended to a file, and of a file that is one JSON object at the end."""
-    position, rest, found = 0, "", False
-    while True:
-        running = process.running  # before the file is read, so that the last lines are not missed
-        if path.exists():
-            with path.open(encoding="utf-8", errors="replace") as file:
-                file.seek(position)
-                rest += file.read()
-                position = file.tell()
-            *lines, rest = rest.split("\n")
-            for line in lines:
-                metrics = _json_metrics(line)
-                if metrics:
-                    found = True
-                    yield metrics
-        if not running:
-            break
-        time.sleep(PERIOD)
-    metrics = _json_metrics(rest if found or not path.exists() else path.read_text(encoding="utf-8", errors="replace"))
-    if metrics:
-        yield metrics
-
-
-def _json_metrics(line: str) -> dict[str, Any]:
-    """The metrics in a line; none if it is no JSON object."""
-    if not line.lstrip().startswith("{"):
-        return {}
-    try:
-        content = json.loads(line)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _matched(expression: re.Pattern[str], line: str, metric: str) -> dict[str, Any]:
-    """The metrics that an expression matches in a line."""
-    match = expression.search(line)
-    if match is None:
-        return {}
-    groups = {name: value for name, value in match.groupdict().items() if value is not None} or {metric: match[1]}
-    return {name: number for name, value in groups.items() if (number := _number(value)) is not None}
-
-
-def _number(text: str) -> float | int | None:
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return as_number(float(text))
-    except ValueError:
-        return None
 
 
 def _dotted(name: str) -> str:

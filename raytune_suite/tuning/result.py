@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,11 @@ from raytune_suite.engines.storage import Folder
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, near
 from raytune_suite.importance import judged_fidelities, study_importance
+from raytune_suite.pages.formatting import format_value
+from raytune_suite.plotting.study_data import StudyData, config_columns, ranked_trials
 from raytune_suite.report.build import write_report
 from raytune_suite.searchers import inbox
-from raytune_suite.types import SEED, as_loss, split_config
+from raytune_suite.types import SEED, split_config
 
 if TYPE_CHECKING:
     import os
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from raytune_suite.engines.base import Outcome, StudySpec
     from raytune_suite.engines.callbacks.study_log import StudyLog
     from raytune_suite.spaces import Space
-    from raytune_suite.types import Config, Mode, Stage
+    from raytune_suite.types import Config, Stage
 
 FINISHED, INTERRUPTED, RUNNING = "finished", "interrupted", "running"
 """The statuses of a study."""
@@ -45,8 +46,8 @@ SHOWN_PARAMETERS = 8
 _logger = logging.getLogger("raytune_suite")
 
 
-@dataclass(frozen=True)
-class StudyResult:
+@dataclass(frozen=True, kw_only=True)
+class StudyResult(StudyData):
     """What a study found.
 
     Attributes:
@@ -69,32 +70,19 @@ class StudyResult:
         result_grid: Ray's own result; None for a simulated study.
         overhead: The real seconds that decisions took in a simulated study; None on Ray.
         status: "finished", or, if it was read by `load_study`, perhaps "interrupted" or "running".
-        space: The search space; None for a study that was stored by an early version of this package.
+        space: The search space.
         configs: The config of each trial, by its number, as it was passed to the trainable.
         storage_filesystem: The file system of pyarrow in which `path` is; None for a folder or URI.
         dollars: What the study has cost in US dollars, without the final evaluation; None if no price is known.
     """
 
-    name: str
     path: str
-    method: str
-    metric: str
-    mode: Mode
-    time_attr: str
-    max_t: int | None
-    trials: pd.DataFrame
-    reports: pd.DataFrame
-    incumbent: pd.DataFrame
     best_config: Config
     lineages: list[list[Stage]]
-    test_scores: pd.DataFrame | None
-    result_grid: ResultGrid | None
+    result_grid: ResultGrid | None = None
     overhead: float | None = None
     status: str = FINISHED
-    space: Space | None = None
-    configs: Sequence[Config] = field(default=(), repr=False)
     storage_filesystem: Any = field(default=None, repr=False)
-    dollars: float | None = None
 
     @property
     def files(self) -> Folder:
@@ -182,11 +170,8 @@ class StudyResult:
             to 1 at each fidelity), low and high (90 % of the bootstrap samples), trials (in which it is active).
 
         Raises:
-            StudyError: If the study was stored without its space.
             ArgumentError: If `quantile` is not between 0 and 1.
         """
-        if self.space is None:
-            raise StudyError(f"the study {self.path!r} was stored without its space: run it again with this version")
         fidelities = judged_fidelities(self.reports)
         return study_importance(
             self.space,
@@ -215,13 +200,10 @@ class StudyResult:
 
     def _repr_html_(self) -> str:
         """The result as notebooks show it: its best trials as a table."""
-        ranked = self.trials.assign(loss=[as_loss(value, self.mode) for value in self.trials.get("value", [])])
-        ranked = (
-            ranked.sort_values(["resource", "loss"], ascending=[False, True], kind="stable") if len(ranked) else ranked
-        )
-        names = [name for name in self.trials.columns if name.startswith("config/") and name != f"config/{SEED}"]
+        names = config_columns(self)
         shown = ["outcome", "resource", "value", *names[:SHOWN_PARAMETERS]]
-        rows = [[str(trial), *map(_cell, ranked.loc[trial, shown])] for trial in ranked.index[:SHOWN_TRIALS]]
+        best_trials = ranked_trials(self).head(SHOWN_TRIALS)
+        rows = [[str(trial), *map(format_value, row[shown])] for trial, row in best_trials.iterrows()]
         best = "no result yet" if self.incumbent.empty else f"best {self.metric} {self.best_value:.4g}"
         test = "" if self.test_value is None else f", {self.test_value:.4g} on test seeds"
         columns = ["trial", "outcome", self.time_attr, self.metric, *(name.removeprefix("config/") for name in names)]
@@ -231,13 +213,6 @@ class StudyResult:
     def _check_incumbent(self) -> None:
         if self.incumbent.empty:
             raise StudyError(f"no trial of the study {self.path!r} has reported a finite {self.metric!r} yet")
-
-
-def _cell(value: Any) -> str:
-    """A value in a table; "" for a hyperparameter that is not active."""
-    if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.4g}"
-    return str(value)
 
 
 def study_result(
@@ -282,7 +257,7 @@ def assemble(
     method: str,
     test_scores: pd.DataFrame | None,
     has_seeds: bool,
-    space: Space | None,
+    space: Space,
     status: str = FINISHED,
     storage_filesystem: Any = None,
 ) -> StudyResult:
@@ -296,7 +271,7 @@ def assemble(
         method: The method's name.
         test_scores: One row per test seed, or None.
         has_seeds: Whether the study has tuning seeds; otherwise a "seed" in a config is a hyperparameter.
-        space: The search space, or None.
+        space: The search space.
         status: See `StudyResult`.
         storage_filesystem: The file system of pyarrow in which `path` is; None for a folder or URI.
     """
@@ -320,7 +295,6 @@ def assemble(
         best_config=best_config,
         lineages=lineages,
         test_scores=test_scores,
-        result_grid=None,
         status=status,
         space=space,
         configs=[record.config for record in log.trials],

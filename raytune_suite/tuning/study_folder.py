@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from raytune_suite.engines.callbacks.decision_log import DecisionLog
     from raytune_suite.tuning.result import StudyResult
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of the format of a study's folder."""
 
 TABLES = ("reports.parquet", "incumbent.parquet", DECISIONS)
 """The tables of a finished study; the last one is written last."""
 
-_NOT_COMPARED = frozenset({"schema", "settings", "domains", "warm_start"})
-"""Entries of the manifest that do not decide the outcome of a study, or repeat another one ("domains" the "space")."""
+_NOT_COMPARED = frozenset({"schema", "settings", "warm_start"})
+"""Entries of the manifest that do not decide the outcome of a study."""
 
 LIMITS = ("num_samples", "budget", "time_limit", "dollars")
 """Entries of the manifest that may be raised when a study is resumed."""
@@ -88,7 +88,9 @@ class StudyFolder:
             OSError: If the storage cannot be read.
         """
         if not self.files.names():
-            raise StudyError(f"there is no study at {self.path!r}: give the folder of a study, which has a {MANIFEST}")
+            raise StudyError(
+                f"there is no study at {self.path!r}: pass the folder of a study, which contains a {MANIFEST}"
+            )
 
     @property
     def finished(self) -> bool:
@@ -175,9 +177,18 @@ class StudyFolder:
         """The manifest; the copy in the last snapshot if the file is damaged or missing.
 
         Raises:
-            StudyError: If both cannot be read.
+            StudyError: If both cannot be read, or another version of this package wrote them in another format.
             OSError: If the storage cannot be read.
         """
+        manifest = self._read_manifest()
+        if manifest["schema"] != SCHEMA:
+            raise StudyError(
+                f"the study {self.path!r} has the format {manifest['schema']!r}, but this version of raytune_suite "
+                f"reads {SCHEMA}: use the version that started it"
+            )
+        return manifest
+
+    def _read_manifest(self) -> dict[str, Any]:
         try:
             return decode_manifest(self.files.read(MANIFEST))
         except (FileNotFoundError, ValueError) as error:
@@ -308,17 +319,13 @@ def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "", *, ex
 
     Raises:
         ArgumentError: If an argument differs.
-        StudyError: If the study has another format.
     """
-    if before.get("schema", SCHEMA) != SCHEMA:
-        raise StudyError(
-            f"the study has the format {before['schema']}, but this version of raytune_suite reads {SCHEMA}: resume it "
-            "with the version that started it"
-        )
     changed = set()
     for key, value in now.items():
         if key not in before or key in _NOT_COMPARED or before[key] == value:
             continue
+        if key == "space" and _described(before[key]) == _described(value):
+            continue  # it was only written in another way
         if key == "simulation":
             compare(before[key], value, prefix=f"{key}.")
             continue
@@ -329,6 +336,11 @@ def compare(before: dict[str, Any], now: dict[str, Any], prefix: str = "", *, ex
             )
         changed.add(key)
     return frozenset(changed)
+
+
+def _described(space: Any) -> dict[str, str]:
+    """The description of a space in a manifest."""
+    return Space(from_json(space)).describe()
 
 
 def _may_change(key: str, before: dict[str, Any], now: dict[str, Any], *, extends: bool) -> bool:
@@ -348,8 +360,8 @@ def _may_change(key: str, before: dict[str, Any], now: dict[str, Any], *, extend
             f"`max_t` is {new!r}, but was {old!r} when this study started: {allowed}; "
             "start a new study with `warm_start=[...]`, which learns from this one"
         )
-    if key == "space" and "domains" in before:
-        check_contains(Space(from_json(before["domains"])), Space(from_json(now["domains"])))
+    if key == "space":
+        check_contains(Space(from_json(old)), Space(from_json(new)))
         return True
     return key in LIMITS or key in ("stop", "max_t")
 

@@ -1,4 +1,4 @@
-"""What is tuned: the arguments of `tune` that describe it, checked and completed, or a workload in their place."""
+"""What is tuned: the arguments of `tune` that describe it, checked and completed, or a workload instead of them."""
 
 from __future__ import annotations
 
@@ -86,21 +86,19 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
     """Check what is tuned; the arguments are those of `tune`.
 
     Raises:
-        ArgumentError: If an argument is missing, given twice, or cannot be used.
+        ArgumentError: If an argument is missing, or passed beside a workload that defines it, or cannot be used.
         MissingPackageError: If the workload needs a package that is not installed.
     """
     arguments = {"trainable": trainable, "space": space, "metric": metric, "mode": mode}
     if workload is not None:
-        given = {**arguments, "max_t": max_t, "time_attr": time_attr}
-        for name, value in given.items():
+        passed = {**arguments, "max_t": max_t, "time_attr": time_attr}
+        for name, value in passed.items():
             if value is not None:
-                raise ArgumentError(
-                    f"`{name}` and `workload` are both given, but the workload defines its own `{name}`"
-                )
+                raise ArgumentError(f"`{name}` and `workload` are both set, but the workload defines its own `{name}`")
         return workload_task(workload, tuning_seeds=tuning_seeds, test_seeds=test_seeds)
     for name, value in arguments.items():
         if value is None and name != "mode":
-            raise ArgumentError(f"`{name}` is missing: give `trainable`, `space`, `metric` and `mode`, or a `workload`")
+            raise ArgumentError(f"`{name}` is missing: pass `trainable`, `space`, `metric` and `mode`, or a `workload`")
     if not isinstance(space, dict):
         rllib = "`raytune_suite.integrations.rllib.trainable_and_space` makes one of it"
         fix = rllib if hasattr(space, "algo_class") else ""
@@ -114,7 +112,7 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
     if len(seeds) > 1 and not inspect.isclass(checked):
         raise ArgumentError(
             f"`tuning_seeds` has {len(seeds)} seeds, but a function can train on one seed only: "
-            "give one, or write a ray.tune.Trainable class"
+            "pass one, or write a ray.tune.Trainable class"
         )
     if seeds and SEED in space:
         raise ArgumentError(f"`space` has an entry {SEED!r}, which is reserved for the training seed: rename it")

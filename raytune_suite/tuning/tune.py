@@ -11,7 +11,7 @@ from raytune_suite import seeding
 from raytune_suite.automatic import AUTO
 from raytune_suite.engines.callbacks.stop_rules import make_rules
 from raytune_suite.engines.callbacks.trackers import TRACKERS
-from raytune_suite.engines.ray.engine import Settings
+from raytune_suite.engines.ray.settings import Settings
 from raytune_suite.engines.resources import RESOURCES
 from raytune_suite.engines.storage import checked_filesystem
 from raytune_suite.methods import METHOD_ARGS
@@ -90,7 +90,7 @@ def tune(
     settings: Settings | None = None,
     progress: bool | None = None,
 ) -> StudyResult:
-    """Tune a model. However the study ends, `resume=True` with the same arguments continues it.
+    """Run a study, and return its result. However it ends, `resume=True` with the same arguments continues it.
 
     Args:
         trainable: A function of a config that calls `ray.tune.report`, or a `ray.tune.Trainable` class.
@@ -117,7 +117,7 @@ def tune(
         resume: Continue the study called `name`; with higher limits or a larger space, also after it has finished.
         retry: "failed" to train the configs of failed trials again, as new trials of the study that is resumed.
         stop: Targets such as `{"val_loss": 0.05}`, rules such as `rts.NoImprovement(20)`, Ray's stoppers, or functions.
-        warm_start: Results or paths of studies from whose trials the searcher learns first, as far as they fit.
+        warm_start: Results or paths of earlier studies; the searcher first learns from those of their trials that fit.
         callbacks: Ray Tune callbacks.
         trackers: Trackers that also log trials: "mlflow", "wandb", "tensorboard" or "trackio".
         engine: "ray", "simulated" (a virtual clock in this process), or a `Simulation` with its own settings.

@@ -38,7 +38,7 @@ class Workload:
             not a measurement, so that the simulated clock is the same on every machine.
         time_attr: The name of the reported value that counts the resource.
         min_t: The least resource at which a method should evaluate a config (r).
-        max_t: The most resource to which a config is trained (R).
+        max_t: The maximum resource of a trial (R).
         eta: The reduction factor that methods should use by default.
         tuning_seeds: The training seeds that a method may see.
         test_seeds: The training seeds that are used to evaluate the chosen config, disjoint from `tuning_seeds`. Empty

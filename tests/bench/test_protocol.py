@@ -169,7 +169,7 @@ def test_the_protocols_of_this_repository_are_valid(path: Path) -> None:
     assert {"random"} <= {one.method for one in own.methods}
 
 
-def test_a_method_is_refused_only_on_workloads_whose_space_it_does_not_support() -> None:
+def test_a_method_is_rejected_only_on_workloads_whose_space_it_does_not_support() -> None:
     branin = rts.workload("synthetic/branin")
     space = {"kind": tune.choice([{"x1": branin.space["x1"]}, {"x2": branin.space["x2"]}])}
     conditional = dataclasses.replace(branin, name="conditional", space=space)

@@ -19,13 +19,13 @@ from rich.console import Console
 from raytune_suite.cli.console import (
     EXPLANATIONS,
     SHOWN_TRIALS,
-    cell,
     describe_gap,
     explain,
     show_study,
     study_as_json,
 )
 from raytune_suite.engines.callbacks.decision_log import Decision, difference
+from raytune_suite.pages.formatting import format_value
 from raytune_suite.types import Stage
 
 ROW = Decision(1.0, 0, 1.0, 0.5, "CONTINUE", '{"lr": 0.1}')
@@ -56,6 +56,7 @@ def study(names: list[str], *, metric: str = "val_loss", trials: int = 12, **cha
         "time_attr": "training_iteration",
         "trials": frame,
         "reports": pd.DataFrame({"cost": [405.0], "elapsed": [7.0]}),
+        "incumbent": pd.DataFrame({"trial": [best], "resource": [27.0]}),
         "best_trial": best,
         "best_value": float(frame["value"].iloc[best]),
         "best_config": {name: float(values[best]) for name, values in config.items()},
@@ -153,7 +154,7 @@ def test_a_trial_without_a_report_has_no_value() -> None:
 
 
 def test_values_have_four_significant_digits_and_what_is_absent_is_empty() -> None:
-    values = [cell(value) for value in (0.123456, 1234567.0, 3, "relu", math.nan, None)]
+    values = [format_value(value) for value in (0.123456, 1234567.0, 3, "relu", math.nan, None)]
     assert values == ["0.1235", "1.235e+06", "3", "relu", "", ""]
 
 
@@ -185,7 +186,7 @@ def test_equal_test_scores_are_printed_once() -> None:
 
 def test_a_lineage_is_printed_with_ranges_and_without_the_reserved_seed() -> None:
     lineage = [Stage(start, {"lr": lr, "seed": 0}) for start, lr in ((0, 0.1), (8, 0.2), (16, 0.3))]
-    result = study(["lr"], lineage=lineage, incumbent=pd.DataFrame({"resource": [9.0, 81.0]}))
+    result = study(["lr"], lineage=lineage, incumbent=pd.DataFrame({"trial": [11, 11], "resource": [9.0, 81.0]}))
     lines = {line.partition("{")[0].strip(): line for line in printed(result, 80) if "{" in line}
     assert [*lines] == ["best config", "[0, 8)", "[8, 16)", "16 to 81"]
     assert "0.3" in lines["16 to 81"]

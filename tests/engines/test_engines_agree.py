@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from raytune_suite.engines.callbacks.decision_log import ERROR, difference
-from raytune_suite.engines.ray.engine import Settings
+from raytune_suite.engines.ray.settings import Settings
 from raytune_suite.engines.simulated.engine import Fault
 from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
 from raytune_suite.methods import METHODS

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from raytune_suite.engines import snapshots, stored_study
-from raytune_suite.engines.ray.internals import TUNER
 from raytune_suite.engines.ray.state_files import unpack
+from raytune_suite.engines.ray.state_internals import TUNER
 from raytune_suite.engines.storage import Folder
 from raytune_suite.engines.study_snapshots import ATTEMPTS, LONGEST_WAIT_S, PATIENCE_S, SHARE, StudySnapshots
 from raytune_suite.errors import StudyError

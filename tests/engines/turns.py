@@ -22,7 +22,8 @@ from ray.tune.result import SHOULD_CHECKPOINT
 
 from raytune_suite.engines.base import StudySpec
 from raytune_suite.engines.callbacks.decision_log import DecisionLog
-from raytune_suite.engines.ray.engine import RayEngine, Settings
+from raytune_suite.engines.ray.engine import RayEngine
+from raytune_suite.engines.ray.settings import Settings
 from tests.engines.simulated.studies import OBJECTIVE, Learner, cost
 
 if TYPE_CHECKING:

@@ -17,46 +17,48 @@ from matplotlib.image import imread
 
 from raytune_suite.errors import ArgumentError
 from raytune_suite.plotting import plot_study
-from tests.plotting.example import Study
+from tests.plotting.example import study
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from raytune_suite.plotting.study_data import StudyData
+
 NO_ROWS = pd.DataFrame({name: pd.Series(dtype=float) for name in ("elapsed", "cost", "trial", "resource", "value")})
 
 
-def without_values(study: Study) -> Study:
-    reports = study.reports.assign(value=np.nan)
-    return replace(study, reports=reports, incumbent=NO_ROWS, best_trial=None, test_scores=None)
+def without_values(before: StudyData) -> StudyData:
+    reports = before.reports.assign(value=np.nan)
+    return replace(before, reports=reports, incumbent=NO_ROWS, test_scores=None)
 
 
-def without_trials(study: Study) -> Study:
-    return replace(without_values(study), reports=NO_ROWS, trials=study.trials.iloc[:0])
+def without_trials(before: StudyData) -> StudyData:
+    return replace(without_values(before), reports=NO_ROWS, trials=before.trials.iloc[:0])
 
 
-def without_started_trials(study: Study) -> Study:
-    return replace(without_trials(study), trials=study.trials.assign(outcome="unfinished"))
+def without_started_trials(before: StudyData) -> StudyData:
+    return replace(without_trials(before), trials=before.trials.assign(outcome="unfinished"))
 
 
-def with_one_report(study: Study) -> Study:
-    first = study.incumbent.iloc[:1]
-    return replace(study, reports=study.reports.iloc[:1], trials=study.trials.iloc[:1], incumbent=first, best_trial=0)
+def with_one_report(before: StudyData) -> StudyData:
+    first = before.incumbent.iloc[:1]
+    return replace(before, reports=before.reports.iloc[:1], trials=before.trials.iloc[:1], incumbent=first)
 
 
-def with_huge_values(study: Study) -> Study:
-    return replace(study, reports=study.reports.assign(value=[1.7e308, -1.7e308, np.inf, -np.inf, 1, 0]))
+def with_huge_values(before: StudyData) -> StudyData:
+    return replace(before, reports=before.reports.assign(value=[1.7e308, -1.7e308, np.inf, -np.inf, 1, 0]))
 
 
-def with_losses_of_all_magnitudes(study: Study) -> Study:
-    return replace(study, reports=study.reports.assign(value=[1.7e308, 9e199, 1e-300, 1, 1e9, 0.4]))
+def with_losses_of_all_magnitudes(before: StudyData) -> StudyData:
+    return replace(before, reports=before.reports.assign(value=[1.7e308, 9e199, 1e-300, 1, 1e9, 0.4]))
 
 
-def with_failed_tests(study: Study) -> Study:
-    return replace(study, test_scores=pd.DataFrame({"seed": [5, 6], "value": [np.nan, np.nan]}), max_t=None)
+def with_failed_tests(before: StudyData) -> StudyData:
+    return replace(before, test_scores=pd.DataFrame({"seed": [5, 6], "value": [np.nan, np.nan]}), max_t=None)
 
 
-def to_maximize(study: Study) -> Study:
-    return replace(study, mode="max")
+def to_maximize(before: StudyData) -> StudyData:
+    return replace(before, mode="max")
 
 
 @pytest.mark.parametrize(
@@ -75,34 +77,34 @@ def to_maximize(study: Study) -> Study:
 @pytest.mark.slow
 def test_unusual_studies_can_be_plotted(change: object, tmp_path: Path) -> None:
     assert callable(change)
-    image = imread(plot_study(change(Study()), tmp_path / "study.png"))
+    image = imread(plot_study(change(study()), tmp_path / "study.png"))
     assert image.std() > 0.01, "the figure is not empty"
 
 
 @pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".PDF", b"%PDF")])
 @pytest.mark.slow
 def test_the_suffix_decides_the_format(suffix: str, start: bytes, tmp_path: Path) -> None:
-    path = plot_study(Study(), str(tmp_path / "new" / f"study{suffix}"))
+    path = plot_study(study(), str(tmp_path / "new" / f"study{suffix}"))
     assert path == tmp_path / "new" / f"study{suffix}"
     assert path.read_bytes().startswith(start)
 
 
 @pytest.mark.slow
 def test_a_png_has_the_documented_size(tmp_path: Path) -> None:
-    height, width, _ = imread(plot_study(Study(), tmp_path / "study.png")).shape
+    height, width, _ = imread(plot_study(study(), tmp_path / "study.png")).shape
     assert (width, height) == (1680, 740)
 
 
 def test_other_suffixes_are_rejected_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"study\.jpg"):
-        plot_study(Study(), tmp_path / "new" / "study.jpg")
+        plot_study(study(), tmp_path / "new" / "study.jpg")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
 def test_an_existing_figure_is_replaced_and_no_draft_is_left(tmp_path: Path) -> None:
     (tmp_path / "study.png").write_bytes(b"old")
-    path = plot_study(Study(), tmp_path / "study.png")
+    path = plot_study(study(), tmp_path / "study.png")
     assert path.read_bytes().startswith(b"\x89PNG")
     assert list(tmp_path.iterdir()) == [path]
 
@@ -110,7 +112,7 @@ def test_an_existing_figure_is_replaced_and_no_draft_is_left(tmp_path: Path) -> 
 def test_an_existing_figure_survives_a_failure(tmp_path: Path) -> None:
     (tmp_path / "study.png").write_bytes(b"old")
     with pytest.raises(KeyError):
-        plot_study(replace(Study(), trials=pd.DataFrame({"state": ["TERMINATED"]})), tmp_path / "study.png")
+        plot_study(replace(study(), trials=pd.DataFrame({"state": ["TERMINATED"]})), tmp_path / "study.png")
     assert (tmp_path / "study.png").read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -122,7 +124,7 @@ def test_importing_loads_neither_matplotlib_nor_ray_and_plotting_does_not_load_p
         "print(sorted({'matplotlib', 'ray'} & set(sys.modules)))\n"
         "e = pd.DataFrame(columns=['elapsed', 'cost', 'trial', 'resource', 'value', 'outcome'], dtype=float)\n"
         "s = N(name='', method='', metric='', mode='min', time_attr='', max_t=1, reports=e, incumbent=e, trials=e,"
-        " best_trial=None, test_scores=None)\n"
+        " test_scores=None)\n"
         "plotting.plot_study(s, sys.argv[1])\n"
         "print(sorted({'matplotlib.pyplot', 'ray'} & set(sys.modules)))"
     )

@@ -8,10 +8,11 @@ import pytest
 from ray import tune
 
 from raytune_suite.plotting.ranks import ranks_over_fidelities
+from raytune_suite.plotting.samples import sampled_curves, sampled_trials
 from raytune_suite.plotting.slices import smoothed
+from raytune_suite.plotting.study_data import incumbent_trial
 from raytune_suite.plotting.timeline import Busy, busy_times, merged
 from raytune_suite.plotting.trial_values import tick_labels, trial_values, unit_positions
-from raytune_suite.plotting.view import sampled_curves, sampled_trials
 from raytune_suite.spaces import Space
 from tests.report.example import study
 
@@ -71,9 +72,8 @@ def test_samples_keep_the_best_trial_and_the_size() -> None:
     large = study(2000)
     curves = sampled_curves(large)
     assert len(curves.trials) <= 301
-    assert large.best_trial in curves.trials.index
-    trials = trial_values(large)
-    assert trials is not None
-    few = sampled_trials(trials, large.best_trial)
+    best = incumbent_trial(large)
+    assert best in curves.trials.index
+    few = sampled_trials(trial_values(large), best)
     assert np.isfinite(few.values).any(axis=1).sum() <= 501
-    assert np.isfinite(few.losses[large.best_trial])
+    assert np.isfinite(few.losses[best])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from ray import tune
 
-from raytune_suite.plotting.view import StudyView
+from raytune_suite.plotting.study_data import StudyData
 from raytune_suite.spaces import Space
 
 LEVELS = (1.0, 3.0, 9.0)
@@ -18,7 +18,7 @@ SPACE = {
 }
 
 
-def study(trials: int, *, seed: int = 0, failed: int = 1) -> StudyView:
+def study(trials: int, *, seed: int = 0, failed: int = 1) -> StudyData:
     """A study that halves: a third of the trials of each level reach the next one; the first `failed` trials fail."""
     rng = np.random.default_rng(seed)
     space = Space(SPACE)
@@ -44,8 +44,17 @@ def study(trials: int, *, seed: int = 0, failed: int = 1) -> StudyView:
     table["config/lr"] = [config["lr"] for config in configs]
     table["config/optimizer/momentum"] = [config["optimizer"].get("momentum", np.nan) for config in configs]
     table.loc[: failed - 1, "error"] = "RuntimeError: <script>alert(1)</script>"
-    number = int(incumbent["trial"].iloc[-1]) if len(incumbent) else None
-    scores = pd.DataFrame({"seed": [5, 6], "value": [0.4, 0.5]})
-    return StudyView(
-        "fictitious <i>", "asha", "loss", "min", "epochs", 9, table, reports, incumbent, number, scores, space, configs
+    return StudyData(
+        name="fictitious <i>",
+        method="asha",
+        metric="loss",
+        mode="min",
+        time_attr="epochs",
+        max_t=9,
+        trials=table,
+        reports=reports,
+        incumbent=incumbent,
+        test_scores=pd.DataFrame({"seed": [5, 6], "value": [0.4, 0.5]}),
+        space=space,
+        configs=configs,
     )

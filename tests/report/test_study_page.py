@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,12 +62,6 @@ def test_studies_with_few_trials_have_a_page(trials: int, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_study_without_its_space_has_the_other_sections() -> None:
-    page = Reader(html(study_document(dataclasses.replace(study(50), space=None, configs=()))))
-    sections = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
-    assert sections == ["result", "curves", "fidelities", "workers", "trials", "failures"]
-
-
 @pytest.mark.parametrize("kind", ["slices", "ranks"])
 @pytest.mark.slow
 def test_single_kinds_of_figures_can_be_plotted(kind: str, tmp_path: Path) -> None:
@@ -84,7 +77,7 @@ def test_an_unknown_kind_or_one_without_data_is_rejected(tmp_path: Path) -> None
     with pytest.raises(ArgumentError, match="slice"):
         plot_study(study(5), tmp_path / "figure.png", kind="slice")
     with pytest.raises(ArgumentError, match="slices"):
-        plot_study(dataclasses.replace(study(5), space=None), tmp_path / "figure.png", kind="slices")
+        plot_study(study(0), tmp_path / "figure.png", kind="slices")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -10,9 +10,11 @@ import pytest
 from ray import tune
 
 from raytune_suite.spaces import Space
+from raytune_suite.spaces.priors import prior
 from raytune_suite.spaces.stored import from_json, to_json
 
 MOMENTUM = tune.uniform(0, 1)
+OPTIONS = [{"name": "adam"}, {"name": "sgd", "m": tune.uniform(0, 1)}]
 
 
 class Layer:
@@ -30,6 +32,7 @@ class Layer:
         {"a": tune.randint(0, 5), "b": tune.lograndint(1, 65), "c": tune.qrandint(8, 64, 8), "d": np.int64(3)},
         {"a": tune.qlograndint(8, 64, 8), "b": tune.grid_search([1, 2]), "nested": {"c": tune.choice([None, True])}},
         {"o": tune.choice([{"name": "a", "m": MOMENTUM}, {"name": "b"}, {"name": "c", "m": MOMENTUM}]), "n": MOMENTUM},
+        {"a": prior(tune.loguniform(1e-3, 1), 0.1, "high"), "b": prior(tune.choice(OPTIONS), OPTIONS[1])},
         {"o": tune.choice([{"name": "sgd", "m": tune.uniform(0, 1)}, {"name": "adam"}, (1, 2)]), "e": {}},
     ],
 )

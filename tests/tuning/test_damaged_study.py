@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ import pytest
 
 import raytune_suite as rts
 from raytune_suite.engines.journal import StudyJournals
-from raytune_suite.errors import RaytuneSuiteError, StudyInterrupted
+from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,3 +151,15 @@ def test_a_snapshot_of_another_version_is_an_error_that_names_the_study(tmp_path
         with pytest.raises(RaytuneSuiteError) as caught:
             run(tmp_path, resume=True)
     assert str(tmp_path / "study") in str(caught.value)
+
+
+def test_a_study_in_another_format_is_neither_read_nor_resumed(
+    interrupted: tuple[Path, Path, rts.StudyResult], tmp_path: Path
+) -> None:
+    shutil.copytree(interrupted[1], tmp_path / "study")
+    file = tmp_path / "study" / "study.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "schema": 2}))
+    with pytest.raises(StudyError, match=str(file.parent)):
+        rts.load_study(file.parent)
+    with pytest.raises(StudyError, match=str(file.parent)):
+        run(tmp_path, resume=True)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import pytest
 from ray import tune
 
 import raytune_suite as rts
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Train(tune.Trainable):
@@ -55,22 +51,3 @@ def test_the_parameter_that_decides_is_the_most_important(result: rts.StudyResul
 @pytest.mark.slow
 def test_a_loaded_study_has_the_same_importance(result: rts.StudyResult) -> None:
     pd.testing.assert_frame_equal(rts.load_study(result.path).importance(), result.importance())
-
-
-def test_a_study_that_was_stored_without_its_space_says_so(result: rts.StudyResult, tmp_path: Path) -> None:
-    folder = tmp_path / "copy"
-    folder.mkdir()
-    for name in ("reports.jsonl", "trials.jsonl", "decisions.jsonl"):
-        (folder / name).write_bytes(result_file(result, name))
-    manifest = json.loads(result_file(result, "study.json"))
-    del manifest["domains"]
-    (folder / "study.json").write_text(json.dumps(manifest))
-    with pytest.raises(rts.StudyError, match=str(folder)):
-        rts.load_study(folder).importance()
-
-
-def result_file(result: rts.StudyResult, name: str) -> bytes:
-    """A file of the study."""
-    from pathlib import Path
-
-    return (Path(result.path) / name).read_bytes()

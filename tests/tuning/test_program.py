@@ -101,7 +101,7 @@ def test_a_stopped_program_gets_sigterm_and_then_sigkill(tmp_path: Path, monkeyp
         raise SystemExit  # as Ray does in the thread of a trial
 
     monkeypatch.setattr(tune, "report", stop)
-    monkeypatch.setattr("raytune_suite.tuning.program.KILL_AFTER", 0.2)
+    monkeypatch.setattr("raytune_suite.tuning.program_process.KILL_AFTER", 0.2)
     pid_file = tmp_path / "pid"
     code = (
         "import os, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"

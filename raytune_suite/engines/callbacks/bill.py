@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -20,8 +21,8 @@ class Bill:
 
     Example:
         >>> bill = Bill()
-        >>> bill.charge(1.5, 0.0), bill.charge(3.0, 7200.0), bill.dollars(10800.0)
-        (None, None, 6.0)
+        >>> bill.charge(1.5, 0.0), bill.charge(3.0, 7200.0), bill.dollars(10800.0), bill.affords(9.0)
+        (None, None, 6.0, 14400.0)
     """
 
     hourly: float | None = None
@@ -30,8 +31,9 @@ class Bill:
 
     def charge(self, hourly: float, elapsed: float) -> None:
         """Set the price per hour from the running time `elapsed` on."""
-        self.charged = self.dollars(elapsed) or 0.0
-        self.hourly, self.until = hourly, elapsed
+        if hourly != self.hourly:
+            self.charged = self.dollars(elapsed) or 0.0
+            self.hourly, self.until = hourly, elapsed
 
     def close(self, elapsed: float) -> None:
         """Stop counting: the study has ended."""
@@ -43,3 +45,9 @@ class Bill:
         if self.hourly is None:
             return None
         return self.charged + self.hourly * (elapsed - self.until) / HOUR_S
+
+    def affords(self, dollars: float) -> float:
+        """The running time, in seconds, at which US dollars are spent if the price stays; infinite without a price."""
+        if not self.hourly:
+            return math.inf
+        return self.until + (dollars - self.charged) / self.hourly * HOUR_S

@@ -149,7 +149,7 @@ class StudyStopper(Stopper):
 
 @final
 class EndedTrials(Callback):
-    """Lets the stopper of a simulated study forget the trials that have ended, of which there may be many."""
+    """Makes the stopper of a simulated study forget trials that have ended, since there may be many."""
 
     def __init__(self, stopper: StudyStopper) -> None:
         """`stopper` is the one that the study calls."""

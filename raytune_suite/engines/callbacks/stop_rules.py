@@ -86,7 +86,7 @@ class NoImprovement(Stopper):
             ArgumentError: If it has no `max_t`.
         """
         if objective.max_t is None:
-            raise ArgumentError("`NoImprovement` counts full trainings: give `max_t`, the length of one")
+            raise ArgumentError("`NoImprovement` counts full trainings: set `max_t`, the length of one")
         self._objective, self._cost, self._best, self._improved = objective, Cost(objective.time_attr), None, 0.0
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -185,7 +185,7 @@ class RegretBound(Stopper):
         """Take a report, and compute the bound if it is due; ends no trial."""
         objective = self._objective
         if objective is None:
-            raise ArgumentError("`RegretBound` is a rule of `rts.tune(stop=...)`, which gives it the space")
+            raise ArgumentError("`RegretBound` is a rule of `rts.tune(stop=...)`, which passes it the space")
         flat = flattened({name: value for name, value in result.items() if name != "config"})
         loss, resource = as_loss(flat.get(objective.metric), objective.mode), as_resource(flat.get(objective.time_attr))
         if resource is None or not self.add(trial_id, result["config"], resource, loss):

@@ -246,7 +246,7 @@ def check_wandb(path: str) -> None:  # noqa: ARG001 - as the others
     wandb: Any = require("wandb", extra="wandb")
     if wandb_mode() == "online" and not os.environ.get("WANDB_API_KEY") and not wandb.login(prompt=False):
         raise ArgumentError(
-            "`trackers` has 'wandb', but nobody is logged in: run `wandb login`, or set WANDB_MODE=offline"
+            "`trackers` has 'wandb', but you are not logged in: run `wandb login`, or set WANDB_MODE=offline"
         )
 
 

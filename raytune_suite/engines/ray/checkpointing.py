@@ -70,7 +70,7 @@ class Checkpoints(Callback):
         result: dict[str, Any],
         **info: Any,  # noqa: ARG002
     ) -> None:
-        """Ask for one, if it is time and the trial goes on. Where it is paused, Ray saves it anyway."""
+        """Request one, if it is time and the trial continues. Where it is paused, Ray saves it anyway."""
         now = self._clock()
         if now < self._due[trial.trial_id] or result.get("done") or trial.status != Trial.RUNNING or trial.is_saving:
             return

@@ -130,11 +130,11 @@ class ClusterMonitor(Callback):
         """Return whether the head of the cluster answers, and warn when that changes."""
         answers = cluster_state.head_answers(self._head)
         if answers and not self._head_answers:
-            _logger.warning("the head of the Ray cluster, %s, answers again", self._head)
+            _logger.warning("the head of the Ray cluster, %s, responds again", self._head)
         elif self._head_answers and not answers:
             _logger.warning(
-                "the head of the Ray cluster, %s, does not answer. If that lasts, Ray ends this process after a while: "
-                "then resume the study with `resume=True`, once the head runs again",
+                "the head of the Ray cluster, %s, does not respond. If it stays away, Ray ends this process after a "
+                "minute: then resume the study with `resume=True` once the head runs again",
                 self._head,
             )
         self._head_answers = answers

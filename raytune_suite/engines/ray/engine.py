@@ -32,12 +32,14 @@ from raytune_suite.engines.callbacks.decision_log import DecisionLog
 from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.progress import Progress
 from raytune_suite.engines.callbacks.study_log import StudyLog
-from raytune_suite.engines.ray import checkpointing, cluster_state, internals, machine_prices
+from raytune_suite.engines.ray import checkpointing, cluster_state, internals, machine_prices, state_internals
 from raytune_suite.engines.ray.capacity import check_capacity, requested
 from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.gpu_monitor import GPUMonitor
 from raytune_suite.engines.ray.out_of_memory import MemoryRetries
+from raytune_suite.engines.ray.settings import Settings
 from raytune_suite.engines.ray.state_files import unpack
+from raytune_suite.engines.ray.state_internals import TUNER
 from raytune_suite.engines.ray.storage_probe import check_shared_folder
 from raytune_suite.engines.ray.surroundings import environment, silenced
 from raytune_suite.engines.ray.trial_failures import TrialFailures
@@ -47,8 +49,6 @@ from raytune_suite.engines.seed_averaging import on_seeds
 from raytune_suite.engines.study_snapshots import StudySnapshots
 from raytune_suite.errors import StudyError
 from raytune_suite.schedulers import StudySearcher
-from raytune_suite.types import COUNT
-from raytune_suite.validation import check_fields, flag, integer, number, optional
 
 if TYPE_CHECKING:
     from raytune_suite.engines.base import StudySpec, Trainable
@@ -57,56 +57,6 @@ if TYPE_CHECKING:
     from raytune_suite.engines.storage import Folder
 
 _logger = logging.getLogger("raytune_suite")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How Ray runs a study. The defaults are the fastest that we measured.
-
-    Raises:
-        ArgumentError: If a value cannot be used.
-
-    Attributes:
-        reuse_actors: Whether a trial reuses the process of one that has ended. None: where the trainable allows it,
-            which is every function without workers, and every class with its own `reset_config`.
-        loggers: Whether Ray's CSV, JSON and TensorBoard loggers write each result.
-        snapshot_s: Minimum seconds between two snapshots of the study's state, from which a killed study is resumed.
-            Snapshots take at most a fiftieth of the time, unless trials save many checkpoints or the storage is so slow
-            that five minutes are over.
-        max_failures: How often a trial that crashes is retried from its last checkpoint; -1 for no limit. A trial whose
-            machine was lost continues elsewhere, and this is not counted.
-        checkpoint_s: Minimum seconds between two checkpoints of a running trial whose class saves and loads its state,
-            so that a lost trial continues from there. Checkpoints never take more than a twentieth of a trial's time.
-            With `math.inf` a trial is saved only when it is paused. Functions save what they like, and populations
-            save their members whenever they copy them.
-        keep_checkpoints: How many checkpoints of a trial are kept. None: two, but all with a population method, which
-            copies them.
-        silent_s: After so many seconds without a report of a running trial, a warning names the trial; `math.inf` for
-            no warnings.
-        stop_silent: Whether the process of such a trial is killed, which counts as a crash.
-    """
-
-    reuse_actors: bool | None = None
-    loggers: bool = False
-    snapshot_s: float = 5.0
-    max_failures: int = 0
-    checkpoint_s: float = 30.0
-    keep_checkpoints: int | None = None
-    silent_s: float = 600.0
-    stop_silent: bool = False
-
-    def __post_init__(self) -> None:
-        check_fields(
-            self,
-            reuse_actors=optional(flag()),
-            loggers=flag(),
-            snapshot_s=number(least=0),
-            max_failures=integer(-1),
-            checkpoint_s=number(least=0, infinite=True),
-            keep_checkpoints=optional(COUNT),
-            silent_s=number(above=0, infinite=True),
-            stop_silent=flag(),
-        )
 
 
 @final
@@ -167,7 +117,7 @@ class RayEngine:
         with (
             environment(self.settings, _max_pending(spec)),
             internals.reused_processes(),
-            internals.restored_from(
+            state_internals.restored_from(
                 state,
                 interrupt.failed_to_restore,
                 lambda controller: _apply_limits(spec, stored, log, meter, controller),
@@ -178,7 +128,10 @@ class RayEngine:
         ):
             with stored_study.storage_errors(study):
                 tuner = self._new(spec) if stored.generation is None else self._restored(spec, study, stored.generation)
-                constant = {internals.TUNER: study.read(internals.TUNER), stored_study.MANIFEST: spec.manifest}
+                constant = {
+                    TUNER: study.read(TUNER),
+                    stored_study.MANIFEST: spec.manifest,
+                }
             callbacks, searcher, scheduler = internals.study_objects(tuner)
             log = next(callback for callback in callbacks if isinstance(callback, StudyLog))
             decisions = next((callback for callback in callbacks if isinstance(callback, DecisionLog)), None)
@@ -210,8 +163,8 @@ class RayEngine:
                 with (
                     internals.trial_failures(failures),
                     internals.memory_kills(),
-                    internals.study_snapshots(saved.take),
-                    internals.state_before_end(functools.partial(_keep, spec, stored, constant)),
+                    state_internals.study_snapshots(saved.take),
+                    state_internals.state_before_end(functools.partial(_keep, spec, stored, constant)),
                 ):
                     grid = tuner.fit()
             except StudyError:
@@ -388,7 +341,7 @@ def _max_pending(spec: StudySpec) -> int | None:
 
 
 class _Interrupt(Callback):
-    """Records Ctrl-C and SIGTERM, on which Ray ends the study in good order and notifies nobody.
+    """Records Ctrl-C and SIGTERM: Ray then ends the study cleanly, but does not say that it was interrupted.
 
     A second one ends it at once.
 

@@ -161,6 +161,6 @@ class _Former(NamedTuple):
 
 
 def _address(trial: Any) -> str | None:
-    """The address of the machine of a trial, as far as its reports have said."""
+    """The address of the machine of a trial, if one of its reports has said it."""
     hostname: str | None = trial.temporary_state.location.hostname
     return hostname

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raytune_suite.engines.ray.internals import TUNER, is_state_file
+from raytune_suite.engines.ray.state_internals import TUNER, is_state_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.engines.ray.engine import Settings
+    from raytune_suite.engines.ray.settings import Settings
 
 
 @contextlib.contextmanager

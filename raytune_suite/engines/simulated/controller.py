@@ -158,7 +158,7 @@ class Controller:
 
     @property
     def finished(self) -> bool:
-        """Whether all trials have ended and no more will come."""
+        """Whether all trials have ended and no others will start."""
         return self._unfinished == 0 and bool(self.search_alg.is_finished())
 
     def run(self, until: Callable[[], bool] | None = None, **info: Any) -> bool:

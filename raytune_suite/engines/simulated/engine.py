@@ -17,7 +17,6 @@ from ray import tune
 
 from raytune_suite.engines import extension, snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
-from raytune_suite.engines.callbacks.bill import HOUR_S
 from raytune_suite.engines.callbacks.budget import EndedTrials, StudyStopper
 from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.study_log import StudyLog
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from raytune_suite.engines.base import StudySpec
+    from raytune_suite.engines.callbacks.bill import Bill
     from raytune_suite.engines.callbacks.decision_log import DecisionLog
     from raytune_suite.engines.simulated.controller import Controller
     from raytune_suite.engines.simulated.evaluators import Evaluator
@@ -175,6 +175,7 @@ class Simulation:
                 controller, decisions, log = _resumed(spec, stored, stored.generation, evaluator, folder)
             if spec.price_per_hour is not None:
                 log.bill.charge(spec.price_per_hour, controller.clock.now)
+            controller.time_limit = _time_limit(spec, log.bill)
             decisions.attach(stored.journals, stored.records.get("decisions"))
             trained_before, ended = controller.training_s, _Ended(spec, stored, controller, (decisions, log))
             taken = _Snapshots(spec, stored, controller, (decisions, log), self.snapshot_s)
@@ -213,7 +214,6 @@ class Simulation:
             mode=objective.mode,
             time_attr=objective.time_attr,
             num_samples=-1 if spec.num_samples is None else spec.num_samples,
-            time_limit=_time_limit(spec),
             stopper=stopper,
             callbacks=[log, EndedTrials(stopper), *spec.callbacks, *progress],
             workers=self.workers,
@@ -259,12 +259,10 @@ class Simulation:
         return nullcontext(InProcessEvaluator(trainable, seconds))
 
 
-def _time_limit(spec: StudySpec) -> float | None:
-    """The virtual seconds after which a limit ends the study: its time limit, or dollars at a constant price."""
-    affordable = None
-    if spec.dollars is not None and spec.price_per_hour is not None:
-        affordable = spec.dollars / spec.price_per_hour * HOUR_S
-    return min((limit for limit in (spec.time_limit, affordable) if limit is not None), default=None)
+def _time_limit(spec: StudySpec, bill: Bill) -> float:
+    """The virtual time at which the study reaches its time limit, or has spent its dollars."""
+    time_limit = math.inf if spec.time_limit is None else spec.time_limit
+    return time_limit if spec.dollars is None else min(time_limit, bill.affords(spec.dollars))
 
 
 def _resumed(
@@ -275,8 +273,6 @@ def _resumed(
     except StudyError as error:
         raise StudyError(f"{spec.path}, {stored_study.describe(generation)}: {error}") from error
     log.attach(stored.journals, stored.records["reports"])
-    limit = _time_limit(spec)
-    controller.time_limit = math.inf if limit is None else limit
     extension.apply(
         dataclasses.replace(spec, time_limit=None),  # which is the controller's matter
         extension.change_of(generation),
@@ -349,7 +345,7 @@ class _Snapshots:
             self._saved.take(self._state, force=False, final=False)
         except _UnsavableError as error:
             self._possible = False
-            _logger.warning("no snapshots are taken, so that a kill would lose this study: %s", error)
+            _logger.warning("no snapshots are taken, so this study would be lost if it were killed: %s", error)
 
     def _state(self) -> dict[str, bytes]:
         try:

@@ -95,7 +95,7 @@ def language_workload(
     }
     return Workload(
         name=name,
-        summary=f"a transformer of about {size} on a synthetic language with known entropy; torch, CPU or GPU",
+        summary=f"a transformer of about {size} parameters on a synthetic language of known entropy; torch, CPU or GPU",
         trainable=trainable,
         space=space,
         metric="val_loss",

@@ -14,7 +14,8 @@ from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher,
 
 from raytune_suite.engines.base import StudySpec
 from raytune_suite.engines.callbacks.decision_log import difference
-from raytune_suite.engines.ray.engine import RayEngine, Settings
+from raytune_suite.engines.ray.engine import RayEngine
+from raytune_suite.engines.ray.settings import Settings
 from raytune_suite.engines.simulated import simulate as simulated
 from raytune_suite.engines.simulated.evaluators import InProcessEvaluator
 from raytune_suite.engines.simulated.trial_factory import TrialGenerator, derive_trial, make_search, pending_depth

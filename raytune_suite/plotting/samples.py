@@ -1,22 +1,17 @@
-"""A study as figures see it, also if it has no incumbent yet; and a sample of a large one."""
+"""Samples of large studies, so that a page stays small."""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from raytune_suite.plotting.study_data import incumbent_trial
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pandas as pd
-
-    from raytune_suite.plotting.study_like import StudyLike
+    from raytune_suite.plotting.study_data import StudyData
     from raytune_suite.plotting.trial_values import TrialValues
-    from raytune_suite.spaces import Space
-    from raytune_suite.types import Config, Mode
 
 MOST_CURVES = 300
 """The most learning curves in a figure of a page."""
@@ -28,37 +23,9 @@ MOST_DOTS = 500
 """The most trials in a figure with a dot or a line per trial."""
 
 
-@dataclass(frozen=True)
-class StudyView:
-    """The data of a study that figures need; see `StudyLike`."""
-
-    name: str
-    method: str
-    metric: str
-    mode: Mode
-    time_attr: str
-    max_t: int | None
-    trials: pd.DataFrame
-    reports: pd.DataFrame
-    incumbent: pd.DataFrame
-    best_trial: int | None
-    test_scores: pd.DataFrame | None
-    space: Space | None
-    configs: Sequence[Config]
-    dollars: float | None = None
-
-
-def view(study: StudyLike) -> StudyView:
-    """The study, with None as the best trial if it has no incumbent."""
-    best = int(study.incumbent["trial"].iloc[-1]) if len(study.incumbent) else None
-    names = [field.name for field in dataclasses.fields(StudyView) if field.name not in ("best_trial", "dollars")]
-    dollars = getattr(study, "dollars", None)  # which results of benchmarks do not have
-    return StudyView(**{name: getattr(study, name) for name in names}, best_trial=best, dollars=dollars)
-
-
-def sampled_curves(study: StudyView) -> StudyView:
+def sampled_curves(study: StudyData) -> StudyData:
     """The study with at most `MOST_CURVES` trials, evenly spaced and with the best one, and with thinned reports."""
-    chosen = sample(len(study.trials), MOST_CURVES, study.best_trial)
+    chosen = sample(len(study.trials), MOST_CURVES, incumbent_trial(study))
     trials = study.trials.iloc[chosen]
     reports = study.reports[study.reports["trial"].isin(trials.index)]
     position = reports.groupby("trial").cumcount()
