@@ -20,6 +20,7 @@ from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.bill import HOUR_S
 from raytune_suite.engines.callbacks.budget import EndedTrials, StudyStopper
 from raytune_suite.engines.callbacks.notebook import progress_callback
+from raytune_suite.engines.callbacks.stored_log import StoredReports
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.resources import as_json, bundles
 from raytune_suite.engines.seed_averaging import mean_curve, on_seeds
@@ -175,7 +176,7 @@ class Simulation:
                 controller, decisions, log = _resumed(spec, stored, stored.generation, evaluator, folder)
             if spec.price_per_hour is not None:
                 log.bill.charge(spec.price_per_hour, controller.clock.now)
-            decisions.attach(stored.journals, stored.records.get("decisions"))
+            decisions.attach(stored.journals)
             trained_before, ended = controller.training_s, _Ended(spec, stored, controller, (decisions, log))
             taken = _Snapshots(spec, stored, controller, (decisions, log), self.snapshot_s)
             try:
@@ -274,7 +275,7 @@ def _resumed(
         controller, (decisions, log) = resume(generation.files.get(SUSPENDED, b""), evaluator, folder)
     except StudyError as error:
         raise StudyError(f"{spec.path}, {stored_study.describe(generation)}: {error}") from error
-    log.attach(stored.journals, stored.records["reports"])
+    log.attach(stored.journals, StoredReports.of(spec.files).rows)
     limit = _time_limit(spec)
     controller.time_limit = math.inf if limit is None else limit
     extension.apply(
@@ -338,7 +339,7 @@ class _Snapshots:
         """Return `until`, which takes a snapshot first if it is time."""
 
         def saved_until() -> bool:
-            if self._possible:
+            if self._possible and self._saved.due:
                 self._take()
             return until()
 

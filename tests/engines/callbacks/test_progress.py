@@ -12,7 +12,8 @@ from rich.console import Console
 
 from raytune_suite.engines.callbacks import progress
 from raytune_suite.engines.callbacks.progress import Progress, progress_line
-from raytune_suite.engines.callbacks.study_log import Report, StudyLog
+from raytune_suite.engines.callbacks.reports import Report
+from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.callbacks.trial_record import TrialRecord
 from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.types import Objective
