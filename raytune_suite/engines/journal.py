@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
     from raytune_suite.engines.storage import Folder
 
@@ -138,7 +138,7 @@ class Journal:
 
     def append(self, record: Mapping[str, Any] | str) -> None:
         """Append a record, or its line; it is written by `flush`."""
-        self._lines.append(record if type(record) is str else encode(record))
+        self._lines.append(record if isinstance(record, str) else encode(record))
 
     def flush(self) -> None:
         """Write the records, on a local disk only; an object store has them after `seal`.

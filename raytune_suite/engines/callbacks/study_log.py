@@ -341,6 +341,11 @@ class StudyLog(Callback):
         self._journaled[number] = None if ended else (*state, trial.config)
         if same_config and before[:-1] == state:
             return
+        if same_config and not any(state[1:]):
+            line = f'{{"trial":{number},"trial_id":{json.dumps(trial.trial_id)},"status":"{trial.status}"}}'
+            self.journals.trials.append(line)
+            return
+        record = {"trial": number, "trial_id": trial.trial_id, "status": trial.status}
         optional = {
             "error": trial.error,
             "stopped_early": trial.stopped_early,
@@ -348,11 +353,6 @@ class StudyLog(Callback):
             "retried": trial.retried,
             "config": None if same_config else trial.config,
         }
-        if not any(optional.values()):
-            line = f'{{"trial":{number},"trial_id":{json.dumps(trial.trial_id)},"status":"{trial.status}"}}'
-            self.journals.trials.append(line)
-            return
-        record = {"trial": number, "trial_id": trial.trial_id, "status": trial.status}
         self.journals.trials.append(record | {name: value for name, value in optional.items() if value})
 
 

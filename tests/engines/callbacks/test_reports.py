@@ -51,7 +51,7 @@ def test_marks_change_the_reports_before_them() -> None:
 
 @pytest.mark.parametrize("split", [0, 1, 2, 3])
 def test_a_study_has_the_last_metrics_of_its_trials_and_all_lineages(split: int) -> None:
-    records = [
+    records: list[Report | dict[str, Any]] = [
         {**report(0, 1.0)._asdict(), "metrics": {"accuracy": 0.1}, "dollars": 1.0},
         {**report(1, 1.0)._asdict(), "metrics": {"accuracy": 0.2}, "lineage": [[0, {"x": 1}], [1, {"x": 2}]]},
         {**report(0, 2.0, 0.25)._asdict(), "dollars": 3.0},
