@@ -39,7 +39,7 @@ import raytune_suite as rts  # noqa: E402 - after the path is set
 from benchmarks.peer_tables import run_key, study_budgets, tables, write  # noqa: E402
 from benchmarks.references.environments import REFERENCES, environment  # noqa: E402
 from raytune_suite.bench.run import exact_regret, normalized_regret  # noqa: E402
-from raytune_suite.engines.callbacks.study_log import Report, incumbents  # noqa: E402
+from raytune_suite.engines.callbacks.reports import Report, incumbents  # noqa: E402
 from raytune_suite.engines.seed_averaging import mean_curve  # noqa: E402
 from raytune_suite.errors import DataError  # noqa: E402
 from raytune_suite.spaces import Space  # noqa: E402

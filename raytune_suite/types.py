@@ -191,7 +191,8 @@ class KnownTrial(NamedTuple):
         return next((loss for resource, loss in self.reports if resource >= level), None)
 
 
-MODE = validation.one_of("min", "max")
+_MODES: dict[str, Mode] = {"min": "min", "max": "max"}
+MODE = validation.one_of(*_MODES)
 COUNT = validation.integer(1)
 
 
@@ -201,7 +202,8 @@ def check_mode(mode: str | None) -> Mode:
     Raises:
         ArgumentError: If it is anything else.
     """
-    checked: Mode = MODE.check("mode", mode)
+    known = _MODES.get(mode) if isinstance(mode, str) else None
+    checked: Mode = known or MODE.check("mode", mode)
     return checked
 
 
@@ -221,7 +223,7 @@ def as_number(value: Any) -> float | None:
     """
     if type(value) is float:  # the common case
         return value
-    if isinstance(value, bool) or value is None or isinstance(value, (str, bytes)):
+    if type(value) is not int and (isinstance(value, bool | str | bytes) or value is None):
         return None
     try:
         return float(value)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from raytune_suite.automatic import AUTO, Conditions
 from raytune_suite.bench import store
 from raytune_suite.bench.custom_methods import build_custom_method
-from raytune_suite.engines.callbacks.study_log import Report
+from raytune_suite.engines.callbacks.reports import Report
 from raytune_suite.engines.ray.engine import RayEngine
 from raytune_suite.engines.simulated.engine import Simulation
 from raytune_suite.methods import choose_method, lacks_state, parts, resolve_method

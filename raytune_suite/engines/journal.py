@@ -19,6 +19,8 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
+from pyarrow import json as pa_json  # type: ignore[import-untyped]
+
 from raytune_suite.atomic_file import sync_folder, write_fully
 from raytune_suite.errors import StudyError
 from raytune_suite.spaces.values import described
@@ -26,6 +28,8 @@ from raytune_suite.spaces.values import described
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+    import pyarrow as pa
 
     from raytune_suite.engines.storage import Folder
 
@@ -37,6 +41,9 @@ FLUSH_LINES = 1000
 
 BATCH = 1 << 17
 """So many bytes of a journal are parsed at once."""
+
+PIECE = 1 << 22
+"""So many bytes of it are read at once."""
 
 PART_SIZE = 4 << 20
 """In an object store, the size from which a part is not rewritten any more, in bytes."""
@@ -96,11 +103,11 @@ class Journal:
         Raises:
             OSError: If it cannot be written.
         """
-        return cls.cut(folder, name, Extent(), [])[0]
+        return cls.cut(folder, name, Extent(), [])
 
     @classmethod
-    def cut(cls, folder: Folder, name: str, extent: Extent, parts: list[bytes]) -> tuple[Journal, list[dict[str, Any]]]:
-        """Cut a journal at `extent`; returns it and the records before that.
+    def cut(cls, folder: Folder, name: str, extent: Extent, parts: list[bytes]) -> Journal:
+        """Cut a journal at `extent`.
 
         Args:
             folder: The study's folder.
@@ -111,17 +118,27 @@ class Journal:
         Raises:
             OSError: If it cannot be written.
         """
-        content = b"".join(parts)[: extent.size]
         tail = b""
         if folder.local is not None:
             _cut(folder.local / file_name(folder, name), extent.size)
         else:
             tail = _cut_parts(folder, name, parts, extent.size)
-        return cls(folder, name, extent, tail), list(parse(content))
+        return cls(folder, name, extent, tail)
 
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Append a record; it is written by `flush`."""
-        self._lines.append(_encode(record))
+    def pieces(self) -> Iterator[bytes]:
+        """The lines so far, in pieces of about `PIECE` bytes.
+
+        Raises:
+            OSError: If they cannot be written or read.
+        """
+        self.flush()
+        yield from pieces(self._folder, self._name)
+        if self._lines:  # not in the object store yet
+            yield ("\n".join(self._lines) + "\n").encode()
+
+    def append(self, record: Mapping[str, Any] | str) -> None:
+        """Append a record, or its line; it is written by `flush`."""
+        self._lines.append(record if isinstance(record, str) else encode(record))
 
     def flush(self) -> None:
         """Write the records, on a local disk only; an object store has them after `seal`.
@@ -208,8 +225,8 @@ class StudyJournals:
         return cls([Journal.create(folder, name) for name in NAMES])
 
     @classmethod
-    def resume(cls, folder: Folder, covers: Mapping[str, Any]) -> tuple[StudyJournals, dict[str, list[dict[str, Any]]]]:
-        """Cut the journals of a study where its snapshot was taken; returns them and their records, by name.
+    def resume(cls, folder: Folder, covers: Mapping[str, Any]) -> StudyJournals:
+        """Cut the journals of a study where its snapshot was taken.
 
         Raises:
             DamagedJournalError: If a journal has lost what the snapshot covers; nothing is changed then.
@@ -217,8 +234,7 @@ class StudyJournals:
         """
         extents = {name: Extent(*covers["journals"][name]) for name in NAMES}
         parts = {name: read_parts(folder, name, extents[name]) for name in NAMES}
-        resumed = {name: Journal.cut(folder, name, extents[name], parts[name]) for name in NAMES}
-        return cls([resumed[name][0] for name in NAMES]), {name: resumed[name][1] for name in NAMES}
+        return cls([Journal.cut(folder, name, extents[name], parts[name]) for name in NAMES])
 
     def flush_if_due(self) -> None:
         """Write what was appended, at most twice a second. What cannot be written is kept: `seal` raises then."""
@@ -263,19 +279,38 @@ def read_parts(folder: Folder, name: str, extent: Extent) -> list[bytes]:
 
 
 def read(folder: Folder, name: str) -> list[dict[str, Any]]:
-    """The records of a journal, also while it is being written; see `stream`."""
-    return list(stream(folder, name))
-
-
-def stream(folder: Folder, name: str) -> Iterator[dict[str, Any]]:
-    """The records of a journal one by one, of which there may be a million.
+    """The records of a journal, also while it is being written.
 
     Raises:
         StudyError: If a line is damaged.
         OSError: If it cannot be read.
     """
+    with names_damage(folder, name):
+        return [record for piece in pieces(folder, name) for record in parse(piece)]
+
+
+def pieces(folder: Folder, name: str) -> Iterator[bytes]:
+    """The lines of a journal, of which there may be a million, in pieces of about `PIECE` bytes.
+
+    A last line without its end is ignored.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    rest = b""
+    for block in _blocks(folder, name):
+        content = rest + block
+        end = content.rfind(b"\n") + 1
+        if end:
+            yield content[:end]
+        rest = content[end:]
+
+
+@contextlib.contextmanager
+def names_damage(folder: Folder, name: str) -> Iterator[None]:
+    """Turn the ValueError of a damaged line into a StudyError that names the journal."""
     try:
-        yield from parse(b"".join(_parts(folder, name)))
+        yield
     except ValueError as error:
         path = (folder / file_name(folder, name)).path
         raise StudyError(
@@ -283,8 +318,24 @@ def stream(folder: Folder, name: str) -> Iterator[dict[str, Any]]:
         ) from None
 
 
+def read_table(piece: bytes, schema: pa.Schema) -> pa.Table:
+    """The records in whole lines of a journal as columns; missing values are null, other keys are ignored.
+
+    Raises:
+        ValueError: If a line is damaged.
+    """
+    table = pa_json.read_json(
+        io.BytesIO(piece),
+        read_options=pa_json.ReadOptions(use_threads=False, block_size=len(piece) + 1),
+        parse_options=pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
+    )
+    if len(table) != (count := piece.count(b"\n")):
+        raise ValueError(f"{count} lines have {len(table)} records")
+    return table
+
+
 def parse(content: bytes) -> Iterator[dict[str, Any]]:
-    """The records in the lines of a journal; a last line without its end is ignored.
+    """The records in whole lines of a journal.
 
     Many lines are parsed at once: the records then share their keys, which takes half of the memory.
 
@@ -293,8 +344,6 @@ def parse(content: bytes) -> Iterator[dict[str, Any]]:
     """
     file = io.BytesIO(content)
     while lines := file.readlines(BATCH):
-        if not lines[-1].endswith(b"\n"):
-            lines.pop()
         records = json.loads(b"[" + b",".join(lines) + b"]")
         if len(records) != len(lines):
             raise ValueError(f"{len(lines)} lines have {len(records)} records")
@@ -309,7 +358,8 @@ def file_name(folder: Folder, name: str) -> str:
 _ENCODER = json.JSONEncoder(default=described, separators=(",", ":"), check_circular=False)
 
 
-def _encode(record: Mapping[str, Any]) -> str:
+def encode(record: Mapping[str, Any]) -> str:
+    """A record as a line of a journal, without its end."""
     try:
         return _ENCODER.encode(record)
     except (TypeError, ValueError, RecursionError):  # keys that are not text, or an object that contains itself
@@ -333,6 +383,16 @@ def _part_name(name: str, number: int) -> str:
 def _part_names(folder: Folder, name: str) -> list[str]:
     pattern = re.compile(rf"{name}-\d{{6,}}\.jsonl")
     return [file for file in folder.names() if pattern.fullmatch(file)]
+
+
+def _blocks(folder: Folder, name: str) -> Iterator[bytes]:
+    """The bytes of a journal as they can be read without holding all of them."""
+    if folder.local is None:
+        yield from (folder.read(part) for part in _part_names(folder, name))
+        return
+    with contextlib.suppress(FileNotFoundError), (folder.local / file_name(folder, name)).open("rb") as file:
+        while block := file.read(PIECE):
+            yield block
 
 
 def _parts(folder: Folder, name: str) -> list[bytes]:

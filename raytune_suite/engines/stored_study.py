@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from raytune_suite.engines import snapshots
 from raytune_suite.engines.journal import DamagedJournalError, StudyJournals
@@ -30,13 +30,11 @@ class StoredStudy(NamedTuple):
         writer: Writes its snapshots.
         journals: Its journals.
         generation: The snapshot from which it is resumed; None if it starts.
-        records: The records of the journals up to this snapshot, by journal.
     """
 
     writer: SnapshotWriter
     journals: StudyJournals
     generation: Generation | None
-    records: dict[str, list[dict[str, Any]]]
 
 
 def create(study: Folder) -> StoredStudy:
@@ -47,7 +45,7 @@ def create(study: Folder) -> StoredStudy:
     """
     with storage_errors(study):
         snapshots.clear(study)
-        return StoredStudy(SnapshotWriter(study), StudyJournals.create(study), None, {})
+        return StoredStudy(SnapshotWriter(study), StudyJournals.create(study), None)
 
 
 def resume(study: Folder) -> StoredStudy:
@@ -63,12 +61,12 @@ def resume(study: Folder) -> StoredStudy:
                 damaged.append(found)
                 continue
             try:
-                journals, records = StudyJournals.resume(study, found.covers)
+                journals = StudyJournals.resume(study, found.covers)
             except DamagedJournalError as error:
                 damaged.append(Damaged(error.path, f"{error.reason}, {describe(found)}"))
                 continue
             _warn_of(damaged, found)
-            return StoredStudy(SnapshotWriter(study, found.number), journals, found, records)
+            return StoredStudy(SnapshotWriter(study, found.number), journals, found)
     raise StudyError(no_snapshot(study, damaged))
 
 

@@ -79,6 +79,11 @@ class StudySnapshots:
         self._failed: list[float] = []
         self._warned = -math.inf
 
+    @property
+    def due(self) -> bool:
+        """Whether `take` has something to do if a snapshot is neither forced nor the last."""
+        return self._clock() >= self._due
+
     def take(self, state: Callable[[], dict[str, bytes]], *, force: bool, final: bool) -> bool:
         """Store the state if it is time.
 

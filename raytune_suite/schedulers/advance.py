@@ -22,7 +22,7 @@ IDLE = 10
 """The most trials in a row that end without having spent any resource."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Position:
     """Where a trial is: its last resource, and for how many reports it has not advanced."""
 
@@ -50,7 +50,9 @@ class Advance:
 
     def reported(self, trial_id: str, metric: str | None, result: Mapping[str, Any]) -> str | None:
         """Take a report; returns why the study cannot continue, None if it can."""
-        position = self._positions.setdefault(trial_id, _Position())
+        position = self._positions.get(trial_id)
+        if position is None:
+            position = self._positions[trial_id] = _Position()
         resource = as_resource(result.get(self.time_attr))
         if resource is None:
             position.without += 1

@@ -9,6 +9,7 @@ ends, there is no rung shortly before `max_t`, and no trial is stopped at a rung
 
 from __future__ import annotations
 
+import array
 import bisect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
@@ -45,7 +46,7 @@ class StoppingRung:
     """
 
     level: float
-    scores: list[float] = field(default_factory=list)
+    scores: array.array[float] = field(default_factory=lambda: array.array("d"))
     trials: set[str] = field(default_factory=set)
 
     @property
@@ -132,7 +133,8 @@ class ASHA(StudyScheduler):
         for rung in raised.brackets[0].ladder:
             if rung.level not in known:
                 passed = [trial.loss_at(rung.level) for trial in trials]
-                rung.scores = sorted(-loss for loss in passed if loss is not None and loss != FAILED)
+                scores = sorted(-loss for loss in passed if loss is not None and loss != FAILED)
+                rung.scores = array.array("d", scores)
                 known[rung.level] = rung
         for bracket, higher in zip(self.brackets, raised.brackets, strict=False):  # there may be more brackets now
             bracket.ladder = [known[rung.level] for rung in higher.ladder]
@@ -146,7 +148,8 @@ class ASHA(StudyScheduler):
 
     def searcher_updated(self, searcher: Searcher) -> None:
         """Take the searcher's weights of the levels."""
-        self._draw.update(searcher)
+        if len(self.brackets) > 1:
+            self._draw.update(searcher)
 
     def decide(self, controller: Any, trial: Trial, result: dict[str, Any], loss: float) -> str:  # noqa: ARG002
         """Stop the trial at a rung if it is not among the best."""

@@ -279,7 +279,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         Raises:
             StudyError: If the study cannot continue.
         """
-        self.complete_restore()
+        if self._restore is not None:
+            self.complete_restore()
         self._check_fault()
         self._restart_first = [name for name in self._restart_first if self.trials.has(name, Trial.PENDING)]
         if self._restart_first:  # after a restore Ray would start those first that have reported

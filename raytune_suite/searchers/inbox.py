@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import time
 import uuid
 from dataclasses import dataclass
@@ -25,6 +24,9 @@ OBJECTS = "enqueued"
 
 PERIOD_S = 5.0
 """A bucket is listed at most once in so many seconds."""
+
+LOCAL_PERIOD_S = 0.01
+"""A folder is looked into at most once in so many seconds, since a simulated study starts a thousand trials in each."""
 
 
 class Files(Protocol):
@@ -66,7 +68,10 @@ class Inbox:
         """The configs that have arrived since the last call."""
         if self.files is None:
             return []
-        content = b""
+        now, content = time.monotonic(), b""
+        if self._listed is not None and now - self._listed < (PERIOD_S if self.files.local is None else LOCAL_PERIOD_S):
+            return []
+        self._listed = now
         with contextlib.suppress(OSError):
             content = self._from_bucket(self.files) if self.files.local is None else self._from_folder(self.files.local)
         self.read += len(content)
@@ -74,20 +79,16 @@ class Inbox:
 
     def _from_folder(self, folder: Path) -> bytes:
         """The lines that are new and complete."""
-        path = os.path.join(folder, FILE)  # noqa: PTH118 - much faster, and this runs before each trial
-        if os.stat(path).st_size <= self.read:  # noqa: PTH116 - as above
+        path = folder / FILE
+        if not path.exists() or path.stat().st_size <= self.read:
             return b""
-        with open(path, "rb") as file:  # noqa: PTH123 - as above
+        with path.open("rb") as file:
             file.seek(self.read)
             content = file.read()
         return content[: content.rfind(b"\n") + 1]
 
     def _from_bucket(self, files: Files) -> bytes:
         """The lines of the objects that are new."""
-        now = time.monotonic()
-        if self._listed is not None and now - self._listed < PERIOD_S:
-            return b""
-        self._listed = now
         objects = files / OBJECTS
         new = {name: objects.read(name) for name in objects.names() if name not in self.objects}
         self.objects |= new.keys()

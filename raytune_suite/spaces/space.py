@@ -90,7 +90,8 @@ class Space:
 
     def sample(self, rng: np.random.Generator) -> Config:
         """Draw a config from the distribution of Ray's random search, with one number from `rng` per parameter."""
-        return self._decode(rng.random(len(self._scales)).tolist())
+        config: Config = self._root.build(self._draw(rng))
+        return config
 
     def check(self, config: Config) -> None:
         """Check that `config` is a complete config of this space, including the constants.
@@ -121,9 +122,7 @@ class Space:
         Raises:
             SpaceError: If something in it is unknown or out of bounds.
         """
-        flat = [
-            scale.value(unit) for unit, scale in zip(rng.random(len(self._scales)).tolist(), self._scales, strict=True)
-        ]
+        flat = self._draw(rng)
         self._root.read_part(partial, flat)
         filled: Config = self._root.build(flat)
         return filled
@@ -243,6 +242,10 @@ class Space:
             SpaceError: If it is not valid in this space.
         """
         return self.unflatten(from_configspace(self.parameters, configuration))
+
+    def _draw(self, rng: np.random.Generator) -> list[Any]:
+        units = rng.random(len(self._scales)).tolist()
+        return [scale.value(unit) for scale, unit in zip(self._scales, units, strict=True)]
 
     def _decode(self, units: list[float]) -> Config:
         flat: list[Any] = []

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from raytune_suite.engines import journal
-from raytune_suite.engines.callbacks.stored_log import from_records
-from raytune_suite.engines.callbacks.study_log import incumbents
+from raytune_suite.engines.callbacks.reports import incumbents
+from raytune_suite.engines.callbacks.stored_log import StoredReports, StoredTrials, from_stored
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import is_locked
 from raytune_suite.errors import StudyError
@@ -20,7 +19,6 @@ from raytune_suite.tuning.study_folder import StudyFolder
 from raytune_suite.types import DECISIONS, Objective
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from raytune_suite.tuning.result import StudyResult
@@ -46,31 +44,31 @@ def load_study(path: str | Path, *, storage_filesystem: Any = None) -> StudyResu
         folder.check_exists()
         manifest = folder.manifest()
         status = RUNNING if is_locked(folder.files) else FINISHED if folder.files.has(DECISIONS) else INTERRUPTED
-        reports, trials = (journal.stream(folder.files, name) for name in ("reports", "trials"))
+        reports, trials = StoredReports.of(folder.files), StoredTrials.of(folder.files)
         return result_of(folder, manifest, reports, trials, test_scores=test_scores_in(folder), status=status)
 
 
 def result_of(
     folder: StudyFolder,
     manifest: dict[str, Any],
-    reports: Iterable[dict[str, Any]],
-    trials: Iterable[dict[str, Any]],
+    reports: StoredReports,
+    trials: StoredTrials,
     *,
     test_scores: pd.DataFrame | None,
     status: str,
 ) -> StudyResult:
-    """The result of a study from the records of its journals.
+    """The result of a study from its journals.
 
     Args:
         folder: The study's folder.
         manifest: Its manifest.
-        reports: The records of the journal of reports.
-        trials: The records of the journal of trials.
+        reports: Its reports.
+        trials: Its trials.
         test_scores: One row per test seed, or None.
         status: See `StudyResult`.
     """
     objective = Objective(manifest["metric"], manifest["mode"], manifest["time_attr"], manifest["max_t"])
-    log = from_records(objective, reports, trials)
+    log = from_stored(objective, reports, trials)
     return assemble(
         log,
         incumbents(log.reports, objective.mode),

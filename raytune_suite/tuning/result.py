@@ -11,7 +11,7 @@ import pandas as pd
 from ray.tune import Checkpoint
 
 from raytune_suite.engines.callbacks.html_table import html_table
-from raytune_suite.engines.callbacks.study_log import Report, incumbents
+from raytune_suite.engines.callbacks.reports import Report, incumbents
 from raytune_suite.engines.storage import Folder
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, near

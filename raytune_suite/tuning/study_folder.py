@@ -11,7 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.engines import extension, journal, snapshots
-from raytune_suite.engines.callbacks.decision_log import ROW_GROUP, encode
+from raytune_suite.engines.arrow_memory import returned_memory
+from raytune_suite.engines.callbacks.decision_log import ROW_GROUP
+from raytune_suite.engines.callbacks.stored_log import StoredReports
 from raytune_suite.engines.storage import Folder, absolute, checked_filesystem, split_path, study_path
 from raytune_suite.engines.stored_study import MANIFEST, no_snapshot, storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted
@@ -141,8 +143,8 @@ class StudyFolder:
         failed -= {record["trial"] for record in trials if record.get("retried")}
         if not failed:
             raise ArgumentError(f"`retry` is 'failed', but no trial of the study {self.path!r} has failed")
-        budget, reports = manifest["budget"], journal.read(self.files, "reports")
-        spent = max((record["cost"] for record in reports if "cost" in record), default=0.0)
+        budget, reports = manifest["budget"], StoredReports.of(self.files).rows
+        spent = reports.column("cost").max(initial=0.0)
         if budget is not None and spent >= budget * (manifest["max_t"] or 1):
             raise ArgumentError(
                 f"`budget` is {budget:g}, which the study {self.path!r} has spent, so that its {len(failed)} failed "
@@ -246,14 +248,14 @@ class StudyFolder:
         Raises:
             StudyError: If they cannot be written.
         """
-        tables = {"reports.parquet": _parquet(result.reports), "incumbent.parquet": _parquet(result.incumbent)}
+        tables = {"reports.parquet": result.reports, "incumbent.parquet": result.incumbent}
         if result.test_scores is not None:
-            tables["test_scores.parquet"] = _parquet(result.test_scores)
-        if decisions is not None:
-            tables[DECISIONS] = encode(decisions.rows)
-        with storage_errors(self.files):
-            for name, content in tables.items():
-                self.files.write(name, content)
+            tables["test_scores.parquet"] = result.test_scores
+        with storage_errors(self.files), returned_memory():
+            for name, table in tables.items():
+                self.files.write(name, _parquet(table))
+            if decisions is not None:
+                self.files.write(DECISIONS, decisions.encoded())
 
     def interrupted(self, engine: Engine, when: str) -> StudyInterrupted:
         """The exception after Ctrl-C, with the way to continue."""

@@ -8,8 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raytune_suite.engines import journal
-from raytune_suite.engines.callbacks.stored_log import from_records
+from raytune_suite.engines.callbacks.stored_log import StoredReports, StoredTrials, from_stored
 from raytune_suite.engines.extension import known_trials
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.errors import ArgumentError, SpaceError, StudyError
@@ -76,7 +75,7 @@ def _fitting(folder: StudyFolder, space: Space, objective: Objective) -> list[Kn
                     f"`warm_start` has the study {path!r} with {key}={manifest[key]!r}, but this study has {now!r}"
                 )
         theirs = Objective(manifest["metric"], manifest["mode"], manifest["time_attr"], manifest["max_t"])
-        log = from_records(theirs, journal.read(folder.files, "reports"), journal.read(folder.files, "trials"))
+        log = from_stored(theirs, StoredReports.of(folder.files), StoredTrials.of(folder.files))
     added = {FIDELITY, *([SEED] if manifest["tuning_seeds"] else [])}
     fitting, dropped, misfits = [], Counter[str](), Counter[str]()
     trials = [trial for trial in known_trials(log, name) if trial.reports]

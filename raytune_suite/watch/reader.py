@@ -7,10 +7,10 @@ import json
 import os
 import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.engines import journal
+from raytune_suite.engines.callbacks.stored_log import StoredReports, StoredTrials
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.engines.study_lock import LOCK
 from raytune_suite.errors import StudyError
@@ -20,6 +20,7 @@ from raytune_suite.tuning.study_folder import StudyFolder
 from raytune_suite.types import DECISIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from raytune_suite.tuning.result import StudyResult
@@ -30,22 +31,29 @@ CHECKED = 64
 SILENT_S = 60.0
 """A study on another machine counts as interrupted if its journals have not grown for this many seconds."""
 
+_KINDS: dict[str, type[StoredReports | StoredTrials]] = {"reports": StoredReports, "trials": StoredTrials}
+
 
 @dataclass
 class GrowingJournal:
-    """The records of one local journal, read by increments.
+    """One local journal, read by increments.
 
     Attributes:
         path: The file.
-        records: The records so far.
+        empty: Creates what takes its lines.
+        content: What has its lines so far.
         reread: How often the file had been cut, by a study that was resumed, and was read again.
     """
 
     path: Path
-    records: list[dict[str, Any]] = field(default_factory=list)
+    empty: Callable[[], StoredReports | StoredTrials]
+    content: Any = None
     reread: int = 0
     _end: int = 0
     _tail: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.content = self.empty()
 
     def read(self) -> bool:
         """Read what was appended; returns whether there was anything new.
@@ -57,7 +65,7 @@ class GrowingJournal:
             with self.path.open("rb") as file:
                 file.seek(max(self._end - len(self._tail), 0))
                 if file.read(len(self._tail)) != self._tail:  # the study was resumed from an earlier snapshot
-                    self.records, self._end, self._tail = [], 0, b""
+                    self.content, self._end, self._tail = self.empty(), 0, b""
                     self.reread += 1
                     file.seek(0)
                 content = file.read()
@@ -67,7 +75,7 @@ class GrowingJournal:
         if not complete:
             return False
         try:
-            self.records += journal.parse(complete)
+            self.content.add(complete)
         except ValueError as error:
             raise StudyError(f"{self.path} is damaged ({error}): restore it from a backup") from None
         self._end += len(complete)
@@ -91,7 +99,9 @@ class StudyReader:
             self._manifest = self._folder.manifest()
         local = self._folder.files.local
         self._journals = (
-            None if local is None else {name: GrowingJournal(local / f"{name}.jsonl") for name in ("reports", "trials")}
+            None
+            if local is None
+            else {name: GrowingJournal(local / f"{name}.jsonl", kind) for name, kind in _KINDS.items()}
         )
         self._grown = time.time() if local is None else _modified(local / "reports.jsonl")
         self._status = ""
@@ -135,9 +145,9 @@ class StudyReader:
         files = self._folder.files
         with storage_errors(files):
             if self._journals is None:
-                reports, trials = journal.read(files, "reports"), journal.read(files, "trials")
+                reports, trials = StoredReports.of(files), StoredTrials.of(files)
             else:
-                reports, trials = (self._journals[name].records for name in ("reports", "trials"))
+                reports, trials = (self._journals[name].content for name in _KINDS)
             scores = test_scores_in(self._folder)
         return result_of(
             self._folder, self._manifest, reports, trials, test_scores=scores, status=self._status or self.status()
@@ -148,7 +158,7 @@ class StudyReader:
         """How many records of reports and of trials were read."""
         if self._journals is None:
             return (0, 0)
-        return len(self._journals["reports"].records), len(self._journals["trials"].records)
+        return len(self._journals["reports"].content), len(self._journals["trials"].content)
 
 
 def _lives(pid: Any) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from ray import tune
 
 from raytune_suite import rungs
-from raytune_suite.engines.callbacks.study_log import Report, incumbents
+from raytune_suite.engines.callbacks.reports import Report, incumbents
 from raytune_suite.methods import make_method
 from raytune_suite.models.kernel_density import Density, bandwidths
 from raytune_suite.searchers.dehb import DEHBSearcher

@@ -114,7 +114,7 @@ class StudyStopper(Stopper):
                 if rule(trial_id, result):
                     result[STOPPED_BY], stopped = type(rule).__name__, True
         self._counted[trial_id] = mark
-        self._metric_seen |= _holds(result, self.metric)
+        self._metric_seen = self._metric_seen or _holds(result, self.metric)
         self._fault |= bool(result.get("done")) and not self._metric_seen
         return stopped
 
@@ -133,9 +133,10 @@ class StudyStopper(Stopper):
                 return True
         if self.too_expensive is not None and self.too_expensive():
             return True
-        ended = [rule.stop_all() for rule in self.rules]  # all of them: a rule may count its calls
-        if any(ended):
-            return True
+        if self.rules:
+            ended = [rule.stop_all() for rule in self.rules]  # all of them: a rule may count its calls
+            if any(ended):
+                return True
         return self._fault or (self.budget is not None and self.cost.spent >= self.budget)
 
     def update(self, budget: float | None, time_limit: float | None, rules: Sequence[Stopper] | None = None) -> None:

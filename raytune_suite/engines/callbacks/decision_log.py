@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
@@ -19,11 +20,13 @@ from ray.tune.schedulers import TrialScheduler
 
 from raytune_suite.engines.callbacks.rows import Rows
 from raytune_suite.engines.flat_results import flattened
+from raytune_suite.engines.journal import encode as encode_line
+from raytune_suite.engines.journal import read_table
 from raytune_suite.errors import ArgumentError
 from raytune_suite.types import as_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ray.tune.experiment import Trial
 
@@ -56,6 +59,18 @@ class Decision(NamedTuple):
     decision: str
     config: str
 
+    def line(self) -> str:
+        """The row as a line of its journal, in a third of the time that `json` takes."""
+        time, trial, resource, value, decision, config = self
+        if not math.isfinite(time + resource + value):
+            return encode_line(self._asdict())
+        return (
+            f'{{"time":{time!r},"trial":{trial},"resource":{resource!r},"value":{value!r},"decision":"{decision}",'
+            f'"config":{encode_basestring_ascii(config)}}}'
+        )
+
+
+_CONFIGS = json.JSONEncoder(sort_keys=True, default=repr)
 
 _SCHEMA = pa.schema(
     [
@@ -79,29 +94,41 @@ class DecisionLog(Callback):
         >>> method.scheduler.observers.append(log)
 
     Attributes:
-        rows: The rows so far, in the order of the reports, stored by columns.
-        journals: The journals to which the rows are appended, or None.
+        journals: The journals to which the rows are appended; None to keep them in memory.
     """
 
     def __init__(self, metric: str, time_attr: str, clock: Callable[[], float] | None = None) -> None:
         """`clock` returns the seconds since the study started; without it, times are NaN."""
         self.metric, self.time_attr = metric, time_attr
-        self.rows: Rows[Decision] | list[Decision] = Rows(Decision)
+        self._rows: Rows[Decision] = Rows(Decision)
         self._clock = clock
         self._numbers: dict[str, int] = {}
         self._configs: dict[str, tuple[Config, str]] = {}
         self._last: dict[str, tuple[str, Any]] = {}
         self.journals: StudyJournals | None = None
 
-    def attach(self, journals: StudyJournals, rows: list[dict[str, Any]] | None = None) -> None:
-        """Append to these journals from now on; `rows` are the records of a study that is resumed."""
+    def attach(self, journals: StudyJournals) -> None:
+        """Append to these journals from now on; they have the rows of a study that is resumed."""
         self.journals = journals
-        if rows is not None:
-            self.rows = Rows(Decision, (Decision(**row) for row in rows))
+
+    @property
+    def rows(self) -> Rows[Decision]:
+        """The rows so far, in the order of the reports, stored by columns."""
+        if self.journals is None:
+            return self._rows
+        return Rows(Decision, (row for table in self._tables() for row in _rows_of(table)))
+
+    def encoded(self) -> bytes:
+        """What `write` writes."""
+        return encode(self._rows) if self.journals is None else _parquet(self._tables())
+
+    def _tables(self) -> Iterator[pa.Table]:
+        assert self.journals is not None  # noqa: S101 - the callers have checked it
+        return (read_table(piece, _SCHEMA) for piece in self.journals.decisions.pieces())
 
     def write(self, path: str | Path) -> None:
         """Write the rows as Parquet; equal rows give equal bytes."""
-        write(path, self.rows)
+        Path(path).write_bytes(self.encoded())
 
     # ---- Ray's interface --------------------------------------------------------------------------------------
 
@@ -119,21 +146,21 @@ class DecisionLog(Callback):
 
     def get_state(self) -> dict[str, Any]:
         """Return the state that Ray saves, without the rows that are in a journal."""
-        rows = {} if self.journals is not None else {"rows": self.rows}
+        rows = {} if self.journals is not None else {"rows": self._rows}
         return {**rows, "numbers": self._numbers, "last": self._last}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the state."""
-        self.rows = state.get("rows", self.rows)
+        self._rows = state.get("rows", self._rows)
         self._numbers, self._last = state["numbers"], state["last"]
 
     def __getstate__(self) -> dict[str, Any]:
         if self.journals is None:
             return self.__dict__
-        return {name: value for name, value in self.__dict__.items() if name not in {"journals", "rows"}}
+        return {name: value for name, value in self.__dict__.items() if name not in {"journals", "_rows"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({"journals": None, "rows": Rows(Decision), **state})
+        self.__dict__.update({"journals": None, "_rows": Rows(Decision), **state})
 
     # ---- the interface of `SchedulerObserver` -----------------------------------------------------------------
 
@@ -147,16 +174,17 @@ class DecisionLog(Callback):
         self._last[trial_id] = (decision, result.get("training_iteration"))
         resource, value = result.get(self.time_attr), result.get(self.metric)
         row = Decision(
-            math.nan if self._clock is None else self._clock(),
+            math.nan if self._clock is None else float(self._clock()),
             self._numbers[trial_id],
             _number(resource),
             _number(value),
             decision,
             self._json(trial_id, config),
         )
-        self.rows.append(row)
-        if self.journals is not None:
-            self.journals.decisions.append(row._asdict())
+        if self.journals is None:
+            self._rows.append(row)
+        else:
+            self.journals.decisions.append(row.line())
 
     def trial_completed(self, trial: Trial, result: dict[str, Any]) -> None:
         """Record the last report of a trial that its trainable ended, unless the scheduler decided on that report."""
@@ -182,7 +210,7 @@ class DecisionLog(Callback):
         known = self._configs.get(trial_id)
         if known is not None and known[0] is config:
             return known[1]
-        text = json.dumps(config, sort_keys=True, default=repr)
+        text = _CONFIGS.encode(config)
         self._configs[trial_id] = config, text
         return text
 
@@ -191,11 +219,23 @@ def encode(rows: Sequence[Decision]) -> bytes:
     """The content of a Parquet file with these rows; equal rows give equal bytes."""
     stored = rows if isinstance(rows, Rows) else Rows(Decision, rows)
     columns = [(stored.column(kind.name), kind.type) for kind in _SCHEMA]
-    buffer = io.BytesIO()
+    return _parquet(
+        pa.table([pa.array(column[first : first + ROW_GROUP], kind) for column, kind in columns], _SCHEMA)
+        for first in range(0, len(stored), ROW_GROUP)
+    )
+
+
+def _parquet(tables: Iterable[pa.Table]) -> bytes:
+    """The content of a file with the rows of these tables, in groups of `ROW_GROUP`."""
+    buffer, rest, rows = io.BytesIO(), _SCHEMA.empty_table(), 0
     with pq.ParquetWriter(buffer, _SCHEMA) as writer:
-        for first in range(0, max(len(stored), 1), ROW_GROUP):
-            arrays = [pa.array(column[first : first + ROW_GROUP], kind) for column, kind in columns]
-            writer.write_table(pa.table(arrays, _SCHEMA))
+        for table in tables:
+            rest = pa.concat_tables([rest, table])
+            while len(rest) >= ROW_GROUP:
+                writer.write_table(rest[:ROW_GROUP].combine_chunks())
+                rest, rows = rest[ROW_GROUP:], rows + ROW_GROUP
+        if len(rest) or not rows:
+            writer.write_table(rest.combine_chunks())
     pa.default_memory_pool().release_unused()
     return buffer.getvalue()
 
@@ -216,7 +256,11 @@ def read(path: str | Path) -> list[Decision]:
         raise ArgumentError(
             f"{str(path)!r} has the columns {table.column_names}, but a decision log has {_SCHEMA.names}"
         )
-    return [Decision(*row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True)]
+    return list(_rows_of(table))
+
+
+def _rows_of(table: pa.Table) -> Iterator[Decision]:
+    return map(Decision._make, zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
 class Difference(NamedTuple):

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from raytune_suite.engines.callbacks.study_log import incumbents
+from raytune_suite.engines.callbacks.reports import incumbents
 
 if TYPE_CHECKING:
     from raytune_suite.engines.callbacks.study_log import StudyLog

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, final, get_type_hints, overload
 
 import numpy as np
@@ -84,6 +84,16 @@ class Rows(Sequence[Row], Generic[Row]):
         """Add a row at the end."""
         for column, value in zip(self._columns, row, strict=True):
             column.append(value)
+
+    def extend(self, columns: Mapping[str, Any]) -> None:
+        """Add rows of numbers at the end, whose columns are arrays of numpy."""
+        for name, column in zip(self._row._fields, self._columns, strict=True):
+            column.frombytes(np.ascontiguousarray(columns[name], dtype=column.typecode).view(np.uint8))
+
+    def view(self, name: str) -> Any:
+        """A column of numbers as an array that shares its memory; while it exists, no row can be added."""
+        position = self._row._fields.index(name)
+        return np.frombuffer(self._columns[position], dtype=bool if position in self._bools else None)
 
     def column(self, name: str) -> Any:
         """A column: numbers as a new array of numpy, anything else as a list that must not be changed."""

@@ -3,56 +3,177 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, final
 
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from raytune_suite.engines import journal
+from raytune_suite.engines.arrow_memory import returned_memory
 from raytune_suite.engines.callbacks.bill import Bill
-from raytune_suite.engines.callbacks.study_log import RAISED, StudyLog, reopen, replay
+from raytune_suite.engines.callbacks.reports import Report, reopen
+from raytune_suite.engines.callbacks.rows import Rows
+from raytune_suite.engines.callbacks.study_log import LAST, RAISED, StudyLog
 from raytune_suite.engines.callbacks.trial_record import TrialRecord
 from raytune_suite.types import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from raytune_suite.engines.storage import Folder
     from raytune_suite.types import Objective
 
+_FLOATS = ("resource", "value", "elapsed", "cost", RAISED)
+_REPORTS = pa.schema(
+    [("trial", pa.int64()), *((name, pa.float64()) for name in _FLOATS), ("complete", pa.bool_()), (LAST, pa.int64())]
+)
 
-def from_records(objective: Objective, reports: Iterable[dict[str, Any]], trials: Iterable[dict[str, Any]]) -> StudyLog:
+_MORE = (b'"metrics":', b'"lineage":', b'"dollars":')
+"""Keys that some reports have as well."""
+
+
+@final
+class StoredReports:
+    """The reports in a journal, which may be a million.
+
+    Attributes:
+        rows: The reports.
+        metrics: The other values in the last report of each trial that has any.
+        lineages: The schedule of configs behind reports, by trial and cost, where there is one.
+        dollars: What the study had cost at the last report; None if no price is known.
+    """
+
+    def __init__(self) -> None:
+        """No report yet."""
+        self.rows: Rows[Report] = Rows(Report)
+        self.metrics: dict[int, dict[str, Any]] = {}
+        self.lineages: dict[tuple[int, float], list[Stage]] = {}
+        self.dollars: float | None = None
+
+    @classmethod
+    def of(cls, folder: Folder) -> StoredReports:
+        """The reports in the folder of a study.
+
+        Raises:
+            StudyError: If a line is damaged.
+            OSError: If it cannot be read.
+        """
+        reports = cls()
+        with journal.names_damage(folder, "reports"), returned_memory():
+            for piece in journal.pieces(folder, "reports"):
+                reports.add(piece)
+        return reports
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def add(self, piece: bytes) -> None:
+        """Add the next lines of the journal.
+
+        Raises:
+            ValueError: If a line is damaged.
+        """
+        table = journal.read_table(piece, _REPORTS)
+        is_report = table["trial"].is_valid().to_numpy()
+        reports = table.filter(pa.array(is_report)).select(Report._fields)
+        marks = table.filter(pa.array(~is_report))
+        if any(column.null_count for column in reports.columns):
+            raise ValueError("a report is not complete")
+        columns = {name: reports[name].to_numpy() for name in Report._fields}
+        before = len(self.rows) + np.cumsum(is_report)[~is_report]
+        self.rows.extend(columns)
+        for last, raised, count in zip(marks[LAST].to_pylist(), marks[RAISED].to_pylist(), before, strict=True):
+            if last is not None:
+                self.rows[last] = self.rows[last]._replace(complete=True)
+            elif raised is not None:
+                reopen(self.rows, raised, count)
+            else:
+                raise ValueError("a record has no report")
+        if self.metrics or any(key in piece for key in _MORE):
+            self._add_more(np.array(piece.splitlines(), dtype=object)[is_report], columns["trial"])
+
+    def _add_more(self, lines: Any, trials: Any) -> None:
+        """Take what these reports have besides the fields of `Report`."""
+        lineages = [position for position, line in enumerate(lines) if b'"lineage":' in line]
+        _, last = np.unique(trials[::-1], return_index=True)
+        for position in sorted({*lineages, *(len(trials) - 1 - last).tolist()}):
+            record = json.loads(lines[position])
+            self.metrics[record["trial"]] = record.get("metrics", {})
+            if "lineage" in record:
+                self.lineages[record["trial"], record["cost"]] = [Stage(*stage) for stage in record["lineage"]]
+            self.dollars = record.get("dollars", self.dollars)
+
+
+@final
+class StoredTrials:
+    """The trials in a journal, as their last records have them.
+
+    Attributes:
+        records: The trials, ordered by number.
+        read: How many records were read.
+    """
+
+    def __init__(self) -> None:
+        """No trial yet."""
+        self.records: list[TrialRecord] = []
+        self.read = 0
+
+    @classmethod
+    def of(cls, folder: Folder) -> StoredTrials:
+        """The trials in the folder of a study.
+
+        Raises:
+            StudyError: If a line is damaged.
+            OSError: If it cannot be read.
+        """
+        trials = cls()
+        with journal.names_damage(folder, "trials"):
+            for piece in journal.pieces(folder, "trials"):
+                trials.add(piece)
+        return trials
+
+    def __len__(self) -> int:
+        return self.read
+
+    def add(self, piece: bytes) -> None:
+        """Add the next lines of the journal.
+
+        Raises:
+            ValueError: If a line is damaged.
+        """
+        for record in journal.parse(piece):
+            self.read += 1
+            number = record["trial"]
+            if number == len(self.records):
+                self.records.append(TrialRecord(record["trial_id"]))
+            if number < len(self.records):
+                for name in ("status", "config", "error", "stopped_early", "lost_machines", "retried"):
+                    if name in record:
+                        setattr(self.records[number], name, record[name])
+
+
+def from_stored(objective: Objective, reports: StoredReports, trials: StoredTrials) -> StudyLog:
     """The log of a study as its journals have it, to be queried only."""
     nobody: Any = None
     log = StudyLog(objective, nobody)
-    _add_trials(log, trials)
-    metrics: dict[int, dict[str, Any]] = {}  # the others in the last report of each trial
-    rows, longer = replay(reports)
-    for position, report in enumerate(rows):
-        if report.trial >= len(log.trials):
-            continue  # its trial is not written yet
-        log.trials[report.trial].position = len(log.reports)
-        log.reports.append(report)
-        record = longer.get(position, {})
-        metrics[report.trial] = record.get("metrics", {})
-        if "lineage" in record:
-            log._lineages[report.trial, report.cost] = [Stage(*stage) for stage in record["lineage"]]  # noqa: SLF001 - this makes the object
-        if "dollars" in record:
-            log.bill = Bill(hourly=0.0, charged=record["dollars"])
-        log._cost.spent = report.cost  # noqa: SLF001 - as above
-    for number, others in metrics.items():
+    log.trials, log.reports = trials.records, reports.rows
+    for number, record in enumerate(log.trials):
+        log._numbers[record.trial_id] = number  # noqa: SLF001 - this makes the object
+    numbers = reports.rows.column("trial")
+    if len(numbers) and numbers.max() >= len(log.trials):  # a trial that is not written yet
+        known = numbers < len(log.trials)
+        log.reports, numbers = Rows(Report), numbers[known]
+        log.reports.extend({name: reports.rows.column(name)[known] for name in Report._fields})
+    log._lineages = reports.lineages  # noqa: SLF001 - as above
+    if reports.dollars is not None:
+        log.bill = Bill(hourly=0.0, charged=reports.dollars)
+    if len(log.reports):
+        log._cost.spent = log.reports[-1].cost  # noqa: SLF001 - as above
+    trials_seen, last = np.unique(numbers[::-1], return_index=True)
+    for number, position in zip(trials_seen.tolist(), (len(numbers) - 1 - last).tolist(), strict=True):
         trial = log.trials[number]
-        assert trial.position is not None  # noqa: S101 - it was set above
-        trial.last = {objective.metric: log.reports[trial.position].value, **others}
+        trial.position = position
+        trial.last = {objective.metric: log.reports[position].value, **reports.metrics.get(number, {})}
     return log
-
-
-def _add_trials(log: StudyLog, records: Iterable[dict[str, Any]]) -> None:
-    """Add the trials as the records of their journal have them, the last ones counting."""
-    for record in records:
-        number = record["trial"]
-        if number == len(log.trials):
-            log._numbers[record["trial_id"]] = number  # noqa: SLF001 - this makes the object
-            log.trials.append(TrialRecord(record["trial_id"]))
-        if number < len(log.trials):
-            for name in ("status", "config", "error", "stopped_early", "lost_machines", "retried"):
-                if name in record:
-                    setattr(log.trials[number], name, record[name])
 
 
 def raise_max_t(log: StudyLog, max_t: int) -> list[int]:

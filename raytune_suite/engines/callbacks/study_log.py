@@ -5,11 +5,12 @@ The reports are in memory and, where the study has journals, in its folder. Then
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import pandas as pd
@@ -20,45 +21,26 @@ from ray.tune.utils import flatten_dict
 from raytune_suite.engines.callbacks.bill import Bill
 from raytune_suite.engines.callbacks.budget import Cost
 from raytune_suite.engines.callbacks.error_text import last_line
+from raytune_suite.engines.callbacks.reports import Report
 from raytune_suite.engines.callbacks.rows import Rows
 from raytune_suite.engines.callbacks.trial_record import TrialRecord, columns, records
 from raytune_suite.engines.flat_results import flattened
-from raytune_suite.types import ADDED_BY_RAY, STOPPED_BY, Stage, as_loss, as_number, as_resource
+from raytune_suite.types import ADDED_BY_RAY, STOPPED_BY, Stage, as_number, as_resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from raytune_suite.engines.journal import StudyJournals
     from raytune_suite.schedulers import StudyScheduler
-    from raytune_suite.types import Config, Mode, Objective
+    from raytune_suite.types import Config, Objective
 
 
 _logger = logging.getLogger("raytune_suite")
 
 LOGGED_FAILURES = 3
 """Log this many failures as they occur; the summary reports the total."""
-
-
-class Report(NamedTuple):
-    """One report of one trial.
-
-    Attributes:
-        trial: The trial's number, from 0 in the order of proposal.
-        resource: The resource on which the trial had been trained.
-        value: The metric; NaN if it was not a number.
-        elapsed: The study's running time so far in seconds, without interruptions.
-        cost: The resource that the whole study had spent, including this report.
-        complete: Whether the trial's training was complete: it reached `max_t`, or the trainable ended it.
-    """
-
-    trial: int
-    resource: float
-    value: float
-    elapsed: float
-    cost: float
-    complete: bool
 
 
 @final
@@ -87,7 +69,7 @@ class StudyLog(Callback):
         self._clock: Callable[[], float] = time.monotonic
         self._listed = 0  # how many trials the engine had when they were last numbered
         self._failures = 0
-        self.reports: Rows[Report] | list[Report] = Rows(Report)
+        self.reports: Rows[Report] = Rows(Report)
         self.trials: list[TrialRecord] = []
         self.unmetered: list[str] = []
         self.wrong: tuple[int, Any] | None = None
@@ -96,11 +78,11 @@ class StudyLog(Callback):
         self.journals: StudyJournals | None = None
         self._journaled: dict[int, tuple[Any, ...] | None] = {}  # None for a trial that has ended
 
-    def attach(self, journals: StudyJournals, reports: list[dict[str, Any]] | None = None) -> None:
-        """Append to these journals from now on; `reports` are the records of a study that is resumed."""
+    def attach(self, journals: StudyJournals, reports: Rows[Report] | None = None) -> None:
+        """Append to these journals from now on; `reports` are those of a study that is resumed."""
         self.journals = journals
         if reports is not None:
-            self.reports, _ = replay(reports)
+            self.reports = reports
         for number in [number for number, record in enumerate(self.trials) if record.retried]:
             self._journal_trial(number)  # again: it may not have had journals then
 
@@ -114,7 +96,8 @@ class StudyLog(Callback):
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Number new trials."""
-        self._number(trials)
+        if len(trials) > self._listed:
+            self._number(trials)
         if self.journals is not None:
             self.journals.flush_if_due()
 
@@ -132,7 +115,8 @@ class StudyLog(Callback):
         **info: Any,  # noqa: ARG002
     ) -> None:
         """Record a report."""
-        self._number(trials)
+        if len(trials) > self._listed:
+            self._number(trials)
         self._cost.add(trial.trial_id, result)
         number = self._numbers[trial.trial_id]
         flat = flattened(result)
@@ -150,7 +134,7 @@ class StudyLog(Callback):
         complete = self.objective.max_t is not None and resource >= self.objective.max_t
         shown = math.nan if value is None else value
         record.position = len(self.reports)
-        report = Report(number, resource, shown, self.elapsed, self._cost.spent, complete)
+        report = Report(number, resource, shown, float(self.elapsed), self._cost.spent, complete)
         self.reports.append(report)
         lineage = self.scheduler.lineage(trial.trial_id, flat[self.objective.time_attr])
         if lineage:  # stored now, because a member that clones another loses its own lineage
@@ -161,16 +145,17 @@ class StudyLog(Callback):
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Record that a trial has ended, whether the scheduler or its trainable ended it."""
         self._number(trials)
-        number = self._update(trial, Trial.TERMINATED)
+        number = self._numbers[trial.trial_id]
         self._cost.forget(trial.trial_id)
         record = self.trials[number]
+        record.status, record.config = Trial.TERMINATED, trial.config
         last = _reported(record.last)
         record.stopped_early = trial.trial_id in self.scheduler.stopped_early or STOPPED_BY in last
         record.last = self._kept(number, last)
         position = record.position
         if not record.stopped_early and position is not None:
             if self.journals is not None and not self.reports[position].complete:
-                self.journals.reports.append({_LAST: position})
+                self.journals.reports.append({LAST: position})
             self.reports[position] = self.reports[position]._replace(complete=True)
         self._journal_trial(number, ended=True)
 
@@ -243,7 +228,7 @@ class StudyLog(Callback):
     @property
     def dollars(self) -> float | None:
         """The US dollars spent so far; None if no price is known."""
-        return self.bill.dollars(self.elapsed)
+        return None if self.bill.hourly is None else self.bill.dollars(self.elapsed)
 
     @property
     def spent(self) -> float:
@@ -260,8 +245,7 @@ class StudyLog(Callback):
 
     def reports_frame(self) -> pd.DataFrame:
         """All reports, one per row, with the fields of `Report` as columns."""
-        rows = self.reports if isinstance(self.reports, Rows) else Rows(Report, self.reports)
-        return pd.DataFrame({name: rows.column(name) for name in Report._fields})
+        return pd.DataFrame({name: self.reports.column(name) for name in Report._fields}, copy=False)
 
     def trials_frame(self) -> pd.DataFrame:
         """All trials, one per row, indexed by number: status, resource, value, error, config/..., the last metrics."""
@@ -325,16 +309,20 @@ class StudyLog(Callback):
         self._journal_trial(number)
         return number
 
-    def _record(self, report: Report, flat: dict[str, Any], lineage: list[Stage]) -> dict[str, Any]:
+    def _record(self, report: Report, flat: dict[str, Any], lineage: list[Stage]) -> dict[str, Any] | str:
         """The report as the journal has it, with the other values that were reported."""
         metric = self.objective.metric
-        others = {
-            name: value
-            for name, value in flat.items()
-            if name != metric and name not in ADDED_BY_RAY and not name.startswith("config/")
-        }
+        dollars, others = self.dollars, {}
+        if flat.keys() - ADDED_BY_RAY != {metric}:
+            others = {
+                name: value
+                for name, value in flat.items()
+                if name != metric and name not in ADDED_BY_RAY and not name.startswith("config/")
+            }
+        if not others and not lineage and dollars is None:
+            return report.line()
         record = report._asdict()
-        if (dollars := self.dollars) is not None:
+        if dollars is not None:
             record["dollars"] = dollars
         if others:
             record["metrics"] = others
@@ -353,6 +341,10 @@ class StudyLog(Callback):
         self._journaled[number] = None if ended else (*state, trial.config)
         if same_config and before[:-1] == state:
             return
+        if same_config and not any(state[1:]):
+            line = f'{{"trial":{number},"trial_id":{json.dumps(trial.trial_id)},"status":"{trial.status}"}}'
+            self.journals.trials.append(line)
+            return
         record = {"trial": number, "trial_id": trial.trial_id, "status": trial.status}
         optional = {
             "error": trial.error,
@@ -367,35 +359,12 @@ class StudyLog(Callback):
 _PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "_journaled", "_listed"})
 """Attributes that are not saved with the study."""
 
-_LAST = "last"
+LAST = "last"
 """The key of a record that marks a report as the last one of its trial, which had ended by itself."""
 
 
 RAISED = "raised_max_t"
 """The key of a record of a higher `max_t`, below which no training before it was complete."""
-
-
-def reopen(reports: Rows[Report] | list[Report], max_t: float) -> None:
-    """Mark the reports below `max_t` as those of incomplete trainings."""
-    for position, report in enumerate(reports):
-        if report.complete and report.resource < max_t:
-            reports[position] = report._replace(complete=False)
-
-
-def replay(records: Iterable[dict[str, Any]]) -> tuple[Rows[Report], dict[int, dict[str, Any]]]:
-    """The reports in the records of a journal, and the records that have more than that, by the report's position."""
-    reports = Rows(Report)
-    longer: dict[int, dict[str, Any]] = {}
-    for record in records:
-        if _LAST in record:
-            reports[record[_LAST]] = reports[record[_LAST]]._replace(complete=True)
-        elif RAISED in record:
-            reopen(reports, record[RAISED])
-        else:
-            if len(record) > len(Report._fields):
-                longer[len(reports)] = record
-            reports.append(Report(*[record[name] for name in Report._fields]))
-    return reports, longer
 
 
 def _reported(last: dict[str, Any] | None) -> dict[str, Any]:
@@ -413,23 +382,3 @@ def outcome(record: TrialRecord, last: Report | None) -> str:
     if record.stopped_early:
         return "stopped early"
     return "trained in full" if last is not None and last.complete else "unfinished"
-
-
-def incumbents(reports: Iterable[Report], mode: Mode) -> list[Report]:
-    """The reports at which the incumbent changed.
-
-    The incumbent is the best config among those trained furthest: a report of a complete training ranks above any
-    other, and a report at a higher resource above one at a lower resource, regardless of their values. (The best of
-    all reports would compare a lucky first epoch with a complete training.) Values that are not finite are ignored.
-    """
-    changes: list[Report] = []
-    best: tuple[float, float] | None = None
-    for report in reports:
-        loss = as_loss(report.value, mode)
-        if not math.isfinite(loss):
-            continue
-        rank = (-math.inf if report.complete else -report.resource, loss)
-        if best is None or rank < best:
-            best = rank
-            changes.append(report)
-    return changes

@@ -31,6 +31,7 @@ from raytune_suite.engines.callbacks.budget import StudyStopper
 from raytune_suite.engines.callbacks.decision_log import DecisionLog
 from raytune_suite.engines.callbacks.notebook import progress_callback
 from raytune_suite.engines.callbacks.progress import Progress
+from raytune_suite.engines.callbacks.stored_log import StoredReports
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.ray import checkpointing, cluster_state, internals, machine_prices, state_internals
 from raytune_suite.engines.ray.capacity import check_capacity, requested
@@ -135,9 +136,9 @@ class RayEngine:
             callbacks, searcher, scheduler = internals.study_objects(tuner)
             log = next(callback for callback in callbacks if isinstance(callback, StudyLog))
             decisions = next((callback for callback in callbacks if isinstance(callback, DecisionLog)), None)
-            log.attach(stored.journals, stored.records.get("reports"))
+            log.attach(stored.journals, None if stored.generation is None else StoredReports.of(study).rows)
             if decisions is not None:
-                decisions.attach(stored.journals, stored.records.get("decisions"))
+                decisions.attach(stored.journals)
             monitor = ClusterMonitor(
                 log,
                 None if study.local is None else study.local.parent,

@@ -206,12 +206,14 @@ class Controller:
         if self._hooks["on_step_begin"]:
             self._call("on_step_begin")
         self._fill()
-        if not self.clock:
+        due = self.clock.next_time()
+        if due == math.inf:
             self._fill()  # the first call may have stopped trials and made room for others
-        if self.clock.next_time() > self.time_limit:
+            due = self.clock.next_time()
+        if due > self.time_limit:
             self.clock.now = self.time_limit
             self._stop_all()
-        elif self.clock:
+        elif due < math.inf:
             handle, argument = self.clock.take()
             handle(argument)
         elif not self.finished:

@@ -19,6 +19,7 @@ from raytune_suite.engines import extension, snapshots, stored_study
 from raytune_suite.engines.base import Outcome, trainable_name
 from raytune_suite.engines.callbacks.budget import EndedTrials, StudyStopper
 from raytune_suite.engines.callbacks.notebook import progress_callback
+from raytune_suite.engines.callbacks.stored_log import StoredReports
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.resources import as_json, bundles
 from raytune_suite.engines.seed_averaging import mean_curve, on_seeds
@@ -176,7 +177,7 @@ class Simulation:
             if spec.price_per_hour is not None:
                 log.bill.charge(spec.price_per_hour, controller.clock.now)
             controller.time_limit = _time_limit(spec, log.bill)
-            decisions.attach(stored.journals, stored.records.get("decisions"))
+            decisions.attach(stored.journals)
             trained_before, ended = controller.training_s, _Ended(spec, stored, controller, (decisions, log))
             taken = _Snapshots(spec, stored, controller, (decisions, log), self.snapshot_s)
             try:
@@ -272,7 +273,7 @@ def _resumed(
         controller, (decisions, log) = resume(generation.files.get(SUSPENDED, b""), evaluator, folder)
     except StudyError as error:
         raise StudyError(f"{spec.path}, {stored_study.describe(generation)}: {error}") from error
-    log.attach(stored.journals, stored.records["reports"])
+    log.attach(stored.journals, StoredReports.of(spec.files).rows)
     extension.apply(
         dataclasses.replace(spec, time_limit=None),  # which is the controller's matter
         extension.change_of(generation),
@@ -334,7 +335,7 @@ class _Snapshots:
         """Return `until`, which takes a snapshot first if it is time."""
 
         def saved_until() -> bool:
-            if self._possible:
+            if self._possible and self._saved.due:
                 self._take()
             return until()
 

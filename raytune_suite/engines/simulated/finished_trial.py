@@ -7,11 +7,16 @@ trial has only what differs. The first use of anything but its id, status and co
 from __future__ import annotations
 
 import marshal
-from typing import Any, final
+import operator
+from typing import TYPE_CHECKING, Any, final
 
 from ray.tune.experiment import Trial
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 _PLAIN = frozenset({bool, int, float, str, type(None)})
+_STRINGS = frozenset({str})
 
 _OWN = frozenset(
     {
@@ -28,7 +33,7 @@ _OWN = frozenset(
 )
 """The attributes in which the trials of a study differ."""
 
-_KEPT = ("trial_id", "status", "config", "_packed")
+_KEPT = ("trial_id", "status", "config", "_packer", "_packed")
 """The attributes of a packed trial."""
 
 PACKED = len(_KEPT)
@@ -77,12 +82,34 @@ def restored_packed(*kept: Any) -> FinishedTrial:
 
 
 @final
+class _Shared:
+    """The attributes that an object of a trial shares with that of the template."""
+
+    def __init__(self, template: Any, own: frozenset[str] = frozenset()) -> None:
+        """All attributes of `template` but its `own`."""
+        self._all = template.__dict__.keys()
+        self._names = [name for name in template.__dict__ if name not in own]
+        self._values = [template.__dict__[name] for name in self._names]
+
+    def same(self, other: Any) -> bool:
+        """Whether another object has the same attributes, and the same objects in those that are shared."""
+        values = other.__dict__
+        return values.keys() == self._all and all(map(operator.is_, map(values.__getitem__, self._names), self._values))
+
+
+@final
 class TrialPacker:
     """Packs the trials of one study."""
 
     def __init__(self, template: Trial) -> None:
         """`template` is the trial from which the others are derived."""
         self.template = template
+        metadata = template.run_metadata
+        self._trial = _Shared(template, _OWN)
+        self._storage = _Shared(template.storage)
+        self._state = _Shared(template.temporary_state, frozenset({"location"}))
+        self._metadata = _Shared(metadata, _OWN_METADATA)
+        self._manager = _Shared(metadata.checkpoint_manager, frozenset({"_checkpoint_results"}))
         self._keys: list[tuple[str, ...]] = []
         self._numbers: dict[tuple[str, ...], int] = {}
 
@@ -93,20 +120,20 @@ class TrialPacker:
         if not (self._restorable(trial) and own["_Trial__unresolved_config"] is config and _plain(result)):
             return
         manager = metadata["checkpoint_manager"]
-        unused = not manager._checkpoint_results and _same(  # noqa: SLF001 - Ray has no public name for it
-            manager.__dict__, self.template.run_metadata.checkpoint_manager.__dict__, {"_checkpoint_results"}
-        )
-        values = (own["experiment_tag"], metadata["last_result_time"], metadata["start_time"], *result.values())
+        unused = not manager._checkpoint_results and self._manager.same(manager)  # noqa: SLF001 - Ray's only name
+        times = metadata["last_result_time"], metadata["start_time"]
+        packed = marshal.dumps((self._number(tuple(result)), own["experiment_tag"], *times, *result.values()))
         extra = (None if unused else manager, None if evaluated == config else evaluated)
-        packed = (self, self._number(tuple(result)), marshal.dumps(values), *(extra if any(extra) else ()))
-        kept = own["trial_id"], own["status"], config, packed
+        kept = own["trial_id"], own["status"], config, self, (packed, *extra) if any(extra) else packed
         trial.__class__ = FinishedTrial
         trial.__dict__ = dict(zip(_KEPT, kept, strict=True))
 
-    def unpack(self, trial: Trial, keys: int, values: bytes, manager: Any = None, evaluated: Any = None) -> None:
+    def unpack(self, trial: Trial) -> None:
         """Turn a packed trial into an ordinary one."""
         own, template = trial.__dict__, self.template
-        tag, last_result_time, start_time, *reported = marshal.loads(values)  # noqa: S302 - written by `pack`
+        packed = own["_packed"]
+        values, manager, evaluated = packed if type(packed) is tuple else (packed, None, None)
+        keys, tag, last_result_time, start_time, *reported = marshal.loads(values)  # noqa: S302 - written by `pack`
         metadata = shallow_copy(template.run_metadata)
         if manager is None:
             manager = shallow_copy(template.run_metadata.checkpoint_manager)
@@ -129,7 +156,7 @@ class TrialPacker:
             "run_metadata": metadata,
             "storage": shallow_copy(template.storage),
             "temporary_state": type(template.temporary_state)(),
-            **{name: value for name, value in own.items() if name != "_packed"},
+            **{name: value for name, value in own.items() if name not in ("_packer", "_packed")},
         }
 
     def _number(self, keys: tuple[str, ...]) -> int:
@@ -141,21 +168,18 @@ class TrialPacker:
 
     def _restorable(self, trial: Trial) -> bool:
         """Whether a trial has what its template has, but for what is packed."""
-        template = self.template
-        metadata = trial.run_metadata.__dict__
         return (
             type(trial) is Trial
-            and _same(trial.__dict__, template.__dict__, _OWN)
-            and _same(trial.storage.__dict__, template.storage.__dict__, ())
-            and _same(trial.temporary_state.__dict__, template.temporary_state.__dict__, {"location"})
-            and _same(metadata, template.run_metadata.__dict__, _OWN_METADATA)
-            and not metadata["metric_analysis"]
+            and self._trial.same(trial)
+            and self._storage.same(trial.storage)
+            and self._state.same(trial.temporary_state)
+            and self._metadata.same(trial.run_metadata)
+            and not trial.run_metadata.metric_analysis
         )
 
 
 def _unpack(trial: FinishedTrial) -> None:
-    packer, *packed = trial.__dict__["_packed"]
-    packer.unpack(trial, *packed)
+    trial.__dict__["_packer"].unpack(trial)
 
 
 def shallow_copy(original: Any) -> Any:
@@ -165,20 +189,14 @@ def shallow_copy(original: Any) -> Any:
     return copied
 
 
-def _same(one: dict[str, Any], other: dict[str, Any], but: frozenset[str] | set[str] | tuple[()]) -> bool:
-    """Whether two dicts have the same keys and the same objects, but for some keys."""
-    if len(one) != len(other):
-        return False
-    for name, value in one.items():  # noqa: SIM110 - `all` takes half as long again
-        if name not in but and (name not in other or other[name] is not value):
-            return False
-    return True
-
-
 def _plain(value: Any) -> bool:
     """Whether a value can be stored and restored exactly."""
     if type(value) in _PLAIN:
         return True
     if type(value) is dict:
-        return all(type(key) is str and _plain(each) for key, each in value.items())
-    return type(value) in (list, tuple) and all(_plain(each) for each in value)
+        return _STRINGS.issuperset(map(type, value)) and _all_plain(value.values())
+    return type(value) in (list, tuple) and _all_plain(value)
+
+
+def _all_plain(values: Collection[Any]) -> bool:
+    return _PLAIN.issuperset(map(type, values)) or all(map(_plain, values))

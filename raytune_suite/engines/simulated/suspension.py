@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from raytune_suite.engines.simulated.controller import Controller
     from raytune_suite.engines.simulated.evaluators import Evaluator
 
-_EVALUATOR = "evaluator"
-
 
 def suspend(controller: Controller, extra: Any = None) -> bytes:
     """Pickle a study whose `Controller.run` was interrupted. The controller does not change and could continue.
@@ -122,10 +120,9 @@ class _StudyPickler(cloudpickle.Pickler):
         super().__init__(file)  # type: ignore[no-untyped-call] # of Ray, inherited
         self._evaluator = evaluator
 
-    def persistent_id(self, obj: Any) -> str | None:
-        return _EVALUATOR if obj is self._evaluator else None
-
-    def reducer_override(self, obj: Any) -> Any:
+    def reducer_override(self, obj: Any) -> Any:  # `persistent_id` would be called for each number and string, too
+        if obj is self._evaluator:
+            return _evaluator, ()
         if is_packed(obj) and len(obj.__dict__) == PACKED:  # less memory than with a copy of its attributes
             return restored_packed, (*obj.__dict__.values(),)
         if isinstance(obj, Trial):
@@ -136,6 +133,11 @@ class _StudyPickler(cloudpickle.Pickler):
 
 
 _PARTS_OF_TRIALS = frozenset({"_TrainingRunMetadata", "_TemporaryTrialState", "_CheckpointManager"})
+
+
+def _evaluator() -> Evaluator:
+    """Stands for the evaluator in the bytes of a study."""
+    raise NotImplementedError
 
 
 def _whole(obj: Any) -> dict[str, Any]:
@@ -157,5 +159,7 @@ class _StudyUnpickler(pickle.Unpickler):
         super().__init__(file)
         self._evaluator = evaluator
 
-    def persistent_load(self, pid: Any) -> Evaluator:  # noqa: ARG002 - there is only one
-        return self._evaluator
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == (__name__, _evaluator.__name__):
+            return lambda: self._evaluator
+        return super().find_class(module, name)

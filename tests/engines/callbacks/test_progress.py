@@ -12,7 +12,9 @@ from rich.console import Console
 
 from raytune_suite.engines.callbacks import progress
 from raytune_suite.engines.callbacks.progress import Progress, progress_line
-from raytune_suite.engines.callbacks.study_log import Report, StudyLog
+from raytune_suite.engines.callbacks.reports import Report
+from raytune_suite.engines.callbacks.rows import Rows
+from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.callbacks.trial_record import TrialRecord
 from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.types import Objective
@@ -30,7 +32,7 @@ def study(metric: str = "val_loss") -> StudyLog:
     log.trials = [TrialRecord(str(number), status) for number, status in enumerate(statuses)]
     for record in log.trials[-30:]:
         record.stopped_early = True
-    log.reports = [Report(11, 81, 0.0912345, 5.0, 398.0, complete=True)]
+    log.reports = Rows(Report, [Report(11, 81, 0.0912345, 5.0, 398.0, complete=True)])
     return log
 
 
@@ -63,7 +65,7 @@ def test_the_least_important_facts_are_omitted_first_and_as_a_whole() -> None:
 
 def test_before_the_first_report_there_is_no_result() -> None:
     log = study()
-    log.reports, log.trials = [], []
+    log.reports, log.trials = Rows(Report), []
     assert "no result" in progress_line(log, "asha", 80)
 
 

@@ -12,7 +12,8 @@ from ray.tune.experiment import Trial
 
 from raytune_suite.engines.callbacks.budget import Cost, StudyStopper
 from raytune_suite.engines.callbacks.error_text import last_line
-from raytune_suite.engines.callbacks.study_log import Report, incumbents, outcome
+from raytune_suite.engines.callbacks.reports import Report, incumbents
+from raytune_suite.engines.callbacks.study_log import outcome
 from raytune_suite.engines.callbacks.trial_record import TrialRecord
 from tests.engines.simulated.studies import method, simulate, study_log
 
