@@ -127,7 +127,7 @@ def described(parameter: Parameter) -> dict[str, Any]:
         "log": parameter.log,
         "step": parameter.q,
         "parent": None if condition is None else condition.parent,
-        "option": None if condition is None else condition.option,
+        "options": [] if condition is None else condition.options,
     }
 
 

@@ -22,5 +22,5 @@ def space(parameters: list[dict[str, Any]], seed: int) -> ConfigSpace.Configurat
             added[name] = hyperparameters.UniformFloatHyperparameter(name, lower, upper, log=one["log"])
         result.add_hyperparameter(added[name])
         if one["parent"] is not None:
-            result.add_condition(ConfigSpace.EqualsCondition(added[name], added[one["parent"]], one["option"]))
+            result.add_condition(ConfigSpace.InCondition(added[name], added[one["parent"]], one["options"]))
     return result

@@ -80,4 +80,4 @@ def active_values(parameters: list[dict[str, Any]], config: dict[str, Any]) -> d
 
 def active(parameter: dict[str, Any], values: dict[str, Any]) -> bool:
     """Whether a parameter is active in a config, whose earlier parameters are in `values`."""
-    return parameter["parent"] is None or values.get(parameter["parent"]) == parameter["option"]
+    return parameter["parent"] is None or values.get(parameter["parent"]) in parameter["options"]

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from raytune_suite.engines import snapshots, stored_study
+from raytune_suite.engines.journal import parse
 from raytune_suite.engines.storage import Folder
 from tests.faults.file_faults import Killed, file_faults
 
@@ -24,7 +25,8 @@ def state_of(stored: StoredStudy) -> int:
         return 0
     rounds = int(stored.generation.files["state"].split(b":")[0])
     expected = [{"round": number, "text": "x" * 100} for number in range(rounds)]
-    assert stored.records == dict.fromkeys(("reports", "trials", "decisions"), expected)
+    for journal in (stored.journals.reports, stored.journals.trials, stored.journals.decisions):
+        assert [record for piece in journal.pieces() for record in parse(piece)] == expected
     return rounds
 
 

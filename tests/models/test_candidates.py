@@ -23,7 +23,7 @@ def test_it_finds_the_maximum() -> None:
 
 
 def test_it_avoids_what_is_taken_until_nothing_is_left() -> None:
-    layout = Layout(np.array([2, 3]), np.array([-1, -1]), np.array([-1, -1]), (None, None))
+    layout = Layout(np.array([2, 3]), np.array([-1, -1]), ((), ()), (None, None))
     taken: set[bytes] = set()
     seen = []
     while True:

@@ -101,7 +101,8 @@ def test_one_that_was_resumed_while_the_process_of_another_was_busy_waits_behind
     first = paused_while_a_new_one_waits()
     busy = add(first, "busy")["busy"]
     busy.set_status(Trial.RUNNING)
-    busy.temporary_state.ray_actor = "an actor"
+    state: Any = busy.temporary_state
+    state.ray_actor = "an actor"
     resume(first, first.trials["paused"], process=None)
     again, trials = restored(first, "busy", "new", "paused")
     assert chosen(again) == "busy"
