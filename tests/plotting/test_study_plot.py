@@ -11,17 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytest.importorskip("matplotlib")
-
-from matplotlib.image import imread
-
 from raytune_suite.errors import ArgumentError
 from raytune_suite.plotting import plot_study
+from tests.optional_packages import Later, needed
 from tests.plotting.example import Study
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+needed("matplotlib")
+images = Later("matplotlib.image")
 NO_ROWS = pd.DataFrame({name: pd.Series(dtype=float) for name in ("elapsed", "cost", "trial", "resource", "value")})
 
 
@@ -75,7 +74,7 @@ def to_maximize(study: Study) -> Study:
 @pytest.mark.slow
 def test_unusual_studies_can_be_plotted(change: object, tmp_path: Path) -> None:
     assert callable(change)
-    image = imread(plot_study(change(Study()), tmp_path / "study.png"))
+    image = images.imread(plot_study(change(Study()), tmp_path / "study.png"))
     assert image.std() > 0.01, "the figure is not empty"
 
 
@@ -89,7 +88,7 @@ def test_the_suffix_decides_the_format(suffix: str, start: bytes, tmp_path: Path
 
 @pytest.mark.slow
 def test_a_png_has_the_documented_size(tmp_path: Path) -> None:
-    height, width, _ = imread(plot_study(Study(), tmp_path / "study.png")).shape
+    height, width, _ = images.imread(plot_study(Study(), tmp_path / "study.png")).shape
     assert (width, height) == (1680, 740)
 
 
