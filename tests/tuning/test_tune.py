@@ -108,6 +108,7 @@ class TestResult:
         assert first.reports["value"].tolist() == again.reports["value"].tolist()
         assert (random.getstate(), np.random.get_state()[1].tolist()) == states  # type: ignore[index] # noqa: NPY002
 
+    @pytest.mark.e2e
     def test_a_budget_counts_full_trainings_and_max_concurrent_is_respected(self, tmp_path: Path) -> None:
         seen: list[int] = []
 
