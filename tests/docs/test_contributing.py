@@ -95,7 +95,7 @@ def test_the_steps_work_in_tree(checkout: Path) -> None:
     assert " passed" in run(checkout, *PYTEST, *suites, "-k", f"({' or '.join(NAMES)}) and {QUICK}")
 
 
-@pytest.mark.process
+@pytest.mark.e2e
 def test_the_steps_work_in_another_package(other_package: Path) -> None:
     printed = run_suite(other_package, *LISTS, *written(PACKAGE, "raytune-suite", "run"))
     assert [name for name in NAMES if name not in printed] == []

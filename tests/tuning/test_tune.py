@@ -162,6 +162,7 @@ class TestSeeds:
 
 @pytest.mark.usefixtures("ray_session")
 class TestFaults:
+    @pytest.mark.e2e
     def test_a_failed_trial_does_not_stop_the_others(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         def train(config: dict[str, Any]) -> None:
             if config["x"] < 0.25:
