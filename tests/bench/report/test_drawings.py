@@ -48,7 +48,7 @@ def test_a_regret_of_zero_is_drawn_at_the_floor_of_a_logarithmic_axis() -> None:
     drawings.draw_curves(figure, curves, STYLES, labels=("cost", "regret"), log_y=True)
     axes = figure.axes[0]
     assert axes.get_yscale() == "log"
-    assert axes.lines[0].get_ydata()[-1] == drawings.FLOOR  # type: ignore[index]
+    assert axes.lines[0].get_ydata()[-1] == drawings.FLOOR
     assert axes.get_ylim()[0] < drawings.FLOOR
 
 
