@@ -91,7 +91,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     All tests that need Ray are one group, so that Ray starts only once. It begins first, with the tests that have a
     timeout of their own, because they take longest.
-    The tests of a folder that start processes share what those return. Other tests are grouped by file.
+    The tests of a folder that start processes share what those return; other tests that run a comparison belong to the
+    group of tests/bench, since they use the same server of processes. Other tests are grouped by file.
     """
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -114,7 +115,6 @@ def _group(item: pytest.Item) -> str:
 
 def pytest_collection_finish() -> None:
     """Exclude the modules and the tests from garbage collection, which would inspect them again and again."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()

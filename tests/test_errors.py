@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from raytune_suite import errors, optional, types
 from raytune_suite.errors import ArgumentError, MissingPackageError, RaytuneSuiteError, UnknownNameError
@@ -68,7 +67,6 @@ def test_the_extras_are_known(extra: str) -> None:
         (0.5, 0.5),
         (np.float32(0.5), 0.5),
         (np.array(2), 2.0),
-        (torch.tensor(0.25), 0.25),
         (True, None),
         (None, None),
         ("1", None),
@@ -81,6 +79,12 @@ def test_the_extras_are_known(extra: str) -> None:
 )
 def test_what_counts_as_a_number(value: Any, number: float | None) -> None:
     assert types.as_number(value) == number
+
+
+@pytest.mark.slow  # because of torch
+def test_a_tensor_of_one_value_counts_as_a_number() -> None:
+    torch = pytest.importorskip("torch")
+    assert types.as_number(torch.tensor(0.25)) == 0.25
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), None, "x", True, np.nan])

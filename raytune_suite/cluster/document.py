@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,12 @@ class ClusterDocument:
 
     def scalars(self) -> Iterator[tuple[KeyPath, str]]:
         """Yield each scalar as it is written, including keys."""
-        yield from scalar_texts(self.root, ())
+        return iter(self._scalars)
+
+    @cached_property
+    def _scalars(self) -> list[tuple[KeyPath, str]]:
+        """The scalars: several checks look at all of them."""
+        return list(scalar_texts(self.root, ()))
 
 
 def child(node: Any, step: str | int) -> tuple[Any, int] | None:
@@ -217,7 +223,10 @@ def nodes_and_values(text: str, path: Path) -> tuple[list[Any], list[Any]]:
         loader = yaml.SafeLoader
     nodes = list(yaml.compose_all(text, Loader=loader))
     check_size(nodes, path)
-    return nodes, list(yaml.load_all(text, Loader=loader))
+    if "<<" in text:  # to merge mappings changes their nodes
+        return nodes, list(yaml.load_all(text, Loader=loader))
+    constructor = loader("")
+    return nodes, [constructor.construct_document(node) for node in nodes]
 
 
 def check_size(nodes: list[Any], path: Path) -> None:

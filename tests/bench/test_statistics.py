@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-import scikit_posthocs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -121,6 +120,8 @@ def test_the_critical_difference_matches_demsars_example() -> None:
 
 def test_nemenyi_agrees_with_scikit_posthocs_and_with_the_critical_difference() -> None:
     p = statistics.nemenyi(BLOCKS)
+    import scikit_posthocs  # late: with matplotlib
+
     np.testing.assert_allclose(p, scikit_posthocs.posthoc_nemenyi_friedman(BLOCKS).to_numpy(), atol=1e-6)
     average = statistics.ranks(BLOCKS).mean(axis=0)
     far = np.abs(average[:, None] - average) > statistics.critical_difference(4, 14)

@@ -33,6 +33,7 @@ def protocol(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("bench")
 def test_run_prints_its_plan_and_its_outcome_and_verify_repeats_runs(
     protocol: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

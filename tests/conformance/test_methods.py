@@ -25,7 +25,19 @@ PAIRS = [
     for other in SCHEDULERS
     if SEARCHERS[one].assigns == SCHEDULERS[other].enforces
 ]
-EVERY_PAIR = pytest.mark.parametrize("name", PAIRS)
+ALIKE = ("fifo", "median", "pasha", "async-hyperband", "pb2")
+"""Schedulers that go the ways of asha, hyperband or pbt; `make test` has their methods, and them with random search."""
+METHOD_PAIRS = {"+".join(parts(name)) for name in METHODS}
+
+
+def marks_of(pair: str) -> list[pytest.MarkDecorator]:
+    """The marks of a pair, none if `make test` runs it."""
+    searcher, scheduler = parts(pair)
+    usual = scheduler not in ALIKE or searcher == "random" or pair in METHOD_PAIRS
+    return [] if usual else [pytest.mark.e2e, pytest.mark.long]
+
+
+EVERY_PAIR = pytest.mark.parametrize("name", [pytest.param(pair, marks=marks_of(pair)) for pair in PAIRS])
 
 
 def make(name: str, **arguments: Any) -> tuple[Method, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -67,9 +68,21 @@ def bare(proposed: list[dict[str, Any] | str | None]) -> list[dict[str, Any]]:
     return [split_config(config).hyperparameters for config in proposed if isinstance(config, dict)]
 
 
+@functools.cache
+def undisturbed(name: str) -> list[Any]:
+    """The suggestions of a searcher in twelve rounds, which many tests need; none may change them."""
+    return common.rounds(common.searcher(name), 0, 12)
+
+
+def as_printed(name: str) -> list[Any]:
+    """The same as `probe.whole` returns in another process."""
+    suggestions: list[Any] = json.loads(json.dumps(undisturbed(name)[: probe.AFTER]))
+    return suggestions
+
+
 def test_values_are_native_and_in_bounds(name: str) -> None:
     tested = common.searcher(name)
-    for config in common.rounds(tested, 0, 12):
+    for config in undisturbed(name):
         assert isinstance(config, dict)
         assert all(type(leaf) in NATIVE for leaf in leaves(config)), config
         space_of(tested).check(split_config(config).hyperparameters)
@@ -89,12 +102,13 @@ def test_a_suggestion_belongs_to_the_caller(name: str) -> None:
 
 
 def test_same_seed_same_configs_in_a_fresh_process(name: str, elsewhere: dict[str, Any]) -> None:
-    assert json.loads(json.dumps(probe.whole(name))) == elsewhere["whole"][name]
+    assert as_printed(name) == elsewhere["whole"][name]
 
 
 def test_another_seed_other_configs(name: str) -> None:
     tested = common.searcher(name)
     same, other = common.rounds(tested, 0, 8), common.rounds(common.searcher(name, seed=4), 0, 8)
+    assert same == undisturbed(name)[:8]
     untouched = seeding.stream(3, "searcher", type(tested).__name__)
     draws = chance(tested.rng) != chance(untouched)  # a grid needs none
     assert (same != other) == draws
@@ -107,8 +121,7 @@ def chance(rng: np.random.Generator) -> Any:
 
 
 def test_max_is_min_mirrored(name: str) -> None:
-    least, most = common.searcher(name, mode="min"), common.searcher(name, mode="max")
-    assert common.rounds(least, 0, 9) == common.rounds(most, 0, 9, sign=-1)
+    assert common.rounds(common.searcher(name, mode="max"), 0, 9, sign=-1) == undisturbed(name)[:9]
 
 
 def test_unusable_results_are_tolerated(name: str) -> None:
@@ -206,8 +219,7 @@ def test_a_restored_searcher_continues_identically(name: str, tmp_path: Path) ->
 
 
 def test_a_restored_searcher_continues_identically_in_a_fresh_process(name: str, elsewhere: dict[str, Any]) -> None:
-    undisturbed = json.loads(json.dumps(probe.whole(name)))
-    assert undisturbed[probe.BEFORE :] == elsewhere["continued"][name]
+    assert as_printed(name)[probe.BEFORE :] == elsewhere["continued"][name]
 
 
 def test_a_searcher_finishes_only_after_proposing_the_whole_grid(name: str) -> None:
@@ -242,7 +254,7 @@ def test_points_come_first_and_in_order(name: str) -> None:
 
 
 def test_points_outside_of_the_space_are_rejected(name: str) -> None:
-    (good,) = bare(common.rounds(common.searcher(name), 0, 1))
+    (good,) = bare(undisturbed(name)[:1])
     with pytest.raises(SpaceError, match=r"points_to_evaluate.*integer.*99"):
         common.searcher(name, points_to_evaluate=[good, {**good, "integer": 99}])
     late = common.searcher(name, space=None, points_to_evaluate=[{**good, "integer": 99}])
@@ -260,7 +272,7 @@ def test_ray_may_set_the_properties(name: str) -> None:
     space = common.space_for(SEARCHERS[name].features)
     tested = common.searcher(name, space=None, metric=None, mode=None)
     assert tested.set_search_properties(METRIC, "min", space)
-    assert common.rounds(tested, 0, 4) == common.rounds(common.searcher(name), 0, 4)
+    assert common.rounds(tested, 0, 4) == undisturbed(name)[:4]
 
 
 def test_ray_may_repeat_the_properties_but_not_contradict(name: str) -> None:

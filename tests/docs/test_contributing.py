@@ -29,8 +29,8 @@ def files(page: Path) -> list[tuple[str, Block]]:
 
 
 def run(folder: Path, *command: str) -> str:
-    """What a command prints that runs in a folder, with the packages in that folder before all others."""
-    environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(folder)}
+    """What a command prints that runs in a folder, with the packages in that folder before ours."""
+    environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT)))}
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -59,17 +59,17 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def other_package(checkout: Path) -> Path:
+def other_package(tmp_path: Path) -> Path:
     """The package of `package.md`, as if it was installed."""
     ((_, declared),) = files(PACKAGE)
     project = tomllib.loads(declared.text)["project"]
-    folder = checkout / "my_tuners"
+    folder = tmp_path / "my_tuners"
     folder.mkdir()
     (folder / "__init__.py").touch()
     for path, block in (pair for page in PAGES for pair in files(page)):
         if not path.endswith("__init__.py"):
             (folder / Path(path).name).write_text(block.text)
-    metadata = checkout / f"my_tuners-{project['version']}.dist-info"
+    metadata = tmp_path / f"my_tuners-{project['version']}.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text(
         f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
@@ -79,7 +79,7 @@ def other_package(checkout: Path) -> Path:
         f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items()) for group, points in groups
     ]
     (metadata / "entry_points.txt").write_text("\n".join(lines))
-    return checkout
+    return tmp_path
 
 
 @pytest.mark.e2e
@@ -95,7 +95,7 @@ def test_the_steps_work_in_tree(checkout: Path) -> None:
     assert " passed" in run(checkout, *PYTEST, *suites, "-k", f"({' or '.join(NAMES)}) and {QUICK}")
 
 
-@pytest.mark.process
+@pytest.mark.e2e
 def test_the_steps_work_in_another_package(other_package: Path) -> None:
     printed = run_suite(other_package, *LISTS, *written(PACKAGE, "raytune-suite", "run"))
     assert [name for name in NAMES if name not in printed] == []
@@ -103,6 +103,7 @@ def test_the_steps_work_in_another_package(other_package: Path) -> None:
 
 @pytest.mark.e2e
 @pytest.mark.long
+@pytest.mark.usefixtures("checkout")
 def test_another_package_passes_the_whole_conformance_suite(other_package: Path) -> None:
     (command,) = written(PACKAGE, ".venv/bin/python", "-m", "pytest")
     assert " passed" in run(other_package, *command, "-q", "-p", "no:cacheprovider")

@@ -33,6 +33,12 @@ RUNNABLE = [page for page in PAGES if any(block.file is None for block in blocks
 COMMANDS = [(page, words) for page in PAGES for words in commands(page)]
 
 
+def marks_of(page: str) -> list[pytest.MarkDecorator]:
+    """The marks of a page that does not start Ray."""
+    marks = [pytest.mark.e2e] if page in TAKES_LONG else []
+    return [*marks, pytest.mark.xdist_group("bench")] if page == "docs/comparing-methods.md" else marks
+
+
 def run_page(page: Path) -> None:
     """Run the Python blocks of a page in one namespace, and compare what each prints with the text block after it."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
@@ -56,7 +62,7 @@ def run_page(page: Path) -> None:
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, marks=[pytest.mark.e2e] if name(page) in TAKES_LONG else [], id=name(page))
+        pytest.param(page, marks=marks_of(name(page)), id=name(page))
         for page in RUNNABLE
         if name(page) not in STARTS_RAY
     ],

@@ -35,7 +35,7 @@ def assert_alike(simulated: DecisionLog, real: DecisionLog, *, times: bool) -> N
 
 ALIKE = ("random", "random-fidelity", "sobol", "grid", "gp", "pb2")
 """With several workers these go the ways of tpe, of dehb and of pbt; one worker is enough for them."""
-IN_TEST = ("dehb",)
+IN_CI = ("dehb",)
 """`make test` compares hyperband and pbt in other tests, call by call; `make e2e` runs all."""
 FIRST = {METHODS[name].scheduler: key for key, (name, _) in reversed(studies.VARIANTS.items()) if name not in ALIKE}
 
@@ -43,7 +43,7 @@ FIRST = {METHODS[name].scheduler: key for key, (name, _) in reversed(studies.VAR
 @pytest.mark.parametrize(
     "key",
     [
-        pytest.param(key, marks=() if key in IN_TEST else (pytest.mark.e2e, pytest.mark.long))
+        pytest.param(key, marks=[pytest.mark.e2e] if key in IN_CI else [pytest.mark.e2e, pytest.mark.long])
         for key, (name, _) in studies.VARIANTS.items()
         if name in ALIKE or key in FIRST.values()
     ],

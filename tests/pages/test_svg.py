@@ -4,14 +4,15 @@ import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-import matplotlib as mpl
 import pytest
 
 from raytune_suite.pages.svg import INK, PAPER, printable, to_svg
+from tests.optional_packages import Later
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+mpl = Later("matplotlib")
 SIZE = (3.0, 2.0)
 
 

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("matplotlib")
-
-from matplotlib.figure import Figure
-
 from raytune_suite.plotting.incumbent import draw_incumbent
+from tests.optional_packages import Later, needed
 from tests.plotting.example import legend_labels, points, study
+
+needed("matplotlib")
+figures = Later("matplotlib.figure")
+pytestmark = pytest.mark.slow
 
 
 def test_the_incumbent_is_a_step_function_up_to_the_total_cost() -> None:
-    axes = Figure().subplots()
+    axes = figures.Figure().subplots()
     draw_incumbent(axes, study())
     step = axes.lines[0]
     assert step.get_drawstyle() == "steps-post"
@@ -19,7 +20,7 @@ def test_the_incumbent_is_a_step_function_up_to_the_total_cost() -> None:
 
 
 def test_the_test_scores_are_marked_beyond_the_end_with_their_mean_in_the_legend() -> None:
-    axes = Figure().subplots()
+    axes = figures.Figure().subplots()
     draw_incumbent(axes, study())
     assert legend_labels(axes) == ["best so far, tuning: 0.4", "test, 2 seeds: mean 0.5"]
     ((x, scores),) = (points(line) for line in axes.lines if line.get_marker() == "D")

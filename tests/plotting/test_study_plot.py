@@ -11,12 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytest.importorskip("matplotlib")
-
-from matplotlib.image import imread
-
 from raytune_suite.errors import ArgumentError
 from raytune_suite.plotting import plot_study
+from tests.optional_packages import Later, needed
 from tests.plotting.example import study
 
 if TYPE_CHECKING:
@@ -24,6 +21,8 @@ if TYPE_CHECKING:
 
     from raytune_suite.plotting.study_data import StudyData
 
+needed("matplotlib")
+images = Later("matplotlib.image")
 NO_ROWS = pd.DataFrame({name: pd.Series(dtype=float) for name in ("elapsed", "cost", "trial", "resource", "value")})
 
 
@@ -77,7 +76,7 @@ def to_maximize(before: StudyData) -> StudyData:
 @pytest.mark.slow
 def test_unusual_studies_can_be_plotted(change: object, tmp_path: Path) -> None:
     assert callable(change)
-    image = imread(plot_study(change(study()), tmp_path / "study.png"))
+    image = images.imread(plot_study(change(study()), tmp_path / "study.png"))
     assert image.std() > 0.01, "the figure is not empty"
 
 
@@ -91,7 +90,7 @@ def test_the_suffix_decides_the_format(suffix: str, start: bytes, tmp_path: Path
 
 @pytest.mark.slow
 def test_a_png_has_the_documented_size(tmp_path: Path) -> None:
-    height, width, _ = imread(plot_study(study(), tmp_path / "study.png")).shape
+    height, width, _ = images.imread(plot_study(study(), tmp_path / "study.png")).shape
     assert (width, height) == (1680, 740)
 
 

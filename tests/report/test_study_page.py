@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.importorskip("matplotlib")
-
 from raytune_suite.cli import main
 from raytune_suite.errors import ArgumentError
 from raytune_suite.pages.html import html
@@ -16,10 +14,13 @@ from raytune_suite.plotting.panels import study_panels
 from raytune_suite.plotting.study import KINDS
 from raytune_suite.report.build import study_document, write_report
 from tests.bench.report.test_page import Reader
+from tests.optional_packages import needed
 from tests.report.example import study
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+needed("matplotlib")
 
 SECTIONS = [
     "result", "curves", "importance", "slices", "contours", "parallel", "fidelities", "workers", "trials", "failures",

@@ -108,6 +108,7 @@ class TestResult:
         assert first.reports["value"].tolist() == again.reports["value"].tolist()
         assert (random.getstate(), np.random.get_state()[1].tolist()) == states  # type: ignore[index] # noqa: NPY002
 
+    @pytest.mark.e2e
     def test_a_budget_counts_full_trainings_and_max_concurrent_is_respected(self, tmp_path: Path) -> None:
         seen: list[int] = []
 
@@ -159,8 +160,42 @@ class TestSeeds:
         assert result.test_scores["value"].tolist() == pytest.approx([value + 9])
 
 
+class Picky(tune.Trainable):
+    """Fails with a small `x`."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.x = config["x"]
+
+    def step(self) -> dict[str, Any]:
+        if self.x < 0.25:
+            raise ValueError("x is too small")
+        return {"loss": self.x, "done": True}
+
+
+def check_one_failed(result: rts.StudyResult, warnings: str) -> None:
+    """Check a study of three trials whose first has failed."""
+    assert result.best_config == {"x": 0.4}
+    assert result.trials["status"].tolist() == ["ERROR", "TERMINATED", "TERMINATED"]
+    assert result.trials["outcome"].tolist() == ["failed", "trained in full", "trained in full"]
+    assert "x is too small" in result.trials["error"].iloc[0]
+    assert "1 of 3 trials failed" in warnings
+    assert "trial 0 failed: " in warnings
+
+
+def test_a_failed_trial_does_not_stop_the_others_on_the_simulated_clock(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    grid = {"x": tune.grid_search([0.1, 0.4, 0.9])}
+    engine = rts.Simulation(cost=lambda _config: 1.0)
+    with caplog.at_level(logging.WARNING, "raytune_suite"):
+        few: dict[str, Any] = {**FAST, "num_samples": None, "max_t": 1}
+        result = rts.tune(Picky, grid, method="grid", engine=engine, storage_path=tmp_path, **few)
+    check_one_failed(result, caplog.text)
+
+
 @pytest.mark.usefixtures("ray_session")
 class TestFaults:
+    @pytest.mark.e2e
     def test_a_failed_trial_does_not_stop_the_others(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         def train(config: dict[str, Any]) -> None:
             if config["x"] < 0.25:
@@ -171,12 +206,7 @@ class TestFaults:
         with caplog.at_level(logging.WARNING, "raytune_suite"):
             few: dict[str, Any] = {**FAST, "num_samples": None, "max_concurrent": 1}
             result = rts.tune(train, grid, method="grid", storage_path=tmp_path, **few)
-        assert result.best_config == {"x": 0.4}
-        assert result.trials["status"].tolist() == ["ERROR", "TERMINATED", "TERMINATED"]
-        assert result.trials["outcome"].tolist() == ["failed", "trained in full", "trained in full"]
-        assert "x is too small" in result.trials["error"].iloc[0]
-        assert "1 of 3 trials failed" in caplog.text
-        assert "trial 0 failed: " in caplog.text
+        check_one_failed(result, caplog.text)
 
     @pytest.mark.e2e
     @pytest.mark.long

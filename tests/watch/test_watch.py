@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.importorskip("matplotlib")
-
 import raytune_suite as rts
 from raytune_suite.cli.console import output
 from raytune_suite.cli.watch import summary, watch_on_terminal
 from raytune_suite.types import DECISIONS
 from raytune_suite.watch.reader import StudyReader
+from tests.optional_packages import needed
 from tests.watch.growth import grow
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from raytune_suite.watch.server import LivePage
+
+needed("matplotlib")
 
 
 def test_a_growing_study_is_read_by_increments(growing: Path, finished: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.api_schema import closest
@@ -161,19 +162,24 @@ def azure_zones(document: ClusterDocument, where: KeyPath, given: object, region
         yield finding(document, "RTS606", where, reason, 'remove it, or write `availability_zone: "none"`')
 
 
+@lru_cache(maxsize=4096)
+def named(cloud: str, text: str) -> tuple[tuple[str, str], ...]:
+    """Return what a text refers to, each with its region or zone."""
+    return tuple((what, name) for what, pattern in REFERENCES.get(cloud, ()) for name in re.findall(pattern, text))
+
+
 def references(document: ClusterDocument, cloud: str, region: str) -> Iterator[Finding]:
     """Yield texts that refer to something in another region or zone than the nodes."""
     zones_of_file = document.get("provider", "availability_zone")
     allowed = {zone.strip() for zone in str(zones_of_file).split(",")} if zones_of_file else set()
     for where, text in document.scalars():
-        for what, pattern in REFERENCES.get(cloud, ()):
-            for name in re.findall(pattern, text):
-                here = region if what != "zone" else next(iter(allowed), name)
-                if name == here or (what == "zone" and not allowed):
-                    continue
-                reason = f"the {what} is in {name}, but the nodes are in {here}"
-                harmless: Severity | None = "warning" if what in HARMLESS else None
-                yield finding(document, "RTS910", where, reason, f"use one in {here}", severity=harmless)
+        for what, name in named(cloud, text):
+            here = region if what != "zone" else next(iter(allowed), name)
+            if name == here or (what == "zone" and not allowed):
+                continue
+            reason = f"the {what} is in {name}, but the nodes are in {here}"
+            harmless: Severity | None = "warning" if what in HARMLESS else None
+            yield finding(document, "RTS910", where, reason, f"use one in {here}", severity=harmless)
     for name in document.mapping("available_node_types") if cloud == "aws" else ():
         config: KeyPath = ("available_node_types", name, "node_config")
         for place in ((*config, "Placement", "AvailabilityZone"),):

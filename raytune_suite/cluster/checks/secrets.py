@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import finding
@@ -36,12 +37,18 @@ NO_SECRET = re.compile(r"(?i)|true|false|\d{1,4}|.*(\$|<|\{|your|changeme|placeh
 EXAMPLES = re.compile(r"EXAMPLE")
 
 
+@lru_cache(maxsize=4096)
+def form_of(text: str) -> str | None:
+    """Return what a text contains if it has the form of a secret."""
+    return next((name for form, name in FORMS.items() if re.search(form, text)), None)
+
+
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the secrets among the texts of a document."""
     for where, text in document.scalars():
         if where[:1] == ("auth",):
             continue
-        what = next((name for form, name in FORMS.items() if re.search(form, text)), None)
+        what = form_of(text)
         if what is None and where[-2:] == ("redisPassword", "value") and not NO_SECRET.fullmatch(text):
             what = "the password of Redis"
         if what is None and len(where) > 1 and where[-1] == "value":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from raytune_suite.cluster.checks import shell_lint
@@ -179,8 +180,7 @@ def check_commands(
             result[index] = [Problem("RTS415", reason, "close the quotation, bracket or block, or escape it")]
             continue
         parts = simple_commands(text)
-        found = [problem for part in parts for problem in check_one(part, user)]
-        found += [Problem(*lint) for lint in shell_lint.check(text)]
+        found = [*own_problems(text, user)]
         found += [problem for part in parts for problem in inner_syntax(part, text)]
         if own_shells and parts and all(only_changes_shell(part) for part in parts):
             shown = " ".join(parts[-1].words or parts[-1].assignments)[:60]
@@ -189,6 +189,13 @@ def check_commands(
             found.append(Problem("RTS416", reason, remedy))
         result[index] = found
     return {index: found for index, found in result.items() if found}
+
+
+@lru_cache(maxsize=1024)
+def own_problems(text: str, user: str | None) -> tuple[Problem, ...]:
+    """Return the problems of a command that do not depend on the others, nor on this machine."""
+    found = [problem for part in simple_commands(text) for problem in check_one(part, user)]
+    return (*found, *(Problem(*lint) for lint in shell_lint.check(text)))
 
 
 def inner_syntax(part: SimpleCommand, text: str) -> Iterator[Problem]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import pytest
 import ray
 from ray import tune
 from ray.air.execution._internal.actor_manager import RayActorManager
-from ray.exceptions import ActorDiedError, OutOfMemoryError, RayActorError
+from ray.exceptions import ActorDiedError, OutOfMemoryError
 from ray.tune.execution import class_cache
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
@@ -22,6 +21,8 @@ from raytune_suite.methods import make_method
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.engines.ray.conftest import DeadActor
 
 SPACE = {"x": tune.uniform(0, 1)}
 
@@ -45,18 +46,8 @@ def test_a_cluster_that_this_process_started_is_recognized() -> None:
     assert internals.started_here()
 
 
-@ray.remote(num_cpus=0)
-class Doomed:
-    def die(self) -> None:
-        os._exit(1)
-
-
-@pytest.mark.usefixtures("ray_session")
-def test_the_node_of_a_dead_actor_is_available() -> None:
-    doomed: Any = Doomed.remote()  # type: ignore[attr-defined] # Ray's decorator hides it
-    with pytest.raises(RayActorError) as caught:
-        ray.get(doomed.die.remote())
-    assert internals.node_of(caught.value) == ray.get_runtime_context().get_node_id()
+def test_the_node_of_a_dead_actor_is_available(dead_actor: DeadActor) -> None:
+    assert internals.node_of(dead_actor.error) == ray.get_runtime_context().get_node_id()
     assert internals.node_of(ActorDiedError()) == ""
 
 

@@ -6,10 +6,9 @@ import inspect
 import os
 import time
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import ray
 from ray.train import ScalingConfig
 from ray.train._internal import session as sessions
 from ray.train.v2._internal.callbacks import placement_group_callback as _callback
@@ -24,6 +23,9 @@ from ray.tune.integration import ray_train
 from raytune_suite.engines.ray import internals, train_internals
 from raytune_suite.engines.ray.train_internals import CHECKPOINT, Cleaner, TrialWorkers, is_alive, report_checkpoints
 from raytune_suite.engines.ray.worker_bundles import describe_misfit, usable
+
+if TYPE_CHECKING:
+    from tests.engines.ray.conftest import DeadActor
 
 placement_group_callback: Any = _callback
 placement_group_cleaner: Any = _cleaner
@@ -145,22 +147,14 @@ def test_checkpoints_travel_with_the_metrics_of_the_first_worker(monkeypatch: py
     assert received == [({"loss": 1, "checkpoint_path": "/here"}, checkpoint), ({"loss": 3}, None)]
 
 
-@ray.remote(num_cpus=0)
-class Waiting:
-    def ready(self) -> str:
-        return str(ray.get_runtime_context().get_actor_id())
-
-
-@pytest.mark.usefixtures("ray_session")
-def test_the_cleaner_notices_the_death_of_a_controller_without_the_dashboard(monkeypatch: pytest.MonkeyPatch) -> None:
-    actor: Any = Waiting.remote()  # type: ignore[attr-defined] # Ray's decorator hides it
-    actor_id = ray.get(actor.ready.remote())
-    assert is_alive(actor_id)
-    ray.kill(actor)
+def test_the_cleaner_notices_the_death_of_a_controller_without_the_dashboard(
+    dead_actor: DeadActor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dead_actor.was_alive
     deadline = time.monotonic() + 10
-    while is_alive(actor_id) and time.monotonic() < deadline:
+    while is_alive(dead_actor.id) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not is_alive(actor_id)
+    assert not is_alive(dead_actor.id)
     monkeypatch.setattr(placement_group_cleaner, "is_actor_alive", placement_group_cleaner.is_actor_alive)
-    Cleaner(actor_id, check_interval_s=1, get_actor_timeout_s=1, stop_timeout=1)
+    Cleaner(dead_actor.id, check_interval_s=1, get_actor_timeout_s=1, stop_timeout=1)
     assert placement_group_cleaner.is_actor_alive is is_alive

@@ -93,6 +93,7 @@ def test_suspending_changes_no_faults_or_crashes(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.e2e
 def test_a_fresh_process_continues(tmp_path: Path) -> None:
     calm, study = (create("bohb", tmp_path, LEARNER) for _ in range(2))
     calm.controller.run()
