@@ -96,6 +96,19 @@ TAKEN = {
 """Options that Ray gives itself, or that contradict those."""
 
 
+DETECTIONS = {
+    "disable_automatic_runtime_detection": (
+        *("RTS908", r"--gpus\b|--runtime\b|--device\b|--privileged\b"),
+        "`--runtime=nvidia`: unless docker is configured so, containers see no GPU",
+    ),
+    "disable_shm_size_detection": (
+        *("RTS902", r"--shm-size\b|--ipc[= ]host\b|/dev/shm"),
+        "`--shm-size`: docker gives containers 64 MB of shared memory, too little for the object store",
+    ),
+}
+"""What Ray detects unless these keys are set: the code of a finding, the options instead, and what is lost."""
+
+
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in the options of containers."""
     places: list[KeyPath] = [("docker", key) for key in KEYS]
@@ -114,22 +127,14 @@ def no_detection(document: ClusterDocument, places: list[KeyPath]) -> Iterator[F
 
     Ray adds `--runtime=nvidia` and `--shm-size` itself (ray.autoscaler._private.command_runner).
     """
-    texts = " ".join(text for place in places for text in document.strings(*place))
-    for key, option, lost, remedy in (
-        (
-            *("disable_automatic_runtime_detection", r"--gpus\b|--runtime\b|--device\b|--privileged\b"),
-            *("--runtime=nvidia: unless docker does by itself, containers see no GPU", "--gpus all"),
-        ),
-        (
-            *("disable_shm_size_detection", r"--shm-size\b|--ipc[= ]host\b|/dev/shm"),
-            *("--shm-size: docker gives containers 64 MB of shared memory, too little for the object store", "--shm-size=8g"),
-        ),
-    ):
+    of_workers = [place for place in places if place[-1] != "head_run_options"]
+    texts = " ".join(text for place in of_workers for text in document.strings(*place))
+    for key, (code, option, lost) in DETECTIONS.items():
         if document.get("docker", key) is True and not re.search(option, texts) and needs(document, key):
             reason = f"with `{key}` Ray does not add {lost}"
-            where = ("docker", key)
-            remedy = f"remove it, or add `{remedy}` to `worker_run_options`"
-            yield finding(document, "RTS908", where, reason, remedy, severity="warning")
+            better = "--gpus all" if "runtime" in key else "--shm-size=8g"
+            remedy = f"remove it, or add `{better}` to `worker_run_options`"
+            yield finding(document, code, ("docker", key), reason, remedy, severity="warning")
 
 
 def needs(document: ClusterDocument, key: str) -> bool:

@@ -91,8 +91,8 @@ def some_nodes(document: ClusterDocument) -> Iterator[Finding]:
     everywhere = {folder: where for found in folders.values() for folder, where in found.items()}
     for folder, where in everywhere.items():
         lacking = [name for name, found in workers.items() if folder not in found]
-        only_data = not lacking and (folder in folders.get(head, {}) or folders.get(head))  # the head has another
-        if only_data or (not lacking and head not in folders) or not workers:
+        on_head = folder in folders.get(head, {})
+        if head not in folders or on_head == (not lacking) or (not on_head and folders[head]):  # or it may be for data
             continue
         missing = ", ".join(lacking or [head])
         reason = f"{missing} does not mount {folder}, which other nodes mount: "

@@ -259,15 +259,14 @@ def characters(text: str) -> Iterator[Lint]:
 
 
 def continued(text: str) -> Iterator[Lint]:
-    """Yield comments between the lines of one command, whose options after it bash runs as a command (SC1143)."""
+    """Yield comments between the lines of one command, whose options after it bash runs as a command."""
     rows = text.split("\n")
-    if "<<" in text:
-        return
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows if "<<" not in text and "#" in text and "\\\n" in text else ()):
         rest = list(itertools.dropwhile(lambda line: line.lstrip().startswith("#"), rows[number + 1 :]))
-        comment = len(rest) < len(rows) - number - 1 and row.rstrip(" ").endswith("\\")
-        plain = not any(mark for _, mark in list(quoted("\n".join(rows[: number + 1])))[-1:])
-        if comment and plain and not row.lstrip().startswith("#") and re.match(r"\s*--?[A-Za-z]", "".join(rest[:1])):
+        comment = len(rest) < len(rows) - number - 1 and row.endswith("\\")
+        if not comment or row.lstrip().startswith("#") or not re.match(r"\s*--?[A-Za-z]", "".join(rest[:1])):
+            continue
+        if not any(mark for _, mark in list(quoted("\n".join(rows[: number + 1])))[-1:]):
             option = rest[0].split()[0]
             reason = f"the comment ends the command of the line above it, so that bash runs `{option}` as a command"
             yield Lint("RTS415", reason, "move the comment above the command", number + 1, "error")
