@@ -94,8 +94,7 @@ def some_nodes(document: ClusterDocument) -> Iterator[Finding]:
         on_head = folder in folders.get(head, {})
         if head not in folders or on_head == (not lacking) or (not on_head and folders[head]):  # or it may be for data
             continue
-        missing = ", ".join(lacking or [head])
-        reason = f"{missing} does not mount {folder}, which other nodes mount: "
+        reason = f"{folder} is mounted on other nodes, but not on {', '.join(lacking or [head])}: "
         reason += "checkpoints of trials stay on their machines" if lacking else "the study runs there and needs it"
         remedy = "move the command to `setup_commands`, or in files with containers to `initialization_commands`"
         yield finding(document, "RTS503", where, reason, remedy, severity="warning")

@@ -94,10 +94,7 @@ EIGHTEENTH = [
         "kuberay comment in a folded program",
         RAYJOB,
         "RTS415",
-        [
-            (JOB, f"  entrypoint: >-\n    python tune.py  # on GPUs\n    --trials 4\n{JOB}"),
-            ("  entrypoint: ", "  x-entrypoint: "),
-        ],
+        [("--cpus 6 --gpus 1\n", "--cpus 6 --gpus 1'   # of each trial\n    '")],
     ),
     UnseenMistake(
         "slurm comment between options",
@@ -111,7 +108,7 @@ EIGHTEENTH = [
         ],
     ),
     UnseenMistake(
-        "gcp TPU v2 elsewhere", GCP, "RTS910", [*tpu("v2-8", "tpu-vm-base"), ("us-central1-a", "us-central1-d")]
+        "gcp TPU v3 elsewhere", GCP, "RTS910", [*tpu("v3-8", "tpu-ubuntu2204-base"), ("us-central1-a", "us-central1-c")]
     ),
     UnseenMistake(
         "kuberay TPU v4 elsewhere",
