@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks import (
     contradictions,
+    deadlines,
     documents,
     embedded,
+    folded_comments,
     job_commands,
     kuberay_groups,
     kuberay_rules,
     manifests,
+    pod_context,
     pod_values,
 )
 from raytune_suite.cluster.checks import pods as pod_checks
@@ -52,6 +55,10 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
         yield from pod_checks.check(document, pod)
         yield from pod_values.check(document, pod)
         yield from job_commands.containers(document, pod)
+        yield from pod_context.check(document, pod)
+        yield from deadlines.pod(document, pod)
+    yield from deadlines.check(document)
+    yield from folded_comments.check(document, [(*cluster_spec(document)[:-1], "entrypoint")])
     yield from job_commands.entrypoint(document)
     yield from embedded.check(document)
     yield from pod_checks.labels(document, ("metadata", "labels"))

@@ -10,6 +10,7 @@ written after the rules had been extended for the first ones, the rules found 48
 # ruff: noqa: E501 - the edits are parts of lines and must not be wrapped
 from __future__ import annotations
 
+from tests.cluster.checks.unseen_blind import EIGHTEENTH
 from tests.cluster.checks.unseen_by_class import BY_CLASS, EIGHTH, FIFTH, FOURTH, NINTH, SECOND, SEVENTH, SIXTH, THIRD
 from tests.cluster.checks.unseen_drawn import ELEVENTH, FOURTEENTH, TENTH, THIRTEENTH, TWELFTH
 from tests.cluster.checks.unseen_from_manuals import FROM_MANUALS
@@ -37,6 +38,7 @@ UNSEEN = [
     *FIFTEENTH,
     *SIXTEENTH,
     *SEVENTEENTH,
+    *EIGHTEENTH,
     UnseenMistake(
         "aws SubnetID",
         AWS,
