@@ -56,7 +56,7 @@ class TrialQueue:
 
     def resume(self, trial_id: str) -> None:
         """Let a paused trial wait again."""
-        if any(self._has_process(name) for name in self._active):
+        if any(self.has(name, Trial.RUNNING) or self._has_process(name) for name in self._active):
             self._resumed_alone = None
         elif self._resumed_alone is None or not self.has(self._resumed_alone, Trial.PENDING):
             self._resumed_alone = trial_id

@@ -28,7 +28,7 @@ def in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 def complete(tmp_path: Path) -> str:
     """A file without placeholders."""
     path = tmp_path / "complete.yaml"
-    values = {"GROUP": "0123456789abcdef0", "IMAGE": "0123456789abcdef0", "FILE-SYSTEM": "fs-01"}
+    values = {"GROUP": "0123456789abcdef0", "IMAGE": "0123456789abcdef0", "FILE-SYSTEM": "fs-0123456789abcdef0"}
     text = Path(FILE).read_text()
     for name, value in values.items():
         text = text.replace(f"YOUR-{name}", value)

@@ -321,7 +321,7 @@ def tuning(**changes: Any) -> Callable[[], object]:
         ({"name": "a/b"}, ArgumentError, "`name` is 'a/b'"),
         ({"resume": True}, ArgumentError, "`resume` needs `name`"),
         ({"resume": True, "name": "nowhere"}, ArgumentError, "`name` is 'nowhere'"),
-        ({"workload": "live/digits-mlp"}, ArgumentError, "`trainable` and `workload` are both given"),
+        ({"workload": "live/digits-mlp"}, ArgumentError, "`trainable` and `workload` are both set"),
         ({"method": "bayesopt", "space": {"o": tune.choice([{"a": tune.randn()}, 1])}}, SpaceError, r"'o\[0\]/a'"),
         ({"resources": {"cpu": -1}}, ArgumentError, r"`resources\['cpu'\]` is -1"),
         ({"resources": {"cpu": 1, "gpu": 1.5}}, ArgumentError, "`resources\\['gpu'\\]` is 1.5"),
