@@ -29,7 +29,7 @@ HOME_ADDRESS = "203.0.113.7/32"
 SETTINGS = {
     "region": REGION,
     "zone": ",".join(ZONES),
-    "storage": f"fs-0123.efs.{REGION}.amazonaws.com:/",
+    "storage": f"fs-0123456789abcdef0.efs.{REGION}.amazonaws.com:/",
     "available_node_types.head.node_config.ImageId": IMAGE,
 }
 OWN_ROLE = "IamInstanceProfile: {Arn: arn:aws:iam::123456789012:instance-profile/ray-head}"

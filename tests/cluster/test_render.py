@@ -37,7 +37,7 @@ AWS = {
     "region": "us-west-2",
     "zone": "us-west-2a",
     "image": "registry.example.com/mine:1-gpu",
-    "storage": "fs-01.efs.us-west-2.amazonaws.com:/",
+    "storage": "fs-0123456789abcdef0.efs.us-west-2.amazonaws.com:/",
     "gpu_1.instance_type": "g5.xlarge",
     "gpu_1.max_workers": "16",
     "max_workers": "18",
@@ -49,7 +49,7 @@ AWS = {
 HEAD = "available_node_types.head.node_config"
 FILLED = {
     "aws-gpu": {
-        "storage": "fs-01.efs.us-east-1.amazonaws.com:/",
+        "storage": "fs-0123456789abcdef0.efs.us-east-1.amazonaws.com:/",
         f"{HEAD}.ImageId": "ami-0123456789abcdef0",
         f"{HEAD}.SecurityGroupIds.0": "sg-0123456789abcdef0",
     },
@@ -96,7 +96,7 @@ def test_settings_change_no_other_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {one["node_config"]["ImageId"] for one in after["available_node_types"].values()} == {
         "ami-0123456789abcdef0"
     }
-    assert "STORAGE=fs-01.efs.us-west-2.amazonaws.com:/;" in after["initialization_commands"][0]
+    assert "STORAGE=fs-0123456789abcdef0.efs.us-west-2.amazonaws.com:/;" in after["initialization_commands"][0]
     changed = [old for old, new in zip(before.text.splitlines(), text.splitlines(), strict=True) if old != new]
     assert len(changed) == len(AWS)
     report = check_document(parse(text, before.path)[0])
