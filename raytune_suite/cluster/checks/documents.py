@@ -12,6 +12,7 @@ from raytune_suite.cluster.checks import (
     launcher,
     manifests,
     objects,
+    pod_runtime,
     pod_values,
     pods,
     references,
@@ -85,6 +86,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     for pod, _ in pod_places(document):
         yield from pods.check(document, pod)
         yield from pod_values.check(document, pod)
+        yield from pod_runtime.check(document, pod)
         yield from job_commands.containers(document, pod)
 
 
