@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 HIDDEN = re.compile(r"\|\|\s*(true|:|exit\s+0|echo\b[^;&|\n]*)\s*(?=$|[;&)\n}])")
 """What hides that the command before it failed."""
 
-LATER = re.compile(
-    r"^([^;\n&|]*)[;\n]\s*((?!mountpoint\b|test\b|\[|grep\b|findmnt\b|df\b|fi\b|done\b|else\b|if\b|exit\b)[^;\n&|]+)"
-)
+LATER = re.compile(r"^[^;\n&|]*[;\n]\s*((?!fi\b|done\b|else\b|elif\b|esac\b|[)}])[^;\n&|]+)")
 """A command after `;`, which decides whether the whole succeeds."""
+
+TESTED = re.compile(r"[;\n&|]\s*(?:sudo\s+)?(?:mountpoint|findmnt|test|\[\[?|grep|df|if)\s")
+"""A test after the mount."""
 
 SHARED_IN_FSTAB = re.compile(r"\s(nfs4?|efs|lustre|cifs|ceph)\s")
 
@@ -76,8 +77,8 @@ def hidden_failure(document: ClusterDocument, where: KeyPath, text: str) -> Iter
     found = ""
     if hidden is not None and not re.search(r"[;\n]|&&", rest[: hidden.start()]):
         found = f"`{hidden[0].strip()}` hides that the mount failed"
-    elif later is not None and not re.search(r"\bset\s+-\w*e|\|\||&&|[){}]", f"{text[: text.find(rest)]}{later[1]}"):
-        found = f"`{later[2].strip()}` is run also when the mount failed, and hides that"
+    elif later is not None and not re.search(r"\bset\s+-\w*e", text) and not TESTED.search(rest):
+        found = f"`{later[1].strip()}` is run also when the mount failed, and hides that"
     elif (match is not None or SHARED_IN_FSTAB.search(text)) and re.search(r"\bnofail\b", text):
         found = "with `nofail` the command succeeds also when the mount failed"
     if found:

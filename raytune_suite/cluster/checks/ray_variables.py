@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.findings import Finding, finding
 from raytune_suite.cluster.checks.start_commands import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.findings import Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
     from raytune_suite.cluster.pools import Pool
 
@@ -48,22 +48,42 @@ ASSIGNED = re.compile(r"\b(RAY_\w+)=(\"[^\"]*\"|'[^']*'|[^\s;&|\"')]*)")
 
 def check(document: ClusterDocument, where: KeyPath, name: str, value: str) -> Iterator[Finding]:
     """Yield a value of a variable that Ray cannot read, or reads as something else."""
+    problem = problem_of(name, value)
+    if problem is not None:
+        reason, remedy, severity = problem
+        yield finding(document, "RTS410", where, reason, remedy, severity=severity)
+
+
+def problem_of(name: str, value: str) -> tuple[str, str, Severity] | None:
+    """Return the reason, the remedy and the severity if a variable has a value that Ray does not read as meant.
+
+    Example:
+        >>> print(problem_of("RAY_memory_usage_threshold", "95")[1], problem_of("RAY_event_stats", "true"))
+        write 0.95 None
+    """
     if re.search(r"[$<`{]|YOUR-", value):
-        return
+        return None
     if name in FRACTIONS and not is_fraction(value):
-        reason = f"{name} is {value!r}, but must be a fraction from 0 to 1"
         percent = re.fullmatch(r"(\d{1,2})(\.\d+)?\s*%?", value)
         remedy = f"write {float(percent[1]) / 100:g}" if percent else "write such as 0.95"
-        yield finding(document, "RTS410", where, reason, remedy)
-    elif name in NUMBERS and not re.fullmatch(r"-?\d+", value):
+        return f"{name} is {value!r}, but must be a fraction from 0 to 1", remedy, "error"
+    if name in NUMBERS and not re.fullmatch(r"-?\d+", value):
         reason = f"{name} is {value!r}, but must be a whole number: Ray does not start"
-        yield finding(document, "RTS410", where, reason, "write the number without a unit")
-    elif name in IN_MILLISECONDS and 0 < int(value) < LEAST_MILLISECONDS:
-        reason = f"{name} is {value}, which are milliseconds"
-        yield finding(document, "RTS410", where, reason, f"write {int(value) * 1000}", severity="warning")
-    elif name in SWITCHES and value.lower() in MISTAKEN_SWITCH:
-        reason = f"{name} is {value!r}, which Ray reads as false"
-        yield finding(document, "RTS410", where, reason, 'write "true" or "1"', severity="warning")
+        return reason, "write the number without a unit", "error"
+    if name in IN_MILLISECONDS and 0 < int(value) < LEAST_MILLISECONDS:
+        return f"{name} is {value}, which are milliseconds", f"write {int(value) * 1000}", "warning"
+    if name in SWITCHES and value.lower() in MISTAKEN_SWITCH:
+        return f"{name} is {value!r}, which Ray reads as false", 'write "true" or "1"', "warning"
+    return None
+
+
+def script(text: str) -> Iterator[Finding]:
+    """Yield such values in a batch script."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for name, value in ASSIGNED.findall(line.partition(" #")[0]) if not line.lstrip().startswith("#") else ():
+            problem = problem_of(name, value.strip("\"'"))
+            if problem is not None:
+                yield Finding(number, "RTS410", f"line {number}", *problem)
 
 
 def is_fraction(text: str) -> bool:
