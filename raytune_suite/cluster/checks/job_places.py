@@ -30,12 +30,19 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     job = top[:-1]
     yield from own_folders(document, top)
     name = document.get("metadata", "name")
+    own = document.get(*top, "headGroupSpec", "headService", "metadata", "name")
     if document.get(*job, "clusterSelector"):
         return
     for where, text in document.scalars():
         inside = where[: len(top)] == top or where[: len(job) + 1] == (*job, "submitterPodTemplate")
         match = HEAD_SERVICE.search(text) if inside or where == (*job, "entrypoint") else None
-        if match is None or "headService" in where or (match[1] != name and "initContainers" not in where):
+        if (
+            match is None
+            or "headService" in where
+            or "annotations" in where
+            or match[0] == own
+            or (match[1] != name and "initContainers" not in where)
+        ):
             continue
         severity: Severity | None = None if match[1] == name else "warning"
         reason = f"there is no service {match[0]}: KubeRay generates the name of the job's cluster, as {name}-xxxxx"

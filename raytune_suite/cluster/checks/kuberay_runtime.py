@@ -35,7 +35,7 @@ SHM_IS_REQUIRED, DEFAULT_SHM = 10**10, 2**26
 """Bytes of an object store that Ray only puts into shared memory, and of shared memory without a volume."""
 
 SLOW_STORAGE = "RAY_OBJECT_STORE_ALLOW_SLOW_STORAGE"
-LEAST_OF_AUTOSCALER, USUAL_OF_AUTOSCALER = 2**27, 2**28
+LEAST_OF_AUTOSCALER, USUAL_OF_AUTOSCALER = 100 * 2**20, 2**28
 """Bytes in which the autoscaler's Python does not start, and in which it hardly works; KubeRay gives it 512 MiB."""
 
 SHORT_IDLE = 30
@@ -79,7 +79,7 @@ def versions(document: ClusterDocument, head: KeyPath, workers: list[KeyPath]) -
             reason += "Ray needs the same on all nodes"
             remedy = f"use an image with Python {'.'.join(python.groups())}"
             yield finding(document, "RTS819", (*group, *place), reason, remedy)
-        same_name = image.partition(":")[0] == first.partition(":")[0]
+        same_name = image.partition("@")[0].rpartition(":")[0] == first.partition("@")[0].rpartition(":")[0]
         if ray and own_ray and ray[1] == str(stated) and own_ray[1] != ray[1] and same_name:
             reason = f"the tag of the image says {own_ray[1]}, but that of the head {ray[1]}, like rayVersion: "
             reason += "Ray only joins nodes of the same version"
@@ -112,8 +112,11 @@ def hidden_gpus(document: ClusterDocument, group: KeyPath, container: KeyPath) -
         name_of = group_name(document, group)
         visible = 0 if value in NO_DEVICES else len([one for one in value.split(",") if one])
         wanted = devices.get(VISIBLE.get(str(name), ""), 0)
+        if wanted and ("num-gpus" in parameters(document, group) or document.mapping(*group, "resources")):
+            continue  # Ray may be told of fewer
         if visible < wanted and "$" not in value:
-            reason = f"{name_of} has {wanted:g} GPUs, but {name}={value!r} shows Ray {visible}, and it does not start"
+            reason = f"{name_of} has {wanted:g} GPUs, but {name}={value!r} shows {visible} to Ray: it does not "
+            reason += "start, or trials find no GPU"
             yield finding(document, "RTS818", where, reason, "remove it: the container has exactly the pod's GPUs")
         elif name == "NVIDIA_VISIBLE_DEVICES" and value in NO_DEVICES[2:4]:
             reason = f"{name_of} asks for GPUs, but {name}={value} keeps them out of the container"
@@ -125,7 +128,8 @@ def shared_memory(document: ClusterDocument, group: KeyPath, container: KeyPath)
     mounts = dicts(document.entries(*container, "volumeMounts"))
     name = next((one.get("name") for one in mounts if str(one.get("mountPath")).rstrip("/") == "/dev/shm"), None)  # noqa: S108
     if name is None:
-        return DEFAULT_SHM
+        unknown = document.get(*group, *POD, "hostIPC") is True or any(one.get("mountPath") == "/dev" for one in mounts)
+        return None if unknown else DEFAULT_SHM
     volumes = dicts(document.entries(*group, *POD, "volumes"))
     source = next((one.get("emptyDir") for one in volumes if one.get("name") == name), None)
     if not isinstance(source, dict) or source.get("medium") != "Memory":

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.commands import SHARING
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.kuberay_runtime import SHM_IS_REQUIRED, SLOW_STORAGE
 from raytune_suite.cluster.checks.mounts import replaced
-from raytune_suite.cluster.checks.start_commands import SETUP
+from raytune_suite.cluster.checks.start_commands import HEAD, SETUP, WORKERS, starts
 from raytune_suite.cluster.pools import provider
+from raytune_suite.cluster.quantities import in_gib, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.findings import Finding, Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
     from raytune_suite.cluster.pools import Pool
 
@@ -48,6 +50,10 @@ NFS4 = re.compile(r"-t\s*nfs4\b")
 LONGEST_NAME_ON_AZURE = 42
 """Characters; Ray makes ray-NAME-worker-XXXX-XXXX0 of it, and Azure allows 64."""
 
+SHM_SIZE = re.compile(r"--shm-size[= ][\"']?(\d+(?:\.\d+)?)([bkmgt]?)b?\b", re.IGNORECASE)
+POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+"""The unit of a size as the power of 1024, as docker reads it."""
+
 DEAR, LARGE = 5.0, 100
 """US dollars per hour of idle machines, and gigabytes of a disk, from which a warning is due."""
 
@@ -60,6 +66,7 @@ def check(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         for index, text in enumerate(document.strings(key)):
             yield from hidden_failure(document, (key, index), text)
             yield from protocol(document, (key, index), text)
+    yield from object_store(document)
     yield from kept_machines(document, pools)
     yield from always_there(document, pools)
     name = document.get("cluster_name")
@@ -96,6 +103,25 @@ def protocol(document: ClusterDocument, where: KeyPath, text: str) -> Iterator[F
         for server, (spoken, reason) in PROTOCOLS.items():
             if version in ("3", "4") and version != spoken and re.search(rf"{server}:", source):
                 yield finding(document, "RTS503", where, reason, f"write `mount {OPTIONS_OF[spoken]} ...`")
+
+
+def object_store(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield an object store that does not fit into the shared memory of the containers."""
+    for key, own in ((HEAD, "head_run_options"), (WORKERS, "worker_run_options")):
+        options = " ".join([*document.strings("docker", "run_options"), *document.strings("docker", own)])
+        sizes = SHM_SIZE.findall(options)
+        has = float(sizes[-1][0]) * 1024 ** POWERS[sizes[-1][1].lower()] if sizes else None
+        for where, given in starts(document, key):
+            size = quantity(given.get("object-store-memory"))
+            text = str(document.get(*where))
+            allowed = "plasma-directory" in given or SLOW_STORAGE in f"{options} {text}"
+            if has is not None and size is not None and size > has and not allowed:
+                fails = size > SHM_IS_REQUIRED
+                then = "Ray does not start" if fails else "Ray puts it on the slow disk"
+                reason = f"the object store has {in_gib(size)}, but /dev/shm of the container {in_gib(has)}: {then}"
+                remedy = f"raise `--shm-size`, or write at most --object-store-memory={has:.0f}"
+                severity: Severity = "error" if fails else "warning"
+                yield finding(document, "RTS410", where, reason, remedy, severity=severity)
 
 
 def disk_size(value: object) -> int:

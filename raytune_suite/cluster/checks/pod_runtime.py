@@ -15,6 +15,7 @@ from raytune_suite.cluster.checks.kuberay_jobs import POD
 from raytune_suite.cluster.checks.kuberay_rules import groups
 from raytune_suite.cluster.checks.pod_values import PROBES
 from raytune_suite.cluster.pools import cluster_spec, dicts
+from raytune_suite.cluster.quantities import in_gib, quantity
 from raytune_suite.cluster.ray_start import DEFAULT_PORTS
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 STARTS_AS_ROOT = re.compile(
     r"(docker\.io/|public\.ecr\.aws/docker/)?(library/)?"
     r"(redis|valkey|nginx|httpd|python|busybox|alpine|ubuntu|debian|bash|fedora|rockylinux|postgres|mysql)([:@].*)?|"
-    r"(docker\.io/)?(valkey/valkey|nvidia/cuda|pytorch/pytorch|continuumio/(mini|ana)conda3|fluent/fluentd?)([:@].*)?"
+    r"(docker\.io/)?(valkey/valkey|nvidia/cuda|pytorch/pytorch|continuumio/(mini|ana)conda3)([:@].*)?"
 )
 """Images whose Dockerfile names no other user than root."""
 
 OF_RAY = re.compile(r"(docker\.io/|quay\.io/)?rayproject/ray(-ml|-llm)?[:@]")
+OF_REDIS = re.compile(r"(.*/)?(redis|valkey)([:@]|$)")
+LEAST_OF_REDIS = 2**26
 USER_OF_RAY = 1000
 SESSIONS = "/tmp"  # noqa: S108 - the folder in a pod, not written here
 OWN_FOLDERS = re.compile(r"/home/ray(/anaconda3)?|/usr(/bin|/lib|/local)?|/bin|/lib")
@@ -61,11 +64,30 @@ def check(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
         if OF_RAY.match(image) and isinstance(user, int) and user not in (0, USER_OF_RAY) and not home:
             reason = f"`runAsUser` is {user}, but the home folder of {image} belongs to the user {USER_OF_RAY}, ray"
             yield finding(document, "RTS814", place, reason, f"write `runAsUser: {USER_OF_RAY}`", severity="warning")
+        if OF_REDIS.match(image):
+            yield from redis(document, container)
         read_only = both.get("readOnlyRootFilesystem") is True
-        if read_only and re.match(r"(.*/)?(redis|valkey)[:@]", image) and "/data" not in paths:
+        if read_only and OF_REDIS.match(image) and "/data" not in paths:
             reason = f"{image} writes snapshots to /data, which is read-only here: then it refuses all writes"
             remedy = "mount a volume at /data"
             yield finding(document, "RTS814", (*where, "readOnlyRootFilesystem"), reason, remedy, severity="warning")
+
+
+def redis(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
+    """Yield a Redis that is killed for memory when it has some data."""
+    limit = quantity(document.get(*container, "resources", "limits", "memory"))
+    words = [str(word) for key in ("command", "args") for word in document.entries(*container, key)]
+    match = re.search(r"--maxmemory\s+(\d+)(k|kb|m|mb|g|gb)?(\s|$)", " ".join(words), re.IGNORECASE)
+    units = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "kb": 2**10, "mb": 2**20, "gb": 2**30}
+    most = int(match[1]) * units[(match[2] or "").lower()] if match is not None else None
+    where = (*container, "resources", "limits", "memory")
+    if limit is not None and 2**22 <= limit < LEAST_OF_REDIS:
+        reason = f"Redis may use {in_gib(limit)}, and is killed when it has the state of some jobs"
+        yield finding(document, "RTS215", where, reason, "write 512Mi or more", severity="warning")
+    elif limit is not None and most is not None and most > limit:
+        reason = f"Redis may store {in_gib(most)} (`--maxmemory`), but the limit of its memory is {in_gib(limit)}"
+        remedy = "raise the limit above `--maxmemory`: else Redis is killed for memory"
+        yield finding(document, "RTS215", where, reason, remedy, severity="warning")
 
 
 def cluster(document: ClusterDocument) -> Iterator[Finding]:
@@ -123,7 +145,9 @@ def hidden_folders(document: ClusterDocument, group: KeyPath, container: KeyPath
         if part and OWN_FOLDERS.fullmatch(path) and str(mount.get("name")) not in filled:
             reason = f"a folder of a volume at {path} hides what the image has there, such as Ray itself"
             where: KeyPath = (*container, "volumeMounts", index, "mountPath")
-            yield finding(document, "RTS813", where, reason, f"write such as {path}/data")
+            known = OF_RAY.match(str(document.get(*container, "image")))
+            severity: Severity | None = None if known else "warning"
+            yield finding(document, "RTS813", where, reason, f"write such as {path}/data", severity=severity)
 
 
 def probed(document: ClusterDocument, where: KeyPath) -> tuple[str, KeyPath]:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
     from raytune_suite.cluster.pools import Pool
 
-FRACTIONS = (
-    *("RAY_memory_usage_threshold", "RAY_object_spilling_threshold", "RAY_scheduler_spread_threshold"),
-    *("RAY_DEFAULT_OBJECT_STORE_MEMORY_PROPORTION", "RAY_scheduler_top_k_fraction"),
-)
+CHECKED_FRACTION = "RAY_memory_usage_threshold"
+"""A fraction that Ray checks when it starts; it takes others as they are."""
+
+FRACTIONS = (CHECKED_FRACTION, "RAY_object_spilling_threshold", "RAY_scheduler_spread_threshold")
 NUMBERS = (
     *("RAY_health_check_initial_delay_ms", "RAY_health_check_period_ms", "RAY_health_check_timeout_ms"),
     *("RAY_health_check_failure_threshold", "RAY_memory_monitor_refresh_ms", "RAY_object_store_full_delay_ms"),
@@ -66,7 +66,8 @@ def problem_of(name: str, value: str) -> tuple[str, str, Severity] | None:
     if name in FRACTIONS and not is_fraction(value):
         percent = re.fullmatch(r"(\d{1,2})(\.\d+)?\s*%?", value)
         remedy = f"write {float(percent[1]) / 100:g}" if percent else "write such as 0.95"
-        return f"{name} is {value!r}, but must be a fraction from 0 to 1", remedy, "error"
+        severity: Severity = "error" if name == CHECKED_FRACTION else "warning"
+        return f"{name} is {value!r}, but must be a fraction from 0 to 1", remedy, severity
     if name in NUMBERS and not re.fullmatch(r"-?\d+", value):
         reason = f"{name} is {value!r}, but must be a whole number: Ray does not start"
         return reason, "write the number without a unit", "error"

@@ -159,6 +159,21 @@ AT_RUN_TIME = [
         OPTIONS,
         "      resources: {requests: {cpu: 100m, memory: 64Mi}, limits: {cpu: 100m, memory: 64Mi}}\n",
     ),
+    UnseenMistake(
+        "kuberay small Redis",
+        BASE,
+        "RTS215",
+        [("limits: {memory: 1Gi}", "limits: {memory: 32Mi}"), ("memory: 512Mi}", "memory: 32Mi}")],
+    ),
+    UnseenMistake(
+        "kuberay Redis beyond its limit", BASE, "RTS215", [(REDIS, f"{REDIS}          args: [--maxmemory, 2gb]\n")]
+    ),
+    UnseenMistake(
+        "aws object store beyond shm",
+        AWS,
+        "RTS410",
+        [("--address=$RAY_HEAD_IP:6379", "--address=$RAY_HEAD_IP:6379 --object-store-memory=20000000000")],
+    ),
     # rights and folders
     on_worker("kuberay read-only root", "RTS814", "securityContext: {readOnlyRootFilesystem: true}"),
     UnseenMistake(
@@ -355,6 +370,7 @@ VALID: dict[str, list[tuple[str, str, str]]] = {
             "        volumes: &volumes\n          - {name: sessions, emptyDir: {}}\n",
         ),
     ],
+    "Redis below its limit": [(BASE, REDIS, f"{REDIS}          args: [--maxmemory, 900mb]\n")],
     "object store in shared memory": [
         (RAYCLUSTER, PARAMETERS, '      rayStartParams: {object-store-memory: "8000000000"}\n')
     ],
