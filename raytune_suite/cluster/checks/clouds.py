@@ -219,9 +219,6 @@ def memory(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
         if size is None:
             reason = f"`--shm-size` is {match[1]!r}, which is not a size"
             yield finding(document, "RTS902", where, reason, "write `--shm-size=8g`")
-        elif size < 0.01:  # noqa: PLR2004 - 10 MiB
-            reason = f"`--shm-size={match[1]}` is {size * 2**30:.0f} bytes, because it has no unit"
-            yield finding(document, "RTS902", where, reason, f"write `--shm-size={match[1]}g`")
         elif machine is not None and size > machine.memory and not pool.head:
             reason = (
                 f"the shared memory of {size:g} GiB is larger than the memory of {machine.name}, {machine.memory:g} GiB"

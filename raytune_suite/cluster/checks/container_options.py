@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pods import FOLDERS_OF_IMAGES
+from raytune_suite.cluster.checks.sizes import without_unit
+from raytune_suite.cluster.pools import pools
 from raytune_suite.cluster.quantities import in_bytes
 from raytune_suite.errors import nearest
 
@@ -94,6 +96,19 @@ TAKEN = {
 """Options that Ray gives itself, or that contradict those."""
 
 
+DETECTIONS = {
+    "disable_automatic_runtime_detection": (
+        *("RTS908", r"--gpus\b|--runtime\b|--device\b|--privileged\b"),
+        "`--runtime=nvidia`: unless docker is configured so, containers see no GPU",
+    ),
+    "disable_shm_size_detection": (
+        *("RTS902", r"--shm-size\b|--ipc[= ]host\b|/dev/shm"),
+        "`--shm-size`: docker gives containers 64 MB of shared memory, too little for the object store",
+    ),
+}
+"""What Ray detects unless these keys are set: the code of a finding, the options instead, and what is lost."""
+
+
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in the options of containers."""
     places: list[KeyPath] = [("docker", key) for key in KEYS]
@@ -104,6 +119,28 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     ]
     for place in places:
         yield from one_list(document, place)
+    yield from no_detection(document, places)
+
+
+def no_detection(document: ClusterDocument, places: list[KeyPath]) -> Iterator[Finding]:
+    """Yield detections of Ray that are switched off, although no option of the containers replaces them.
+
+    Ray adds `--runtime=nvidia` and `--shm-size` itself (ray.autoscaler._private.command_runner).
+    """
+    of_workers = [place for place in places if place[-1] != "head_run_options"]
+    texts = " ".join(text for place in of_workers for text in document.strings(*place))
+    for key, (code, option, lost) in DETECTIONS.items():
+        if document.get("docker", key) is True and not re.search(option, texts) and needs(document, key):
+            reason = f"with `{key}` Ray does not add {lost}"
+            better = "--gpus all" if "runtime" in key else "--shm-size=8g"
+            remedy = f"remove it, or add `{better}` to `worker_run_options`"
+            yield finding(document, code, ("docker", key), reason, remedy, severity="warning")
+
+
+def needs(document: ClusterDocument, key: str) -> bool:
+    """Return whether containers need what a detection finds: shared memory always, GPUs unless no machine has any."""
+    workers = [pool for pool in pools(document) if not pool.head]
+    return key == "disable_shm_size_detection" or any(pool.gpus != 0 for pool in workers)
 
 
 def one_list(document: ClusterDocument, place: KeyPath) -> Iterator[Finding]:
@@ -188,6 +225,9 @@ def one_value(document: ClusterDocument, where: KeyPath, name: str, value: str) 
     elif name == "volume" and plain and ":" in value and not re.match(r"[^:]+:/", value):
         reason = f"`-v {value}`: the path in the container must be absolute"
         yield finding(document, "RTS902", where, reason, "write `-v /OUTSIDE:/INSIDE`")
+    unit = without_unit(name, value) if plain else None
+    if unit is not None:
+        yield finding(document, "RTS902", where, *unit)
     size = in_bytes(value) if name == "memory" and plain else None
     if size is not None and size < LEAST_MEMORY:
         reason = f"`--memory` of docker run is {value}, but Ray and one trial need about 4 GiB"

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import yaml  # type: ignore[import-untyped] # it ships no types
 
 from raytune_suite.cluster.checks import (
+    deadlines,
     job_commands,
     launcher,
     manifests,
     objects,
+    pod_context,
     pod_runtime,
     pod_values,
     pods,
@@ -79,6 +81,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     if document.get("kind") == "PersistentVolumeClaim":
         yield from references.claim(document)
     yield from objects.check(document)
+    yield from deadlines.check(document)
     yield from setting_rules.check(document, (), "object", str(document.get("kind")))
     if document.get("kind") == "HorizontalPodAutoscaler":
         for where, reason, remedy in setting_rules.ordered(document.mapping("spec"), ("spec",)):
@@ -88,6 +91,8 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from pod_values.check(document, pod)
         yield from pod_runtime.check(document, pod)
         yield from job_commands.containers(document, pod)
+        yield from pod_context.check(document, pod)
+        yield from deadlines.pod(document, pod)
 
 
 def unexpanded(document: ClusterDocument) -> Iterator[Finding]:
@@ -189,6 +194,7 @@ def missing_program(document: ClusterDocument, documents: list[ClusterDocument])
 def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
     """Yield mistakes in what the documents of a file name of each other."""
     yield from objects.across(documents)
+    yield from pod_context.across(documents, [(one, pod) for one in documents for pod, _ in pod_places(one)])
     users: dict[str, int] = {}
     for document in documents:
         yield from missing_program(document, documents)

@@ -105,6 +105,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS818": ("error", "Ray would offer more than the pod has"),
     "RTS819": ("error", "images that do not work together"),
     "RTS820": ("error", "text inside a manifest that Ray rejects"),
+    "RTS821": ("warning", "time that is too short for pods to start"),
     # Slurm
     "RTS840": ("error", "directive that Slurm does not read"),
     "RTS841": ("error", "unknown option of sbatch"),

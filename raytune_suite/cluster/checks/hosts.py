@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?")
 CAPITALS = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 ONLY_HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "172.17.0.1", "192.168.122.1")  # noqa: S104 - read, not bound
+PROXY_COMMAND = re.compile(r"ProxyCommand[= ]([\"']?)(.+?)(?:\1(?=\s|$)|$)", re.IGNORECASE)
+"""A proxy command among the options of ssh."""
+
 ACCOUNT = re.compile(r"[A-Za-z_][\w.-]*\$?")
 
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in a file for own hosts."""
+    yield from proxy_commands(document)
     if provider(document) != "local":
         return
     yield from account(document)
@@ -117,12 +121,47 @@ def coordinator(document: ClusterDocument) -> Iterator[Finding]:
 
 
 def jump_host(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield a proxy command that does not say to which host it leads."""
+    """Yield a proxy command of own hosts that does not say to which host it leads."""
     command, where = document.get("auth", "ssh_proxy_command"), ("auth", "ssh_proxy_command")
     if isinstance(command, str) and command and "%h" not in command:
         reason = f"`ssh_proxy_command` is {command!r}, without %h, so that it leads to the same host for all nodes"
         better = f"{command} -W %h:%p" if "-W" not in command else re.sub(r"-W(?=\s|$)", "-W %h:%p", command, count=1)
         yield finding(document, "RTS601", where, reason, f"write `ssh_proxy_command: {better}`")
+
+
+def proxy_commands(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield proxy commands, also in commands of the file, that do not say to which port they lead."""
+    for where, text in document.scalars():
+        own = where == ("auth", "ssh_proxy_command") and text != where[-1]
+        inner = [match[2] for match in PROXY_COMMAND.finditer(text)]
+        for command in [text, *inner] if own else inner:
+            problem = without_port(command)
+            if problem is not None:
+                yield finding(document, "RTS601", where, *problem)
+                break
+
+
+def without_port(command: str) -> tuple[str, str] | None:
+    """Return the reason and the remedy if a proxy command leads to a host, but to no port.
+
+    Sources: ssh(1), `-W host:port`; nc(1); `gcloud compute start-iap-tunnel`; socat(1).
+
+    Example:
+        >>> without_port("ssh -W %h:%p gateway"), without_port("nc -X 5 -x proxy:1080 %h %p")
+        (None, None)
+        >>> without_port("ssh -W %h gateway")[1], without_port("nc %h")[1]
+        ('write `-W %h:%p`', 'write `%h %p`')
+    """
+    forward = re.search(r"(?<=\s)-W[ =]*[\"']?([^\s\"']+)", command)
+    if forward is not None and ":" not in forward[1] and not re.search(r"[$`]", forward[1]):
+        return f"`ssh -W {forward[1]}` has no port: ssh needs HOST:PORT", "write `-W %h:%p`"
+    if re.search(r"(^|[\s/])(nc|ncat|netcat)\s(?:[^|;&]*\s)?%h\s*$", command):
+        return f"`{command}` has no port", "write `%h %p`"
+    if re.search(r"\bstart-iap-tunnel\s+%h\s*($|-)", command):
+        return "`gcloud compute start-iap-tunnel` needs a machine and a port", "write `%h %p --listen-on-stdin`"
+    if re.search(r"\bsocat\b.*\bTCP[46]?:%h\s*(,|$)", command, re.IGNORECASE):
+        return f"`{command}` has no port", "write `TCP:%h:%p`"
+    return None
 
 
 def account(document: ClusterDocument) -> Iterator[Finding]:

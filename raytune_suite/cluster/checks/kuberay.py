@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks import (
     contradictions,
+    deadlines,
     documents,
     embedded,
+    folded_comments,
     job_commands,
     job_places,
     kuberay_groups,
     kuberay_rules,
     kuberay_runtime,
     manifests,
+    pod_context,
     pod_runtime,
     pod_values,
 )
@@ -56,7 +59,11 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
         yield from pod_values.check(document, pod)
         yield from job_commands.containers(document, pod)
         yield from pod_runtime.check(document, pod)
+        yield from pod_context.check(document, pod)
+        yield from deadlines.pod(document, pod)
     yield from job_places.check(document)
+    yield from deadlines.check(document)
+    yield from folded_comments.check(document, [(*cluster_spec(document)[:-1], "entrypoint")])
     yield from job_commands.entrypoint(document)
     yield from embedded.check(document)
     yield from pod_checks.labels(document, ("metadata", "labels"))

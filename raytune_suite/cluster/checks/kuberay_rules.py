@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks import kuberay_jobs, kuberay_options
+from raytune_suite.cluster.checks import kuberay_jobs, kuberay_options, tpus
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.kuberay_jobs import POD, number, rejected
 from raytune_suite.cluster.checks.pods import bad_name, labels
@@ -142,6 +142,7 @@ def replicas(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
         if isinstance(document.get(*group, "numOfHosts"), int) and number(document.get(*group, "numOfHosts")) < 1:
             reason = f"{name} has {document.get(*group, 'numOfHosts')} hosts per replica"
             yield finding(document, "RTS201", (*group, "numOfHosts"), reason, "write 1, or remove it")
+        yield from several_hosts(document, group, str(name))
         if isinstance(count, int) and isinstance(high, int) and count > high:
             reason = f"{name} asks for {count} pods, but may have at most {high}"
             remedy = f"write `replicas: {high}`, or raise maxReplicas"
@@ -150,6 +151,19 @@ def replicas(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
             reason = f"{name} asks for {count} pods, but has at least {low}"
             remedy = f"write `replicas: {low}`, or lower minReplicas"
             yield finding(document, "RTS201", (*group, "replicas"), reason, remedy, severity="warning")
+
+
+def several_hosts(document: ClusterDocument, group: KeyPath, name: str) -> Iterator[Finding]:
+    """Yield a group without TPUs of which each replica is several pods, as it is with a slice of TPUs."""
+    hosts, spec = number(document.get(*group, "numOfHosts")), (*group, *POD)
+    limits = document.mapping(*spec, "containers", 0, "resources", "limits")
+    if hosts <= 1 or tpus.CHIPS in limits or tpus.TOPOLOGY_LABEL in document.mapping(*spec, "nodeSelector"):
+        return
+    most = number(document.get(*group, "maxReplicas"))
+    total = f", and {most} replicas {most * hosts}" if most > 1 else ""
+    reason = f"`numOfHosts` is {hosts}, so that each replica of {name} is {hosts} pods{total}"
+    remedy = "write `numOfHosts: 1`: only slices of TPUs have several hosts"
+    yield finding(document, "RTS213", (*group, "numOfHosts"), reason, remedy)
 
 
 def state(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:

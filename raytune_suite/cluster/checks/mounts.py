@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks.commands import REDIRECTION, SHARING, VOLUME, within
+from raytune_suite.cluster.checks.commands import IN_FSTAB, MAYBE_SHARED, REDIRECTION, SHARING, VOLUME, within
 from raytune_suite.cluster.checks.findings import finding
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ OPTIONS = ("run_options", "head_run_options", "worker_run_options")
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield mounts that the containers of a file for `ray up` cannot see."""
     yield from arguments(document)
+    yield from some_nodes(document)
     if not any(document.get("docker", key) for key in ("image", "head_image", "worker_image")):
         return
     outside = [
@@ -55,6 +56,48 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
                 reason = "set-up commands run in the container, which may not mount anything"
                 remedy = f"move it to `initialization_commands`, and add `-v {mounted(text)[0]}:{mounted(text)[0]}`"
                 yield finding(document, "RTS503", (key, index), reason, remedy)
+
+
+def of_nodes(document: ClusterDocument) -> dict[str, list[tuple[KeyPath, str]]]:
+    """Return the set-up commands of each node type, with their key paths; of own hosts, of the head and the workers.
+
+    Commands of a node type replace those of the file.
+    """
+    head = str(document.get("head_node_type", default="head"))
+    types = document.mapping("available_node_types")
+    commands: dict[str, list[tuple[KeyPath, str]]] = {}
+    for name in types or ("head", "workers"):
+        lists: list[KeyPath] = [("setup_commands",)]
+        for key in ("initialization_commands", "head_setup_commands" if name == head else "worker_setup_commands"):
+            own: KeyPath = ("available_node_types", name, key)
+            lists.append(own if document.get(*own) is not None else (key,))
+        places = [(*place, index) for place in lists for index in range(len(document.entries(*place)))]
+        commands[str(name)] = [(place, str(document.get(*place))) for place in places]
+    return commands
+
+
+def some_nodes(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield shared folders that only a part of the nodes mounts, although checkpoints are written and read on all."""
+    head = str(document.get("head_node_type", default="head"))
+    folders: dict[str, dict[str, KeyPath]] = {}
+    for name, commands in of_nodes(document).items():
+        folders[name] = {}
+        for where, text in commands:
+            if MAYBE_SHARED.search(text):
+                return
+            found = [*mounted(text), *(IN_FSTAB.findall(text) if "fstab" in text else ())]
+            folders[name] |= {folder.rstrip("/"): where for folder in found}
+    workers = {name: found for name, found in folders.items() if name != head}
+    everywhere = {folder: where for found in folders.values() for folder, where in found.items()}
+    for folder, where in everywhere.items():
+        lacking = [name for name, found in workers.items() if folder not in found]
+        on_head = folder in folders.get(head, {})
+        if head not in folders or on_head == (not lacking) or (not on_head and folders[head]):  # or it may be for data
+            continue
+        reason = f"{folder} is mounted on other nodes, but not on {', '.join(lacking or [head])}: "
+        reason += "checkpoints of trials stay on their machines" if lacking else "the study runs there and needs it"
+        remedy = "move the command to `setup_commands`, or in files with containers to `initialization_commands`"
+        yield finding(document, "RTS503", where, reason, remedy, severity="warning")
 
 
 def arguments(document: ClusterDocument) -> Iterator[Finding]:

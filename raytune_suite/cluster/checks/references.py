@@ -155,13 +155,18 @@ def program(document: ClusterDocument, pod: PodPlace, words: list[str], others: 
 
 
 def single_node_claims(target: ClusterDocument, users: int) -> Iterator[Finding]:
-    """Yield a finding if a claim that pods on several nodes use can only be mounted by one.
+    """Yield a finding if a claim that pods on several nodes use, or may use, can only be mounted by one.
 
     Args:
         target: The claim.
         users: The most pods of the file that use it.
     """
     modes = target.strings("spec", "accessModes")
+    if not users and modes and not {"ReadWriteMany", "ReadOnlyMany"} & set(modes):
+        reason = f"no pod of this file uses the claim {target.get('metadata', 'name')!r}, and {' and '.join(modes)} "
+        reason += f"lets only {'one pod' if modes == ['ReadWriteOncePod'] else 'the pods of one machine'} mount it"
+        remedy = "write `accessModes: [ReadWriteMany]` if it is for the studies of several nodes"
+        yield finding(target, "RTS814", ("spec", "accessModes"), reason, remedy, severity="warning")
     if users > 1 and modes and "ReadWriteMany" not in modes:
         only = "read" if "ReadOnlyMany" in modes else "mount"
         reason = f"{users} pods use the claim {target.get('metadata', 'name')!r}, but {' and '.join(modes)} lets "

@@ -5,9 +5,11 @@ Many of them are those of ShellCheck (https://www.shellcheck.net/wiki), whose co
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from raytune_suite.cluster.checks.sizes import of_command
 from raytune_suite.cluster.checks.subcommands import misspelled
 from raytune_suite.cluster.shell import SimpleCommand, quoted, simple_commands
 
@@ -83,6 +85,7 @@ def check(text: str) -> Iterator[Lint]:
         yield from two_installers(part)
         yield from lost(part)
     yield from characters(text)
+    yield from continued(text)
     for match in re.finditer(r"\$\(\s*([A-Z][A-Z0-9]*_\w*)\s+[-+*/]\s+\w+\s*\)", text):
         reason = f"`{match[0]}` runs a program named {match[1]}, as one pair of parentheses stands for a command"
         line = text[: match.start()].count("\n")
@@ -189,6 +192,8 @@ def others(part: SimpleCommand) -> Iterator[Lint]:
     wrong = misspelled(part)
     if wrong is not None:
         yield error(part, "RTS415", *wrong)
+    for reason, remedy in of_command(part.words):
+        yield error(part, "RTS415", reason, remedy)
     ssh = any(re.match(r"(ssh://)?git@[\w.-]+[:/]", word) for word in part.words)
     if part.words[:2] == ("git", "clone") and ssh and not part.assignments:
         reason = "`git clone` over ssh asks whether the host is known, and needs a key on the machine"
@@ -251,6 +256,20 @@ def characters(text: str) -> Iterator[Lint]:
         if match is not None:
             reason = f"`{match[1]}` does not find the home folder: the shell does not replace ~ in quotes"
             yield Lint("RTS415", reason, 'write "$HOME/..."', number + line, "error")
+
+
+def continued(text: str) -> Iterator[Lint]:
+    """Yield comments between the lines of one command, whose options after it bash runs as a command."""
+    rows = text.split("\n")
+    for number, row in enumerate(rows if "<<" not in text and "#" in text and "\\\n" in text else ()):
+        rest = list(itertools.dropwhile(lambda line: line.lstrip().startswith("#"), rows[number + 1 :]))
+        comment = len(rest) < len(rows) - number - 1 and row.endswith("\\")
+        if not comment or row.lstrip().startswith("#") or not re.match(r"\s*--?[A-Za-z]", "".join(rest[:1])):
+            continue
+        if not any(mark for _, mark in list(quoted("\n".join(rows[: number + 1])))[-1:]):
+            option = rest[0].split()[0]
+            reason = f"the comment ends the command of the line above it, so that bash runs `{option}` as a command"
+            yield Lint("RTS415", reason, "move the comment above the command", number + 1, "error")
 
 
 def managers(text: str, user: str | None, *, container: bool, ubuntu: bool = False) -> Iterator[Lint]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from raytune_suite.cluster.checks import shell_lint
+from raytune_suite.cluster.checks import folded_comments, shell_lint
 from raytune_suite.cluster.checks.commands import shared_folders, within
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.repeated_commands import once
@@ -67,6 +67,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         for index, text in enumerate(texts if place[-1] not in (HEAD, WORKERS) else ()):
             for reason, remedy in once(text):
                 yield finding(document, "RTS418", (*place, index), reason, remedy)
+    yield from folded_comments.check(document, command_lists(document))
     yield from variables(document)
     yield from homes(document)
     if provider(document) != "external":

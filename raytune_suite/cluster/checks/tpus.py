@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.provider_data import regions
 from raytune_suite.cluster.quantities import quantity
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ NAMES_IN_RUNTIMES = {"v5litepod": "v5-lite", "v5p": "v5", "v5e": "v5-lite"}
 """How runtimes name versions whose slices have another name."""
 
 ACCELERATOR_LABEL, TOPOLOGY_LABEL = "cloud.google.com/gke-tpu-accelerator", "cloud.google.com/gke-tpu-topology"
+ZONE_LABEL = "topology.kubernetes.io/zone"
+VERSION_OF_NODES = {"tpu-v3-device": "v3", "tpu-v3-slice": "v3", "tpu-v4-podslice": "v4", "tpu-v5p-slice": "v5p"}
 CHIPS = "google.com/tpu"
 TOPOLOGY = re.compile(r"[1-9]\d*(x[1-9]\d*){1,2}")
 FLAT = re.compile(r"tpu-(v5-lite|v6e)")
@@ -49,6 +52,9 @@ def machine(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
             reason += f"but Google Cloud has no slice of {match[2]} "
             reason += "chips" if match[1] in ("v5litepod", "v6e") else "cores"
             yield finding(document, "RTS902", (*where, "acceleratorType"), reason, "write such as v4-16 or v6e-8")
+        elif match is not None:
+            place: KeyPath = (*where, "acceleratorType")
+            yield from zone(document, place, match[1], document.get("provider", "availability_zone"))
     if not isinstance(runtime, str) or "$" in runtime or "YOUR" in runtime:
         return
     stated = RUNTIME_OF_VERSION.search(runtime)
@@ -60,6 +66,23 @@ def machine(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     elif stated is not None and version and stated[1] != NAMES_IN_RUNTIMES.get(version, version):
         reason = f"the runtime {runtime} is for TPUs {stated[1]}, but `acceleratorType` is {kind}"
         yield finding(document, "RTS905", (*where, "runtimeVersion"), reason, "use the runtime of the TPU's version")
+
+
+def zone(document: ClusterDocument, where: KeyPath, version: str, name: object) -> Iterator[Finding]:
+    """Yield a finding if a zone is not known to have a version of TPU; versions that get new zones are left out.
+
+    Args:
+        document: The file.
+        where: The key path of the TPU.
+        version: Its version, such as "v4".
+        name: The zone.
+    """
+    table = regions()["gcp"]["tpus"]
+    known = table["zones"].get(version)
+    if known and isinstance(name, str) and name and "$" not in name and "YOUR" not in name and name not in known:
+        reason = f"TPUs {version} are not offered in {name}, as far as was known in {table['as_of']}"
+        remedy = f"use one of {', '.join(known)}; `gcloud compute tpus accelerator-types list --zone ZONE` shows them"
+        yield finding(document, "RTS910", where, reason, remedy, severity="warning")
 
 
 def possible(version: str, size: int) -> bool:
@@ -88,6 +111,8 @@ def group(document: ClusterDocument, where: KeyPath, hosts: object) -> Iterator[
     limits = document.mapping(*spec, "containers", 0, "resources", "limits")
     chips = quantity(limits.get(CHIPS))
     label: KeyPath = (*spec, "nodeSelector", TOPOLOGY_LABEL)
+    version = VERSION_OF_NODES.get(str(kind), "")
+    yield from zone(document, (*spec, "nodeSelector", ZONE_LABEL), version, labels.get(ZONE_LABEL))
     if chips and (topology is None or kind is None) and (topology or kind):
         missing = ACCELERATOR_LABEL if kind is None else TOPOLOGY_LABEL
         reason = f"GKE needs both labels of its TPU nodes, but {missing} is missing"

@@ -11,7 +11,7 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 
 from raytune_suite.cluster.checks import check, launcher
 from tests.cluster.checks import valid_by_class, valid_drawn
-from tests.cluster.checks.valid_by_experts import EXPERTS
+from tests.cluster.checks.valid_by_experts import EXPERTS, NEAR
 from tests.cluster.checks.valid_values import (
     AZURE_SIZES,
     DIRECTIVES,
@@ -61,6 +61,16 @@ def edited(file: str, old: str, new: str) -> str:
 def test_a_setting_of_an_expert_gives_no_error(name: str, tmp_path: Path) -> None:
     file, old, new = EXPERTS[name]
     assert errors(tmp_path / "mine.yaml", edited(file, old, new)) == []
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_a_setting_near_a_mistake_gives_no_finding(name: str, tmp_path: Path) -> None:
+    file, old, new = NEAR[name]
+    path, found = tmp_path / "mine.yaml", []
+    for text in (edited(file, old, old), edited(file, old, new)):
+        path.write_text(text)
+        found.append({(one.code, one.reason) for one in check(path).findings})
+    assert found[1] <= found[0]
 
 
 @pytest.mark.parametrize("directive", DIRECTIVES)

@@ -11,6 +11,7 @@ written after the rules had been extended for the first ones, the rules found 48
 from __future__ import annotations
 
 from tests.cluster.checks.unseen_at_run_time import AT_RUN_TIME
+from tests.cluster.checks.unseen_blind import EIGHTEENTH
 from tests.cluster.checks.unseen_by_class import BY_CLASS, EIGHTH, FIFTH, FOURTH, NINTH, SECOND, SEVENTH, SIXTH, THIRD
 from tests.cluster.checks.unseen_drawn import ELEVENTH, FOURTEENTH, TENTH, THIRTEENTH, TWELFTH
 from tests.cluster.checks.unseen_from_manuals import FROM_MANUALS
@@ -39,6 +40,7 @@ UNSEEN = [
     *FIFTEENTH,
     *SIXTEENTH,
     *SEVENTEENTH,
+    *EIGHTEENTH,
     UnseenMistake(
         "aws SubnetID",
         AWS,

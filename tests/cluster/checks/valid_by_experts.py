@@ -122,3 +122,54 @@ EXPERTS: dict[str, tuple[str, str, str]] = {
         "value: /shared/data}\n              - {name: PLACE, value: $(RAYTUNE_SUITE_DATA)/me}\n              - {name: PRICE, value: $5}",
     ),
 }
+
+NEAR: dict[str, tuple[str, str, str]] = {
+    # YAML, literal style; POSIX shell: `#` inside a word or quotes, and in the last line
+    "comments that end with their line": (
+        AWS,
+        "initialization_commands:\n",
+        "initialization_commands:\n  - |\n    # the folder of EFS\n    test -d /shared ||\n      sudo mkdir -p /shared   # for studies\n  - >-\n    echo 'all # of it' $#\n    a#b;  # the end\n",
+    ),
+    # docker run: bytes, and a share of the memory
+    "sizes with units": (
+        AWS,
+        "--shm-size=8g ",
+        "--shm-size=8589934592 --memory=64g --tmpfs /scratch:rw,size=25% ",
+    ),
+    # Ray: the options that it would add itself
+    "own options for GPUs": (
+        AZURE,
+        "  pull_before_run: true\n",
+        "  pull_before_run: true\n  disable_automatic_runtime_detection: true\n  worker_run_options: [--gpus all]\n",
+    ),
+    # The manuals of ssh and nc
+    "proxy with a port": (
+        "local.yaml",
+        "  ssh_private_key: ~/.ssh/id_ed25519 ",
+        "  ssh_proxy_command: ssh -o 'ProxyCommand=nc -X 5 -x proxy.lab.io:1080 %h %p' -W '[%h]:%p' gateway.lab.io\n  ssh_private_key: ~/.ssh/id_ed25519 ",
+    ),
+    "mounts of head and workers": (
+        "local.yaml",
+        "\nhead_start_ray_commands:\n",
+        "\nhead_setup_commands: &mount\n  - mountpoint -q /shared || sudo mount -t nfs -o hard 192.168.1.5:/studies /shared\nworker_setup_commands: *mount\n\nhead_start_ray_commands:\n",
+    ),
+    # Redis, "Key eviction": only keys with a time to live, of which Ray has none
+    "Redis that keeps what has no time to live": (
+        "kuberay/base.yaml",
+        "          image: redis:7.4\n",
+        "          image: redis:7.4\n          args: [--maxmemory, 512mb, --maxmemory-policy, volatile-lru]\n",
+    ),
+    # GKE, "Cloud Storage FUSE CSI driver"
+    "bucket with its annotation": (
+        "kuberay/base.yaml",
+        "    metadata: {labels: {app: raytune-redis}}\n    spec:\n      containers:\n        - name: redis\n",
+        '    metadata: {labels: {app: raytune-redis}, annotations: {gke-gcsfuse/volumes: "true"}}\n    spec:\n      volumes: [{name: data, csi: {driver: gcsfuse.csi.storage.gke.io, volumeAttributes: {bucketName: data}}}]\n      containers:\n        - name: redis\n          volumeMounts: [{name: data, mountPath: /bucket}]\n',
+    ),
+    "deadlines of a day": (
+        RAYJOB,
+        JOB,
+        f"  activeDeadlineSeconds: 86400\n  preRunningDeadlineSeconds: 1800\n{JOB}",
+    ),
+    "workers without a token": (RAYCLUSTER, POD, f"          automountServiceAccountToken: false\n{POD}"),
+}
+"""Settings near those that rules report, which give no finding at all."""

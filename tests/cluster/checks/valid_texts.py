@@ -69,7 +69,7 @@ VALID_TEXTS = [
     ValidText(
         RC,
         "            configMap:\n              name: training-code\n",
-        "            csi:\n              driver: gcsfuse.csi.storage.gke.io\n              volumeAttributes: {bucketName: mine}\n",
+        "            csi:\n              driver: secrets-store.csi.k8s.io\n              readOnly: true\n              volumeAttributes: {secretProviderClass: mine}\n",
     ),
     ValidText(RC, "            configMap:\n              name: training-code\n", "            emptyDir: {}\n"),
     ValidText(
