@@ -399,7 +399,7 @@ VALID: dict[str, list[tuple[str, str, str]]] = {
         (
             LOCAL,
             NFS,
-            "\nhead_setup_commands: ['mountpoint -q /shared || sudo mount -t nfs nas:/studies /shared && echo mounted || exit 1']\n"
+            "\nhead_setup_commands: &mount ['mountpoint -q /shared || sudo mount -t nfs nas:/studies /shared && echo mounted || exit 1']\nworker_setup_commands: *mount\n"
             + NFS[1:],
         )
     ],
