@@ -14,6 +14,7 @@ from raytune_suite.cluster.checks import (
     manifests,
     objects,
     pod_context,
+    pod_runtime,
     pod_values,
     pods,
     references,
@@ -88,6 +89,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     for pod, _ in pod_places(document):
         yield from pods.check(document, pod)
         yield from pod_values.check(document, pod)
+        yield from pod_runtime.check(document, pod)
         yield from job_commands.containers(document, pod)
         yield from pod_context.check(document, pod)
         yield from deadlines.pod(document, pod)

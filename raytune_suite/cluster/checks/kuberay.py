@@ -13,10 +13,13 @@ from raytune_suite.cluster.checks import (
     embedded,
     folded_comments,
     job_commands,
+    job_places,
     kuberay_groups,
     kuberay_rules,
+    kuberay_runtime,
     manifests,
     pod_context,
+    pod_runtime,
     pod_values,
 )
 from raytune_suite.cluster.checks import pods as pod_checks
@@ -55,8 +58,10 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
         yield from pod_checks.check(document, pod)
         yield from pod_values.check(document, pod)
         yield from job_commands.containers(document, pod)
+        yield from pod_runtime.check(document, pod)
         yield from pod_context.check(document, pod)
         yield from deadlines.pod(document, pod)
+    yield from job_places.check(document)
     yield from deadlines.check(document)
     yield from folded_comments.check(document, [(*cluster_spec(document)[:-1], "entrypoint")])
     yield from job_commands.entrypoint(document)
@@ -66,6 +71,8 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
     if not pools:  # the job runs on a cluster that exists already
         return
     yield from kuberay_groups.check(document)
+    yield from kuberay_runtime.check(document)
+    yield from pod_runtime.cluster(document)
     yield from group_names(document)
     yield from cluster(document, pools)
     yield from entrypoint_amounts(document, pools)

@@ -16,11 +16,14 @@ from raytune_suite.cluster.checks import (
     hosts,
     kuberay,
     launcher,
+    launcher_storage,
     manifests,
     mounts,
+    network_policies,
     nodes,
     online,
     python_versions,
+    ray_variables,
     secrets,
     setup_steps,
     slurm,
@@ -83,6 +86,7 @@ def check(path: Path, requirements: StudyRequirements | None = None, *, ask_clou
     report = check_document(cluster_of(everything), requirements)
     findings = [found for one in everything if one is not report.document for found in check_document(one).findings]
     findings += documents.across(everything)
+    findings += network_policies.across(everything)
     if ask_cloud:
         findings += online.check(report.document, pools(report.document))
     return dataclasses.replace(report, findings=once_per_line({*report.findings, *findings}))
@@ -155,5 +159,7 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += mounts.check(document)
     findings += container_options.check(document)
     findings += contradictions.check(document)
+    findings += ray_variables.commands(document, all_pools)
+    findings += launcher_storage.check(document, all_pools)
     findings += clouds.check(document, all_pools, storage_path)
     return findings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.cluster.checks import slurm_script, slurm_steps, typography
+from raytune_suite.cluster.checks import ray_variables, slurm_script, slurm_steps, typography
 from raytune_suite.cluster.checks.findings import CODES, Finding
 from raytune_suite.cluster.checks.launcher import PLACEHOLDER
 from raytune_suite.cluster.checks.schema_errors import closest
@@ -114,6 +114,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from whole_job(directives)
     yield from slurm_script.check(document.text, directives)
     yield from slurm_steps.check(document.text, directives)
+    yield from ray_variables.script(document.text)
 
 
 def whole_file(text: str, lines: list[str]) -> Iterator[Finding]:

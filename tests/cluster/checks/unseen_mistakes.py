@@ -10,6 +10,7 @@ written after the rules had been extended for the first ones, the rules found 48
 # ruff: noqa: E501 - the edits are parts of lines and must not be wrapped
 from __future__ import annotations
 
+from tests.cluster.checks.unseen_at_run_time import AT_RUN_TIME
 from tests.cluster.checks.unseen_blind import EIGHTEENTH
 from tests.cluster.checks.unseen_by_class import BY_CLASS, EIGHTH, FIFTH, FOURTH, NINTH, SECOND, SEVENTH, SIXTH, THIRD
 from tests.cluster.checks.unseen_drawn import ELEVENTH, FOURTEENTH, TENTH, THIRTEENTH, TWELFTH
@@ -19,6 +20,7 @@ from tests.cluster.checks.unseen_from_threads import FROM_THREADS
 from tests.cluster.checks.unseen_mistakes_files import AWS, AZURE, GCP, HOSTS, LOCAL, RC, RJ, SLURM, SPOT, UnseenMistake
 
 UNSEEN = [
+    *AT_RUN_TIME,
     *FROM_MANUALS,
     *FROM_THREADS,
     *BY_CLASS,
