@@ -191,6 +191,6 @@ def only_on_workers(document: ClusterDocument, texts: list[str]) -> Iterator[Fin
         for index, text in enumerate(document.strings(*place)):
             match = re.search(package, text)
             if match is not None and document.get("head_node_type") not in place:
-                reason = f"{match[0]} is installed on workers only, but the head needs it to start workers"
+                reason = f"{match[0]} is installed on workers only, but it is the head that starts workers with it"
                 remedy = "move the command to `head_setup_commands`"
                 yield finding(document, "RTS912", (*place, index), reason, remedy, severity="warning")

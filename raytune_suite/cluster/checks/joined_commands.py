@@ -35,6 +35,7 @@ COMMANDS = (
 ARGUMENT = re.compile(r"-\w|--\w|[\w.$-]+:/|(?:start|stop|install|clone)$")
 """What follows a command rather than the name of a file."""
 
+COMPARES = re.compile(r"[=!]=?|=~|[<>]")
 INHERITED = re.compile(r"PATH|HOME|USER|IFS|LANG|TMPDIR|\w*_PATH|(RAY|CUDA|NVIDIA|AWS|SLURM|LC)_\w+")
 LONGEST = 3
 
@@ -62,7 +63,12 @@ def argument(part: SimpleCommand) -> Iterator[Lint]:
     for index in range(3 if part.program in ("test", "[") else 2, len(words)):
         word, after = words[index], "".join(words[index + 1 : index + 2])
         follows = ARGUMENT.match(after) is not None
-        if words[index - 1].startswith("-") or not (word in NO_FILES or (word in COMMANDS and follows)):
+        before = words[index - 1]
+        if (
+            before.startswith("-")
+            or COMPARES.fullmatch(before)
+            or not (word in NO_FILES or (word in COMMANDS and follows))
+        ):
             continue
         reason = f"`{part.program}` takes `{' '.join(words[index : index + LONGEST])}` as its arguments"
         remedy = f"write `;` or `&&` before `{word}`: YAML makes one line of a folded text"
@@ -84,7 +90,7 @@ def only_for_one(parts: list[SimpleCommand], text: str) -> Iterator[Lint]:
     for index, part in enumerate(parts):
         for one in part.assignments if part.words else ():
             name = one.partition("=")[0].rstrip("+")
-            use = re.compile(rf"\$\{{?{name}\b(?!:)")
+            use = re.compile(rf"\$(?:{name}\b|\{{{name}\}})")
             later = any(use.search(word) for other in parts[index + 1 :] for word in other.words)
             if one.endswith("$") or INHERITED.fullmatch(name) or not later or not use.search(plain):
                 continue

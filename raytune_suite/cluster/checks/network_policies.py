@@ -35,9 +35,9 @@ def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
     """Yield policies that apply to the pods of Ray, and close ports among them that no policy opens."""
     for one in documents:
         if one.get("kind") == "NetworkPolicy":
-            yield from unknown_labels(one)
+            unknown = list(unknown_labels(one))
+            yield from unknown or without_head(one)
             yield from alternatives(one)
-            yield from without_head(one)
     policies = [one for one in documents if one.get("kind") == "NetworkPolicy" and of_ray(one)]
     for side, (key, peers) in SIDES.items():
         if any(opens(rule, peers) for one in policies for rule in dicts(one.entries("spec", key))):

@@ -29,7 +29,7 @@ IN_ENVIRONMENT = re.compile(
 )
 """An environment of Python that a command uses."""
 
-USUAL = re.compile(r"base|/usr(/local)?|.*(conda\d?|miniforge\d?|mambaforge|python\d*)|/opt/ray")
+USUAL = re.compile(r"base|/usr(/local)?|.*(\.local|conda\d?|miniforge\d?|mambaforge|python\d*)|/opt/ray")
 """Environments that machine images put on the PATH."""
 
 LASTING = re.compile(r"\.bashrc|\.bash_profile|\.profile|/etc/(environment|profile)|\bln -\w*s|\bPATH=|/usr/local/bin")
@@ -57,8 +57,9 @@ def drivers(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
                 remedy = "write `if lspci | grep -qi nvidia; then ...; fi` around it"
                 yield finding(document, "RTS412", where, reason, remedy)
             elif match is None and not ONLY_IF.search(text) and "$(" not in text:
-                parts = [part for part in simple_commands(text) if part.program == "nvidia-smi" and not part.prefixes]
-                if any(part.after not in ("|", "||") for part in parts):
+                parts = simple_commands(text)
+                used = [one for one in parts if one.program == "nvidia-smi" and not set(one.prefixes) - {"sudo"}]
+                if any(one.after == "&&" or one == parts[-1] for one in used):
                     reason = f"{pool.name} has no GPU, so that `nvidia-smi` fails, and with it the set-up"
                     remedy = "remove it, or write `if lspci | grep -qi nvidia; then nvidia-smi; fi`"
                     yield finding(document, "RTS908", where, reason, remedy, severity="warning")

@@ -117,12 +117,14 @@ NINETEENTH = [
         "from: [{podSelector",
         "from: [{namespaceSelector: {}}, {podSelector",
     ),
-    one(
+    UnseenMistake(
         "kuberay on-demand group on spot",
         RAYCLUSTER,
         "RTS905",
-        ON_DEMAND,
-        f"          {SELECTS_SPOT}\n          tolerations",
+        [
+            ("groupName: gpu-8  ", "groupName: gpu-8-on-demand"),
+            (ON_DEMAND, f"          {SELECTS_SPOT}\n          tolerations"),
+        ],
     ),
     one("kuberay folder renamed", RAYJOB, "RTS804", "--storage-path /shared/studies", "--storage-path /shared/results"),
     one("kuberay entrypoint with a GPU on spot", RAYJOB, "RTS818", JOB, f"  entrypointNumGpus: 1\n{JOB}"),
