@@ -16,14 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from raytune_suite.cluster.checks.findings import Finding
-    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+    from raytune_suite.cluster.document import ClusterDocument
 
 OF_RAY = ("ray.io/is-ray-node", "ray.io/cluster", "ray.io/node-type", "ray.io/group", "app.kubernetes.io/created-by")
 MANY_PORTS = 1000
-KINDS = {"ray.io/is-ray-node": ("yes",), "ray.io/node-type": ("head", "worker", "redis-cleanup")}
-"""The values that KubeRay gives to labels of pods."""
-
-OF_HEAD = {"ray.io/is-ray-node": "yes", "ray.io/node-type": "head", "ray.io/group": "headgroup"}
 REDIS = re.compile(r"redis|valkey")
 RUN_CODE = (6379, 8265, 10001, "redis", "dashboard", "client", "gcs", "gcs-server")
 """Ports with which one can run code in the cluster: of Redis and the GCS, of jobs, and of Ray Client."""
@@ -35,9 +31,8 @@ def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
     """Yield policies that apply to the pods of Ray, and close ports among them that no policy opens."""
     for one in documents:
         if one.get("kind") == "NetworkPolicy":
-            unknown = list(unknown_labels(one))
-            yield from unknown or without_head(one)
             yield from alternatives(one)
+            yield from without_head(one)
     policies = [one for one in documents if one.get("kind") == "NetworkPolicy" and of_ray(one)]
     for side, (key, peers) in SIDES.items():
         if any(opens(rule, peers) for one in policies for rule in dicts(one.entries("spec", key))):
@@ -91,29 +86,6 @@ def opens(rule: dict[str, Any], peers: str) -> bool:
     return wide and not (rule.get(peers) and all("ipBlock" in one and len(one) == 1 for one in dicts(rule[peers])))
 
 
-def labels_in(policy: ClusterDocument) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """Yield the labels by which a policy selects pods, with their key paths."""
-    places: list[KeyPath] = [("spec", "podSelector")]
-    for key, peers in SIDES.values():
-        for index, rule in enumerate(policy.entries("spec", key)):
-            found = rule.get(peers) if isinstance(rule, dict) else None
-            count = len(found) if isinstance(found, list) else 0
-            places += [("spec", key, index, peers, number, "podSelector") for number in range(count)]
-    for place in places:
-        yield (*place, "matchLabels"), policy.mapping(*place, "matchLabels")
-
-
-def unknown_labels(policy: ClusterDocument) -> Iterator[Finding]:
-    """Yield values of KubeRay's labels that no pod has."""
-    for where, labels in labels_in(policy):
-        for name, known in KINDS.items():
-            value = labels.get(name)
-            if isinstance(value, str) and value not in known and "YOUR-" not in value:
-                reason = f"no pod has the label {name}: {value}, so that the policy concerns none"
-                remedy = f"write {' or '.join(known[:2])}" if len(known) > 1 else f'write "{known[0]}"'
-                yield finding(policy, "RTS402", (*where, name), reason, remedy, severity="warning")
-
-
 def alternatives(policy: ClusterDocument) -> Iterator[Finding]:
     """Yield a rule that admits everybody to a port beside one that names who may reach the pods."""
     rules = policy.entries("spec", "ingress")
@@ -160,4 +132,4 @@ def may_be_head(peer: dict[str, Any]) -> bool:
     labels = selector.get("matchLabels") if isinstance(selector, dict) else None
     if not isinstance(labels, dict):
         return True
-    return all(labels.get(name, value) == value for name, value in OF_HEAD.items())
+    return labels.get("ray.io/node-type") != "worker" and labels.get("ray.io/group", "headgroup") == "headgroup"

@@ -7,7 +7,7 @@ import re
 SHORTEST_WAIT = 150
 """Tenths of a second until a request is repeated; less than this, a busy server counts as lost."""
 
-OPTION_LISTS = re.compile(r"(?:-o|--options)[ =]*[\"']?([\w=,./:@-]+)|\snfs4?\s+([\w=,./:@-]+)")
+OPTION_LISTS = re.compile(r"(?:-o|--options)[ =]*[\"']?([\w=,./:@-]+)|\snfs4?\s+(\w[\w=,./:@-]*)")
 
 
 def gives_up(options: str) -> str:

@@ -130,7 +130,7 @@ def comments(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
             has = machine.gpus if kind == "GPU" else machine.cpus
             offered = pool.gpus if kind == "GPU" else pool.cpus
             if int(number) not in (has, offered):
-                reason = f"the comment says {number} {kind}s, but {machine.name} has {has}"
+                reason = f"the comment says {number} {kind}{'s' * (number != '1')}, but {machine.name} has {has}"
                 remedy = "correct the machine, or the comment"
                 yield finding(document, "RTS208", where, reason, remedy, severity="warning")
 

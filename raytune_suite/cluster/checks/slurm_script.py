@@ -94,8 +94,9 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
         return
     commands = simple_commands(text)
     yield from general(commands)
-    for lint in (*shell_lint.check(text), *joined_commands.check(text)):
+    for lint in shell_lint.check(text):
         yield at(lint.line + 1, lint.code, lint.reason, lint.remedy)
+    yield from (at(one.line + 1, one.code, one.reason, one.remedy, one.severity) for one in joined_commands.check(text))
     yield from variables(text, directives)
     yield from unassigned(text, commands)
     found = ray_starts(commands)

@@ -109,7 +109,7 @@ NINETEENTH = [
     one("gcp packages for workers only", GCP, "RTS912", HEAD_SETUP, "\nworker_setup_commands:"),
     one("azure workers without CPUs", AZURE, "RTS702", '{"CPU": 8, "GPU": 1}', '{"CPU": 0, "GPU": 1}'),
     UnseenMistake("hosts Ray in conda", LOCAL, "RTS402", [(PIP, "conda run -n tune pip install -c constraints.txt")]),
-    one("kuberay policy for no node", BASE, "RTS402", OF_RAY, 'matchLabels: {ray.io/is-ray-node: "true"}'),
+    one("kuberay policy for groups of workers", BASE, "RTS804", OF_RAY, "matchLabels: {ray.io/group: gpu-8}"),
     one(
         "kuberay policy for any namespace",
         BASE,
