@@ -86,12 +86,18 @@ def opens(rule: dict[str, Any], peers: str) -> bool:
     return wide and not (rule.get(peers) and all("ipBlock" in one and len(one) == 1 for one in dicts(rule[peers])))
 
 
+def listed(rule: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the mappings in a list of a rule."""
+    value = rule.get(key)
+    return dicts(value) if isinstance(value, list) else []
+
+
 def alternatives(policy: ClusterDocument) -> Iterator[Finding]:
     """Yield a rule that admits everybody to a port beside one that names who may reach the pods."""
     rules = policy.entries("spec", "ingress")
     named = [rule for rule in dicts(rules) if rule.get("from")]
     for index, rule in enumerate(rules):
-        ports = dicts(rule.get("ports") or []) if isinstance(rule, dict) else [{}]
+        ports = listed(rule, "ports") if isinstance(rule, dict) else [{}]
         dangerous = [one.get("port") for one in ports if one.get("port") in RUN_CODE]
         if not isinstance(rule, dict) or rule.get("from") or not named or (ports and not dangerous):
             continue
@@ -100,7 +106,7 @@ def alternatives(policy: ClusterDocument) -> Iterator[Finding]:
         remedy = "write `ports` without a dash, below `from`" if dangerous else "remove it, or add `from`"
         yield finding(policy, "RTS615", ("spec", "ingress", index), reason, remedy, severity="warning")
     for index, rule in enumerate(rules):
-        peers = dicts(rule.get("from") or []) if isinstance(rule, dict) else []
+        peers = listed(rule, "from") if isinstance(rule, dict) else []
         anywhere = [one for one in peers if one.get("namespaceSelector") == {} and not one.get("podSelector")]
         if anywhere and any(one.get("podSelector") for one in peers):
             reason = "entries of `from` are alternatives, and one of them is every pod of every namespace"
@@ -114,7 +120,7 @@ def without_head(policy: ClusterDocument) -> Iterator[Finding]:
     if not REDIS.search(f"{policy.get('metadata', 'name')} {' '.join(map(str, labels.values()))}") or of_ray(policy):
         return
     rules = dicts(policy.entries("spec", "ingress"))
-    peers = [peer for rule in rules for peer in dicts(rule.get("from") or [{}])]
+    peers = [peer for rule in rules for peer in (listed(rule, "from") or [{}])]
     if peers and not any(may_be_head(peer) for peer in peers):
         reason = "only workers are admitted to Redis, but it is the head that stores its state there"
         remedy = 'write `matchLabels: {ray.io/is-ray-node: "yes"}`'

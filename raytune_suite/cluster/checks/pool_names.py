@@ -10,7 +10,15 @@ import re
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.pools import INSTANCE_KEY, container_amounts, dicts, gpu_devices, is_kuberay, provider
+from raytune_suite.cluster.pools import (
+    INSTANCE_KEY,
+    as_count,
+    container_amounts,
+    dicts,
+    gpu_devices,
+    is_kuberay,
+    provider,
+)
 from raytune_suite.cluster.quantities import quantity
 
 if TYPE_CHECKING:
@@ -91,7 +99,7 @@ def names(document: ClusterDocument, pool: Pool, *, numbered: bool) -> Iterator[
     has = pool.instance_type.gpus if pool.instance_type is not None else pool.gpus
     container: KeyPath = (*pool.where, "template", "spec", "containers", 0)
     devices = gpu_devices(container_amounts(document, container))
-    hosts = document.get(*pool.where, "numOfHosts", default=1)
+    hosts = as_count(document.get(*pool.where, "numOfHosts"), 1)
     if not has or pool.where == ("provider",) or any("mig" in name for name in devices):
         return
     times = TIMES.search(pool.name.lower())
