@@ -110,9 +110,12 @@ def alone(text: str) -> Iterator[Lint]:
     """Yield an option at the beginning of a line, which the shell runs as a command."""
     if re.search(r"\w\+?=\(|\bcase\b", text):
         return
+    lines = dict(enumerate(text.split("\n")))
     for part in simple_commands(text):
-        if part.line and part.words and re.match(r"--?[a-z][\w-]+", part.words[0]) and not part.prefixes:
-            reason = f"the line before `{part.words[0]}` ends the command, so that the shell runs `{part.words[0]}`"
+        first = "".join(part.words[:1])
+        begins = lines.get(part.line, "").lstrip().startswith(first)  # rather than after an escaped parenthesis
+        if part.line and re.match(r"--?[a-z][\w-]+", first) and begins and not part.prefixes:
+            reason = f"the line before `{first}` ends the command, so that the shell runs `{first}`"
             remedy = "write a backslash at the end of the line before it, or `>-` instead of `|` in YAML"
             yield Lint("RTS415", reason, remedy, part.line, "error")
             return
