@@ -59,6 +59,9 @@ APART = (
 SDK = {"aws": r"boto3", "gcp": r"google-api-python-client", "azure": r"azure-(mgmt|identity|cli|common|core)"}
 """The packages with which the autoscaler on the head starts workers."""
 
+STARTS_MACHINES = {"gcp": r"google-api-python-client", "azure": r"azure-(mgmt-compute|mgmt-network|cli-core)"}
+"""Those of them that nothing but the autoscaler needs."""
+
 
 def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None) -> Iterator[Finding]:
     """Yield what the nodes of a file for a cloud use without being allowed to."""
@@ -164,6 +167,7 @@ def head_packages(document: ClusterDocument) -> Iterator[Finding]:
     cloud = provider(document)
     texts = [text for key in ("setup_commands", "head_setup_commands") for text in document.strings(key)]
     image = str(document.get("docker", "head_image") or document.get("docker", "image") or "")
+    yield from only_on_workers(document, texts)
     if document.get("head_setup_commands") is None or re.search(SDK[cloud], " ".join(texts)) or image:
         return  # Ray's defaults install them, and Ray's images contain them
     if any(re.search(r"\s-r\s|requirements|\.\[|environment\.ya?ml|source |conda activate", text) for text in texts):
@@ -173,3 +177,20 @@ def head_packages(document: ClusterDocument) -> Iterator[Finding]:
     severity: Severity | None = "warning"
     where: KeyPath = ("head_setup_commands",)
     yield finding(document, "RTS912", where, reason, f"add `pip install {package}`", severity=severity)
+
+
+def only_on_workers(document: ClusterDocument, texts: list[str]) -> Iterator[Finding]:
+    """Yield a finding if the packages that start workers are installed on workers only."""
+    package = STARTS_MACHINES.get(provider(document))
+    if package is None or re.search(package, " ".join(texts)):
+        return
+    places: list[KeyPath] = [("worker_setup_commands",)]
+    types = document.mapping("available_node_types")
+    places += [("available_node_types", name, "worker_setup_commands") for name in types]
+    for place in places:
+        for index, text in enumerate(document.strings(*place)):
+            match = re.search(package, text)
+            if match is not None and document.get("head_node_type") not in place:
+                reason = f"{match[0]} is installed on workers only, but it is the head that starts workers with it"
+                remedy = "move the command to `head_setup_commands`"
+                yield finding(document, "RTS912", (*place, index), reason, remedy, severity="warning")

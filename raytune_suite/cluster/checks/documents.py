@@ -21,6 +21,7 @@ from raytune_suite.cluster.checks import (
     setting_rules,
 )
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.nfs_options import gives_up
 from raytune_suite.cluster.checks.pods import PodPlace, bad_name, pod_place
 from raytune_suite.cluster.pools import as_count, cluster_spec, is_kuberay, kuberay_pools
 
@@ -82,6 +83,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from references.claim(document)
     yield from objects.check(document)
     yield from deadlines.check(document)
+    yield from mount_options(document)
     yield from setting_rules.check(document, (), "object", str(document.get("kind")))
     if document.get("kind") == "HorizontalPodAutoscaler":
         for where, reason, remedy in setting_rules.ordered(document.mapping("spec"), ("spec",)):
@@ -93,6 +95,16 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from job_commands.containers(document, pod)
         yield from pod_context.check(document, pod)
         yield from deadlines.pod(document, pod)
+
+
+def mount_options(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield options of a volume or storage class with which writing fails during short outages."""
+    places: tuple[KeyPath, ...] = (("mountOptions",), ("spec", "mountOptions"))
+    for where in places:
+        problem = gives_up(",".join(document.strings(*where)))
+        if problem:
+            remedy = "write `hard` and `timeo=600`: writing then waits until the server answers"
+            yield finding(document, "RTS814", where, problem, remedy, severity="warning")
 
 
 def unexpanded(document: ClusterDocument) -> Iterator[Finding]:

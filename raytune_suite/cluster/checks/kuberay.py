@@ -14,6 +14,7 @@ from raytune_suite.cluster.checks import (
     folded_comments,
     job_commands,
     job_places,
+    job_study,
     kuberay_groups,
     kuberay_rules,
     kuberay_runtime,
@@ -77,6 +78,7 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
     yield from cluster(document, pools)
     yield from entrypoint_amounts(document, pools)
     yield from job_commands.study(document, pools)
+    yield from job_study.check(document, pools)
     for pool in pools:
         yield from group(document, pool, storage_path or named_storage(document))
 

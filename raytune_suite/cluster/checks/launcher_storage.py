@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks.commands import SHARING
+from raytune_suite.cluster.checks.commands import SHARING, VOLUME, within
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.kuberay_runtime import SHM_IS_REQUIRED, SLOW_STORAGE
-from raytune_suite.cluster.checks.mounts import replaced
+from raytune_suite.cluster.checks.mounts import OPTIONS, mounted, replaced
+from raytune_suite.cluster.checks.nfs_options import gives_up, option_lists
 from raytune_suite.cluster.checks.start_commands import HEAD, SETUP, WORKERS, starts
 from raytune_suite.cluster.pools import provider
 from raytune_suite.cluster.quantities import in_gib, quantity
@@ -47,6 +48,18 @@ VERSION = re.compile(r"\b(?:nfs)?vers=(\d)")
 MOUNT = re.compile(r"\bmount\s[^;&|\n]*")
 NFS4 = re.compile(r"-t\s*nfs4\b")
 
+OF_ROOT = {
+    r"\.efs\.[\w-]+\.amazonaws\.com:|\bfs-\w+:/|YOUR-FILE-SYSTEM": "Amazon EFS",
+    r"\.fsx\.": "Amazon FSx",
+    r"\.file\.core\.windows\.net:": "Azure Files",
+}
+"""File systems whose top folder belongs to root, and only root may write it, until somebody changes that."""
+
+ANOTHER_USER = re.compile(r"(?:^|\s)(?:-u|--user)[ =]|access_?point|\b(?:chown|setfacl|chgrp)\b|\binstall -d\b")
+RIGHTS = re.compile(r"\bchmod\s+(?:-\w+\s+)*([0-7]{3,4}|[ugoa,]*[+=][rwxXst,ugoa+=]+)\s+[^;&|\n]*")
+FOR_OTHERS = re.compile(r"[0-7]*[2367]|(?:.*,)?(?:[ug]*[oa][ugoa]*)?[+=][rxXst]*w.*")
+"""Rights of chmod with which everybody may write."""
+
 LONGEST_NAME_ON_AZURE = 42
 """Characters; Ray makes ray-NAME-worker-XXXX-XXXX0 of it, and Azure allows 64."""
 
@@ -66,6 +79,10 @@ def check(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         for index, text in enumerate(document.strings(key)):
             yield from hidden_failure(document, (key, index), text)
             yield from protocol(document, (key, index), text)
+            for problem in filter(None, map(gives_up, option_lists(text))):
+                remedy = "write `hard,timeo=600`: writing then waits until the server answers"
+                yield finding(document, "RTS503", (key, index), problem, remedy, severity="warning")
+    yield from rights(document)
     yield from object_store(document)
     yield from kept_machines(document, pools)
     yield from always_there(document, pools)
@@ -103,6 +120,27 @@ def protocol(document: ClusterDocument, where: KeyPath, text: str) -> Iterator[F
         for server, (spoken, reason) in PROTOCOLS.items():
             if version in ("3", "4") and version != spoken and re.search(rf"{server}:", source):
                 yield finding(document, "RTS503", where, reason, f"write `mount {OPTIONS_OF[spoken]} ...`")
+
+
+def rights(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a shared folder that only root may write, while the containers run as another user."""
+    texts = document.strings("initialization_commands")
+    options = " ".join(text for key in OPTIONS for text in document.strings("docker", key))
+    image = str(document.get("docker", "worker_image") or document.get("docker", "image") or "")
+    if not image.startswith("rayproject/ray") or ANOTHER_USER.search(" ".join([options, *texts])):
+        return
+    given = [match for text in texts for match in RIGHTS.finditer(text)]
+    for index, text in enumerate(texts):
+        server = next((name for pattern, name in OF_ROOT.items() if re.search(pattern, text)), None)
+        for folder in mounted(text):
+            modes = [match[1] for match in given if folder in match[0] or "$" in match[0]]
+            shared = any(within(source, [folder]) for source, _ in VOLUME.findall(options))
+            if not shared or (server is None and not modes) or any(map(FOR_OTHERS.fullmatch, modes)):
+                continue
+            owner = f"the top folder of {server}" if server else folder
+            reason = f"{owner} belongs to root, who alone may write it, but the containers run as the user ray"
+            remedy = f"add `&& sudo chmod 1777 {folder}` to the command"
+            yield finding(document, "RTS503", ("initialization_commands", index), reason, remedy, severity="warning")
 
 
 def object_store(document: ClusterDocument) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ most of which they choose when they start. Source: Kubernetes, "Network policies
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks.findings import finding
@@ -19,11 +20,19 @@ if TYPE_CHECKING:
 
 OF_RAY = ("ray.io/is-ray-node", "ray.io/cluster", "ray.io/node-type", "ray.io/group", "app.kubernetes.io/created-by")
 MANY_PORTS = 1000
+REDIS = re.compile(r"redis|valkey")
+RUN_CODE = (6379, 8265, 10001, "redis", "dashboard", "client", "gcs", "gcs-server")
+"""Ports with which one can run code in the cluster: of Redis and the GCS, of jobs, and of Ray Client."""
+
 SIDES = {"Ingress": ("ingress", "from"), "Egress": ("egress", "to")}
 
 
 def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
     """Yield policies that apply to the pods of Ray, and close ports among them that no policy opens."""
+    for one in documents:
+        if one.get("kind") == "NetworkPolicy":
+            yield from alternatives(one)
+            yield from without_head(one)
     policies = [one for one in documents if one.get("kind") == "NetworkPolicy" and of_ray(one)]
     for side, (key, peers) in SIDES.items():
         if any(opens(rule, peers) for one in policies for rule in dicts(one.entries("spec", key))):
@@ -75,3 +84,58 @@ def opens(rule: dict[str, Any], peers: str) -> bool:
         for one in ports
     )
     return wide and not (rule.get(peers) and all("ipBlock" in one and len(one) == 1 for one in dicts(rule[peers])))
+
+
+def listed(rule: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the mappings in a list of a rule."""
+    value = rule.get(key)
+    return dicts(value) if isinstance(value, list) else []
+
+
+def alternatives(policy: ClusterDocument) -> Iterator[Finding]:
+    """Yield a rule that admits everybody to a port beside one that names who may reach the pods."""
+    rules = policy.entries("spec", "ingress")
+    named = [rule for rule in dicts(rules) if rule.get("from")]
+    for index, rule in enumerate(rules):
+        ports = listed(rule, "ports") if isinstance(rule, dict) else [{}]
+        dangerous = [one.get("port") for one in ports if one.get("port") in RUN_CODE]
+        if not isinstance(rule, dict) or rule.get("from") or not named or (ports and not dangerous):
+            continue
+        which = f"port {dangerous[0]}" if dangerous else "all ports"
+        reason = f"rules are alternatives, and this one opens {which} to everybody, as it has no `from`"
+        remedy = "write `ports` without a dash, below `from`" if dangerous else "remove it, or add `from`"
+        yield finding(policy, "RTS615", ("spec", "ingress", index), reason, remedy, severity="warning")
+    for index, rule in enumerate(rules):
+        peers = listed(rule, "from") if isinstance(rule, dict) else []
+        anywhere = [one for one in peers if one.get("namespaceSelector") == {} and not one.get("podSelector")]
+        if anywhere and any(one.get("podSelector") for one in peers):
+            reason = "entries of `from` are alternatives, and one of them is every pod of every namespace"
+            remedy = "write `namespaceSelector` and `podSelector` in one entry, without a dash between them"
+            yield finding(policy, "RTS615", ("spec", "ingress", index, "from"), reason, remedy, severity="warning")
+
+
+def without_head(policy: ClusterDocument) -> Iterator[Finding]:
+    """Yield a policy that admits workers to Redis, but not the head, which alone uses it."""
+    labels = policy.mapping("spec", "podSelector", "matchLabels")
+    if not REDIS.search(f"{policy.get('metadata', 'name')} {' '.join(map(str, labels.values()))}") or of_ray(policy):
+        return
+    rules = dicts(policy.entries("spec", "ingress"))
+    peers = [peer for rule in rules for peer in (listed(rule, "from") or [{}])]
+    if peers and not any(may_be_head(peer) for peer in peers):
+        reason = "only workers are admitted to Redis, but it is the head that stores its state there"
+        remedy = 'write `matchLabels: {ray.io/is-ray-node: "yes"}`'
+        yield finding(policy, "RTS804", ("spec", "ingress"), reason, remedy, severity="warning")
+
+
+def may_be_head(peer: dict[str, Any]) -> bool:
+    """Return whether a peer of a policy may be the head of a cluster of Ray.
+
+    Example:
+        >>> may_be_head({"podSelector": {"matchLabels": {"ray.io/node-type": "worker"}}}), may_be_head({})
+        (False, True)
+    """
+    selector = peer.get("podSelector")
+    labels = selector.get("matchLabels") if isinstance(selector, dict) else None
+    if not isinstance(labels, dict):
+        return True
+    return labels.get("ray.io/node-type") != "worker" and labels.get("ray.io/group", "headgroup") == "headgroup"

@@ -20,8 +20,10 @@ from raytune_suite.cluster.checks import (
     manifests,
     mounts,
     network_policies,
+    node_programs,
     nodes,
     online,
+    pool_names,
     python_versions,
     ray_variables,
     secrets,
@@ -141,6 +143,8 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     if is_kuberay(document):
         all_pools = pools(document)
         findings = [*documents.check(document), *kuberay.check(document, all_pools, storage_path)]
+        findings += pool_names.check(document, all_pools)
+        findings += node_programs.no_cpus(document, all_pools)
         findings += secrets.check(document)
         return [*findings, *tokens.check(document, all_pools)]
     findings = [*launcher.schema(document), *documents.misread_numbers(document)]
@@ -161,5 +165,7 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += contradictions.check(document)
     findings += ray_variables.commands(document, all_pools)
     findings += launcher_storage.check(document, all_pools)
+    findings += pool_names.check(document, all_pools)
+    findings += node_programs.check(document, all_pools)
     findings += clouds.check(document, all_pools, storage_path)
     return findings

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from raytune_suite.cluster.checks import shell_lint
+from raytune_suite.cluster.checks import joined_commands, shell_lint
 from raytune_suite.cluster.ray_start import FLAGS, OPTIONS, contradictions, wrong_command, wrong_option, wrong_value
 from raytune_suite.cluster.shell import (
     SimpleCommand,
@@ -195,7 +195,8 @@ def check_commands(
 def own_problems(text: str, user: str | None) -> tuple[Problem, ...]:
     """Return the problems of a command that do not depend on the others, nor on this machine."""
     found = [problem for part in simple_commands(text) for problem in check_one(part, user)]
-    return (*found, *(Problem(*lint) for lint in shell_lint.check(text)))
+    lints = [*shell_lint.check(text), *joined_commands.check(text)]
+    return (*found, *(Problem(*lint) for lint in lints))
 
 
 def inner_syntax(part: SimpleCommand, text: str) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks import shell_lint, slurm_shell
+from raytune_suite.cluster.checks import joined_commands, shell_lint, slurm_shell
 from raytune_suite.cluster.checks.findings import CODES, Finding
 from raytune_suite.cluster.checks.shell_commands import check_one
 from raytune_suite.cluster.ray_start import FLAGS, same_ports
@@ -96,6 +96,7 @@ def check(text: str, directives: list[Directive]) -> Iterator[Finding]:
     yield from general(commands)
     for lint in shell_lint.check(text):
         yield at(lint.line + 1, lint.code, lint.reason, lint.remedy)
+    yield from (at(one.line + 1, one.code, one.reason, one.remedy, one.severity) for one in joined_commands.check(text))
     yield from variables(text, directives)
     yield from unassigned(text, commands)
     found = ray_starts(commands)

@@ -1,4 +1,4 @@
-"""`cluster check` finds nothing new in valid settings near the rules for pods that start, but do not work."""
+"""`cluster check` finds nothing new in valid settings near the rules for what shows at run time, or in two places."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from raytune_suite.cluster.checks import launcher
+from tests.cluster.checks import unseen_at_run_time, unseen_two_places
 from tests.cluster.checks.test_unseen_mistakes import CHECKOUT, findings, findings_before
-from tests.cluster.checks.unseen_at_run_time import VALID
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+VALID = {**unseen_at_run_time.VALID, **unseen_two_places.VALID}
 
 
 @pytest.mark.parametrize("name", VALID)
