@@ -29,7 +29,7 @@ class BracketDraw:
     weights: dict[float, float] | None = None
 
     def update(self, searcher: Any) -> None:
-        """Take the weights of a searcher; one of Ray's own has none."""
+        """Take the searcher's weights; Ray's own searchers have none."""
         weights = getattr(searcher, "bracket_weights", None)
         self.weights = None if weights is None else weights()
 

@@ -34,7 +34,7 @@ def check(document: ClusterDocument, places: Iterable[KeyPath]) -> Iterator[Find
 
 
 def cut_off(document: ClusterDocument, where: KeyPath, node: yaml.ScalarNode) -> Iterator[Finding]:
-    """Yield a finding if a comment in a text of several lines of the file goes on with what the next lines say."""
+    """Yield a finding if YAML joins a comment with the lines after it, so that they become part of the comment."""
     lines = document.text.splitlines()[node.start_mark.line : node.end_mark.line + 1]
     if len(lines) < 2 or (node.style == '"' and any("\\" in line for line in lines)):  # noqa: PLR2004
         return

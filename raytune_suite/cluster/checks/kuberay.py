@@ -222,7 +222,7 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
 
 
 def environment(document: ClusterDocument, pool: Pool, container: KeyPath) -> Iterator[Finding]:
-    """Yield variables of Ray's container that Ray does not read, and a folder of data that no volume has."""
+    """Yield environment variables that Ray does not read, and a data folder that is on no volume."""
     entries = document.entries(*container, "volumeMounts")
     paths = [str(one.get("mountPath")) for one in entries if isinstance(one, dict)]
     for index, entry in enumerate(document.entries(*container, "env")):

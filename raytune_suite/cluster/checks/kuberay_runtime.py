@@ -145,12 +145,17 @@ def object_store(document: ClusterDocument, group: KeyPath, container: KeyPath) 
     if size is None or has is None or size <= has or allowed or "plasma-directory" in given:
         return
     where = (*group, "rayStartParams", "object-store-memory")
-    fails = size > SHM_IS_REQUIRED
-    then = "Ray does not start" if fails else "Ray puts it on the slow disk"
+    severity, then = outside_shared_memory(size)
     reason = f"{group_name(document, group)}: the object store has {in_gib(size)}, but /dev/shm {in_gib(has)}: {then}"
     remedy = f"write less than {has:.0f}, or mount `emptyDir: {{medium: Memory, sizeLimit: ...}}` of that size"
-    severity: Severity = "error" if fails else "warning"
     yield finding(document, "RTS815", where, reason, remedy, severity=severity)
+
+
+def outside_shared_memory(size: float) -> tuple[Severity, str]:
+    """Return how bad it is if an object store of `size` bytes does not fit into /dev/shm, and what Ray does then."""
+    if size > SHM_IS_REQUIRED:
+        return "error", "Ray does not start"
+    return "warning", "Ray puts it on the slow disk"
 
 
 def autoscaler(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:

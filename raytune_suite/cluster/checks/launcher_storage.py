@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.commands import SHARING, VOLUME, within
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.checks.kuberay_runtime import SHM_IS_REQUIRED, SLOW_STORAGE
+from raytune_suite.cluster.checks.kuberay_runtime import SLOW_STORAGE, outside_shared_memory
 from raytune_suite.cluster.checks.mounts import OPTIONS, mounted, replaced
 from raytune_suite.cluster.checks.nfs_options import gives_up, option_lists
 from raytune_suite.cluster.checks.start_commands import HEAD, SETUP, WORKERS, starts
@@ -21,7 +21,7 @@ from raytune_suite.cluster.quantities import in_gib, quantity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding, Severity
+    from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
     from raytune_suite.cluster.pools import Pool
 
@@ -154,11 +154,9 @@ def object_store(document: ClusterDocument) -> Iterator[Finding]:
             text = str(document.get(*where))
             allowed = "plasma-directory" in given or SLOW_STORAGE in f"{options} {text}"
             if has is not None and size is not None and size > has and not allowed:
-                fails = size > SHM_IS_REQUIRED
-                then = "Ray does not start" if fails else "Ray puts it on the slow disk"
+                severity, then = outside_shared_memory(size)
                 reason = f"the object store has {in_gib(size)}, but /dev/shm of the container {in_gib(has)}: {then}"
                 remedy = f"raise `--shm-size`, or write at most --object-store-memory={has:.0f}"
-                severity: Severity = "error" if fails else "warning"
                 yield finding(document, "RTS410", where, reason, remedy, severity=severity)
 
 

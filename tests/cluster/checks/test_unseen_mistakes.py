@@ -29,7 +29,7 @@ def findings_before(file: str) -> Counter[tuple[str, str]]:
 
 PROVIDERS = sorted({one.name.partition(" ")[0] for one in UNSEEN})
 PARTS = 3
-"""`make test` has one part of the mistakes, and CI the others: each code has tests of its own."""
+"""`make test` checks one part of the mistakes, and CI the rest; each code has tests of its own as well."""
 
 
 @pytest.mark.parametrize("part", [pytest.param(part, marks=[pytest.mark.e2e] if part else []) for part in range(PARTS)])
