@@ -1,14 +1,16 @@
-"""Whole studies of a transformer on one device: fused, and one trial at a time, with equal budgets and decisions.
+"""Whole studies of a transformer on one device: fused, in processes, and one trial at a time, with equal decisions.
 
     python benchmarks/perf/fused_studies.py                                    # CPU, a few minutes
     python benchmarks/perf/fused_studies.py --device cuda --budget 20 --out .  # one GPU, about five minutes; needs Ray
 
 The transformer of live/gpt-language (on a GPU live/gpt-language-3m) is tuned by several methods on the simulated clock,
-which decides the same in both ways. Width, depth and batch are fixed, so that all trials of a study can be fused. Times
-are those of whole studies, with the start of the GPU and all that a study writes.
+which decides the same however the trials train: fused in this process; in Ray workers, eight of which share the GPU; or
+one at a time in this process. Width, depth and batch are fixed, so that all trials of a study can be fused. Times are
+those of whole studies, with the start of the workers and of the GPU, and all that a study writes; Ray runs before.
 
-Every row is printed as soon as it is known. The last line is a JSON object: `fused_study_speedup` has, per method, the
-seconds of the study whose trials train alone over those of the fused one.
+Every row is printed as soon as it is known. The last line is a JSON object: `fused_study_speedup` and
+`process_study_speedup` have, per method, the seconds of the study that trains one trial at a time over those of the
+other.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ray
 import torch
 from ray import tune
 
@@ -44,6 +47,9 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 SHAPES = {"cpu": {"width": 32, "depth": 1, "batch": 8}, "cuda": {"width": 256, "depth": 4, "batch": 32}}
 WORKERS = {"cpu": 8, "cuda": 16}
+PROCESSES = {"cpu": 2, "cuda": 8}
+RESOURCES = {"cpu": {"cpu": 1}, "cuda": {"cpu": 1, "gpu": 0.125}}
+WAYS = ("fused", "in processes", "one at a time")
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Row:
     """What one study took and found."""
 
     method: str
-    fused: bool
+    way: str
     seconds: float
     trainings: float
     utilization: float | None
@@ -61,8 +67,7 @@ class Row:
         """The cells of the table."""
         busy = "" if self.utilization is None else f"{self.utilization:.0f} %"
         rate = 60 * self.trainings / self.seconds
-        how = "fused" if self.fused else "one at a time"
-        return [self.method, how, f"{self.seconds:.1f}", f"{rate:.1f}", busy, f"{self.excess:.4f}"]
+        return [self.method, self.way, f"{self.seconds:.1f}", f"{rate:.1f}", busy, f"{self.excess:.4f}"]
 
 
 HEAD = ["method", "trials train", "seconds", "full trainings per minute", "GPU utilization", "excess loss, nats"]
@@ -81,24 +86,27 @@ def tuned(device: str) -> Workload:
     return replace(known, space={**known.space, **SHAPES[device], "optimizer": adamw}, mutable=mutable)
 
 
-def run(method: str, base: Workload, args: argparse.Namespace, folder: Path, *, fused: bool) -> Row:
+def run(method: str, base: Workload, args: argparse.Namespace, folder: Path, way: str) -> Row:
     """Run one study."""
-    changes = {"device": args.device} | ({} if fused else {"advance_together": None})
-    trainable: Any = type("Fused" if fused else "Alone", (base.trainable,), changes)
+    changes = {"device": args.device} | ({} if way == "fused" else {"advance_together": None})
+    trainable: Any = type("Fused" if way == "fused" else "Alone", (base.trainable,), changes)
     workers = WORKERS[args.device]
+    engine, resources = rts.Simulation(workers=workers), None
+    if way == "in processes":
+        engine, resources = replace(engine, compute=PROCESSES[args.device]), RESOURCES[args.device]
     limits = {"num_samples": workers // 2} if method == "pbt" else {"budget": args.budget}
     utilization = Utilization()
     start = time.perf_counter()
     result = rts.tune(
-        workload=replace(base, trainable=trainable), method=method, engine=rts.Simulation(workers=workers),
-        tuning_seeds=[0], test_seeds=[], storage_path=folder, name=f"{method}-{fused}", progress=False,
+        workload=replace(base, trainable=trainable), method=method, engine=engine, resources=resources,
+        tuning_seeds=[0], test_seeds=[], storage_path=folder, name=f"{method}-{way}", progress=False,
         **METHODS[method], **limits,
     )  # fmt: skip
     seconds = time.perf_counter() - start
     busy = utilization.mean(seconds)
     utilization.close()
     return Row(
-        method, fused, seconds, len(result.reports) / base.max_t, busy, result.best_value - least_loss(trainable.length)
+        method, way, seconds, len(result.reports) / base.max_t, busy, result.best_value - least_loss(trainable.length)
     )
 
 
@@ -114,22 +122,32 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--budget", type=float, default=2, help="full trainings of each study")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="how the trials train")
     parser.add_argument("--out", type=Path, help="also write the table to gpu-studies.md in this folder")
     args = parser.parse_args()
     torch.set_num_threads(1)
     rows: list[Row] = []
     base = tuned(args.device)
+    if "in processes" in args.ways:
+        ray.init(include_dashboard=False, log_to_driver=False)
     with tempfile.TemporaryDirectory() as folder:
         for method in args.methods:
-            for fused in (True, False):
-                rows.append(run(method, base, args, Path(folder), fused=fused))
+            for way in args.ways:
+                rows.append(run(method, base, args, Path(folder), way))
                 print("  ".join(rows[-1].cells()), flush=True)
                 if args.out:
                     name = torch.cuda.get_device_name() if args.device == "cuda" else "CPU"
                     (args.out / "gpu-studies.md").write_text(f"{name}; torch {torch.__version__}.\n\n{table(rows)}")
-    seconds = {(row.method, row.fused): row.seconds for row in rows}
-    speedup = {method: round(seconds[method, False] / seconds[method, True], 2) for method in args.methods}
-    print(json.dumps({"fused_study_speedup": speedup, "device": args.device}))
+    seconds = {(row.method, row.way): row.seconds for row in rows}
+    speedups = {
+        key: {
+            m: round(seconds[m, WAYS[2]] / seconds[m, way], 2)
+            for m in args.methods
+            if {(m, WAYS[2]), (m, way)} <= {*seconds}
+        }
+        for key, way in (("fused_study_speedup", WAYS[0]), ("process_study_speedup", WAYS[1]))
+    }
+    print(json.dumps(speedups | {"device": args.device}))
 
 
 if __name__ == "__main__":
