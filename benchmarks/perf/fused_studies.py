@@ -1,12 +1,14 @@
-"""Whole studies of a transformer on one device: fused, in processes, and one trial at a time, with equal decisions.
+"""Whole studies of small networks on one device: fused, in processes, and one trial at a time, with equal decisions.
 
-    python benchmarks/perf/fused_studies.py                                    # CPU, a few minutes
-    python benchmarks/perf/fused_studies.py --device cuda --budget 20 --out .  # one GPU, about five minutes; needs Ray
+    python benchmarks/perf/fused_studies.py                                           # CPU, a few minutes
+    python benchmarks/perf/fused_studies.py --device cuda --budget 12 --out .         # one GPU, seven minutes
+    python benchmarks/perf/fused_studies.py --device cuda --network mlp --budget 300  # a network of 27,000 parameters
 
-The transformer of live/gpt-language (on a GPU live/gpt-language-3m) is tuned by several methods on the simulated clock,
-which decides the same however the trials train: fused in this process; in Ray workers, eight of which share the GPU; or
-one at a time in this process. Width, depth and batch are fixed, so that all trials of a study can be fused. Times are
-those of whole studies, with the start of the workers and of the GPU, and all that a study writes; Ray runs before.
+The transformer of live/gpt-language (on a GPU live/gpt-language-3m) or the MLP of live/digits-mlp-fused is tuned by
+several methods on the simulated clock, which decides the same however the trials train: fused in this process; in Ray
+workers, eight of which share the GPU; or one at a time in this process. Shapes are fixed, so that all trials of a study
+can be fused. Times are those of whole studies, with the start of the workers and of the GPU, and all that a study
+writes; only Ray is started before.
 
 Every row is printed as soon as it is known. The last line is a JSON object: `fused_study_speedup` and
 `process_study_speedup` have, per method, the seconds of the study that trains one trial at a time over those of the
@@ -34,7 +36,6 @@ sys.path.insert(0, str(ROOT))  # to import `benchmarks` from any working directo
 import raytune_suite as rts  # noqa: E402 - after the path
 from benchmarks.perf.fused import Utilization  # noqa: E402
 from raytune_suite.workloads import workload  # noqa: E402
-from raytune_suite.workloads.live.language import least_loss  # noqa: E402
 
 if TYPE_CHECKING:
     from raytune_suite.workloads.base import Workload
@@ -45,10 +46,23 @@ METHODS: dict[str, dict[str, Any]] = {
     "auto": {},
     "pbt": {"method_args": {"interval": 3}},
 }
-SHAPES = {"cpu": {"width": 32, "depth": 1, "batch": 8}, "cuda": {"width": 256, "depth": 4, "batch": 32}}
-WORKERS = {"cpu": 8, "cuda": 16}
+ADAMW = {
+    "optimizer": {
+        "name": "adamw",
+        "beta1": tune.uniform(0.8, 0.95),
+        "beta2": tune.uniform(0.9, 0.99),
+        "schedule": "cosine",
+    }
+}
 PROCESSES = {"cpu": 2, "cuda": 8}
 RESOURCES = {"cpu": {"cpu": 1}, "cuda": {"cpu": 1, "gpu": 0.125}}
+NETWORKS = {
+    ("transformer", "cpu"): ("live/gpt-language", 8, {"width": 32, "depth": 1, "batch": 8, **ADAMW}),
+    ("transformer", "cuda"): ("live/gpt-language-3m", 16, {"width": 256, "depth": 4, "batch": 32, **ADAMW}),
+    ("mlp", "cpu"): ("live/digits-mlp-fused", 64, {"width": 128, "batch": 32}),
+    ("mlp", "cuda"): ("live/digits-mlp-fused", 64, {"width": 128, "batch": 32}),
+}
+"""By network and device: the workload, how many trials run at once on the simulated clock, and what is fixed."""
 WAYS = ("fused", "in processes", "one at a time")
 
 
@@ -61,36 +75,31 @@ class Row:
     seconds: float
     trainings: float
     utilization: float | None
-    excess: float
+    best: float
 
     def cells(self) -> list[str]:
         """The cells of the table."""
         busy = "" if self.utilization is None else f"{self.utilization:.0f} %"
         rate = 60 * self.trainings / self.seconds
-        return [self.method, self.way, f"{self.seconds:.1f}", f"{rate:.1f}", busy, f"{self.excess:.4f}"]
+        return [self.method, self.way, f"{self.seconds:.1f}", f"{rate:.1f}", busy, f"{self.best:.4f}"]
 
 
-HEAD = ["method", "trials train", "seconds", "full trainings per minute", "GPU utilization", "excess loss, nats"]
+HEAD = ["method", "trials train", "seconds", "full trainings per minute", "GPU utilization", "best loss"]
 
 
-def tuned(device: str) -> Workload:
+def tuned(network: str, device: str) -> Workload:
     """The workload with one shape of network and batch."""
-    known = workload("live/gpt-language-3m" if device == "cuda" else "live/gpt-language")
-    adamw = {
-        "name": "adamw",
-        "beta1": tune.uniform(0.8, 0.95),
-        "beta2": tune.uniform(0.9, 0.99),
-        "schedule": "cosine",
-    }
-    mutable = tuple(name for name in known.mutable if name not in {*SHAPES[device], "optimizer"})
-    return replace(known, space={**known.space, **SHAPES[device], "optimizer": adamw}, mutable=mutable)
+    name, _, fixed = NETWORKS[network, device]
+    known = workload(name)
+    mutable = tuple(name for name in known.mutable if name not in fixed)
+    return replace(known, space={**known.space, **fixed}, mutable=mutable)
 
 
 def run(method: str, base: Workload, args: argparse.Namespace, folder: Path, way: str) -> Row:
     """Run one study."""
     changes = {"device": args.device} | ({} if way == "fused" else {"advance_together": None})
     trainable: Any = type("Fused" if way == "fused" else "Alone", (base.trainable,), changes)
-    workers = WORKERS[args.device]
+    workers = NETWORKS[args.network, args.device][1]
     engine, resources = rts.Simulation(workers=workers), None
     if way == "in processes":
         engine, resources = replace(engine, compute=PROCESSES[args.device]), RESOURCES[args.device]
@@ -105,9 +114,7 @@ def run(method: str, base: Workload, args: argparse.Namespace, folder: Path, way
     seconds = time.perf_counter() - start
     busy = utilization.mean(seconds)
     utilization.close()
-    return Row(
-        method, way, seconds, len(result.reports) / base.max_t, busy, result.best_value - least_loss(trainable.length)
-    )
+    return Row(method, way, seconds, len(result.reports) / base.max_t, busy, result.best_value)
 
 
 def table(rows: list[Row]) -> str:
@@ -120,14 +127,17 @@ def main() -> None:
     """Run all studies, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--network", choices=["transformer", "mlp"], default="transformer")
     parser.add_argument("--budget", type=float, default=2, help="full trainings of each study")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="how the trials train")
-    parser.add_argument("--out", type=Path, help="also write the table to gpu-studies.md in this folder")
+    parser.add_argument(
+        "--out", type=Path, help="also write the table to transformer-studies.md or mlp-studies.md in this folder"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     rows: list[Row] = []
-    base = tuned(args.device)
+    base = tuned(args.network, args.device)
     if "in processes" in args.ways:
         ray.init(include_dashboard=False, log_to_driver=False)
     with tempfile.TemporaryDirectory() as folder:
@@ -137,7 +147,9 @@ def main() -> None:
                 print("  ".join(rows[-1].cells()), flush=True)
                 if args.out:
                     name = torch.cuda.get_device_name() if args.device == "cuda" else "CPU"
-                    (args.out / "gpu-studies.md").write_text(f"{name}; torch {torch.__version__}.\n\n{table(rows)}")
+                    (args.out / f"{args.network}-studies.md").write_text(
+                        f"{name}; torch {torch.__version__}.\n\n{table(rows)}"
+                    )
     seconds = {(row.method, row.way): row.seconds for row in rows}
     speedups = {
         key: {
