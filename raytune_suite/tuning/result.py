@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -46,7 +46,7 @@ SHOWN_PARAMETERS = 8
 _logger = logging.getLogger("raytune_suite")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class StudyResult(StudyData):
     """What a study found.
 
@@ -82,7 +82,7 @@ class StudyResult(StudyData):
     result_grid: ResultGrid | None = None
     overhead: float | None = None
     status: str = FINISHED
-    storage_filesystem: Any = field(default=None, repr=False)
+    storage_filesystem: Any = None
 
     @property
     def files(self) -> Folder:
@@ -197,6 +197,15 @@ class StudyResult(StudyData):
             MissingPackageError: If matplotlib or jinja2 is not installed.
         """
         return write_report(self, path, status=self.status)
+
+    def __repr__(self) -> str:
+        """The result in a line or two, as a console shows it; the tables are attributes."""
+        best = (
+            "no result yet"
+            if self.incumbent.empty
+            else f"best {self.metric} {self.best_value:.4g} with {self.best_config}"
+        )
+        return f"<StudyResult {self.name} ({self.method}, {self.status}): {len(self.trials)} trials, {best}>"
 
     def _repr_html_(self) -> str:
         """The result as notebooks show it: its best trials as a table."""

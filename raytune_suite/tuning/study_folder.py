@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import json
 import logging
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -262,10 +263,10 @@ class StudyFolder:
         if not engine.can_resume(self.files):
             return StudyInterrupted(f"interrupted {when}; the study was not saved: start it again")
         where = f"storage_path={self.storage_path!r}{'' if self.filesystem is None else ', storage_filesystem=...'}"
+        options = shlex.join(["--resume", "--name", self.name, "--storage-path", str(self.storage_path)])
         return StudyInterrupted(
             f"interrupted {when}. To continue from what is saved, repeat the call with "
-            f"`resume=True, name={self.name!r}, {where}` "
-            f"(`raytune-suite run`: --resume --name {self.name} --storage-path {self.storage_path})"
+            f"`resume=True, name={self.name!r}, {where}` (`raytune-suite run`: {options})"
         )
 
 

@@ -64,3 +64,10 @@ def test_a_result_is_a_table(tmp_path: Path) -> None:
     assert html.count("<tr>") == 9
     assert "a&lt;b" in html
     assert f"{result.best_value:.4g}" in html
+
+
+def test_a_console_shows_a_result_in_a_line_or_two(tmp_path: Path) -> None:
+    result = tuned(tmp_path, name="short")
+    assert {"short", "asha"} <= {*repr(result).replace("(", " ").replace(",", " ").split()}
+    assert repr(result.best_config) in repr(result)
+    assert len(repr(result)) < 240
