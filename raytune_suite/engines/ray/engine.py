@@ -265,7 +265,8 @@ def connect() -> None:
     else:
         variables = internals.trial_environment()
         os.environ |= {name: value for name, value in variables.items() if name not in os.environ}
-        ray.init(include_dashboard=False, _system_config=internals.system_config(), **options)
+        with internals.own_process_groups():
+            ray.init(include_dashboard=False, _system_config=internals.system_config(), **options)
 
 
 def allows_reuse(trainable: Trainable) -> bool:

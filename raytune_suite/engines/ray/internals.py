@@ -8,6 +8,7 @@ Checked with Ray 2.60.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -54,6 +55,25 @@ def system_config() -> dict[str, Any]:
     Idle worker processes import Ray Tune in advance, which takes about a second.
     """
     return {"preload_python_modules": ["ray.tune"]}
+
+
+@contextlib.contextmanager
+def own_process_groups() -> Iterator[None]:
+    """Give the processes of Ray that start meanwhile process groups of their own, as Ray itself does on Windows.
+
+    Otherwise a SIGTERM to the driver's group, such as `timeout` sends, ends Ray before the driver has ended the study:
+    the driver waits a minute for Ray, and is then ended by Ray's client. The kernel ends them when the driver dies.
+    """
+    services: Any = import_module("ray._private.services")
+    if os.name == "nt" or not import_module("ray._private.utils").detect_fate_sharing_support():
+        yield
+        return
+    original = services.ConsolePopen
+    services.ConsolePopen = functools.partial(original, process_group=0)
+    try:
+        yield
+    finally:
+        services.ConsolePopen = original
 
 
 def trial_environment() -> dict[str, str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import ray
 from ray import tune
+from ray._private import services
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import ActorDiedError, OutOfMemoryError
 from ray.tune.execution import class_cache
@@ -44,6 +49,17 @@ def test_a_cluster_on_this_machine_is_discovered_by_its_address_file(
 @pytest.mark.usefixtures("ray_session")
 def test_a_cluster_that_this_process_started_is_recognized() -> None:
     assert internals.started_here()
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform != "linux", reason="Ray's processes stay in the group where no kernel ends them")
+def test_processes_of_ray_get_a_group_of_their_own_while_it_starts() -> None:
+    for context, alone in ((internals.own_process_groups(), True), (contextlib.nullcontext(), False)):
+        with context:
+            process = services.ConsolePopen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        with process:
+            assert (os.getpgid(process.pid) == process.pid) is alone
+            process.kill()
 
 
 def test_the_node_of_a_dead_actor_is_available(dead_actor: DeadActor) -> None:
