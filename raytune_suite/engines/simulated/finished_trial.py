@@ -1,14 +1,15 @@
 """Finished trials in a few hundred bytes, since a simulated study may have a hundred thousand of them.
 
 A `Trial` of Ray takes several kilobytes, and most of its attributes are the same for all trials of a study. A packed
-trial has only what differs. The first use of anything but its id, status and config turns it into an ordinary trial.
+trial is only what differs, as bytes. `Trials` creates it again whenever it is used.
 """
 
 from __future__ import annotations
 
 import marshal
 import operator
-from typing import TYPE_CHECKING, Any, final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, final, overload
 
 from ray.tune.experiment import Trial
 
@@ -33,12 +34,6 @@ _OWN = frozenset(
 )
 """The attributes in which the trials of a study differ."""
 
-_KEPT = ("trial_id", "status", "config", "_packer", "_packed")
-"""The attributes of a packed trial."""
-
-PACKED = len(_KEPT)
-"""How many attributes it has, unless something has added one since."""
-
 _OWN_METADATA = frozenset(
     {
         "_cached_json",
@@ -53,32 +48,26 @@ _OWN_METADATA = frozenset(
 """The attributes in which their metadata differ."""
 
 
+Packed = bytes | tuple[Any, ...]
+"""What is stored of a trial: bytes, and what they cannot hold (`_NOTHING` in most trials)."""
+
+_NOTHING = (None, None, None)
+
+
 @final
 class FinishedTrial(Trial):
-    """A packed trial. It becomes an ordinary one when an attribute is used that it does not have."""
+    """A trial that was packed. It has its id, status and config; the first use of anything else completes it."""
 
     def __getattr__(self, name: str) -> Any:
-        if not is_packed(self):
+        if "_complete" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        _unpack(self)
+        complete, values = self.__dict__.pop("_complete")
+        complete(self, values)
         return getattr(self, name)
 
-    def __getstate__(self) -> Any:
-        if is_packed(self):
-            _unpack(self)
-        return super().__getstate__()  # type: ignore[no-untyped-call] # of Ray
-
-
-def is_packed(trial: Any) -> bool:
-    """Whether a trial is packed."""
-    return isinstance(trial, FinishedTrial) and "_packed" in trial.__dict__
-
-
-def restored_packed(*kept: Any) -> FinishedTrial:
-    """A packed trial with these values of its attributes."""
-    trial = object.__new__(FinishedTrial)
-    trial.__dict__.update(zip(_KEPT, kept, strict=True))
-    return trial
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        self.run_metadata  # noqa: B018 - completes it
+        return Trial.__reduce_ex__(self, protocol)
 
 
 @final
@@ -110,36 +99,57 @@ class TrialPacker:
         self._state = _Shared(template.temporary_state, frozenset({"location"}))
         self._metadata = _Shared(metadata, _OWN_METADATA)
         self._manager = _Shared(metadata.checkpoint_manager, frozenset({"_checkpoint_results"}))
-        self._keys: list[tuple[str, ...]] = []
-        self._numbers: dict[tuple[str, ...], int] = {}
+        self._keys: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+        self._numbers: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
 
-    def pack(self, trial: Trial) -> None:
-        """Pack a trial that has ended. One with anything that cannot be restored exactly remains as it is."""
+    def pack(self, trial: Trial) -> Packed | None:
+        """What has to be stored of a trial that has ended; None if it has anything that cannot be restored exactly."""
         own, metadata = trial.__dict__, trial.run_metadata.__dict__
         result, evaluated, config = metadata["last_result"], own["evaluated_params"], own["config"]
         if not (self._restorable(trial) and own["_Trial__unresolved_config"] is config and _plain(result)):
-            return
+            return None
         manager = metadata["checkpoint_manager"]
         unused = not manager._checkpoint_results and self._manager.same(manager)  # noqa: SLF001 - Ray's only name
+        stored = config if _plain(config) else {}
+        keys = self._number((tuple(stored), tuple(result)))
         times = metadata["last_result_time"], metadata["start_time"]
-        packed = marshal.dumps((self._number(tuple(result)), own["experiment_tag"], *times, *result.values()))
-        extra = (None if unused else manager, None if evaluated == config else evaluated)
-        kept = own["trial_id"], own["status"], config, self, (packed, *extra) if any(extra) else packed
-        trial.__class__ = FinishedTrial
-        trial.__dict__ = dict(zip(_KEPT, kept, strict=True))
+        strings = own["trial_id"], own["status"], own["experiment_tag"]
+        packed = marshal.dumps((keys, *strings, *times, *stored.values(), *result.values()))
+        extra = (
+            None if unused else manager,
+            None if evaluated == config else evaluated,
+            None if stored is config else config,
+        )
+        return packed if extra == _NOTHING else (packed, *extra)
 
-    def unpack(self, trial: Trial) -> None:
-        """Turn a packed trial into an ordinary one."""
+    def unpack(self, packed: Packed) -> FinishedTrial:
+        """The trial that was packed."""
+        values, *extra = packed if type(packed) is tuple else (packed, *_NOTHING)
+        manager, evaluated, config = extra
+        keys, trial_id, status, tag, last_result_time, start_time, *rest = marshal.loads(values)  # noqa: S302 - of `pack`
+        config_keys, result_keys = self._keys[keys]
+        if config is None:
+            config = dict(zip(config_keys, rest, strict=False))
+        result = dict(zip(result_keys, rest[len(config_keys) :], strict=True))
+        trial = object.__new__(FinishedTrial)
+        trial.__dict__.update(
+            trial_id=trial_id,
+            status=status,
+            config=config,
+            _complete=(self._complete, (result, tag, last_result_time, start_time, manager, evaluated)),
+        )
+        return trial
+
+    def _complete(self, trial: Trial, values: tuple[Any, ...]) -> None:
+        """Give a packed trial its other attributes."""
+        result, tag, last_result_time, start_time, manager, evaluated = values
         own, template = trial.__dict__, self.template
-        packed = own["_packed"]
-        values, manager, evaluated = packed if type(packed) is tuple else (packed, None, None)
-        keys, tag, last_result_time, start_time, *reported = marshal.loads(values)  # noqa: S302 - written by `pack`
         metadata = shallow_copy(template.run_metadata)
         if manager is None:
             manager = shallow_copy(template.run_metadata.checkpoint_manager)
             manager.__dict__["_checkpoint_results"] = []
         metadata.__dict__.update(
-            last_result=dict(zip(self._keys[keys], reported, strict=True)),
+            last_result=result,
             last_result_time=last_result_time,
             start_time=start_time,
             metric_analysis={},
@@ -156,11 +166,11 @@ class TrialPacker:
             "run_metadata": metadata,
             "storage": shallow_copy(template.storage),
             "temporary_state": type(template.temporary_state)(),
-            **{name: value for name, value in own.items() if name not in ("_packer", "_packed")},
+            **own,
         }
 
-    def _number(self, keys: tuple[str, ...]) -> int:
-        """The number under which the keys of a result are stored; most results of a study have the same."""
+    def _number(self, keys: tuple[tuple[str, ...], tuple[str, ...]]) -> int:
+        """The number under which the keys of a config and a result are stored; most trials of a study have the same."""
         if keys not in self._numbers:
             self._numbers[keys] = len(self._keys)
             self._keys.append(keys)
@@ -178,8 +188,52 @@ class TrialPacker:
         )
 
 
-def _unpack(trial: FinishedTrial) -> None:
-    trial.__dict__["_packer"].unpack(trial)
+@final
+class Trials(Sequence[Trial]):
+    """The trials of a study, oldest first. One that was packed is created again at each use: changes of it are lost."""
+
+    def __init__(self) -> None:
+        """No trial yet."""
+        self._stored: list[Trial | Packed] = []
+        self._positions: dict[Trial, int] = {}  # of those that are not packed
+        self._packer: TrialPacker | None = None
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    @overload
+    def __getitem__(self, position: int) -> Trial: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[Trial]: ...
+    def __getitem__(self, position: int | slice) -> Trial | list[Trial]:
+        if isinstance(position, slice):
+            return list(map(self._trial, self._stored[position]))
+        return self._trial(self._stored[position])
+
+    def append(self, trial: Trial) -> None:
+        """Add a trial at the end."""
+        self._positions[trial] = len(self._stored)
+        self._stored.append(trial)
+
+    def remove(self, trial: Trial) -> None:
+        """Remove a trial that is not packed."""
+        gap = self._positions.pop(trial)
+        del self._stored[gap]
+        for other, position in self._positions.items():
+            self._positions[other] = position - (position > gap)
+
+    def pack(self, trial: Trial, packer: TrialPacker) -> None:
+        """Store a trial that has ended in less memory, if it can be restored exactly."""
+        packed = packer.pack(trial)
+        if packed is not None:
+            self._packer = packer
+            self._stored[self._positions.pop(trial)] = packed
+
+    def _trial(self, stored: Trial | Packed) -> Trial:
+        if isinstance(stored, Trial):
+            return stored
+        assert self._packer is not None  # noqa: S101 - it has packed the trial
+        return self._packer.unpack(stored)
 
 
 def shallow_copy(original: Any) -> Any:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from ray import cloudpickle
 from ray.tune.experiment import Trial
 
-from raytune_suite.engines.simulated.finished_trial import PACKED, is_packed, restored_packed
 from raytune_suite.engines.simulated.trial_factory import move_storage
 from raytune_suite.errors import StudyError
 
@@ -123,8 +122,6 @@ class _StudyPickler(cloudpickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:  # `persistent_id` would be called for each number and string, too
         if obj is self._evaluator:
             return _evaluator, ()
-        if is_packed(obj) and len(obj.__dict__) == PACKED:  # less memory than with a copy of its attributes
-            return restored_packed, (*obj.__dict__.values(),)
         if isinstance(obj, Trial):
             return _new, (type(obj),), _whole(obj), None, None, _set_state
         if type(obj).__name__ in _PARTS_OF_TRIALS and type(obj).__module__.startswith("ray."):
