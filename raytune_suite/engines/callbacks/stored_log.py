@@ -15,7 +15,7 @@ from raytune_suite.engines.callbacks.bill import Bill
 from raytune_suite.engines.callbacks.reports import Report, reopen
 from raytune_suite.engines.callbacks.rows import Rows
 from raytune_suite.engines.callbacks.study_log import LAST, RAISED, StudyLog
-from raytune_suite.engines.callbacks.trial_record import TrialRecord
+from raytune_suite.engines.callbacks.trial_record import TrialRecord, pack_config
 from raytune_suite.types import Stage
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class StoredTrials:
 
     def __init__(self) -> None:
         """No trial yet."""
-        self.records: list[TrialRecord] = []
+        self.records: Rows[TrialRecord] = Rows(TrialRecord)
         self.read = 0
 
     @classmethod
@@ -146,9 +146,14 @@ class StoredTrials:
             if number == len(self.records):
                 self.records.append(TrialRecord(record["trial_id"]))
             if number < len(self.records):
-                for name in ("status", "config", "error", "stopped_early", "lost_machines", "retried"):
-                    if name in record:
-                        setattr(self.records[number], name, record[name])
+                changed = {name: record[name] for name in _FIELDS if name in record}
+                if "config" in record:
+                    changed["stored_config"] = pack_config(record["config"])
+                self.records.update(number, **changed)
+
+
+_FIELDS = ("status", "error", "stopped_early", "lost_machines", "retried")
+"""Fields of `TrialRecord` that the journal has, besides the id and the config."""
 
 
 def from_stored(objective: Objective, reports: StoredReports, trials: StoredTrials) -> StudyLog:
@@ -156,8 +161,7 @@ def from_stored(objective: Objective, reports: StoredReports, trials: StoredTria
     nobody: Any = None
     log = StudyLog(objective, nobody)
     log.trials, log.reports = trials.records, reports.rows
-    for number, record in enumerate(log.trials):
-        log._numbers[record.trial_id] = number  # noqa: SLF001 - this makes the object
+    log._numbers.update((trial_id, number) for number, trial_id in enumerate(log.trials.column("trial_id")))  # noqa: SLF001 - this makes the object
     numbers = reports.rows.column("trial")
     if len(numbers) and numbers.max() >= len(log.trials):  # a trial that is not written yet
         known = numbers < len(log.trials)
@@ -170,9 +174,9 @@ def from_stored(objective: Objective, reports: StoredReports, trials: StoredTria
         log._cost.spent = log.reports[-1].cost  # noqa: SLF001 - as above
     trials_seen, last = np.unique(numbers[::-1], return_index=True)
     for number, position in zip(trials_seen.tolist(), (len(numbers) - 1 - last).tolist(), strict=True):
-        trial = log.trials[number]
-        trial.position = position
-        trial.last = {objective.metric: log.reports[position].value, **reports.metrics.get(number, {})}
+        others = reports.metrics.get(number)
+        last = {objective.metric: log.reports[position].value, **others} if others else None
+        log.trials.update(number, position=position, last=last)
     return log
 
 

@@ -13,8 +13,8 @@ from ray.tune.experiment import Trial
 from raytune_suite.engines.callbacks.budget import Cost, StudyStopper
 from raytune_suite.engines.callbacks.error_text import last_line
 from raytune_suite.engines.callbacks.reports import Report, incumbents
-from raytune_suite.engines.callbacks.study_log import outcome
-from raytune_suite.engines.callbacks.trial_record import TrialRecord
+from raytune_suite.engines.callbacks.rows import Rows
+from raytune_suite.engines.callbacks.trial_record import Configs, TrialRecord, pack_config, trials_frame
 from tests.engines.simulated.studies import method, simulate, study_log
 
 if TYPE_CHECKING:
@@ -50,16 +50,34 @@ def test_a_value_that_is_not_finite_is_never_the_incumbent() -> None:
 @pytest.mark.parametrize(
     ("record", "last", "expected"),
     [
-        (TrialRecord("a", "TERMINATED"), report(0, 4, 1.0, complete=True), "trained in full"),
-        (TrialRecord("a", "TERMINATED", stopped_early=True), report(0, 1, 1.0), "stopped early"),
-        (TrialRecord("a", "TERMINATED"), report(0, 2, 1.0), "unfinished"),
-        (TrialRecord("a", "TERMINATED"), report(0, 4, math.nan, complete=True), "failed"),
+        (TrialRecord("a", "TERMINATED", position=0), report(0, 4, 1.0, complete=True), "trained in full"),
+        (TrialRecord("a", "TERMINATED", position=0, stopped_early=True), report(0, 1, 1.0), "stopped early"),
+        (TrialRecord("a", "TERMINATED", position=0), report(0, 2, 1.0), "unfinished"),
+        (TrialRecord("a", "TERMINATED", position=0), report(0, 4, math.nan, complete=True), "failed"),
         (TrialRecord("a", "ERROR"), None, "failed"),
         (TrialRecord("a", "PENDING"), None, "unfinished"),
     ],
 )
 def test_outcomes(record: TrialRecord, last: Report | None, expected: str) -> None:
-    assert outcome(record, last) == expected
+    reports = Rows(Report, [] if last is None else [last])
+    assert trials_frame(Rows(TrialRecord, [record]), reports, "loss")["outcome"].tolist() == [expected]
+
+
+def test_a_reported_value_replaces_a_column_of_its_name() -> None:
+    trials = Rows(TrialRecord, [TrialRecord("a", last={"status": "warm", "value": 3}), TrialRecord("b")])
+    table = trials_frame(trials, Rows(Report), "loss")
+    assert table["status"].tolist() == ["warm", "PENDING"]
+    assert table["value"][0] == 3
+    assert math.isnan(table["value"][1])
+
+
+@pytest.mark.parametrize("config", [{}, {"x": 0.1, "n": 3, "on": True, "text": "ü", "none": None}, {"a": {"b": [1]}}])
+def test_a_config_can_be_packed(config: dict[str, Any]) -> None:
+    packed = pack_config(config)
+    assert isinstance(packed, bytes) == ("a" not in config)
+    configs = Configs([packed, config])
+    assert list(configs) == configs[:] == [config, config]
+    assert list(map(type, configs[0].values())) == list(map(type, config.values()))
 
 
 def test_an_error_is_reported_as_the_last_line_of_its_traceback() -> None:
@@ -166,7 +184,7 @@ def test_the_table_of_trials_has_the_types_that_pandas_infers_from_rows() -> Non
         {"loss": 1, "count": 1, "text": "a", "list": [1, 2], "flag": True, "early": 1},
         {"loss": 2.5, "count": 2, "text": None, "list": [3], "flag": False, "late": "x"},
     ]
-    log.trials = [TrialRecord(str(number), last=row) for number, row in enumerate(rows)]
+    log.trials = Rows(TrialRecord, [TrialRecord(str(number), last=row) for number, row in enumerate(rows)])
     pd.testing.assert_frame_equal(log.trials_frame()[[*rows[0], "late"]].reset_index(drop=True), pd.DataFrame(rows))
 
 
