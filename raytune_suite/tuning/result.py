@@ -12,7 +12,6 @@ from ray.tune import Checkpoint
 
 from raytune_suite.engines.callbacks.html_table import html_table
 from raytune_suite.engines.callbacks.reports import Report, incumbents
-from raytune_suite.engines.callbacks.trial_record import Configs
 from raytune_suite.engines.storage import Folder
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, near
@@ -298,7 +297,7 @@ def assemble(
         test_scores=test_scores,
         status=status,
         space=space,
-        configs=Configs(log.trials.column("stored_config")),
+        configs=log.configs,
         storage_filesystem=storage_filesystem,
         dollars=log.dollars,
     )

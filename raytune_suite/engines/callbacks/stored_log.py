@@ -15,7 +15,7 @@ from raytune_suite.engines.callbacks.bill import Bill
 from raytune_suite.engines.callbacks.reports import Report, reopen
 from raytune_suite.engines.callbacks.rows import Rows
 from raytune_suite.engines.callbacks.study_log import LAST, RAISED, StudyLog
-from raytune_suite.engines.callbacks.trial_record import TrialRecord, pack_config
+from raytune_suite.engines.callbacks.trial_record import Configs, TrialRecord
 from raytune_suite.types import Stage
 
 if TYPE_CHECKING:
@@ -109,12 +109,14 @@ class StoredTrials:
 
     Attributes:
         records: The trials, ordered by number.
+        configs: Their configs.
         read: How many records were read.
     """
 
     def __init__(self) -> None:
         """No trial yet."""
         self.records: Rows[TrialRecord] = Rows(TrialRecord)
+        self.configs = Configs()
         self.read = 0
 
     @classmethod
@@ -145,11 +147,11 @@ class StoredTrials:
             number = record["trial"]
             if number == len(self.records):
                 self.records.append(TrialRecord(record["trial_id"]))
+                self.configs.append({})
             if number < len(self.records):
-                changed = {name: record[name] for name in _FIELDS if name in record}
+                self.records.update(number, **{name: record[name] for name in _FIELDS if name in record})
                 if "config" in record:
-                    changed["stored_config"] = pack_config(record["config"])
-                self.records.update(number, **changed)
+                    self.configs.replace(number, record["config"])
 
 
 _FIELDS = ("status", "error", "stopped_early", "lost_machines", "retried")
@@ -160,7 +162,7 @@ def from_stored(objective: Objective, reports: StoredReports, trials: StoredTria
     """The log of a study as its journals have it, to be queried only."""
     nobody: Any = None
     log = StudyLog(objective, nobody)
-    log.trials, log.reports = trials.records, reports.rows
+    log.trials, log.configs, log.reports = trials.records, trials.configs, reports.rows
     log._numbers.update((trial_id, number) for number, trial_id in enumerate(log.trials.column("trial_id")))  # noqa: SLF001 - this makes the object
     numbers = reports.rows.column("trial")
     if len(numbers) and numbers.max() >= len(log.trials):  # a trial that is not written yet

@@ -23,8 +23,8 @@ from raytune_suite.engines.callbacks.reports import Report
 from raytune_suite.engines.callbacks.rows import Rows
 from raytune_suite.engines.callbacks.trial_record import (
     NO_REPORT,
+    Configs,
     TrialRecord,
-    pack_config,
     reported_by_trainable,
     trials_frame,
 )
@@ -52,6 +52,7 @@ class StudyLog(Callback):
     Attributes:
         reports: All reports with the metric, in the order of arrival, stored by columns.
         trials: All trials, ordered by number, stored by columns.
+        configs: Their latest configs.
         unmetered: The keys of the last report without the metric, if any.
         wrong: The number of the first trial that reported a metric that is not a number, and that value.
         waiting: A message about what trials wait for on the cluster; "" if none waits.
@@ -73,6 +74,7 @@ class StudyLog(Callback):
         self._failures = 0
         self.reports: Rows[Report] = Rows(Report)
         self.trials: Rows[TrialRecord] = Rows(TrialRecord)
+        self.configs = Configs()
         self.unmetered: list[str] = []
         self.wrong: tuple[int, Any] | None = None
         self.waiting = ""
@@ -123,7 +125,8 @@ class StudyLog(Callback):
         number = self._numbers[trial.trial_id]
         flat = flattened(result)
         resource = as_resource(flat.get(self.objective.time_attr))
-        self.trials.update(number, last=flat, status=Trial.RUNNING, stored_config=trial.config)
+        self.trials.update(number, last=flat, status=Trial.RUNNING)
+        self.configs.replace(number, trial.config)
         if self.objective.metric not in flat:
             self.unmetered = sorted(set(flat) - ADDED_BY_RAY)
             return
@@ -151,10 +154,10 @@ class StudyLog(Callback):
         record = self.trials[number]
         last = reported_by_trainable(record.last)
         stopped_early = trial.trial_id in self.scheduler.stopped_early or STOPPED_BY in last
+        self.configs.replace(number, trial.config)
         self.trials.update(
             number,
             status=Trial.TERMINATED,
-            stored_config=trial.config,
             stopped_early=stopped_early,
             last=self._kept(record.position, last),
         )
@@ -164,7 +167,7 @@ class StudyLog(Callback):
                 self.journals.reports.append({LAST: position})
             self.reports.update(position, complete=True)
         self._journal_trial(number, ended=True)
-        self.trials.update(number, stored_config=pack_config(trial.config))
+        self.configs.pack(number)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Record that a trial has failed and will not be restarted."""
@@ -224,7 +227,7 @@ class StudyLog(Callback):
         for number in failed:
             self.trials.update(number, retried=True)
             self._journal_trial(number)
-        return [self.trials[number].config for number in failed]
+        return [self.configs[number] for number in failed]
 
     # ---- queries ----------------------------------------------------------------------------------------------
 
@@ -249,7 +252,7 @@ class StudyLog(Callback):
 
     def lineage(self, report: Report) -> list[Stage]:
         """The configs behind a report: the member's schedule at that time in a population, else the trial's config."""
-        return self._lineages.get((report.trial, report.cost)) or [Stage(0, self.trials[report.trial].config)]
+        return self._lineages.get((report.trial, report.cost)) or [Stage(0, self.configs[report.trial])]
 
     def reports_frame(self) -> pd.DataFrame:
         """All reports, one per row, with the fields of `Report` as columns."""
@@ -257,7 +260,7 @@ class StudyLog(Callback):
 
     def trials_frame(self) -> pd.DataFrame:
         """All trials, one per row, indexed by number: status, resource, value, error, config/..., the last metrics."""
-        return trials_frame(self.trials, self.reports, self.objective.metric)
+        return trials_frame(self.trials, self.configs, self.reports, self.objective.metric)
 
     # ---- internals --------------------------------------------------------------------------------------------
 
@@ -282,13 +285,14 @@ class StudyLog(Callback):
                     break
         for trial in reversed(new):
             self._numbers[trial.trial_id] = len(self.trials)
-            self.trials.append(TrialRecord(trial.trial_id, trial.status, trial.config))
+            self.trials.append(TrialRecord(trial.trial_id, trial.status))
+            self.configs.append(trial.config)
             self._journal_trial(len(self.trials) - 1)
 
     def _update(self, trial: Trial, status: str) -> int:
         number = self._numbers[trial.trial_id]
-        if not self.trials[number].packed:  # else it has ended
-            self.trials.update(number, status=status, stored_config=trial.config)
+        self.trials.update(number, status=status)
+        self.configs.replace(number, trial.config)
         self._journal_trial(number)
         return number
 
@@ -318,10 +322,11 @@ class StudyLog(Callback):
         trial, before = self.trials[number], self._journaled.get(number, ())
         if self.journals is None or (before is None and not trial.retried):
             return
+        config = self.configs[number]
         state = (trial.status, trial.error, trial.stopped_early, trial.lost_machines, trial.retried)
         before = before or ()
-        same_config = bool(before) and before[-1] is trial.config
-        self._journaled[number] = None if ended else (*state, trial.config)
+        same_config = bool(before) and before[-1] is config
+        self._journaled[number] = None if ended else (*state, config)
         if same_config and before[:-1] == state:
             return
         if same_config and not any(state[1:]):
@@ -334,7 +339,7 @@ class StudyLog(Callback):
             "stopped_early": trial.stopped_early,
             "lost_machines": trial.lost_machines,
             "retried": trial.retried,
-            "config": None if same_config else trial.config,
+            "config": None if same_config else config,
         }
         self.journals.trials.append(record | {name: value for name, value in optional.items() if value})
 

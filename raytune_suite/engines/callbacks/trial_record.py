@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import marshal
+import array
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, final, overload
@@ -12,9 +12,12 @@ import pandas as pd
 from ray.tune.experiment import Trial
 
 from raytune_suite.engines.flat_results import flattened
+from raytune_suite.engines.packed_values import PackedValues, is_plain
 from raytune_suite.types import ADDED_BY_RAY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from raytune_suite.engines.callbacks.reports import Report
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 NO_REPORT = -1
 """The position of the last report of a trial that has reported nothing."""
 
-_PLAIN = frozenset({bool, int, float, str, type(None)})
+_NOT_PACKED = -1
 
 
 class TrialRecord(NamedTuple):
@@ -35,7 +38,6 @@ class TrialRecord(NamedTuple):
     Attributes:
         trial_id: Ray's id.
         status: Ray's status.
-        stored_config: The trial's latest config, packed by `pack_config` or not; None if it is not known.
         last: The trial's last result, flattened as in Ray; once the trial has ended, without what Ray adds to it, and
             None if it has nothing but the metric, which is in the trial's last report.
         error: The last line of the trial's error, or "".
@@ -47,7 +49,6 @@ class TrialRecord(NamedTuple):
 
     trial_id: str
     status: str = Trial.PENDING
-    stored_config: Any = None
     last: Any = None
     error: str = ""
     stopped_early: bool = False
@@ -55,66 +56,66 @@ class TrialRecord(NamedTuple):
     retried: bool = False
     position: int = NO_REPORT
 
-    @property
-    def config(self) -> Config:
-        """The trial's latest config."""
-        return unpack_config(self.stored_config)
-
-    @property
-    def packed(self) -> bool:
-        """Whether the config is packed, as it is once the trial has completed."""
-        return isinstance(self.stored_config, bytes)
-
 
 def reported_by_trainable(last: dict[str, Any] | None) -> dict[str, Any]:
     """What the trainable reported of a flat result."""
     return {name: value for name, value in (last or {}).items() if name not in ADDED_BY_RAY}
 
 
-def pack_config(config: Config) -> Config | bytes:
-    """A config in a third of its memory, if all its values are plain."""
-    for name, value in config.items():
-        if type(value) not in _PLAIN or type(name) is not str:
-            return config
-    return marshal.dumps(config)
-
-
-def unpack_config(stored: Config | bytes | None) -> Config:
-    """The config that was packed, or not; {} for None.
-
-    Example:
-        >>> unpack_config(pack_config({"x": 0.5, "layers": 3}))
-        {'x': 0.5, 'layers': 3}
-    """
-    config: Config = marshal.loads(stored) if isinstance(stored, bytes) else stored or {}  # noqa: S302 - of `pack_config`
-    return config
-
-
 @final
 class Configs(Sequence["Config"]):
-    """The configs of trials, by their numbers; those that are packed are created at each use."""
+    """The configs of trials, by number. One that was packed takes a third of the memory, and is copied at each use.
 
-    def __init__(self, stored: Sequence[Config | bytes]) -> None:
-        """`stored` is a column of records."""
-        self._stored = stored
+    Example:
+        >>> configs = Configs([{"x": 0.5}, {"x": 0.25}])
+        >>> configs.pack(0)
+        >>> configs[0], len(configs)
+        ({'x': 0.5}, 2)
+    """
+
+    def __init__(self, configs: Iterable[Config] = ()) -> None:
+        """At first `configs`."""
+        self._starts = array.array("q")  # where each config is packed, or `_NOT_PACKED`
+        self._packed = PackedValues()
+        self._others: dict[int, Config] = {}
+        for config in configs:
+            self.append(config)
 
     def __len__(self) -> int:
-        return len(self._stored)
+        return len(self._starts)
 
     @overload
-    def __getitem__(self, position: int) -> Config: ...
+    def __getitem__(self, number: int) -> Config: ...
     @overload
-    def __getitem__(self, position: slice) -> list[Config]: ...
-    def __getitem__(self, position: int | slice) -> Config | list[Config]:
-        if isinstance(position, slice):
-            return list(map(unpack_config, self._stored[position]))
-        return unpack_config(self._stored[position])
+    def __getitem__(self, number: slice) -> list[Config]: ...
+    def __getitem__(self, number: int | slice) -> Config | list[Config]:
+        if isinstance(number, slice):
+            return [self[index] for index in range(*number.indices(len(self)))]
+        start = self._starts[number]
+        config: Config = self._others[number % len(self)] if start == _NOT_PACKED else self._packed.read(start)
+        return config
 
     def __repr__(self) -> str:
-        return repr(list(self))
+        return f"Configs({list(self)!r})"
+
+    def append(self, config: Config) -> None:
+        """Add the config of the next trial."""
+        self._others[len(self)] = config
+        self._starts.append(_NOT_PACKED)
+
+    def replace(self, number: int, config: Config) -> None:
+        """Replace a config, unless it is packed."""
+        if self._starts[number] == _NOT_PACKED:
+            self._others[number] = config
+
+    def pack(self, number: int) -> None:
+        """Pack a config that does not change any more, if it consists of plain values."""
+        config = self._others.get(number)
+        if config is not None and is_plain(config):
+            self._starts[number] = self._packed.add(self._others.pop(number))
 
 
-def trials_frame(trials: Rows[TrialRecord], reports: Rows[Report], metric: str) -> pd.DataFrame:
+def trials_frame(trials: Rows[TrialRecord], configs: Configs, reports: Rows[Report], metric: str) -> pd.DataFrame:
     """All trials, one per row, indexed by number; see `StudyResult.trials`."""
     if not trials:
         return pd.DataFrame(columns=["trial", "status", "outcome"]).set_index("trial")
@@ -140,10 +141,8 @@ def trials_frame(trials: Rows[TrialRecord], reports: Rows[Report], metric: str) 
         "error": np.array(trials.column("error"), dtype=object),
         "retried": trials.column("retried"),
     }
-    for number, (stored_config, last) in enumerate(
-        zip(trials.column("stored_config"), trials.column("last"), strict=True)
-    ):
-        row = {f"config/{name}": cell for name, cell in flattened(unpack_config(stored_config)).items()}
+    for number, (config, last) in enumerate(zip(configs, trials.column("last"), strict=True)):
+        row = {f"config/{name}": cell for name, cell in flattened(config).items()}
         row |= {metric: float(value[number])} if last is None and reported[number] else reported_by_trainable(last)
         for name, cell in row.items():
             if name not in columns:

@@ -6,18 +6,14 @@ trial is only what differs, as bytes. `Trials` creates it again whenever it is u
 
 from __future__ import annotations
 
-import marshal
+import array
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, final, overload
+from typing import Any, final, overload
 
 from ray.tune.experiment import Trial
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-_PLAIN = frozenset({bool, int, float, str, type(None)})
-_STRINGS = frozenset({str})
+from raytune_suite.engines.packed_values import PackedValues, is_plain
 
 _OWN = frozenset(
     {
@@ -48,10 +44,9 @@ _OWN_METADATA = frozenset(
 """The attributes in which their metadata differ."""
 
 
-Packed = bytes | tuple[Any, ...]
-"""What is stored of a trial: bytes, and what they cannot hold (`_NOTHING` in most trials)."""
-
 _NOTHING = (None, None, None)
+
+_NOT_PACKED = -1
 
 
 @final
@@ -99,34 +94,37 @@ class TrialPacker:
         self._state = _Shared(template.temporary_state, frozenset({"location"}))
         self._metadata = _Shared(metadata, _OWN_METADATA)
         self._manager = _Shared(metadata.checkpoint_manager, frozenset({"_checkpoint_results"}))
+        self._values = PackedValues()
+        self._extra: dict[int, tuple[Any, Any, Any]] = {}  # what they cannot hold
         self._keys: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self._numbers: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
 
-    def pack(self, trial: Trial) -> Packed | None:
-        """What has to be stored of a trial that has ended; None if it has anything that cannot be restored exactly."""
+    def pack(self, trial: Trial) -> int | None:
+        """Store a trial that has ended; returns where, or None if it has anything that cannot be restored exactly."""
         own, metadata = trial.__dict__, trial.run_metadata.__dict__
         result, evaluated, config = metadata["last_result"], own["evaluated_params"], own["config"]
-        if not (self._restorable(trial) and own["_Trial__unresolved_config"] is config and _plain(result)):
+        if not (self._restorable(trial) and own["_Trial__unresolved_config"] is config and is_plain(result)):
             return None
         manager = metadata["checkpoint_manager"]
         unused = not manager._checkpoint_results and self._manager.same(manager)  # noqa: SLF001 - Ray's only name
-        stored = config if _plain(config) else {}
-        keys = self._number((tuple(stored), tuple(result)))
+        plain = config if is_plain(config) else {}
+        keys = self._number((tuple(plain), tuple(result)))
         times = metadata["last_result_time"], metadata["start_time"]
         strings = own["trial_id"], own["status"], own["experiment_tag"]
-        packed = marshal.dumps((keys, *strings, *times, *stored.values(), *result.values()))
+        start = self._values.add((keys, *strings, *times, *plain.values(), *result.values()))
         extra = (
             None if unused else manager,
             None if evaluated == config else evaluated,
-            None if stored is config else config,
+            None if plain is config else config,
         )
-        return packed if extra == _NOTHING else (packed, *extra)
+        if extra != _NOTHING:
+            self._extra[start] = extra
+        return start
 
-    def unpack(self, packed: Packed) -> FinishedTrial:
-        """The trial that was packed."""
-        values, *extra = packed if type(packed) is tuple else (packed, *_NOTHING)
-        manager, evaluated, config = extra
-        keys, trial_id, status, tag, last_result_time, start_time, *rest = marshal.loads(values)  # noqa: S302 - of `pack`
+    def unpack(self, start: int) -> FinishedTrial:
+        """The trial that was stored there."""
+        manager, evaluated, config = self._extra.get(start, _NOTHING)
+        keys, trial_id, status, tag, last_result_time, start_time, *rest = self._values.read(start)
         config_keys, result_keys = self._keys[keys]
         if config is None:
             config = dict(zip(config_keys, rest, strict=False))
@@ -194,12 +192,13 @@ class Trials(Sequence[Trial]):
 
     def __init__(self) -> None:
         """No trial yet."""
-        self._stored: list[Trial | Packed] = []
-        self._positions: dict[Trial, int] = {}  # of those that are not packed
+        self._starts = array.array("q")  # where the packer has stored each trial, or `_NOT_PACKED`
+        self._ordinary: dict[int, Trial] = {}  # the others by position
+        self._positions: dict[Trial, int] = {}
         self._packer: TrialPacker | None = None
 
     def __len__(self) -> int:
-        return len(self._stored)
+        return len(self._starts)
 
     @overload
     def __getitem__(self, position: int) -> Trial: ...
@@ -207,33 +206,33 @@ class Trials(Sequence[Trial]):
     def __getitem__(self, position: slice) -> list[Trial]: ...
     def __getitem__(self, position: int | slice) -> Trial | list[Trial]:
         if isinstance(position, slice):
-            return list(map(self._trial, self._stored[position]))
-        return self._trial(self._stored[position])
+            return [self[index] for index in range(*position.indices(len(self)))]
+        start = self._starts[position]
+        if start == _NOT_PACKED:
+            return self._ordinary[position % len(self)]
+        assert self._packer is not None  # noqa: S101 - it has packed the trial
+        return self._packer.unpack(start)
 
     def append(self, trial: Trial) -> None:
         """Add a trial at the end."""
-        self._positions[trial] = len(self._stored)
-        self._stored.append(trial)
+        self._ordinary[len(self)], self._positions[trial] = trial, len(self)
+        self._starts.append(_NOT_PACKED)
 
     def remove(self, trial: Trial) -> None:
         """Remove a trial that is not packed."""
         gap = self._positions.pop(trial)
-        del self._stored[gap]
-        for other, position in self._positions.items():
-            self._positions[other] = position - (position > gap)
+        del self._starts[gap]
+        self._positions = {other: position - (position > gap) for other, position in self._positions.items()}
+        self._ordinary = {position: other for other, position in self._positions.items()}
 
     def pack(self, trial: Trial, packer: TrialPacker) -> None:
         """Store a trial that has ended in less memory, if it can be restored exactly."""
-        packed = packer.pack(trial)
-        if packed is not None:
+        start = packer.pack(trial)
+        if start is not None:
             self._packer = packer
-            self._stored[self._positions.pop(trial)] = packed
-
-    def _trial(self, stored: Trial | Packed) -> Trial:
-        if isinstance(stored, Trial):
-            return stored
-        assert self._packer is not None  # noqa: S101 - it has packed the trial
-        return self._packer.unpack(stored)
+            position = self._positions.pop(trial)
+            self._starts[position] = start
+            del self._ordinary[position]
 
 
 def shallow_copy(original: Any) -> Any:
@@ -241,16 +240,3 @@ def shallow_copy(original: Any) -> Any:
     copied = object.__new__(type(original))
     copied.__dict__.update(original.__dict__)
     return copied
-
-
-def _plain(value: Any) -> bool:
-    """Whether a value can be stored and restored exactly."""
-    if type(value) in _PLAIN:
-        return True
-    if type(value) is dict:
-        return _STRINGS.issuperset(map(type, value)) and _all_plain(value.values())
-    return type(value) in (list, tuple) and _all_plain(value)
-
-
-def _all_plain(values: Collection[Any]) -> bool:
-    return _PLAIN.issuperset(map(type, values)) or all(map(_plain, values))
