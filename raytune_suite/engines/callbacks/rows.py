@@ -99,7 +99,8 @@ class Rows(Sequence[Row], Generic[Row]):
     def view(self, name: str) -> Any:
         """A column of numbers as an array that shares its memory; while it exists, no row can be added."""
         position = self._positions[name]
-        return np.frombuffer(self._columns[position], dtype=bool if position in self._bools else None)
+        column = self._columns[position]
+        return np.frombuffer(column, dtype=bool if position in self._bools else column.typecode)
 
     def column(self, name: str) -> Any:
         """A column: numbers as a new array of numpy, anything else as a list that must not be changed."""

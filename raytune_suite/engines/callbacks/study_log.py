@@ -80,7 +80,8 @@ class StudyLog(Callback):
         self.waiting = ""
         self.bill = Bill()
         self.journals: StudyJournals | None = None
-        self._journaled: dict[int, tuple[Any, ...] | None] = {}  # None for a trial that has ended
+        self._journaled: dict[int, tuple[Any, ...]] = {}  # what the journal has of the trials that have not ended
+        self._closed = bytearray()  # for each trial, whether the journal has its end
 
     def attach(self, journals: StudyJournals, reports: Rows[Report] | None = None) -> None:
         """Append to these journals from now on; `reports` are those of a study that is resumed."""
@@ -195,7 +196,7 @@ class StudyLog(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the state."""
-        self.__dict__.update(state)
+        self.__dict__.update({"_closed": bytearray(len(state["trials"])), **state})
 
     def __getstate__(self) -> dict[str, Any]:
         """The state, without what is in a journal."""
@@ -254,9 +255,13 @@ class StudyLog(Callback):
         """The configs behind a report: the member's schedule at that time in a population, else the trial's config."""
         return self._lineages.get((report.trial, report.cost)) or [Stage(0, self.configs[report.trial])]
 
-    def reports_frame(self) -> pd.DataFrame:
-        """All reports, one per row, with the fields of `Report` as columns."""
-        return pd.DataFrame({name: self.reports.column(name) for name in Report._fields}, copy=False)
+    def reports_frame(self, *, shared: bool = False) -> pd.DataFrame:
+        """All reports, one per row, with the fields of `Report` as columns.
+
+        While there is one that is `shared`, which takes no memory of its own, no report can be added.
+        """
+        column = self.reports.view if shared else self.reports.column
+        return pd.DataFrame({name: column(name) for name in Report._fields}, copy=False)
 
     def trials_frame(self) -> pd.DataFrame:
         """All trials, one per row, indexed by number: status, resource, value, error, config/..., the last metrics."""
@@ -287,6 +292,7 @@ class StudyLog(Callback):
             self._numbers[trial.trial_id] = len(self.trials)
             self.trials.append(TrialRecord(trial.trial_id, trial.status))
             self.configs.append(trial.config)
+            self._closed.append(False)
             self._journal_trial(len(self.trials) - 1)
 
     def _update(self, trial: Trial, status: str) -> int:
@@ -319,14 +325,17 @@ class StudyLog(Callback):
 
     def _journal_trial(self, number: int, *, ended: bool = False) -> None:
         """Append the state of a trial to its journal if it has changed; the config only if that has."""
-        trial, before = self.trials[number], self._journaled.get(number, ())
-        if self.journals is None or (before is None and not trial.retried):
+        trial = self.trials[number]
+        if self.journals is None or (self._closed[number] and not trial.retried):
             return
         config = self.configs[number]
         state = (trial.status, trial.error, trial.stopped_early, trial.lost_machines, trial.retried)
-        before = before or ()
+        before = self._journaled.pop(number, ())
         same_config = bool(before) and before[-1] is config
-        self._journaled[number] = None if ended else (*state, config)
+        if ended:
+            self._closed[number] = True
+        else:
+            self._journaled[number] = (*state, config)
         if same_config and before[:-1] == state:
             return
         if same_config and not any(state[1:]):
@@ -344,7 +353,7 @@ class StudyLog(Callback):
         self.journals.trials.append(record | {name: value for name, value in optional.items() if value})
 
 
-_PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "_journaled", "_listed"})
+_PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "_journaled", "_closed", "_listed"})
 """Attributes that are not saved with the study."""
 
 LAST = "last"

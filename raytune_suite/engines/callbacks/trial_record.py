@@ -150,7 +150,8 @@ def trials_frame(trials: Rows[TrialRecord], configs: Configs, reports: Rows[Repo
             elif columns[name].dtype != object:  # a value that is called as one of the above
                 columns[name] = columns[name].astype(object)
             columns[name][number] = cell
-    return pd.DataFrame(columns).infer_objects().set_index("trial")
+    inferred = {name: pd.Series(columns.pop(name), copy=False).infer_objects() for name in list(columns)}  # one by one
+    return pd.DataFrame(inferred, copy=False).set_index("trial")
 
 
 def _outcomes(
