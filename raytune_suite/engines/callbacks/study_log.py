@@ -213,7 +213,14 @@ class StudyLog(Callback):
         Ray does not notify callbacks that a trial was paused, or waits for another machine.
         """
         self._number(trials)
-        for trial in trials:
+        may_change = self._closed.count(False)
+        found: list[Trial] = []
+        for trial in reversed(trials):  # most of those that have not ended are at the end
+            if len(found) == may_change:
+                break
+            if not self._closed[self._numbers[trial.trial_id]]:
+                found.append(trial)
+        for trial in reversed(found):
             self._update(trial, trial.status)
 
     def lost_machine(self, trial_id: str) -> None:
