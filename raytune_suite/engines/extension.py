@@ -157,8 +157,8 @@ def _rules(spec: StudySpec, change: Change | None, stopper: StudyStopper, log: S
         if isinstance(rule, RegretBound):
             for report in log.reports:
                 loss = as_loss(report.value, log.objective.mode)
-                trial = log.trials[report.trial]
-                rule.add(trial.trial_id, trial.config, report.resource, loss)
+                trial_id = log.trials[report.trial].trial_id
+                rule.add(trial_id, log.configs[report.trial], report.resource, loss)
     return rules
 
 
