@@ -27,6 +27,7 @@ from raytune_suite.engines.callbacks.trial_record import (
     TrialRecord,
     reported_by_trainable,
     trials_frame,
+    without_number,
 )
 from raytune_suite.engines.flat_results import flattened
 from raytune_suite.types import ADDED_BY_RAY, STOPPED_BY, Stage, as_number, as_resource
@@ -284,18 +285,12 @@ class StudyLog(Callback):
         return None if last[metric] == self.reports[position].value else last
 
     def _number(self, trials: list[Trial]) -> None:
-        """Number the trials that are new. They are at the end of the list, but for trials that are retried."""
+        """Number the trials that are new."""
         missing = len(trials) - self._listed
         if missing <= 0:
             return
         self._listed = len(trials)
-        new: list[Trial] = []
-        for trial in reversed(trials):
-            if trial.trial_id not in self._numbers:
-                new.append(trial)
-                if len(new) == missing:
-                    break
-        for trial in reversed(new):
+        for trial in without_number(trials, self._numbers, missing):
             self._numbers[trial.trial_id] = len(self.trials)
             self.trials.append(TrialRecord(trial.trial_id, trial.status))
             self.configs.append(trial.config)

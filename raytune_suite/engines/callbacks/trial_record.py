@@ -16,7 +16,7 @@ from raytune_suite.engines.packed_values import PackedValues, is_plain
 from raytune_suite.types import ADDED_BY_RAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -55,6 +55,17 @@ class TrialRecord(NamedTuple):
     lost_machines: int = 0
     retried: bool = False
     position: int = NO_REPORT
+
+
+def without_number(trials: Sequence[Trial], numbers: Mapping[str, int], most: int) -> list[Trial]:
+    """The trials that have no number yet, at `most` so many: the last ones, but for trials that are retried."""
+    new: list[Trial] = []
+    for trial in reversed(trials):
+        if len(new) == most:
+            break
+        if trial.trial_id not in numbers:
+            new.append(trial)
+    return new[::-1]
 
 
 def reported_by_trainable(last: dict[str, Any] | None) -> dict[str, Any]:

@@ -51,13 +51,13 @@ _NOT_PACKED = -1
 
 @final
 class FinishedTrial(Trial):
-    """A trial that was packed. It has its id, status and config; the first use of anything else completes it."""
+    """A trial that was packed. It has its id and status; the first use of anything else completes it."""
 
     def __getattr__(self, name: str) -> Any:
         if "_complete" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        complete, values = self.__dict__.pop("_complete")
-        complete(self, values)
+        complete, *values = self.__dict__.pop("_complete")
+        complete(self, *values)
         return getattr(self, name)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -123,24 +123,19 @@ class TrialPacker:
 
     def unpack(self, start: int) -> FinishedTrial:
         """The trial that was stored there."""
+        keys, trial_id, status, *values = self._values.read(start)
+        trial = object.__new__(FinishedTrial)
+        trial.__dict__.update(trial_id=trial_id, status=status, _complete=(self._complete, start, keys, values))
+        return trial
+
+    def _complete(self, trial: Trial, start: int, keys: int, values: list[Any]) -> None:
+        """Give a packed trial its other attributes."""
         manager, evaluated, config = self._extra.get(start, _NOTHING)
-        keys, trial_id, status, tag, last_result_time, start_time, *rest = self._values.read(start)
+        tag, last_result_time, start_time, *rest = values
         config_keys, result_keys = self._keys[keys]
         if config is None:
             config = dict(zip(config_keys, rest, strict=False))
         result = dict(zip(result_keys, rest[len(config_keys) :], strict=True))
-        trial = object.__new__(FinishedTrial)
-        trial.__dict__.update(
-            trial_id=trial_id,
-            status=status,
-            config=config,
-            _complete=(self._complete, (result, tag, last_result_time, start_time, manager, evaluated)),
-        )
-        return trial
-
-    def _complete(self, trial: Trial, values: tuple[Any, ...]) -> None:
-        """Give a packed trial its other attributes."""
-        result, tag, last_result_time, start_time, manager, evaluated = values
         own, template = trial.__dict__, self.template
         metadata = shallow_copy(template.run_metadata)
         if manager is None:
@@ -158,8 +153,9 @@ class TrialPacker:
         trial.__class__ = Trial
         trial.__dict__ = {
             **template.__dict__,
-            "_Trial__unresolved_config": own["config"],
-            "evaluated_params": dict(own["config"]) if evaluated is None else evaluated,
+            "config": config,
+            "_Trial__unresolved_config": config,
+            "evaluated_params": dict(config) if evaluated is None else evaluated,
             "experiment_tag": tag,
             "run_metadata": metadata,
             "storage": shallow_copy(template.storage),
