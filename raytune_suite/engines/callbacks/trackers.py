@@ -78,7 +78,7 @@ class TrackerCallback(Callback):
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Start a run, or continue that of a trial that was paused or restored."""
         listed, self._listed = self._listed, len(trials)
-        for each in without_number(trials, self._numbers, max(len(trials) - listed, 0)):
+        for each in without_number(trials, self._numbers, len(trials) - listed):
             self._numbers[each.trial_id] = len(self._numbers)
         self._safely(lambda: self._run(trial))
 

@@ -60,11 +60,11 @@ class TrialRecord(NamedTuple):
 def without_number(trials: Sequence[Trial], numbers: Mapping[str, int], most: int) -> list[Trial]:
     """The trials that have no number yet, at `most` so many: the last ones, but for trials that are retried."""
     new: list[Trial] = []
-    for trial in reversed(trials):
-        if len(new) == most:
-            break
+    for trial in reversed(trials if most > 0 else ()):
         if trial.trial_id not in numbers:
             new.append(trial)
+            if len(new) == most:
+                break
     return new[::-1]
 
 
