@@ -282,9 +282,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         if self._restore is not None:
             self.complete_restore()
         self._check_fault()
-        if self._restart_first:  # after a restore
-            self._restart_first = [name for name in self._restart_first if self.trials.has(name, Trial.PENDING)]
-        if self._restart_first:  # Ray would start those first that have reported
+        self._restart_first = [name for name in self._restart_first if self.trials.has(name, Trial.PENDING)]
+        if self._restart_first:  # after a restore Ray would start those first that have reported
             return self.trials[self._restart_first[0]]
         trial = self.choose(tune_controller)
         if trial is not None and trial.status == Trial.PAUSED:
