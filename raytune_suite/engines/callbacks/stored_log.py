@@ -177,8 +177,8 @@ def from_stored(objective: Objective, reports: StoredReports, trials: StoredTria
     trials_seen, last = np.unique(numbers[::-1], return_index=True)
     for number, position in zip(trials_seen.tolist(), (len(numbers) - 1 - last).tolist(), strict=True):
         others = reports.metrics.get(number)
-        last = {objective.metric: log.reports[position].value, **others} if others else None
-        log.trials.update(number, position=position, last=last)
+        reported = {objective.metric: log.reports[position].value, **others} if others else None
+        log.trials.update(number, position=position, last=reported)
     return log
 
 

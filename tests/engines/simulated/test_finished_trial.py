@@ -59,7 +59,7 @@ def test_a_packed_trial_is_restored_by_the_first_use(tmp_path: Path) -> None:
     search_alg, trial = finished(tmp_path)
     packed = stored(search_alg, trial)[0]
     assert type(packed) is FinishedTrial
-    assert (packed.trial_id, packed.status, packed.is_finished()) == ("00000000", Trial.TERMINATED, True)
+    assert (packed.trial_id, packed.status) == ("00000000", Trial.TERMINATED)
     assert type(packed) is FinishedTrial, "its id and status are at hand"
     assert packed.last_result == RESULT
     assert type(packed) is Trial
@@ -77,7 +77,7 @@ def test_a_packed_trial_takes_few_bytes(tmp_path: Path) -> None:
 
 def test_trials_are_a_sequence_whether_packed_or_not(tmp_path: Path) -> None:
     search_alg, first = finished(tmp_path)
-    second = search_alg.next_trial()
+    second: Trial = search_alg.next_trial()  # type: ignore[no-untyped-call] # of Ray
     trials = stored(search_alg, first)
     for trial in (second, first):
         trials.append(trial)
