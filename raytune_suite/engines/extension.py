@@ -157,8 +157,8 @@ def _rules(spec: StudySpec, change: Change | None, stopper: StudyStopper, log: S
         if isinstance(rule, RegretBound):
             for report in log.reports:
                 loss = as_loss(report.value, log.objective.mode)
-                trial = log.trials[report.trial]
-                rule.add(trial.trial_id, trial.config, report.resource, loss)
+                trial_id = log.trials[report.trial].trial_id
+                rule.add(trial_id, log.configs[report.trial], report.resource, loss)
     return rules
 
 
@@ -182,7 +182,7 @@ def _raise_max_t(
     losses = {number: trials[number].reports[-1][1] for number in complete}
     best = [number for number in sorted(complete, key=losses.__getitem__) if losses[number] != FAILED]
     again = best[: math.ceil(len(complete) / eta)]
-    configs = [split_config(log.trials[number].config).hyperparameters for number in again]
+    configs = [split_config(log.configs[number]).hyperparameters for number in again]
     new.enqueue(configs)
     search_alg._total_samples = min(search_alg._total_samples + len(configs), sys.maxsize)  # noqa: SLF001 - there is no public way
     return new
@@ -211,5 +211,5 @@ def known_trials(log: StudyLog, name: str) -> list[KnownTrial]:
         if record.error and not record.retried:
             own = [*own, (own[-1][0] if own else 0.0, FAILED)]
         ended = record.status in (Trial.TERMINATED, Trial.ERROR)
-        trials.append(KnownTrial(f"{name}:{number}", record.config, own, ended))
+        trials.append(KnownTrial(f"{name}:{number}", log.configs[number], own, ended))
     return trials

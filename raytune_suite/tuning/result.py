@@ -7,11 +7,10 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from ray.tune import Checkpoint
 
 from raytune_suite.engines.callbacks.html_table import html_table
-from raytune_suite.engines.callbacks.reports import Report, incumbents
+from raytune_suite.engines.callbacks.reports import incumbent_frame, incumbents
 from raytune_suite.engines.storage import Folder
 from raytune_suite.engines.stored_study import storage_errors
 from raytune_suite.errors import ArgumentError, StudyError, near
@@ -27,9 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import pandas as pd
     from ray.tune import ResultGrid
 
     from raytune_suite.engines.base import Outcome, StudySpec
+    from raytune_suite.engines.callbacks.reports import Report
     from raytune_suite.engines.callbacks.study_log import StudyLog
     from raytune_suite.spaces import Space
     from raytune_suite.types import Config, Stage
@@ -253,6 +254,7 @@ def study_result(
         has_seeds=bool(spec.seeds),
         space=space,
         storage_filesystem=spec.storage_filesystem,
+        ended=True,
     )
     return dataclasses.replace(result, result_grid=outcome.result_grid, overhead=outcome.overhead)
 
@@ -269,6 +271,7 @@ def assemble(
     space: Space,
     status: str = FINISHED,
     storage_filesystem: Any = None,
+    ended: bool = False,
 ) -> StudyResult:
     """The result of a study from its log, without what only its engine has.
 
@@ -283,6 +286,7 @@ def assemble(
         space: The search space.
         status: See `StudyResult`.
         storage_filesystem: The file system of pyarrow in which `path` is; None for a folder or URI.
+        ended: Whether the log is complete, so that the result may share its memory.
     """
     objective = log.objective
     lineages = [log.lineage(report) for report in best]
@@ -299,14 +303,14 @@ def assemble(
         time_attr=objective.time_attr,
         max_t=objective.max_t,
         trials=log.trials_frame(),
-        reports=log.reports_frame(),
-        incumbent=pd.DataFrame(best, columns=list(Report._fields)),
+        reports=log.reports_frame(shared=ended),
+        incumbent=incumbent_frame(best),
         best_config=best_config,
         lineages=lineages,
         test_scores=test_scores,
         status=status,
         space=space,
-        configs=[record.config for record in log.trials],
+        configs=log.configs,
         storage_filesystem=storage_filesystem,
         dollars=log.dollars,
     )

@@ -160,10 +160,9 @@ def _run(task: TuningTask, engine: Engine, folder: StudyFolder, spec: StudySpec,
             resume=spec.resume,
             check_lock=spec.check_lock,
         )
-    result = study_result(spec, outcome, method, best, test_scores, space=Space(task.full_space))
-    folder.write_tables(result, outcome.decisions)
+    folder.write_tables(outcome.log, best, test_scores, outcome.decisions)
     engine.finish(spec.files)  # after the tables: a kill in between must leave a study that can be resumed
-    return result
+    return study_result(spec, outcome, method, best, test_scores, space=Space(task.full_space))
 
 
 def _resolve(task: TuningTask, options: StudyOptions, space: Space) -> Method:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from raytune_suite.engines import extension, journal, snapshots
 from raytune_suite.engines.arrow_memory import returned_memory
 from raytune_suite.engines.callbacks.decision_log import ROW_GROUP
+from raytune_suite.engines.callbacks.reports import incumbent_frame
 from raytune_suite.engines.callbacks.stored_log import StoredReports
 from raytune_suite.engines.storage import Folder, absolute, checked_filesystem, split_path, study_path
 from raytune_suite.engines.stored_study import MANIFEST, no_snapshot, storage_errors
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
     from raytune_suite.engines.base import Engine
     from raytune_suite.engines.callbacks.decision_log import DecisionLog
-    from raytune_suite.tuning.result import StudyResult
+    from raytune_suite.engines.callbacks.reports import Report
+    from raytune_suite.engines.callbacks.study_log import StudyLog
 
 SCHEMA = 3
 """The version of the format of a study's folder."""
@@ -243,18 +245,25 @@ class StudyFolder:
                 self.files.write(MANIFEST, content)
         return content
 
-    def write_tables(self, result: StudyResult, decisions: DecisionLog | None) -> None:
+    def write_tables(
+        self, log: StudyLog, best: list[Report], test_scores: pd.DataFrame | None, decisions: DecisionLog | None
+    ) -> None:
         """Write the tables of a finished study, each as a whole or not at all.
+
+        Args:
+            log: The study's log.
+            best: The reports at which the incumbent changed.
+            test_scores: One row per test seed, or None.
+            decisions: Its decision log, or None.
 
         Raises:
             StudyError: If they cannot be written.
         """
-        tables = {"reports.parquet": result.reports, "incumbent.parquet": result.incumbent}
-        if result.test_scores is not None:
-            tables["test_scores.parquet"] = result.test_scores
         with storage_errors(self.files), returned_memory():
-            for name, table in tables.items():
-                self.files.write(name, _parquet(table))
+            self.files.write("reports.parquet", _parquet(log.reports_frame(shared=True)))
+            self.files.write("incumbent.parquet", _parquet(incumbent_frame(best)))
+            if test_scores is not None:
+                self.files.write("test_scores.parquet", _parquet(test_scores))
             if decisions is not None:
                 self.files.write(DECISIONS, decisions.encoded())
 

@@ -25,7 +25,7 @@ from raytune_suite.spaces import Space
 from raytune_suite.types import split_config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ray.tune.experiment import Trial
 
@@ -166,7 +166,7 @@ class Study:
         )
 
     @property
-    def trials(self) -> list[Trial]:
+    def trials(self) -> Sequence[Trial]:
         return self.controller.trials
 
     @property

@@ -86,7 +86,7 @@ def study_table(log: StudyLog, title: str) -> str:
     best = heapq.nsmallest(
         SHOWN_TRIALS, last.values(), key=lambda one: (-one.resource, as_loss(one.value, log.objective.mode))
     )
-    configs = [split_config(log.trials[report.trial].config).hyperparameters for report in best]
+    configs = [split_config(log.configs[report.trial]).hyperparameters for report in best]
     names = list(dict.fromkeys(name for config in configs for name in config))[:SHOWN_PARAMETERS]
     rows = [
         [

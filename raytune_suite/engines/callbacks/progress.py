@@ -103,11 +103,12 @@ def progress_line(log: StudyLog, title: str, width: int) -> str:
 
 def study_facts(log: StudyLog) -> list[Fact]:
     """Counts of the trials, the incumbent, what was spent, in the order of the line."""
+    trial_statuses = log.trials.column("status")
     counts = {
-        "running": sum(record.status == Trial.RUNNING for record in log.trials),
-        "paused": sum(record.status == Trial.PAUSED for record in log.trials),
-        "stopped": sum(record.stopped_early for record in log.trials),
-        "failed": sum(record.status == Trial.ERROR for record in log.trials),
+        "running": trial_statuses.count(Trial.RUNNING),
+        "paused": trial_statuses.count(Trial.PAUSED),
+        "stopped": int(log.trials.column("stopped_early").sum()),
+        "failed": trial_statuses.count(Trial.ERROR),
     }
     statuses = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     best, where = "no result yet", ""

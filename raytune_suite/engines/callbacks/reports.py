@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from raytune_suite.engines.callbacks.rows import Rows
 from raytune_suite.engines.journal import encode
@@ -72,3 +73,8 @@ def incumbents(reports: Iterable[Report], mode: Mode) -> list[Report]:
             best = rank
             changes.append(rows[position])
     return changes
+
+
+def incumbent_frame(best: list[Report]) -> pd.DataFrame:
+    """The reports at which the incumbent changed, one per row."""
+    return pd.DataFrame(best, columns=list(Report._fields))

@@ -34,12 +34,13 @@ class Rows(Sequence[Row], Generic[Row]):
     """
 
     __hash__ = None  # type: ignore[assignment] # as a list
-    __slots__ = ("_bools", "_columns", "_row")
+    __slots__ = ("_bools", "_columns", "_positions", "_row")
 
     def __init__(self, row: type[Row], rows: Iterable[Row] = ()) -> None:
         """A table of rows of the type `row`, at first with `rows`."""
         self._row = row
         self._columns: list[Any] = []
+        self._positions = {name: position for position, name in enumerate(row._fields)}
         hints = get_type_hints(row)
         kinds = [hints[name] for name in row._fields]
         self._bools = tuple(position for position, kind in enumerate(kinds) if kind is bool)
@@ -85,6 +86,11 @@ class Rows(Sequence[Row], Generic[Row]):
         for column, value in zip(self._columns, row, strict=True):
             column.append(value)
 
+    def update(self, position: int, /, **values: Any) -> None:
+        """Replace some values of a row."""
+        for name, value in values.items():
+            self._columns[self._positions[name]][position] = value
+
     def extend(self, columns: Mapping[str, Any]) -> None:
         """Add rows of numbers at the end, whose columns are arrays of numpy."""
         for name, column in zip(self._row._fields, self._columns, strict=True):
@@ -92,12 +98,13 @@ class Rows(Sequence[Row], Generic[Row]):
 
     def view(self, name: str) -> Any:
         """A column of numbers as an array that shares its memory; while it exists, no row can be added."""
-        position = self._row._fields.index(name)
-        return np.frombuffer(self._columns[position], dtype=bool if position in self._bools else None)
+        position = self._positions[name]
+        column = self._columns[position]
+        return np.frombuffer(column, dtype=bool if position in self._bools else column.typecode)
 
     def column(self, name: str) -> Any:
         """A column: numbers as a new array of numpy, anything else as a list that must not be changed."""
-        position = self._row._fields.index(name)
+        position = self._positions[name]
         column = self._columns[position]
         if not isinstance(column, array.array):
             return column

@@ -15,7 +15,7 @@ from raytune_suite.engines.callbacks.bill import Bill
 from raytune_suite.engines.callbacks.reports import Report, reopen
 from raytune_suite.engines.callbacks.rows import Rows
 from raytune_suite.engines.callbacks.study_log import LAST, RAISED, StudyLog
-from raytune_suite.engines.callbacks.trial_record import TrialRecord
+from raytune_suite.engines.callbacks.trial_record import Configs, TrialRecord
 from raytune_suite.types import Stage
 
 if TYPE_CHECKING:
@@ -109,12 +109,14 @@ class StoredTrials:
 
     Attributes:
         records: The trials, ordered by number.
+        configs: Their configs.
         read: How many records were read.
     """
 
     def __init__(self) -> None:
         """No trial yet."""
-        self.records: list[TrialRecord] = []
+        self.records: Rows[TrialRecord] = Rows(TrialRecord)
+        self.configs = Configs()
         self.read = 0
 
     @classmethod
@@ -145,19 +147,23 @@ class StoredTrials:
             number = record["trial"]
             if number == len(self.records):
                 self.records.append(TrialRecord(record["trial_id"]))
+                self.configs.append({})
             if number < len(self.records):
-                for name in ("status", "config", "error", "stopped_early", "lost_machines", "retried"):
-                    if name in record:
-                        setattr(self.records[number], name, record[name])
+                self.records.update(number, **{name: record[name] for name in _FIELDS if name in record})
+                if "config" in record:
+                    self.configs.replace(number, record["config"])
+
+
+_FIELDS = ("status", "error", "stopped_early", "lost_machines", "retried")
+"""Fields of `TrialRecord` that the journal has, besides the id and the config."""
 
 
 def from_stored(objective: Objective, reports: StoredReports, trials: StoredTrials) -> StudyLog:
     """The log of a study as its journals have it, to be queried only."""
     nobody: Any = None
     log = StudyLog(objective, nobody)
-    log.trials, log.reports = trials.records, reports.rows
-    for number, record in enumerate(log.trials):
-        log._numbers[record.trial_id] = number  # noqa: SLF001 - this makes the object
+    log.trials, log.configs, log.reports = trials.records, trials.configs, reports.rows
+    log._numbers.update((trial_id, number) for number, trial_id in enumerate(log.trials.column("trial_id")))  # noqa: SLF001 - this makes the object
     numbers = reports.rows.column("trial")
     if len(numbers) and numbers.max() >= len(log.trials):  # a trial that is not written yet
         known = numbers < len(log.trials)
@@ -170,9 +176,9 @@ def from_stored(objective: Objective, reports: StoredReports, trials: StoredTria
         log._cost.spent = log.reports[-1].cost  # noqa: SLF001 - as above
     trials_seen, last = np.unique(numbers[::-1], return_index=True)
     for number, position in zip(trials_seen.tolist(), (len(numbers) - 1 - last).tolist(), strict=True):
-        trial = log.trials[number]
-        trial.position = position
-        trial.last = {objective.metric: log.reports[position].value, **reports.metrics.get(number, {})}
+        others = reports.metrics.get(number)
+        reported = {objective.metric: log.reports[position].value, **others} if others else None
+        log.trials.update(number, position=position, last=reported)
     return log
 
 

@@ -12,25 +12,28 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-import numpy as np
 import pandas as pd
 from ray.tune import Callback
 from ray.tune.experiment import Trial
-from ray.tune.utils import flatten_dict
 
 from raytune_suite.engines.callbacks.bill import Bill
 from raytune_suite.engines.callbacks.budget import Cost
 from raytune_suite.engines.callbacks.error_text import last_line
 from raytune_suite.engines.callbacks.reports import Report
 from raytune_suite.engines.callbacks.rows import Rows
-from raytune_suite.engines.callbacks.trial_record import TrialRecord, columns, records
+from raytune_suite.engines.callbacks.trial_record import (
+    NO_REPORT,
+    Configs,
+    TrialRecord,
+    reported_by_trainable,
+    trials_frame,
+    without_number,
+)
 from raytune_suite.engines.flat_results import flattened
 from raytune_suite.types import ADDED_BY_RAY, STOPPED_BY, Stage, as_number, as_resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from numpy.typing import NDArray
 
     from raytune_suite.engines.journal import StudyJournals
     from raytune_suite.schedulers import StudyScheduler
@@ -49,7 +52,8 @@ class StudyLog(Callback):
 
     Attributes:
         reports: All reports with the metric, in the order of arrival, stored by columns.
-        trials: All trials, ordered by number.
+        trials: All trials, ordered by number, stored by columns.
+        configs: Their latest configs.
         unmetered: The keys of the last report without the metric, if any.
         wrong: The number of the first trial that reported a metric that is not a number, and that value.
         waiting: A message about what trials wait for on the cluster; "" if none waits.
@@ -70,13 +74,15 @@ class StudyLog(Callback):
         self._listed = 0  # how many trials the engine had when they were last numbered
         self._failures = 0
         self.reports: Rows[Report] = Rows(Report)
-        self.trials: list[TrialRecord] = []
+        self.trials: Rows[TrialRecord] = Rows(TrialRecord)
+        self.configs = Configs()
         self.unmetered: list[str] = []
         self.wrong: tuple[int, Any] | None = None
         self.waiting = ""
         self.bill = Bill()
         self.journals: StudyJournals | None = None
-        self._journaled: dict[int, tuple[Any, ...] | None] = {}  # None for a trial that has ended
+        self._journaled: dict[int, tuple[Any, ...]] = {}  # what the journal has of the trials that have not ended
+        self._closed = bytearray()  # for each trial, whether the journal has its end
 
     def attach(self, journals: StudyJournals, reports: Rows[Report] | None = None) -> None:
         """Append to these journals from now on; `reports` are those of a study that is resumed."""
@@ -121,8 +127,8 @@ class StudyLog(Callback):
         number = self._numbers[trial.trial_id]
         flat = flattened(result)
         resource = as_resource(flat.get(self.objective.time_attr))
-        record = self.trials[number]
-        record.last, record.status, record.config = flat, Trial.RUNNING, trial.config
+        self.trials.update(number, last=flat, status=Trial.RUNNING)
+        self.configs.replace(number, trial.config)
         if self.objective.metric not in flat:
             self.unmetered = sorted(set(flat) - ADDED_BY_RAY)
             return
@@ -133,7 +139,7 @@ class StudyLog(Callback):
             return
         complete = self.objective.max_t is not None and resource >= self.objective.max_t
         shown = math.nan if value is None else value
-        record.position = len(self.reports)
+        self.trials.update(number, position=len(self.reports))
         report = Report(number, resource, shown, float(self.elapsed), self._cost.spent, complete)
         self.reports.append(report)
         lineage = self.scheduler.lineage(trial.trial_id, flat[self.objective.time_attr])
@@ -148,29 +154,36 @@ class StudyLog(Callback):
         number = self._numbers[trial.trial_id]
         self._cost.forget(trial.trial_id)
         record = self.trials[number]
-        record.status, record.config = Trial.TERMINATED, trial.config
-        last = _reported(record.last)
-        record.stopped_early = trial.trial_id in self.scheduler.stopped_early or STOPPED_BY in last
-        record.last = self._kept(number, last)
+        last = reported_by_trainable(record.last)
+        stopped_early = trial.trial_id in self.scheduler.stopped_early or STOPPED_BY in last
+        self.configs.replace(number, trial.config)
+        self.trials.update(
+            number,
+            status=Trial.TERMINATED,
+            stopped_early=stopped_early,
+            last=self._kept(record.position, last),
+        )
         position = record.position
-        if not record.stopped_early and position is not None:
+        if not stopped_early and position != NO_REPORT:
             if self.journals is not None and not self.reports[position].complete:
                 self.journals.reports.append({LAST: position})
-            self.reports[position] = self.reports[position]._replace(complete=True)
+            self.reports.update(position, complete=True)
         self._journal_trial(number, ended=True)
+        self.configs.pack(number)
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Record that a trial has failed and will not be restarted."""
         self._number(trials)
         number = self._update(trial, Trial.ERROR)
         record = self.trials[number]
-        record.last = self._kept(number, _reported(record.last))
-        record.error = last_line(Path(trial.error_file).read_text() if trial.error_file else "")
+        error = last_line(Path(trial.error_file).read_text() if trial.error_file else "")
+        last = self._kept(record.position, reported_by_trainable(record.last))
+        self.trials.update(number, last=last, error=error)
         self._cost.forget(trial.trial_id)
         self._journal_trial(number, ended=True)
         self._failures += 1
         if self._failures <= LOGGED_FAILURES:
-            _logger.warning("trial %d failed: %s", number, record.error)
+            _logger.warning("trial %d failed: %s", number, error)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
         """Update the statuses a last time."""
@@ -184,13 +197,12 @@ class StudyLog(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore the state."""
-        self.__dict__.update({**state, "trials": records(state["trials"])})
+        self.__dict__.update({"_closed": bytearray(len(state["trials"])), **state})
 
     def __getstate__(self) -> dict[str, Any]:
-        """The state, with the trials as columns."""
+        """The state, without what is in a journal."""
         left_out = set() if self.journals is None else {"journals", "reports"}
-        state = {name: value for name, value in self.__dict__.items() if name not in left_out}
-        return {**state, "trials": columns(self.trials)}
+        return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({"journals": None, "reports": Rows(Report)})
@@ -202,21 +214,29 @@ class StudyLog(Callback):
         Ray does not notify callbacks that a trial was paused, or waits for another machine.
         """
         self._number(trials)
-        for trial in trials:
+        may_change = self._closed.count(False)
+        found: list[Trial] = []
+        for trial in reversed(trials):  # most of those that have not ended are at the end
+            if len(found) == may_change:
+                break
+            if not self._closed[self._numbers[trial.trial_id]]:
+                found.append(trial)
+        for trial in reversed(found):
             self._update(trial, trial.status)
 
     def lost_machine(self, trial_id: str) -> None:
         """Record that a trial lost its machine."""
-        self.trials[self._numbers[trial_id]].lost_machines += 1
-        self._journal_trial(self._numbers[trial_id])
+        number = self._numbers[trial_id]
+        self.trials.update(number, lost_machines=self.trials[number].lost_machines + 1)
+        self._journal_trial(number)
 
     def retry_failed(self) -> list[Config]:
         """Mark the trials that have failed as retried; returns their configs."""
         failed = [number for number, record in enumerate(self.trials) if record.error and not record.retried]
         for number in failed:
-            self.trials[number].retried = True
+            self.trials.update(number, retried=True)
             self._journal_trial(number)
-        return [self.trials[number].config for number in failed]
+        return [self.configs[number] for number in failed]
 
     # ---- queries ----------------------------------------------------------------------------------------------
 
@@ -241,71 +261,46 @@ class StudyLog(Callback):
 
     def lineage(self, report: Report) -> list[Stage]:
         """The configs behind a report: the member's schedule at that time in a population, else the trial's config."""
-        return self._lineages.get((report.trial, report.cost)) or [Stage(0, self.trials[report.trial].config)]
+        return self._lineages.get((report.trial, report.cost)) or [Stage(0, self.configs[report.trial])]
 
-    def reports_frame(self) -> pd.DataFrame:
-        """All reports, one per row, with the fields of `Report` as columns."""
-        return pd.DataFrame({name: self.reports.column(name) for name in Report._fields}, copy=False)
+    def reports_frame(self, *, shared: bool = False) -> pd.DataFrame:
+        """All reports, one per row, with the fields of `Report` as columns.
+
+        While there is one that is `shared`, which takes no memory of its own, no report can be added.
+        """
+        column = self.reports.view if shared else self.reports.column
+        return pd.DataFrame({name: column(name) for name in Report._fields}, copy=False)
 
     def trials_frame(self) -> pd.DataFrame:
         """All trials, one per row, indexed by number: status, resource, value, error, config/..., the last metrics."""
-        if not self.trials:
-            return pd.DataFrame(columns=["trial", "status", "outcome"]).set_index("trial")
-        columns: dict[str, NDArray[np.object_]] = {}
-        for number in range(len(self.trials)):
-            for name, value in self._trial_row(number).items():
-                if name not in columns:
-                    columns[name] = np.full(len(self.trials), math.nan, dtype=object)
-                columns[name][number] = value
-        return pd.DataFrame(columns).infer_objects().set_index("trial")
-
-    def _trial_row(self, number: int) -> dict[str, Any]:
-        record = self.trials[number]
-        report = None if record.position is None else self.reports[record.position]
-        return {
-            "trial": number,
-            "trial_id": record.trial_id,
-            "status": record.status,
-            "outcome": outcome(record, report),
-            "stopped_early": record.stopped_early,
-            "lost_machines": record.lost_machines,
-            "resource": report.resource if report else 0.0,
-            "value": report.value if report else math.nan,
-            "error": record.error,
-            "retried": record.retried,
-            **{f"config/{name}": value for name, value in flatten_dict(record.config).items()},
-            **({self.objective.metric: report.value} if report and record.last is None else _reported(record.last)),
-        }
+        return trials_frame(self.trials, self.configs, self.reports, self.objective.metric)
 
     # ---- internals --------------------------------------------------------------------------------------------
 
-    def _kept(self, number: int, last: dict[str, Any]) -> dict[str, Any] | None:
+    def _kept(self, position: int, last: dict[str, Any]) -> dict[str, Any] | None:
         """What is kept of the last result of a trial that has ended: None if its last report has all of it."""
-        metric, position = self.objective.metric, self.trials[number].position
-        if position is None or len(last) != 1 or type(last.get(metric)) is not float:
+        metric = self.objective.metric
+        if position == NO_REPORT or len(last) != 1 or type(last.get(metric)) is not float:
             return last
         return None if last[metric] == self.reports[position].value else last
 
     def _number(self, trials: list[Trial]) -> None:
-        """Number the trials that are new. They are at the end of the list, but for trials that are retried."""
+        """Number the trials that are new."""
         missing = len(trials) - self._listed
         if missing <= 0:
             return
         self._listed = len(trials)
-        new: list[Trial] = []
-        for trial in reversed(trials):
-            if trial.trial_id not in self._numbers:
-                new.append(trial)
-                if len(new) == missing:
-                    break
-        for trial in reversed(new):
+        for trial in without_number(trials, self._numbers, missing):
             self._numbers[trial.trial_id] = len(self.trials)
-            self.trials.append(TrialRecord(trial.trial_id, trial.status, trial.config))
+            self.trials.append(TrialRecord(trial.trial_id, trial.status))
+            self.configs.append(trial.config)
+            self._closed.append(False)
             self._journal_trial(len(self.trials) - 1)
 
     def _update(self, trial: Trial, status: str) -> int:
         number = self._numbers[trial.trial_id]
-        self.trials[number].status, self.trials[number].config = status, trial.config
+        self.trials.update(number, status=status)
+        self.configs.replace(number, trial.config)
         self._journal_trial(number)
         return number
 
@@ -332,13 +327,17 @@ class StudyLog(Callback):
 
     def _journal_trial(self, number: int, *, ended: bool = False) -> None:
         """Append the state of a trial to its journal if it has changed; the config only if that has."""
-        trial, before = self.trials[number], self._journaled.get(number, ())
-        if self.journals is None or (before is None and not trial.retried):
+        trial = self.trials[number]
+        if self.journals is None or (self._closed[number] and not trial.retried):
             return
+        config = self.configs[number]
         state = (trial.status, trial.error, trial.stopped_early, trial.lost_machines, trial.retried)
-        before = before or ()
-        same_config = bool(before) and before[-1] is trial.config
-        self._journaled[number] = None if ended else (*state, trial.config)
+        before = self._journaled.pop(number, ())
+        same_config = bool(before) and before[-1] is config
+        if ended:
+            self._closed[number] = True
+        else:
+            self._journaled[number] = (*state, config)
         if same_config and before[:-1] == state:
             return
         if same_config and not any(state[1:]):
@@ -351,12 +350,12 @@ class StudyLog(Callback):
             "stopped_early": trial.stopped_early,
             "lost_machines": trial.lost_machines,
             "retried": trial.retried,
-            "config": None if same_config else trial.config,
+            "config": None if same_config else config,
         }
         self.journals.trials.append(record | {name: value for name, value in optional.items() if value})
 
 
-_PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "_journaled", "_listed"})
+_PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "_journaled", "_closed", "_listed"})
 """Attributes that are not saved with the study."""
 
 LAST = "last"
@@ -365,20 +364,3 @@ LAST = "last"
 
 RAISED = "raised_max_t"
 """The key of a record of a higher `max_t`, below which no training before it was complete."""
-
-
-def _reported(last: dict[str, Any] | None) -> dict[str, Any]:
-    """What the trainable reported of a flat result."""
-    return {name: value for name, value in (last or {}).items() if name not in ADDED_BY_RAY}
-
-
-def outcome(record: TrialRecord, last: Report | None) -> str:
-    """The outcome of a trial: "trained in full", "stopped early", "failed" or "unfinished".
-
-    A trial whose last metric is not finite counts as failed, regardless of its status in Ray.
-    """
-    if record.status == Trial.ERROR or (last is not None and not math.isfinite(last.value)):
-        return "failed"
-    if record.stopped_early:
-        return "stopped early"
-    return "trained in full" if last is not None and last.complete else "unfinished"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, final
 from ray.tune import Callback
 from ray.tune.utils import flatten_dict
 
+from raytune_suite.engines.callbacks.trial_record import without_number
 from raytune_suite.engines.flat_results import flattened
 from raytune_suite.engines.storage import local_folder
 from raytune_suite.errors import ArgumentError
@@ -70,13 +71,15 @@ class TrackerCallback(Callback):
         """`name` is that of the tracker, and `path` that of the study."""
         self.name, self.path = name, path
         self._numbers: dict[str, int] = {}
+        self._listed = 0  # how many trials the engine had when they were last numbered
         self._runs: dict[str, TrackedRun] = {}
         self._off = False
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:  # noqa: ARG002
         """Start a run, or continue that of a trial that was paused or restored."""
-        for each in trials:
-            self._numbers.setdefault(each.trial_id, len(self._numbers))
+        listed, self._listed = self._listed, len(trials)
+        for each in without_number(trials, self._numbers, len(trials) - listed):
+            self._numbers[each.trial_id] = len(self._numbers)
         self._safely(lambda: self._run(trial))
 
     def on_trial_result(

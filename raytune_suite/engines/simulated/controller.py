@@ -23,6 +23,7 @@ from ray.tune.schedulers import TrialScheduler
 from raytune_suite.engines.callbacks.budget import is_stopped
 from raytune_suite.engines.flat_results import flattened
 from raytune_suite.engines.simulated.clock import Clock
+from raytune_suite.engines.simulated.finished_trial import Trials
 from raytune_suite.engines.simulated.running_trial import (
     Fault,
     RunningTrial,
@@ -82,13 +83,12 @@ class Controller:
         """See `engine.run`; `max_pending` is the number of trials that are requested in advance."""
         self.search_alg, self.scheduler, self.evaluator = search_alg, scheduler, evaluator
         self.clock: Clock[tuple[Callable[..., None], Any]] = Clock() if clock is None else clock
-        self.trials: list[Trial] = []
+        self.trials = Trials()
         self.training_s, self.iteration, self._unfinished = 0.0, 0, 0
         self.before_end: Callable[[], object] | None = None
         self._max_pending, self._checkpoint_every = max_pending, checkpoint_every
         self.callbacks, self.stopper = callbacks, stopper
         self.time_limit = math.inf if time_limit is None else time_limit
-        self._pack: Callable[[Trial], None] = getattr(search_alg, "pack", lambda _: None)
         self._hooks = {name: _overridden(name, callbacks) for name in _HOOKS}
         self.unsaved: dict[Trial, None] | None = None
         self._live, self._pending = dict[Trial, None](), dict[Trial, None]()
@@ -100,7 +100,7 @@ class Controller:
 
     # ---- for schedulers and searchers -------------------------------------------------------------------------
 
-    def get_trials(self) -> list[Trial]:
+    def get_trials(self) -> Trials:
         """All trials."""
         return self.trials
 
@@ -122,7 +122,8 @@ class Controller:
         self._call("on_trial_complete", trial=trial)
         self._leave(trial, Trial.TERMINATED)
         self._live.pop(trial, None)
-        self._pack(trial)
+        if (packer := getattr(self.search_alg, "packer", None)) is not None:
+            self.trials.pack(trial, packer)
 
     def pause_trial(self, trial: Trial, should_checkpoint: bool = True) -> None:
         """Pause a running trial once its checkpoint is saved (TC `_schedule_trial_pause`)."""

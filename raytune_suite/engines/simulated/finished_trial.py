@@ -1,22 +1,19 @@
 """Finished trials in a few hundred bytes, since a simulated study may have a hundred thousand of them.
 
 A `Trial` of Ray takes several kilobytes, and most of its attributes are the same for all trials of a study. A packed
-trial has only what differs. The first use of anything but its id, status and config turns it into an ordinary trial.
+trial is only what differs, as bytes. `Trials` creates it again whenever it is used.
 """
 
 from __future__ import annotations
 
-import marshal
+import array
 import operator
-from typing import TYPE_CHECKING, Any, final
+from collections.abc import Sequence
+from typing import Any, final, overload
 
 from ray.tune.experiment import Trial
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-_PLAIN = frozenset({bool, int, float, str, type(None)})
-_STRINGS = frozenset({str})
+from raytune_suite.engines.packed_values import PackedValues, is_plain
 
 _OWN = frozenset(
     {
@@ -33,12 +30,6 @@ _OWN = frozenset(
 )
 """The attributes in which the trials of a study differ."""
 
-_KEPT = ("trial_id", "status", "config", "_packer", "_packed")
-"""The attributes of a packed trial."""
-
-PACKED = len(_KEPT)
-"""How many attributes it has, unless something has added one since."""
-
 _OWN_METADATA = frozenset(
     {
         "_cached_json",
@@ -53,32 +44,25 @@ _OWN_METADATA = frozenset(
 """The attributes in which their metadata differ."""
 
 
+_NOTHING = (None, None, None)
+
+_NOT_PACKED = -1
+
+
 @final
 class FinishedTrial(Trial):
-    """A packed trial. It becomes an ordinary one when an attribute is used that it does not have."""
+    """A trial that was packed. It has its id and status; the first use of anything else completes it."""
 
     def __getattr__(self, name: str) -> Any:
-        if not is_packed(self):
+        if "_complete" not in self.__dict__:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        _unpack(self)
+        complete, *values = self.__dict__.pop("_complete")
+        complete(self, *values)
         return getattr(self, name)
 
-    def __getstate__(self) -> Any:
-        if is_packed(self):
-            _unpack(self)
-        return super().__getstate__()  # type: ignore[no-untyped-call] # of Ray
-
-
-def is_packed(trial: Any) -> bool:
-    """Whether a trial is packed."""
-    return isinstance(trial, FinishedTrial) and "_packed" in trial.__dict__
-
-
-def restored_packed(*kept: Any) -> FinishedTrial:
-    """A packed trial with these values of its attributes."""
-    trial = object.__new__(FinishedTrial)
-    trial.__dict__.update(zip(_KEPT, kept, strict=True))
-    return trial
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        self.run_metadata  # noqa: B018 - completes it
+        return Trial.__reduce_ex__(self, protocol)
 
 
 @final
@@ -110,36 +94,55 @@ class TrialPacker:
         self._state = _Shared(template.temporary_state, frozenset({"location"}))
         self._metadata = _Shared(metadata, _OWN_METADATA)
         self._manager = _Shared(metadata.checkpoint_manager, frozenset({"_checkpoint_results"}))
-        self._keys: list[tuple[str, ...]] = []
-        self._numbers: dict[tuple[str, ...], int] = {}
+        self._values = PackedValues()
+        self._extra: dict[int, tuple[Any, Any, Any]] = {}  # what they cannot hold
+        self._keys: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+        self._numbers: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
 
-    def pack(self, trial: Trial) -> None:
-        """Pack a trial that has ended. One with anything that cannot be restored exactly remains as it is."""
+    def pack(self, trial: Trial) -> int | None:
+        """Store a trial that has ended; returns where, or None if it has anything that cannot be restored exactly."""
         own, metadata = trial.__dict__, trial.run_metadata.__dict__
         result, evaluated, config = metadata["last_result"], own["evaluated_params"], own["config"]
-        if not (self._restorable(trial) and own["_Trial__unresolved_config"] is config and _plain(result)):
-            return
+        if not (self._restorable(trial) and own["_Trial__unresolved_config"] is config and is_plain(result)):
+            return None
         manager = metadata["checkpoint_manager"]
         unused = not manager._checkpoint_results and self._manager.same(manager)  # noqa: SLF001 - Ray's only name
+        plain = config if is_plain(config) else {}
+        keys = self._number((tuple(plain), tuple(result)))
         times = metadata["last_result_time"], metadata["start_time"]
-        packed = marshal.dumps((self._number(tuple(result)), own["experiment_tag"], *times, *result.values()))
-        extra = (None if unused else manager, None if evaluated == config else evaluated)
-        kept = own["trial_id"], own["status"], config, self, (packed, *extra) if any(extra) else packed
-        trial.__class__ = FinishedTrial
-        trial.__dict__ = dict(zip(_KEPT, kept, strict=True))
+        strings = own["trial_id"], own["status"], own["experiment_tag"]
+        start = self._values.add((keys, *strings, *times, *plain.values(), *result.values()))
+        extra = (
+            None if unused else manager,
+            None if evaluated == config else evaluated,
+            None if plain is config else config,
+        )
+        if extra != _NOTHING:
+            self._extra[start] = extra
+        return start
 
-    def unpack(self, trial: Trial) -> None:
-        """Turn a packed trial into an ordinary one."""
+    def unpack(self, start: int) -> FinishedTrial:
+        """The trial that was stored there."""
+        keys, trial_id, status, *values = self._values.read(start)
+        trial = object.__new__(FinishedTrial)
+        trial.__dict__.update(trial_id=trial_id, status=status, _complete=(self._complete, start, keys, values))
+        return trial
+
+    def _complete(self, trial: Trial, start: int, keys: int, values: list[Any]) -> None:
+        """Give a packed trial its other attributes."""
+        manager, evaluated, config = self._extra.get(start, _NOTHING)
+        tag, last_result_time, start_time, *rest = values
+        config_keys, result_keys = self._keys[keys]
+        if config is None:
+            config = dict(zip(config_keys, rest, strict=False))
+        result = dict(zip(result_keys, rest[len(config_keys) :], strict=True))
         own, template = trial.__dict__, self.template
-        packed = own["_packed"]
-        values, manager, evaluated = packed if type(packed) is tuple else (packed, None, None)
-        keys, tag, last_result_time, start_time, *reported = marshal.loads(values)  # noqa: S302 - written by `pack`
         metadata = shallow_copy(template.run_metadata)
         if manager is None:
             manager = shallow_copy(template.run_metadata.checkpoint_manager)
             manager.__dict__["_checkpoint_results"] = []
         metadata.__dict__.update(
-            last_result=dict(zip(self._keys[keys], reported, strict=True)),
+            last_result=result,
             last_result_time=last_result_time,
             start_time=start_time,
             metric_analysis={},
@@ -150,17 +153,18 @@ class TrialPacker:
         trial.__class__ = Trial
         trial.__dict__ = {
             **template.__dict__,
-            "_Trial__unresolved_config": own["config"],
-            "evaluated_params": dict(own["config"]) if evaluated is None else evaluated,
+            "config": config,
+            "_Trial__unresolved_config": config,
+            "evaluated_params": dict(config) if evaluated is None else evaluated,
             "experiment_tag": tag,
             "run_metadata": metadata,
             "storage": shallow_copy(template.storage),
             "temporary_state": type(template.temporary_state)(),
-            **{name: value for name, value in own.items() if name not in ("_packer", "_packed")},
+            **own,
         }
 
-    def _number(self, keys: tuple[str, ...]) -> int:
-        """The number under which the keys of a result are stored; most results of a study have the same."""
+    def _number(self, keys: tuple[tuple[str, ...], tuple[str, ...]]) -> int:
+        """The number under which the keys of a config and a result are stored; most trials of a study have the same."""
         if keys not in self._numbers:
             self._numbers[keys] = len(self._keys)
             self._keys.append(keys)
@@ -178,8 +182,53 @@ class TrialPacker:
         )
 
 
-def _unpack(trial: FinishedTrial) -> None:
-    trial.__dict__["_packer"].unpack(trial)
+@final
+class Trials(Sequence[Trial]):
+    """The trials of a study, oldest first. One that was packed is created again at each use: changes of it are lost."""
+
+    def __init__(self) -> None:
+        """No trial yet."""
+        self._starts = array.array("q")  # where the packer has stored each trial, or `_NOT_PACKED`
+        self._ordinary: dict[int, Trial] = {}  # the others by position
+        self._positions: dict[Trial, int] = {}
+        self._packer: TrialPacker | None = None
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, position: int) -> Trial: ...
+    @overload
+    def __getitem__(self, position: slice) -> list[Trial]: ...
+    def __getitem__(self, position: int | slice) -> Trial | list[Trial]:
+        if isinstance(position, slice):
+            return [self[index] for index in range(*position.indices(len(self)))]
+        start = self._starts[position]
+        if start == _NOT_PACKED:
+            return self._ordinary[position % len(self)]
+        assert self._packer is not None  # noqa: S101 - it has packed the trial
+        return self._packer.unpack(start)
+
+    def append(self, trial: Trial) -> None:
+        """Add a trial at the end."""
+        self._ordinary[len(self)], self._positions[trial] = trial, len(self)
+        self._starts.append(_NOT_PACKED)
+
+    def remove(self, trial: Trial) -> None:
+        """Remove a trial that is not packed."""
+        gap = self._positions.pop(trial)
+        del self._starts[gap]
+        self._positions = {other: position - (position > gap) for other, position in self._positions.items()}
+        self._ordinary = {position: other for other, position in self._positions.items()}
+
+    def pack(self, trial: Trial, packer: TrialPacker) -> None:
+        """Store a trial that has ended in less memory, if it can be restored exactly."""
+        start = packer.pack(trial)
+        if start is not None:
+            self._packer = packer
+            position = self._positions.pop(trial)
+            self._starts[position] = start
+            del self._ordinary[position]
 
 
 def shallow_copy(original: Any) -> Any:
@@ -187,16 +236,3 @@ def shallow_copy(original: Any) -> Any:
     copied = object.__new__(type(original))
     copied.__dict__.update(original.__dict__)
     return copied
-
-
-def _plain(value: Any) -> bool:
-    """Whether a value can be stored and restored exactly."""
-    if type(value) in _PLAIN:
-        return True
-    if type(value) is dict:
-        return _STRINGS.issuperset(map(type, value)) and _all_plain(value.values())
-    return type(value) in (list, tuple) and _all_plain(value)
-
-
-def _all_plain(values: Collection[Any]) -> bool:
-    return _PLAIN.issuperset(map(type, values)) or all(map(_plain, values))

@@ -63,7 +63,7 @@ class SimulatedStudy:
         overhead: The real seconds that everything but the training took.
     """
 
-    trials: list[Trial]
+    trials: Sequence[Trial]
     decisions: DecisionLog
     callbacks: list[Callback]
     scheduler: Any

@@ -14,10 +14,11 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa  # type: ignore[import-untyped]
 from ray import cloudpickle
 from ray.tune.experiment import Trial
 
-from raytune_suite.engines.simulated.finished_trial import PACKED, is_packed, restored_packed
+from raytune_suite.engines.arrow_memory import returned_memory
 from raytune_suite.engines.simulated.trial_factory import move_storage
 from raytune_suite.errors import StudyError
 
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from raytune_suite.engines.simulated.controller import Controller
     from raytune_suite.engines.simulated.evaluators import Evaluator
 
+_CODEC = "zstd"
+"""The compression of a suspended study: a snapshot of 100,000 trials is held in memory while it is written."""
+
 
 def suspend(controller: Controller, extra: Any = None) -> bytes:
-    """Pickle a study whose `Controller.run` was interrupted. The controller does not change and could continue.
+    """Pickle and compress a study whose `Controller.run` was interrupted. The controller could continue.
 
     Args:
         controller: The controller.
@@ -39,24 +43,27 @@ def suspend(controller: Controller, extra: Any = None) -> bytes:
     Raises:
         StudyError: If a part of the study cannot be pickled, or a training in progress cannot be saved.
     """
-    buffer = io.BytesIO()
     try:
-        pickler: Any = _StudyPickler(buffer, controller.evaluator)
-        pickler.dump((controller, extra))
+        with returned_memory():
+            buffer = pa.BufferOutputStream()
+            with pa.CompressedOutputStream(buffer, _CODEC) as file:
+                pickler: Any = _StudyPickler(file, controller.evaluator)
+                pickler.dump((controller, extra))
+            suspended: bytes = buffer.getvalue().to_pybytes()
     except StudyError:
         raise
     except Exception as error:
         raise StudyError(
             f"the study cannot be suspended, since a part of it cannot be pickled ({type(error).__name__}: {error})"
         ) from error
-    return buffer.getvalue()
+    return suspended
 
 
 def resume(suspended: bytes, evaluator: Evaluator, folder: str) -> tuple[Controller, Any]:
     """Restore what `suspend` returned; the `run` of the controller continues the study.
 
     Args:
-        suspended: The pickled study. Unpickling executes code, so it must come from a trusted source.
+        suspended: The study. Unpickling executes code, so it must come from a trusted source.
         evaluator: An evaluator equal to that of the study, which is not pickled with it.
         folder: An existing folder for the files of the study.
 
@@ -67,7 +74,9 @@ def resume(suspended: bytes, evaluator: Evaluator, folder: str) -> tuple[Control
         StudyError: If the bytes cannot be unpickled, as with other versions of the packages.
     """
     try:
-        controller, extra = _StudyUnpickler(io.BytesIO(suspended), evaluator).load()
+        with pa.CompressedInputStream(pa.BufferReader(suspended), _CODEC) as file:
+            pickled = io.BytesIO(file.read())
+        controller, extra = _StudyUnpickler(pickled, evaluator).load()
     except Exception as error:
         raise StudyError(
             f"the suspended study cannot be resumed ({type(error).__name__}: {error}): "
@@ -116,15 +125,13 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
 class _StudyPickler(cloudpickle.Pickler):
     """Pickles trials whole (Ray's `__getstate__` would prepare them for a restart) and leaves out the evaluator."""
 
-    def __init__(self, file: io.BytesIO, evaluator: Evaluator) -> None:
+    def __init__(self, file: Any, evaluator: Evaluator) -> None:
         super().__init__(file)  # type: ignore[no-untyped-call] # of Ray, inherited
         self._evaluator = evaluator
 
     def reducer_override(self, obj: Any) -> Any:  # `persistent_id` would be called for each number and string, too
         if obj is self._evaluator:
             return _evaluator, ()
-        if is_packed(obj) and len(obj.__dict__) == PACKED:  # less memory than with a copy of its attributes
-            return restored_packed, (*obj.__dict__.values(),)
         if isinstance(obj, Trial):
             return _new, (type(obj),), _whole(obj), None, None, _set_state
         if type(obj).__name__ in _PARTS_OF_TRIALS and type(obj).__module__.startswith("ray."):

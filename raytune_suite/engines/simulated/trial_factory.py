@@ -16,7 +16,7 @@ from ray.tune.experiment import Experiment, Trial
 from ray.tune.search import BasicVariantGenerator, ConcurrencyLimiter, Searcher, SearchGenerator
 from ray.tune.utils import flatten_dict, merge_dicts
 
-from raytune_suite.engines.simulated.finished_trial import TrialPacker, is_packed, shallow_copy
+from raytune_suite.engines.simulated.finished_trial import FinishedTrial, TrialPacker, shallow_copy
 from raytune_suite.errors import ArgumentError
 from raytune_suite.spaces.values import copied
 
@@ -98,7 +98,7 @@ def move_storage(search_alg: Any, trials: Iterable[Trial], folder: str) -> None:
     experiment = getattr(search_alg, "_experiment", None)
     owner: Any
     for owner in [*trials, experiment, getattr(search_alg, "_template", None)]:
-        if owner is not None and not is_packed(owner):  # a packed trial takes that of the template
+        if owner is not None and not isinstance(owner, FinishedTrial):  # which takes that of the template
             owner.storage.storage_fs_path = folder
     if experiment:
         _make_staging_folder(experiment)
@@ -132,13 +132,16 @@ class TrialGenerator(SearchGenerator):
     """Ray's `SearchGenerator` with copied trials whose ids are numbers; the calls and their order are the same.
 
     As in Ray, each call of the searcher has a new id, even if it did not propose anything for the one before.
+
+    Attributes:
+        packer: Packs its trials once they have ended; None before the first trial.
     """
 
     def __init__(self, searcher: Searcher) -> None:
         super().__init__(searcher)
         self._suggestions = 0
         self._template: Trial | None = None
-        self._packer: TrialPacker | None = None
+        self.packer: TrialPacker | None = None
 
     def create_trial_if_possible(self, experiment_spec: dict[str, Any]) -> Trial | None:
         """Request a config from the searcher and create its trial."""
@@ -159,13 +162,8 @@ class TrialGenerator(SearchGenerator):
         self._counter += 1
         if self._template is None:
             self._template = self._make_template()
-            self._packer = TrialPacker(self._template)
+            self.packer = TrialPacker(self._template)
         return derive_trial(self._template, trial_id, config, dict(evaluated), str(self._counter))
-
-    def pack(self, trial: Trial) -> None:
-        """Store a trial that has ended in less memory."""
-        if self._packer is not None:
-            self._packer.pack(trial)
 
     def get_state(self) -> dict[str, Any]:
         """What Ray saves, and the next id."""

@@ -29,9 +29,10 @@ def study(metric: str = "val_loss") -> StudyLog:
     """Return the log of a study in progress."""
     log = StudyLog(Objective(metric, "min", max_t=81), FIFO())
     statuses = ["RUNNING"] * 4 + ["PAUSED"] * 3 + ["ERROR"] * 2 + ["TERMINATED"] * 30
-    log.trials = [TrialRecord(str(number), status) for number, status in enumerate(statuses)]
-    for record in log.trials[-30:]:
-        record.stopped_early = True
+    log.trials = Rows(
+        TrialRecord,
+        [TrialRecord(str(number), status, stopped_early=number >= 9) for number, status in enumerate(statuses)],
+    )
     log.reports = Rows(Report, [Report(11, 81, 0.0912345, 5.0, 398.0, complete=True)])
     return log
 
@@ -65,7 +66,7 @@ def test_the_least_important_facts_are_omitted_first_and_as_a_whole() -> None:
 
 def test_before_the_first_report_there_is_no_result() -> None:
     log = study()
-    log.reports, log.trials = Rows(Report), []
+    log.reports, log.trials = Rows(Report), Rows(TrialRecord)
     assert "no result" in progress_line(log, "asha", 80)
 
 

@@ -61,7 +61,7 @@ def test_a_study_has_the_last_metrics_of_its_trials_and_all_lineages(split: int)
     trials = StoredTrials()
     trials.add(lines(*({"trial": number, "trial_id": str(number), "config": {"x": number}} for number in (0, 1))))
     log = from_stored(OBJECTIVE, read(*pieces), trials)
-    assert [trial.last for trial in log.trials] == [{"loss": 0.25}, {"loss": 0.5, "accuracy": 0.2}]
+    assert [trial.last for trial in log.trials] == [None, {"loss": 0.5, "accuracy": 0.2}]
     assert [trial.position for trial in log.trials] == [2, 1]
     assert len(log.reports) == 3, "trial 7 is not written yet"
     assert log.lineage(log.reports[1]) == [Stage(0, {"x": 1}), Stage(1, {"x": 2})]

@@ -68,3 +68,9 @@ def test_a_row_of_another_length_is_rejected() -> None:
 def test_numbers_take_eight_bytes() -> None:
     rows = Rows(Numbers, (Numbers(number, number / 2) for number in range(10_000)))
     assert len(pickle.dumps(rows)) < 17 * len(rows)
+
+
+def test_values_of_a_row_can_be_replaced() -> None:
+    rows = Rows(Mixed, ROWS)
+    rows.update(1, good=True, text="c")
+    assert rows == [ROWS[0], ROWS[1]._replace(good=True, text="c"), ROWS[2]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from ray import cloudpickle
@@ -13,8 +14,8 @@ from ray.tune.experiment import Trial
 from raytune_suite.engines.callbacks.budget import Cost, StudyStopper
 from raytune_suite.engines.callbacks.error_text import last_line
 from raytune_suite.engines.callbacks.reports import Report, incumbents
-from raytune_suite.engines.callbacks.study_log import outcome
-from raytune_suite.engines.callbacks.trial_record import TrialRecord
+from raytune_suite.engines.callbacks.rows import Rows
+from raytune_suite.engines.callbacks.trial_record import Configs, TrialRecord, trials_frame
 from tests.engines.simulated.studies import method, simulate, study_log
 
 if TYPE_CHECKING:
@@ -50,16 +51,40 @@ def test_a_value_that_is_not_finite_is_never_the_incumbent() -> None:
 @pytest.mark.parametrize(
     ("record", "last", "expected"),
     [
-        (TrialRecord("a", "TERMINATED"), report(0, 4, 1.0, complete=True), "trained in full"),
-        (TrialRecord("a", "TERMINATED", stopped_early=True), report(0, 1, 1.0), "stopped early"),
-        (TrialRecord("a", "TERMINATED"), report(0, 2, 1.0), "unfinished"),
-        (TrialRecord("a", "TERMINATED"), report(0, 4, math.nan, complete=True), "failed"),
+        (TrialRecord("a", "TERMINATED", position=0), report(0, 4, 1.0, complete=True), "trained in full"),
+        (TrialRecord("a", "TERMINATED", position=0, stopped_early=True), report(0, 1, 1.0), "stopped early"),
+        (TrialRecord("a", "TERMINATED", position=0), report(0, 2, 1.0), "unfinished"),
+        (TrialRecord("a", "TERMINATED", position=0), report(0, 4, math.nan, complete=True), "failed"),
         (TrialRecord("a", "ERROR"), None, "failed"),
         (TrialRecord("a", "PENDING"), None, "unfinished"),
     ],
 )
 def test_outcomes(record: TrialRecord, last: Report | None, expected: str) -> None:
-    assert outcome(record, last) == expected
+    reports = Rows(Report, [] if last is None else [last])
+    assert trials_frame(Rows(TrialRecord, [record]), Configs([{}]), reports, "loss")["outcome"].tolist() == [expected]
+
+
+def test_a_reported_value_replaces_a_column_of_its_name() -> None:
+    trials = Rows(TrialRecord, [TrialRecord("a", last={"status": "warm", "value": 3}), TrialRecord("b")])
+    table = trials_frame(trials, Configs([{}, {}]), Rows(Report), "loss")
+    assert table["status"].tolist() == ["warm", "PENDING"]
+    assert table["value"][0] == 3
+    assert math.isnan(table["value"][1])
+
+
+PLAIN = {"x": 0.1, "n": 3, "on": True, "text": "ü", "none": None, "nested": {"list": [1, (2.5,)]}}
+
+
+@pytest.mark.parametrize("config", [{}, PLAIN, {"x": np.float64(0.1)}, {"x": range(3)}])
+def test_a_config_is_the_same_after_it_was_packed(config: dict[str, Any]) -> None:
+    configs = Configs([config, {"x": 1}])
+    assert configs[0] is config
+    configs.pack(0)
+    assert list(configs) == configs[:] == [config, {"x": 1}]
+    assert configs[-2] == config
+    assert list(map(type, configs[0].values())) == list(map(type, config.values()))
+    configs.replace(1, {"x": 2})
+    assert configs[1] == {"x": 2}
 
 
 def test_an_error_is_reported_as_the_last_line_of_its_traceback() -> None:
@@ -166,7 +191,8 @@ def test_the_table_of_trials_has_the_types_that_pandas_infers_from_rows() -> Non
         {"loss": 1, "count": 1, "text": "a", "list": [1, 2], "flag": True, "early": 1},
         {"loss": 2.5, "count": 2, "text": None, "list": [3], "flag": False, "late": "x"},
     ]
-    log.trials = [TrialRecord(str(number), last=row) for number, row in enumerate(rows)]
+    log.trials = Rows(TrialRecord, [TrialRecord(str(number), last=row) for number, row in enumerate(rows)])
+    log.configs = Configs([{}, {}])
     pd.testing.assert_frame_equal(log.trials_frame()[[*rows[0], "late"]].reset_index(drop=True), pd.DataFrame(rows))
 
 
@@ -175,6 +201,7 @@ def test_a_log_is_stored_and_restored_with_its_trials() -> None:
     assert len(made.trials) == len(log.trials) == 14
     restored = cloudpickle.loads(cloudpickle.dumps(log))
     assert restored.trials == log.trials
+    assert list(restored.configs) == list(log.configs)
     other = study_log(log.scheduler)
     other.set_state(log.get_state())
     assert other.trials == log.trials
