@@ -155,7 +155,7 @@ def stopped_early(study: Study) -> set[int]:
 def test_a_study_killed_again_and_again_ends(name: str) -> None:
     study = common.study(name, setup(name, workers=4, samples=9, snapshots=True))
     for _ in range(60):
-        study.run(17)
+        study.run(25)
         if study.finished:
             break
         study = restore(study.kill())
