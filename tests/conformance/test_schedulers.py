@@ -125,7 +125,7 @@ def test_a_trial_may_end_by_itself_before_max_t(name: str) -> None:
     assert max(report.iteration for report in study.log) == 4
 
 
-@pytest.mark.parametrize(("part", "save_each"), [(0.6, True), (0.3, False)])
+@pytest.mark.parametrize(("part", "save_each"), [(0.6, True), pytest.param(0.3, False, marks=pytest.mark.e2e)])
 @pytest.mark.slow
 def test_a_killed_study_continues_as_if_it_had_not_been(name: str, part: float, save_each: bool) -> None:
     plan = setup(name, save_each=save_each)

@@ -69,10 +69,14 @@ def to_maximize(before: StudyData) -> StudyData:
         *(
             pytest.param(change, marks=pytest.mark.e2e)
             for change in (
-                without_started_trials, with_one_report, with_losses_of_all_magnitudes, with_failed_tests, to_maximize
+                without_started_trials,
+                with_one_report,
+                with_losses_of_all_magnitudes,
+                with_failed_tests,
+                to_maximize,
             )
         ),
-    ],  # fmt: skip
+    ],
 )
 @pytest.mark.slow
 def test_unusual_studies_can_be_plotted(change: object, tmp_path: Path) -> None:
@@ -81,7 +85,9 @@ def test_unusual_studies_can_be_plotted(change: object, tmp_path: Path) -> None:
     assert image.std() > 0.01, "the figure is not empty"
 
 
-@pytest.mark.parametrize(("suffix", "start"), [(".svg", b"<?xml"), pytest.param(".PDF", b"%PDF", marks=pytest.mark.e2e)])
+@pytest.mark.parametrize(
+    ("suffix", "start"), [(".svg", b"<?xml"), pytest.param(".PDF", b"%PDF", marks=pytest.mark.e2e)]
+)
 @pytest.mark.slow
 def test_the_suffix_decides_the_format(suffix: str, start: bytes, tmp_path: Path) -> None:
     path = plot_study(study(), str(tmp_path / "new" / f"study{suffix}"))

@@ -89,7 +89,9 @@ def test_lineages_survive_a_kill() -> None:
     check_lineages(again, {**first.ended, **again.ended})
 
 
-@pytest.mark.parametrize("reports", [41, 47, 49, 55])
+@pytest.mark.parametrize(
+    "reports", [41, 55, *(pytest.param(one, marks=[pytest.mark.e2e, pytest.mark.long]) for one in (47, 49))]
+)
 @pytest.mark.slow
 def test_a_member_that_was_being_saved_when_the_study_was_killed_is_paused_again(reports: int) -> None:
     """After these reports the member is not among the best, which the driver saves at once."""

@@ -31,7 +31,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> rts.StudyResult:
     }
     folder = tmp_path_factory.mktemp("studies")
     call: dict[str, Any] = {"metric": "loss", "mode": "min", "max_t": 9, "engine": "simulated", "name": "one"}
-    return rts.tune(Train, space, method="asha", num_samples=20, storage_path=folder, **call)
+    return rts.tune(Train, space, method="asha", num_samples=9, storage_path=folder, **call)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def storage(tmp_path: Path) -> Iterator[Any]:
 def test_all_trials_are_in_the_storage(result: rts.StudyResult, storage: Any) -> None:
     exported = rts.to_optuna(rts.load_study(result.path), storage)
     study = optuna.load_study(study_name="one", storage=storage)
-    assert len(study.trials) == len(exported.trials) == 20
+    assert len(study.trials) == len(exported.trials) == 9
     complete = optuna.trial.TrialState.COMPLETE
     states = [trial.state == complete for trial in study.trials]
     assert states == (result.trials["outcome"] == "trained in full").tolist()

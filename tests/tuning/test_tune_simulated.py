@@ -174,7 +174,16 @@ def test_a_population_is_evaluated_by_its_lineage(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_lineage_of_each_incumbent_is_the_schedule_of_its_training(tmp_path: Path) -> None:
     seeds = {"tuning_seeds": [0], "test_seeds": []}
-    result = study("pbt", tmp_path, method_args={"interval": 3}, num_samples=6, budget=None, seed=1, **seeds, workload=rts.workload("synthetic/pbt-quadratic"))
+    result = study(
+        "pbt",
+        tmp_path,
+        method_args={"interval": 3},
+        num_samples=6,
+        budget=None,
+        seed=1,
+        **seeds,
+        workload=rts.workload("synthetic/pbt-quadratic"),
+    )
     assert len(result.lineages) == len(result.incumbent)
     assert len({len(lineage) for lineage in result.lineages}) > 1
     for row, lineage in zip(result.incumbent.to_dict("records"), result.lineages, strict=True):
