@@ -143,6 +143,7 @@ def test_crashed_trials_are_tolerated(name: str) -> None:
     check_more(tested, 6)
 
 
+@pytest.mark.slow
 def test_a_trial_stopped_while_paused_counts_with_its_last_report(name: str) -> None:
     paused, ended = common.searcher(name), common.searcher(name)
     for tested in (paused, ended):
@@ -222,6 +223,7 @@ def test_a_restored_searcher_continues_identically_in_a_fresh_process(name: str,
     assert as_printed(name)[probe.BEFORE :] == elsewhere["continued"][name]
 
 
+@pytest.mark.slow
 def test_a_searcher_finishes_only_after_proposing_the_whole_grid(name: str) -> None:
     space = {"kind": tune.choice(["a", "b"]), "depth": tune.choice([1, 2, 3])}
     tested = common.searcher(name, space=space)
@@ -234,6 +236,7 @@ def test_a_searcher_finishes_only_after_proposing_the_whole_grid(name: str) -> N
 
 
 @pytest.mark.parametrize("feature", list(FEATURES))
+@pytest.mark.slow
 def test_features_are_supported_or_rejected_by_name(name: str, feature: str) -> None:
     space = {"culprit": common.PARTS[feature], "steps": tune.randint(1, 4)}
     if Space(space).features <= SEARCHERS[name].features:

@@ -26,7 +26,7 @@ URL = re.compile(r"https?://[^\s)>`\"']+")
 STARTS_RAY = {"README.md", "docs/installation.md", "docs/checkpoints.md", "docs/ray-tuner.md"}
 """The pages whose programs train on Ray."""
 
-TAKES_LONG = {"docs/continuing.md", "docs/gpus.md", "docs/simulated-clock.md", "docs/understanding.md"}
+TAKES_LONG = {f"docs/{page}.md" for page in ("continuing", "gpus", "methods", "simulated-clock", "understanding")}
 """The pages whose programs take seconds without Ray. CI runs them, and those on Ray, among its end-to-end tests."""
 
 RUNNABLE = [page for page in PAGES if any(block.file is None for block in blocks(page, "python"))]

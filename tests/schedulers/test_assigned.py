@@ -91,6 +91,7 @@ def test_it_ends_when_the_samples_run_out(workers: int, resume: bool) -> None:
 
 @pytest.mark.parametrize("fault", ["crash", "nan", "end", "return"])
 @RESUME
+@pytest.mark.slow
 def test_no_fault_hangs_it(fault: str, resume: bool) -> None:
     for retries in (0, 1):
         faulty: dict[str, Any] = {
@@ -174,6 +175,7 @@ def test_reports_that_skip_the_fidelity_end_at_the_next(stride: int, resume: boo
 
 @pytest.mark.parametrize("limit", [1, 2])
 @RESUME
+@pytest.mark.slow
 def test_max_concurrent_is_kept_after_a_restore_too(limit: int, resume: bool) -> None:
     first = study(30, resume=resume, max_concurrent=limit, setup={"workers": 4, "snapshots": True}).run(25)
     again = restore(first.kill()).run()

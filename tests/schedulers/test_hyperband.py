@@ -177,6 +177,7 @@ def test_a_checkpoint_that_cannot_be_written_blocks_no_other_trial(workers: int)
         ),
     ],
 )
+@pytest.mark.slow
 def test_a_study_killed_anywhere_decides_the_same(name: str, save_each: bool) -> None:
     """After any event, including while checkpoints are written and before promotions begin."""
 

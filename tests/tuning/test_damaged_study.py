@@ -78,6 +78,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, r
     [pytest.param(one, marks=[pytest.mark.e2e, pytest.mark.long] if one == "emptied" else []) for one in DAMAGES],
 )
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.slow
 def test_a_damaged_file_gives_the_same_result_or_an_error_that_names_it(
     name: str, damage: str, interrupted: tuple[Path, Path, rts.StudyResult], tmp_path: Path
 ) -> None:

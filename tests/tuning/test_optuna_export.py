@@ -43,6 +43,7 @@ def storage(tmp_path: Path) -> Iterator[Any]:
     opened.engine.dispose()
 
 
+@pytest.mark.slow
 def test_all_trials_are_in_the_storage(result: rts.StudyResult, storage: Any) -> None:
     exported = rts.to_optuna(rts.load_study(result.path), storage)
     study = optuna.load_study(study_name="one", storage=storage)
@@ -66,6 +67,7 @@ def test_conditional_parameters_and_intermediate_values_are_kept(result: rts.Stu
     assert len(best) == 1
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_is_rejected(result: rts.StudyResult, storage: Any) -> None:
     rts.to_optuna(result, storage)
     with pytest.raises(rts.RaytuneSuiteError, match="one"):

@@ -142,6 +142,7 @@ def test_a_valid_edit_is_not_reported(valid: ValidEdit) -> None:
 
 
 @pytest.mark.parametrize(("file", "edit"), VARIATIONS, ids=lambda value: str(value)[:70])
+@pytest.mark.slow
 def test_a_valid_variation_for_a_cloud_has_no_error(file: str, edit: Config) -> None:
     config = edited(file_of_ours(file), edit)
     report = check_text(dumped(config))
@@ -183,6 +184,7 @@ def test_every_code_has_a_mistake() -> None:
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(CLUSTERS)))
+@pytest.mark.slow
 def test_no_value_makes_the_check_crash(path: Path) -> None:
     good = yaml.safe_load(yaml.safe_dump(yaml.safe_load(path.read_text())))  # without aliases
     rng = random.Random(0)

@@ -55,6 +55,7 @@ def test_a_mistake_is_found_on_its_line(mistake: TextMistake, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("valid", VALID_TEXTS, ids=lambda valid: str(valid.name))
+@pytest.mark.slow
 def test_a_valid_edit_gives_no_error(valid: ValidText, tmp_path: Path) -> None:
     good = (FILES / valid.file).read_text()
     assert valid.old in good

@@ -27,6 +27,8 @@ from tests.cluster.checks.valid_values import (
 CHECKOUT = Path(__file__).parents[3]
 FILES = Path(__file__).parent / "files"
 WORKER = "          containers:\n            - name: ray-worker\n"
+pytestmark = pytest.mark.slow  # as a whole: `make quick` tests that mistakes are found
+
 SECONDS = 2
 """How long the check of any file may take."""
 
