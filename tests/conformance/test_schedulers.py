@@ -44,6 +44,7 @@ def check_ended(study: Study) -> None:
     assert not study.scheduler.live()
 
 
+@pytest.mark.e2e  # the golden traces were written by another process, too
 def test_same_seed_same_decisions_in_a_fresh_process(name: str, elsewhere: dict[str, Any]) -> None:
     here = undisturbed(name, workers=4, samples=20)
     assert here.log == [Report(*report) for report in elsewhere["decisions"][name]]

@@ -101,6 +101,7 @@ def test_a_suggestion_belongs_to_the_caller(name: str) -> None:
         other.on_trial_complete(f"t{number}", result)
 
 
+@pytest.mark.e2e  # the golden traces were written by another process, too
 def test_same_seed_same_configs_in_a_fresh_process(name: str, elsewhere: dict[str, Any]) -> None:
     assert as_printed(name) == elsewhere["whole"][name]
 
@@ -219,6 +220,7 @@ def test_a_restored_searcher_continues_identically(name: str, tmp_path: Path) ->
     assert check_more(restored) == check_more(calm)
 
 
+@pytest.mark.e2e
 def test_a_restored_searcher_continues_identically_in_a_fresh_process(name: str, elsewhere: dict[str, Any]) -> None:
     assert as_printed(name)[probe.BEFORE :] == elsewhere["continued"][name]
 
