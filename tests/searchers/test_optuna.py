@@ -54,7 +54,7 @@ def result(iteration: int, loss: float) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("sampler", "count"), [("tpe", 50), pytest.param("gp", 15, marks=SLOW), ("cmaes", 60), ("nsgaii", 80)]
 )
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_it_beats_random_search(sampler: str, count: int) -> None:
     initial = {"gp": 5, "nsgaii": 10}.get(sampler)
     ours = minimize(OptunaSearcher(space=PLANE, sampler=sampler, n_initial=initial, seed=1, **COMMON), bowl, count)
