@@ -146,8 +146,14 @@ def unclosed_quotation(text: str) -> int | None:
     return start
 
 
-def quoted(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each character with the quotation mark that is open after it, "" for none; comments are left out."""
+@lru_cache(maxsize=1024)
+def quoted(text: str) -> tuple[tuple[str, str], ...]:
+    """Return each character with the quotation mark that is open after it, "" for none; comments are left out."""
+    return tuple(characters(text))
+
+
+def characters(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what `quoted` returns."""
     quotation, index = "", 0
     while index < len(text):
         char = text[index]

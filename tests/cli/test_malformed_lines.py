@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from pathlib import Path
 
 import pytest
 
+from raytune_suite import cli
 from raytune_suite.cli import main
 
+parser = functools.cache(cli.parser)  # which takes longer to make than to parse a line
 AWS = Path(__file__).parents[2] / "clusters" / "aws-gpu.yaml"
 BRANIN = "run synthetic/branin --engine simulated --storage-path studies"
 TABLES = ("results", "trajectories", "runs", "timings")
@@ -104,6 +107,7 @@ def test_a_malformed_line_is_answered_with_a_message(
     line: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(cli, "parser", parser)
     before = sorted(folder.rglob("*"))
     try:
         status = main(shlex.split(line.replace("AWS", str(AWS))))

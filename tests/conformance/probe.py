@@ -36,9 +36,9 @@ def continued(name: str, folder: Path) -> list[Any]:
     return common.rounds(searcher, BEFORE, AFTER)
 
 
-def decisions(name: str, workers: int) -> list[Any]:
-    """The log of decisions of a study."""
-    return common.study(name, Setup(common.served(name), workers=workers)).run().log
+def decisions(name: str) -> list[Any]:
+    """The log of decisions of a study with four workers."""
+    return common.study(name, Setup(common.served(name), workers=4)).run().log
 
 
 def main(folder: Path) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def main(folder: Path) -> dict[str, Any]:
     return {
         "whole": {name: whole(name) for name in SEARCHERS},
         "continued": {name: continued(name, folder) for name in SEARCHERS},
-        "decisions": {f"{name} {workers}": decisions(name, workers) for name in SCHEDULERS for workers in (1, 4)},
+        "decisions": {name: decisions(name) for name in SCHEDULERS},
     }
 
 

@@ -70,6 +70,7 @@ def test_a_method_is_wired(name: str) -> None:
 
 
 @EVERY_METHOD
+@pytest.mark.slow
 def test_a_method_improves_on_its_first_config(name: str) -> None:
     _, space = make(name)
     poor = Space(space).decode([0.95] * len(Space(space)))

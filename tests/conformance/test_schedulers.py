@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.parametrize("name", list(SCHEDULERS))
 WORKERS = pytest.mark.parametrize("workers", [1, 4])
+LONG = [pytest.mark.e2e, pytest.mark.long]
 
 
 def setup(name: str, **changes: Any) -> Setup:
@@ -43,10 +44,10 @@ def check_ended(study: Study) -> None:
     assert not study.scheduler.live()
 
 
-@WORKERS
-def test_same_seed_same_decisions_in_a_fresh_process(name: str, workers: int, elsewhere: dict[str, Any]) -> None:
-    here = undisturbed(name, workers, samples=20)
-    assert here.log == [Report(*report) for report in elsewhere["decisions"][f"{name} {workers}"]]
+@pytest.mark.e2e  # the golden traces were written by another process, too
+def test_same_seed_same_decisions_in_a_fresh_process(name: str, elsewhere: dict[str, Any]) -> None:
+    here = undisturbed(name, workers=4, samples=20)
+    assert here.log == [Report(*report) for report in elsewhere["decisions"][name]]
 
 
 @WORKERS
@@ -58,7 +59,7 @@ def test_every_trial_ends_at_max_t_or_before(name: str, workers: int) -> None:
 
 
 @pytest.mark.slow
-@WORKERS
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=LONG), 4])
 def test_max_is_min_mirrored(name: str, workers: int) -> None:
     most = common.study(name, setup(name, workers=workers, mode="max", samples=20)).run()
     assert most.log == undisturbed(name, workers, samples=20).log
@@ -88,20 +89,24 @@ FAULTS: dict[str, Callable[[int, int], str | None]] = {
 
 
 USUAL = {
-    ("nan later", 4, 0), ("infinite", 1, 0), ("no metric now and then", 4, 0), ("a word", 4, 0), ("a crash", 4, 0),
-    ("a crash at a rung", 1, 2), ("a crash at max_t", 4, 0), ("a function that returns", 4, 0),
-    ("returns at once", 1, 0),
-    ("all crash later", 4, 0), ("all without metric", 4, 0), ("all end early", 4, 0),
+    ("nan later", 4, 0), ("no metric now and then", 4, 0), ("a crash", 4, 0), ("a crash at a rung", 1, 2),
+    ("a function that returns", 4, 0), ("all crash later", 4, 0), ("all end early", 4, 0),
 }  # fmt: skip
-"""Faults, workers and retries of which every kind is tested; `make e2e` has the other combinations."""
+"""Faults, workers and retries of `make test`: one of each kind."""
+
+ALSO_IN_CI = {
+    ("infinite", 1, 0), ("a word", 4, 0), ("a crash at max_t", 4, 0), ("returns at once", 1, 0),
+    ("all without metric", 4, 0),
+}  # fmt: skip
+"""Further kinds of values and moments; `make e2e` has the other combinations."""
 
 
 def fault_cases() -> list[Any]:
     cases = []
     for fault in FAULTS:
         for workers, retries in [(1, 0), (4, 0), *([(1, 2), (4, 2)] if "crash" in fault else [])]:
-            usual = (fault, workers, retries) in USUAL
-            marks = () if usual else (pytest.mark.e2e, pytest.mark.long)
+            case = (fault, workers, retries)
+            marks = [] if case in USUAL else [pytest.mark.e2e] if case in ALSO_IN_CI else [*LONG]
             cases.append(pytest.param(workers, fault, retries, marks=marks))
     return cases
 
@@ -121,7 +126,7 @@ def test_a_trial_may_end_by_itself_before_max_t(name: str) -> None:
     assert max(report.iteration for report in study.log) == 4
 
 
-@pytest.mark.parametrize(("part", "save_each"), [(0.6, True), (0.3, False)])
+@pytest.mark.parametrize(("part", "save_each"), [(0.6, True), pytest.param(0.3, False, marks=pytest.mark.e2e)])
 @pytest.mark.slow
 def test_a_killed_study_continues_as_if_it_had_not_been(name: str, part: float, save_each: bool) -> None:
     plan = setup(name, save_each=save_each)
@@ -151,7 +156,7 @@ def stopped_early(study: Study) -> set[int]:
 def test_a_study_killed_again_and_again_ends(name: str) -> None:
     study = common.study(name, setup(name, workers=4, samples=9, snapshots=True))
     for _ in range(60):
-        study.run(17)
+        study.run(25)
         if study.finished:
             break
         study = restore(study.kill())
@@ -164,7 +169,7 @@ def test_a_study_killed_twice_before_its_first_event_loses_nothing(name: str) ->
     assert once(first.log + again.log) == once(undisturbed(name).log)
 
 
-@pytest.mark.parametrize(("workers", "limit"), [(1, 2), (4, 1), (4, 3)])
+@pytest.mark.parametrize(("workers", "limit"), [pytest.param(1, 2, marks=LONG), (4, 1), (4, 3)])
 def test_max_concurrent_is_kept_and_never_blocks(name: str, workers: int, limit: int) -> None:
     if SCHEDULERS[name].needs_state:  # its members wait for each other, so all must run
         with pytest.raises(ArgumentError, match="`max_concurrent`"):

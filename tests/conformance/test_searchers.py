@@ -101,6 +101,7 @@ def test_a_suggestion_belongs_to_the_caller(name: str) -> None:
         other.on_trial_complete(f"t{number}", result)
 
 
+@pytest.mark.e2e  # the golden traces were written by another process, too
 def test_same_seed_same_configs_in_a_fresh_process(name: str, elsewhere: dict[str, Any]) -> None:
     assert as_printed(name) == elsewhere["whole"][name]
 
@@ -143,6 +144,7 @@ def test_crashed_trials_are_tolerated(name: str) -> None:
     check_more(tested, 6)
 
 
+@pytest.mark.slow
 def test_a_trial_stopped_while_paused_counts_with_its_last_report(name: str) -> None:
     paused, ended = common.searcher(name), common.searcher(name)
     for tested in (paused, ended):
@@ -218,10 +220,12 @@ def test_a_restored_searcher_continues_identically(name: str, tmp_path: Path) ->
     assert check_more(restored) == check_more(calm)
 
 
+@pytest.mark.e2e
 def test_a_restored_searcher_continues_identically_in_a_fresh_process(name: str, elsewhere: dict[str, Any]) -> None:
     assert as_printed(name)[probe.BEFORE :] == elsewhere["continued"][name]
 
 
+@pytest.mark.slow
 def test_a_searcher_finishes_only_after_proposing_the_whole_grid(name: str) -> None:
     space = {"kind": tune.choice(["a", "b"]), "depth": tune.choice([1, 2, 3])}
     tested = common.searcher(name, space=space)
@@ -234,6 +238,7 @@ def test_a_searcher_finishes_only_after_proposing_the_whole_grid(name: str) -> N
 
 
 @pytest.mark.parametrize("feature", list(FEATURES))
+@pytest.mark.slow
 def test_features_are_supported_or_rejected_by_name(name: str, feature: str) -> None:
     space = {"culprit": common.PARTS[feature], "steps": tune.randint(1, 4)}
     if Space(space).features <= SEARCHERS[name].features:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import functools
 import io
 import os
 import re
@@ -26,7 +27,7 @@ URL = re.compile(r"https?://[^\s)>`\"']+")
 STARTS_RAY = {"README.md", "docs/installation.md", "docs/checkpoints.md", "docs/ray-tuner.md"}
 """The pages whose programs train on Ray."""
 
-TAKES_LONG = {"docs/continuing.md", "docs/gpus.md", "docs/simulated-clock.md", "docs/understanding.md"}
+TAKES_LONG = {f"docs/{page}.md" for page in ("continuing", "gpus", "methods", "simulated-clock", "understanding")}
 """The pages whose programs take seconds without Ray. CI runs them, and those on Ray, among its end-to-end tests."""
 
 RUNNABLE = [page for page in PAGES if any(block.file is None for block in blocks(page, "python"))]
@@ -37,6 +38,9 @@ def marks_of(page: str) -> list[pytest.MarkDecorator]:
     """The marks of a page that does not start Ray."""
     marks = [pytest.mark.e2e] if page in TAKES_LONG else []
     return [*marks, pytest.mark.xdist_group("bench")] if page == "docs/comparing-methods.md" else marks
+
+
+parser = functools.cache(cli.parser)
 
 
 def run_page(page: Path) -> None:
@@ -100,7 +104,7 @@ def test_a_command_exists(page: Path, words: list[str]) -> None:
     if words[0] == "make":
         assert set(words[1:]) <= set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)), page
     elif words[0].endswith("raytune-suite"):
-        assert callable(cli.parser().parse_args(words[1:]).command)
+        assert callable(parser().parse_args(words[1:]).command)
     elif words[0] == "pip":
         extras = {extra for word in words for group in re.findall(r"\[(.*)\]", word) for extra in group.split(",")}
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LIMITS: dict[str, dict[str, Any]] = {
     "asha": {"num_samples": 10},
-    "hyperband": {"num_samples": 10},
+    "hyperband": {"num_samples": 6},
     "pbt": {"num_samples": 5, "method_args": {"interval": 2}},
 }
 

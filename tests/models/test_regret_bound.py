@@ -35,6 +35,7 @@ def test_the_bound_covers_the_regret_and_shrinks_with_the_observations() -> None
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.e2e
 def test_the_bound_is_near_that_of_optuna() -> None:
     optuna = pytest.importorskip("optuna")
     terminator = pytest.importorskip("optuna.terminator")

@@ -65,12 +65,17 @@ def to_maximize(before: StudyData) -> StudyData:
     [
         without_values,
         without_trials,
-        without_started_trials,
-        with_one_report,
         with_huge_values,
-        with_losses_of_all_magnitudes,
-        with_failed_tests,
-        to_maximize,
+        *(
+            pytest.param(change, marks=pytest.mark.e2e)
+            for change in (
+                without_started_trials,
+                with_one_report,
+                with_losses_of_all_magnitudes,
+                with_failed_tests,
+                to_maximize,
+            )
+        ),
     ],
 )
 @pytest.mark.slow
@@ -80,18 +85,14 @@ def test_unusual_studies_can_be_plotted(change: object, tmp_path: Path) -> None:
     assert image.std() > 0.01, "the figure is not empty"
 
 
-@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".PDF", b"%PDF")])
+@pytest.mark.parametrize(
+    ("suffix", "start"), [(".svg", b"<?xml"), pytest.param(".PDF", b"%PDF", marks=pytest.mark.e2e)]
+)
 @pytest.mark.slow
 def test_the_suffix_decides_the_format(suffix: str, start: bytes, tmp_path: Path) -> None:
     path = plot_study(study(), str(tmp_path / "new" / f"study{suffix}"))
     assert path == tmp_path / "new" / f"study{suffix}"
     assert path.read_bytes().startswith(start)
-
-
-@pytest.mark.slow
-def test_a_png_has_the_documented_size(tmp_path: Path) -> None:
-    height, width, _ = images.imread(plot_study(study(), tmp_path / "study.png")).shape
-    assert (width, height) == (1680, 740)
 
 
 def test_other_suffixes_are_rejected_before_anything_is_written(tmp_path: Path) -> None:
@@ -101,10 +102,12 @@ def test_other_suffixes_are_rejected_before_anything_is_written(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_an_existing_figure_is_replaced_and_no_draft_is_left(tmp_path: Path) -> None:
+def test_an_existing_figure_is_replaced_by_a_png_of_the_documented_size_and_no_draft_is_left(tmp_path: Path) -> None:
     (tmp_path / "study.png").write_bytes(b"old")
     path = plot_study(study(), tmp_path / "study.png")
     assert path.read_bytes().startswith(b"\x89PNG")
+    height, width, _ = images.imread(path).shape
+    assert (width, height) == (1680, 740)
     assert list(tmp_path.iterdir()) == [path]
 
 

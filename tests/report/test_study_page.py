@@ -29,8 +29,8 @@ SECTIONS = [
 
 @pytest.fixture(scope="module")
 def page() -> Reader:
-    """The page of a study of 200 trials."""
-    return Reader(html(study_document(study(200))))
+    """The page of a study of 40 trials."""
+    return Reader(html(study_document(study(40))))
 
 
 @pytest.mark.slow
@@ -62,16 +62,15 @@ def test_studies_with_few_trials_have_a_page(trials: int, tmp_path: Path) -> Non
     assert "running" in path.read_text()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["slices", "ranks"])
 @pytest.mark.slow
 def test_single_kinds_of_figures_can_be_plotted(kind: str, tmp_path: Path) -> None:
-    assert plot_study(study(200), tmp_path / "figure.svg", kind=kind).stat().st_size > 5000
+    assert plot_study(study(40), tmp_path / "figure.svg", kind=kind).stat().st_size > 5000
 
 
 @pytest.mark.slow
 def test_the_kinds_are_those_of_the_panels() -> None:
-    assert set(study_panels(study(200))) == set(KINDS)
+    assert set(study_panels(study(40))) == set(KINDS)
 
 
 def test_an_unknown_kind_or_one_without_data_is_rejected(tmp_path: Path) -> None:

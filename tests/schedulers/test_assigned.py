@@ -91,6 +91,7 @@ def test_it_ends_when_the_samples_run_out(workers: int, resume: bool) -> None:
 
 @pytest.mark.parametrize("fault", ["crash", "nan", "end", "return"])
 @RESUME
+@pytest.mark.slow
 def test_no_fault_hangs_it(fault: str, resume: bool) -> None:
     for retries in (0, 1):
         faulty: dict[str, Any] = {
@@ -121,14 +122,14 @@ def test_a_checkpoint_that_cannot_be_written_blocks_no_other_trial(workers: int)
     assert not controller.scheduler._over
 
 
-@pytest.mark.parametrize("save_each", [True, False])
+@pytest.mark.parametrize("save_each", [True, pytest.param(False, marks=[pytest.mark.e2e, pytest.mark.long])])
 @RESUME
 @pytest.mark.slow
 def test_a_study_killed_anywhere_decides_the_same(resume: bool, save_each: bool) -> None:
     """After any event, including while checkpoints are written and before promotions begin."""
     calm = study(24, resume=resume, setup={"save_each": save_each}).run()
     first = study(24, resume=resume, setup={"snapshots": True, "save_each": save_each})
-    for steps in range(3, 80, 14):
+    for steps in range(3, 80, 19):
         while first.steps < steps:
             first.step()
         again = restore(first.kill(), snapshots=False).run()
@@ -146,7 +147,7 @@ def once(log: list[Report]) -> list[Report]:
 def test_a_parallel_study_killed_again_and_again_ends(resume: bool) -> None:
     controller = study(24, resume=resume, setup={"snapshots": True, "workers": 4})
     for _ in range(60):
-        for _ in range(13):
+        for _ in range(29):
             if not controller.finished:
                 controller.step()
         if controller.finished:
@@ -174,6 +175,7 @@ def test_reports_that_skip_the_fidelity_end_at_the_next(stride: int, resume: boo
 
 @pytest.mark.parametrize("limit", [1, 2])
 @RESUME
+@pytest.mark.slow
 def test_max_concurrent_is_kept_after_a_restore_too(limit: int, resume: bool) -> None:
     first = study(30, resume=resume, max_concurrent=limit, setup={"workers": 4, "snapshots": True}).run(25)
     again = restore(first.kill()).run()

@@ -61,7 +61,7 @@ def losses(controller: Study) -> Callable[[int, int], float]:
     ("max_t", "eta", "ladder"),
     [(27, 3, (1, 3, 9, 27)), (16, 2, (1, 2, 4, 8, 16)), (10, 2.5, (2, 4, 10)), (4, 4, (1, 4))],
 )
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=[pytest.mark.e2e, pytest.mark.long])])
 @pytest.mark.slow
 def test_one_bracket_is_the_published_asha(max_t: int, eta: float, ladder: tuple[int, ...], seed: int) -> None:
     controller = study(40, max_t=max_t, eta=eta, brackets=1, seed=seed, max_concurrent=1).run()

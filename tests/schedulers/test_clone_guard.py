@@ -71,6 +71,7 @@ def warned(caplog: pytest.LogCaptureFixture) -> bool:
         pytest.param("pb2", Descent, marks=[pytest.mark.e2e, pytest.mark.long]),
     ],
 )
+@pytest.mark.slow
 def test_it_warns_where_the_new_config_has_no_effect(
     method: str, trainable: type[Descent], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -168,8 +168,16 @@ def test_a_checkpoint_that_cannot_be_written_blocks_no_other_trial(workers: int)
 
 @pytest.mark.parametrize(
     ("name", "save_each"),
-    [("hyperband", False), ("bohb", True), ("kde+asha", False), ("async-hyperband", True)],
+    [
+        ("hyperband", False),
+        ("async-hyperband", True),
+        *(
+            pytest.param(*case, marks=[pytest.mark.e2e, pytest.mark.long])
+            for case in [("bohb", True), ("kde+asha", False)]
+        ),
+    ],
 )
+@pytest.mark.slow
 def test_a_study_killed_anywhere_decides_the_same(name: str, save_each: bool) -> None:
     """After any event, including while checkpoints are written and before promotions begin."""
 

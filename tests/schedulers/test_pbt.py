@@ -78,18 +78,22 @@ def check_lineages(controller: Study, ended: dict[int, ScriptedTraining]) -> Non
 
 
 @pytest.mark.parametrize("workers", [1, 4, 8])
+@pytest.mark.slow
 def test_a_lineage_trained_from_scratch_leads_to_its_members_state(workers: int) -> None:
     controller = study(workers=workers).run()
     check_lineages(controller, controller.ended)
 
 
+@pytest.mark.slow
 def test_lineages_survive_a_kill() -> None:
     first = study(workers=1).run(120).settle()
     again = restore(first.kill()).run()
     check_lineages(again, {**first.ended, **again.ended})
 
 
-@pytest.mark.parametrize("reports", [41, 47, 49, 55])
+@pytest.mark.parametrize(
+    "reports", [41, 55, *(pytest.param(one, marks=[pytest.mark.e2e, pytest.mark.long]) for one in (47, 49))]
+)
 @pytest.mark.slow
 def test_a_member_that_was_being_saved_when_the_study_was_killed_is_paused_again(reports: int) -> None:
     """After these reports the member is not among the best, which the driver saves at once."""
@@ -132,6 +136,7 @@ def test_a_replay_keeps_a_trials_own_values() -> None:
 
 @quick
 @given(st.integers(0, 2**32), st.floats(0, 1))
+@pytest.mark.slow
 def test_explored_configs_stay_in_the_space(seed: int, probability: float) -> None:
     rng = np.random.default_rng(seed)
     config = WIDE.sample(rng)

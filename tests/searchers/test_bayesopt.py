@@ -42,7 +42,7 @@ def bowl(config: dict[str, Any]) -> float:
 
 
 @pytest.mark.usefixtures("_few_starts")
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_it_finds_the_optimum_in_25_evaluations() -> None:
     ours, random = (
         [best(minimize(cls(space=PLANE, seed=seed, **COMMON), bowl, 25)) for seed in range(2)]

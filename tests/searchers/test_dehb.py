@@ -394,7 +394,7 @@ def test_small_spaces_are_supported(space: dict[str, Any]) -> None:
         end(searcher, number, ask(searcher, number), float(number))
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_it_beats_random_search_for_the_same_cost() -> None:
     """Each may spend 100 trainings to 27. Only configs that were trained to 27 count."""
 

@@ -52,7 +52,7 @@ def model(searcher: KDESearcher) -> Any:
     return searcher._model
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_it_beats_random_search_on_a_smooth_function() -> None:
     ours, random = (
         [best(minimize(cls(space=SMOOTH, seed=seed, **COMMON), smooth, 70)) for seed in range(10)]

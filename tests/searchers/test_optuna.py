@@ -54,6 +54,7 @@ def result(iteration: int, loss: float) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("sampler", "count"), [("tpe", 50), pytest.param("gp", 15, marks=SLOW), ("cmaes", 60), ("nsgaii", 80)]
 )
+@pytest.mark.e2e
 def test_it_beats_random_search(sampler: str, count: int) -> None:
     initial = {"gp": 5, "nsgaii": 10}.get(sampler)
     ours = minimize(OptunaSearcher(space=PLANE, sampler=sampler, n_initial=initial, seed=1, **COMMON), bowl, count)
@@ -123,6 +124,7 @@ def test_a_stopped_trial_is_pruned_at_its_resource(settings: dict[str, Any]) -> 
 
 
 @EVERY
+@pytest.mark.slow
 def test_a_crash_is_told_as_the_worst_and_an_unborn_trial_as_failed(sampler: str) -> None:
     searcher = OptunaSearcher(space=SMOOTH, sampler=sampler, n_initial=2, **COMMON)
     for name in ("crashed", "unborn"):

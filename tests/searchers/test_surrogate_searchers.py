@@ -93,6 +93,7 @@ def test_sixteen_parallel_suggestions_differ(name: str) -> None:
     assert near <= 2
 
 
+@pytest.mark.slow
 def test_no_config_is_proposed_twice_while_others_are_left(name: str) -> None:
     space = {"n": tune.randint(0, 4), "kind": tune.choice(["a", "b"]), "c": CONDITIONAL_FINITE}
     done = minimize(searcher(name, space), lambda config: float(config["n"] + len(str(config))), 24)
@@ -113,6 +114,7 @@ def test_few_configs_of_a_known_plateau_are_proposed(name: str) -> None:
 CONDITIONAL_FINITE = tune.choice([{"a": tune.choice([1, 2])}, "none"])
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_does_not_matter(name: str) -> None:
     with threadpool_limits(1):
         one = minimize(searcher(name, SMOOTH), smooth, 12)

@@ -109,6 +109,7 @@ def test_every_searcher_tries_the_expected_config_first(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["gp", "tpe", "mfes", "mobster", "forest", "cqr"])
+@pytest.mark.slow
 def test_models_prefer_configs_near_the_expected_one_and_less_so_later(name: str) -> None:
     """The loss says nothing, so that only the prior guides the search."""
     distances = []

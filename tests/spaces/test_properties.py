@@ -14,7 +14,7 @@ from ray.tune.search.sample import Quantized
 
 from raytune_suite.spaces import Space
 
-quick = settings(max_examples=30, deadline=None)
+quick = settings(max_examples=20, deadline=None)
 
 UNITS = st.floats(0.0, 1.0)
 
@@ -219,7 +219,7 @@ def test_log_integers_have_ray_s_cells() -> None:
     ],
 )
 def test_same_values_with_the_same_frequencies_as_ray(domain: Any) -> None:
-    space, rng, draws = Space({"x": domain}), np.random.default_rng(0), 20_000
+    space, rng, draws = Space({"x": domain}), np.random.default_rng(0), 6_000
     theirs, their_counts = np.unique(domain.sample(size=draws, random_state=1), return_counts=True)
     ours, our_counts = np.unique([space.sample(rng)["x"] for _ in range(draws)], return_counts=True)
     if space.parameters[0].normal is None:

@@ -14,6 +14,7 @@ import pytest
 import raytune_suite as rts
 from raytune_suite.engines.journal import StudyJournals
 from raytune_suite.errors import RaytuneSuiteError, StudyError, StudyInterrupted
+from tests.tuning.test_tune_simulated import branin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +32,9 @@ FILES = ("study.json", "study.lock", "reports.jsonl", "trials.jsonl", "decisions
 
 def run(folder: Path, *, resume: bool = False) -> rts.StudyResult:
     return rts.tune(
-        workload="synthetic/branin",
+        workload=branin(),
         method="asha",
-        budget=2,
+        budget=8,
         tuning_seeds=[0],
         test_seeds=[],
         storage_path=folder,
@@ -72,8 +73,12 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, r
     return twice / "study", once / "study", undisturbed
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage",
+    [pytest.param(one, marks=[pytest.mark.e2e, pytest.mark.long] if one == "emptied" else []) for one in DAMAGES],
+)
 @pytest.mark.parametrize("name", FILES)
+@pytest.mark.slow
 def test_a_damaged_file_gives_the_same_result_or_an_error_that_names_it(
     name: str, damage: str, interrupted: tuple[Path, Path, rts.StudyResult], tmp_path: Path
 ) -> None:

@@ -14,10 +14,11 @@ import raytune_suite as rts
 from raytune_suite.engines.callbacks.decision_log import difference, read
 from raytune_suite.engines.simulated.controller import Controller
 from raytune_suite.errors import ArgumentError, SpaceError, StudyInterrupted
-from tests.tuning.test_tune_simulated import of_class, study
+from tests.tuning.test_tune_simulated import branin, of_class, study
 
 ONE = rts.Simulation(workers=1)
 NO_TEST: dict[str, Any] = {"test_seeds": []}
+LONG = [pytest.mark.e2e, pytest.mark.long]
 
 
 class Training(tune.Trainable):
@@ -49,11 +50,7 @@ def decisions(folder: Path) -> Any:
     ("method", "workers"),
     [
         ("asha", 4),
-        ("bohb", 1),
-        *(
-            pytest.param(*case, marks=[pytest.mark.e2e, pytest.mark.long])
-            for case in [("asha", 1), ("dehb", 4), ("tpe", 1)]
-        ),
+        *(pytest.param(*case, marks=LONG) for case in [("asha", 1), ("bohb", 1), ("dehb", 4), ("tpe", 1)]),
     ],
 )
 @pytest.mark.slow
@@ -86,7 +83,7 @@ def test_an_extension_that_is_interrupted_and_resumed_makes_the_same_decisions(
 
 
 @pytest.mark.parametrize(
-    ("limit", "more"), [({"num_samples": 3}, {"num_samples": 5}), ({"time_limit": 20}, {"time_limit": 60})]
+    ("limit", "more"), [({"num_samples": 3}, {"num_samples": 5}), ({"time_limit": 4}, {"time_limit": 12})]
 )
 @pytest.mark.slow
 def test_every_limit_can_be_raised_and_what_was_done_is_kept(
@@ -110,19 +107,18 @@ def test_a_study_is_not_shortened(tmp_path: Path) -> None:
     assert (tmp_path / "study" / "decisions.parquet").exists()
 
 
-@pytest.mark.parametrize("method", ["dehb", "random-fidelity", "pbt"])
+@pytest.mark.parametrize("method", ["dehb", pytest.param("random-fidelity", marks=LONG), "pbt"])
 def test_a_method_that_cannot_raise_max_t_says_so(method: str, tmp_path: Path) -> None:
     of_class(Training, tmp_path, name="study", method=method, budget=3)
     with pytest.raises(ArgumentError, match="`max_t` is 27"):
         of_class(Training, tmp_path, name="study", method=method, budget=3, max_t=27, resume=True)
 
 
-LONG = [pytest.mark.e2e, pytest.mark.long]
-HIGHER = ["tpe+asha", "mfes+async-hyperband", "hyperband", "bohb", "median", "random"]
+HIGHER = ["async-hyperband", "tpe+asha", "mfes+async-hyperband", "hyperband", "bohb", "median", "random"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["asha", "async-hyperband", *(pytest.param(name, marks=LONG) for name in HIGHER)])
+@pytest.mark.parametrize("method", ["asha", *(pytest.param(name, marks=LONG) for name in HIGHER)])
 def test_a_study_with_a_higher_max_t_keeps_what_it_has_learned(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +157,7 @@ class Crossing(Training):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("trainable", "highest"), [(Training, 9), (Crossing, 27)])
+@pytest.mark.parametrize(("trainable", "highest"), [pytest.param(Training, 9, marks=pytest.mark.e2e), (Crossing, 27)])
 def test_pasha_with_a_higher_max_t_trains_longer_only_if_the_ranking_changes(
     trainable: type[Training], highest: int, tmp_path: Path
 ) -> None:
@@ -304,8 +300,8 @@ def test_a_study_on_ray_is_extended_and_keeps_two_checkpoints_of_a_function(tmp_
 
 @pytest.mark.slow
 def test_a_study_whose_method_was_chosen_is_extended_with_it(tmp_path: Path) -> None:
-    first = study("auto", tmp_path, workload=rts.workload("synthetic/branin"), name="study", budget=3)
-    more = study("auto", tmp_path, workload=rts.workload("synthetic/branin"), name="study", budget=6, resume=True)
+    first = study("auto", tmp_path, workload=branin(), name="study", budget=3)
+    more = study("auto", tmp_path, workload=branin(), name="study", budget=6, resume=True)
     assert more.method == first.method
     assert len(more.reports) > len(first.reports)
 

@@ -31,7 +31,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> rts.StudyResult:
     }
     folder = tmp_path_factory.mktemp("studies")
     call: dict[str, Any] = {"metric": "loss", "mode": "min", "max_t": 9, "engine": "simulated", "name": "one"}
-    return rts.tune(Train, space, method="asha", num_samples=20, storage_path=folder, **call)
+    return rts.tune(Train, space, method="asha", num_samples=9, storage_path=folder, **call)
 
 
 @pytest.fixture
@@ -43,10 +43,11 @@ def storage(tmp_path: Path) -> Iterator[Any]:
     opened.engine.dispose()
 
 
+@pytest.mark.slow
 def test_all_trials_are_in_the_storage(result: rts.StudyResult, storage: Any) -> None:
     exported = rts.to_optuna(rts.load_study(result.path), storage)
     study = optuna.load_study(study_name="one", storage=storage)
-    assert len(study.trials) == len(exported.trials) == 20
+    assert len(study.trials) == len(exported.trials) == 9
     complete = optuna.trial.TrialState.COMPLETE
     states = [trial.state == complete for trial in study.trials]
     assert states == (result.trials["outcome"] == "trained in full").tolist()
@@ -66,6 +67,7 @@ def test_conditional_parameters_and_intermediate_values_are_kept(result: rts.Stu
     assert len(best) == 1
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_is_rejected(result: rts.StudyResult, storage: Any) -> None:
     rts.to_optuna(result, storage)
     with pytest.raises(rts.RaytuneSuiteError, match="one"):

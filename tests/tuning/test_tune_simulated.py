@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUDGET = 3
+LONG = [pytest.mark.e2e, pytest.mark.long]
 SEEDS: dict[str, Any] = {"tuning_seeds": [0], "test_seeds": [5, 6]}
 
 
@@ -48,15 +49,20 @@ def _cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert ray.is_initialized() == started
 
 
+def branin() -> rts.Workload:
+    """Return Branin's function, of whose curves studies see the first steps only."""
+    return dataclasses.replace(rts.workload("synthetic/branin"), max_t=9)
+
+
 def workload_for(method: str) -> rts.Workload:
-    """Return a synthetic workload that the method supports."""
+    """Return a small synthetic workload that the method supports."""
     if SCHEDULERS[parts(method)[1]].needs_state:
-        return rts.workload("synthetic/pbt-quadratic")
-    branin = rts.workload("synthetic/branin")
+        return dataclasses.replace(rts.workload("synthetic/pbt-quadratic"), max_t=27)
+    short = branin()
     if method != "grid":
-        return branin
+        return short
     values = tune.grid_search([0.1, 0.5, 0.9])
-    return dataclasses.replace(branin, name="grid", space=dict.fromkeys(branin.space, values))
+    return dataclasses.replace(short, name="grid", space=dict.fromkeys(short.space, values))
 
 
 def study(method: Any, folder: Path, **changes: Any) -> rts.StudyResult:
@@ -85,13 +91,13 @@ class Halving(tune.Trainable):
         return {"loss": self.loss}
 
 
-QUICK = ("asha", "dehb", "grid", "pbt")
+QUICK = ("asha", "grid", "pbt")
 """Methods whose searchers and schedulers differ most; the golden traces have all, and `make e2e` tunes with all."""
 
 
 @pytest.mark.parametrize(
     "method",
-    [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.e2e, pytest.mark.long]) for name in METHODS],
+    [pytest.param(name, marks=[] if name in QUICK else LONG) for name in METHODS],
 )
 @pytest.mark.slow
 def test_every_method_tunes_a_synthetic_workload_within_the_budget(method: str, tmp_path: Path) -> None:
@@ -114,7 +120,7 @@ def test_every_method_tunes_a_synthetic_workload_within_the_budget(method: str, 
     assert result.lineage[-1].config.items() >= result.best_config.items()
 
 
-@pytest.mark.parametrize("method", ["asha", "pbt"])
+@pytest.mark.parametrize("method", ["asha", pytest.param("pbt", marks=LONG)])
 @pytest.mark.slow
 def test_two_runs_are_bitwise_equal(method: str, tmp_path: Path) -> None:
     one, other = (study(method, tmp_path, name=name) for name in ("one", "other"))
@@ -168,7 +174,16 @@ def test_a_population_is_evaluated_by_its_lineage(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_lineage_of_each_incumbent_is_the_schedule_of_its_training(tmp_path: Path) -> None:
     seeds = {"tuning_seeds": [0], "test_seeds": []}
-    result = study("pbt", tmp_path, method_args={"interval": 3}, num_samples=6, budget=None, seed=1, **seeds)
+    result = study(
+        "pbt",
+        tmp_path,
+        method_args={"interval": 9},
+        num_samples=4,
+        budget=None,
+        seed=0,
+        **seeds,
+        workload=rts.workload("synthetic/pbt-quadratic"),
+    )
     assert len(result.lineages) == len(result.incumbent)
     assert len({len(lineage) for lineage in result.lineages}) > 1
     for row, lineage in zip(result.incumbent.to_dict("records"), result.lineages, strict=True):
@@ -225,7 +240,7 @@ class Interrupt(tune.Callback):
             os.kill(os.getpid(), self.number)
 
 
-@pytest.mark.parametrize("method", ["asha", "bohb", "dehb"])
+@pytest.mark.parametrize("method", ["asha", *(pytest.param(name, marks=LONG) for name in ("bohb", "dehb"))])
 @pytest.mark.slow
 def test_a_study_interrupted_by_ctrl_c_resumes_with_the_same_decisions(method: str, tmp_path: Path) -> None:
     uninterrupted = study(method, tmp_path, name="uninterrupted")
@@ -270,7 +285,7 @@ def kill_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return after
 
 
-@pytest.mark.parametrize("method", ["bohb", "pbt"])
+@pytest.mark.parametrize("method", ["bohb", pytest.param("pbt", marks=pytest.mark.e2e)])
 @pytest.mark.slow
 def test_a_killed_study_resumes_from_its_last_snapshot(
     method: str, tmp_path: Path, kill_after: Callable[[int], None]
@@ -424,7 +439,7 @@ def test_a_running_study_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     class Reader(tune.Callback):
         def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:  # noqa: ARG002 - Ray's signature
-            if iteration in (1, 90):
+            if iteration in (1, 20):
                 seen.append(rts.load_study(tmp_path / "study"))
 
     monkeypatch.setattr(journal, "FLUSH_S", 0.0)
@@ -465,7 +480,7 @@ def test_where_there_is_no_study_none_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_chosen_method_is_stored_and_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments: dict[str, Any] = {"name": "study", "workload": "synthetic/branin", "progress": None, "budget": 12}
+    arguments: dict[str, Any] = {"name": "study", "workload": branin(), "progress": None, "budget": 12}
     with pytest.raises(rts.StudyInterrupted):
         study(AUTO, tmp_path, callbacks=[Interrupt(20)], **arguments)
     assert "method auto: mfes+async-hyperband (brackets=3), because" in capsys.readouterr().err

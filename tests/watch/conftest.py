@@ -23,7 +23,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a simulated study."""
     folder = tmp_path_factory.mktemp("studies")
     how: dict[str, Any] = {"engine": "simulated", "storage_path": folder, "name": "watched", "test_seeds": []}
-    return Path(rts.tune(workload="synthetic/mfh3", method="asha", num_samples=40, **how).path)
+    return Path(rts.tune(workload="synthetic/mfh3", method="asha", num_samples=12, **how).path)
 
 
 @pytest.fixture

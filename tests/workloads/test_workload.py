@@ -199,9 +199,10 @@ def test_the_workload_of_another_package_is_created_by_its_name(monkeypatch: pyt
             "import raytune_suite.workloads.synthetic.synthetic_functions",
             ("ray", "torch", "sklearn", "pandas", "scipy", "pyarrow"),
         ),
-        (
+        pytest.param(
             "from raytune_suite.workloads import WORKLOADS as w, workload as of; [of(n) for n in w if n[:4] == 'live']",
             ("torch", "sklearn", "gymnasium"),
+            marks=pytest.mark.e2e,
         ),
     ],
 )

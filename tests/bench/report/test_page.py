@@ -208,7 +208,9 @@ LONG = (pytest.mark.e2e, pytest.mark.long)
 @pytest.mark.parametrize(
     ("arguments", "change", "messages"),
     [
-        ({"methods": ["asha"], "workloads": ["w"], "seeds": 1}, None, ["Not enough data"]),
+        pytest.param(
+            {"methods": ["asha"], "workloads": ["w"], "seeds": 1}, None, ["Not enough data"], marks=pytest.mark.e2e
+        ),
         pytest.param(
             {"methods": TWO, "workloads": ["w"]}, None, ["Not enough data", "2 methods on 1 workload"], marks=LONG
         ),
@@ -218,7 +220,12 @@ LONG = (pytest.mark.e2e, pytest.mark.long)
             ["Wilcoxon's signed-rank test over 5 workloads"],
             marks=LONG,
         ),
-        ({"methods": TWO, "workloads": ["w"], "judged_by": [TUNING_METRIC]}, None, ["No workload with seed noise"]),
+        pytest.param(
+            {"methods": TWO, "workloads": ["w"], "judged_by": [TUNING_METRIC]},
+            None,
+            ["No workload with seed noise"],
+            marks=pytest.mark.e2e,
+        ),
         ({"methods": TWO, "workloads": ["w"]}, all_failed, ["6 of 6 runs failed", "no run has an incumbent"]),
         ({"methods": TWO, "workloads": ["w"]}, without_bounds, ["cannot be compared"]),
     ],

@@ -34,6 +34,7 @@ from tests.cluster.checks.edits import (
     Mistake,
     ValidEdit,
 )
+from tests.cluster.checks.shares import every_third, two_of_each_code
 from tests.cluster.checks.text_mistakes import TEXT_MISTAKES
 from tests.cluster.checks.unseen_mistakes import UNSEEN
 
@@ -113,7 +114,7 @@ def places_found(file: str) -> set[tuple[str, str]]:
 ALL_MISTAKES = [*MISTAKES, *DEVELOPED, *HOLDOUT]
 
 
-@pytest.mark.parametrize("mistake", ALL_MISTAKES, ids=lambda mistake: str(mistake.name))
+@pytest.mark.parametrize("mistake", two_of_each_code(ALL_MISTAKES), ids=lambda mistake: str(mistake.name))
 def test_a_mistake_is_found_at_its_place(mistake: Mistake, monkeypatch: pytest.MonkeyPatch) -> None:
     if mistake.code != "RTS105":  # Ray's own validation takes long, and gives only this code
         monkeypatch.setattr(launcher, "validation", lambda _: iter(()))
@@ -132,7 +133,7 @@ def test_a_mistake_is_found_at_its_place(mistake: Mistake, monkeypatch: pytest.M
         assert f"{key_path(expected)[-1]}:" in text.splitlines()[found[0].line - 1]
 
 
-@pytest.mark.parametrize("valid", VALID_EDITS, ids=lambda valid: str(valid.name))
+@pytest.mark.parametrize("valid", every_third(VALID_EDITS), ids=lambda valid: str(valid.name))
 def test_a_valid_edit_is_not_reported(valid: ValidEdit) -> None:
     config = edited(file_of_ours(valid.file), valid.edit)
     report = check_text(dumped(config), valid.study)
@@ -141,7 +142,8 @@ def test_a_valid_edit_is_not_reported(valid: ValidEdit) -> None:
     assert not {"RTS101", "RTS105"} & {one.code for one in report.findings}, report.findings
 
 
-@pytest.mark.parametrize(("file", "edit"), VARIATIONS, ids=lambda value: str(value)[:70])
+@pytest.mark.parametrize(("file", "edit"), every_third(VARIATIONS), ids=lambda value: str(value)[:70])
+@pytest.mark.slow
 def test_a_valid_variation_for_a_cloud_has_no_error(file: str, edit: Config) -> None:
     config = edited(file_of_ours(file), edit)
     report = check_text(dumped(config))
@@ -183,6 +185,7 @@ def test_every_code_has_a_mistake() -> None:
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: str(path.relative_to(CLUSTERS)))
+@pytest.mark.slow
 def test_no_value_makes_the_check_crash(path: Path) -> None:
     good = yaml.safe_load(yaml.safe_dump(yaml.safe_load(path.read_text())))  # without aliases
     rng = random.Random(0)

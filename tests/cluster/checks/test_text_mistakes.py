@@ -10,6 +10,7 @@ import pytest
 
 from raytune_suite.cluster.checks import check
 from raytune_suite.errors import ArgumentError
+from tests.cluster.checks.shares import every_third, two_of_each_code
 from tests.cluster.checks.text_mistakes import TEXT_MISTAKES, TextMistake
 from tests.cluster.checks.valid_texts import VALID_MANIFESTS, VALID_SCRIPTS, VALID_TEXTS, ValidText
 
@@ -41,7 +42,7 @@ def test_the_files_have_no_error(name: str) -> None:
     assert [found for found in check(FILES / name).findings if found.severity == "error"] == []
 
 
-@pytest.mark.parametrize("mistake", TEXT_MISTAKES, ids=lambda mistake: str(mistake.name))
+@pytest.mark.parametrize("mistake", two_of_each_code(TEXT_MISTAKES), ids=lambda mistake: str(mistake.name))
 def test_a_mistake_is_found_on_its_line(mistake: TextMistake, tmp_path: Path) -> None:
     good = (FILES / mistake.file).read_text()
     assert mistake.old in good
@@ -54,7 +55,8 @@ def test_a_mistake_is_found_on_its_line(mistake: TextMistake, tmp_path: Path) ->
     assert any((one.code, one.where, one.reason) not in findings_before(mistake.file) for one in matches)
 
 
-@pytest.mark.parametrize("valid", VALID_TEXTS, ids=lambda valid: str(valid.name))
+@pytest.mark.parametrize("valid", every_third(VALID_TEXTS), ids=lambda valid: str(valid.name))
+@pytest.mark.slow
 def test_a_valid_edit_gives_no_error(valid: ValidText, tmp_path: Path) -> None:
     good = (FILES / valid.file).read_text()
     assert valid.old in good

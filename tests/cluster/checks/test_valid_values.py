@@ -11,6 +11,7 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 
 from raytune_suite.cluster.checks import check, launcher
 from tests.cluster.checks import valid_by_class, valid_drawn
+from tests.cluster.checks.shares import every_third
 from tests.cluster.checks.valid_by_experts import EXPERTS, NEAR
 from tests.cluster.checks.valid_values import (
     AZURE_SIZES,
@@ -27,6 +28,8 @@ from tests.cluster.checks.valid_values import (
 CHECKOUT = Path(__file__).parents[3]
 FILES = Path(__file__).parent / "files"
 WORKER = "          containers:\n            - name: ray-worker\n"
+pytestmark = pytest.mark.slow  # as a whole: `make quick` tests that mistakes are found
+
 SECONDS = 2
 """How long the check of any file may take."""
 
@@ -57,7 +60,7 @@ def edited(file: str, old: str, new: str) -> str:
     return text.replace(old, new, 1)
 
 
-@pytest.mark.parametrize("name", EXPERTS)
+@pytest.mark.parametrize("name", every_third(EXPERTS))
 def test_a_setting_of_an_expert_gives_no_error(name: str, tmp_path: Path) -> None:
     file, old, new = EXPERTS[name]
     assert errors(tmp_path / "mine.yaml", edited(file, old, new)) == []
@@ -73,7 +76,7 @@ def test_a_setting_near_a_mistake_gives_no_finding(name: str, tmp_path: Path) ->
     assert found[1] <= found[0]
 
 
-@pytest.mark.parametrize("directive", DIRECTIVES)
+@pytest.mark.parametrize("directive", every_third(DIRECTIVES))
 def test_a_directive_gives_no_error(directive: str, tmp_path: Path) -> None:
     names = re.findall(r"--[a-z-]+", directive)
     text = (FILES / "ray.sbatch").read_text()
@@ -110,7 +113,7 @@ def test_an_object_gives_no_error(name: str, tmp_path: Path) -> None:
     assert errors(tmp_path / "mine.yaml", OBJECTS[name]) == []
 
 
-@pytest.mark.parametrize("option", RUN_OPTIONS)
+@pytest.mark.parametrize("option", every_third(RUN_OPTIONS))
 def test_an_option_of_docker_gives_no_error(option: str, tmp_path: Path) -> None:
     text = edited("aws-gpu.yaml", "    - --shm-size=8g", f"    - {quoted(option)}\n    - -e TEST=1")
     assert errors(tmp_path / "mine.yaml", text) == []
@@ -124,7 +127,7 @@ def test_a_command_that_may_be_repeated_gives_no_finding(command: str, tmp_path:
     assert "RTS418" not in {one.code for one in check(path).findings}
 
 
-@pytest.mark.parametrize("command", valid_by_class.COMMANDS)
+@pytest.mark.parametrize("command", every_third(valid_by_class.COMMANDS))
 def test_a_command_gives_no_error(command: str, tmp_path: Path) -> None:
     text = edited("local.yaml", "setup_commands:\n", f"setup_commands:\n  - {quoted(command)}\n")
     found = errors(tmp_path / "mine.yaml", text)
@@ -192,7 +195,7 @@ def test_valid_edits_give_no_error(tmp_path: Path) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("size", AZURE_SIZES)
+@pytest.mark.parametrize("size", every_third(AZURE_SIZES))
 def test_a_size_of_azure_gives_no_error(size: str, tmp_path: Path) -> None:
     assert errors(tmp_path / "mine.yaml", edited("azure-gpu.yaml", "Standard_D4s_v5", size)) == []
 

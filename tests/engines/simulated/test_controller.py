@@ -150,7 +150,7 @@ def _trainables_travel() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("name", "trials"),
     [
-        ("pbt", 4),
+        pytest.param("pbt", 4, marks=pytest.mark.e2e),
         *(pytest.param(name, 10, marks=[pytest.mark.e2e, pytest.mark.long]) for name in ("hyperband", "bohb")),
     ],
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 PACKAGE = str(Path(raytune_suite.__file__).parent)
-FEW, MANY = 40, 120
+FEW, MANY = 30, 90
 GROWTH = 1.2
 """How much more work a trial may take in the larger study: the rungs that are filled first differ a little."""
 

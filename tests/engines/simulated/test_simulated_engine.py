@@ -173,7 +173,7 @@ def test_rays_schedulers_run_with_any_searcher(name: str, *, limited: bool) -> N
 
 
 @pytest.mark.parametrize("name", POPULATIONS)
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=[pytest.mark.e2e, pytest.mark.long]), 3])
 @pytest.mark.slow
 def test_rays_pbt_runs_with_its_variant_generator(name: str, workers: int) -> None:
     def study() -> Any:

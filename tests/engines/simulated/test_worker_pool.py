@@ -120,7 +120,10 @@ def both(fault: Path) -> Iterator[WorkerPoolEvaluator]:
         yield trainings
 
 
-@pytest.mark.parametrize("name", ["asha", "hyperband", "pbt", "dehb"])
+@pytest.mark.parametrize(
+    "name",
+    ["asha", "pbt", *(pytest.param(name, marks=[pytest.mark.e2e, pytest.mark.long]) for name in ("hyperband", "dehb"))],
+)
 def test_decisions_match_this_process(name: str, both: WorkerPoolEvaluator) -> None:
     in_process, in_pool = (
         simulate(method(name), evaluation, num_samples=samples(name)).decisions.rows for evaluation in (LEARNER, both)
@@ -156,6 +159,7 @@ def test_a_state_moves_to_another_worker_and_config(both: WorkerPoolEvaluator) -
     assert both.start(GOOD).save() is None
 
 
+@pytest.mark.e2e
 def test_a_whole_study_through_tune_with_one_worker_is_the_same(tmp_path: Path) -> None:
     logs, before = [], alive()
     for compute in (None, 1):

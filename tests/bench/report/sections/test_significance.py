@@ -30,6 +30,7 @@ def text(section: Section) -> str:
     return "\n".join(paragraphs + sentences)
 
 
+@pytest.mark.slow
 def test_without_a_significant_difference_no_pair_is_called_significant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(analysis, "block_scores", lambda *_: np.random.default_rng(0).random((5, len(METHODS))))
     section, significant = example(5, 1)
