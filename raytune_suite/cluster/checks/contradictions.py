@@ -84,6 +84,9 @@ def excluded(document: ClusterDocument) -> Iterator[Finding]:
             needed |= {name for name in FILE_OPTION.findall(text) if "/" not in name}
             needed |= {PROJECT[0]} if re.search(r"\binstall\s", text) and THIS_FOLDER.search(text) else set()
     for index, pattern in enumerate(document.strings("rsync_exclude")):
+        if pattern in ("*", "**", "/*", "/**", "./*", "**/*", "."):
+            reason = f"{pattern!r} keeps all files from being copied"
+            yield finding(document, "RTS310", ("rsync_exclude", index), reason, "write the names of single folders")
         lost = sorted(name for name in needed if fnmatch(name, pattern.rpartition("/")[2]))
         if lost and pattern.rpartition("/")[2] not in ("*", "**", ""):
             reason = f"{pattern!r} keeps {' and '.join(lost)} from being copied, which a command needs"

@@ -346,7 +346,11 @@ def image_of(document: ClusterDocument, where: KeyPath, image: str, config: dict
             document, "RTS907", where, "Ray's cluster launcher only starts Linux machines", "use Ubuntu or Debian"
         )
     items = config.get("metadata", {}).get("items") if isinstance(config.get("metadata"), dict) else None
-    names = {str(item.get("key")) for item in dicts(items if isinstance(items, list) else [])}
+    names = {
+        str(item.get("key"))
+        for item in dicts(items if isinstance(items, list) else [])
+        if str(item.get("value")).lower() not in ("false", "no", "0")
+    }
     if has_gpus(config) and "deeplearning-platform-release" in image and "install-nvidia-driver" not in names:
         reason = "images of deeplearning-platform-release install the GPU driver only if the metadata ask for it"
         remedy = 'add `metadata: {items: [{key: install-nvidia-driver, value: "True"}]}`'

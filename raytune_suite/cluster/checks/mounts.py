@@ -22,6 +22,9 @@ NFS_SOURCE = re.compile(r"\bmount\s+-t\s+(nfs4?)\s+(?:-o\s+\S+\s+)?([^\s-]\S*)\s
 
 BUCKET_URI = re.compile(r"\b(gcsfuse|s3fs)\s[^;&|\n]*?\b((?:gs|s3)://)")
 
+VOLUME_MODE = re.compile(r"(?:-v|--volume)[ =]*[\"']?([^\s:\"']+):([^\s:\"']+):?([\w,]*)")
+"""A volume of a container, with its mode."""
+
 OPTIONS = ("run_options", "head_run_options", "worker_run_options")
 
 
@@ -49,6 +52,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         if volumes:
             reason += f": {volumes[0][1]} is another folder, which is empty and not shared"
         yield finding(document, "RTS503", where, reason, f"write `-v {folders[0]}:{folders[0]}`")
+    yield from read_only(document, options, folders)
     privileged = any(MAY_MOUNT.search(text) for _, text in options)
     for key in ("setup_commands", "head_setup_commands", "worker_setup_commands"):
         for index, text in enumerate(document.strings(key)):
@@ -56,6 +60,22 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
                 reason = "set-up commands run in the container, which may not mount anything"
                 remedy = f"move it to `initialization_commands`, and add `-v {mounted(text)[0]}:{mounted(text)[0]}`"
                 yield finding(document, "RTS503", (key, index), reason, remedy)
+
+
+def read_only(
+    document: ClusterDocument, options: list[tuple[tuple[str, str, int], str]], folders: list[str]
+) -> Iterator[Finding]:
+    """Yield a shared folder that containers may only read, if no other is left for studies."""
+    found = [
+        (where, *match) for where, text in options for match in VOLUME_MODE.findall(text) if within(match[0], folders)
+    ]
+    if found and all("ro" in mode.split(",") for _, _, _, mode in found):
+        where, outside, inside, _ = found[0]
+        reason = (
+            f"containers may only read {inside}, the folder that nodes share: trials cannot write checkpoints there"
+        )
+        remedy = f"write `-v {outside}:{inside}`, unless studies are stored elsewhere"
+        yield finding(document, "RTS503", where, reason, remedy, severity="warning")
 
 
 def of_nodes(document: ClusterDocument) -> dict[str, list[tuple[KeyPath, str]]]:

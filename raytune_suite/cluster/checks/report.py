@@ -14,6 +14,7 @@ from raytune_suite.cluster.checks import (
     contradictions,
     documents,
     hosts,
+    install_order,
     kuberay,
     launcher,
     launcher_storage,
@@ -21,6 +22,7 @@ from raytune_suite.cluster.checks import (
     mounts,
     network_policies,
     node_programs,
+    node_type_commands,
     nodes,
     online,
     pool_names,
@@ -156,6 +158,8 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += commands.check(document, all_pools, storage_path)
     findings += start_commands.check(document)
     findings += setup_steps.check(document, all_pools)
+    findings += node_type_commands.check(document)
+    findings += install_order.check(document)
     findings += secrets.check(document)
     findings += hosts.check(document)
     findings += tokens.check(document, all_pools)
