@@ -71,7 +71,7 @@ HOSTS = re.compile(rf"{HOST}(?:,{HOST})*|\S*/\S*")
 JOB = r"\d+(?:_(?:\d+|\*))?(?:\+\d+)?"
 CONDITION = rf"(?:singleton|(?:after(?:any|burstbuffer|corr|notok|ok)?|expand):{JOB}(?::{JOB})*)"
 DEPENDENCY = re.compile(rf"{CONDITION}(?:,{CONDITION})*|{CONDITION}(?:\?{CONDITION})*", re.IGNORECASE)
-CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?\s*(?:AM|PM)?|midnight|noon|elevenses|fika|teatime"
+CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?\s*(?:AM|PM)?|midnight|noon|elevenses|fika|teatime"
 DATE = r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}(?:[/.]\d{2,4})?|\d{6}|\d{8}|today|tomorrow"
 START = re.compile(
     rf"(?:{DATE})(?:[T\s-](?:{CLOCK}))?|(?:{CLOCK})(?:\s(?:{DATE}))?"

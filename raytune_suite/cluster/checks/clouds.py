@@ -16,6 +16,7 @@ from raytune_suite.cluster.checks import (
     graphics_machines,
     regions,
     setting_rules,
+    spot_prices,
 )
 from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.containers import image_of, run_options
@@ -90,6 +91,7 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
             yield from gpu_names(document, pool)
             yield from gpu_places.check(document, pool)
             yield from graphics_machines.check(document, pool)
+            yield from spot_prices.check(document, pool)
             yield from cuda.check(document, pool)
             yield from memory(document, pool)
             yield from too_small(document, pool)
@@ -101,6 +103,8 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
         yield from one_image(document, pools)
         yield from started_resources(document, pools)
         yield from cloud_access.check(document, pools, storage_path)
+    else:
+        yield from cloud_access.container(document)
 
 
 def only_once(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from raytune_suite.cluster.provider_data import regions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.findings import Finding, Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
     from raytune_suite.cluster.pools import Pool
 
@@ -34,12 +34,12 @@ GPU_OF_SERIES = {
 }
 """The GPUs of Compute Engine's machines that have their own, by the beginning of their names."""
 
-RETIRED = (
-    (r"Standard_NC(6|12|24r?)(_Promo)?", "NC", "September 2023"),
-    (r"Standard_NC(6|12|24r?)s_v2", "NCv2", "September 2023"),
-    (r"Standard_ND(6|12|24r?)s", "ND", "September 2023"),
-    (r"Standard_NV(6|12|24)(_Promo)?", "NV", "September 2023"),
-    (r"Standard_NC(6|12|24)s_v3", "NCv3", "September 2025"),
+RETIRED: tuple[tuple[str, str, str, Severity], ...] = (
+    (r"Standard_NC(6|12|24r?)(_Promo)?", "NC", "September 2023", "error"),
+    (r"Standard_NC(6|12|24r?)s_v2", "NCv2", "September 2023", "error"),
+    (r"Standard_ND(6|12|24r?)s", "ND", "September 2023", "error"),
+    (r"Standard_NV(6|12|24)(_Promo)?", "NV", "September 2023", "error"),
+    (r"Standard_NC(6|12|24)s_v3", "NCv3", "September 2025", "warning"),  # as announced in 2024
 )
 """Series of Azure with GPUs that are no longer sold (learn.microsoft.com, "Retired sizes" and migration guides)."""
 
@@ -91,11 +91,11 @@ def zone(document: ClusterDocument, where: KeyPath, kind: str) -> Iterator[Findi
 def size(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     """Yield a size of Azure that is retired, or that a region of the USA does not have."""
     name, region = str(document.get(*where)), document.get("provider", "location")
-    for pattern, series, date in RETIRED:
+    for pattern, series, date, severity in RETIRED:
         if re.fullmatch(pattern, name, re.IGNORECASE):
             reason = f"Azure retired the series {series} of {name} in {date}"
             remedy = "use a size such as Standard_NC4as_T4_v3 or Standard_NC24ads_A100_v4"
-            yield finding(document, "RTS206", where, reason, remedy)
+            yield finding(document, "RTS206", where, reason, remedy, severity=severity)
             return
     facts = regions()["azure"]["gpus"]
     places = next((found for kind, found in facts["regions"].items() if kind.lower() == series_of(name).lower()), None)

@@ -31,6 +31,9 @@ VIRTUAL = {
 }
 """Machines with GPUs of AMD, and those with a virtual or partial GPU of NVIDIA, by cloud."""
 
+PARTIAL = r"Standard_NV(6|12|18)ads_A10_v5"
+"""Sizes with a part of a GPU, for which there is no other driver."""
+
 GRID = re.compile(r"grid|vgpu|NvidiaGpuDriverLinux", re.IGNORECASE)
 
 
@@ -51,4 +54,5 @@ def check(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
                 f"{name} has a virtual GPU, for which the usual CUDA driver does not work: it needs the GRID driver"
             )
             remedy = "install that driver in `initialization_commands`, or use a machine with whole GPUs"
-            yield finding(document, "RTS907", where, reason, remedy, severity=None if cloud == "azure" else "warning")
+            certain = cloud == "azure" and re.fullmatch(PARTIAL, name, re.IGNORECASE) is not None
+            yield finding(document, "RTS907", where, reason, remedy, severity=None if certain else "warning")

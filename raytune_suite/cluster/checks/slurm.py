@@ -12,6 +12,7 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 from raytune_suite.cluster.checks import (
     ray_variables,
     slurm_amounts,
+    slurm_places,
     slurm_ports,
     slurm_ray,
     slurm_script,
@@ -133,7 +134,9 @@ def started(text: str, directives: list[Directive]) -> Iterator[Finding]:
     """Yield the mistakes in how the script starts Ray, if the shell can read it."""
     if bash() is not None and bash_message(text):
         return
-    found = slurm_script.ray_starts(simple_commands(text))
+    commands = simple_commands(text)
+    found = slurm_script.ray_starts(commands)
+    yield from slurm_places.check(text, commands, directives, found)
     yield from slurm_ports.check(text, found)
     yield from slurm_values.check(text, directives, found)
     yield from slurm_ray.check(text, directives, found)

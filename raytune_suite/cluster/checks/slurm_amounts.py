@@ -155,7 +155,7 @@ def memory(given: dict[str, Directive]) -> Iterator[Finding]:
         remedy = f"write the memory of a node: `--mem={one.value}`" if product else "write a smaller amount"
         yield at(one, reason, remedy, "warning")
     count = gpus_of_node(given)
-    if not total or (one.name == "mem" and not unit and amount < FORGOTTEN_UNIT):
+    if not total or (not unit and amount < FORGOTTEN_UNIT):
         return
     gigabytes = not unit and amount <= HARDLY_GIGABYTES
     hint = f"write `--{one.name}={one.value}G`" if gigabytes else "write such as `--mem=16G`"

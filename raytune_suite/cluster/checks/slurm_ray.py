@@ -38,6 +38,7 @@ def check(text: str, directives: list[Directive], found: list[RayStart]) -> Iter
         chosen = [int(group)] if group.isdecimal() else components[1:] if group else components[:1]
         parts = [{item.name: item for item in directives if item.component == part} for part in chosen]
         yield from memory(one, parts)
+        yield from one_cpu(one, parts)
         known = [found[0] for found in map(cpus_of_node, parts) if found is not None]
         problem = few_worker_ports(one.options, max(known, default=None))
         if problem is not None:
@@ -54,6 +55,18 @@ def check(text: str, directives: list[Directive], found: list[RayStart]) -> Iter
         if found and match is not None and int(match[1]) < LEAST_OPEN_FILES and not line.lstrip().startswith("#"):
             reason = f"{match[1]} open files are too few for Ray: each worker process has several connections"
             yield at(number, "RTS845", reason, 'write `ulimit -n "$(ulimit -Hn)"`', "warning")
+
+
+def one_cpu(one: RayStart, parts: list[dict[str, Directive]]) -> Iterator[Finding]:
+    """Yield more CPUs for Ray than the one of each task, because the job does not ask for more."""
+    offered = one.options.get("num-cpus", "")
+    asks = {"cpus-per-task", "cpus-per-gpu", "exclusive", "mincpus", "tres-per-task", "extra-node-info"}
+    own = {"cpus-per-task", "exclusive", "cpus-per-gpu"} & set(one.launch_options)
+    for given in parts:
+        has = tasks(given)
+        if given and not asks & set(given) and not own and offered.isdecimal() and int(offered) > has:
+            reason = f"Ray is started with {offered} CPUs, but without `--cpus-per-task` each task has one CPU"
+            yield at(one.line, "RTS844", reason, f"add `#SBATCH --cpus-per-task={offered}`", "warning")
 
 
 def memory(one: RayStart, parts: list[dict[str, Directive]]) -> Iterator[Finding]:

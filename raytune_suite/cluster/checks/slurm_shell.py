@@ -56,6 +56,7 @@ def check(text: str, commands: list[SimpleCommand], nodes: int | None, *, ray_ru
     if nodes is not None and nodes > 1:
         yield from own_disk(commands)
     yield from no_arrays(text)
+    yield from first_only(text)
     yield from beyond_nodes(text)
     yield from several_hosts(text)
     yield from missing_node(text, nodes)
@@ -174,6 +175,18 @@ def no_arrays(text: str) -> Iterator[Finding]:
             reason = f"${{{name}[{index}]}} is empty: {name} is text, not an array"
             remedy = f"write `{name}=(...)` on line {place}, with parentheses"
             yield Finding(number, "RTS417", name, reason, remedy, "error")
+
+
+def first_only(text: str) -> Iterator[Finding]:
+    """Yield an array without an index, which stands for its first element only (SC2128)."""
+    code = re.sub(r"(?m)^\s*#.*$", "", text)
+    arrays = {name for groups in ARRAY.findall(code) for name in groups if name}
+    plain = {name for name in arrays if re.search(rf"(?m)(?:^|[\s;])(?:export\s+)?{name}=(?!\()", code)}
+    for number, line in enumerate(code.splitlines(), 1):
+        for name in sorted(arrays - plain):
+            if re.search(rf"\$(?:{name}(?![\w\[])|\{{{name}\}})", line):
+                reason = f"${name} is an array, so without an index it stands for its first element only"
+                yield Finding(number, "RTS845", name, reason, f"write `${{{name}[@]}}`, or an index", "warning")
 
 
 def never_ends(text: str, commands: list[SimpleCommand]) -> Iterator[Finding]:

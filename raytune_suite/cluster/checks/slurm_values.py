@@ -35,6 +35,15 @@ COMPRESSED = ("SLURM_JOB_CPUS_PER_NODE", "SLURM_TASKS_PER_NODE")
 TYPED = ("SLURM_GPUS_PER_NODE", "SLURM_GPUS_PER_TASK", "SLURM_GPUS")
 OF_FIRST_NODE = ("SLURM_GPUS_ON_NODE", "SLURM_CPUS_ON_NODE", "SLURM_JOB_CPUS_PER_NODE", "SLURM_CPUS_PER_TASK")
 
+WHOLE_JOB = re.compile(
+    r"\bSLURM_(?:JOB_NUM_NODES|NNODES)\b(?=\s*\*)|(?<=\*)\s*\$?\{?SLURM_(?:JOB_NUM_NODES|NNODES|NTASKS|NPROCS)\b|"
+    r"\bSLURM_(?:NTASKS|NPROCS)\b(?=\s*\*)"
+)
+"""A number of the whole job as a factor."""
+
+TOTAL = re.compile(r"--(num-cpus|num-gpus)[= ]+[\"']?(\$\(\([^()]*\)\))")
+"""An option of `ray start` that is computed."""
+
 WHOLE = re.compile(r"[\"']?\$\{?(\w+)\}?[\"']?")
 BY_GROUP = re.compile(r"=[\"']?(SLURM_\w+?)_HET_GROUP_\$\{?(\w+)\}?")
 """A variable of a part of the job, whose number is in another variable."""
@@ -58,6 +67,7 @@ def check(text: str, directives: list[Directive], found: list[RayStart]) -> Iter
     """Yield variables whose contents are not what they are used for."""
     yield from hosts(text, directives)
     yield from addresses(text)
+    yield from totals(text, directives)
     yield from by_group(text, directives)
     for one in found:
         yield from numbers(one, directives)
@@ -121,6 +131,18 @@ def numbers(one: RayStart, directives: list[Directive]) -> Iterator[Finding]:
             yield at(one.line, reason, f"write ${better}_HET_GROUP_{shown}", name)
 
 
+def totals(text: str, directives: list[Directive]) -> Iterator[Finding]:
+    """Yield options of `ray start` on several nodes with a number of the whole job."""
+    several = count(directives, "nodes", None) != 1
+    for number, line in enumerate(text.splitlines() if several else (), 1):
+        for option, value in TOTAL.findall("" if line.lstrip().startswith("#") else line):
+            name = WHOLE_JOB.search(value)
+            if name is not None:
+                reason = f"`--{option}` is {value}, a number of the whole job, but each node gets it"
+                better = "$SLURM_CPUS_PER_TASK" if option == "num-cpus" else "${SLURM_GPUS_PER_NODE##*:}"
+                yield at(number, reason, f'write `--{option}="{better}"`', name[0].strip(" *"))
+
+
 def first_of_loop(text: str, variable: str) -> int:
     """Return the number with which the loop over a variable begins, 1 if there is none."""
     for match in LOOP.finditer(text):
@@ -148,6 +170,11 @@ def by_group(text: str, directives: list[Directive]) -> Iterator[Finding]:
 def parts(text: str, directives: list[Directive], found: list[RayStart]) -> Iterator[Finding]:
     """Yield a loop over the parts of a job that begins with the head's, or goes beyond the last."""
     last = max((one.component for one in directives), default=0)
+    for one in found if last else ():
+        if one.launcher == "srun" and "het-group" not in one.launch_options and not one.head:
+            reason = "without `--het-group` this step runs in part 0 of the job only, where the head is"
+            remedy = 'write `srun --het-group="$group" ...` in a loop over the other parts'
+            yield Finding(one.line, "RTS845", "script", reason, remedy, "error")
     on_head = any(one.head and one.launch_options.get("het-group") == "0" for one in found)
     for match in LOOP.finditer(text) if last else ():
         variable = match["name"] or match["c"]

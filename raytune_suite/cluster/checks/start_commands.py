@@ -41,7 +41,7 @@ UNREPLACED = re.compile(r"\S*\$(\{[A-Za-z_]\w*\}|[A-Z_][A-Z0-9_]*)\S*|\$\([a-z].
 BOOTSTRAP = "~/ray_bootstrap_config.yaml"
 """Where `ray up` puts the file for the autoscaler on the head."""
 
-HOME = re.compile(r"(?<![\w./~-])(/home/([A-Za-z_][\w-]*)/[\w./~-]*)")
+HOME = re.compile(r"(?<![\w./~-])(/(?:home/)?(root(?=/)|(?<=/home/)[A-Za-z_][\w-]*)/[\w./~-]*)")
 """A path in somebody's home folder, and whose."""
 
 Start = tuple["KeyPath", dict[str, str]]
