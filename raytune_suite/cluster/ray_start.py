@@ -144,9 +144,14 @@ def wrong_number(name: str, value: str) -> tuple[str, str] | None:
         return f"`{name}` is {value}, but only root may open ports below {LOWEST_PORT}", "use such as 6379"
     if name in PORTS and int(value) > HIGHEST_PORT:
         return f"`{name}` is {value}, but ports end at {HIGHEST_PORT}", "use a port between 1024 and 65535"
-    if name == "memory" and int(value) < 2**20:
-        return f"`memory` is {value}, but Ray counts bytes", f"write {int(value) * 2**30} for {value} GiB"
-    if name == "object-store-memory" and int(value) < LEAST_OBJECT_STORE:
+    return wrong_amount(name, int(value))
+
+
+def wrong_amount(name: str, value: int) -> tuple[str, str] | None:
+    """Return the reason and the remedy if an amount of memory is too small to be meant in bytes, None if it is not."""
+    if name == "memory" and value < 2**20:
+        return f"`memory` is {value}, but Ray counts bytes", f"write {value * 2**30} for {value} GiB"
+    if name == "object-store-memory" and value < LEAST_OBJECT_STORE:
         return f"`{name}` is {value} bytes, less than the 75 MiB that Ray requires", "write a number of bytes"
     return None
 

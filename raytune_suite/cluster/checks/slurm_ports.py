@@ -22,6 +22,7 @@ ASSIGNED = re.compile(
 """A variable for a port, and its value."""
 
 JOB, NUMBER = r"SLURM_(?:ARRAY_)?JOB_?ID", r"\$\(\((.*?)\)\)"
+LAST_DIGITS = rf"\$\{{{JOB}:\s*-(\d+)\}}"
 OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -98,7 +99,9 @@ def possible(value: str) -> tuple[int, int] | None:
 
 def evaluate(value: str, job: str, draw: str) -> int | None:
     """Return the number that bash makes of a value, for a number of the job and one of $RANDOM."""
-    text = re.sub(rf"\$\{{{JOB}:\s*-(\d+)\}}", lambda match: job[-int(match[1]) :], value)
+    if any(int(digits) > len(job) for digits in re.findall(LAST_DIGITS, value)):  # bash makes nothing of it
+        return None
+    text = re.sub(LAST_DIGITS, lambda match: job[-int(match[1]) :], value)
     text = re.sub(rf"\$\{{?{JOB}\}}?", job, text)
     text = re.sub(r"\$\{?RANDOM\}?", draw, text)
     for inner in re.findall(NUMBER, text):

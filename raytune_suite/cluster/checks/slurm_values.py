@@ -44,6 +44,9 @@ WHOLE_JOB = re.compile(
 TOTAL = re.compile(r"--(num-cpus|num-gpus)[= ]+[\"']?(\$\(\([^()]*\)\))")
 """An option of `ray start` that is computed."""
 
+QUOTED = re.compile(r"\b(?:ba)?sh\s+-l?c\s+'")
+"""A command whose variables the shell on the node replaces."""
+
 WHOLE = re.compile(r"[\"']?\$\{?(\w+)\}?[\"']?")
 BY_GROUP = re.compile(r"=[\"']?(SLURM_\w+?)_HET_GROUP_\$\{?(\w+)\}?")
 """A variable of a part of the job, whose number is in another variable."""
@@ -70,7 +73,8 @@ def check(text: str, directives: list[Directive], found: list[RayStart]) -> Iter
     yield from totals(text, directives)
     yield from by_group(text, directives)
     for one in found:
-        yield from numbers(one, directives)
+        quoted = QUOTED.search("\n".join(text.splitlines()[one.line - 1 : one.line + 3])) is not None
+        yield from numbers(one, directives, on_node=quoted)
     yield from parts(text, directives, found)
 
 
@@ -103,7 +107,7 @@ def addresses(text: str) -> Iterator[Finding]:
             yield Finding(number, "RTS845", match[1], reason, remedy, "error")
 
 
-def numbers(one: RayStart, directives: list[Directive]) -> Iterator[Finding]:
+def numbers(one: RayStart, directives: list[Directive], *, on_node: bool) -> Iterator[Finding]:
     """Yield variables in the options of `ray start` that are no plain numbers, or those of another node."""
     group = one.launch_options.get("het-group", "")
     components = sorted({item.component for item in directives})
@@ -123,7 +127,7 @@ def numbers(one: RayStart, directives: list[Directive]) -> Iterator[Finding]:
             if kinds:
                 reason = f"`--{option}` is {value}, which is {kinds[0].value!r}, with the type of the GPUs"
                 yield at(one.line, reason, f'write `--{option}="${{{name}##*:}}"`', name)
-        if name in OF_FIRST_NODE and len(components) > 1 and group not in ("", "0"):
+        if name in OF_FIRST_NODE and not on_node and len(components) > 1 and group not in ("", "0"):
             reason = f"the script replaces {value} by the value of its own node, in part 0 of the job"
             better = name.replace("_ON_NODE", "_PER_NODE" if "GPU" in name else "_PER_TASK")
             better = "SLURM_CPUS_PER_TASK" if better == "SLURM_JOB_CPUS_PER_NODE" else better
