@@ -16,7 +16,6 @@ from raytune_suite.cluster.checks import (
     graphics_machines,
     regions,
     setting_rules,
-    spot_prices,
 )
 from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.containers import image_of, run_options
@@ -91,7 +90,6 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
             yield from gpu_names(document, pool)
             yield from gpu_places.check(document, pool)
             yield from graphics_machines.check(document, pool)
-            yield from spot_prices.check(document, pool)
             yield from cuda.check(document, pool)
             yield from memory(document, pool)
             yield from too_small(document, pool)

@@ -10,6 +10,7 @@ from raytune_suite.cluster.capacity import Capacity, StudyRequirements, compute_
 from raytune_suite.cluster.checks import (
     clouds,
     commands,
+    container_limits,
     container_options,
     contradictions,
     documents,
@@ -166,6 +167,7 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += python_versions.check(document)
     findings += mounts.check(document)
     findings += container_options.check(document)
+    findings += container_limits.check(document)
     findings += contradictions.check(document)
     findings += ray_variables.commands(document, all_pools)
     findings += launcher_storage.check(document, all_pools)
