@@ -1,8 +1,8 @@
 """Mistakes of a writer who had not seen the rules, and of the classes to which they belong.
 
 A set of 62 (AWS, Google Cloud, Azure, Slurm, own hosts) was written first; the rules found 51 of them, two of which by
-accident. 271 more were then invented field by field, from the manual pages of sbatch and of `ray start`, and from the
-references of the clouds, in three sets; of these the rules found 26 of 77, 80 of 100 and 76 of 94 at first. Here are those
+accident. 339 more were then invented field by field, from the manual pages of sbatch and of `ray start`, and from the
+references of the clouds, in four sets; of these the rules found 26 of 77, 80 of 100, 76 of 94 and 54 of 68 at first. Here are those
 that were missed, without those that turned out to be no mistakes, and without those that no rule can tell.
 """
 
@@ -469,4 +469,26 @@ TWENTIETH = [
             )
         ],
     ),
+    UnseenMistake(
+        "aws unknown limit", AWS, "RTS902", [("--ulimit nofile=65536:65536", "--ulimit nofiles=65536:65536")]
+    ),
+    UnseenMistake("aws few open files", AWS, "RTS902", [("--ulimit nofile=65536:65536", "--ulimit nofile=1024:1024")]),
+    UnseenMistake("aws little shared memory", AWS, "RTS902", [("--shm-size=8g", "--shm-size=64m")]),
+    UnseenMistake(
+        "aws container with two CPUs", AWS, "RTS209", [("    - --shm-size=8g ", "    - --cpus=2\n    - --shm-size=8g ")]
+    ),
+    UnseenMistake("aws another folder created", AWS, "RTS503", [("sudo mkdir -p /shared;", "sudo mkdir -p /share;")]),
+    UnseenMistake(
+        "aws mount behind a test",
+        AWS,
+        "RTS418",
+        [("|| (sudo apt-get", "|| sudo apt-get"), ("$STORAGE /shared) &&", "$STORAGE /shared &&")],
+    ),
+    UnseenMistake(
+        "gcp other project of images",
+        GCP,
+        "RTS909",
+        [("projects/deeplearning-platform-release/global/images", "projects/deeplearning-platform/global/images")],
+    ),
+    UnseenMistake("azure other publisher", AZURE, "RTS902", [("microsoft-dsvm\n", "microsoft-dvsm\n")]),
 ]
