@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.containers import run_options
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.checks.schema_errors import closest
 from raytune_suite.cluster.pools import pools
 from raytune_suite.cluster.quantities import in_bytes
 

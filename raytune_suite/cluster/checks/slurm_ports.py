@@ -85,7 +85,7 @@ def possible(value: str) -> tuple[int, int] | None:
 
     Example:
         >>> possible("$((20000 + SLURM_JOB_ID % 20000))"), possible("1${SLURM_JOB_ID: -4}"), possible("$PORT")
-        ((20000, 39999), (10731, 19999), None)
+        ((20000, 39999), (13908, 19999), None)
     """
     if not re.search(rf"{JOB}|\bRANDOM\b", value):
         return None

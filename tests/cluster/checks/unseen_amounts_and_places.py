@@ -488,7 +488,12 @@ TWENTIETH = [
         "gcp other project of images",
         GCP,
         "RTS909",
-        [("projects/deeplearning-platform-release/global/images", "projects/deeplearning-platform/global/images")],
+        [
+            (
+                "projects/deeplearning-platform-release/global/images/YOUR-IMAGE",
+                "projects/deeplearning-platform/global/images/common-cu129-ubuntu-2204-nvidia-580-v20260909",
+            )
+        ],
     ),
     UnseenMistake("azure other publisher", AZURE, "RTS902", [("microsoft-dsvm\n", "microsoft-dvsm\n")]),
 ]
