@@ -5,6 +5,7 @@ Names and types of the options are those of the Ray that this package is tested 
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from typing import TYPE_CHECKING
@@ -51,6 +52,9 @@ DEFAULT_PORTS = {"port": 6379, "ray-client-server-port": 10001, "dashboard-port"
 """The ports that the head opens unless options say otherwise."""
 
 LOWEST_PORT, HIGHEST_PORT = 1024, 65535
+
+FEW_PORTS, SPARE_PORTS = 32, 8
+"""Ports for worker processes: fewer are too few for any machine; what drivers, actors and helpers need besides CPUs."""
 
 LONGEST_FOLDER = 107 - len("/session_2026-01-01_00-00-00_000000_1000/sockets/plasma_store")
 """Characters; Linux allows 107 in the path of a socket."""
@@ -140,7 +144,14 @@ def wrong_number(name: str, value: str) -> tuple[str, str] | None:
         return f"`{name}` is {value}, but only root may open ports below {LOWEST_PORT}", "use such as 6379"
     if name in PORTS and int(value) > HIGHEST_PORT:
         return f"`{name}` is {value}, but ports end at {HIGHEST_PORT}", "use a port between 1024 and 65535"
-    if name == "object-store-memory" and int(value) < LEAST_OBJECT_STORE:
+    return wrong_amount(name, int(value))
+
+
+def wrong_amount(name: str, value: int) -> tuple[str, str] | None:
+    """Return the reason and the remedy if an amount of memory is too small to be meant in bytes, None if it is not."""
+    if name == "memory" and value < 2**20:
+        return f"`memory` is {value}, but Ray counts bytes", f"write {value * 2**30} for {value} GiB"
+    if name == "object-store-memory" and value < LEAST_OBJECT_STORE:
         return f"`{name}` is {value} bytes, less than the 75 MiB that Ray requires", "write a number of bytes"
     return None
 
@@ -228,6 +239,50 @@ def same_ports(options: Mapping[str, str]) -> list[tuple[str, str, str]]:
     if fixed and "worker-port-list" not in options:
         pairs += [(name, "min-worker-port", port) for name, port in ports if int(low) <= int(port) <= int(high)]
     return pairs
+
+
+def few_worker_ports(options: Mapping[str, str], cpus: float | None) -> tuple[str, str] | None:
+    """Return the reason and the remedy if there are fewer ports for worker processes than they need, None if not.
+
+    Ray starts a process for each CPU, and each has a port of its own. Without `cpus`, only very few are too few.
+
+    Example:
+        >>> few_worker_ports({"min-worker-port": "10002", "max-worker-port": "10012"}, 96)[1]
+        'write `--min-worker-port=10002 --max-worker-port=19999`, or leave both out'
+        >>> few_worker_ports({"min-worker-port": "10002", "max-worker-port": "10999"}, 96) is None
+        True
+    """
+    low, high = options.get("min-worker-port", ""), options.get("max-worker-port", "")
+    listed = options.get("worker-port-list", "")
+    if re.fullmatch(r"\d+(,\d+)*", listed):
+        count, remedy = listed.count(",") + 1, "leave `--worker-port-list` out, or list more"
+    elif low.isdecimal() and high.isdecimal() and 0 < int(low) < int(high):
+        count = int(high) - int(low) + 1
+        remedy = f"write `--min-worker-port={low} --max-worker-port={int(low) + 9997}`, or leave both out"
+    else:
+        return None
+    needed = FEW_PORTS if cpus is None else int(cpus) + SPARE_PORTS
+    if count >= needed:
+        return None
+    what = "worker processes" if cpus is None else f"the worker processes of {cpus:g} CPUs"
+    return f"there are {count} ports for {what}, with which Ray cannot start all that it needs", remedy
+
+
+def only_this_machine(host: str) -> bool:
+    """Return whether a host means each machine itself, so that no other machine reaches it.
+
+    Example:
+        >>> [only_this_machine(host) for host in ("127.0.0.1", "localhost", "0.0.0.0", "[::1]", "10.0.0.1", "$HEAD")]
+        [True, True, True, True, False, False]
+    """
+    bare = host.strip("[]\"'").lower().rstrip(".")
+    if re.fullmatch(r"localhost\d?(\.localdomain\d?)?|ip6-(localhost|loopback)", bare):
+        return True
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
 
 
 def option_of_port(options: Mapping[str, str], port: str) -> str | None:

@@ -71,7 +71,7 @@ HOSTS = re.compile(rf"{HOST}(?:,{HOST})*|\S*/\S*")
 JOB = r"\d+(?:_(?:\d+|\*))?(?:\+\d+)?"
 CONDITION = rf"(?:singleton|(?:after(?:any|burstbuffer|corr|notok|ok)?|expand):{JOB}(?::{JOB})*)"
 DEPENDENCY = re.compile(rf"{CONDITION}(?:,{CONDITION})*|{CONDITION}(?:\?{CONDITION})*", re.IGNORECASE)
-CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?\s*(?:AM|PM)?|midnight|noon|elevenses|fika|teatime"
+CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?\s*(?:AM|PM)?|midnight|noon|elevenses|fika|teatime"
 DATE = r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[/.]\d{1,2}(?:[/.]\d{2,4})?|\d{6}|\d{8}|today|tomorrow"
 START = re.compile(
     rf"(?:{DATE})(?:[T\s-](?:{CLOCK}))?|(?:{CLOCK})(?:\s(?:{DATE}))?"
@@ -334,3 +334,22 @@ def numbers(text: str) -> list[str]:
     first, dash, last = text.partition("-")
     end = int(last) if dash else int(first)
     return [f"{number:0{len(first)}}" for number in range(int(first), min(end, int(first) + 9999) + 1)]
+
+
+def minutes(text: str) -> float | None:
+    """Return a time of sbatch in minutes, None for one without limit.
+
+    Example:
+        >>> minutes("90"), minutes("2-00"), minutes("01:30:00")
+        (90.0, 2880.0, 90.0)
+    """
+    if not TIME.fullmatch(text) or not text[0].isdecimal():
+        return None
+    days, dash, rest = text.rpartition("-")
+    parts = [float(part) for part in rest.split(":")]
+    if dash:
+        hours, minute, second = [*parts, 0.0, 0.0][:3]
+        return float(days) * 1440 + hours * 60 + minute + second / 60
+    if len(parts) == len(("hours", "minutes", "seconds")):
+        return parts[0] * 60 + parts[1] + parts[2] / 60
+    return parts[0] + (parts[1] / 60 if parts[1:] else 0)

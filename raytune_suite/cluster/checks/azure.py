@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from raytune_suite.cluster.checks import api_schema
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.pools import as_count
+from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,9 @@ SMALLEST_DISK, LARGEST_DISK = 64, 4095
 
 IMAGE = ("imagePublisher", "imageOffer", "imageSku", "imageVersion")
 """The parameters that name an image together."""
+
+PUBLISHERS = ("microsoft-dsvm", "Canonical", "Debian", "RedHat", "SUSE", "almalinux", "resf", "nvidia", "microsoft-ads")
+"""Usual publishers of images."""
 
 GENERATION_2 = re.compile(r"(?i)_v[6-9]$|_H[12]00_v5$|_MI300X_v5$")
 """Sizes that only start from images of generation 2."""
@@ -125,9 +129,20 @@ def image(document: ClusterDocument, where: KeyPath, given: dict[str, Any]) -> I
         yield finding(
             document, "RTS907", (*where, "imageSku"), reason, f"write `imageSku: {given.get('imageSku')}-gen2`"
         )
+    yield from unknown_publisher(document, (*where, "imagePublisher"), given.get("imagePublisher"))
     if "windows" in f"{given.get('imagePublisher', '')} {sku}".lower():
         reason = "the image is Windows, but Ray's cluster launcher only starts Linux machines"
         yield finding(document, "RTS907", where, reason, "use an image with Ubuntu")
+
+
+def unknown_publisher(document: ClusterDocument, where: KeyPath, publisher: object) -> Iterator[Finding]:
+    """Yield a publisher of images that resembles a usual one."""
+    if not isinstance(publisher, str) or publisher.lower() in map(str.lower, PUBLISHERS):
+        return
+    similar = nearest(publisher, PUBLISHERS)
+    if similar is not None:
+        reason = f"there is no publisher {publisher!r} of images: did you mean {similar!r}?"
+        yield finding(document, "RTS902", where, reason, f"write `imagePublisher: {similar}`", severity="warning")
 
 
 def whole_file(document: ClusterDocument) -> Iterator[Finding]:

@@ -5,7 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks import api_schema, aws, azure, cloud_access, cuda, gcp, regions, setting_rules
+from raytune_suite.cluster.checks import (
+    api_schema,
+    aws,
+    azure,
+    cloud_access,
+    cuda,
+    gcp,
+    gpu_places,
+    graphics_machines,
+    regions,
+    setting_rules,
+)
 from raytune_suite.cluster.checks.api_schema import closest
 from raytune_suite.cluster.checks.containers import image_of, run_options
 from raytune_suite.cluster.checks.findings import finding
@@ -77,6 +88,8 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
         for pool in pools:
             yield from architecture(document, pool)
             yield from gpu_names(document, pool)
+            yield from gpu_places.check(document, pool)
+            yield from graphics_machines.check(document, pool)
             yield from cuda.check(document, pool)
             yield from memory(document, pool)
             yield from too_small(document, pool)
@@ -88,6 +101,8 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
         yield from one_image(document, pools)
         yield from started_resources(document, pools)
         yield from cloud_access.check(document, pools, storage_path)
+    else:
+        yield from cloud_access.container(document)
 
 
 def only_once(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from raytune_suite.cluster.checks.commands import VOLUME, within
 from raytune_suite.cluster.checks.file_mounts import FILE_OPTION, PROJECT, THIS_FOLDER
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.start_commands import HEAD, SETUP, WORKERS, starts
+from raytune_suite.cluster.document import on_this_machine
 from raytune_suite.cluster.shell import simple_commands
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
 def variables(document: ClusterDocument, where: KeyPath, names: list[str]) -> Iterator[Finding]:
     """Yield variables that resemble a setting of Ray, but have other letters, so that Ray never reads them."""
     for name in names:
-        right = next((f"RAY_{flag}" for flag in FLAGS if flag.upper() == name[4:].upper()), None)
+        letters = name[4:].replace("_", "").upper()
+        right = next((f"RAY_{flag}" for flag in FLAGS if flag.replace("_", "").upper() == letters), None)
         if right is not None and name != right:
             reason = f"Ray does not read {name}: its variable is {right}"
             yield finding(document, "RTS103", where, reason, f"write {right}", severity="warning")
@@ -84,10 +86,26 @@ def excluded(document: ClusterDocument) -> Iterator[Finding]:
             needed |= {name for name in FILE_OPTION.findall(text) if "/" not in name}
             needed |= {PROJECT[0]} if re.search(r"\binstall\s", text) and THIS_FOLDER.search(text) else set()
     for index, pattern in enumerate(document.strings("rsync_exclude")):
+        if pattern in ("*", "**", "/*", "/**", "./*", "**/*", "."):
+            reason = f"{pattern!r} keeps all files from being copied"
+            yield finding(document, "RTS310", ("rsync_exclude", index), reason, "write the names of single folders")
+        packages = package_folders(document) if PROJECT[0] in needed else []
+        inside = sorted(name for name in packages if fnmatch(name, pattern.strip("/")))
+        if inside:
+            reason = f"{pattern!r} keeps the package {inside[0]} from being copied, which a command installs"
+            yield finding(document, "RTS310", ("rsync_exclude", index), reason, "remove it, or make it narrower")
         lost = sorted(name for name in needed if fnmatch(name, pattern.rpartition("/")[2]))
         if lost and pattern.rpartition("/")[2] not in ("*", "**", ""):
             reason = f"{pattern!r} keeps {' and '.join(lost)} from being copied, which a command needs"
             yield finding(document, "RTS310", ("rsync_exclude", index), reason, "remove it, or make it narrower")
+
+
+def package_folders(document: ClusterDocument) -> list[str]:
+    """Return the folders with packages of Python at the top of the folders that are copied."""
+    sources = [on_this_machine(str(source)) for source in document.mapping("file_mounts").values()]
+    found = [path for source in sources if source.is_dir() for path in source.glob("*/__init__.py")]
+    projects = [path.parent.name for path in found if any((path.parents[1] / name).is_file() for name in PROJECT)]
+    return [name for name in projects if name not in ("tests", "docs", "examples")]
 
 
 def folders(document: ClusterDocument) -> Iterator[Finding]:

@@ -40,7 +40,6 @@ ACCELERATORS: dict[str, tuple[str, tuple[int, ...]]] = {
 """GPUs, the machine series that has them, and their possible numbers (docs.cloud.google.com/compute/docs/gpus)."""
 
 RETIRED = ("nvidia-tesla-k80",)
-
 MOST_CPUS = {
     "nvidia-tesla-v100": {1: 12, 2: 24, 4: 48, 8: 96},
     "nvidia-tesla-p100": {1: 16, 2: 32, 4: 96},
@@ -286,6 +285,7 @@ def new_disk(
             remedy = "write projects/PROJECT/global/images/NAME or projects/PROJECT/global/images/family/FAMILY"
             yield finding(document, "RTS909", (*where, "sourceImage"), reason, remedy)
         yield from image_name(document, (*where, "sourceImage"), image)
+        yield from gcp_machines.image_project(document, (*where, "sourceImage"))
     if isinstance(image, str) and image:
         yield from image_of(document, (*where, "sourceImage"), image, config)
     if isinstance(kind, str) and kind:
@@ -346,7 +346,11 @@ def image_of(document: ClusterDocument, where: KeyPath, image: str, config: dict
             document, "RTS907", where, "Ray's cluster launcher only starts Linux machines", "use Ubuntu or Debian"
         )
     items = config.get("metadata", {}).get("items") if isinstance(config.get("metadata"), dict) else None
-    names = {str(item.get("key")) for item in dicts(items if isinstance(items, list) else [])}
+    names = {
+        str(item.get("key"))
+        for item in dicts(items if isinstance(items, list) else [])
+        if str(item.get("value")).lower() not in ("false", "no", "0")
+    }
     if has_gpus(config) and "deeplearning-platform-release" in image and "install-nvidia-driver" not in names:
         reason = "images of deeplearning-platform-release install the GPU driver only if the metadata ask for it"
         remedy = 'add `metadata: {items: [{key: install-nvidia-driver, value: "True"}]}`'

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 LABEL, LABEL_KEY = r"[\w-]{0,63}", r"[a-z][\w-]{0,62}"
 """The forms of a label's value and name; Compute Engine rejects capital letters besides."""
 
+IGNORED_KEYS = {
+    "enable-oslogin": "the ssh keys that Ray writes into the metadata of the project",
+    "enable-oslogin-2fa": "the ssh keys that Ray writes into the metadata of the project",
+    "block-project-ssh-keys": "the ssh keys of the project, among which Ray writes its own",
+}
+"""Metadata with which Ray's key is not accepted (docs.cloud.google.com/compute/docs: oslogin, connect/add-ssh-keys)."""
+
 NAME = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 
 
@@ -46,6 +53,11 @@ def check(document: ClusterDocument, where: KeyPath, config: dict[str, Any]) -> 
             place = (*where, "metadata", "items", index, "key")
             yield finding(document, "RTS902", place, reason, "remove one of them")
         seen.add(name)
+        place = (*where, "metadata", "items", index, "value")
+        enabled = str(pair.get("value")).lower() in ("true", "yes", "y", "1")
+        if name in IGNORED_KEYS and enabled:
+            reason = f"with `{name}` Google Cloud ignores {IGNORED_KEYS[name]}, so that nobody can log in"
+            yield finding(document, "RTS905", place, reason, f"remove `{name}`")
         for key in ("key", "value"):
             if key not in pair:
                 place = (*where, "metadata", "items", index)

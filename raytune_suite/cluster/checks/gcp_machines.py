@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,39 @@ MEMORY_PER_CPU = {
     "g2": (4.0, 14.0),
 }
 """The least and the most GB of memory for each CPU of a custom machine, by series."""
+
+
+PUBLIC = (
+    *(
+        "debian-cloud",
+        "ubuntu-os-cloud",
+        "ubuntu-os-accelerator-images",
+        "rocky-linux-cloud",
+        "rhel-cloud",
+        "cos-cloud",
+    ),
+    *(
+        "deeplearning-platform-release",
+        "ml-images",
+        "centos-cloud",
+        "fedora-coreos-cloud",
+        "suse-cloud",
+        "nvidia-vgpu-public",
+    ),
+)
+"""Projects with public images."""
+
+
+def image_project(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
+    """Yield a project of images that resembles a public one."""
+    match = re.search(r"projects/([^/]+)/global/images", str(document.get(*where)))
+    if match is None or match[1] in PUBLIC:
+        return
+    similar = next((one for one in PUBLIC if one.startswith(match[1])), None) or nearest(match[1], PUBLIC)
+    if similar is not None:
+        reason = f"{match[1]} is no project of public images: did you mean {similar!r}?"
+        remedy = f"write projects/{similar}/..., if {match[1]} is not your own"
+        yield finding(document, "RTS909", where, reason, remedy, severity="warning")
 
 
 def custom(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:

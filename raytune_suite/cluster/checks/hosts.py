@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.document import on_this_machine
 from raytune_suite.cluster.pools import provider
+from raytune_suite.cluster.ray_start import only_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +24,25 @@ ONLY_HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "172.17.0.1", "192.168.
 PROXY_COMMAND = re.compile(r"ProxyCommand[= ]([\"']?)(.+?)(?:\1(?=\s|$)|$)", re.IGNORECASE)
 """A proxy command among the options of ssh."""
 
+PRIVATE = [ipaddress.ip_network(one) for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")]
+"""Networks whose addresses other networks do not reach without a router for them."""
+
+NO_KEYS = ("known_hosts", "authorized_keys", "config", "known_hosts.old")
+"""Files in ~/.ssh that are no keys."""
+
 ACCOUNT = re.compile(r"[A-Za-z_][\w.-]*\$?")
 
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in a file for own hosts."""
     yield from proxy_commands(document)
+    for key in ("ssh_private_key", "ssh_public_key"):
+        value = document.get("auth", key)
+        if isinstance(value, str) and value.rpartition("/")[2] in NO_KEYS:
+            reason = f"`{key}` is {value}, which is no key"
+            yield finding(
+                document, "RTS601", ("auth", key), reason, "write the path of a key, such as ~/.ssh/id_ed25519"
+            )
     if provider(document) != "local":
         return
     yield from account(document)
@@ -68,15 +82,54 @@ def addresses(document: ClusterDocument, head: Any, workers: list[Any]) -> Itera
         problem = wrong_address(str(address))
         if problem is not None:
             yield finding(document, "RTS605", where, *problem)
-        elif str(address) in ONLY_HERE and len(places) > 1:
+        elif (str(address) in ONLY_HERE or only_this_machine(str(address))) and len(places) > 1:
             reason = f"{address} means each machine itself, so the others cannot reach it"
             remedy = "write the address of the machine in the network, as `hostname -I` shows it there"
             yield finding(document, "RTS605", where, reason, remedy)
+        elif special(str(address)) is not None:
+            reason = f"{address} is {special(str(address))}, not that of a machine"
+            yield finding(document, "RTS605", where, reason, "write the address that `hostname -I` shows there")
+    yield from networks(document, places)
     for index, worker in enumerate(workers):
         if worker == head or worker in workers[:index]:
             what = "the head" if worker == head else "another worker"
             reason = f"{worker} is already {what}"
             yield finding(document, "RTS605", ("provider", "worker_ips", index), reason, "list each host once")
+
+
+def special(text: str) -> str | None:
+    """Return what an address means if it cannot be that of a machine, None if it can.
+
+    Example:
+        >>> special("224.0.0.1"), special("169.254.1.2"), special("10.0.0.7")
+        ('a multicast address', 'a link-local address, which changes', None)
+    """
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if address.is_multicast or text == "255.255.255.255":
+        return "a multicast address" if address.is_multicast else "the broadcast address"
+    return "a link-local address, which changes" if address.is_link_local else None
+
+
+def networks(document: ClusterDocument, places: list[tuple[KeyPath, Any]]) -> Iterator[Finding]:
+    """Yield addresses that are usually those of a network itself, and hosts in different private networks."""
+    found: dict[str, str] = {}
+    for where, given in places:
+        with contextlib.suppress(ValueError):
+            address = ipaddress.ip_address(str(given))
+            last = str(address).rpartition(".")[2]
+            if address.version == 4 and address.is_private and last in ("0", "255"):  # noqa: PLR2004 - IPv4
+                reason = f"{given} ends in {last}, as only the addresses of networks do, unless theirs are large"
+                yield finding(document, "RTS605", where, reason, "check it", severity="warning")
+            network = next((str(one) for one in PRIVATE if address in one), "public")
+            first = found.setdefault(network, str(given))
+            if len(found) > 1 and first == str(given):
+                other = next(iter(found.values()))
+                reason = f"{given} is in another network than {other}: all machines must reach each other"
+                remedy = "use the addresses of one network, or ignore this if it routes between both"
+                yield finding(document, "RTS605", where, reason, remedy, severity="warning")
 
 
 def wrong_address(text: str) -> tuple[str, str] | None:

@@ -22,6 +22,14 @@ NFS_SOURCE = re.compile(r"\bmount\s+-t\s+(nfs4?)\s+(?:-o\s+\S+\s+)?([^\s-]\S*)\s
 
 BUCKET_URI = re.compile(r"\b(gcsfuse|s3fs)\s[^;&|\n]*?\b((?:gs|s3)://)")
 
+VOLUME_MODE = re.compile(r"(?:-v|--volume)[ =]*[\"']?([^\s:\"']+):([^\s:\"']+):?([\w,]*)")
+"""A volume of a container, with its mode."""
+
+TESTED_ONLY = re.compile(
+    r"((?:mountpoint|test|\[|grep -q)\b[^|&;(){}\n]*)\|\|(?!\s*[({])[^|&;(){}\n]*&&[^|;(){}\n]*\bmount\s+-t"
+)
+"""A test whose alternative is not in parentheses, and a mount behind `&&`, which then always runs."""
+
 OPTIONS = ("run_options", "head_run_options", "worker_run_options")
 
 
@@ -29,6 +37,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield mounts that the containers of a file for `ray up` cannot see."""
     yield from arguments(document)
     yield from some_nodes(document)
+    yield from targets(document)
     if not any(document.get("docker", key) for key in ("image", "head_image", "worker_image")):
         return
     outside = [
@@ -49,6 +58,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         if volumes:
             reason += f": {volumes[0][1]} is another folder, which is empty and not shared"
         yield finding(document, "RTS503", where, reason, f"write `-v {folders[0]}:{folders[0]}`")
+    yield from read_only(document, options, folders)
     privileged = any(MAY_MOUNT.search(text) for _, text in options)
     for key in ("setup_commands", "head_setup_commands", "worker_setup_commands"):
         for index, text in enumerate(document.strings(key)):
@@ -56,6 +66,22 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
                 reason = "set-up commands run in the container, which may not mount anything"
                 remedy = f"move it to `initialization_commands`, and add `-v {mounted(text)[0]}:{mounted(text)[0]}`"
                 yield finding(document, "RTS503", (key, index), reason, remedy)
+
+
+def read_only(
+    document: ClusterDocument, options: list[tuple[tuple[str, str, int], str]], folders: list[str]
+) -> Iterator[Finding]:
+    """Yield a shared folder that containers may only read, if no other is left for studies."""
+    found = [
+        (where, *match) for where, text in options for match in VOLUME_MODE.findall(text) if within(match[0], folders)
+    ]
+    if found and all("ro" in mode.split(",") for _, _, _, mode in found):
+        where, outside, inside, _ = found[0]
+        reason = (
+            f"containers may only read {inside}, the folder that nodes share: trials cannot write checkpoints there"
+        )
+        remedy = f"write `-v {outside}:{inside}`, unless studies are stored elsewhere"
+        yield finding(document, "RTS503", where, reason, remedy, severity="warning")
 
 
 def of_nodes(document: ClusterDocument) -> dict[str, list[tuple[KeyPath, str]]]:
@@ -119,6 +145,27 @@ def arguments(document: ClusterDocument) -> Iterator[Finding]:
             for tool, scheme in BUCKET_URI.findall(text):
                 reason = f"{tool} takes the name of a bucket, not a URI"
                 yield finding(document, "RTS503", (key, index), reason, f"remove `{scheme}`")
+
+
+def targets(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield mounts to a folder that the same command does not create, although it creates another one."""
+    for key in ("initialization_commands", "setup_commands"):
+        texts = document.strings(key)
+        made = " ".join(found for text in texts for found in re.findall(r"\bmkdir\s([^;&|\n]*)", text))
+        for index, text in enumerate(texts):
+            for folder in mounted(text):
+                own = re.findall(r"\bmkdir\s+(?:-\S+\s+)*(/[^\s;&|]+)", text)
+                usual = folder.rstrip("/") in ("/mnt", "/media", "/data", "/scratch")
+                if own and not usual and not re.search(rf"{re.escape(folder.rstrip('/'))}(/|\s|$)", made):
+                    reason = f"the command creates {own[0]}, but mounts to {folder}, which may not exist"
+                    yield finding(
+                        document, "RTS503", (key, index), reason, f"write `mkdir -p {folder}`", severity="warning"
+                    )
+            again = TESTED_ONLY.search(text)
+            if again is not None:
+                reason = f"`{again[1]}` guards only what is before the next `&&`: the mount runs also if it succeeds"
+                remedy = "write `TEST || (... && mount ...)`, with parentheses"
+                yield finding(document, "RTS418", (key, index), reason, remedy, severity="warning")
 
 
 def replaced(word: str, text: str) -> str:

@@ -45,8 +45,8 @@ SPOT = re.compile(r"(?<!no)(?<!non)(?:^|[-_])(spot|preemptible)(?=$|[-_\d])(?!-?
 ON_DEMAND = re.compile(r"(?:^|[-_])on[-_]?demand(?=$|[-_\d])", re.IGNORECASE)
 SPOT_LABELS = ("cloud.google.com/gke-spot", "cloud.google.com/gke-preemptible", "kubernetes.azure.com/scalesetpriority")
 
-LOWEST_SPOT = 0.1
-"""The lowest price of a spot machine as a part of its on-demand price."""
+LOWEST_SPOT, HIGHEST_SPOT = 0.1, 3.0
+"""The lowest price of a spot machine as a part of its on-demand price, and a limit that was meant in another unit."""
 
 MAX_PRICE: dict[str, tuple[str, ...]] = {
     "aws": ("InstanceMarketOptions", "SpotOptions", "MaxPrice"),
@@ -184,7 +184,7 @@ def selects_on_demand(label: str, value: str) -> bool:
 
 
 def price_limit(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
-    """Yield a limit of the price of spot machines at which there never is one."""
+    """Yield a limit of the price of spot machines at which there never is one, or that is far above their price."""
     cloud, machine = provider(document), pool.instance_type
     if cloud not in MAX_PRICE or not pool.spot or machine is None:
         return
@@ -196,3 +196,9 @@ def price_limit(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
         reason = f"at most {limit:g} USD per hour are paid for {machine.name}, which costs about {usual}: there is none"
         remedy = "remove the limit: the price of a spot machine never exceeds that on demand"
         yield finding(document, "RTS202", where, reason, remedy, severity="warning")
+    elif limit is not None and machine.price and limit > machine.price * HIGHEST_SPOT:
+        reason = (
+            f"the limit is {limit:g} USD per hour for each {machine.name}, which costs {machine.price:.2f} on demand"
+        )
+        remedy = "write USD per hour, not cents; or remove the limit, which then is the on-demand price"
+        yield finding(document, "RTS902", where, reason, remedy, severity="warning")

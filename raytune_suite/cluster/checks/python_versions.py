@@ -6,9 +6,11 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from raytune_suite.cluster.checks.commands import OLDEST_PYTHON, installs_this
+from raytune_suite.cluster.checks.commands import OLDEST_PYTHON, RAY_IMAGE, installs_this
+from raytune_suite.cluster.checks.containers import image_of
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.start_commands import HEAD, SETUP, WORKERS
+from raytune_suite.cluster.pools import pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +30,8 @@ WHEEL = re.compile(r"ray-[\w.+]+-cp(\d)(\d+)-")
 
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield the mistakes in the versions of Python that set-up commands install."""
+    """Yield the mistakes in the versions of Python that set-up commands install, and that images have."""
+    yield from images(document)
     by_key: dict[str, tuple[tuple[int, int], KeyPath]] = {}
     for key in (*SETUP, HEAD, WORKERS):
         for index, text in enumerate(document.strings(key)):
@@ -50,6 +53,25 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         reason = f"the head gets Python {shown(head[0])}, but the workers {shown(workers[0])}, which Ray rejects"
         where = workers[1] if workers is not common else head[1]
         yield finding(document, "RTS309", where, reason, "use the same version on all nodes")
+
+
+def images(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield an image of workers with another Ray or Python than that of the head."""
+    found = [(pool, *image_of(document, pool)) for pool in pools(document)]
+    heads = [(image, RAY_IMAGE.match(image)) for pool, _, image in found if pool.head]
+    for pool, where, image in found:
+        match, head = RAY_IMAGE.match(image), heads[0][1] if heads else None
+        if pool.head or match is None or head is None:
+            continue
+        pythons = [re.search(r"-py(\d)(\d+)", one["rest"]) for one in (head, match)]
+        for what, of_head, own in (
+            ("Ray", head["version"], match["version"]),
+            ("Python", *(one and f"{one[1]}.{one[2]}" for one in pythons)),
+        ):
+            if of_head and own and of_head != own:
+                reason = f"the workers have {what} {own} ({image}), but the head {of_head}: Ray rejects such workers"
+                code = "RTS301" if what == "Ray" else "RTS302"
+                yield finding(document, code, where, reason, "use the same version in both images", severity="error")
 
 
 def version(document: ClusterDocument, where: KeyPath, installed: tuple[int, int]) -> Iterator[Finding]:

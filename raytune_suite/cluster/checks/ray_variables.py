@@ -38,6 +38,7 @@ SWITCHES = (
 )
 IN_MILLISECONDS = ("RAY_health_check_period_ms", "RAY_health_check_timeout_ms", "RAY_memory_monitor_refresh_ms")
 LEAST_MILLISECONDS = 50
+AT_LEAST_1 = ("RAY_health_check_failure_threshold", "RAY_health_check_period_ms", "RAY_health_check_timeout_ms")
 MISTAKEN_SWITCH = ("yes", "on", "y", "enable", "enabled", "t")
 
 OF_WORKERS = ("worker_start_ray_commands", "worker_run_options")
@@ -71,10 +72,19 @@ def problem_of(name: str, value: str) -> tuple[str, str, Severity] | None:
     if name in NUMBERS and not re.fullmatch(r"-?\d+", value):
         reason = f"{name} is {value!r}, but must be a whole number: Ray does not start"
         return reason, "write the number without a unit", "error"
-    if name in IN_MILLISECONDS and 0 < int(value) < LEAST_MILLISECONDS:
-        return f"{name} is {value}, which are milliseconds", f"write {int(value) * 1000}", "warning"
+    if name in (*IN_MILLISECONDS, *AT_LEAST_1):
+        return too_small(name, int(value))
     if name in SWITCHES and value.lower() in MISTAKEN_SWITCH:
         return f"{name} is {value!r}, which Ray reads as false", 'write "true" or "1"', "warning"
+    return None
+
+
+def too_small(name: str, value: int) -> tuple[str, str, Severity] | None:
+    """Return the reason, the remedy and the severity if a number is too small, None if it is not."""
+    if name in AT_LEAST_1 and value < 1:
+        return f"{name} is {value}, with which Ray takes nodes for lost at once", "write 1 or more", "error"
+    if name in IN_MILLISECONDS and 0 < value < LEAST_MILLISECONDS:
+        return f"{name} is {value}, which are milliseconds", f"write {value * 1000}", "warning"
     return None
 
 

@@ -10,10 +10,12 @@ from raytune_suite.cluster.capacity import Capacity, StudyRequirements, compute_
 from raytune_suite.cluster.checks import (
     clouds,
     commands,
+    container_limits,
     container_options,
     contradictions,
     documents,
     hosts,
+    install_order,
     kuberay,
     launcher,
     launcher_storage,
@@ -21,6 +23,7 @@ from raytune_suite.cluster.checks import (
     mounts,
     network_policies,
     node_programs,
+    node_type_commands,
     nodes,
     online,
     pool_names,
@@ -156,12 +159,15 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += commands.check(document, all_pools, storage_path)
     findings += start_commands.check(document)
     findings += setup_steps.check(document, all_pools)
+    findings += node_type_commands.check(document)
+    findings += install_order.check(document)
     findings += secrets.check(document)
     findings += hosts.check(document)
     findings += tokens.check(document, all_pools)
     findings += python_versions.check(document)
     findings += mounts.check(document)
     findings += container_options.check(document)
+    findings += container_limits.check(document)
     findings += contradictions.check(document)
     findings += ray_variables.commands(document, all_pools)
     findings += launcher_storage.check(document, all_pools)

@@ -40,6 +40,7 @@ def check(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         for index, text in entries(document, place):
             for part in simple_commands(text):
                 yield from as_root(document, (*place, index), part)
+                yield from installs_for_root(document, (*place, index), part)
                 yield from environment(document, (*place, index), part)
     yield from files(document)
 
@@ -88,6 +89,21 @@ def as_root(document: ClusterDocument, where: KeyPath, part: SimpleCommand) -> I
     if part.words[:2] == ("ray", "start") and "sudo" in part.prefixes and "env" not in part.prefixes:
         reason = "`sudo` drops the PATH and the variables of the account, such as RAY_AUTH_MODE"
         yield finding(document, "RTS416", where, reason, "remove `sudo`: Ray needs no rights of root")
+
+
+def installs_for_root(document: ClusterDocument, where: KeyPath, part: SimpleCommand) -> Iterator[Finding]:
+    """Yield packages that `sudo` installs for root, in another environment than that in which Ray runs."""
+    words = part.words[2:] if part.words[1:2] == ("-m",) else part.words
+    if "sudo" not in part.prefixes or words[:1] not in (("pip",), ("pip3",)) or "install" not in words:
+        return
+    user = document.get("auth", "ssh_user")
+    container = bool(document.mapping("docker")) and where[0] != "initialization_commands"
+    if container or user not in (None, "root"):
+        own = "--user" in words
+        reason = "`sudo` installs the packages for root, so that the account that runs Ray does not have them"
+        if not own:
+            reason = "`sudo` installs with the Python of root, which need not be the one that runs Ray"
+        yield finding(document, "RTS416", where, reason, "remove `sudo`", severity="error" if own else "warning")
 
 
 def environment(document: ClusterDocument, where: KeyPath, part: SimpleCommand) -> Iterator[Finding]:

@@ -117,6 +117,13 @@ def assignment(part: SimpleCommand) -> Iterator[Lint]:
             f"`{part.program} {name} = ...` does not set {name}, because of the spaces",
             (f"write `{part.program} {name}=...` without spaces"),
         )
+    elif part.program in DECLARES and re.fullmatch(r"[A-Za-z_]\w* \$\S*", " ".join(words[1:])):
+        yield error(
+            part,
+            "RTS415",
+            f"`{part.program} {words[1]} {words[2]}` does not set {words[1]}: there is no `=`",
+            f"write `{part.program} {words[1]}={words[2]}`",
+        )
     elif any(re.match(r"\$\w+=", word) for word in (words if part.program in DECLARES else words[:1])):
         name = next(word for word in words if re.match(r"\$\w+=", word)).partition("=")[0].lstrip("$")
         yield error(part, "RTS415", f"`${name}=...` does not set {name}", f"write `{name}=...` without `$`")

@@ -9,11 +9,22 @@ from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped] # it ships no types
 
-from raytune_suite.cluster.checks import ray_variables, slurm_script, slurm_steps, typography
+from raytune_suite.cluster.checks import (
+    ray_variables,
+    slurm_amounts,
+    slurm_places,
+    slurm_ports,
+    slurm_ray,
+    slurm_script,
+    slurm_steps,
+    slurm_values,
+    typography,
+)
 from raytune_suite.cluster.checks.findings import CODES, Finding
 from raytune_suite.cluster.checks.launcher import PLACEHOLDER
 from raytune_suite.cluster.checks.schema_errors import closest
 from raytune_suite.cluster.document import ClusterDocument
+from raytune_suite.cluster.shell import bash, bash_message, simple_commands
 from raytune_suite.cluster.slurm import (
     EXCLUSIVE_PAIRS,
     FLAGS,
@@ -24,11 +35,11 @@ from raytune_suite.cluster.slurm import (
     PATTERNS,
     RENAMED,
     SIGNAL,
-    TIME,
     WORDS,
     Directive,
     devices,
     hosts,
+    minutes,
     parse_directive,
 )
 from raytune_suite.errors import ArgumentError
@@ -112,9 +123,23 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from option(one, document.path)
     yield from pairs(directives)
     yield from whole_job(directives)
+    yield from slurm_amounts.check(directives)
     yield from slurm_script.check(document.text, directives)
     yield from slurm_steps.check(document.text, directives)
+    yield from started(document.text, directives)
     yield from ray_variables.script(document.text)
+
+
+def started(text: str, directives: list[Directive]) -> Iterator[Finding]:
+    """Yield the mistakes in how the script starts Ray, if the shell can read it."""
+    if bash() is not None and bash_message(text):
+        return
+    commands = simple_commands(text)
+    found = slurm_script.ray_starts(commands)
+    yield from slurm_places.check(text, commands, directives, found)
+    yield from slurm_ports.check(text, found)
+    yield from slurm_values.check(text, directives, found)
+    yield from slurm_ray.check(text, directives, found)
 
 
 def whole_file(text: str, lines: list[str]) -> Iterator[Finding]:
@@ -299,10 +324,10 @@ def limit(one: Directive, where: str) -> Iterator[Finding]:
     if re.fullmatch(r"[0:-]+", one.value):
         reason = f"`--time={one.value}` asks for no limit, which most partitions reject"
         yield at(one.line, "RTS842", where, reason, "write such as `--time=12:00:00`", "warning")
-    minutes = int(one.value) if one.value.isdecimal() else None
+    count = int(one.value) if one.value.isdecimal() else None
     short = re.fullmatch(r"(\d+):00", one.value)
-    if (minutes is not None and 0 < minutes < SHORT) or (short and int(short[1]) <= DAY):
-        number = minutes if minutes is not None else int(short[1]) if short else 0
+    if (count is not None and 0 < count < SHORT) or (short and int(short[1]) <= DAY):
+        number = count if count is not None else int(short[1]) if short else 0
         reason = f"`--time={one.value}` is {number} minutes"
         yield at(one.line, "RTS842", where, reason, f"for hours, write `--time={number:02}:00:00`", "warning")
 
@@ -378,25 +403,6 @@ def places(given: dict[str, Directive]) -> Iterator[Finding]:
         if least is not None and limit is not None and least > limit:
             reason = f"`--time-min={given['time-min'].value}` is longer than `--time={given['time'].value}`"
             yield at(given["time-min"].line, "RTS842", "--time-min", reason, "exchange them")
-
-
-def minutes(text: str) -> float | None:
-    """Return a time of sbatch in minutes, None for one without limit.
-
-    Example:
-        >>> minutes("90"), minutes("2-00"), minutes("01:30:00")
-        (90.0, 2880.0, 90.0)
-    """
-    if not TIME.fullmatch(text) or not text[0].isdecimal():
-        return None
-    days, dash, rest = text.rpartition("-")
-    parts = [float(part) for part in rest.split(":")]
-    if dash:
-        hours, minute, second = [*parts, 0.0, 0.0][:3]
-        return float(days) * 1440 + hours * 60 + minute + second / 60
-    if len(parts) == len(("hours", "minutes", "seconds")):
-        return parts[0] * 60 + parts[1] + parts[2] / 60
-    return parts[0] + (parts[1] / 60 if parts[1:] else 0)
 
 
 def tasks(given: dict[str, Directive]) -> Iterator[Finding]:

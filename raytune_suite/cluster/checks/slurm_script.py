@@ -384,6 +384,8 @@ def bare_host(address: str, commands: list[SimpleCommand]) -> bool:
     match = re.fullmatch(r"\$\{?(\w+)\}?", address)
     texts = [word for part in commands for word in (*part.assignments, *part.words)]
     found = [word for word in texts if match is not None and word.startswith(f"{match[1]}=")]
+    if any(part.words and part.words[0].startswith(":") for part in commands):  # as in $(hostname):6379
+        return False
     run = [word for part in commands if found and part.program != "scontrol" for word in part.words]
     shown = " ".join([*found, *(word for word in run if word in ("hostname", "--ip-address"))])
     return bool(found) and ":" not in shown and re.search(r"hostname|getent", shown) is not None
@@ -394,7 +396,7 @@ def head_ports(head: RayStart, workers: list[RayStart]) -> Iterator[Finding]:
     port = head.options.get("port", "6379")
     if port.isdecimal() and port != "0":
         reason = f"port {port} is fixed: a second job with a head on the same node cannot start, or joins this cluster"
-        yield at(head.line, "RTS846", reason, "write such as `port=$((10000 + SLURM_JOB_ID % 20000))`")
+        yield at(head.line, "RTS846", reason, "write such as `port=$((20000 + SLURM_JOB_ID % 20000))`")
     for name, other, same in same_ports(head.options):
         yield at(head.line, "RTS411", f"`--{name}` and `--{other}` are both port {same}", "choose different ports")
     for worker in workers:

@@ -38,6 +38,7 @@ OWN = ("BASH_REMATCH", "PIPESTATUS", "FUNCNAME", "BASH_SOURCE", "BASH_LINENO", "
 """Arrays of bash."""
 
 ENDS_RAY = re.compile(r"\b(?:kill|pkill|killall|scancel|ray\s+stop)\b|\btrap\b")
+ENDERS = ("kill", "pkill", "killall", "scancel")
 PROGRAMS = ("python", "python3", "raytune-suite", "uv", "ray", "srun")
 
 
@@ -55,8 +56,8 @@ def check(text: str, commands: list[SimpleCommand], nodes: int | None, *, ray_ru
     if nodes is not None and nodes > 1:
         yield from own_disk(commands)
     yield from no_arrays(text)
+    yield from first_only(text)
     yield from beyond_nodes(text)
-    yield from high_port(text)
     yield from several_hosts(text)
     yield from missing_node(text, nodes)
     yield from worker_beside_head(text)
@@ -146,15 +147,6 @@ def several_hosts(text: str) -> Iterator[Finding]:
             yield Finding(number, "RTS845", match[1], reason, remedy, "error")
 
 
-def high_port(text: str) -> Iterator[Finding]:
-    """Yield a port that grows with the number of the job, beyond the highest port."""
-    for number, line in enumerate(text.splitlines(), 1):
-        match = re.match(r"\s*(?:export\s+)?(\w*port\w*)=[\"']?\$\(\((.*)\)\)", line, re.IGNORECASE)
-        if match is not None and re.search(r"SLURM_JOB_?ID", match[2]) and "%" not in match[2]:
-            reason = f"`{match[1]}` grows with the number of the job, but ports end at 65535"
-            yield Finding(number, "RTS411", match[1], reason, "write `$((10000 + SLURM_JOB_ID % 20000))`", "error")
-
-
 def worker_beside_head(text: str) -> Iterator[Finding]:
     """Yield a loop over the workers' nodes that begins with the node of the head."""
     head = re.search(r"(?m)^\s*(\w*head\w*)=[\"']?\$\{(\w+)\[0\]\}", text)
@@ -185,12 +177,29 @@ def no_arrays(text: str) -> Iterator[Finding]:
             yield Finding(number, "RTS417", name, reason, remedy, "error")
 
 
+def first_only(text: str) -> Iterator[Finding]:
+    """Yield an array without an index, which stands for its first element only (SC2128)."""
+    code = re.sub(r"(?m)^\s*#.*$", "", text)
+    arrays = {name for groups in ARRAY.findall(code) for name in groups if name}
+    plain = {name for name in arrays if re.search(rf"(?m)(?:^|[\s;])(?:export\s+)?{name}=(?!\()", code)}
+    for number, line in enumerate(code.splitlines(), 1):
+        for name in sorted(arrays - plain):
+            if re.search(rf"\$(?:{name}(?![\w\[])|\{{{name}\}})", line):
+                reason = f"${name} is an array, so without an index it stands for its first element only"
+                yield Finding(number, "RTS845", name, reason, f"write `${{{name}[@]}}`, or an index", "warning")
+
+
 def never_ends(text: str, commands: list[SimpleCommand]) -> Iterator[Finding]:
     """Yield a `wait` after the study, which waits for Ray: the job then runs until its time is over."""
     last = max((n for n, part in enumerate(commands) if part.program in PROGRAMS), default=-1)
-    if last < 0 or commands[last].in_background or ENDS_RAY.search(text):
+    if last < 0 or (ENDS_RAY.search(text) and not commands[last].in_background):
         return
     for part in commands[last + 1 :]:
+        if part.program in ENDERS:
+            return
         if part.words == ("wait",):
             reason = "`wait` waits for the processes of Ray, which do not end: the job runs until its time is over"
-            yield Finding(part.line + 1, "RTS412", "script", reason, "remove it: Slurm ends Ray with the job", "error")
+            remedy = "remove it: Slurm ends Ray with the job"
+            if commands[last].in_background:
+                remedy = "write `wait $!`, which waits for the study alone"
+            yield Finding(part.line + 1, "RTS412", "script", reason, remedy, "error")

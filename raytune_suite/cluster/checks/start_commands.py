@@ -10,8 +10,8 @@ from raytune_suite.cluster.checks.commands import shared_folders, within
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.repeated_commands import once
 from raytune_suite.cluster.checks.shell_commands import check_commands
-from raytune_suite.cluster.pools import provider
-from raytune_suite.cluster.ray_start import FLAGS, option_of_port, same_ports
+from raytune_suite.cluster.pools import pools, provider
+from raytune_suite.cluster.ray_start import FLAGS, few_worker_ports, only_this_machine, option_of_port, same_ports
 from raytune_suite.cluster.shell import option_values, quoted, simple_commands
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ UNREPLACED = re.compile(r"\S*\$(\{[A-Za-z_]\w*\}|[A-Z_][A-Z0-9_]*)\S*|\$\([a-z].
 BOOTSTRAP = "~/ray_bootstrap_config.yaml"
 """Where `ray up` puts the file for the autoscaler on the head."""
 
-HOME = re.compile(r"(?<![\w./~-])(/home/([A-Za-z_][\w-]*)/[\w./~-]*)")
+HOME = re.compile(r"(?<![\w./~-])(/(?:home/)?(root(?=/)|(?<=/home/)[A-Za-z_][\w-]*)/[\w./~-]*)")
 """A path in somebody's home folder, and whose."""
 
 Start = tuple["KeyPath", dict[str, str]]
@@ -115,6 +115,8 @@ def head_and_workers(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(document, "RTS401", where, reason, f"write `--autoscaling-config={BOOTSTRAP}`")
     folders, _ = shared_folders(document)
     for where, options in (*heads, *workers):
+        yield from own_address(document, where, options)
+        yield from worker_ports(document, where, options)
         for name, other, port in same_ports(options):
             reason = f"`--{name}` and `--{other}` are both port {port}"
             yield finding(document, "RTS411", where, reason, "choose different ports")
@@ -126,6 +128,26 @@ def head_and_workers(document: ClusterDocument) -> Iterator[Finding]:
     for where, options in workers:
         yield from worker(document, where, options, heads)
     yield from head_address(document)
+
+
+def worker_ports(document: ClusterDocument, where: KeyPath, options: dict[str, str]) -> Iterator[Finding]:
+    """Yield fewer ports for worker processes than the CPUs of a machine need."""
+    cpus = [pool.cpus for pool in pools(document) if not pool.head and pool.cpus is not None]
+    most = max(cpus, default=None) if where[0] == WORKERS else None
+    problem = few_worker_ports(options, most)
+    if problem is not None:
+        yield finding(document, "RTS411", where, *problem, severity="warning" if most is None else None)
+
+
+def own_address(document: ClusterDocument, where: KeyPath, options: dict[str, str]) -> Iterator[Finding]:
+    """Yield an address of a node that means each machine itself. Ray replaces those of the loopback interface."""
+    own = options.get("node-ip-address", "")
+    alone = provider(document) == "local" and not document.entries("provider", "worker_ips")
+    if only_this_machine(own) and not (alone and not document.get("provider", "coordinator_address")):
+        reason = f"`--node-ip-address` is {own}, which means each machine itself: others do not reach it there"
+        severity: Severity = "error" if own.startswith("0.") else "warning"
+        remedy = "remove it: Ray finds the address of each machine"
+        yield finding(document, "RTS402", where, reason, remedy, severity=severity)
 
 
 def head_address(document: ClusterDocument) -> Iterator[Finding]:

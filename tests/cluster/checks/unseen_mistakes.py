@@ -10,6 +10,7 @@ written after the rules had been extended for the first ones, the rules found 48
 # ruff: noqa: E501 - the edits are parts of lines and must not be wrapped
 from __future__ import annotations
 
+from tests.cluster.checks.unseen_amounts_and_places import TWENTIETH
 from tests.cluster.checks.unseen_at_run_time import AT_RUN_TIME
 from tests.cluster.checks.unseen_blind import EIGHTEENTH
 from tests.cluster.checks.unseen_by_class import BY_CLASS, EIGHTH, FIFTH, FOURTH, NINTH, SECOND, SEVENTH, SIXTH, THIRD
@@ -43,6 +44,7 @@ UNSEEN = [
     *SEVENTEENTH,
     *EIGHTEENTH,
     *NINETEENTH,
+    *TWENTIETH,
     UnseenMistake(
         "aws SubnetID",
         AWS,

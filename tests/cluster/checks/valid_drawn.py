@@ -98,6 +98,43 @@ python tune.py --storage-path /tmp/studies
 source .venv/bin/activate
 python tune.py --storage-path /tmpfs/studies
 """,
+    "amounts": """#!/bin/bash
+#SBATCH --nodes=2 --ntasks-per-node=1 --cpus-per-task=128 --mem-per-cpu=4000 --tmp=200G --gpus-per-node=a100:8
+#SBATCH --time=1-12 --time-min=90 --signal=B:TERM@300 --begin=23:30
+trap 'kill $(jobs -p)' TERM
+port=$((30000 + RANDOM % 20000))
+list=$SLURM_JOB_NODELIST
+nodes=($(scontrol show hostnames "$list"))
+head=${nodes[0]}
+rm -rf "${SCRATCHDIR:?}/ray" "$TMPDIR/old"
+for node in "${nodes[@]:1}"; do echo "$node of ${#nodes[@]}"; done
+srun --nodes=1 --ntasks=1 -w "$head" ray start --head --node-ip-address="$head" --port=$port --num-cpus=0 --num-gpus=0 --block &
+srun --nodes=1 --ntasks=1 -x "$head" ray start --address="$head:$port" --num-cpus="$SLURM_CPUS_PER_TASK" --num-gpus="${SLURM_GPUS_PER_NODE##*:}" --object-store-memory=100000000000 --min-worker-port=40000 --max-worker-port=40999 --block &
+python tune.py --storage-path /scratch/me/studies &
+wait $!
+""",
+    "ports": """#!/bin/bash
+#SBATCH --nodes=1 --cpus-per-task=8 --gpus-per-node=1 --mem=64000 --requeue
+port=2${SLURM_JOB_ID: -4}
+ray start --head --node-ip-address=127.0.0.1 --port=$port --num-cpus=8 --num-gpus=1
+apptainer exec --nv image.sif python tune.py --storage-path /scratch/me/studies $(test -d /scratch/me/studies/a && echo --resume)
+""",
+    "parts": """#!/bin/bash
+#SBATCH --nodes=1 --cpus-per-task=4
+#SBATCH hetjob
+#SBATCH --nodes=2 --cpus-per-task=8 --gres=gpu:2
+#SBATCH hetjob
+#SBATCH --nodes=1 --cpus-per-task=64 --gpus-per-node=8
+head=$SLURM_JOB_NODELIST_HET_GROUP_0
+port=$((20000 + SLURM_JOB_ID % 20000))
+srun --het-group=0 ray start --head --node-ip-address="$head" --port=$port --num-cpus=0 --block &
+for group in $(seq 1 $((SLURM_HET_SIZE - 1))); do
+    cpus=SLURM_CPUS_PER_TASK_HET_GROUP_$group
+    srun --het-group="$group" --ntasks-per-node=1 bash -c 'ray start --address='"$head:$port"' --num-cpus=$SLURM_CPUS_ON_NODE --num-gpus=$SLURM_GPUS_ON_NODE --block' &
+    echo "${!cpus}"
+done
+python tune.py
+""",
 }
 SCRIPTS |= MORE_SCRIPTS
 
@@ -209,6 +246,47 @@ rules: [{apiGroups: [ray.io], resources: [rayclusters, rayclusters/status], verb
 """
 
 EDITS = [
+    (
+        "clusters/gcp-gpu.yaml",
+        '    resources: {"CPU": 96, "GPU": 8}\n',
+        '    resources: {"CPU": 96, "GPU": 8}\n    initialization_commands:\n      - sudo nvidia-smi -pm 1\n      - STORAGE=10.0.0.5:/share; sudo mkdir -p /shared; mountpoint -q /shared || sudo mount -t nfs -o hard $STORAGE /shared && sudo chmod 1777 /shared\n',
+    ),
+    (
+        "clusters/gcp-gpu.yaml",
+        "  region: us-central1\n  availability_zone: us-central1-a\n",
+        "  region: us-east4\n  availability_zone: us-east4-c\n",
+    ),
+    (
+        "clusters/gcp-gpu.yaml",
+        'value: "True"}\n',
+        'value: "True"}\n          - {key: enable-oslogin, value: "FALSE"}\n',
+    ),
+    ("clusters/azure-gpu.yaml", "location: eastus\n", "location: westeurope\n"),
+    ("clusters/azure-gpu.yaml", "Standard_NC8as_T4_v3", "Standard_NV36ads_A10_v5"),
+    ("clusters/azure-gpu.yaml", "{maxPrice: -1}", "{maxPrice: 0.6}"),
+    (
+        "clusters/aws-gpu-spot.yaml",
+        "{MarketType: spot}",
+        "{MarketType: spot, SpotOptions: {MaxPrice: '0.50'}}",
+    ),
+    (
+        "clusters/aws-gpu.yaml",
+        "    resources: {}                     # Ray asks",
+        "    worker_setup_commands:\n      - cd ~/raytune_suite && python -m pip install -q -c constraints.txt 'ray[default]==2.60.0' '.[all]' flash-attn\n    resources: {}                     # Ray asks",
+    ),
+    ("clusters/aws-gpu.yaml", "    - -v /shared:/shared\n", "    - -v /shared:/shared:rw -v /data:/data:ro\n"),
+    ("clusters/aws-gpu.yaml", "demo, build]", "demo, build, 'data/*', '*.ckpt', 'tests']"),
+    ("clusters/local.yaml", "[192.168.1.11, 192.168.1.12]", "[gpu-1.lab, gpu-2.lab]"),
+    (
+        "clusters/local.yaml",
+        "--address=$RAY_HEAD_IP:6379",
+        "--address=$RAY_HEAD_IP:6379 --min-worker-port=30000 --max-worker-port=39999 --memory=64000000000",
+    ),
+    (
+        "clusters/local.yaml",
+        "export RAY_AUTH_MODE=token; ray start --address",
+        "export RAY_AUTH_MODE=token RAY_health_check_failure_threshold=3; ray start --address",
+    ),
     ("clusters/aws-gpu.yaml", "cluster_name:", "head_node: {}\nworker_nodes: {}\nmin_workers: 0\ncluster_name:"),
     ("clusters/local.yaml", "cluster_name:", "available_node_types: {}\nhead_node_type: {}\ncluster_name:"),
     ("clusters/kuberay/rayjob.yaml", 'num-cpus: "0" ', 'num-gpus: "2"\n        num-cpus: "0" '),

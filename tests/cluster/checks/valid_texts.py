@@ -172,7 +172,7 @@ VALID_TEXTS = [
     ),
     ValidText(SLURM, "python -u tune_resnet.py", "srun --nodes=1 --ntasks=1 --overlap python -u tune_resnet.py"),
     ValidText(
-        SLURM, "python -u tune_resnet.py --storage-path /scratch/vision/studies", "python -u tune_resnet.py &\nwait"
+        SLURM, "python -u tune_resnet.py --storage-path /scratch/vision/studies", "python -u tune_resnet.py &\nwait $!"
     ),
     ValidText(SLURM, "set -e\n", 'set -e\ncat <<EOF > settings.txt\nit\'s "here"\nEOF\n'),
     ValidText(SLURM, "set -e\n", "set -e\nset -x  # it's shown\n"),
