@@ -31,8 +31,8 @@ VISIBLE = {"CUDA_VISIBLE_DEVICES": "nvidia.com/gpu", "HIP_VISIBLE_DEVICES": "amd
 
 NO_DEVICES = ("", "-1", "none", "void", "NoDevFiles")
 
-SHM_IS_REQUIRED, DEFAULT_SHM = 10**10, 2**26
-"""Bytes of an object store that Ray only puts into shared memory, and of shared memory without a volume."""
+SHM_IS_REQUIRED = 10**10
+"""Bytes of an object store that Ray only puts into shared memory."""
 
 SLOW_STORAGE = "RAY_OBJECT_STORE_ALLOW_SLOW_STORAGE"
 LEAST_OF_AUTOSCALER, USUAL_OF_AUTOSCALER = 100 * 2**20, 2**28
@@ -124,12 +124,16 @@ def hidden_gpus(document: ClusterDocument, group: KeyPath, container: KeyPath) -
 
 
 def shared_memory(document: ClusterDocument, group: KeyPath, container: KeyPath) -> float | None:
-    """Return the bytes of /dev/shm in a container, None if only the node knows."""
+    """Return the bytes of /dev/shm in a container of Ray, None if only the node knows.
+
+    Without a volume there KubeRay adds one, of the size of the memory that the container requests.
+    """
     mounts = dicts(document.entries(*container, "volumeMounts"))
     name = next((one.get("name") for one in mounts if str(one.get("mountPath")).rstrip("/") == "/dev/shm"), None)  # noqa: S108
     if name is None:
         unknown = document.get(*group, *POD, "hostIPC") is True or any(one.get("mountPath") == "/dev" for one in mounts)
-        return None if unknown else DEFAULT_SHM
+        requests, limits = (document.mapping(*container, "resources", kind) for kind in ("requests", "limits"))
+        return None if unknown else quantity(requests.get("memory", limits.get("memory")))
     volumes = dicts(document.entries(*group, *POD, "volumes"))
     source = next((one.get("emptyDir") for one in volumes if one.get("name") == name), None)
     if not isinstance(source, dict) or source.get("medium") != "Memory":

@@ -6,11 +6,12 @@ Sources: the documentation of Kubernetes ("Well-known labels"), GKE, EKS, AKS an
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.gcp import ACCELERATORS
 from raytune_suite.cluster.checks.schema_errors import closest
+from raytune_suite.cluster.provider_data import regions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +54,67 @@ FORMER = {
 """Labels that nodes no longer have, with their replacements."""
 
 
+ZONE, REGION = "topology.kubernetes.io/zone", "topology.kubernetes.io/region"
+
+
+class Named(NamedTuple):
+    """The values that a label of a node may have for a pod, and where they are written."""
+
+    where: KeyPath
+    values: tuple[str, ...]
+
+
+Choice = dict[str, Named]
+"""The labels that a node needs for a pod."""
+
+NO_LABEL = Named((), ())
+
+
+def choices(document: ClusterDocument, pod: KeyPath) -> list[Choice]:
+    """Return the labels that nodes need for a pod, whose spec is at a key path: one choice for each term of an affinity."""
+    chosen = {
+        str(key): Named((*pod, "nodeSelector", key), (str(value),))
+        for key, value in document.mapping(*pod, "nodeSelector").items()
+    }
+    required: KeyPath = (*pod, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    result = []
+    for number in range(len(document.entries(*required, "nodeSelectorTerms"))):
+        term: KeyPath = (*required, "nodeSelectorTerms", number, "matchExpressions")
+        own = dict(chosen)
+        for index, entry in enumerate(document.entries(*term)):
+            values = entry.get("values") if isinstance(entry, dict) and entry.get("operator") == "In" else None
+            if isinstance(values, list):
+                own.setdefault(str(entry.get("key")), Named((*term, index, "values"), tuple(map(str, values))))
+        result.append(own)
+    return result or [chosen]
+
+
+def zones(document: ClusterDocument, pod: KeyPath) -> Iterator[Finding]:
+    """Yield a region where a zone belongs, a zone for a region, and a zone of another region, by the labels of nodes."""
+    clouds = {region: cloud for cloud in ("aws", "gcp") for region in regions()[cloud]["regions"]}
+    for choice in choices(document, pod):
+        zone, region = choice.get(ZONE, NO_LABEL), choice.get(REGION, NO_LABEL)
+        for value in zone.values:
+            if value in clouds:
+                sign = "" if clouds[value] == "aws" else "-"
+                reason = f"{ZONE} is {value}, which is a region: no node has this label"
+                remedy = (
+                    f"write such as `{value}{sign}{regions()[clouds[value]]['regions'][value][0]}`, or use {REGION}"
+                )
+                yield finding(document, "RTS606", zone.where, reason, remedy)
+            elif region.values and region.values[0] in clouds and not value.startswith(region.values[0]):
+                reason = f"the zone {value} is not in the region {region.values[0]}: no node has both labels"
+                yield finding(document, "RTS606", zone.where, reason, "correct one of them")
+        for value in region.values:
+            parent = next((one for one in clouds if re.fullmatch(f"{one}-?[a-f]", value)), None)
+            if value not in clouds and parent is not None:
+                reason = f"{REGION} is {value}, which is a zone: no node has this label"
+                yield finding(document, "RTS606", region.where, reason, f"write `{parent}`, or use {ZONE}")
+
+
 def check(document: ClusterDocument, pod: KeyPath) -> Iterator[Finding]:
     """Yield the labels of nodes by which a pod, whose spec is at a key path, finds none."""
+    yield from zones(document, pod)
     for key, value in document.mapping(*pod, "nodeSelector").items():
         yield from one(document, (*pod, "nodeSelector", key), str(key), value)
     required: KeyPath = (*pod, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")

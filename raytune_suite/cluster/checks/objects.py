@@ -48,7 +48,6 @@ NODE_PORTS = range(30000, 32768)
 
 REDIS = re.compile(r"(\S*/)?(redis|valkey)(:|$)")
 REPLICATED = re.compile(r"replicaof|slaveof|sentinel|cluster-enabled|redis\.conf|command|args")
-REDIS_PORT = 6379
 
 WORDS: dict[tuple[str, ...], dict[tuple[str, ...], tuple[str, ...]]] = {
     ("Service",): {
@@ -282,7 +281,6 @@ def named_ports(documents: list[ClusterDocument]) -> Iterator[Finding]:
         spec: KeyPath = ("spec", "template", "spec")
         if not pods or any(is_kuberay(one) for one in pods):
             continue
-        yield from port_of_redis(document, pods)
         containers = [
             one for pod in pods for one in pod.entries(*(("spec",) if pod.get("kind") == "Pod" else spec), "containers")
         ]
@@ -294,23 +292,6 @@ def named_ports(documents: list[ClusterDocument]) -> Iterator[Finding]:
                 reason = f"`targetPort` is {name!r}, but the pods have no port of this name"
                 place: KeyPath = ("spec", "ports", index, "targetPort")
                 yield finding(document, "RTS813", place, reason, "write the number, or name the port of the container")
-
-
-def port_of_redis(document: ClusterDocument, pods: list[ClusterDocument]) -> Iterator[Finding]:
-    """Yield a service that sends to another port than the one on which Redis listens."""
-    containers = [one for pod in pods for one in pod.entries("spec", "template", "spec", "containers")]
-    redis = [one for one in containers if isinstance(one, dict) and REDIS.match(str(one.get("image")))]
-    ports = document.entries("spec", "ports")
-    plain = [one for one in redis if not REPLICATED.search(str(one))]
-    if not plain or len(containers) != len(plain) or len(ports) != 1:
-        return
-    port = ports[0] if isinstance(ports[0], dict) else {}
-    target = port.get("targetPort", port.get("port"))
-    declared = [one.get("containerPort") for part in redis for one in part.get("ports") or [] if isinstance(one, dict)]
-    if isinstance(target, int) and target != REDIS_PORT and target not in declared:
-        reason = f"the service sends to port {target}, but Redis listens on {REDIS_PORT}"
-        key = "targetPort" if "targetPort" in port else "port"
-        yield finding(document, "RTS411", ("spec", "ports", 0, key), reason, f"add `targetPort: {REDIS_PORT}`")
 
 
 def other_namespaces(documents: list[ClusterDocument]) -> Iterator[Finding]:

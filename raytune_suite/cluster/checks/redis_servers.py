@@ -1,0 +1,201 @@
+"""Checks of a Redis that keeps the state of a cluster: where it listens, who reaches it, and what makes it forget.
+
+Sources: redis.io, "Redis configuration" (`bind`, `port`, `protected-mode`, `timeout`); the image `redis`; read in 2026-11.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.checks.head_access import LOOPBACK
+from raytune_suite.cluster.checks.pod_values import PROBES
+from raytune_suite.cluster.pools import is_kuberay, selects_spot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.pods import PodPlace
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
+
+IMAGE = re.compile(r"(.*/)?(redis|valkey|redis-stack-server|keydb|dragonfly)([:@]|$)")
+PORT = 6379
+SERVER = re.compile(r"(redis|valkey|keydb)-server|docker-entrypoint|dragonfly|\.sh\b|\.conf\b")
+ENDLESS = re.compile(r"^(sleep|tail|watch)\b")
+SHORT_TIMEOUT = 3600
+INTERNAL = ("internal", "private")
+
+
+class Server(NamedTuple):
+    """A container with Redis.
+
+    Attributes:
+        where: The key path of the container.
+        key: Where its words are: "args" or "command".
+        words: The words of its command and arguments.
+        text: These words as one text.
+    """
+
+    where: KeyPath
+    key: str
+    words: list[str]
+    text: str
+
+    def option(self, name: str) -> str | None:
+        """Return the value of an option, None if it is not given."""
+        match = re.search(rf"(?:^|\s)--{name}[\s=]+(\S+(?:\s+(?!--)\S+)*)", self.text)
+        return None if match is None else match[1].strip("\"'")
+
+    @property
+    def port(self) -> int | None:
+        """The port on which it listens, None if a file says it."""
+        given = self.option("port")
+        if given is not None:
+            return int(given) if given.isdecimal() else None
+        return None if re.search(r"\.conf\b|\.sh\b|\$", self.text) else PORT
+
+
+def servers(document: ClusterDocument, pod: PodPlace) -> list[Server]:
+    """Return the containers of a pod with Redis."""
+    found = []
+    for container in pod.containers:
+        if IMAGE.match(str(document.get(*container, "image"))) and container[-2] == "containers":
+            words = [str(word) for key in ("command", "args") for word in document.entries(*container, key)]
+            key = "args" if document.entries(*container, "args") else "command"
+            found.append(Server(container, key, words, " ".join(words)))
+    return found
+
+
+def check(document: ClusterDocument, pod: PodPlace, count: int) -> Iterator[Finding]:
+    """Yield the mistakes in the containers of a pod with Redis, of which there are `count`."""
+    found = servers(document, pod)
+    for one in found:
+        yield from listening(document, one)
+        yield from probes(document, one)
+    if not found or is_kuberay(document):
+        return
+    if count == 0:
+        reason = "there is no pod of Redis, so the head does not start"
+        yield finding(document, "RTS804", ("spec", "replicas"), reason, "write `replicas: 1`", severity="error")
+    for key, value in document.mapping(*pod.where, "nodeSelector").items():
+        if selects_spot(str(key), str(value)):
+            reason = "Redis runs on a node that may be reclaimed, and the state of the cluster is lost with it"
+            where: KeyPath = (*pod.where, "nodeSelector", key)
+            yield finding(document, "RTS804", where, reason, "select on-demand nodes")
+
+
+def listening(document: ClusterDocument, one: Server) -> Iterator[Finding]:
+    """Yield options with which Redis does not start, is not reached, or is reached by everybody who reads the file."""
+    where = (*one.where, one.key)
+    bound, password, closes = one.option("bind"), one.option("requirepass"), one.option("timeout")
+    if one.words and not SERVER.search(one.text) and (ENDLESS.match(one.text) or one.key == "command"):
+        reason = f"the container runs `{one.text[:50]}`, not Redis"
+        yield finding(document, "RTS804", where, reason, "remove it, or begin with `redis-server`", severity="error")
+    if bound is not None and all(address.lstrip("-") in LOOPBACK for address in bound.split()):
+        reason = f"Redis is bound to {bound}, so that only its own pod reaches it"
+        yield finding(document, "RTS411", where, reason, "remove `--bind`, or write 0.0.0.0")
+    if one.option("protected-mode") == "yes" and password is None and bound is None:
+        reason = "in protected mode, without a password, Redis refuses all other pods"
+        yield finding(document, "RTS411", where, reason, "write `--protected-mode no`; a NetworkPolicy guards the port")
+    if password is not None and not re.search(r"[$<]|YOUR-", password) and password not in ("", '""'):
+        reason = "the password of Redis is written in the file, which is shown to everyone who may read pods"
+        remedy = "write `--requirepass $(REDIS_PASSWORD)`, with the variable from a Secret"
+        yield finding(document, "RTS614", where, reason, remedy)
+    if closes is not None and closes.isdecimal() and 0 < int(closes) < SHORT_TIMEOUT:
+        reason = f"Redis closes connections that are idle for {closes} s, also that of the head"
+        yield finding(document, "RTS804", where, reason, "write `--timeout 0`")
+
+
+def probes(document: ClusterDocument, one: Server) -> Iterator[Finding]:
+    """Yield probes that ask Redis at another port or over HTTP, and ports that are declared but not open."""
+    port = one.port
+    for index, given in enumerate(document.entries(*one.where, "ports")):
+        number = given.get("containerPort") if isinstance(given, dict) else None
+        exporter = isinstance(given, dict) and "metric" in str(given.get("name"))
+        if port is not None and isinstance(number, int) and number != port and not exporter:
+            reason = f"the container declares port {number}, but Redis listens on {port}"
+            remedy = f'write `containerPort: {port}`, or `args: [redis-server, --port, "{number}"]`'
+            place: KeyPath = (*one.where, "ports", index, "containerPort")
+            yield finding(document, "RTS411", place, reason, remedy, severity="warning")
+    for probe in PROBES:
+        where = (*one.where, probe)
+        words = " ".join(map(str, document.entries(*where, "exec", "command")))
+        match = re.search(r"redis-cli\b.*?\s-p\s*(\d+)", words)
+        asked = int(match[1]) if match is not None else document.get(*where, "tcpSocket", "port")
+        if document.get(*where, "httpGet") is not None:
+            reason = "Redis does not speak HTTP, so that the probe always fails"
+            yield finding(
+                document, "RTS411", (*where, "httpGet"), reason, f"write `tcpSocket: {{port: {port or PORT}}}`"
+            )
+        elif port is not None and isinstance(asked, int) and asked != port:
+            reason = f"the probe asks port {asked}, but Redis listens on {port}"
+            yield finding(document, "RTS411", where, reason, f"write {port}")
+
+
+def service(document: ClusterDocument, ports: set[int]) -> Iterator[Finding]:
+    """Yield a service by which others than the pods reach Redis, or which does not reach it.
+
+    Args:
+        document: The service.
+        ports: The ports on which the servers of Redis that it selects listen; empty if they are not known.
+    """
+    kind, notes = document.get("spec", "type"), str(document.mapping("metadata", "annotations")).lower()
+    if kind in ("LoadBalancer", "NodePort") and not any(word in notes for word in INTERNAL):
+        reason = f"a {kind} opens Redis to others than the pods, and who writes there can run code in the cluster"
+        yield finding(document, "RTS615", ("spec", "type"), reason, "remove `type`", severity="warning")
+    if document.entries("spec", "externalIPs"):
+        reason = "`externalIPs` open Redis to others than the pods, and who writes there can run code in the cluster"
+        yield finding(document, "RTS615", ("spec", "externalIPs"), reason, "remove it", severity="warning")
+    for index, port in enumerate(document.entries("spec", "ports")):
+        where: KeyPath = ("spec", "ports", index)
+        if isinstance(port, dict) and port.get("protocol") in ("UDP", "SCTP"):
+            reason = f"Redis speaks TCP, but the service forwards {port['protocol']}"
+            yield finding(document, "RTS411", (*where, "protocol"), reason, "write `protocol: TCP`, or remove it")
+        target = port.get("targetPort", port.get("port")) if isinstance(port, dict) else None
+        if isinstance(target, int) and ports and target not in ports:
+            reason = f"the service sends to port {target}, but Redis listens on {min(ports)}"
+            key = "targetPort" if "targetPort" in port else "port"
+            yield finding(document, "RTS411", (*where, key), reason, f"add `targetPort: {min(ports)}`")
+
+
+def across(documents: list[ClusterDocument], places: list[tuple[ClusterDocument, PodPlace]]) -> Iterator[Finding]:
+    """Yield services and policies that do not fit the Redis of the same file."""
+    pods = []
+    for document, pod in places:
+        found = [] if is_kuberay(document) else servers(document, pod)
+        if found:
+            pods.append((document.mapping(*pod.where[:-1], "metadata", "labels"), found, document, pod))
+    for document in documents:
+        kind = document.get("kind")
+        wanted = document.mapping("spec", "selector" if kind == "Service" else "podSelector")
+        wanted = wanted if kind == "Service" else document.mapping("spec", "podSelector", "matchLabels")
+        chosen = [one for labels, one, *_ in pods if wanted and wanted.items() <= labels.items()]
+        ports = {server.port for one in chosen for server in one if server.port is not None}
+        known = ports if ports and all(server.port for one in chosen for server in one) else set()
+        if kind == "Service" and (chosen or "redis" in str(wanted)):
+            yield from service(document, known)
+        elif kind == "NetworkPolicy" and known:
+            yield from policy(document, known)
+
+
+def policy(document: ClusterDocument, ports: set[int]) -> Iterator[Finding]:
+    """Yield a policy that admits pods to other ports than those of Redis, or over another protocol."""
+    for number, rule in enumerate(document.entries("spec", "ingress")):
+        given = rule.get("ports") if isinstance(rule, dict) else None
+        entries = [one for one in given or [] if isinstance(one, dict)] if isinstance(given, list) else []
+        where: KeyPath = ("spec", "ingress", number, "ports")
+        numbers = [one.get("port") for one in entries]
+        plain = [one for one in numbers if isinstance(one, int)]
+        if (
+            plain
+            and len(plain) == len(entries)
+            and not ports & set(plain)
+            and not any("endPort" in one for one in entries)
+        ):
+            reason = f"the policy admits pods to port {plain[0]} only, but Redis listens on {min(ports)}"
+            yield finding(document, "RTS411", where, reason, f"write `port: {min(ports)}`")
+        elif entries and all(one.get("protocol") in ("UDP", "SCTP") for one in entries):
+            reason = f"the policy admits {entries[0]['protocol']} only, but Redis speaks TCP"
+            yield finding(document, "RTS411", where, reason, "remove `protocol`")
