@@ -154,7 +154,8 @@ def service(document: ClusterDocument, ports: set[int]) -> Iterator[Finding]:
             reason = f"Redis speaks TCP, but the service forwards {port['protocol']}"
             yield finding(document, "RTS411", (*where, "protocol"), reason, "write `protocol: TCP`, or remove it")
         target = port.get("targetPort", port.get("port")) if isinstance(port, dict) else None
-        if isinstance(target, int) and ports and target not in ports:
+        only = len(document.entries("spec", "ports")) == 1
+        if isinstance(target, int) and ports and only and target not in ports:
             reason = f"the service sends to port {target}, but Redis listens on {min(ports)}"
             key = "targetPort" if "targetPort" in port else "port"
             yield finding(document, "RTS411", (*where, key), reason, f"add `targetPort: {min(ports)}`")
