@@ -20,7 +20,7 @@ from raytune_suite.cluster.quantities import quantity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding, Severity
+    from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 AS_GPU = re.compile(
@@ -38,6 +38,7 @@ CUSTOM = {
 """The name of Ray's resource for accelerators that are no GPUs; the autoscaler knows only that of TPUs by itself."""
 
 OF_CUDA = re.compile(r"[:-](?:.*[-_.])?cu(?:da)?[-_]?1\d|nvidia/cuda|nvcr\.io/")
+OF_CPU = re.compile(r"[:_.-]cpu(?=$|[-_.@])")
 VENDORS = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu"}
 MODEL, NUMBER = "nvidia.com/gpu.product", "nvidia.com/gpu.count"
 USES = "NVIDIA_DRIVER_CAPABILITIES"
@@ -98,6 +99,9 @@ def vendor(document: ClusterDocument, group: KeyPath, container: KeyPath, names:
         reason = f"{name} has GPUs of {own}, but the image {image} is for those of {other}"
         remedy = "use an image with " + ("ROCm" if own == "amd" else "CUDA")
         yield finding(document, "RTS303", (*container, "image"), reason, remedy)
+    if OF_CPU.search(image):
+        reason = f"{name} has {VENDORS[own]}, but the tag of {image} says that it is for CPUs"
+        yield finding(document, "RTS303", (*container, "image"), reason, "use the image for GPUs", severity="warning")
     for choice in choices(document, (*group, *POD)):
         label = next((one for one in choice if one.startswith(f"{other}.com/gpu")), None)
         if label is not None:

@@ -24,6 +24,7 @@ from raytune_suite.cluster.checks import (
     redis_servers,
     references,
     setting_rules,
+    taints,
     volume_objects,
 )
 from raytune_suite.cluster.checks.findings import finding
@@ -110,6 +111,7 @@ def each_pod(document: ClusterDocument) -> Iterator[Finding]:
         yield from machine_fit.check(document, pod)
         yield from machine_fit.architecture(document, pod)
         yield from placement.check(document, pod, count)
+        yield from taints.check(document, pod)
         yield from redis_servers.check(document, pod, count)
 
 

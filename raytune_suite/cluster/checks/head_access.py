@@ -29,6 +29,12 @@ OF_OPERATOR = (
 )
 """Variables that the operator sets, unless the manifest does."""
 
+HEAD_ONLY = (
+    *("dashboard-host", "dashboard-port", "include-dashboard", "ray-client-server-port", "port", "redis-password"),
+    *("gcs-server-port", "autoscaling-config", "system-config", "no-monitor"),
+)
+LEAST_PORTS = 50
+
 OWN_ADDRESS = re.compile(r"(?:ray://)?(auto|local|127\.0\.0\.1(:\d+)?|localhost(:\d+)?)")
 BY_SUBMITTER = ("K8sJobMode", "HTTPMode", "None")
 
@@ -41,6 +47,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from service(document, head)
     yield from dashboard(document, head)
     for group in (head, *groups(document, top)):
+        yield from start_options(document, group)
         for index, entry in enumerate(document.entries(*group, *POD, "containers", 0, "env")):
             if isinstance(entry, dict) and isinstance(entry.get("value"), str):
                 place: KeyPath = (*group, *POD, "containers", 0, "env", index)
@@ -69,6 +76,10 @@ def redis(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
     elif own and host in LOOPBACK:
         reason = "Redis runs in the head's pod, and its data are lost with it"
         yield finding(document, "RTS804", where, reason, "run it in a Deployment of its own, with a Service")
+    if re.fullmatch(r"[\w-]+\.svc(\.cluster\.local)?", host):
+        reason = f"`redisAddress` names {host}, but between the service and `svc` comes its namespace"
+        remedy = f"write {host.partition('.')[0]}, or {host.replace('.svc', '.NAMESPACE.svc', 1)}"
+        yield finding(document, "RTS811", where, reason, remedy, severity="error")
     if match[2] in ("8265", "10001"):
         reason = f"`redisAddress` is {address}, but {match[2]} is a port of Ray's head"
         yield finding(document, "RTS411", where, reason, f"write {host}:6379", severity="warning")
@@ -81,6 +92,10 @@ def service(document: ClusterDocument, head: KeyPath) -> Iterator[Finding]:
             reason = "NodePort opens the ports of the head, by which one runs code, on all nodes of Kubernetes"
             remedy = "remove it, and use `kubectl port-forward`"
             yield finding(document, "RTS615", where, reason, remedy, severity="warning")
+    if document.get(*head, "enableIngress") is True:
+        reason = "`enableIngress` opens the dashboard, by which one runs code, to all who reach the ingress"
+        remedy = "remove it, and use `kubectl port-forward`"
+        yield finding(document, "RTS615", (*head, "enableIngress"), reason, remedy, severity="warning")
     if document.mapping(*head, "headService", "spec", "selector"):
         where = (*head, "headService", "spec", "selector")
         reason = "the operator selects the head's pod by its own labels, and merges these"
@@ -107,6 +122,45 @@ def dashboard(document: ClusterDocument, head: KeyPath) -> Iterator[Finding]:
         remedy = f"remove `dashboard-port`, or add `ports: [{{containerPort: {opened}, name: dashboard}}]` to the head"
         place: KeyPath = (*head, "rayStartParams", "dashboard-port")
         yield finding(document, "RTS411", place, reason, remedy, severity=severity)
+
+
+def start_options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
+    """Yield options of `ray start` that keep nodes from finding each other, or that only a head has."""
+    given, where = parameters(document, group), (*group, "rayStartParams")
+    address = given.get("node-ip-address", "").strip("\"'")
+    if address in LOOPBACK or re.fullmatch(r"\d+\.\d+\.\d+\.\d+", address):
+        reason = f"`node-ip-address` is {address}, but each pod has another address"
+        remedy = "remove it: Ray finds the address of the pod"
+        yield finding(document, "RTS402", (*where, "node-ip-address"), reason, remedy, severity="error")
+    if group[-1] == "headGroupSpec":
+        scaled = document.get(*cluster_spec(document), "enableInTreeAutoscaling") is True
+        if given.get("no-monitor") == "false" and scaled:
+            reason = "`no-monitor: false` starts a second autoscaler beside that of the operator"
+            yield finding(document, "RTS410", (*where, "no-monitor"), reason, "remove it", severity="warning")
+    else:
+        for name in HEAD_ONLY:
+            if name in given:
+                reason = f"`{name}` is an option of the head, and a worker does not use it"
+                yield finding(
+                    document, "RTS410", (*where, name), reason, "remove it, or move it to the head", severity="warning"
+                )
+    low, high = (given.get(f"{end}-worker-port", "") for end in ("min", "max"))
+    if low.isdecimal() and high.isdecimal() and 0 < int(high) - int(low) < LEAST_PORTS:
+        reason = (
+            f"processes of this node share {int(high) - int(low) + 1} ports, but each trial, actor and worker needs one"
+        )
+        yield finding(
+            document,
+            "RTS411",
+            (*where, "max-worker-port"),
+            reason,
+            "remove both, or leave 1000 ports",
+            severity="warning",
+        )
+    if document.entries(*group, "scaleStrategy", "workersToDelete"):
+        place: KeyPath = (*group, "scaleStrategy", "workersToDelete")
+        reason = "the operator deletes these pods, whatever runs on them; the autoscaler writes this list itself"
+        yield finding(document, "RTS202", place, reason, "remove `scaleStrategy`", severity="warning")
 
 
 def variable(document: ClusterDocument, where: KeyPath, name: str, value: str) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ from raytune_suite.cluster.checks import (
     kuberay_runtime,
     manifests,
     pod_runtime,
+    study_command,
     study_volumes,
     submitters,
 )
@@ -68,6 +69,7 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
     yield from pod_checks.labels(document, ("metadata", "labels"))
     yield from submitters.check(document)
     yield from job_endings.check(document)
+    yield from study_command.check(document)
     if not pools:  # the job runs on a cluster that exists already
         return
     yield from kuberay_groups.check(document)

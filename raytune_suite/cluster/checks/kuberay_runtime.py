@@ -34,6 +34,9 @@ NO_DEVICES = ("", "-1", "none", "void", "NoDevFiles")
 SHM_IS_REQUIRED = 10**10
 """Bytes of an object store that Ray only puts into shared memory."""
 
+LEAST_PART, LEAST_MEMORY = 0.008, 2**32
+"""The least part of a pod's memory that its shared memory should have, and the memory from which this matters."""
+
 SLOW_STORAGE = "RAY_OBJECT_STORE_ALLOW_SLOW_STORAGE"
 LEAST_OF_AUTOSCALER, USUAL_OF_AUTOSCALER = 100 * 2**20, 2**28
 """Bytes in which the autoscaler's Python does not start, and in which it hardly works; KubeRay gives it 512 MiB."""
@@ -145,6 +148,17 @@ def object_store(document: ClusterDocument, group: KeyPath, container: KeyPath) 
     """Yield an object store that does not fit into the shared memory of its pod."""
     given = parameters(document, group)
     size, has = quantity(given.get("object-store-memory")), shared_memory(document, group, container)
+    memory = quantity(document.get(*container, "resources", "limits", "memory"))
+    if size is None and has is not None and memory is not None and has < memory * LEAST_PART and memory > LEAST_MEMORY:
+        reason = (
+            f"{group_name(document, group)}: /dev/shm has {in_gib(has)}, but Ray's object store takes about a third "
+        )
+        reason += f"of {in_gib(memory)}: Ray puts it on the slow disk"
+        mounts = dicts(document.entries(*container, "volumeMounts"))
+        index = next(i for i, one in enumerate(mounts) if str(one.get("mountPath")).rstrip("/") == "/dev/shm")  # noqa: S108
+        place = (*container, "volumeMounts", index)
+        remedy = f"write `sizeLimit: {in_gib(memory // 3)}` in its volume"
+        yield finding(document, "RTS815", place, reason, remedy, severity="warning")
     allowed = any(one.get("name") == SLOW_STORAGE for one in dicts(document.entries(*container, "env")))
     if size is None or has is None or size <= has or allowed or "plasma-directory" in given:
         return

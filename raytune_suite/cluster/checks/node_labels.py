@@ -54,6 +54,36 @@ FORMER = {
 """Labels that nodes no longer have, with their replacements."""
 
 
+WELL_KNOWN = (
+    *VALUES,
+    *FORMER,
+    *FORMER.values(),
+    *("kubernetes.io/hostname", "topology.kubernetes.io/zone", "topology.kubernetes.io/region"),
+    *("karpenter.sh/nodepool", "karpenter.k8s.aws/instance-type", "karpenter.k8s.aws/instance-family"),
+    *("karpenter.k8s.aws/instance-size", "karpenter.k8s.aws/instance-category", "karpenter.k8s.aws/instance-gpu-count"),
+    *("karpenter.k8s.aws/instance-gpu-name", "karpenter.k8s.aws/instance-cpu", "karpenter.k8s.aws/instance-memory"),
+    *("karpenter.k8s.aws/instance-generation", "karpenter.k8s.aws/instance-gpu-memory", "karpenter.sh/registered"),
+    *("karpenter.k8s.aws/instance-gpu-manufacturer", "karpenter.k8s.aws/instance-local-nvme"),
+    *("eks.amazonaws.com/nodegroup", "eks.amazonaws.com/nodegroup-image", "alpha.eksctl.io/nodegroup-name"),
+    *("cloud.google.com/gke-nodepool", "cloud.google.com/gke-accelerator-count", "cloud.google.com/machine-family"),
+    *("cloud.google.com/gke-tpu-topology", "cloud.google.com/compute-class", "cloud.google.com/gke-gpu-partition-size"),
+    *(
+        "cloud.google.com/gke-gpu-driver-version",
+        "cloud.google.com/gke-local-nvme-ssd",
+        "cloud.google.com/gke-boot-disk",
+    ),
+    *("cloud.google.com/gke-ephemeral-storage-local-ssd", "cloud.google.com/gke-os-distribution"),
+    *("cloud.google.com/gke-gpu-sharing-strategy", "cloud.google.com/gke-max-shared-clients-per-gpu"),
+    *("kubernetes.azure.com/agentpool", "kubernetes.azure.com/cluster", "kubernetes.azure.com/accelerator"),
+    *("nvidia.com/gpu.product", "nvidia.com/gpu.count", "nvidia.com/gpu.memory", "nvidia.com/gpu.family"),
+    *("nvidia.com/gpu.machine", "nvidia.com/gpu.replicas", "nvidia.com/gpu.compute.major", "nvidia.com/mig.config"),
+    *("nvidia.com/cuda.driver.major", "nvidia.com/gpu.deploy.driver", "nvidia.com/gpu.sharing-strategy"),
+    *("amd.com/gpu.product-name", "amd.com/gpu.vram", "node-role.kubernetes.io/control-plane", "kubernetes.io/role"),
+)
+"""Labels that Kubernetes, clouds and device plugins give to nodes."""
+
+PREFIXES = tuple({name.partition("/")[0] for name in WELL_KNOWN})
+
 ZONE, REGION = "topology.kubernetes.io/zone", "topology.kubernetes.io/region"
 
 
@@ -112,9 +142,25 @@ def zones(document: ClusterDocument, pod: KeyPath) -> Iterator[Finding]:
                 yield finding(document, "RTS606", region.where, reason, f"write `{parent}`, or use {ZONE}")
 
 
+def misspelled(document: ClusterDocument, pod: KeyPath) -> Iterator[Finding]:
+    """Yield labels that resemble those of nodes, but that no node has."""
+    found = {place for choice in choices(document, pod) for place in [(key, choice[key].where) for key in choice]}
+    for where, text in document.scalars():
+        if where[: len(pod)] == pod and where[-1:] == ("topologyKey",):
+            found.add((text, where))
+    for name, where in sorted(found, key=str):
+        if name in WELL_KNOWN or name.partition("/")[0] not in PREFIXES or name.startswith("node-role."):
+            continue
+        hint = closest(name, WELL_KNOWN) or closest(name.replace("_", "-"), WELL_KNOWN)
+        if hint:
+            reason = f"nodes have no label {name!r}: {hint}"
+            yield finding(document, "RTS817", where, reason, f"write `{hint.split(chr(39))[1]}`", severity="warning")
+
+
 def check(document: ClusterDocument, pod: KeyPath) -> Iterator[Finding]:
     """Yield the labels of nodes by which a pod, whose spec is at a key path, finds none."""
     yield from zones(document, pod)
+    yield from misspelled(document, pod)
     for key, value in document.mapping(*pod, "nodeSelector").items():
         yield from one(document, (*pod, "nodeSelector", key), str(key), value)
     required: KeyPath = (*pod, "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")

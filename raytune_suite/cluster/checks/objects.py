@@ -189,6 +189,10 @@ def service(document: ClusterDocument) -> Iterator[Finding]:
     for name in sorted({str(name) for name in names if names.count(name) > 1}):
         reason = f"two ports of the service are named {name!r}"
         yield finding(document, "RTS817", ("spec", "ports"), reason, "give each port its own name")
+    if not document.mapping("spec", "selector") and kind != "ExternalName" and ports:
+        reason = "the service has no `selector`, so it sends to no pod, unless you write its EndpointSlices"
+        remedy = "add `selector: {app: ...}` with the labels of the pods"
+        yield finding(document, "RTS813", ("spec",), reason, remedy, severity="warning")
     if not ports and kind != "ExternalName" and document.get("spec", "clusterIP") != "None":
         yield finding(document, "RTS817", ("spec",), "the service has no ports", "add `ports: [{port: ...}]`")
 

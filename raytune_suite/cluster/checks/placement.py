@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.node_labels import choices
 from raytune_suite.cluster.checks.objects import pod_labels
+from raytune_suite.cluster.checks.schema_errors import closest
 from raytune_suite.cluster.pools import dicts, is_kuberay, selects_spot
 from raytune_suite.cluster.quantities import quantity
 
@@ -34,8 +35,18 @@ MAY_BE_MOVED = {
 }
 """Annotations by which a pod is moved to save machines, which ends the study that its head runs."""
 
+LARGE = {"memory": 4 * 2.0**30, "cpu": 4.0}
+"""Below these the difference between what is reserved and what is used hardly matters."""
+
+LEAST_CPUS = 0.5
 LEAST_DISK = 5 * 2**30
 """Bytes; the logs of Ray's sessions and objects that it spills take more."""
+
+SCHEDULERS = (
+    *("default-scheduler", "volcano", "yunikorn", "kai-scheduler", "scheduler-plugins-scheduler", "koord-scheduler"),
+    *("gke.io/optimize-utilization-scheduler", "binpack-scheduler", "my-scheduler"),
+)
+"""Schedulers of pods that are known."""
 
 SLEEP = re.compile(r"\bsleep\s+(\d+)\b")
 ENDLESS = re.compile(r"\b(sleep\s+inf(inity)?|tail\s+-[fF]\b.*|while\s+true\b(?!.*\bbreak\b|.*\bexit\b).*)")
@@ -48,6 +59,7 @@ def check(document: ClusterDocument, pod: PodPlace, count: int) -> Iterator[Find
     yield from stopping(document, pod)
     yield from moved(document, pod)
     yield from first(document, pod)
+    yield from scheduling(document, pod)
     if is_kuberay(document) and pod.name != "the submitter":
         yield from disk(document, pod)
         yield from memory(document, pod)
@@ -96,6 +108,10 @@ def stopping(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
         reason = f"{pod.name} is killed at once, without time to write checkpoints"
         yield finding(document, "RTS822", where, reason, "write 30 or more")
     for container in pod.containers:
+        begin = (*container, "lifecycle", "postStart")
+        if ENDLESS.search(" ".join(map(str, document.entries(*begin, "exec", "command")))):
+            reason = f"`postStart` does not end, so that {pod.name} is never ready"
+            yield finding(document, "RTS412", begin, reason, "add `&` to its command, or make it a container")
         place = (*container, "lifecycle", "preStop")
         words = " ".join(map(str, document.entries(*place, "exec", "command")))
         match = SLEEP.search(words)
@@ -130,6 +146,46 @@ def first(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
             reason = f"the init container {document.get(*container, 'name')!r} does not end, so {pod.name} never starts"
             remedy = "move it to `containers`, after the first one, or add `restartPolicy: Always` to it"
             yield finding(document, "RTS412", container, reason, remedy)
+
+
+def scheduling(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
+    """Yield a scheduler that does not exist, a class of the system's pods, and a pod without the names of services."""
+    name, where = document.get(*pod.where, "schedulerName"), (*pod.where, "schedulerName")
+    match = closest(str(name), SCHEDULERS) if isinstance(name, str) and name not in SCHEDULERS else ""
+    if isinstance(name, str) and (match or name in ("default", "kube-scheduler")):
+        reason = f"no scheduler is called {name!r}{match and f': {match}'}: {pod.name} stays Pending"
+        yield finding(document, "RTS817", where, reason, "remove it, or write `default-scheduler`", severity="warning")
+    if str(document.get(*pod.where, "priorityClassName")).startswith("system-"):
+        reason = f"the class is for the system's own pods; with it {pod.name} evicts those of others"
+        remedy = "use a PriorityClass of your own"
+        yield finding(document, "RTS817", (*pod.where, "priorityClassName"), reason, remedy, severity="warning")
+    if document.get(*pod.where, "dnsPolicy") == "Default":
+        reason = f"with `dnsPolicy: Default` {pod.name} does not find services, such as the head's and Redis, by name"
+        remedy = "remove it: the default is ClusterFirst"
+        yield finding(document, "RTS817", (*pod.where, "dnsPolicy"), reason, remedy, severity="warning")
+    for index, entry in enumerate(document.entries(*pod.where, "hostAliases")):
+        if (
+            isinstance(entry, dict)
+            and str(entry.get("ip")).startswith("127.")
+            and entry.get("hostnames") != ["localhost"]
+        ):
+            reason = f"{', '.join(map(str, entry.get('hostnames') or []))} is the pod itself here ({entry['ip']})"
+            place: KeyPath = (*pod.where, "hostAliases", index)
+            yield finding(document, "RTS411", place, reason, "remove it", severity="warning")
+    space, own = document.get(*pod.where[:-1], "metadata", "namespace"), document.get("metadata", "namespace")
+    if isinstance(space, str) and space != (own or space + "?") and pod.where[-1:] == ("spec",) and len(pod.where) > 1:
+        reason = f"`namespace` of the template is {space!r}, but pods are made in that of the {document.get('kind')}"
+        place = (*pod.where[:-1], "metadata", "namespace")
+        yield finding(document, "RTS813", place, reason, "write it in the `metadata` of the whole", severity="warning")
+    if not is_kuberay(document) or pod.name == "the submitter":
+        return
+    right = {"ray.io/node-type": "head" if pod.name == "the head" else "worker", "ray.io/is-ray-node": "yes"}
+    right["ray.io/group"] = "headgroup" if pod.name == "the head" else pod.name
+    for key, value in document.mapping(*pod.where[:-1], "metadata", "labels").items():
+        if str(key) in right and str(value) != right[str(key)]:
+            reason = f"the label {key}: {value} is the operator's, by which it finds its pods: {right[str(key)]} here"
+            place = (*pod.where[:-1], "metadata", "labels", key)
+            yield finding(document, "RTS813", place, reason, "remove it", severity="warning")
 
 
 def disk(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
@@ -168,15 +224,26 @@ def memory(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
     where: KeyPath = (*pod.where, "containers", 0, "resources")
     limits, reserved = document.mapping(*where, "limits"), document.mapping(*where, "requests")
     limit, request = quantity(limits.get("memory")), quantity(reserved.get("memory"))
-    if (limits or reserved) and limit is None and pod.name != "the head":
+    large = request is None or request >= LARGE["memory"] or any("/" in str(name) for name in limits)
+    if (limits or reserved) and limit is None and pod.name != "the head" and large:
         reason = f"{pod.name} has no limit of memory, so Ray offers, and trials take, all the memory of the node"
         remedy = f"add `memory: {reserved.get('memory', '16Gi')}` to the limits"
         yield finding(document, "RTS818", where, reason, remedy, severity="warning")
+    amounts = [quantity(one.get("cpu")) for one in (limits, reserved)]
+    cpus = next((one for one in amounts if one is not None), None)
+    devices = any("/" in str(name) for name in limits)
+    if cpus is not None and cpus < (1 if devices else LEAST_CPUS):
+        reason = f"{pod.name} has {cpus:g} CPUs, in which Ray's own processes hardly start"
+        reason = (
+            f"{pod.name} has {cpus:g} CPUs beside its devices, of which trials need one each" if devices else reason
+        )
+        place: KeyPath = (*where, "limits" if amounts[0] is not None else "requests", "cpu")
+        yield finding(document, "RTS215", place, reason, 'write `cpu: "2"` or more', severity="warning")
     for name, most, least in (
         ("memory", limit, request),
         ("cpu", *map(quantity, (limits.get("cpu"), reserved.get("cpu")))),
     ):
-        if most is not None and least is not None and least > 0 and most >= 4 * least:
+        if most is not None and least is not None and least > 0 and most >= max(4 * least, LARGE[name]):
             reason = (
                 f"Ray offers {limits[name]} of {name}, the limit of {pod.name}, but only {reserved[name]} is reserved"
             )

@@ -31,7 +31,16 @@ DISKS = ("ebs.csi.aws.com", "pd.csi.storage.gke.io", "disk.csi.azure.com")
 
 DISK_CLASSES = (
     *("gp2", "gp3", "standard-rwo", "premium-rwo", "managed", "managed-csi", "managed-premium", "managed-csi-premium"),
-    *("ebs-sc", "local-path"),
+    *("ebs-sc", "local-path", "local-storage", "standard", "hostpath", "ebs-csi", "gp3-csi", "do-block-storage"),
+    *(
+        "linode-block-storage",
+        "hcloud-volumes",
+        "oci-bv",
+        "pd-ssd",
+        "pd-balanced",
+        "hyperdisk-balanced",
+        "rook-ceph-block",
+    ),
 )
 """Storage classes of clouds, and of k3s, with such disks."""
 

@@ -12,6 +12,7 @@ from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.head_access import LOOPBACK
 from raytune_suite.cluster.checks.pod_values import PROBES
 from raytune_suite.cluster.pools import is_kuberay, selects_spot
+from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,11 +80,38 @@ def check(document: ClusterDocument, pod: PodPlace, count: int) -> Iterator[Find
     if count == 0:
         reason = "there is no pod of Redis, so the head does not start"
         yield finding(document, "RTS804", ("spec", "replicas"), reason, "write `replicas: 1`", severity="error")
+    yield from stored(document, pod, found)
     for key, value in document.mapping(*pod.where, "nodeSelector").items():
         if selects_spot(str(key), str(value)):
             reason = "Redis runs on a node that may be reclaimed, and the state of the cluster is lost with it"
             where: KeyPath = (*pod.where, "nodeSelector", key)
             yield finding(document, "RTS804", where, reason, "select on-demand nodes")
+
+
+def stored(document: ClusterDocument, pod: PodPlace, found: list[Server]) -> Iterator[Finding]:
+    """Yield a Redis whose data are on no volume although it has one, and an image whose version may change."""
+    for one in found:
+        image = str(document.get(*one.where, "image"))
+        if re.fullmatch(r"[^:@]*(/[^:@]*)?(:latest)?", image):
+            reason = f"{image} is another version after each pull, which may not read the data of the one before"
+            yield finding(document, "RTS304", (*one.where, "image"), reason, "write such as `redis:7.4`")
+        mounts = document.entries(*one.where, "volumeMounts")
+        paths = [str(mount.get("mountPath")).rstrip("/") for mount in mounts if isinstance(mount, dict)]
+        claims = [
+            volume
+            for volume in document.entries(*pod.where, "volumes")
+            if isinstance(volume, dict) and "persistentVolumeClaim" in volume
+        ]
+        folder = one.option("dir") or "/data"
+        if (
+            claims
+            and paths
+            and not re.search(r"\.conf\b", one.text)
+            and not any(f"{folder}/".startswith(f"{path}/") for path in paths)
+        ):
+            reason = f"Redis stores its data in {folder}, but the volume is mounted at {paths[0]}: they are lost with the pod"
+            place: KeyPath = (*one.where, "volumeMounts", 0)
+            yield finding(document, "RTS804", place, reason, f"write `mountPath: {folder}`")
 
 
 def listening(document: ClusterDocument, one: Server) -> Iterator[Finding]:
@@ -170,6 +198,8 @@ def across(documents: list[ClusterDocument], places: list[tuple[ClusterDocument,
             pods.append((document.mapping(*pod.where[:-1], "metadata", "labels"), found, document, pod))
     for document in documents:
         kind = document.get("kind")
+        if kind == "HorizontalPodAutoscaler":
+            yield from copies(document, {str(one.get("metadata", "name")) for *_, one, _ in pods}, documents)
         wanted = document.mapping("spec", "selector" if kind == "Service" else "podSelector")
         wanted = wanted if kind == "Service" else document.mapping("spec", "podSelector", "matchLabels")
         chosen = [one for labels, one, *_ in pods if wanted and wanted.items() <= labels.items()]
@@ -200,3 +230,22 @@ def policy(document: ClusterDocument, ports: set[int]) -> Iterator[Finding]:
         elif entries and all(one.get("protocol") in ("UDP", "SCTP") for one in entries):
             reason = f"the policy admits {entries[0]['protocol']} only, but Redis speaks TCP"
             yield finding(document, "RTS411", where, reason, "remove `protocol`")
+
+
+def copies(document: ClusterDocument, names: set[str], documents: list[ClusterDocument]) -> Iterator[Finding]:
+    """Yield an autoscaler that starts more pods of Redis, each with other data, or that names nothing of the file."""
+    target, most = document.get("spec", "scaleTargetRef", "name"), document.get("spec", "maxReplicas")
+    kind = document.get("spec", "scaleTargetRef", "kind")
+    if target in names and isinstance(most, int) and most > 1:
+        reason = f"it starts up to {most} pods of Redis without replication, each with other data"
+        yield finding(document, "RTS804", ("spec", "maxReplicas"), reason, "remove it")
+    if kind in ("RayCluster", "RayJob"):
+        reason = f"a {kind} has no scale of pods; Ray's autoscaler does this"
+        remedy = "remove it, and write `enableInTreeAutoscaling: true`"
+        yield finding(document, "RTS817", ("spec", "scaleTargetRef"), reason, remedy)
+    known = [str(one.get("metadata", "name")) for one in documents if one.get("kind") == kind]
+    match = nearest(str(target), known) if known and target not in known else None
+    if match is not None:
+        reason = f"it scales the {kind} {target!r}, but the file has {match!r}"
+        place: KeyPath = ("spec", "scaleTargetRef", "name")
+        yield finding(document, "RTS813", place, reason, f"write `name: {match}`", severity="warning")

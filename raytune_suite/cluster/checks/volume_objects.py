@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 MODES: KeyPath = ("spec", "accessModes")
+LEAST_SIZE = 2**30
 EFS, EFS_ID = "efs.csi.aws.com", re.compile(r"fs-[0-9a-f]{8,17}(:.*)?")
 
 
@@ -51,7 +52,16 @@ def claim(document: ClusterDocument) -> Iterator[Finding]:
     if document.get("spec", "volumeMode") == "Block":
         reason = "`volumeMode: Block` gives pods a device and no folder, so no pod mounts it with `volumeMounts`"
         yield finding(document, "RTS814", ("spec", "volumeMode"), reason, "remove it", severity="warning")
+    size = quantity(document.get("spec", "resources", "requests", "storage"))
+    if "ReadWriteMany" in modes and size is not None and 2**22 <= size < LEAST_SIZE:
+        where: KeyPath = ("spec", "resources", "requests", "storage")
+        reason = f"{document.get(*where)} hold few checkpoints: a study fails when the volume is full"
+        yield finding(document, "RTS814", where, reason, "write 100Gi or more", severity="warning")
     spec = document.mapping("spec")
+    if spec.get("storageClassName") == "" and not {"volumeName", "selector"} & set(spec):
+        reason = "without a class no volume is made, so the claim waits for one that you create"
+        remedy = "write `storageClassName: NAME`, or `volumeName: NAME` of your volume"
+        yield finding(document, "RTS814", ("spec", "storageClassName"), reason, remedy, severity="warning")
     bound = {"volumeName", "selector", "dataSource", "dataSourceRef"} & set(spec)
     if "ReadWriteMany" in modes and "storageClassName" not in spec and not bound:
         reason = "the claim names no storage class, and the default one of most clusters makes disks, which only one "
