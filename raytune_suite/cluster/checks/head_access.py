@@ -1,6 +1,6 @@
 """Checks of how the pods of a cluster, its jobs and its users reach the head, and how the head reaches Redis.
 
-Sources: `getServicePorts`, `setContainerEnvVars` and `FetchHeadServiceURL` of KubeRay; Ray's `ray start`; read in 2026-11.
+Sources: `getServicePorts`, `setContainerEnvVars` and `FetchHeadServiceURL` of KubeRay; `ray start`; read in 2026-11.
 """
 
 from __future__ import annotations

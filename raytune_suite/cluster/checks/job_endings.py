@@ -1,6 +1,6 @@
-"""Check that the command of a job ends with the study, and with its result: KubeRay then removes the cluster or retries.
+"""Check that the command of a job ends with the study and its result, by which KubeRay removes the cluster or retries.
 
-Sources: `ray job submit` and Ray Jobs; "RayJob" of KubeRay's documentation (`backoffLimit`); bash, "Pipelines"; 2026-11.
+Sources: Ray Jobs; "RayJob" of KubeRay's documentation (`backoffLimit`); bash, "Pipelines"; read in 2026-11.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Check that pods fit the machines that their labels name: what a machine has, less what the kubelet keeps for itself.
 
-Sources: the reserved CPUs and memory of nodes in the documentation of GKE ("Plan node sizes"), EKS (bootstrap of its AMI)
-and AKS ("Resource reservations"); the labels of Karpenter and of EKS Auto Mode; GPUs on GKE; read in 2026-11.
+Sources: what nodes reserve, in the documentation of GKE ("Plan node sizes"), EKS (bootstrap of its AMI) and AKS
+("Resource reservations"); the labels of Karpenter and of EKS Auto Mode; GPUs on GKE; read in 2026-11.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ NO_LABEL = Named((), ())
 
 
 def choices(document: ClusterDocument, pod: KeyPath) -> list[Choice]:
-    """Return the labels that nodes need for a pod, whose spec is at a key path: one choice for each term of an affinity."""
+    """Return the labels that nodes need for a pod at a key path, one choice for each term of its affinity."""
     chosen = {
         str(key): Named((*pod, "nodeSelector", key), (str(value),))
         for key, value in document.mapping(*pod, "nodeSelector").items()
@@ -120,7 +120,7 @@ def choices(document: ClusterDocument, pod: KeyPath) -> list[Choice]:
 
 
 def zones(document: ClusterDocument, pod: KeyPath) -> Iterator[Finding]:
-    """Yield a region where a zone belongs, a zone for a region, and a zone of another region, by the labels of nodes."""
+    """Yield a region where a zone belongs, a zone for a region, and a zone of another region."""
     clouds = {region: cloud for cloud in ("aws", "gcp") for region in regions()[cloud]["regions"]}
     for choice in choices(document, pod):
         zone, region = choice.get(ZONE, NO_LABEL), choice.get(REGION, NO_LABEL)

@@ -96,6 +96,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from controller(document, kind)
     if kind == "Service":
         yield from service(document)
+        yield from unselected(document)
     if kind == "NetworkPolicy":
         yield from blocks(document)
     wrong = wrong_schedule(str(document.get("spec", "schedule", default="@daily"))) if kind == "CronJob" else None
@@ -189,12 +190,17 @@ def service(document: ClusterDocument) -> Iterator[Finding]:
     for name in sorted({str(name) for name in names if names.count(name) > 1}):
         reason = f"two ports of the service are named {name!r}"
         yield finding(document, "RTS817", ("spec", "ports"), reason, "give each port its own name")
-    if not document.mapping("spec", "selector") and kind != "ExternalName" and ports:
+    if not ports and kind != "ExternalName" and document.get("spec", "clusterIP") != "None":
+        yield finding(document, "RTS817", ("spec",), "the service has no ports", "add `ports: [{port: ...}]`")
+
+
+def unselected(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a service that sends to no pod."""
+    external = document.get("spec", "type") == "ExternalName"
+    if not document.mapping("spec", "selector") and document.entries("spec", "ports") and not external:
         reason = "the service has no `selector`, so it sends to no pod, unless you write its EndpointSlices"
         remedy = "add `selector: {app: ...}` with the labels of the pods"
         yield finding(document, "RTS813", ("spec",), reason, remedy, severity="warning")
-    if not ports and kind != "ExternalName" and document.get("spec", "clusterIP") != "None":
-        yield finding(document, "RTS817", ("spec",), "the service has no ports", "add `ports: [{port: ...}]`")
 
 
 def contents(document: ClusterDocument, kind: str) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Checks of where pods may run, and how they end: one host, one zone, neighbours, ports of nodes, times to stop.
 
-Sources: Kubernetes, "Assigning Pods to Nodes", "Pod Topology Spread Constraints" and "Pod Lifecycle"; the notices before
-spot machines end (AWS 120 s, GKE and AKS 30 s or less); Cluster Autoscaler FAQ; Karpenter, "Disruption"; read in 2026-11.
+Sources: Kubernetes, "Assigning Pods to Nodes", "Pod Topology Spread Constraints" and "Pod Lifecycle"; the notice before
+spot machines end (AWS 120 s, GKE and AKS 30 s); Cluster Autoscaler, FAQ; Karpenter, "Disruption"; read in 2026-11.
 """
 
 from __future__ import annotations

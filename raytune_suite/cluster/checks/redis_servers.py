@@ -1,6 +1,6 @@
 """Checks of a Redis that keeps the state of a cluster: where it listens, who reaches it, and what makes it forget.
 
-Sources: redis.io, "Redis configuration" (`bind`, `port`, `protected-mode`, `timeout`); the image `redis`; read in 2026-11.
+Sources: redis.io, "Redis configuration" (`bind`, `port`, `protected-mode`, `timeout`); its image; read in 2026-11.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def stored(document: ClusterDocument, pod: PodPlace, found: list[Server]) -> Ite
             and not re.search(r"\.conf\b", one.text)
             and not any(f"{folder}/".startswith(f"{path}/") for path in paths)
         ):
-            reason = f"Redis stores its data in {folder}, but the volume is mounted at {paths[0]}: they are lost with the pod"
+            reason = f"Redis stores its data in {folder}, but the volume is at {paths[0]}: they are lost with the pod"
             place: KeyPath = (*one.where, "volumeMounts", 0)
             yield finding(document, "RTS804", place, reason, f"write `mountPath: {folder}`")
 

@@ -1,7 +1,6 @@
-"""Checks of the command of a job: the options of `raytune-suite run`, where it stores and resumes the study, and what
-it may not do in a pod.
+"""Checks of the command of a job: the options of `raytune-suite run`, the study's storage, what a pod cannot run.
 
-Sources: the command line of raytune-suite; Ray Jobs, which run the entrypoint on the head, in the folder of the session.
+Sources: the command line of raytune-suite; Ray Jobs, which run the entrypoint on the head; read in 2026-11.
 """
 
 from __future__ import annotations
@@ -98,7 +97,11 @@ def own_program(part: SimpleCommand) -> Iterator[tuple[str, str, str]]:
     if re.fullmatch(r"\d+\.\d+", gpus) and float(gpus) > 1 and float(gpus) != int(float(gpus)):
         reason = f"a trial has {gpus} GPUs, but it can have a part of one, or whole ones"
         yield "RTS704", reason, f"write `--gpus {int(float(gpus))}`"
-    if "storage-path" not in given and not any("storage" in word for word in words) and "$" not in " ".join(words):
+    if (
+        "storage-path" not in given
+        and not any("storage" in word for word in words)
+        and "$" not in " ".join(words).replace("$X", "")
+    ):
         reason = "without `--storage-path` the study is stored in the head's own pod, and lost with it"
         yield "RTS501", reason, "add `--storage-path` with a folder of the shared volume, or a URI such as s3://bucket"
     if "resume" in given and "name" not in given:

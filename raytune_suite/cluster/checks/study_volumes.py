@@ -1,7 +1,7 @@
 """Check that all pods of a cluster write the same folder of the volume to which a study writes.
 
-Sources: Kubernetes, "Persistent Volumes" and "Volumes" (`readOnly`, `subPath`, `subPathExpr`); the paths of Ray's sockets,
-which are no files of a network; read in 2026-11.
+Sources: Kubernetes, "Persistent Volumes" and "Volumes" (`readOnly`, `subPath`, `subPathExpr`); sockets of Ray, which
+file systems of a network do not have; read in 2026-11.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def of_group(document: ClusterDocument, group: KeyPath) -> Iterator[Mount]:
 
 
 def differently(document: ClusterDocument, mounts: list[Mount]) -> Iterator[Finding]:
-    """Yield volumes that groups mount at different paths, and paths at which they mount different volumes or folders."""
+    """Yield volumes that groups mount at different paths, and paths at which they have different volumes or folders."""
     by_source: dict[tuple[Any, ...], Mount] = {}
     by_path: dict[str, Mount] = {}
     for one in mounts:

@@ -1,7 +1,7 @@
 """Checks of how a RayJob is submitted, queued and removed: the pod that submits it, Kueue, batch schedulers, names.
 
-Sources: `GetSubmitterTemplate` and `BuildJobSubmitCommand` of KubeRay; Kueue, "Run A RayCluster" and "Run A RayJob"; the
-labels of Volcano, YuniKorn and KAI in KubeRay's batchscheduler; read in 2026-11.
+Sources: `GetSubmitterTemplate` and `BuildJobSubmitCommand` of KubeRay; Kueue, "Run A RayCluster" and "Run A RayJob";
+the labels of Volcano, YuniKorn and KAI in KubeRay's batchscheduler; read in 2026-11.
 """
 
 from __future__ import annotations
@@ -32,8 +32,14 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "volcano.sh": ("queue-name", "network-topology-mode", "network-topology-highest-tier-allowed", "preemptable"),
     "yunikorn.apache.org": ("app-id", "queue", "queuename", "task-group-name", "task-groups", "user.info"),
     "kai.scheduler": ("queue", "node-pool"),
+    "ray.io": (
+        *("ft-enabled", "external-storage-namespace", "overwrite-container-cmd", "initializing-timeout", "cluster"),
+        *("scheduler-name", "gang-scheduling-enabled", "priority-class-name", "node-type", "group", "is-ray-node"),
+        *("enable-serve-service", "disable-provisioned-head-restart", "originated-from-cr-name", "originated-from-crd"),
+        *("serve", "identifier", "cluster-dashboard", "kuberay-version", "job-submission-id", "rayjob-submission-mode"),
+    ),
 }
-"""Labels and annotations of programs that queue pods."""
+"""Labels and annotations of the operator, and of programs that queue pods."""
 
 SCHEDULER = "ray.io/scheduler-name"
 SCHEDULERS = ("volcano", "yunikorn", "kai-scheduler", "scheduler-plugins-scheduler", "koordinator", "koord-scheduler")
@@ -123,38 +129,41 @@ def removal(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
 
 
 def queues(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield labels by which a queue does not find a cluster, and clusters that Kueue does not admit."""
-    top, kind = cluster_spec(document), document.get("kind")
+    """Yield labels by which a queue or a scheduler does not find a cluster, and clusters that Kueue does not admit."""
     labels = document.mapping("metadata", "labels")
     places: list[KeyPath] = [("metadata", "labels"), ("metadata", "annotations")]
     for place in places:
         for key in document.mapping(*place):
             prefix, _, name = str(key).partition("/")
-            if prefix in KNOWN and name not in KNOWN[prefix]:
-                hint = closest(name, KNOWN[prefix]) or closest(f"{name}-name", KNOWN[prefix])
-                reason = f"{prefix} does not read {key}{hint and f': {hint}'}"
-                better = hint.split("'")[1] if hint else KNOWN[prefix][0]
+            known = KNOWN.get(prefix, ())
+            hint = "" if name in known else closest(name, known) or closest(f"{name}-name", known)
+            if hint:
+                reason = f"nothing reads {key}: {hint}"
+                better = hint.split("'")[1]
                 yield finding(
                     document, "RTS813", (*place, key), reason, f"write `{prefix}/{better}`", severity="warning"
                 )
-    for place in (places[1], (*top, "headGroupSpec", *POD[:1], "metadata", "labels")):
-        if QUEUE in document.mapping(*place) and QUEUE not in labels:
-            reason = f"Kueue reads {QUEUE} from the labels of the {kind} itself"
-            yield finding(
-                document, "RTS813", (*place, QUEUE), reason, "move it to `metadata.labels`", severity="warning"
-            )
     name = labels.get(SCHEDULER)
     if isinstance(name, str) and name not in SCHEDULERS:
-        hint = closest(name, SCHEDULERS) or next(
-            (f"did you mean {one!r}?" for one in SCHEDULERS if name.startswith(one)), ""
-        )
+        hint = closest(name, SCHEDULERS)
+        hint = hint or next((f"did you mean {one!r}?" for one in SCHEDULERS if name.startswith(one)), "")
         reason = f"KubeRay knows no scheduler {name!r}{hint and f': {hint}'}"
-        yield finding(
-            document, "RTS813", ("metadata", "labels", SCHEDULER), reason, f"write one of {', '.join(SCHEDULERS[:3])}"
-        )
-    if QUEUE not in labels:
+        where: KeyPath = ("metadata", "labels", SCHEDULER)
+        remedy = f"write one of {', '.join(SCHEDULERS[:3])}"
+        yield finding(document, "RTS813", where, reason, remedy, severity="warning")
+    if QUEUE in labels:
+        yield from kueue(document)
         return
-    where: KeyPath = ("metadata", "labels", QUEUE)
+    for place in (places[1], (*cluster_spec(document), "headGroupSpec", *POD[:1], "metadata", "labels")):
+        if QUEUE in document.mapping(*place):
+            reason = f"Kueue reads {QUEUE} from the labels of the {document.get('kind')} itself"
+            remedy = "move it to `metadata.labels`"
+            yield finding(document, "RTS813", (*place, QUEUE), reason, remedy, severity="warning")
+
+
+def kueue(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield what Kueue does not admit in a cluster or job with the label of a queue."""
+    top, kind = cluster_spec(document), document.get("kind")
     elastic = any("elastic-job" in str(key) for key in document.mapping("metadata", "annotations"))
     if document.get(*top, "enableInTreeAutoscaling") is True and not elastic:
         reason = "Kueue does not admit clusters with autoscaling, unless its feature ElasticJobsViaWorkloadSlices is on"
@@ -163,13 +172,14 @@ def queues(document: ClusterDocument) -> Iterator[Finding]:
     count = len(document.entries(*top, "workerGroupSpecs"))
     if count > MOST_GROUPS:
         reason = f"Kueue admits clusters with at most {MOST_GROUPS} worker groups, and this one has {count}"
-        yield finding(document, "RTS811", (*top, "workerGroupSpecs"), reason, "join some of them")
+        place: KeyPath = (*top, "workerGroupSpecs")
+        yield finding(document, "RTS811", place, reason, "join some of them", severity="warning")
     job = top[:-1]
     if kind == "RayJob" and document.get(*job, "shutdownAfterJobFinishes") is not True:
         reason = "Kueue does not admit jobs whose cluster stays when they are finished"
-        yield finding(document, "RTS811", where, reason, "add `shutdownAfterJobFinishes: true`")
+        where: KeyPath = ("metadata", "labels", QUEUE)
+        yield finding(document, "RTS811", where, reason, "add `shutdownAfterJobFinishes: true`", severity="warning")
     if kind == "RayJob" and document.get(*job, "clusterSelector"):
         reason = "Kueue does not admit jobs that select a cluster: it queues clusters"
-        yield finding(
-            document, "RTS811", (*job, "clusterSelector"), reason, "remove the label of the queue", severity="warning"
-        )
+        remedy = "remove the label of the queue"
+        yield finding(document, "RTS811", (*job, "clusterSelector"), reason, remedy, severity="warning")

@@ -1,6 +1,6 @@
 """Checks of tolerations against the taints that clouds put on their nodes, and of the head's, which may be too wide.
 
-Sources: Kubernetes, "Taints and Tolerations"; the taints of GPU and spot nodes of GKE, AKS and Karpenter; read in 2026-11.
+Sources: Kubernetes, "Taints and Tolerations"; the taints of GPU and spot nodes of GKE and AKS; read in 2026-11.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def pair(claim: ClusterDocument, volume: ClusterDocument) -> Iterator[Finding]:
         yield finding(claim, "RTS814", ("spec", "resources", "requests", "storage"), reason, f"write {shown} or less")
     own, other = (one.get("spec", "storageClassName") for one in (claim, volume))
     if own is not None and not PLACEHOLDER.search(str(own)) and (own or "") != (other or ""):
-        reason = f"the storage class of the claim is {own!r}, that of the volume {name!r} is {other or ''!r}: it stays Pending"
+        reason = f"the class of the claim is {own!r}, that of the volume {name!r} is {other or ''!r}: it stays Pending"
         yield finding(claim, "RTS814", ("spec", "storageClassName"), reason, f'write "{other or ""}" in both')
     modes = [one.get("spec", "volumeMode", default="Filesystem") for one in (claim, volume)]
     if modes[0] != modes[1]:
