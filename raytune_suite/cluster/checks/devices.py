@@ -14,13 +14,13 @@ from raytune_suite.cluster.checks.kuberay_groups import group_name, parameters
 from raytune_suite.cluster.checks.kuberay_jobs import POD
 from raytune_suite.cluster.checks.kuberay_rules import groups
 from raytune_suite.cluster.checks.node_labels import NO_LABEL, choices
-from raytune_suite.cluster.pools import cluster_spec, dicts, gpu_devices
+from raytune_suite.cluster.pools import cluster_spec, container_amounts, dicts, gpu_devices
 from raytune_suite.cluster.quantities import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raytune_suite.cluster.checks.findings import Finding
+    from raytune_suite.cluster.checks.findings import Finding, Severity
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
 AS_GPU = re.compile(
@@ -54,6 +54,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             yield from uncounted(document, group, container, list(map(str, limits)))
             yield from vendor(document, group, container, list(map(str, limits)))
         yield from shown(document, group, container)
+        yield from stated(document, group, container)
         yield from on_node(document, group, container)
         for kind in ("initContainers", "containers"):
             yield from elsewhere(document, group, kind)
@@ -75,7 +76,8 @@ def uncounted(document: ClusterDocument, group: KeyPath, container: KeyPath, nam
             if not scaled:
                 reason = f"{group_name(document, group)}: KubeRay counts devices whose names end in `gpu`, not {name}"
             remedy = f'add `num-gpus: "{number}"` to the rayStartParams of the group'
-            yield finding(document, "RTS801", where, reason, remedy)
+            severity: Severity | None = "warning" if name.startswith("nvidia.com/mig-") else None  # KubeRay counts it
+            yield finding(document, "RTS801", where, reason, remedy, severity=severity)
         elif name in CUSTOM and CUSTOM[name] not in mentioned and scaled:
             reason = f"{group_name(document, group)}: Ray's autoscaler does not know that {name} is its resource "
             reason += f"{CUSTOM[name]}, so that it starts no pod for a trial that needs one"
@@ -120,6 +122,24 @@ def shown(document: ClusterDocument, group: KeyPath, container: KeyPath) -> Iter
         if name == USES and isinstance(value, str) and not {"all", "compute"} & set(value.split(",")):
             reason = f"{USES} is {value!r}, without `compute`: programs do not find CUDA"
             yield finding(document, "RTS818", where, reason, "write `compute,utility`", severity="warning")
+
+
+def stated(document: ClusterDocument, group: KeyPath, container: KeyPath) -> Iterator[Finding]:
+    """Yield resources of a group beyond what its pod has, or under a name that trials do not use."""
+    amounts = container_amounts(document, container)
+    has = {"GPU": sum(gpu_devices(amounts).values()), "CPU": quantity(amounts.get("cpu"))}
+    for key, value in document.mapping(*group, "resources").items():
+        where, most, number = (*group, "resources", key), has.get(str(key)), quantity(value)
+        if str(key) in ("cpu", "gpu", "cpus", "gpus", "CPUs", "GPUs", "Memory"):
+            right = "memory" if key == "Memory" else str(key).upper().rstrip("S")
+            reason = f"Ray knows the resource {right}, and takes {key!r} for one of your own"
+            yield finding(document, "RTS210", where, reason, f"write `{right}`")
+        elif most is not None and number is not None and number > most:
+            reason = f"{group_name(document, group)}: `resources` says {value} {key}s, but the pod has {most:g}"
+            severity: Severity = "error" if key == "GPU" else "warning"
+            yield finding(
+                document, "RTS818", where, reason, "remove it: KubeRay takes it from the pod", severity=severity
+            )
 
 
 def on_node(document: ClusterDocument, group: KeyPath, container: KeyPath) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from raytune_suite.cluster.checks import (
     objects,
     placement,
     pod_context,
+    pod_environment,
     pod_runtime,
     pod_values,
     pods,
@@ -112,6 +113,7 @@ def each_pod(document: ClusterDocument) -> Iterator[Finding]:
         yield from machine_fit.architecture(document, pod)
         yield from placement.check(document, pod, count)
         yield from taints.check(document, pod)
+        yield from pod_environment.check(document, pod)
         yield from redis_servers.check(document, pod, count)
 
 

@@ -5,6 +5,7 @@ Sources: "Environment Dependencies" of Ray's documentation; read in 2026-11.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import yaml  # type: ignore[import-untyped] # it ships no types
@@ -12,7 +13,8 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.kuberay_jobs import POD
 from raytune_suite.cluster.checks.kuberay_rules import groups
-from raytune_suite.cluster.pools import cluster_spec, dicts
+from raytune_suite.cluster.checks.kuberay_runtime import PYTHON_OF_TAG, RAY_OF_TAG
+from raytune_suite.cluster.pools import cluster_spec, dicts, kuberay_pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +38,18 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     except yaml.YAMLError:
         return  # the operator's own rules report it
     given = value.get("env_vars") if isinstance(value, dict) else None
+    image = str(value.get("image_uri", "")) if isinstance(value, dict) else ""
+    head = str(document.get(*top, "headGroupSpec", *POD, "containers", 0, "image"))
+    for pattern, what in ((RAY_OF_TAG, "Ray"), (PYTHON_OF_TAG, "Python")):
+        one, other = pattern.search(image), pattern.search(head)
+        if one is not None and other is not None and one.groups() != other.groups():
+            stated, has = (".".join(match.groups()) for match in (one, other))
+            reason = f"`image_uri` has {what} {stated}, but the pods have {has}: Ray needs the same"
+            yield finding(document, "RTS819", where, reason, f"use an image with {what} {has}")
+    gpus = any(pool.gpus for pool in kuberay_pools(document))
+    if gpus and re.search(r"\btorch==[\w.]+\+cpu|whl/cpu\b", text):
+        reason = "the runtime environment installs PyTorch for CPUs, so that trials do not use their GPUs"
+        yield finding(document, "RTS303", where, reason, "remove it: the image has PyTorch", severity="warning")
     own = {
         str(entry.get("name")): str(entry["value"])
         for group in ((*top, "headGroupSpec"), *groups(document, top))

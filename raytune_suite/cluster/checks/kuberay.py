@@ -23,6 +23,7 @@ from raytune_suite.cluster.checks import (
     kuberay_rules,
     kuberay_runtime,
     manifests,
+    pod_environment,
     pod_runtime,
     study_command,
     study_volumes,
@@ -78,6 +79,7 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
     yield from devices.check(document)
     yield from head_access.check(document)
     yield from job_environment.check(document)
+    yield from pod_environment.capacity(document)
     yield from pod_runtime.cluster(document)
     yield from group_names(document)
     yield from cluster(document, pools)

@@ -41,6 +41,7 @@ SLOW_STORAGE = "RAY_OBJECT_STORE_ALLOW_SLOW_STORAGE"
 LEAST_OF_AUTOSCALER, USUAL_OF_AUTOSCALER = 100 * 2**20, 2**28
 """Bytes in which the autoscaler's Python does not start, and in which it hardly works; KubeRay gives it 512 MiB."""
 
+LEAST_CPUS_OF_AUTOSCALER = 0.1
 SHORT_IDLE = 30
 """Seconds; a study pauses longer between its brackets."""
 
@@ -186,6 +187,7 @@ def autoscaler(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
         )
         severity: Severity = "error" if limit < LEAST_OF_AUTOSCALER else "warning"
         yield finding(document, "RTS215", where, reason, "write 512Mi, as KubeRay does", severity=severity)
+    yield from autoscaler_image(document, top)
     places: list[KeyPath] = [(*top, "autoscalerOptions", "idleTimeoutSeconds")]
     places += [(*group, "idleTimeoutSeconds") for group in groups(document, top)]
     for place in places if document.get("kind") != "RayService" else ():
@@ -194,3 +196,19 @@ def autoscaler(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
             reason = f"idle pods are removed after {idle} seconds, and started again after each pause of a study"
             remedy = f"write seconds: {idle} minutes are {idle * 60}"
             yield finding(document, "RTS212", place, reason, remedy, severity="warning")
+
+
+def autoscaler_image(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
+    """Yield an image of the autoscaler with another Ray than the head's, and CPUs with which it hardly works."""
+    where: KeyPath = (*top, "autoscalerOptions", "image")
+    own = RAY_OF_TAG.search(str(document.get(*where)))
+    head = RAY_OF_TAG.search(str(document.get(*top, "headGroupSpec", *POD, "containers", 0, "image")))
+    expected = head[1] if head is not None else document.get(*top, "rayVersion")
+    if own is not None and expected and own[1] != expected:
+        reason = f"the autoscaler has Ray {own[1]}, but the head {expected}: it does not understand the head's state"
+        yield finding(document, "RTS819", where, reason, "remove `image`: the operator uses the head's")
+    place: KeyPath = (*top, "autoscalerOptions", "resources", "limits", "cpu")
+    cpus = quantity(document.get(*place))
+    if cpus is not None and 0 < cpus < LEAST_CPUS_OF_AUTOSCALER:
+        reason = f"the autoscaler has {document.get(*place)} CPUs, and starts pods only slowly"
+        yield finding(document, "RTS215", place, reason, "write 500m, as KubeRay does", severity="warning")

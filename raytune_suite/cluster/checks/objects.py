@@ -124,13 +124,16 @@ def tiny_volume(document: ClusterDocument, kind: str) -> Iterator[Finding]:
 def several_redis(document: ClusterDocument, kind: str) -> Iterator[Finding]:
     """Yield several pods of a Redis without replication, of which each has other data."""
     number = document.get("spec", "replicas")
-    if kind not in CONTROLLERS or not isinstance(number, int) or number < 2:  # noqa: PLR2004 - one is right
+    daemon = kind == "DaemonSet"
+    if not daemon and (kind not in CONTROLLERS or not isinstance(number, int) or number < 2):  # noqa: PLR2004 - one is right
         return
     for container in document.entries("spec", "template", "spec", "containers"):
         text = str(container)
         if isinstance(container, dict) and REDIS.match(str(container.get("image"))) and not REPLICATED.search(text):
-            reason = f"{number} pods of Redis without replication, each with other data, of which a service chooses any"
-            yield finding(document, "RTS804", ("spec", "replicas"), reason, "write `replicas: 1`")
+            many = "a pod on each node" if daemon else f"{number} pods"
+            reason = f"{many} of Redis without replication, each with other data, of which a service chooses any"
+            remedy = "write `kind: Deployment`" if daemon else "write `replicas: 1`"
+            yield finding(document, "RTS804", ("kind",) if daemon else ("spec", "replicas"), reason, remedy)
 
 
 def unknown_words(document: ClusterDocument, pattern: tuple[str, ...], words: tuple[str, ...]) -> Iterator[Finding]:

@@ -224,6 +224,12 @@ def memory(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
     where: KeyPath = (*pod.where, "containers", 0, "resources")
     limits, reserved = document.mapping(*where, "limits"), document.mapping(*where, "requests")
     limit, request = quantity(limits.get("memory")), quantity(reserved.get("memory"))
+    if limit is None and request is None and pod.name == "the head":
+        reason = "the head reserves no memory, so it is the first pod that a full node ends, and the study with it"
+        place: KeyPath = where if document.mapping(*where) else where[:-1]
+        yield finding(
+            document, "RTS215", place, reason, "add `memory: 8Gi` to its requests and limits", severity="warning"
+        )
     large = request is None or request >= LARGE["memory"] or any("/" in str(name) for name in limits)
     if (limits or reserved) and limit is None and pod.name != "the head" and large:
         reason = f"{pod.name} has no limit of memory, so Ray offers, and trials take, all the memory of the node"

@@ -81,11 +81,26 @@ def check(document: ClusterDocument, pod: PodPlace, count: int) -> Iterator[Find
         reason = "there is no pod of Redis, so the head does not start"
         yield finding(document, "RTS804", ("spec", "replicas"), reason, "write `replicas: 1`", severity="error")
     yield from stored(document, pod, found)
+    yield from on_nodes(document, pod, found)
     for key, value in document.mapping(*pod.where, "nodeSelector").items():
         if selects_spot(str(key), str(value)):
             reason = "Redis runs on a node that may be reclaimed, and the state of the cluster is lost with it"
             where: KeyPath = (*pod.where, "nodeSelector", key)
             yield finding(document, "RTS804", where, reason, "select on-demand nodes")
+
+
+def on_nodes(document: ClusterDocument, pod: PodPlace, found: list[Server]) -> Iterator[Finding]:
+    """Yield a Redis that all who reach its node can reach, past network policies."""
+    places = [(*pod.where, "hostNetwork")] if document.get(*pod.where, "hostNetwork") is True else []
+    for one in found:
+        for index, port in enumerate(document.entries(*one.where, "ports")):
+            if isinstance(port, dict) and port.get("hostPort"):
+                places.append((*one.where, "ports", index, "hostPort"))
+    for where in places:
+        reason = (
+            f"`{where[-1]}` opens Redis to all who reach the node, and who writes there can run code in the cluster"
+        )
+        yield finding(document, "RTS615", where, reason, "remove it", severity="warning")
 
 
 def stored(document: ClusterDocument, pod: PodPlace, found: list[Server]) -> Iterator[Finding]:
@@ -121,6 +136,10 @@ def listening(document: ClusterDocument, one: Server) -> Iterator[Finding]:
     if one.words and not SERVER.search(one.text) and (ENDLESS.match(one.text) or one.key == "command"):
         reason = f"the container runs `{one.text[:50]}`, not Redis"
         yield finding(document, "RTS804", where, reason, "remove it, or begin with `redis-server`", severity="error")
+    if len(one.words) == 1 and re.match(r"(redis|valkey)-server ", one.text):
+        shown = ", ".join(one.text.split())
+        reason = f"`{one.text}` is one word, so that a program of this name, with its spaces, is searched"
+        yield finding(document, "RTS817", where, reason, f"write `{one.key}: [{shown}]`")
     if bound is not None and all(address.lstrip("-") in LOOPBACK for address in bound.split()):
         reason = f"Redis is bound to {bound}, so that only its own pod reaches it"
         yield finding(document, "RTS411", where, reason, "remove `--bind`, or write 0.0.0.0")

@@ -5,6 +5,7 @@ Sources: the command line of raytune-suite; Ray Jobs, which run the entrypoint o
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from resuming(document, where, text)
     yield from unset(document, where, script)
     yield from relative(document, where, script)
+    yield from custom(document, job)
 
 
 def own_program(part: SimpleCommand) -> Iterator[tuple[str, str, str]]:
@@ -152,6 +154,31 @@ def unset(document: ClusterDocument, where: KeyPath, script: str) -> Iterator[Fi
             reason = f"${name} is not set in the pod of the head, so it is empty"
             remedy = f"add `- {{name: {name}, value: ...}}` to the `env` of the containers"
             yield finding(document, "RTS417", where, reason, remedy, severity="warning")
+
+
+def custom(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
+    """Yield custom resources for the command of a job that no group of pods has."""
+    top = cluster_spec(document)
+    try:
+        wanted = json.loads(str(document.get(*job, "entrypointResources")))
+    except ValueError:
+        return  # another rule reports it
+    groups = [
+        (*top, "headGroupSpec"),
+        *((*top, "workerGroupSpecs", i) for i in range(len(document.entries(*top, "workerGroupSpecs")))),
+    ]
+    offered = " ".join(
+        f"{document.get(*one, 'resources')} {document.get(*one, 'rayStartParams', 'resources')}" for one in groups
+    )
+    for name in wanted if isinstance(wanted, dict) and document.mapping(*top) else ():
+        if (
+            name not in offered
+            and not name.startswith(("node:", "accelerator_type:"))
+            and name not in ("CPU", "GPU", "TPU")
+        ):
+            reason = f"the command needs the resource {name!r}, which no group of pods has: it never starts"
+            remedy = f'add `resources: {{{name}: "1"}}` to a group, or remove it'
+            yield finding(document, "RTS818", (*job, "entrypointResources"), reason, remedy)
 
 
 def relative(document: ClusterDocument, where: KeyPath, script: str) -> Iterator[Finding]:

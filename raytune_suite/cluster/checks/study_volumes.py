@@ -28,6 +28,9 @@ READ_ONLY = re.compile(r"(^|,)\s*(ro|read[-_]?only)\s*(,|$)")
 OF_EACH_POD = ("metadata.name", "metadata.uid", "status.podIP", "status.podIPs", "spec.nodeName", "status.hostIP")
 """Fields that differ from pod to pod."""
 
+USER_OF_RAY = 1000
+"""The user of Ray's images, and of most that are made from them."""
+
 SESSIONS = "/tmp"  # noqa: S108 - the folder in a pod, not written here
 
 
@@ -188,4 +191,5 @@ def rights(document: ClusterDocument, group: KeyPath) -> tuple[Any, Any]:
     """Return the user and the group of files of a group's container of Ray."""
     of_pod = document.mapping(*group, *POD, "securityContext")
     own = document.mapping(*group, *POD, "containers", 0, "securityContext")
-    return {**of_pod, **own}.get("runAsUser"), of_pod.get("fsGroup")
+    user = {**of_pod, **own}.get("runAsUser")
+    return None if user == USER_OF_RAY else user, of_pod.get("fsGroup")

@@ -9,7 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.checks.node_labels import choices
+from raytune_suite.cluster.checks.node_labels import NO_LABEL, choices
+from raytune_suite.cluster.checks.pool_names import selects_on_demand
 from raytune_suite.cluster.checks.schema_errors import closest
 from raytune_suite.cluster.pools import is_kuberay, selects_spot
 
@@ -48,8 +49,30 @@ def check(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
             reason = f"AKS taints all its spot nodes, and {pod.name} does not tolerate that: it stays Pending"
             remedy = f"add the toleration `{{key: {AKS_SPOT}, operator: Equal, value: spot, effect: NoSchedule}}`"
             yield finding(document, "RTS805", choice[AKS_SPOT].where, reason, remedy)
+    yield from contradictory(document, pod)
     if pod.name == "the head" and is_kuberay(document):
         yield from head(document, pod)
+
+
+def contradictory(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
+    """Yield labels that no node has together, or whose nodes have no GPUs or no Linux."""
+    gpus = any("gpu" in str(document.mapping(*one, "resources", "limits")) for one in pod.containers)
+    for choice in choices(document, pod.where):
+        spot = [label for label, (_, values) in choice.items() if all(selects_spot(label, one) for one in values)]
+        regular = [
+            label for label, (_, values) in choice.items() if all(selects_on_demand(label, one) for one in values)
+        ]
+        if spot and regular:
+            reason = f"{pod.name} selects spot nodes ({spot[0]}) and on-demand ones ({regular[0]})"
+            yield finding(document, "RTS817", choice[regular[0]].where, reason, "keep one of them", severity="warning")
+        kind = choice.get("eks.amazonaws.com/compute-type", NO_LABEL)
+        if kind.values == ("fargate",) and gpus:
+            reason = f"{pod.name} has GPUs, which Fargate does not: it stays Pending"
+            yield finding(document, "RTS817", kind.where, reason, "select nodes of EC2")
+        system = choice.get("kubernetes.io/os", NO_LABEL)
+        if system.values == ("windows",) and is_kuberay(document):
+            reason = f"{pod.name} selects nodes with Windows, but Ray's images are for Linux"
+            yield finding(document, "RTS817", system.where, reason, "write `kubernetes.io/os: linux`")
 
 
 def one(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:

@@ -57,6 +57,10 @@ def claim(document: ClusterDocument) -> Iterator[Finding]:
         where: KeyPath = ("spec", "resources", "requests", "storage")
         reason = f"{document.get(*where)} hold few checkpoints: a study fails when the volume is full"
         yield finding(document, "RTS814", where, reason, "write 100Gi or more", severity="warning")
+    most = quantity(document.get("spec", "resources", "limits", "storage"))
+    if most is not None and size is not None and size > most:
+        reason = f"the claim requests {document.get('spec', 'resources', 'requests', 'storage')}, more than its limit"
+        yield finding(document, "RTS812", ("spec", "resources", "limits", "storage"), reason, "remove `limits`")
     spec = document.mapping("spec")
     if spec.get("storageClassName") == "" and not {"volumeName", "selector"} & set(spec):
         reason = "without a class no volume is made, so the claim waits for one that you create"

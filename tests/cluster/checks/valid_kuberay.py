@@ -162,7 +162,7 @@ NEAR_KUBERAY: dict[str, tuple[str, str, str]] = {
     "password from a secret": (
         BASE,
         IMAGE,
-        f"{IMAGE}          args: [redis-server, --requirepass, $(REDIS_PASSWORD)]\n",
+        f"{IMAGE}          args: [redis-server, --requirepass, $(REDIS_PASSWORD)]\n          env: [{{name: REDIS_PASSWORD, valueFrom: {{secretKeyRef: {{name: redis, key: password}}}}}}]\n",
     ),
     "volume of Redis": (
         BASE,
