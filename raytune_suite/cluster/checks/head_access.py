@@ -52,6 +52,11 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             if isinstance(entry, dict) and isinstance(entry.get("value"), str):
                 place: KeyPath = (*group, *POD, "containers", 0, "env", index)
                 yield from variable(document, place, str(entry.get("name")), entry["value"])
+                by_token = document.get(*top, "authOptions", "mode") == "token"
+                if by_token and entry.get("name") == "RAY_AUTH_MODE" and entry["value"] != "token":
+                    reason = f"RAY_AUTH_MODE is {entry['value']!r} in {group_name(document, group)}, but `authOptions` "
+                    reason += "requires the token"
+                    yield finding(document, "RTS612", place, reason, "remove it: the operator sets it")
     yield from needed(document, top)
 
 

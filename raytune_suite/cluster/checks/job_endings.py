@@ -44,7 +44,37 @@ HARMLESS = (
 )
 """Commands that succeed whatever the study did before them."""
 
-OTHER_DAEMON = ("wait",)
+PROGRAMS = r"(?:raytune-suite|python[\d.]*)\b"
+AROUND = (
+    (
+        rf"\bsetsid\s+(?:-f|--fork)\s+{PROGRAMS}",
+        "RTS823",
+        "the command returns at once (setsid), so the job succeeds, and the cluster is removed during the study",
+        "remove `setsid`",
+    ),
+    (
+        rf"\b(while\s+(?:true|:)|for\s*\(\(;;\)\)|until)\b(?=.*{PROGRAMS}.*\bdone\b)",
+        "RTS412",
+        "the study is in a loop (`{0}`), so that the job does not end, or never fails: the cluster is not removed",
+        "remove the loop: `backoffLimit` runs a failed job again",
+    ),
+    (
+        r"\btrap\s+[\"'][^\"']*exit 0[^\"']*[\"']\s+(EXIT|ERR|0)\b",
+        "RTS824",
+        "with `trap ... {0}` the command always succeeds, so a study that fails is not run again (`backoffLimit`)",
+        "remove `exit 0` from the trap",
+    ),
+    (
+        rf"(?:^|[;&|]\s*|\n)!\s+{PROGRAMS}",
+        "RTS824",
+        "`!` turns the status of the study around: a failed one counts as succeeded",
+        "remove `!`",
+    ),
+)
+"""What is around a study in a command: a pattern, the code, the reason and the remedy."""
+
+SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+SHORTEST_STUDY = 600
 
 
 def inner(text: str) -> str:
@@ -95,6 +125,7 @@ def problems(text: str) -> Iterator[tuple[str, str, str]]:
             if DETACHED.match(" ".join(one.words)):
                 yield "RTS823", early(" ".join(one.words[:2])), "write the study's command only"
         return
+    yield from around(script)
     last, rest = parts[studies[-1]], parts[studies[-1] + 1 :]
     if (last.in_background or last.after == "& ") and not any(one.program == "wait" for one in rest):
         yield "RTS823", early("&"), "remove `&`: the operator submits the job in the background itself"
@@ -104,6 +135,18 @@ def problems(text: str) -> Iterator[tuple[str, str, str]]:
     elif any(DETACHED.match(" ".join(one.words)) for one in parts):
         yield "RTS823", early("a terminal of its own"), "write the study's command only"
     yield from hidden(script, last, rest, strict=strict)
+
+
+def around(script: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what around a study starts it in the background, repeats it for ever, ends it, or changes its status."""
+    for pattern, code, reason, remedy in AROUND:
+        match = re.search(pattern, script, re.DOTALL)
+        if match is not None and (code != "RTS412" or not re.search(r"\b(break|exit|return)\b", script)):
+            yield code, reason.format(*match.groups()), remedy
+    limit = re.search(rf"\btimeout\s+(?:-\S+\s+)*(\d+)([smhd]?)\s+(?:\S+/)?{PROGRAMS}", script)
+    if limit is not None and int(limit[1]) * SECONDS[limit[2]] < SHORTEST_STUDY:
+        reason = f"`timeout {limit[1]}{limit[2]}` ends the study after {int(limit[1]) * SECONDS[limit[2]]} seconds"
+        yield "RTS821", reason, "write such as `timeout 8h`, or `activeDeadlineSeconds` of the job"
 
 
 def early(what: str) -> str:

@@ -42,7 +42,7 @@ LEAST_OF_AUTOSCALER, USUAL_OF_AUTOSCALER = 100 * 2**20, 2**28
 """Bytes in which the autoscaler's Python does not start, and in which it hardly works; KubeRay gives it 512 MiB."""
 
 LEAST_CPUS_OF_AUTOSCALER = 0.1
-SHORT_IDLE = 30
+SHORT_IDLE, LONG_IDLE = 30, 3600
 """Seconds; a study pauses longer between its brackets."""
 
 
@@ -195,6 +195,10 @@ def autoscaler(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
         if isinstance(idle, int) and 0 < idle < SHORT_IDLE:
             reason = f"idle pods are removed after {idle} seconds, and started again after each pause of a study"
             remedy = f"write seconds: {idle} minutes are {idle * 60}"
+            yield finding(document, "RTS212", place, reason, remedy, severity="warning")
+        elif isinstance(idle, int) and idle > LONG_IDLE:
+            reason = f"idle pods cost money for {idle / 3600:.1f} hours before they are removed"
+            remedy = "write 300 to 600, which is longer than the pauses between a study's brackets"
             yield finding(document, "RTS212", place, reason, remedy, severity="warning")
 
 

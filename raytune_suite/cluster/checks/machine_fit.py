@@ -130,7 +130,7 @@ def with_accelerator(
         counts = choice[COUNT].values if COUNT in choice else ()
         known = instance_types("gcp")
         if kind in ATTACHED:
-            name = f"n1 machines with {kind}"
+            name = f"n1 with {kind}"
             built = [InstanceType(name, 96, 624, ATTACHED[kind], kind)]
             if machines is not None:
                 built = [one for _, one in machines if one.name.startswith("n1-") or "custom" in one.name]

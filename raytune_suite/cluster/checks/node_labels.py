@@ -36,6 +36,11 @@ VALUES: dict[str, tuple[str, ...]] = {
     "kubernetes.azure.com/scalesetpriority": ("regular", "spot"),
     "kubernetes.azure.com/mode": ("system", "user"),
     "kubernetes.azure.com/os-sku": ("Ubuntu", "AzureLinux", "Windows2019", "Windows2022", "AzureLinux3", "Ubuntu2204"),
+    "karpenter.k8s.aws/instance-gpu-name": (
+        *("t4", "t4g", "a10g", "l4", "l40s", "v100", "a100", "h100", "h200", "b200", "b300", "k80", "m60"),
+        *("radeon-pro-v520", "gaudi-hl-205"),
+    ),
+    "karpenter.k8s.aws/instance-gpu-manufacturer": ("nvidia", "amd", "habana", "aws"),
     "nvidia.com/gpu.present": ("true", "false"),
     "nvidia.com/mig.capable": ("true", "false"),
     "nvidia.com/mig.strategy": ("none", "single", "mixed"),

@@ -26,7 +26,7 @@ INJECTED = {GCSFUSE: "gke-gcsfuse/volumes", PARALLELSTORE: "gke-parallelstore/vo
 
 OWN_SIDECAR = re.compile(r"gke-(gcsfuse|parallelstore)-sidecar")
 
-DISKS = ("ebs.csi.aws.com", "pd.csi.storage.gke.io", "disk.csi.azure.com")
+DISKS = ("kubernetes.io/no-provisioner", "ebs.csi.aws.com", "pd.csi.storage.gke.io", "disk.csi.azure.com")
 """Drivers of disks, which one machine mounts; they have no volumes that are written in a pod."""
 
 DISK_CLASSES = (

@@ -170,7 +170,7 @@ def users(document: ClusterDocument, places: list[KeyPath], mounts: list[Mount])
         shared = {one.source for one in mounts if one.group == group} & {
             one.source for one in mounts if one.group == places[0]
         }
-        images = {document.get(*one, *POD, "containers", 0, "image") for one in (places[0], group)}
+        images = {str(document.get(*one, *POD, "containers", 0, "image")) for one in (places[0], group)}
         stated = own[0] is not None and head[0] is not None
         if (
             not shared

@@ -35,6 +35,9 @@ TAINTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """The values and effects of each taint that is known; of GPUs other values are possible, but rare."""
 
+WITH_GPUS = ("g2", "g4", "a2", "a3", "a4", "a4x", "n1")
+"""The families of machines of Google Cloud with GPUs."""
+
 
 def check(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
     """Yield tolerations that do not fit the taint which they name, and a spot pod of AKS without one."""
@@ -69,6 +72,10 @@ def contradictory(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]
         if kind.values == ("fargate",) and gpus:
             reason = f"{pod.name} has GPUs, which Fargate does not: it stays Pending"
             yield finding(document, "RTS817", kind.where, reason, "select nodes of EC2")
+        family = choice.get("cloud.google.com/machine-family", NO_LABEL)
+        if gpus and family.values and not set(family.values) & set(WITH_GPUS):
+            reason = f"{pod.name} has GPUs, but machines of the family {family.values[0]} have none"
+            yield finding(document, "RTS208", family.where, reason, f"write one of {', '.join(WITH_GPUS)}")
         system = choice.get("kubernetes.io/os", NO_LABEL)
         if system.values == ("windows",) and is_kuberay(document):
             reason = f"{pod.name} selects nodes with Windows, but Ray's images are for Linux"

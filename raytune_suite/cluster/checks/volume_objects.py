@@ -131,7 +131,7 @@ def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
     volumes = {str(one.get("metadata", "name")): one for one in documents if one.get("kind") == "PersistentVolume"}
     classes = {str(one.get("metadata", "name")): one for one in documents if one.get("kind") == "StorageClass"}
     claims = [one for one in documents if one.get("kind") == "PersistentVolumeClaim"]
-    used = {one.get("spec", "storageClassName") for one in [*claims, *volumes.values()]}
+    used = {str(one.get("spec", "storageClassName")) for one in [*claims, *volumes.values()]}
     for one in claims:
         name, wanted = one.get("spec", "storageClassName"), one.get("spec", "volumeName")
         if classes and isinstance(name, str) and name and name not in classes and not PLACEHOLDER.search(name):
