@@ -220,43 +220,39 @@ def mounts(document: ClusterDocument, pod: PodPlace) -> list[dict[str, Any]]:
 
 
 def memory(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
-    """Yield a container of Ray without a limit of memory, or with a limit far above what is reserved for it."""
+    """Yield a container of Ray without a limit of memory, or with fewer CPUs than it needs."""
     where: KeyPath = (*pod.where, "containers", 0, "resources")
     limits, reserved = document.mapping(*where, "limits"), document.mapping(*where, "requests")
     limit, request = quantity(limits.get("memory")), quantity(reserved.get("memory"))
     if limit is None and request is None and pod.name == "the head":
         reason = "the head reserves no memory, so it is the first pod that a full node ends, and the study with it"
-        place: KeyPath = where if document.mapping(*where) else where[:-1]
-        yield finding(
-            document, "RTS215", place, reason, "add `memory: 8Gi` to its requests and limits", severity="warning"
-        )
-    large = request is None or request >= LARGE["memory"] or any("/" in str(name) for name in limits)
+        remedy = "add `memory: 8Gi` to its requests and limits"
+        above: KeyPath = where if document.mapping(*where) else where[:-1]
+        yield finding(document, "RTS215", above, reason, remedy, severity="warning")
+    devices = any("/" in str(name) for name in limits)
+    large = request is None or request >= LARGE["memory"] or devices
     if (limits or reserved) and limit is None and pod.name != "the head" and large:
         reason = f"{pod.name} has no limit of memory, so Ray offers, and trials take, all the memory of the node"
         remedy = f"add `memory: {reserved.get('memory', '16Gi')}` to the limits"
         yield finding(document, "RTS818", where, reason, remedy, severity="warning")
-    amounts = [quantity(one.get("cpu")) for one in (limits, reserved)]
-    cpus = next((one for one in amounts if one is not None), None)
-    devices = any("/" in str(name) for name in limits)
+    kind = "limits" if "cpu" in limits else "requests"
+    cpus = quantity({**reserved, **limits}.get("cpu"))
     if cpus is not None and cpus < (1 if devices else LEAST_CPUS):
-        reason = f"{pod.name} has {cpus:g} CPUs, in which Ray's own processes hardly start"
-        reason = (
-            f"{pod.name} has {cpus:g} CPUs beside its devices, of which trials need one each" if devices else reason
-        )
-        place: KeyPath = (*where, "limits" if amounts[0] is not None else "requests", "cpu")
-        yield finding(document, "RTS215", place, reason, 'write `cpu: "2"` or more', severity="warning")
-    for name, most, least in (
-        ("memory", limit, request),
-        ("cpu", *map(quantity, (limits.get("cpu"), reserved.get("cpu")))),
-    ):
-        if most is not None and least is not None and least > 0 and most >= max(4 * least, LARGE[name]):
-            reason = (
-                f"Ray offers {limits[name]} of {name}, the limit of {pod.name}, but only {reserved[name]} is reserved"
-            )
-            remedy = (
-                f"write `{name}: {limits[name]}` in the requests, too: else pods on one node take it from each other"
-            )
-            yield finding(document, "RTS818", (*where, "requests", name), reason, remedy, severity="warning")
+        of = "beside its devices, of which trials need one each" if devices else "in which Ray's processes hardly start"
+        reason = f"{pod.name} has {cpus:g} CPUs, {of}"
+        yield finding(document, "RTS215", (*where, kind, "cpu"), reason, 'write `cpu: "2"` or more', severity="warning")
+    for name in LARGE:
+        yield from overcommitted(document, pod, where, name)
+
+
+def overcommitted(document: ClusterDocument, pod: PodPlace, where: KeyPath, name: str) -> Iterator[Finding]:
+    """Yield a limit far above what is reserved for a container of Ray."""
+    limits, reserved = document.mapping(*where, "limits"), document.mapping(*where, "requests")
+    most, least = quantity(limits.get(name)), quantity(reserved.get(name))
+    if most is not None and least is not None and least > 0 and most >= max(4 * least, LARGE[name]):
+        reason = f"Ray offers {limits[name]} of {name}, the limit of {pod.name}, but only {reserved[name]} is reserved"
+        remedy = f"write `{name}: {limits[name]}` in the requests, too: else pods on one node take it from each other"
+        yield finding(document, "RTS818", (*where, "requests", name), reason, remedy, severity="warning")
 
 
 def across(places: list[tuple[ClusterDocument, PodPlace]], documents: list[ClusterDocument]) -> Iterator[Finding]:

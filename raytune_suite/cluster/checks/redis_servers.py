@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.checks.head_access import LOOPBACK
+from raytune_suite.cluster.checks.kuberay_groups import LOOPBACK
 from raytune_suite.cluster.checks.pod_values import PROBES
 from raytune_suite.cluster.pools import is_kuberay, selects_spot
 from raytune_suite.errors import nearest

@@ -143,11 +143,11 @@ def queues(document: ClusterDocument) -> Iterator[Finding]:
                 yield finding(
                     document, "RTS813", (*place, key), reason, f"write `{prefix}/{better}`", severity="warning"
                 )
-    name = labels.get(SCHEDULER)
-    if isinstance(name, str) and name not in SCHEDULERS:
-        hint = closest(name, SCHEDULERS)
-        hint = hint or next((f"did you mean {one!r}?" for one in SCHEDULERS if name.startswith(one)), "")
-        reason = f"KubeRay knows no scheduler {name!r}{hint and f': {hint}'}"
+    scheduler = labels.get(SCHEDULER)
+    if isinstance(scheduler, str) and scheduler not in SCHEDULERS:
+        hint = closest(scheduler, SCHEDULERS)
+        hint = hint or next((f"did you mean {one!r}?" for one in SCHEDULERS if scheduler.startswith(one)), "")
+        reason = f"KubeRay knows no scheduler {scheduler!r}{hint and f': {hint}'}"
         where: KeyPath = ("metadata", "labels", SCHEDULER)
         remedy = f"write one of {', '.join(SCHEDULERS[:3])}"
         yield finding(document, "RTS813", where, reason, remedy, severity="warning")

@@ -189,4 +189,46 @@ NEAR_KUBERAY: dict[str, tuple[str, str, str]] = {
         "apiVersion: v1\nkind: PersistentVolumeClaim",
         'apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: ray}\nspec: {hard: {requests.storage: 1Ti, requests.nvidia.com/gpu: "16", limits.memory: 2Ti}}\n---\napiVersion: v1\nkind: PersistentVolumeClaim',
     ),
+    # environments, loops and rooms
+    "proxy with exceptions": (
+        CLUSTER,
+        ENV,
+        f"              - {{name: HTTP_PROXY, value: 'http://proxy:3128'}}\n              - {{name: NO_PROXY, value: '.svc,10.0.0.0/8'}}\n{ENV}",
+    ),
+    "network of NCCL": (
+        CLUSTER,
+        ENV,
+        f'              - {{name: NCCL_SOCKET_IFNAME, value: eth0}}\n              - {{name: OMP_NUM_THREADS, value: "1"}}\n              - {{name: TMPDIR, value: /tmp/own}}\n{ENV}',
+    ),
+    "family with GPUs": nodes("cloud.google.com/machine-family: g2"),
+    "name of Karpenter's GPU": nodes("karpenter.k8s.aws/instance-gpu-name: l4"),
+    "Linux on EC2": nodes("kubernetes.io/os: linux, eks.amazonaws.com/compute-type: ec2"),
+    "resources of the group": (
+        CLUSTER,
+        OPTIONS,
+        OPTIONS.replace("rayStartParams", 'resources: {CPU: "6", GPU: "1", disk: "1"}\n      rayStartParams'),
+    ),
+    "image of the autoscaler": (
+        CLUSTER,
+        "    version: v2 ",
+        "    image: registry.acme.io/ml/raytune-suite:2.60.0-py311\n    resources: {limits: {cpu: 500m, memory: 512Mi}}\n    version: v2 ",
+    ),
+    "a quarter of an hour": (CLUSTER, "idleTimeoutSeconds: 480", "idleTimeoutSeconds: 900"),
+    "small sidecar": (
+        CLUSTER,
+        "        volumes: &volumes\n",
+        "          - {name: exporter, image: 'prom/node-exporter:v1.8.2', resources: {requests: {cpu: 250m, memory: 128Mi}, limits: {memory: 128Mi}}}\n        volumes: &volumes\n",
+    ),
+    "long time limit": (JOB, "bash -c 'raytune-suite", "bash -c 'timeout 8h raytune-suite"),
+    "wait before the study": (JOB, "bash -c 'raytune-suite", "bash -c 'for i in 1 2; do sleep 1; done; raytune-suite"),
+    "as many trials as fit": (JOB, "--budget 40", "--budget 40 --max-concurrent 24"),
+    "image of the job": (
+        JOB,
+        RETRIES,
+        f"  runtimeEnvYAML: |\n    image_uri: registry.acme.io/ml/raytune-suite:2.60.0-py311-gpu\n{RETRIES}",
+    ),
+    "PyTorch with CUDA": (JOB, RETRIES, f"  runtimeEnvYAML: |\n    pip: [torch==2.9.0+cu128]\n{RETRIES}"),
+    "server of a volume": volume(
+        "capacity: {storage: 1Ti}\n  accessModes: [ReadWriteMany]\n  persistentVolumeReclaimPolicy: Retain\n  mountOptions: [hard, nfsvers=4.1]\n  nfs: {server: nas.lab.io, path: /data}"
+    ),
 }
