@@ -40,7 +40,8 @@ CUSTOM = {
 OF_CUDA = re.compile(r"[:-](?:.*[-_.])?cu(?:da)?[-_]?1\d|nvidia/cuda|nvcr\.io/")
 OF_CPU = re.compile(r"[:_.-]cpu(?=$|[-_.@])")
 VENDORS = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu"}
-MODEL, NUMBER = "nvidia.com/gpu.product", "nvidia.com/gpu.count"
+NUMBER = "nvidia.com/gpu.count"
+OF_WHOLE_NODE = 8
 USES = "NVIDIA_DRIVER_CAPABILITIES"
 
 
@@ -113,10 +114,11 @@ def vendor(document: ClusterDocument, group: KeyPath, container: KeyPath, names:
 
 def shown(document: ClusterDocument, group: KeyPath, container: KeyPath) -> Iterator[Finding]:
     """Yield variables that show a pod all GPUs of its node, or hide those that it has from its programs."""
+    gpus = sum(gpu_devices(container_amounts(document, container)).values())
     for index, entry in enumerate(document.entries(*container, "env")):
         name, value = (entry.get(key) for key in ("name", "value")) if isinstance(entry, dict) else (None, None)
         where: KeyPath = (*container, "env", index)
-        if name == "NVIDIA_VISIBLE_DEVICES" and value == "all":
+        if name == "NVIDIA_VISIBLE_DEVICES" and value == "all" and gpus < OF_WHOLE_NODE:
             reason = f"{group_name(document, group)} sees all GPUs of its node, also those of other pods"
             yield finding(document, "RTS818", where, reason, "remove it: Kubernetes sets it", severity="warning")
         if name == USES and isinstance(value, str) and not {"all", "compute"} & set(value.split(",")):
@@ -136,10 +138,8 @@ def stated(document: ClusterDocument, group: KeyPath, container: KeyPath) -> Ite
             yield finding(document, "RTS210", where, reason, f"write `{right}`")
         elif most is not None and number is not None and number > most:
             reason = f"{group_name(document, group)}: `resources` says {value} {key}s, but the pod has {most:g}"
-            severity: Severity = "error" if key == "GPU" else "warning"
-            yield finding(
-                document, "RTS818", where, reason, "remove it: KubeRay takes it from the pod", severity=severity
-            )
+            remedy = "remove it: KubeRay takes it from the pod"
+            yield finding(document, "RTS818", where, reason, remedy, severity="warning")
 
 
 def on_node(document: ClusterDocument, group: KeyPath, container: KeyPath) -> Iterator[Finding]:

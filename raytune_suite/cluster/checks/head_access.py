@@ -30,7 +30,7 @@ OF_OPERATOR = (
 """Variables that the operator sets, unless the manifest does."""
 
 HEAD_ONLY = (
-    *("dashboard-host", "dashboard-port", "include-dashboard", "ray-client-server-port", "port", "redis-password"),
+    *("dashboard-host", "dashboard-port", "include-dashboard", "ray-client-server-port", "port"),
     *("gcs-server-port", "autoscaling-config", "system-config", "no-monitor"),
 )
 LEAST_PORTS = 50

@@ -195,7 +195,11 @@ def peer_of(policy: ClusterDocument, where: tuple[str | int, ...], peer: dict[st
         reason = f"`cidr: {block['cidr']}` admits every address to ports by which one can run code"
         remedy = 'write `podSelector: {matchLabels: {ray.io/is-ray-node: "yes"}}`'
         yield finding(policy, "RTS615", (*where, "ipBlock"), reason, remedy, severity="warning")
-    elif about_redis(policy) and (pods == {} or (pods is None and space is not None)):
+    elif (
+        policy.mapping("spec", "podSelector")
+        and about_redis(policy)
+        and (pods == {} or (pods is None and space is not None))
+    ):
         who = "all pods of the namespace" if space is None else "all pods of these namespaces"
         reason = f"the policy admits {who} to Redis, and who writes there can run code in the cluster"
         remedy = 'write `podSelector: {matchLabels: {ray.io/is-ray-node: "yes"}}`, in the same entry'

@@ -28,11 +28,6 @@ VALUES: dict[str, tuple[str, str, str]] = {
     "GLOO_SOCKET_IFNAME": (r"(?!lo$|docker0$).*", "connects processes of one machine only", "write eth0, or remove it"),
     "OMP_NUM_THREADS": (r"[1-9]\d*", "is no number of threads", "remove it: Ray sets it to the CPUs of a trial"),
     "RAY_automatic_object_spilling_enabled": ("1|true", "lets trials fail when memory is full", "remove it"),
-    "RAY_memory_monitor_refresh_ms": (
-        r"[1-9]\d*",
-        "switches off what ends a trial before its pod is killed",
-        "remove it",
-    ),
     "RAY_enable_infeasible_task_early_exit": ("0|false", "ends trials that wait for the autoscaler", "remove it"),
     "RAY_health_check_failure_threshold": (r"([2-9]|\d\d+)", "ends a node after a single late answer", 'write "5"'),
     "CUDA_LAUNCH_BLOCKING": ("0|", "makes GPUs several times slower", "remove it"),

@@ -231,24 +231,26 @@ def across(documents: list[ClusterDocument], places: list[tuple[ClusterDocument,
 
 
 def policy(document: ClusterDocument, ports: set[int]) -> Iterator[Finding]:
-    """Yield a policy that admits pods to other ports than those of Redis, or over another protocol."""
-    for number, rule in enumerate(document.entries("spec", "ingress")):
-        given = rule.get("ports") if isinstance(rule, dict) else None
-        entries = [one for one in given or [] if isinstance(one, dict)] if isinstance(given, list) else []
-        where: KeyPath = ("spec", "ingress", number, "ports")
-        numbers = [one.get("port") for one in entries]
-        plain = [one for one in numbers if isinstance(one, int)]
-        if (
-            plain
-            and len(plain) == len(entries)
-            and not ports & set(plain)
-            and not any("endPort" in one for one in entries)
-        ):
-            reason = f"the policy admits pods to port {plain[0]} only, but Redis listens on {min(ports)}"
-            yield finding(document, "RTS411", where, reason, f"write `port: {min(ports)}`")
-        elif entries and all(one.get("protocol") in ("UDP", "SCTP") for one in entries):
-            reason = f"the policy admits {entries[0]['protocol']} only, but Redis speaks TCP"
-            yield finding(document, "RTS411", where, reason, "remove `protocol`")
+    """Yield a policy that admits pods to other ports than those of Redis only, or over another protocol."""
+    rules = [rule for rule in document.entries("spec", "ingress") if isinstance(rule, dict)]
+    entries = [
+        (("spec", "ingress", number, "ports", index), one)
+        for number in range(len(rules))
+        for index, one in enumerate(document.entries("spec", "ingress", number, "ports"))
+        if isinstance(one, dict)
+    ]
+    everything = any(not rule.get("ports") for rule in rules) or any("endPort" in one for _, one in entries)
+    numbers = [one.get("port") for _, one in entries]
+    if everything or not entries or not all(isinstance(one, int) for one in numbers):
+        return
+    fitting = [(where, one) for where, one in entries if one.get("port") in ports]
+    if not fitting:
+        reason = f"the policy admits pods to port {numbers[0]} only, but Redis listens on {min(ports)}"
+        yield finding(document, "RTS411", entries[0][0], reason, f"write `port: {min(ports)}`")
+    elif all(one.get("protocol") in ("UDP", "SCTP") for _, one in fitting):
+        where, one = fitting[0]
+        reason = f"the policy admits {one['protocol']} only, but Redis speaks TCP"
+        yield finding(document, "RTS411", where, reason, "remove `protocol`")
 
 
 def copies(document: ClusterDocument, names: set[str], documents: list[ClusterDocument]) -> Iterator[Finding]:

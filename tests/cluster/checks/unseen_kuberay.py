@@ -1233,17 +1233,6 @@ KUBERAY = [
         ],
     ),
     UnseenMistake(
-        "kuberay oom off",
-        RAYCLUSTER,
-        "RTS410",
-        [
-            (
-                "              - {name: RAYTUNE_SUITE_DATA",
-                '              - {name: RAY_memory_monitor_refresh_ms, value: "0"}\n              - {name: RAYTUNE_SUITE_DATA',
-            )
-        ],
-    ),
-    UnseenMistake(
         "kuberay health zero",
         RAYCLUSTER,
         "RTS410",
