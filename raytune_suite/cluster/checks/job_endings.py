@@ -44,7 +44,7 @@ HARMLESS = (
 )
 """Commands that succeed whatever the study did before them."""
 
-PROGRAMS = r"(?:raytune-suite|python[\d.]*)\b"
+PROGRAMS = r"(?:raytune-suite\b|python[\d.]*\b(?!\s+-c))"
 AROUND = (
     (
         rf"\bsetsid\s+(?:-f|--fork)\s+{PROGRAMS}",

@@ -220,6 +220,11 @@ NEAR_KUBERAY: dict[str, tuple[str, str, str]] = {
         "          - {name: exporter, image: 'prom/node-exporter:v1.8.2', resources: {requests: {cpu: 250m, memory: 128Mi}, limits: {memory: 128Mi}}}\n        volumes: &volumes\n",
     ),
     "long time limit": (JOB, "bash -c 'raytune-suite", "bash -c 'timeout 8h raytune-suite"),
+    "wait for a service": (
+        JOB,
+        "bash -c 'raytune-suite",
+        "bash -c 'until python -c \"import socket\"; do sleep 1; done; raytune-suite",
+    ),
     "wait before the study": (JOB, "bash -c 'raytune-suite", "bash -c 'for i in 1 2; do sleep 1; done; raytune-suite"),
     "as many trials as fit": (JOB, "--budget 40", "--budget 40 --max-concurrent 24"),
     "image of the job": (
