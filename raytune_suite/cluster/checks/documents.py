@@ -9,16 +9,24 @@ import yaml  # type: ignore[import-untyped] # it ships no types
 
 from raytune_suite.cluster.checks import (
     deadlines,
+    head_access,
     job_commands,
     launcher,
+    machine_fit,
     manifests,
+    namespace_rules,
     objects,
+    placement,
     pod_context,
+    pod_environment,
     pod_runtime,
     pod_values,
     pods,
+    redis_servers,
     references,
     setting_rules,
+    taints,
+    volume_objects,
 )
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.nfs_options import gives_up
@@ -88,13 +96,25 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     if document.get("kind") == "HorizontalPodAutoscaler":
         for where, reason, remedy in setting_rules.ordered(document.mapping("spec"), ("spec",)):
             yield finding(document, "RTS817", where, reason, remedy)
-    for pod, _ in pod_places(document):
+    yield from volume_objects.check(document)
+    yield from each_pod(document)
+
+
+def each_pod(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield the mistakes in each pod that a manifest describes."""
+    for pod, count in pod_places(document):
         yield from pods.check(document, pod)
         yield from pod_values.check(document, pod)
-        yield from pod_runtime.check(document, pod)
         yield from job_commands.containers(document, pod)
+        yield from pod_runtime.check(document, pod)
         yield from pod_context.check(document, pod)
         yield from deadlines.pod(document, pod)
+        yield from machine_fit.check(document, pod)
+        yield from machine_fit.architecture(document, pod)
+        yield from placement.check(document, pod, count)
+        yield from taints.check(document, pod)
+        yield from pod_environment.check(document, pod)
+        yield from redis_servers.check(document, pod, count)
 
 
 def mount_options(document: ClusterDocument) -> Iterator[Finding]:
@@ -183,14 +203,6 @@ def kuberay_pods(document: ClusterDocument) -> list[tuple[PodPlace, int]]:
     return places
 
 
-def submitter_policy(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield a finding if the pod that submits a job would be restarted for ever, which Kubernetes rejects for jobs."""
-    where = (*cluster_spec(document)[:-1], "submitterPodTemplate", "spec", "restartPolicy")
-    if document.get("kind") in ("RayJob", "RayCronJob") and document.get(*where) == "Always":
-        reason = "`restartPolicy` of the pod that submits the job is Always"
-        yield finding(document, "RTS817", where, reason, "write `restartPolicy: Never`")
-
-
 def missing_program(document: ClusterDocument, documents: list[ClusterDocument]) -> Iterator[Finding]:
     """Yield a finding if a job starts a file that the config map mounted there lacks."""
     if document.get("kind") not in ("RayJob", "RayCronJob"):
@@ -206,7 +218,13 @@ def missing_program(document: ClusterDocument, documents: list[ClusterDocument])
 def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
     """Yield mistakes in what the documents of a file name of each other."""
     yield from objects.across(documents)
-    yield from pod_context.across(documents, [(one, pod) for one in documents for pod, _ in pod_places(one)])
+    places = [(one, pod) for one in documents for pod, _ in pod_places(one)]
+    yield from pod_context.across(documents, places)
+    yield from placement.across(places, documents)
+    yield from redis_servers.across(documents, places)
+    yield from namespace_rules.across(documents, places)
+    yield from volume_objects.across(documents)
+    yield from head_access.across(documents)
     users: dict[str, int] = {}
     for document in documents:
         yield from missing_program(document, documents)

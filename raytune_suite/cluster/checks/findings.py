@@ -106,6 +106,9 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS819": ("error", "images that do not work together"),
     "RTS820": ("error", "text inside a manifest that Ray rejects"),
     "RTS821": ("warning", "time that is too short for pods to start"),
+    "RTS822": ("warning", "time to stop that pods do not have"),
+    "RTS823": ("error", "job that ends before its study"),
+    "RTS824": ("warning", "job that succeeds although its study fails"),
     # Slurm
     "RTS840": ("error", "directive that Slurm does not read"),
     "RTS841": ("error", "unknown option of sbatch"),

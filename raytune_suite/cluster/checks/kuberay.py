@@ -9,19 +9,25 @@ from typing import TYPE_CHECKING
 from raytune_suite.cluster.checks import (
     contradictions,
     deadlines,
+    devices,
     documents,
     embedded,
     folded_comments,
+    head_access,
     job_commands,
+    job_endings,
+    job_environment,
     job_places,
     job_study,
     kuberay_groups,
     kuberay_rules,
     kuberay_runtime,
     manifests,
-    pod_context,
+    pod_environment,
     pod_runtime,
-    pod_values,
+    study_command,
+    study_volumes,
+    submitters,
 )
 from raytune_suite.cluster.checks import pods as pod_checks
 from raytune_suite.cluster.checks.commands import image, ray_version, within
@@ -55,24 +61,25 @@ def check(document: ClusterDocument, pools: list[Pool], storage_path: str | None
         return
     yield from manifests.schema(document)
     yield from kuberay_rules.check(document)
-    for pod, _ in documents.pod_places(document):
-        yield from pod_checks.check(document, pod)
-        yield from pod_values.check(document, pod)
-        yield from job_commands.containers(document, pod)
-        yield from pod_runtime.check(document, pod)
-        yield from pod_context.check(document, pod)
-        yield from deadlines.pod(document, pod)
+    yield from documents.each_pod(document)
     yield from job_places.check(document)
     yield from deadlines.check(document)
     yield from folded_comments.check(document, [(*cluster_spec(document)[:-1], "entrypoint")])
     yield from job_commands.entrypoint(document)
     yield from embedded.check(document)
     yield from pod_checks.labels(document, ("metadata", "labels"))
-    yield from documents.submitter_policy(document)
+    yield from submitters.check(document)
+    yield from job_endings.check(document)
+    yield from study_command.check(document)
     if not pools:  # the job runs on a cluster that exists already
         return
     yield from kuberay_groups.check(document)
     yield from kuberay_runtime.check(document)
+    yield from study_volumes.check(document)
+    yield from devices.check(document)
+    yield from head_access.check(document)
+    yield from job_environment.check(document)
+    yield from pod_environment.capacity(document)
     yield from pod_runtime.cluster(document)
     yield from group_names(document)
     yield from cluster(document, pools)

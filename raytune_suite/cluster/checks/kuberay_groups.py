@@ -73,7 +73,6 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             yield from tpus.group(document, group, document.get(*group, "numOfHosts"))
     yield from head_ports(document, places[0])
     yield from images(document, top, places)
-    yield from mounts(document, places)
     yield from own_resources(document, top)
     submitter: KeyPath = (*top[:-1], "submitterPodTemplate", "spec", "containers")
     if document.get("kind") in ("RayJob", "RayCronJob"):
@@ -290,41 +289,3 @@ def images(document: ClusterDocument, top: KeyPath, places: list[KeyPath]) -> It
         elif python and first[1] and python != first[1]:
             reason = f"the image has Python {python}, but the head's has {first[1]}: Ray needs the same on all nodes"
             yield finding(document, "RTS819", where, reason, f"use an image with Python {first[1]}")
-
-
-def mounts(document: ClusterDocument, places: list[KeyPath]) -> Iterator[Finding]:
-    """Yield claims that groups mount at different paths, or that some of them cannot write."""
-    seen: dict[str, tuple[str, str]] = {}
-    for group in places:
-        spec, name = (*group, *POD), group_name(document, group)
-        claims = {
-            str(volume.get("name")): volume["persistentVolumeClaim"]
-            for volume in document.entries(*spec, "volumes")
-            if isinstance(volume, dict) and isinstance(volume.get("persistentVolumeClaim"), dict)
-        }
-        for index, mount in enumerate(document.entries(*spec, "containers", 0, "volumeMounts")):
-            if not isinstance(mount, dict) or str(mount.get("name")) not in claims or mount.get("subPath"):
-                continue
-            source = claims[str(mount.get("name"))]
-            where: KeyPath = (*spec, "containers", 0, "volumeMounts", index)
-            claim, path = str(source.get("claimName")), str(mount.get("mountPath")).rstrip("/")
-            other = seen.setdefault(claim, (path, name))
-            if other[0] != path:
-                reason = f"{name} mounts the claim {claim!r} at {path}, but {other[1]} at {other[0]}"
-                remedy = f"write `mountPath: {other[0]}`: a study has the same folder on all pods"
-                yield finding(document, "RTS814", (*where, "mountPath"), reason, remedy, severity="warning")
-            if mount.get("readOnly") is True or source.get("readOnly") is True:
-                reason = f"{name} mounts the claim {claim!r} for reading only, so trials cannot save checkpoints there"
-                data_only = any(one != claim for one in claim_names(document, group))  # the other may be for studies
-                place = (*where, "readOnly") if mount.get("readOnly") is True else where
-                severity: Severity | None = "warning" if data_only else None
-                yield finding(document, "RTS814", place, reason, "remove `readOnly`", severity=severity)
-
-
-def claim_names(document: ClusterDocument, group: KeyPath) -> list[str]:
-    """Return the claims that a group's pod has as volumes."""
-    return [
-        str(volume["persistentVolumeClaim"].get("claimName"))
-        for volume in document.entries(*group, *POD, "volumes")
-        if isinstance(volume, dict) and isinstance(volume.get("persistentVolumeClaim"), dict)
-    ]

@@ -31,14 +31,18 @@ VISIBLE = {"CUDA_VISIBLE_DEVICES": "nvidia.com/gpu", "HIP_VISIBLE_DEVICES": "amd
 
 NO_DEVICES = ("", "-1", "none", "void", "NoDevFiles")
 
-SHM_IS_REQUIRED, DEFAULT_SHM = 10**10, 2**26
-"""Bytes of an object store that Ray only puts into shared memory, and of shared memory without a volume."""
+SHM_IS_REQUIRED = 10**10
+"""Bytes of an object store that Ray only puts into shared memory."""
+
+LEAST_PART, LEAST_MEMORY = 0.008, 2**32
+"""The least part of a pod's memory that its shared memory should have, and the memory from which this matters."""
 
 SLOW_STORAGE = "RAY_OBJECT_STORE_ALLOW_SLOW_STORAGE"
 LEAST_OF_AUTOSCALER, USUAL_OF_AUTOSCALER = 100 * 2**20, 2**28
 """Bytes in which the autoscaler's Python does not start, and in which it hardly works; KubeRay gives it 512 MiB."""
 
-SHORT_IDLE = 30
+LEAST_CPUS_OF_AUTOSCALER = 0.1
+SHORT_IDLE, LONG_IDLE = 30, 3600
 """Seconds; a study pauses longer between its brackets."""
 
 
@@ -124,12 +128,16 @@ def hidden_gpus(document: ClusterDocument, group: KeyPath, container: KeyPath) -
 
 
 def shared_memory(document: ClusterDocument, group: KeyPath, container: KeyPath) -> float | None:
-    """Return the bytes of /dev/shm in a container, None if only the node knows."""
+    """Return the bytes of /dev/shm in a container of Ray, None if only the node knows.
+
+    Without a volume there KubeRay adds one, of the size of the memory that the container requests.
+    """
     mounts = dicts(document.entries(*container, "volumeMounts"))
     name = next((one.get("name") for one in mounts if str(one.get("mountPath")).rstrip("/") == "/dev/shm"), None)  # noqa: S108
     if name is None:
         unknown = document.get(*group, *POD, "hostIPC") is True or any(one.get("mountPath") == "/dev" for one in mounts)
-        return None if unknown else DEFAULT_SHM
+        requests, limits = (document.mapping(*container, "resources", kind) for kind in ("requests", "limits"))
+        return None if unknown else quantity(requests.get("memory", limits.get("memory")))
     volumes = dicts(document.entries(*group, *POD, "volumes"))
     source = next((one.get("emptyDir") for one in volumes if one.get("name") == name), None)
     if not isinstance(source, dict) or source.get("medium") != "Memory":
@@ -141,6 +149,17 @@ def object_store(document: ClusterDocument, group: KeyPath, container: KeyPath) 
     """Yield an object store that does not fit into the shared memory of its pod."""
     given = parameters(document, group)
     size, has = quantity(given.get("object-store-memory")), shared_memory(document, group, container)
+    memory = quantity(document.get(*container, "resources", "limits", "memory"))
+    if size is None and has is not None and memory is not None and has < memory * LEAST_PART and memory > LEAST_MEMORY:
+        reason = (
+            f"{group_name(document, group)}: /dev/shm has {in_gib(has)}, but Ray's object store takes about a third "
+        )
+        reason += f"of {in_gib(memory)}: Ray puts it on the slow disk"
+        mounts = dicts(document.entries(*container, "volumeMounts"))
+        index = next(i for i, one in enumerate(mounts) if str(one.get("mountPath")).rstrip("/") == "/dev/shm")  # noqa: S108
+        place = (*container, "volumeMounts", index)
+        remedy = f"write `sizeLimit: {in_gib(memory // 3)}` in its volume"
+        yield finding(document, "RTS815", place, reason, remedy, severity="warning")
     allowed = any(one.get("name") == SLOW_STORAGE for one in dicts(document.entries(*container, "env")))
     if size is None or has is None or size <= has or allowed or "plasma-directory" in given:
         return
@@ -168,6 +187,7 @@ def autoscaler(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
         )
         severity: Severity = "error" if limit < LEAST_OF_AUTOSCALER else "warning"
         yield finding(document, "RTS215", where, reason, "write 512Mi, as KubeRay does", severity=severity)
+    yield from autoscaler_image(document, top)
     places: list[KeyPath] = [(*top, "autoscalerOptions", "idleTimeoutSeconds")]
     places += [(*group, "idleTimeoutSeconds") for group in groups(document, top)]
     for place in places if document.get("kind") != "RayService" else ():
@@ -176,3 +196,23 @@ def autoscaler(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
             reason = f"idle pods are removed after {idle} seconds, and started again after each pause of a study"
             remedy = f"write seconds: {idle} minutes are {idle * 60}"
             yield finding(document, "RTS212", place, reason, remedy, severity="warning")
+        elif isinstance(idle, int) and idle > LONG_IDLE:
+            reason = f"idle pods cost money for {idle / 3600:.1f} hours before they are removed"
+            remedy = "write 300 to 600, which is longer than the pauses between a study's brackets"
+            yield finding(document, "RTS212", place, reason, remedy, severity="warning")
+
+
+def autoscaler_image(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
+    """Yield an image of the autoscaler with another Ray than the head's, and CPUs with which it hardly works."""
+    where: KeyPath = (*top, "autoscalerOptions", "image")
+    own = RAY_OF_TAG.search(str(document.get(*where)))
+    head = RAY_OF_TAG.search(str(document.get(*top, "headGroupSpec", *POD, "containers", 0, "image")))
+    expected = head[1] if head is not None else document.get(*top, "rayVersion")
+    if own is not None and expected and own[1] != expected:
+        reason = f"the autoscaler has Ray {own[1]}, but the head {expected}: it does not understand the head's state"
+        yield finding(document, "RTS819", where, reason, "remove `image`: the operator uses the head's")
+    place: KeyPath = (*top, "autoscalerOptions", "resources", "limits", "cpu")
+    cpus = quantity(document.get(*place))
+    if cpus is not None and 0 < cpus < LEAST_CPUS_OF_AUTOSCALER:
+        reason = f"the autoscaler has {document.get(*place)} CPUs, and starts pods only slowly"
+        yield finding(document, "RTS215", place, reason, "write 500m, as KubeRay does", severity="warning")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.document import ClusterDocument
 
 OF_RAY = ("ray.io/is-ray-node", "ray.io/cluster", "ray.io/node-type", "ray.io/group", "app.kubernetes.io/created-by")
+OF_NAMESPACE = "kubernetes.io/metadata.name"
 MANY_PORTS = 1000
 REDIS = re.compile(r"redis|valkey")
 RUN_CODE = (6379, 8265, 10001, "redis", "dashboard", "client", "gcs", "gcs-server")
@@ -33,6 +34,8 @@ def across(documents: list[ClusterDocument]) -> Iterator[Finding]:
         if one.get("kind") == "NetworkPolicy":
             yield from alternatives(one)
             yield from without_head(one)
+            yield from not_read(one)
+            yield from strangers(one)
     policies = [one for one in documents if one.get("kind") == "NetworkPolicy" and of_ray(one)]
     for side, (key, peers) in SIDES.items():
         if any(opens(rule, peers) for one in policies for rule in dicts(one.entries("spec", key))):
@@ -116,8 +119,7 @@ def alternatives(policy: ClusterDocument) -> Iterator[Finding]:
 
 def without_head(policy: ClusterDocument) -> Iterator[Finding]:
     """Yield a policy that admits workers to Redis, but not the head, which alone uses it."""
-    labels = policy.mapping("spec", "podSelector", "matchLabels")
-    if not REDIS.search(f"{policy.get('metadata', 'name')} {' '.join(map(str, labels.values()))}") or of_ray(policy):
+    if not about_redis(policy) or of_ray(policy):
         return
     rules = dicts(policy.entries("spec", "ingress"))
     peers = [peer for rule in rules for peer in (listed(rule, "from") or [{}])]
@@ -139,3 +141,66 @@ def may_be_head(peer: dict[str, Any]) -> bool:
     if not isinstance(labels, dict):
         return True
     return labels.get("ray.io/node-type") != "worker" and labels.get("ray.io/group", "headgroup") == "headgroup"
+
+
+def not_read(policy: ClusterDocument) -> Iterator[Finding]:
+    """Yield rules of a direction that the policy does not close, and a policy that admits nobody."""
+    types = policy.entries("spec", "policyTypes")
+    for side, (key, peers) in SIDES.items():
+        rules, where = policy.get("spec", key), ("spec", key)
+        if types and side not in types and rules:
+            reason = f"`policyTypes` lacks {side}, so the rules in `{key}` are not read, and everybody is admitted"
+            yield finding(policy, "RTS615", where, reason, f"add {side} to `policyTypes`", severity="warning")
+        if side == "Ingress" and side in sides(policy) and not rules and about_redis(policy):
+            reason = "the policy admits nobody, also not the head, which stores its state there"
+            remedy = 'write `ingress: [{from: [{podSelector: {matchLabels: {ray.io/is-ray-node: "yes"}}}]}]`'
+            yield finding(
+                policy, "RTS804", where if rules is not None else ("spec",), reason, remedy, severity="warning"
+            )
+        for index, rule in enumerate(policy.entries(*where)):
+            if isinstance(rule, dict) and peers in rule and not rule[peers] and side in sides(policy):
+                reason = f"`{peers}` is empty, which stands for everybody"
+                remedy = "name the pods that are meant"
+                yield finding(policy, "RTS615", (*where, index, peers), reason, remedy, severity="warning")
+
+
+def about_redis(policy: ClusterDocument) -> bool:
+    """Return whether a policy is for the pods of Redis, by its name and its selector."""
+    labels = policy.mapping("spec", "podSelector", "matchLabels")
+    return REDIS.search(f"{policy.get('metadata', 'name')} {' '.join(map(str, labels.values()))}") is not None
+
+
+def strangers(policy: ClusterDocument) -> Iterator[Finding]:
+    """Yield peers of a policy that are nobody, or everybody, and rules that open Redis to them."""
+    for key, peers in SIDES.values():
+        for number, rule in enumerate(policy.entries("spec", key)):
+            entries = listed(rule, peers) if isinstance(rule, dict) else []
+            for index, peer in enumerate(entries):
+                where = ("spec", key, number, peers, index)
+                yield from peer_of(policy, where, peer, key)
+
+
+def peer_of(policy: ClusterDocument, where: tuple[str | int, ...], peer: dict[str, Any], key: str) -> Iterator[Finding]:
+    """Yield a peer, at a key path, that is nobody or everybody."""
+    space, pods = peer.get("namespaceSelector"), peer.get("podSelector")
+    labels = space.get("matchLabels") if isinstance(space, dict) else None
+    if isinstance(labels, dict) and "name" in labels and OF_NAMESPACE not in labels:
+        reason = f"namespaces have the label {OF_NAMESPACE}, and `name` only if somebody added it"
+        remedy = f"write `{OF_NAMESPACE}: {labels['name']}`"
+        yield finding(policy, "RTS813", (*where, "namespaceSelector"), reason, remedy, severity="warning")
+    if key != "ingress" or not (about_redis(policy) or of_ray(policy)):
+        return
+    block = peer.get("ipBlock")
+    if isinstance(block, dict) and block.get("cidr") in ("0.0.0.0/0", "::/0"):
+        reason = f"`cidr: {block['cidr']}` admits every address to ports by which one can run code"
+        remedy = 'write `podSelector: {matchLabels: {ray.io/is-ray-node: "yes"}}`'
+        yield finding(policy, "RTS615", (*where, "ipBlock"), reason, remedy, severity="warning")
+    elif (
+        policy.mapping("spec", "podSelector")
+        and about_redis(policy)
+        and (pods == {} or (pods is None and space is not None))
+    ):
+        who = "all pods of the namespace" if space is None else "all pods of these namespaces"
+        reason = f"the policy admits {who} to Redis, and who writes there can run code in the cluster"
+        remedy = 'write `podSelector: {matchLabels: {ray.io/is-ray-node: "yes"}}`, in the same entry'
+        yield finding(policy, "RTS615", where, reason, remedy, severity="warning")

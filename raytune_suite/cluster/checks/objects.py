@@ -48,7 +48,6 @@ NODE_PORTS = range(30000, 32768)
 
 REDIS = re.compile(r"(\S*/)?(redis|valkey)(:|$)")
 REPLICATED = re.compile(r"replicaof|slaveof|sentinel|cluster-enabled|redis\.conf|command|args")
-REDIS_PORT = 6379
 
 WORDS: dict[tuple[str, ...], dict[tuple[str, ...], tuple[str, ...]]] = {
     ("Service",): {
@@ -97,6 +96,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         yield from controller(document, kind)
     if kind == "Service":
         yield from service(document)
+        yield from unselected(document)
     if kind == "NetworkPolicy":
         yield from blocks(document)
     wrong = wrong_schedule(str(document.get("spec", "schedule", default="@daily"))) if kind == "CronJob" else None
@@ -124,13 +124,16 @@ def tiny_volume(document: ClusterDocument, kind: str) -> Iterator[Finding]:
 def several_redis(document: ClusterDocument, kind: str) -> Iterator[Finding]:
     """Yield several pods of a Redis without replication, of which each has other data."""
     number = document.get("spec", "replicas")
-    if kind not in CONTROLLERS or not isinstance(number, int) or number < 2:  # noqa: PLR2004 - one is right
+    daemon = kind == "DaemonSet"
+    if not daemon and (kind not in CONTROLLERS or not isinstance(number, int) or number < 2):  # noqa: PLR2004 - one is right
         return
     for container in document.entries("spec", "template", "spec", "containers"):
         text = str(container)
         if isinstance(container, dict) and REDIS.match(str(container.get("image"))) and not REPLICATED.search(text):
-            reason = f"{number} pods of Redis without replication, each with other data, of which a service chooses any"
-            yield finding(document, "RTS804", ("spec", "replicas"), reason, "write `replicas: 1`")
+            many = "a pod on each node" if daemon else f"{number} pods"
+            reason = f"{many} of Redis without replication, each with other data, of which a service chooses any"
+            remedy = "write `kind: Deployment`" if daemon else "write `replicas: 1`"
+            yield finding(document, "RTS804", ("kind",) if daemon else ("spec", "replicas"), reason, remedy)
 
 
 def unknown_words(document: ClusterDocument, pattern: tuple[str, ...], words: tuple[str, ...]) -> Iterator[Finding]:
@@ -192,6 +195,15 @@ def service(document: ClusterDocument) -> Iterator[Finding]:
         yield finding(document, "RTS817", ("spec", "ports"), reason, "give each port its own name")
     if not ports and kind != "ExternalName" and document.get("spec", "clusterIP") != "None":
         yield finding(document, "RTS817", ("spec",), "the service has no ports", "add `ports: [{port: ...}]`")
+
+
+def unselected(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a service that sends to no pod."""
+    external = document.get("spec", "type") == "ExternalName"
+    if not document.mapping("spec", "selector") and document.entries("spec", "ports") and not external:
+        reason = "the service has no `selector`, so it sends to no pod, unless you write its EndpointSlices"
+        remedy = "add `selector: {app: ...}` with the labels of the pods"
+        yield finding(document, "RTS813", ("spec",), reason, remedy, severity="warning")
 
 
 def contents(document: ClusterDocument, kind: str) -> Iterator[Finding]:
@@ -282,7 +294,6 @@ def named_ports(documents: list[ClusterDocument]) -> Iterator[Finding]:
         spec: KeyPath = ("spec", "template", "spec")
         if not pods or any(is_kuberay(one) for one in pods):
             continue
-        yield from port_of_redis(document, pods)
         containers = [
             one for pod in pods for one in pod.entries(*(("spec",) if pod.get("kind") == "Pod" else spec), "containers")
         ]
@@ -294,23 +305,6 @@ def named_ports(documents: list[ClusterDocument]) -> Iterator[Finding]:
                 reason = f"`targetPort` is {name!r}, but the pods have no port of this name"
                 place: KeyPath = ("spec", "ports", index, "targetPort")
                 yield finding(document, "RTS813", place, reason, "write the number, or name the port of the container")
-
-
-def port_of_redis(document: ClusterDocument, pods: list[ClusterDocument]) -> Iterator[Finding]:
-    """Yield a service that sends to another port than the one on which Redis listens."""
-    containers = [one for pod in pods for one in pod.entries("spec", "template", "spec", "containers")]
-    redis = [one for one in containers if isinstance(one, dict) and REDIS.match(str(one.get("image")))]
-    ports = document.entries("spec", "ports")
-    plain = [one for one in redis if not REPLICATED.search(str(one))]
-    if not plain or len(containers) != len(plain) or len(ports) != 1:
-        return
-    port = ports[0] if isinstance(ports[0], dict) else {}
-    target = port.get("targetPort", port.get("port"))
-    declared = [one.get("containerPort") for part in redis for one in part.get("ports") or [] if isinstance(one, dict)]
-    if isinstance(target, int) and target != REDIS_PORT and target not in declared:
-        reason = f"the service sends to port {target}, but Redis listens on {REDIS_PORT}"
-        key = "targetPort" if "targetPort" in port else "port"
-        yield finding(document, "RTS411", ("spec", "ports", 0, key), reason, f"add `targetPort: {REDIS_PORT}`")
 
 
 def other_namespaces(documents: list[ClusterDocument]) -> Iterator[Finding]:

@@ -26,12 +26,21 @@ INJECTED = {GCSFUSE: "gke-gcsfuse/volumes", PARALLELSTORE: "gke-parallelstore/vo
 
 OWN_SIDECAR = re.compile(r"gke-(gcsfuse|parallelstore)-sidecar")
 
-DISKS = ("ebs.csi.aws.com", "pd.csi.storage.gke.io", "disk.csi.azure.com")
+DISKS = ("kubernetes.io/no-provisioner", "ebs.csi.aws.com", "pd.csi.storage.gke.io", "disk.csi.azure.com")
 """Drivers of disks, which one machine mounts; they have no volumes that are written in a pod."""
 
 DISK_CLASSES = (
     *("gp2", "gp3", "standard-rwo", "premium-rwo", "managed", "managed-csi", "managed-premium", "managed-csi-premium"),
-    *("ebs-sc", "local-path"),
+    *("ebs-sc", "local-path", "local-storage", "standard", "hostpath", "ebs-csi", "gp3-csi", "do-block-storage"),
+    *(
+        "linode-block-storage",
+        "hcloud-volumes",
+        "oci-bv",
+        "pd-ssd",
+        "pd-balanced",
+        "hyperdisk-balanced",
+        "rook-ceph-block",
+    ),
 )
 """Storage classes of clouds, and of k3s, with such disks."""
 

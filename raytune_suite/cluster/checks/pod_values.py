@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pods import HIGHEST_PORT, LABEL_NAME, PLACEHOLDER, bad_name, entries_at
 from raytune_suite.cluster.checks.schema_errors import closest
+from raytune_suite.cluster.pools import dicts
 from raytune_suite.errors import near
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def check(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
         yield from paths(document, container)
         yield from sources(document, container)
         yield from other_container(document, pod, container)
+        yield from claimed(document, pod, container)
 
 
 def probes(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
@@ -285,6 +287,16 @@ def other_container(document: ClusterDocument, pod: PodPlace, container: KeyPath
         if isinstance(name, str) and name not in names:
             reason = f"{pod.name} has no container {name!r}{near(name, names)}"
             yield wrong(document, where, reason, f"write one of {', '.join(sorted(names))}, or remove it")
+
+
+def claimed(document: ClusterDocument, pod: PodPlace, container: KeyPath) -> Iterator[Finding]:
+    """Yield claims of devices that the pod does not have."""
+    names = [str(one.get("name")) for one in dicts(document.entries(*pod.where, "resourceClaims"))]
+    for where in entries_at(document, container, ("resources", "claims", "*", "name")):
+        name = document.get(*where)
+        if isinstance(name, str) and name not in names:
+            reason = f"{pod.name} has no claim of devices {name!r}{near(name, names)}"
+            yield wrong(document, where, reason, f"add `- name: {name}` to `resourceClaims` of the pod")
 
 
 def sources(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:

@@ -361,7 +361,7 @@ def resources(document: ClusterDocument, container: KeyPath) -> Iterator[Finding
     for name, value in requests.items():
         requested, limit = quantity(value), quantity(limits.get(name))
         where = (*place, "requests", name)
-        device = ACCELERATOR.fullmatch(str(name)) is not None
+        device = "/" in str(name)
         if device and name not in limits:
             reason = f"{name} is only requested, but Kubernetes takes GPUs and other devices from the limits"
             yield finding(document, "RTS812", where, reason, f'add `{name}: "{value}"` to the limits')

@@ -142,16 +142,6 @@ AT_RUN_TIME = [
         "RTS815",
         [(PARAMETERS, '      rayStartParams: {object-store-memory: "20000000000"}\n')],
     ),
-    UnseenMistake(
-        "kuberay object store without shm",
-        RAYCLUSTER,
-        "RTS815",
-        [
-            (MOUNTS, ""),
-            ("          - {name: shm, emptyDir: {medium: Memory, sizeLimit: 8Gi}}     #", "          #"),
-            (PARAMETERS, '      rayStartParams: {object-store-memory: "4000000000"}\n'),
-        ],
-    ),
     before(
         "kuberay small autoscaler",
         RAYJOB,

@@ -18,6 +18,7 @@ from tests.cluster.checks.unseen_drawn import ELEVENTH, FOURTEENTH, TENTH, THIRT
 from tests.cluster.checks.unseen_from_manuals import FROM_MANUALS
 from tests.cluster.checks.unseen_from_reference import FIFTEENTH, SEVENTEENTH, SIXTEENTH
 from tests.cluster.checks.unseen_from_threads import FROM_THREADS
+from tests.cluster.checks.unseen_kuberay import KUBERAY
 from tests.cluster.checks.unseen_mistakes_files import AWS, AZURE, GCP, HOSTS, LOCAL, RC, RJ, SLURM, SPOT, UnseenMistake
 from tests.cluster.checks.unseen_two_places import NINETEENTH
 
@@ -43,6 +44,7 @@ UNSEEN = [
     *SIXTEENTH,
     *SEVENTEENTH,
     *EIGHTEENTH,
+    *KUBERAY,
     *NINETEENTH,
     *TWENTIETH,
     UnseenMistake(
