@@ -223,7 +223,7 @@ NEAR_KUBERAY: dict[str, tuple[str, str, str]] = {
     "wait for a service": (
         JOB,
         "bash -c 'raytune-suite",
-        "bash -c 'until python -c \"import socket\"; do sleep 1; done; raytune-suite",
+        'bash -c \'until python -c "import socket"; do sleep 1; done; raytune-suite',
     ),
     "wait before the study": (JOB, "bash -c 'raytune-suite", "bash -c 'for i in 1 2; do sleep 1; done; raytune-suite"),
     "as many trials as fit": (JOB, "--budget 40", "--budget 40 --max-concurrent 24"),
