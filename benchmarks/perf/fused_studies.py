@@ -55,8 +55,8 @@ ADAMW = {
     }
 }
 PROCESSES = {"cpu": 2, "cuda": 8}
-RESOURCES = {"cpu": {"cpu": 1}, "cuda": {"cpu": 1, "gpu": 0.125}}
-NETWORKS = {
+RESOURCES: dict[str, dict[str, float]] = {"cpu": {"cpu": 1}, "cuda": {"cpu": 1, "gpu": 0.125}}
+NETWORKS: dict[tuple[str, str], tuple[str, int, dict[str, Any]]] = {
     ("transformer", "cpu"): ("live/gpt-language", 8, {"width": 32, "depth": 1, "batch": 8, **ADAMW}),
     ("transformer", "cuda"): ("live/gpt-language-3m", 16, {"width": 256, "depth": 4, "batch": 32, **ADAMW}),
     ("mlp", "cpu"): ("live/digits-mlp-fused", 64, {"width": 128, "batch": 32}),
@@ -100,14 +100,14 @@ def run(method: str, base: Workload, args: argparse.Namespace, folder: Path, way
     changes = {"device": args.device} | ({} if way == "fused" else {"advance_together": None})
     trainable: Any = type("Fused" if way == "fused" else "Alone", (base.trainable,), changes)
     workers = NETWORKS[args.network, args.device][1]
-    engine, resources = rts.Simulation(workers=workers), None
-    if way == "in processes":
-        engine, resources = replace(engine, compute=PROCESSES[args.device]), RESOURCES[args.device]
+    in_processes = way == "in processes"
+    engine = rts.Simulation(workers=workers, compute=PROCESSES[args.device] if in_processes else None)
     limits = {"num_samples": workers // 2} if method == "pbt" else {"budget": args.budget}
     utilization = Utilization()
     start = time.perf_counter()
     result = rts.tune(
-        workload=replace(base, trainable=trainable), method=method, engine=engine, resources=resources,
+        workload=replace(base, trainable=trainable), method=method, engine=engine,
+        resources=RESOURCES[args.device] if in_processes else None,
         tuning_seeds=[0], test_seeds=[], storage_path=folder, name=f"{method}-{way}", progress=False,
         **METHODS[method], **limits,
     )  # fmt: skip
