@@ -256,9 +256,9 @@ def test_a_study_interrupted_by_ctrl_c_resumes_with_the_same_decisions(method: s
 @pytest.mark.slow
 def test_a_study_ended_by_sigterm_resumes_with_the_same_decisions(tmp_path: Path) -> None:
     uninterrupted = study("asha", tmp_path, name="uninterrupted")
-    with pytest.raises(StudyInterrupted, match="resume=True"):
-        study("asha", tmp_path, name="study", callbacks=[Interrupt(20, signal.SIGTERM)])
-    assert study("asha", tmp_path, name="study", resume=True).reports.equals(uninterrupted.reports)
+    with pytest.raises(StudyInterrupted, match="--name 'two words'"):
+        study("asha", tmp_path, name="two words", callbacks=[Interrupt(20, signal.SIGTERM)])
+    assert study("asha", tmp_path, name="two words", resume=True).reports.equals(uninterrupted.reports)
 
 
 class KilledError(BaseException):
