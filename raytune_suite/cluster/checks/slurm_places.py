@@ -95,6 +95,17 @@ def containers(text: str, gpus: int, *, started: bool) -> Iterator[Finding]:
         if not re.search(r"--net(?:work)?[= ]host\b", match[2]):
             reason = f"`{match[1]} run` gives the container a network of its own, in which other nodes do not reach Ray"
             yield at(number, "RTS845", reason, f"write `{match[1]} run --network=host ...`")
+        if not re.search(r"(?:^|\s)(?:-v|--volume|--mount)\b", match[2]):
+            reason = (
+                f"`{match[1]} run` without `-v` shows no folder of the nodes to the program: what it stores is lost"
+            )
+            yield at(
+                number,
+                "RTS503",
+                reason,
+                f"write `{match[1]} run -v FOLDER:FOLDER ...` with the shared folder",
+                "warning",
+            )
         if gpus and not re.search(r"--gpus\b|--device\b|--runtime[= ]nvidia", match[2]):
             reason = f"`{match[1]} run` without `--gpus` shows no GPUs to the programs in the container"
             yield at(number, "RTS844", reason, f"write `{match[1]} run --gpus all ...`")

@@ -130,6 +130,13 @@ def resuming(document: ClusterDocument, where: KeyPath, text: str) -> Iterator[F
         remedy = "write `$(test -d FOLDER && echo --resume)`"
         yield finding(document, "RTS804", where, reason, remedy, severity="warning")
     again = number(document.get(*where[:-1], "backoffLimit")) > 0
+    if not again and "--resume" in text and document.get(*where[:-1], "clusterSelector") is None:
+        beside = document.get(*where[:-1], "submitterConfig", "backoffLimit") is not None
+        reason = "the command resumes the study, but without `backoffLimit` nothing runs it again after a failure"
+        if beside:
+            reason += " (that of `submitterConfig` only counts the pod which submits the job)"
+        remedy = "add `backoffLimit: 2` beside `entrypoint`"
+        yield finding(document, "RTS804", where, reason, remedy, severity="warning")
     if again and re.search(r"\braytune-suite run\b", text) and "--resume" not in text:
         reason = "the job is run again after a failure (`backoffLimit`), but without `--resume` the study starts anew"
         remedy = "add `--name NAME $(test -d FOLDER/NAME && echo --resume)`"
