@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-OF_KEY = re.compile(r"(?i)(?:(millis(?:econds)?|_ms)|(seconds?|_s)|(minutes?)|(hours?))$")
+OF_KEY = re.compile(r"(?i)(?:(millis(?:econds)?|_ms)|(seconds?|_s)|(minutes?)|(hours?))(?:AfterFinished)?$")
 """The unit in a name: milliseconds, seconds, minutes or hours."""
 
 SETTING = re.compile(

@@ -21,6 +21,7 @@ from raytune_suite.cluster.checks import (
     launcher,
     launcher_storage,
     manifests,
+    mount_effects,
     mount_types,
     mounts,
     network_policies,
@@ -34,6 +35,7 @@ from raytune_suite.cluster.checks import (
     ray_variables,
     secrets,
     setup_steps,
+    shell_slips,
     slurm,
     socket_folders,
     start_commands,
@@ -172,7 +174,9 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += python_versions.check(document)
     findings += mounts.check(document)
     findings += mount_types.check(document)
+    findings += mount_effects.check(document)
     findings += packages.check(document)
+    findings += shell_slips.check(document)
     findings += socket_folders.check(document)
     findings += container_options.check(document)
     findings += container_limits.check(document)

@@ -13,6 +13,7 @@ from raytune_suite.cluster.checks import (
     commented_units,
     packages,
     ray_variables,
+    shell_slips,
     slurm_amounts,
     slurm_folders,
     slurm_places,
@@ -148,6 +149,9 @@ def started(text: str, directives: list[Directive]) -> Iterator[Finding]:
     yield from slurm_ports.check(text, found)
     yield from slurm_values.check(text, directives, found)
     yield from slurm_ray.check(text, directives, found)
+    parts = {one.component for one in directives}
+    nodes = slurm_script.count(directives, "nodes", None) if len(parts) <= 1 else None
+    yield from shell_slips.script(text, commands, nodes)
 
 
 def whole_file(text: str, lines: list[str]) -> Iterator[Finding]:

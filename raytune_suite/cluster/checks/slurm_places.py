@@ -33,7 +33,7 @@ def check(
 ) -> Iterator[Finding]:
     """Yield commands that run outside of the job, or without its GPUs, its environment or its rights."""
     joined = re.sub(r"\\\n", "  ", text)
-    nodes = count(directives, "nodes", None)
+    nodes = count(directives, "nodes", None) if len({one.component for one in directives}) <= 1 else None
     gpus = max((gpus_per_node(directives, part) or 0 for part in {one.component for one in directives}), default=0)
     for one in found:
         if one.launcher in ("ssh", "pdsh", "clush", "parallel-ssh"):
