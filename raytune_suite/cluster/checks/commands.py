@@ -100,10 +100,15 @@ def shadowed(document: ClusterDocument, key: str) -> bool:
     return key == "image" and bool(document.get("docker", "worker_image"))
 
 
+LAST_RAY_ML = 31
+"""The minor version of Ray 2 after which there are no images `ray-ml`."""
+
+
 def removed_image(document: ClusterDocument, where: KeyPath, name: str) -> Iterator[Finding]:
     """Yield an image that Ray no longer publishes."""
-    if re.match(r"(?:docker\.io/)?rayproject/ray-ml\b", name):
-        reason = f"{name}: Ray has published no images `ray-ml` since version 2.31"
+    match = re.match(r"(?:docker\.io/)?rayproject/ray-ml:2\.(\d+)\.\d+(?![\w.])", name)
+    if match is not None and int(match[1]) > LAST_RAY_ML:
+        reason = f"{name}: Ray has published no images `ray-ml` after version 2.{LAST_RAY_ML}"
         remedy = "use rayproject/ray, and install what is missing"
         yield finding(document, "RTS304", where, reason, remedy, severity="warning")
 
