@@ -131,7 +131,7 @@ KEYS = (
 )
 
 
-class Problem(NamedTuple):
+class PackageProblem(NamedTuple):
     """What is wrong with a package, what to do, and how severe it is."""
 
     reason: str
@@ -139,7 +139,7 @@ class Problem(NamedTuple):
     severity: Severity
 
 
-def problem_of(requirement: str) -> Problem | None:
+def problem_of(requirement: str) -> PackageProblem | None:
     """Return what is wrong with a requirement of pip, None if nothing is known.
 
     Example:
@@ -155,7 +155,7 @@ def problem_of(requirement: str) -> Problem | None:
     if last is not None and match[3] and int(match[3]) <= last and match[2] not in (">", ">=", "!="):
         return None
     remedy = "remove it" if instead.startswith("nothing") else f"write {instead}"
-    return Problem(f"{match[1]} {what}", remedy, "error" if what == FAILS else "warning")
+    return PackageProblem(f"{match[1]} {what}", remedy, "error" if what == FAILS else "warning")
 
 
 def installed(words: Sequence[str]) -> list[str]:
@@ -182,7 +182,7 @@ def installed(words: Sequence[str]) -> list[str]:
     return result
 
 
-def in_text(text: str) -> Iterator[tuple[int, Problem]]:
+def in_text(text: str) -> Iterator[tuple[int, PackageProblem]]:
     """Yield the line, counted from 0, and the problem of each wrong package that a shell text installs."""
     for part in simple_commands(text):
         own_index = any(word.startswith(("-i", "--index-url", "--default-index")) for word in part.words)
@@ -217,6 +217,6 @@ def script(text: str) -> Iterator[Finding]:
         yield Finding(line + 1, "RTS305", "script", problem.reason, problem.remedy, problem.severity)
 
 
-def at_key(document: ClusterDocument, where: KeyPath, problem: Problem) -> Finding:
+def at_key(document: ClusterDocument, where: KeyPath, problem: PackageProblem) -> Finding:
     """Return a finding about a package at a key path."""
     return finding(document, "RTS305", where, problem.reason, problem.remedy, severity=problem.severity)
