@@ -69,6 +69,7 @@ def check(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
             reason = f"{device} is not the root disk, which keeps its small size: its name is {right}"
             place = (*where, "BlockDeviceMappings", index, "DeviceName")
             yield finding(document, "RTS907", place, reason, f"write `DeviceName: {right}`", severity="warning")
+    yield from no_root(document, where, user, devices)
     root = ROOT_DEVICES.get(user)
     if root and devices and root not in devices and set(devices) & set(ROOT_DEVICES.values()):
         reason = (
@@ -79,6 +80,15 @@ def check(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
         yield finding(
             document, "RTS907", place, reason, f"write `DeviceName: {root}`, or correct `ssh_user`", severity="warning"
         )
+
+
+def no_root(document: ClusterDocument, where: KeyPath, user: str, devices: list[str]) -> Iterator[Finding]:
+    """Yield disks beside the root disk only, which then keeps its small size."""
+    if devices and user == "ubuntu" and not set(devices) & {*ROOT_DEVICES.values(), *ALMOST_ROOT}:
+        reason = f"{', '.join(devices)} is a second disk, which nothing uses, and the root disk keeps its small size"
+        place = (*where, "BlockDeviceMappings", 0, "DeviceName")
+        remedy = f"write `DeviceName: {ROOT_DEVICES[user]}` for the root disk"
+        yield finding(document, "RTS911", place, reason, remedy, severity="warning")
 
 
 def volume(document: ClusterDocument, place: KeyPath, ebs: dict[str, Any], *, root: bool) -> Iterator[Finding]:

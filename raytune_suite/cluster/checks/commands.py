@@ -100,6 +100,19 @@ def shadowed(document: ClusterDocument, key: str) -> bool:
     return key == "image" and bool(document.get("docker", "worker_image"))
 
 
+LAST_RAY_ML = 31
+"""The minor version of Ray 2 after which there are no images `ray-ml`."""
+
+
+def removed_image(document: ClusterDocument, where: KeyPath, name: str) -> Iterator[Finding]:
+    """Yield an image that Ray no longer publishes."""
+    match = re.match(r"(?:docker\.io/)?rayproject/ray-ml:2\.(\d+)\.\d+(?![\w.])", name)
+    if match is not None and int(match[1]) > LAST_RAY_ML:
+        reason = f"{name}: Ray has published no images `ray-ml` after version 2.{LAST_RAY_ML}"
+        remedy = "use rayproject/ray, and install what is missing"
+        yield finding(document, "RTS304", where, reason, remedy, severity="warning")
+
+
 def image(document: ClusterDocument, where: KeyPath, *, gpus: bool) -> Iterator[Finding]:
     """Yield the mistakes in a container image: its pinning, Ray, Python, and CUDA if `gpus`."""
     name = str(document.get(*where))
@@ -107,6 +120,7 @@ def image(document: ClusterDocument, where: KeyPath, *, gpus: bool) -> Iterator[
     if "@sha256:" not in name and (not tag or re.match(r"(latest|nightly)\b", tag)):
         yield finding(document, "RTS304", where, f"{name} is not pinned to a version", "add a version as its tag")
     match = RAY_IMAGE.match(name)
+    yield from removed_image(document, where, name)
     if match is None:
         yield from account_of_image(document, where, name)
         return

@@ -24,6 +24,9 @@ ULIMITS = (
 """The limits that docker knows (docs.docker.com/reference/cli/docker/container/run, `--ulimit`)."""
 
 LEAST_FILES = 4096
+LEAST_OF_HEAD, LEAST_OF_WORKERS = 4 * 2**30 + 1, 4 * 2**30 + 1
+"""Bytes of memory; with less, the head or a trial is killed."""
+
 LEAST_SHARED = 2**30
 """Bytes of shared memory; with less, Ray's object store and data loaders fall back to files or fail."""
 
@@ -39,6 +42,11 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
                     f"the containers get {cpus[1]} of the {pool.cpus:g} CPUs of {pool.name} that Ray offers to trials"
                 )
                 yield finding(document, "RTS209", where, reason, "remove `--cpus`", severity="warning")
+            memory = re.search(r"(?:--memory|-m)[= ](\d+(?:\.\d+)?[kmg]b?)(?=\s|$)", text, re.IGNORECASE)
+            least = in_bytes(memory[1]) if memory is not None else None
+            if least is not None and least < (LEAST_OF_HEAD if pool.head else LEAST_OF_WORKERS):
+                reason = f"containers with {least / 2**30:.1f} GiB of memory are killed: Ray alone needs about 2 GiB"
+                yield finding(document, "RTS214", where, reason, "remove `--memory`", severity="warning")
             shared = re.search(r"--shm-size[= ](\d+(?:\.\d+)?[kmg]?b?)", text, re.IGNORECASE)
             size = in_bytes(shared[1]) if shared is not None and not shared[1].isdecimal() else None
             if size is not None and size < LEAST_SHARED and not pool.head:

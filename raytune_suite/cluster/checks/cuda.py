@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
+    from raytune_suite.cluster.instance_types import InstanceType
     from raytune_suite.cluster.pools import Pool
 
 CUDA_OF_GPU = {
@@ -33,6 +34,15 @@ CUDA_OF_GPU = {
     "RTX PRO Server 6000": (12.8, 99),
 }
 """The oldest and newest CUDA toolkit with code for a GPU (docs.nvidia.com/cuda, release notes)."""
+
+BEFORE_TURING = ("K80", "M60", "P100", "P4", "P40", "V100")
+LAST_BEFORE_TURING = 580
+"""The last branch of drivers for Maxwell, Pascal and Volta (docs.nvidia.com/datacenter/tesla/drivers)."""
+
+OPEN_MODULE = re.compile(
+    r"[\w/.-]*oss-nvidia-driver[\w-]*|\bnvidia-(?:driver|headless|kernel-source)-\d+(?:-server)?-open\b|\bnvidia-open(?:-\d+)?\b"
+)
+"""Names of the kernel modules with open sources, which need the processor of Turing and later GPUs."""
 
 TAG_CUDA = re.compile(r"-cu(\d{2})(\d)(?:\d)?\b|cuda[-:]?(\d{2})\.(\d)")
 """The CUDA version in the tag of a container image."""
@@ -59,6 +69,7 @@ def check(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
         reason = f"{image} is for GPUs of NVIDIA, but {machine.name} has {machine.gpu} of AMD"
         yield finding(document, "RTS303", where, reason, "use a machine with GPUs of NVIDIA, such as g5 or g6")
     driver = driver_of(document, pool)
+    yield from old_gpu(document, pool, machine)
     for where, what, version in cuda_versions(document, pool):
         oldest, newest = CUDA_OF_GPU.get(machine.gpu, (0, 99))
         if version == 0:
@@ -72,6 +83,25 @@ def check(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
         elif driver is not None and int(version) > int(driver[1]):
             reason = f"{what} has CUDA {version:g}, but {driver[0]} is for CUDA {driver[1]:g}"
             yield finding(document, "RTS303", where, reason, "use a newer driver, or an older CUDA version")
+
+
+def old_gpu(document: ClusterDocument, pool: Pool, machine: InstanceType) -> Iterator[Finding]:
+    """Yield a driver without support for GPUs before Turing: an open kernel module, or a branch after 580."""
+    if machine.gpu not in BEFORE_TURING:
+        return
+    where: KeyPath = (*pool.where, "node_config")
+    sources = [str(document.get(*where, "disks", 0, "initializeParams", "sourceImage"))]
+    sources += document.strings("initialization_commands")
+    numbers = [int(number) for source in sources for number in DRIVER.findall(source)]
+    opened = OPEN_MODULE.search(" ".join(sources))
+    named = OPEN_MODULE.search("\n".join(re.findall(r"(?m)#.*$", document.text)))
+    if opened or named or any(number > LAST_BEFORE_TURING for number in numbers):
+        what = (opened or named or [f"the driver {max(numbers, default=0)}"])[0]
+        reason = f"{what} does not support GPUs before Turing, such as the {machine.gpu} of {machine.name}"
+        if opened is None and named is not None:
+            reason = f"the image in a comment, {reason}"
+        remedy = "use an image with a proprietary driver of at most 580, or newer GPUs, such as T4 or L4"
+        yield finding(document, "RTS908", where, reason, remedy, severity="warning" if named and not opened else None)
 
 
 def cuda_versions(document: ClusterDocument, pool: Pool) -> Iterator[tuple[KeyPath, str, float]]:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 TO_START_A_CLUSTER, TO_START_A_POD = 120, 60
 """Seconds; less is hardly enough for a cluster of Ray, and for one pod."""
 
+WITH_A_STUDY = 1800
+"""Seconds; a job whose machines are started for it needs most of them until its first trials run."""
+
 OF_KUBERAY = (
     *("activeDeadlineSeconds", "preRunningDeadlineSeconds"),
     *("serviceUnhealthySecondThreshold", "deploymentUnhealthySecondThreshold"),
@@ -42,8 +45,26 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     elif kind == "Deployment":
         where: KeyPath = ("spec", "progressDeadlineSeconds")
         places = [(where, document.get(*where))]
+    yield from of_study(document)
     for place, seconds in places:
         yield from too_short(document, place, seconds, TO_START_A_CLUSTER if is_kuberay(document) else TO_START_A_POD)
+
+
+def of_study(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a deadline of a job that starts machines and runs a study, but ends when these have hardly started."""
+    if document.get("kind") not in ("RayJob", "RayCronJob"):
+        return
+    job = cluster_spec(document)[:-1]
+    where = (*job, "activeDeadlineSeconds")
+    seconds, command = document.get(*where), str(document.get(*job, "entrypoint"))
+    studies = re.search(r"raytune-suite\s+run|--storage-path", command)
+    if type(seconds) is int and TO_START_A_CLUSTER <= seconds < WITH_A_STUDY and studies:
+        reason = (
+            f"`activeDeadlineSeconds` is {seconds} seconds, also for starting machines and loading images: "
+            "the job then fails, and its study ends"
+        )
+        remedy = f"write the time of the whole study: {seconds} minutes are {seconds * 60}"
+        yield finding(document, "RTS821", where, reason, remedy)
 
 
 def pod(document: ClusterDocument, place: PodPlace) -> Iterator[Finding]:

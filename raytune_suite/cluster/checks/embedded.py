@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster.checks import setting_rules
 from raytune_suite.cluster.checks.findings import CODES, Finding, finding
+from raytune_suite.cluster.checks.packages import listed as of_packages
 from raytune_suite.cluster.checks.schema_errors import schema_findings
 from raytune_suite.cluster.document import parse
 from raytune_suite.cluster.pools import cluster_spec, kuberay_pools
@@ -195,6 +196,7 @@ def environment(inner: ClusterDocument, top: KeyPath, *, remote: bool = False) -
         if isinstance(listed, str) and re.search(r"[=<>,]|\s", listed.strip()):
             shown = ", ".join(listed.replace(",", " ").split())
             yield wrong(inner, (*top, key), f"`{key}` is {listed!r}, which Ray takes as a file", f"write [{shown}]")
+        yield from of_packages(inner, (*top, key), listed)
         yield from own_ray(inner, (*top, key), listed if isinstance(listed, list) else [])
         for text in listed if isinstance(listed, list) else ():
             problem = bad_requirement(text) if isinstance(text, str) else None

@@ -59,6 +59,9 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             reason += f": {volumes[0][1]} is another folder, which is empty and not shared"
         yield finding(document, "RTS503", where, reason, f"write `-v {folders[0]}:{folders[0]}`")
     yield from read_only(document, options, folders)
+    yield from one_side(document)
+    if not folders and not volumes and document.get("provider", "type") == "local":
+        yield from no_folder(document, [text for _, text in options])
     privileged = any(MAY_MOUNT.search(text) for _, text in options)
     for key in ("setup_commands", "head_setup_commands", "worker_setup_commands"):
         for index, text in enumerate(document.strings(key)):
@@ -66,6 +69,36 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
                 reason = "set-up commands run in the container, which may not mount anything"
                 remedy = f"move it to `initialization_commands`, and add `-v {mounted(text)[0]}:{mounted(text)[0]}`"
                 yield finding(document, "RTS503", (key, index), reason, remedy)
+
+
+def one_side(document: ClusterDocument) -> Iterator[Finding]:
+    """Yield a folder for studies that only the container of the head, or only those of the workers, see."""
+    inside = {
+        key: {target.rstrip("/") for text in document.strings("docker", key) for _, target in VOLUME.findall(text)}
+        for key in OPTIONS
+    }
+    stored = re.findall(r"--storage-path[ =](/[\w./-]+)", document.text)
+    for key, other, who in (
+        ("head_run_options", "worker_run_options", "workers"),
+        ("worker_run_options", "head_run_options", "head"),
+    ):
+        for folder in sorted(inside[key] - inside[other] - inside["run_options"]):
+            if any(within(path, [folder]) for path in stored):
+                reason = f"only `{key}` has {folder}, where studies are stored: the {who} cannot see it"
+                yield finding(
+                    document, "RTS503", ("docker", key), reason, "move it to `run_options`", severity="warning"
+                )
+
+
+def no_folder(document: ClusterDocument, options: list[str]) -> Iterator[Finding]:
+    """Yield containers on own hosts that see no folder of their machines: what a study stores is lost with them."""
+    elsewhere = re.search(r"(?:s3|gs|az|abfss?|hdfs|file)://", document.text)
+    if not any("--mount" in text or MAY_MOUNT.search(text) for text in options) and elsewhere is None:
+        named = re.search(r"--storage-path[ =](/[\w./-]+)", document.text)
+        folder = f"/{named[1].split('/')[1]}" if named is not None else "/shared"
+        reason = "the containers see no folder of their machines, so studies are neither shared nor kept after them"
+        remedy = f"add `-v {folder}:{folder}` to `run_options`, with the folder that the machines share"
+        yield finding(document, "RTS503", ("docker", "image"), reason, remedy, severity="warning")
 
 
 def read_only(

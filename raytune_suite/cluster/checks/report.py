@@ -10,6 +10,7 @@ from raytune_suite.cluster.capacity import Capacity, StudyRequirements, compute_
 from raytune_suite.cluster.checks import (
     clouds,
     commands,
+    commented_units,
     container_limits,
     container_options,
     contradictions,
@@ -20,18 +21,23 @@ from raytune_suite.cluster.checks import (
     launcher,
     launcher_storage,
     manifests,
+    mount_effects,
+    mount_types,
     mounts,
     network_policies,
     node_programs,
     node_type_commands,
     nodes,
     online,
+    packages,
     pool_names,
     python_versions,
     ray_variables,
     secrets,
     setup_steps,
+    shell_slips,
     slurm,
+    socket_folders,
     start_commands,
     study,
     tokens,
@@ -91,6 +97,7 @@ def check(path: Path, requirements: StudyRequirements | None = None, *, ask_clou
     report = check_document(cluster_of(everything), requirements)
     findings = [found for one in everything if one is not report.document for found in check_document(one).findings]
     findings += documents.across(everything)
+    findings += commented_units.check(report.document.text)
     findings += network_policies.across(everything)
     if ask_cloud:
         findings += online.check(report.document, pools(report.document))
@@ -166,6 +173,11 @@ def check_file(document: ClusterDocument, requirements: StudyRequirements | None
     findings += tokens.check(document, all_pools)
     findings += python_versions.check(document)
     findings += mounts.check(document)
+    findings += mount_types.check(document)
+    findings += mount_effects.check(document)
+    findings += packages.check(document)
+    findings += shell_slips.check(document)
+    findings += socket_folders.check(document)
     findings += container_options.check(document)
     findings += container_limits.check(document)
     findings += contradictions.check(document)

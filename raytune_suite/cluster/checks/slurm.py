@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING
 import yaml  # type: ignore[import-untyped] # it ships no types
 
 from raytune_suite.cluster.checks import (
+    commented_units,
+    packages,
     ray_variables,
+    shell_slips,
     slurm_amounts,
+    slurm_folders,
     slurm_places,
     slurm_ports,
     slurm_ray,
     slurm_script,
     slurm_steps,
     slurm_values,
+    socket_folders,
     typography,
 )
 from raytune_suite.cluster.checks.findings import CODES, Finding
@@ -128,6 +133,10 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     yield from slurm_steps.check(document.text, directives)
     yield from started(document.text, directives)
     yield from ray_variables.script(document.text)
+    yield from slurm_folders.check(document.text)
+    yield from socket_folders.script(document.text)
+    yield from packages.script(document.text)
+    yield from commented_units.check(document.text)
 
 
 def started(text: str, directives: list[Directive]) -> Iterator[Finding]:
@@ -140,6 +149,9 @@ def started(text: str, directives: list[Directive]) -> Iterator[Finding]:
     yield from slurm_ports.check(text, found)
     yield from slurm_values.check(text, directives, found)
     yield from slurm_ray.check(text, directives, found)
+    parts = {one.component for one in directives}
+    nodes = slurm_script.count(directives, "nodes", None) if len(parts) <= 1 else None
+    yield from shell_slips.script(text, commands, nodes)
 
 
 def whole_file(text: str, lines: list[str]) -> Iterator[Finding]:

@@ -33,7 +33,7 @@ def check(
 ) -> Iterator[Finding]:
     """Yield commands that run outside of the job, or without its GPUs, its environment or its rights."""
     joined = re.sub(r"\\\n", "  ", text)
-    nodes = count(directives, "nodes", None)
+    nodes = count(directives, "nodes", None) if len({one.component for one in directives}) <= 1 else None
     gpus = max((gpus_per_node(directives, part) or 0 for part in {one.component for one in directives}), default=0)
     for one in found:
         if one.launcher in ("ssh", "pdsh", "clush", "parallel-ssh"):
@@ -95,6 +95,17 @@ def containers(text: str, gpus: int, *, started: bool) -> Iterator[Finding]:
         if not re.search(r"--net(?:work)?[= ]host\b", match[2]):
             reason = f"`{match[1]} run` gives the container a network of its own, in which other nodes do not reach Ray"
             yield at(number, "RTS845", reason, f"write `{match[1]} run --network=host ...`")
+        if not re.search(r"(?:^|\s)(?:-v|--volume|--mount)\b", match[2]):
+            reason = (
+                f"`{match[1]} run` without `-v` shows no folder of the nodes to the program: what it stores is lost"
+            )
+            yield at(
+                number,
+                "RTS503",
+                reason,
+                f"write `{match[1]} run -v FOLDER:FOLDER ...` with the shared folder",
+                "warning",
+            )
         if gpus and not re.search(r"--gpus\b|--device\b|--runtime[= ]nvidia", match[2]):
             reason = f"`{match[1]} run` without `--gpus` shows no GPUs to the programs in the container"
             yield at(number, "RTS844", reason, f"write `{match[1]} run --gpus all ...`")

@@ -57,6 +57,9 @@ ALWAYS_SET = re.compile(
     r"\w+_PORT(_\w+)?|REDIS_PASSWORD|LD_LIBRARY_PATH|PYTHON\w*|RANDOM|SECONDS|PIPESTATUS|UID|PPID|OLDPWD|IFS|CONDA_\w+"
 )
 
+NUMBERS = ("num-samples", "time-limit", "cpus", "gpus")
+"""Options of `raytune-suite run` whose values are numbers."""
+
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in the command of a job."""
@@ -69,10 +72,30 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         for code, reason, remedy in [*own_program(part), *elsewhere(part)]:
             severity: Severity = "error" if code in ("RTS820", "RTS704") and part.program == PROGRAM else "warning"
             yield finding(document, code, where, reason, remedy, severity=severity)
+    yield from no_command(document, where, text)
     yield from resuming(document, where, text)
     yield from unset(document, where, script)
     yield from relative(document, where, script)
     yield from custom(document, job)
+
+
+def not_numbers(given: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield texts in options that expect numbers."""
+    for name in sorted(set(NUMBERS) & set(given)):
+        if "$" not in given[name] and not re.fullmatch(r"(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", given[name]):
+            yield "RTS820", f"`--{name}` is {given[name]!r}, but must be a number", "write the number without a unit"
+
+
+def no_command(document: ClusterDocument, where: KeyPath, text: str) -> Iterator[Finding]:
+    """Yield a shell that takes a whole command for the name of a file, because it is not given `-c`."""
+    for part in simple_commands(text):
+        words = [word for word in part.words[1:] if not word.startswith("-")]
+        by_name = re.fullmatch(r"(?:ba|da|z|k)?sh", part.program) and not any(
+            re.fullmatch(r"-\w*[cs]\w*", word) for word in part.words[1:]
+        )
+        if by_name and words and re.search(r"\s", words[0].strip()):
+            reason = f"{part.program} looks for a file named {words[0][:30]!r}..., because it is not given `-c`"
+            yield finding(document, "RTS415", where, reason, f"write `{part.program} -c '...'`")
 
 
 def own_program(part: SimpleCommand) -> Iterator[tuple[str, str, str]]:
@@ -95,6 +118,7 @@ def own_program(part: SimpleCommand) -> Iterator[tuple[str, str, str]]:
             better = name.replace("_", "-") if name.replace("_", "-") in OPTIONS else "see `raytune-suite run --help`"
             yield "RTS820", reason, f"write `{better}`" if better in OPTIONS else better
     given = option_values(words, ("resume", "retry-failed", "help"))
+    yield from not_numbers(given)
     gpus = given.get("gpus", "")
     if re.fullmatch(r"\d+\.\d+", gpus) and float(gpus) > 1 and float(gpus) != int(float(gpus)):
         reason = f"a trial has {gpus} GPUs, but it can have a part of one, or whole ones"
@@ -130,6 +154,13 @@ def resuming(document: ClusterDocument, where: KeyPath, text: str) -> Iterator[F
         remedy = "write `$(test -d FOLDER && echo --resume)`"
         yield finding(document, "RTS804", where, reason, remedy, severity="warning")
     again = number(document.get(*where[:-1], "backoffLimit")) > 0
+    if not again and "--resume" in text and document.get(*where[:-1], "clusterSelector") is None:
+        beside = document.get(*where[:-1], "submitterConfig", "backoffLimit") is not None
+        reason = "the command resumes the study, but without `backoffLimit` nothing runs it again after a failure"
+        if beside:
+            reason += " (that of `submitterConfig` only counts the pod which submits the job)"
+        remedy = "add `backoffLimit: 2` beside `entrypoint`"
+        yield finding(document, "RTS804", where, reason, remedy, severity="warning")
     if again and re.search(r"\braytune-suite run\b", text) and "--resume" not in text:
         reason = "the job is run again after a failure (`backoffLimit`), but without `--resume` the study starts anew"
         remedy = "add `--name NAME $(test -d FOLDER/NAME && echo --resume)`"

@@ -72,7 +72,7 @@ def test_a_setting_of_an_expert_gives_no_error(name: str, tmp_path: Path) -> Non
 @functools.cache
 def findings(text: str) -> frozenset[tuple[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "mine.yaml")
+        path = Path(folder, "mine.sbatch" if text.startswith("#!") else "mine.yaml")
         path.write_text(text)
         return frozenset((one.code, one.reason) for one in check(path).findings)
 

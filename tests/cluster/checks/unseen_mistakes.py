@@ -19,6 +19,7 @@ from tests.cluster.checks.unseen_from_manuals import FROM_MANUALS
 from tests.cluster.checks.unseen_from_reference import FIFTEENTH, SEVENTEENTH, SIXTEENTH
 from tests.cluster.checks.unseen_from_threads import FROM_THREADS
 from tests.cluster.checks.unseen_kuberay import KUBERAY
+from tests.cluster.checks.unseen_last import AT_THE_LAST
 from tests.cluster.checks.unseen_mistakes_files import AWS, AZURE, GCP, HOSTS, LOCAL, RC, RJ, SLURM, SPOT, UnseenMistake
 from tests.cluster.checks.unseen_two_places import NINETEENTH
 
@@ -47,6 +48,7 @@ UNSEEN = [
     *KUBERAY,
     *NINETEENTH,
     *TWENTIETH,
+    *AT_THE_LAST,
     UnseenMistake(
         "aws SubnetID",
         AWS,

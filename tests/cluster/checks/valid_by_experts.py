@@ -14,6 +14,8 @@ AWS, GCP, AZURE, RAYCLUSTER, RAYJOB = (
     *("aws-gpu.yaml", "gcp-gpu.yaml", "azure-gpu.yaml"),
     *("kuberay/raycluster.yaml", "kuberay/rayjob.yaml"),
 )
+SLURM = "slurm/study.sbatch"
+DOCKER_OF_HOSTS = "\ndocker: {image: 'rayproject/ray:2.60.0-py311-gpu', container_name: raytune, pull_before_run: true, run_options: [-v /shared:/shared, --shm-size=8g]}\n\nauth:\n"
 INTERFACE = "SubnetId: subnet-0a1b2c3d4e5f60718, Groups: [sg-0123456789abcdef0]"
 
 EXPERTS: dict[str, tuple[str, str, str]] = {
@@ -169,6 +171,59 @@ NEAR: dict[str, tuple[str, str, str]] = {
         RAYJOB,
         JOB,
         f"  activeDeadlineSeconds: 86400\n  preRunningDeadlineSeconds: 1800\n{JOB}",
+    ),
+    # FSx for Lustre, "Mounting from an EC2 instance"; Azure, "Mount Blob Storage by NFS 3.0"
+    "Lustre": (
+        AWS,
+        "STORAGE=YOUR-FILE-SYSTEM.efs.us-east-1.amazonaws.com:/;\n    sudo mkdir -p /shared;\n    mountpoint -q /shared || (sudo apt-get install -qy nfs-common\n    && sudo mount -t nfs4 -o nfsvers=4.1,hard,timeo=600,retrans=2 $STORAGE /shared)",
+        "STORAGE=fs-0123456789abcdef0.fsx.us-east-1.amazonaws.com@tcp:/fsx;\n    sudo mkdir -p /shared;\n    mountpoint -q /shared || (sudo apt-get install -qy lustre-client-modules-aws\n    && sudo mount -t lustre -o noatime,flock $STORAGE /shared)",
+    ),
+    "path with the account": (
+        AZURE,
+        "YOUR-ACCOUNT.file.core.windows.net:/YOUR-ACCOUNT/studies",
+        "acme.file.core.windows.net:/acme/studies",
+    ),
+    "shared folder for data and one for studies": (
+        GCP,
+        "$STORAGE /shared)",
+        "$STORAGE /shared) && sudo mkdir -p /imagenet && sudo mount -t nfs -o hard,ro 10.0.0.2:/imagenet /imagenet",
+    ),
+    "packages with similar names": (
+        AWS,
+        "constraints.txt boto3 ",
+        "constraints.txt boto3 scikit-learn azure-identity google-cloud-storage 'ray[tune]' torch opencv-python-headless ",
+    ),
+    "folder of each machine for sockets": (AWS, "ray start --head", "RAY_TMPDIR=/mnt/ray ray start --head"),
+    "own folder in containers": ("local.yaml", "\nauth:\n", DOCKER_OF_HOSTS),
+    "minutes in a comment": (AWS, "idle_timeout_minutes: 8  ", "idle_timeout_minutes: 8   # 480 seconds"),
+    "hours in a comment": (RAYJOB, JOB, f"  activeDeadlineSeconds: 28800   # eight hours\n{JOB}"),
+    "retries of both": (RAYJOB, JOB, f"  submitterConfig: {{backoffLimit: 3}}\n{JOB}"),
+    "new driver with open modules": (
+        AWS,
+        "initialization_commands:\n",
+        "initialization_commands:\n  - nvidia-smi || sudo apt-get install -qy nvidia-driver-580-server-open\n",
+    ),
+    "own name in a message": (
+        SLURM,
+        "set -euo pipefail\n",
+        'set -euo pipefail\necho "$(basename "$0") on $(hostname)"\n',
+    ),
+    "script that submits itself": (
+        SLURM,
+        "set -euo pipefail\n",
+        'set -euo pipefail\nif [ -z "${SLURM_JOB_ID:-}" ]; then cd "$(dirname "$0")"; exec sbatch "$0" "$@"; fi\n',
+    ),
+    "folder of each node": (
+        SLURM,
+        "export RAY_ADDRESS=$address\n",
+        "export RAY_ADDRESS=$address RAY_TMPDIR=/tmp/$SLURM_JOB_ID\n",
+    ),
+    "options of bash": (SLURM, "set -euo pipefail\n", "set -eEuo pipefail; set -o nounset\nset +o posix\n"),
+    "hours of a limit": (SLURM, "# adapt; when", "# adapt, 8 hours; when"),
+    "packages of a script": (
+        SLURM,
+        "source .venv/bin/activate\n",
+        "source .venv/bin/activate\npip install -q -r requirements.txt scikit-learn\n",
     ),
     "workers without a token": (RAYCLUSTER, POD, f"          automountServiceAccountToken: false\n{POD}"),
 }
