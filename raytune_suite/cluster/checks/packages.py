@@ -1,7 +1,8 @@
 """Check that commands install packages that PyPI has under these names, and those that were meant.
 
 Many names of modules (`cv2`, `yaml`) and of products (`azure`, `pytorch`) are not those of packages: they are missing,
-belong to somebody else, or fail on purpose when they are installed. Sources: PyPI's descriptions, read in 2026-11.
+belong to somebody else, or fail on purpose when they are installed. Only the last are errors. The list was written from
+memory in 2026-11, without PyPI.
 """
 
 from __future__ import annotations
