@@ -108,7 +108,7 @@ def service(document: ClusterDocument, head: KeyPath) -> Iterator[Finding]:
 
 
 def dashboard(document: ClusterDocument, head: KeyPath) -> Iterator[Finding]:
-    """Yield ports of the head's container without that of the dashboard: the operator makes its service of them."""
+    """Yield a head without the dashboard, or without its port: the operator makes the head's service of the ports."""
     where: KeyPath = (*head, *POD, "containers", 0, "ports")
     ports = dicts(document.entries(*where))
     opened = parameters(document, head).get("dashboard-port", str(DEFAULT_PORTS["dashboard-port"]))
@@ -116,6 +116,10 @@ def dashboard(document: ClusterDocument, head: KeyPath) -> Iterator[Finding]:
     mode = str(document.get(*cluster_spec(document)[:-1], "submissionMode"))
     severity: Severity = "error" if kind in ("RayJob", "RayCronJob") and mode in BY_SUBMITTER else "warning"
     declared = document.entries(*head, "headService", "spec", "ports")
+    if parameters(document, head).get("include-dashboard", "").strip("\"'").lower() == "false":
+        reason = "`include-dashboard` is false, but jobs are submitted to the dashboard, and probes ask it"
+        off: KeyPath = (*head, "rayStartParams", "include-dashboard")
+        yield finding(document, "RTS411", off, reason, "remove it", severity=severity)
     if ports and not any(one.get("name") == "dashboard" for one in ports) and not declared:
         number = next((one for one in ports if str(one.get("containerPort")) == opened), None)
         why = f"port {opened} has another name" if number is not None else "`dashboard` is not among them"

@@ -14,24 +14,47 @@ from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.kuberay_jobs import POD
 from raytune_suite.cluster.checks.kuberay_rules import groups
 from raytune_suite.cluster.checks.kuberay_runtime import PYTHON_OF_TAG, RAY_OF_TAG
+from raytune_suite.cluster.checks.pod_runtime import OF_RAY
 from raytune_suite.cluster.pools import cluster_spec, dicts, kuberay_pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from raytune_suite.cluster.checks.findings import Finding
-    from raytune_suite.cluster.document import ClusterDocument
+    from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
-OF_RAY = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "RAY_JOB_CONFIG_JSON_ENV_VAR")
+SET_BY_RAY = ("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "RAY_JOB_CONFIG_JSON_ENV_VAR")
 AT_START = ("RAY_health_check", "RAY_gcs_", "RAY_memory_monitor", "RAY_memory_usage", "RAY_object_", "RAY_raylet_")
 """Beginnings of settings that Ray reads when a node starts."""
 
 
+PROGRAM = re.compile(r"(?:^|[\s'\"(;&|])(?:python[\d.]* -m raytune_suite|raytune-suite)\s")
+INSTALLED = re.compile(r"\b(?:pip|uv|conda)\b.*raytune|working_dir|image_uri|py_modules|py_executable", re.DOTALL)
+
+
+def missing_program(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
+    """Yield an image of Ray alone in a job that runs `raytune-suite`."""
+    command, environment = (str(document.get(*top[:-1], key) or "") for key in ("entrypoint", "runtimeEnvYAML"))
+    place = (*top, "headGroupSpec", *POD, "containers", 0, "image")
+    image = str(document.get(*place))
+    if PROGRAM.search(command) and OF_RAY.match(image) and not INSTALLED.search(f"{command}\n{environment}"):
+        reason = f"{image} does not have raytune-suite, which `entrypoint` runs"
+        remedy = "use an image that you made from it (clusters/kuberay/Dockerfile)"
+        yield finding(document, "RTS306", place, reason, remedy)
+
+
 def check(document: ClusterDocument) -> Iterator[Finding]:
-    """Yield variables of a job's runtime environment that contradict those of its pods, or have no effect."""
+    """Yield a job whose pods lack the program, and variables of its environment that contradict theirs."""
     top = cluster_spec(document)
+    if document.get("kind") in ("RayJob", "RayCronJob"):
+        yield from missing_program(document, top)
+        yield from environment(document, top)
+
+
+def environment(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
+    """Yield variables of a job's runtime environment that contradict those of its pods, or have no effect."""
     where, text = (*top[:-1], "runtimeEnvYAML"), document.get(*top[:-1], "runtimeEnvYAML")
-    if document.get("kind") not in ("RayJob", "RayCronJob") or not isinstance(text, str):
+    if not isinstance(text, str):
         return
     try:
         value = yaml.safe_load(text)
@@ -57,7 +80,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
         if "value" in entry
     }
     for name, text_of in given.items() if isinstance(given, dict) else ():
-        if name in OF_RAY:
+        if name in SET_BY_RAY:
             reason = f"`env_vars` sets {name}, by which Ray gives each trial its own GPUs: all trials use the same one"
             yield finding(document, "RTS820", where, reason, "remove it", severity="warning")
         elif str(name).startswith(AT_START):

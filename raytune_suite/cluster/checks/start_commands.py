@@ -44,8 +44,19 @@ BOOTSTRAP = "~/ray_bootstrap_config.yaml"
 HOME = re.compile(r"(?<![\w./~-])(/(?:home/)?(root(?=/)|(?<=/home/)[A-Za-z_][\w-]*)/[\w./~-]*)")
 """A path in somebody's home folder, and whose."""
 
+RUN_OPTIONS = ("run_options", "head_run_options", "worker_run_options")
+ANOTHER_USER = re.compile(r"(?:^|\s)(?:-u|--user)[ =]")
+
 Start = tuple["KeyPath", dict[str, str]]
 """The key path of a command with `ray start`, and the options."""
+
+
+def user_of_containers(document: ClusterDocument) -> str | None:
+    """Return the account of commands in containers: "ray" in images of Ray, unless they run as another user."""
+    options = " ".join(text for key in RUN_OPTIONS for text in document.strings("docker", key))
+    images = [str(document.get("docker", key) or "") for key in ("image", "head_image", "worker_image")]
+    own = [image.startswith("rayproject/ray") for image in images if image]
+    return "ray" if own and all(own) and not ANOTHER_USER.search(options) else None
 
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
@@ -55,7 +66,8 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     outside = str(user) if isinstance(user, str) and user else None
     for place in command_lists(document):
         texts = [text for _, text in entries(document, place)]
-        account = outside if place[-1] == "initialization_commands" or not in_container else None
+        on_machine = place[-1] == "initialization_commands" or not in_container
+        account = outside if on_machine else user_of_containers(document)
         for index, problems in check_commands(texts, user=account).items():
             for code, reason, remedy, _, severity in problems:
                 yield finding(document, code, (*place, index), reason, remedy, severity=severity)

@@ -299,4 +299,22 @@ AT_THE_LAST = [
     ),
     UnseenMistake("kuberay bash without -c", RAYJOB, "RTS415", [("bash -c 'raytune", "bash 'raytune")]),
     UnseenMistake("kuberay GPUs with a unit", RAYJOB, "RTS820", [("--gpus 1", "--gpus 1gpu")]),
+    UnseenMistake(
+        "aws apt-get without sudo in the container",
+        AWS,
+        "RTS414",
+        [("\nsetup_commands:\n", "\nsetup_commands:\n  - apt-get update && apt-get install -y htop\n")],
+    ),
+    UnseenMistake(
+        "kuberay job on Ray's image",
+        RAYJOB,
+        "RTS306",
+        [("YOUR-REGISTRY/raytune-suite:", "rayproject/ray:")],
+    ),
+    UnseenMistake(
+        "kuberay head without the dashboard",
+        RAYJOB,
+        "RTS411",
+        [('        num-cpus: "0" ', '        include-dashboard: "false"\n        num-cpus: "0" ')],
+    ),
 ]
