@@ -53,7 +53,7 @@ def test_the_page_shows_new_trials_by_itself(
         before = browser.evaluate(TRIALS)
         grow(growing, finished)
         wait_for(browser, f"{TRIALS} !== '{before}'")
-        assert browser.evaluate(TRIALS) == "40"
+        assert browser.evaluate(TRIALS) == "12"
         assert browser.evaluate(VISIBLE) == browser.evaluate("document.querySelectorAll('figure').length") > 0
         content, viewport = browser.evaluate(WIDTHS)
         assert content == viewport

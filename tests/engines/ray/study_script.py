@@ -12,6 +12,7 @@ import ray
 from ray import tune
 
 import raytune_suite as rts
+from raytune_suite.engines.ray import internals
 
 SPACE = {"x": tune.quniform(0, 1, 0.05), "y": tune.loguniform(1e-3, 1)}
 FINITE = {"x": tune.choice([0.1, 0.5, 0.9]), "y": tune.choice([0.01, 0.1, 1.0])}
@@ -60,7 +61,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=14)
     parser.add_argument("--arguments", type=json.loads, default={}, help="arguments of the method, as JSON")
     arguments = parser.parse_args()
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    with internals.own_process_groups():  # as `tune` does where it starts Ray
+        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     result = rts.tune(
         Slow,
         FINITE if arguments.method == "grid" else SPACE,
