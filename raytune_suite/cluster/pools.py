@@ -25,6 +25,9 @@ INSTANCE_KEY = {
 }
 """Where a node type names its instance type, by cloud."""
 
+RUN_OPTIONS = ("run_options", "head_run_options", "worker_run_options")
+"""The keys under `docker` with options of `docker run`."""
+
 GPU_RESOURCE = re.compile(r"(nvidia|amd)\.com/(gpu|mig-.+)")
 """The name of a GPU resource in Kubernetes."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from raytune_suite.cluster.checks import file_mounts
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.document import on_this_machine
-from raytune_suite.cluster.pools import flag, provider
+from raytune_suite.cluster.pools import RUN_OPTIONS, flag, provider
 from raytune_suite.cluster.tokens import is_token_folder
 from raytune_suite.errors import nearest
 
@@ -317,7 +317,7 @@ def shared_folders(document: ClusterDocument) -> tuple[list[str], bool]:
                 folders += paths[-1:]
             elif MAYBE_SHARED.search(part):
                 others = True
-    for key in ("run_options", "head_run_options", "worker_run_options"):
+    for key in RUN_OPTIONS:
         for outside, inside in VOLUME.findall(" ".join(document.strings("docker", key))):
             if within(outside, folders):
                 folders.append(inside)

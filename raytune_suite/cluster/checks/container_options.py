@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.pods import FOLDERS_OF_IMAGES
 from raytune_suite.cluster.checks.sizes import without_unit
-from raytune_suite.cluster.pools import pools
+from raytune_suite.cluster.pools import RUN_OPTIONS, pools
 from raytune_suite.cluster.quantities import in_bytes
 from raytune_suite.errors import nearest
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.checks.findings import Finding
     from raytune_suite.cluster.document import ClusterDocument, KeyPath
 
-KEYS = ("run_options", "head_run_options", "worker_run_options")
 
 FLAGS = (
     *("detach", "disable-content-trust", "help", "init", "interactive", "no-healthcheck", "oom-kill-disable"),
@@ -111,11 +110,11 @@ DETECTIONS = {
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield the mistakes in the options of containers."""
-    places: list[KeyPath] = [("docker", key) for key in KEYS]
+    places: list[KeyPath] = [("docker", key) for key in RUN_OPTIONS]
     places += [
         ("available_node_types", name, "docker", key)
         for name in document.mapping("available_node_types")
-        for key in KEYS
+        for key in RUN_OPTIONS
     ]
     for place in places:
         yield from one_list(document, place)

@@ -11,6 +11,7 @@ from raytune_suite.cluster.checks.file_mounts import FILE_OPTION, PROJECT, THIS_
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.start_commands import HEAD, SETUP, WORKERS, starts
 from raytune_suite.cluster.document import on_this_machine
+from raytune_suite.cluster.pools import RUN_OPTIONS
 from raytune_suite.cluster.shell import simple_commands
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
                 if not re.fullmatch(r"[0-9a-f]{8}|[0-9a-f]{17}", name) and not name[:1].isupper():
                     reason = f"'fs-{name}' is no file system of AWS: after `fs-` it has 8 or 17 hexadecimal digits"
                     yield finding(document, "RTS909", (key, index), reason, "copy it again", severity="warning")
-    for key in ("run_options", "head_run_options", "worker_run_options"):
+    for key in RUN_OPTIONS:
         for index, text in enumerate(document.strings("docker", key)):
             yield from variables(document, ("docker", key, index), SET.findall(text))
     speed = document.get("upscaling_speed")
@@ -110,11 +111,7 @@ def package_folders(document: ClusterDocument) -> list[str]:
 
 def folders(document: ClusterDocument) -> Iterator[Finding]:
     """Yield folders that containers do not have: of the data, of another user, and of a copy with another name."""
-    options = [
-        (key, n, text)
-        for key in ("run_options", "head_run_options", "worker_run_options")
-        for n, text in enumerate(document.strings("docker", key))
-    ]
+    options = [(key, n, text) for key in RUN_OPTIONS for n, text in enumerate(document.strings("docker", key))]
     inside = [target for _, _, text in options for _, target in VOLUME.findall(text)]
     targets = [str(target).rstrip("/") for target in document.mapping("file_mounts")]
     for key, index, text in options:

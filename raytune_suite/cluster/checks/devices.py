@@ -35,7 +35,7 @@ CUSTOM = {
     "aws.amazon.com/neuron": "neuron_cores",
     "aws.amazon.com/neuroncore": "neuron_cores",
 }
-"""The name of Ray's resource for accelerators that are no GPUs; the autoscaler knows only that of TPUs by itself."""
+"""Ray's resource for accelerators other than GPUs; without help, the autoscaler knows only the one for TPUs."""
 
 OF_CUDA = re.compile(r"[:-](?:.*[-_.])?cu(?:da)?[-_]?1\d|nvidia/cuda|nvcr\.io/")
 OF_CPU = re.compile(r"[:_.-]cpu(?=$|[-_.@])")

@@ -80,7 +80,7 @@ def redis(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
         yield finding(document, "RTS804", where, reason, "write the name of a service of Redis", severity="error")
     elif own and host in LOOPBACK:
         reason = "Redis runs in the head's pod, and its data are lost with it"
-        yield finding(document, "RTS804", where, reason, "run it in a Deployment of its own, with a Service")
+        yield finding(document, "RTS804", where, reason, "run it in its own Deployment, with a Service")
     if re.fullmatch(r"[\w-]+\.svc(\.cluster\.local)?", host):
         reason = f"`redisAddress` names {host}, but between the service and `svc` comes its namespace"
         remedy = f"write {host.partition('.')[0]}, or {host.replace('.svc', '.NAMESPACE.svc', 1)}"

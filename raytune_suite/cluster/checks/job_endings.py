@@ -133,7 +133,7 @@ def problems(text: str) -> Iterator[tuple[str, str, str]]:
         reason = "`wait` succeeds whatever the study returns, so a failed study counts as succeeded"
         yield "RTS824", reason, "remove `&` and `wait`"
     elif any(DETACHED.match(" ".join(one.words)) for one in parts):
-        yield "RTS823", early("a terminal of its own"), "write the study's command only"
+        yield "RTS823", early("its own terminal"), "write the study's command only"
     yield from hidden(script, last, rest, strict=strict)
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from raytune_suite.cluster.checks.commands import SHARING, VOLUME, within
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.kuberay_runtime import SLOW_STORAGE, outside_shared_memory
-from raytune_suite.cluster.checks.mounts import OPTIONS, mounted, replaced
+from raytune_suite.cluster.checks.mounts import mounted, replaced
 from raytune_suite.cluster.checks.nfs_options import gives_up, option_lists
 from raytune_suite.cluster.checks.start_commands import HEAD, SETUP, WORKERS, starts
-from raytune_suite.cluster.pools import provider
+from raytune_suite.cluster.pools import RUN_OPTIONS, provider
 from raytune_suite.cluster.quantities import in_gib, quantity
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def protocol(document: ClusterDocument, where: KeyPath, text: str) -> Iterator[F
 def rights(document: ClusterDocument) -> Iterator[Finding]:
     """Yield a shared folder that only root may write, while the containers run as another user."""
     texts = document.strings("initialization_commands")
-    options = " ".join(text for key in OPTIONS for text in document.strings("docker", key))
+    options = " ".join(text for key in RUN_OPTIONS for text in document.strings("docker", key))
     image = str(document.get("docker", "worker_image") or document.get("docker", "image") or "")
     if not image.startswith("rayproject/ray") or ANOTHER_USER.search(" ".join([options, *texts])):
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.commands import IN_FSTAB, MAYBE_SHARED, REDIRECTION, SHARING, VOLUME, within
 from raytune_suite.cluster.checks.findings import finding
+from raytune_suite.cluster.pools import RUN_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +31,6 @@ TESTED_ONLY = re.compile(
 )
 """A test whose alternative is not in parentheses, and a mount behind `&&`, which then always runs."""
 
-OPTIONS = ("run_options", "head_run_options", "worker_run_options")
-
 
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield mounts that the containers of a file for `ray up` cannot see."""
@@ -47,7 +46,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     ]
     options = [
         ((*("docker", key), index), text)
-        for key in OPTIONS
+        for key in RUN_OPTIONS
         for index, text in enumerate(document.strings("docker", key))
     ]
     volumes = [(where, *pair) for where, text in options for pair in VOLUME.findall(text)]
@@ -75,7 +74,7 @@ def one_side(document: ClusterDocument) -> Iterator[Finding]:
     """Yield a folder for studies that only the container of the head, or only those of the workers, see."""
     inside = {
         key: {target.rstrip("/") for text in document.strings("docker", key) for _, target in VOLUME.findall(text)}
-        for key in OPTIONS
+        for key in RUN_OPTIONS
     }
     stored = re.findall(r"--storage-path[ =](/[\w./-]+)", document.text)
     for key, other, who in (

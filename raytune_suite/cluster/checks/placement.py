@@ -40,7 +40,7 @@ LARGE = {"memory": 4 * 2.0**30, "cpu": 4.0}
 
 LEAST_CPUS = 0.5
 LEAST_DISK = 5 * 2**30
-"""Bytes; the logs of Ray's sessions and objects that it spills take more."""
+"""Bytes; Ray's session logs and spilled objects take more."""
 
 SCHEDULERS = (
     *("default-scheduler", "volcano", "yunikorn", "kai-scheduler", "scheduler-plugins-scheduler", "koord-scheduler"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.findings import Finding, finding
 from raytune_suite.cluster.checks.start_commands import KEYS
+from raytune_suite.cluster.pools import RUN_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +116,7 @@ def commands(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
     places: list[tuple[KeyPath, str]] = [
         ((key, index), text) for key in KEYS for index, text in enumerate(document.strings(key))
     ]
-    for key in ("run_options", "head_run_options", "worker_run_options"):
+    for key in RUN_OPTIONS:
         places += [(("docker", key, index), text) for index, text in enumerate(document.strings("docker", key))]
     for where, text in places:
         for name, value in ASSIGNED.findall(text):

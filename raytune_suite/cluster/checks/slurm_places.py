@@ -93,7 +93,7 @@ def containers(text: str, gpus: int, *, started: bool) -> Iterator[Finding]:
         if match is None or not started:
             continue
         if not re.search(r"--net(?:work)?[= ]host\b", match[2]):
-            reason = f"`{match[1]} run` gives the container a network of its own, in which other nodes do not reach Ray"
+            reason = f"`{match[1]} run` gives the container its own network, where other nodes cannot reach Ray"
             yield at(number, "RTS845", reason, f"write `{match[1]} run --network=host ...`")
         if not re.search(r"(?:^|\s)(?:-v|--volume|--mount)\b", match[2]):
             reason = (

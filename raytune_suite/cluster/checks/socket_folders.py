@@ -1,4 +1,4 @@
-"""Check the folder in which Ray keeps its sockets: each machine needs one of its own, and its path must be short.
+"""Check the folder in which Ray keeps its sockets: each machine needs its own, with a short path.
 
 Ray makes `ray/session_DATE_TIME_NUMBER/sockets/plasma_store` below RAY_TMPDIR or, without it, TMPDIR (its
 `get_user_temp_dir`), and Linux allows 107 bytes for the path of a socket (unix(7)).
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.cluster.checks.commands import shared_folders, within
 from raytune_suite.cluster.checks.findings import Finding, finding
-from raytune_suite.cluster.pools import provider
+from raytune_suite.cluster.pools import RUN_OPTIONS, provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,6 @@ USUALLY_SHARED = re.compile(
 )
 PER_NODE = re.compile(r"SLURM_NODEID|SLURMD_NODENAME|SLURM_PROCID|HOSTNAME|\$\(hostname")
 START = re.compile(r"\bray\s+start\b")
-OPTIONS = ("run_options", "head_run_options", "worker_run_options")
 COMMANDS = ("setup_commands", "head_start_ray_commands", "worker_start_ray_commands")
 
 
@@ -51,9 +50,7 @@ def problem_of(name: str, value: str, shared: list[str]) -> tuple[str, str, Seve
     if "YOUR-" in value or not value:
         return None
     if len(plain) > LONGEST:
-        reason = (
-            f"{name} has {len(plain)} characters, with which the paths of Ray's sockets exceed 107: it does not start"
-        )
+        reason = f"{name} has {len(plain)} characters, so the paths of Ray's sockets exceed 107, and it does not start"
         return reason, remedy, "error"
     if not value.startswith(("/", "$", "~", "`")):
         return f"{name} is {value}, a relative path, but Ray needs an absolute one", f"write /tmp/{value}", "error"
@@ -72,7 +69,9 @@ def usually(name: str, value: str) -> tuple[str, str, Severity]:
 def check(document: ClusterDocument) -> Iterator[Finding]:
     """Yield such folders in the commands and the options of containers of a file for `ray up`."""
     places: list[tuple[KeyPath, str]] = [
-        (("docker", key, index), text) for key in OPTIONS for index, text in enumerate(document.strings("docker", key))
+        (("docker", key, index), text)
+        for key in RUN_OPTIONS
+        for index, text in enumerate(document.strings("docker", key))
     ]
     for key in COMMANDS:
         for index, text in enumerate(document.strings(key)):

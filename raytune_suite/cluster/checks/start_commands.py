@@ -10,7 +10,7 @@ from raytune_suite.cluster.checks.commands import shared_folders, within
 from raytune_suite.cluster.checks.findings import finding
 from raytune_suite.cluster.checks.repeated_commands import once
 from raytune_suite.cluster.checks.shell_commands import check_commands
-from raytune_suite.cluster.pools import pools, provider
+from raytune_suite.cluster.pools import RUN_OPTIONS, pools, provider
 from raytune_suite.cluster.ray_start import FLAGS, few_worker_ports, only_this_machine, option_of_port, same_ports
 from raytune_suite.cluster.shell import option_values, quoted, simple_commands
 
@@ -44,7 +44,6 @@ BOOTSTRAP = "~/ray_bootstrap_config.yaml"
 HOME = re.compile(r"(?<![\w./~-])(/(?:home/)?(root(?=/)|(?<=/home/)[A-Za-z_][\w-]*)/[\w./~-]*)")
 """A path in somebody's home folder, and whose."""
 
-RUN_OPTIONS = ("run_options", "head_run_options", "worker_run_options")
 ANOTHER_USER = re.compile(r"(?:^|\s)(?:-u|--user)[ =]")
 
 Start = tuple["KeyPath", dict[str, str]]

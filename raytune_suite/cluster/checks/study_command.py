@@ -162,7 +162,7 @@ def resuming(document: ClusterDocument, where: KeyPath, text: str) -> Iterator[F
         remedy = "add `backoffLimit: 2` beside `entrypoint`"
         yield finding(document, "RTS804", where, reason, remedy, severity="warning")
     if again and re.search(r"\braytune-suite run\b", text) and "--resume" not in text:
-        reason = "the job is run again after a failure (`backoffLimit`), but without `--resume` the study starts anew"
+        reason = "the job is run again after a failure (`backoffLimit`), but without `--resume` the study starts over"
         remedy = "add `--name NAME $(test -d FOLDER/NAME && echo --resume)`"
         yield finding(document, "RTS804", where, reason, remedy, severity="warning")
 

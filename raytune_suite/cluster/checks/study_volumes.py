@@ -72,7 +72,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             yield finding(document, "RTS814", place, reason, f"remove {one.read_only}", severity=severity)
         variable = own_folder(document, one)
         if variable and not any(other.path != one.path for other in mounts if other.group == one.group):
-            reason = f"`subPathExpr: {one.part}` gives each pod of {name} a folder of its own, as {variable} differs: "
+            reason = f"`subPathExpr: {one.part}` gives each pod of {name} its own folder, since {variable} differs: "
             reason += "the study does not find the checkpoints of its trials"
             yield finding(document, "RTS814", (*one.where, "subPathExpr"), reason, "write `subPath` with one folder")
         yield from sockets(document, one)

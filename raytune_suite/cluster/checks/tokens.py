@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cluster import tokens
 from raytune_suite.cluster.checks.findings import finding
-from raytune_suite.cluster.pools import cluster_spec, dicts, flag, is_kuberay, provider
+from raytune_suite.cluster.pools import RUN_OPTIONS, cluster_spec, dicts, flag, is_kuberay, provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,6 @@ WRITTEN = re.compile(r"\bRAY_AUTH_TOKEN[= ]+[\"']?([A-Za-z0-9+/_-]+)")
 COMMANDS = {"head": "head_start_ray_commands", "worker": "worker_start_ray_commands"}
 
 SETUP = ("initialization_commands", "setup_commands", "head_setup_commands", "worker_setup_commands")
-RUN_OPTIONS = ("run_options", "head_run_options", "worker_run_options")
 
 REMEDY = (
     'add `"~/.ray": "~/.ray"` to file_mounts, and `export RAY_AUTH_MODE=token` before `ray start` on head and workers, '
