@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import array
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, final, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, final
 
 import numpy as np
 import pandas as pd
 from ray.tune.experiment import Trial
 
 from raytune_suite.engines.flat_results import flattened
-from raytune_suite.engines.packed_values import PackedValues, is_plain
+from raytune_suite.engines.packed_values import PackedSequence, PackedValues, is_plain
 from raytune_suite.types import ADDED_BY_RAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 
 NO_REPORT = -1
 """The position of the last report of a trial that has reported nothing."""
-
-_NOT_PACKED = -1
 
 
 class TrialRecord(NamedTuple):
@@ -74,7 +70,7 @@ def reported_by_trainable(last: dict[str, Any] | None) -> dict[str, Any]:
 
 
 @final
-class Configs(Sequence["Config"]):
+class Configs(PackedSequence["Config"]):
     """The configs of trials, by number. One that was packed takes a third of the memory, and is copied at each use.
 
     Example:
@@ -86,37 +82,17 @@ class Configs(Sequence["Config"]):
 
     def __init__(self, configs: Iterable[Config] = ()) -> None:
         """At first `configs`."""
-        self._starts = array.array("q")  # where each config is packed, or `_NOT_PACKED`
+        super().__init__()
         self._packed = PackedValues()
-        self._others: dict[int, Config] = {}
         for config in configs:
             self.append(config)
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    @overload
-    def __getitem__(self, number: int) -> Config: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Config]: ...
-    def __getitem__(self, number: int | slice) -> Config | list[Config]:
-        if isinstance(number, slice):
-            return [self[index] for index in range(*number.indices(len(self)))]
-        start = self._starts[number]
-        config: Config = self._others[number % len(self)] if start == _NOT_PACKED else self._packed.read(start)
-        return config
 
     def __repr__(self) -> str:
         return f"Configs({list(self)!r})"
 
-    def append(self, config: Config) -> None:
-        """Add the config of the next trial."""
-        self._others[len(self)] = config
-        self._starts.append(_NOT_PACKED)
-
     def replace(self, number: int, config: Config) -> None:
         """Replace a config, unless it is packed."""
-        if self._starts[number] == _NOT_PACKED:
+        if number in self._others:
             self._others[number] = config
 
     def pack(self, number: int) -> None:
@@ -124,6 +100,10 @@ class Configs(Sequence["Config"]):
         config = self._others.get(number)
         if config is not None and is_plain(config):
             self._starts[number] = self._packed.add(self._others.pop(number))
+
+    def _unpacked(self, start: int) -> Config:
+        config: Config = self._packed.read(start)
+        return config
 
 
 def trials_frame(trials: Rows[TrialRecord], configs: Configs, reports: Rows[Report], metric: str) -> pd.DataFrame:

@@ -6,14 +6,12 @@ trial is only what differs, as bytes. `Trials` creates it again whenever it is u
 
 from __future__ import annotations
 
-import array
 import operator
-from collections.abc import Sequence
-from typing import Any, final, overload
+from typing import Any, final
 
 from ray.tune.experiment import Trial
 
-from raytune_suite.engines.packed_values import PackedValues, is_plain
+from raytune_suite.engines.packed_values import PackedSequence, PackedValues, is_plain
 
 _OWN = frozenset(
     {
@@ -45,8 +43,6 @@ _OWN_METADATA = frozenset(
 
 
 _NOTHING = (None, None, None)
-
-_NOT_PACKED = -1
 
 
 @final
@@ -183,43 +179,26 @@ class TrialPacker:
 
 
 @final
-class Trials(Sequence[Trial]):
+class Trials(PackedSequence[Trial]):
     """The trials of a study, oldest first. One that was packed is created again at each use: changes of it are lost."""
 
     def __init__(self) -> None:
         """No trial yet."""
-        self._starts = array.array("q")  # where the packer has stored each trial, or `_NOT_PACKED`
-        self._ordinary: dict[int, Trial] = {}  # the others by position
-        self._positions: dict[Trial, int] = {}
+        super().__init__()
+        self._positions: dict[Trial, int] = {}  # of those that are not packed
         self._packer: TrialPacker | None = None
 
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    @overload
-    def __getitem__(self, position: int) -> Trial: ...
-    @overload
-    def __getitem__(self, position: slice) -> list[Trial]: ...
-    def __getitem__(self, position: int | slice) -> Trial | list[Trial]:
-        if isinstance(position, slice):
-            return [self[index] for index in range(*position.indices(len(self)))]
-        start = self._starts[position]
-        if start == _NOT_PACKED:
-            return self._ordinary[position % len(self)]
-        assert self._packer is not None  # noqa: S101 - it has packed the trial
-        return self._packer.unpack(start)
-
-    def append(self, trial: Trial) -> None:
+    def append(self, item: Trial) -> None:
         """Add a trial at the end."""
-        self._ordinary[len(self)], self._positions[trial] = trial, len(self)
-        self._starts.append(_NOT_PACKED)
+        self._positions[item] = len(self)
+        super().append(item)
 
     def remove(self, trial: Trial) -> None:
         """Remove a trial that is not packed."""
         gap = self._positions.pop(trial)
         del self._starts[gap]
         self._positions = {other: position - (position > gap) for other, position in self._positions.items()}
-        self._ordinary = {position: other for other, position in self._positions.items()}
+        self._others = {position: other for other, position in self._positions.items()}
 
     def pack(self, trial: Trial, packer: TrialPacker) -> None:
         """Store a trial that has ended in less memory, if it can be restored exactly."""
@@ -228,7 +207,11 @@ class Trials(Sequence[Trial]):
             self._packer = packer
             position = self._positions.pop(trial)
             self._starts[position] = start
-            del self._ordinary[position]
+            del self._others[position]
+
+    def _unpacked(self, start: int) -> Trial:
+        assert self._packer is not None  # noqa: S101 - it has packed the trial
+        return self._packer.unpack(start)
 
 
 def shallow_copy(original: Any) -> Any:
