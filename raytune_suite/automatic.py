@@ -33,6 +33,9 @@ PAUSED_TRAININGS = 25
 BRACKETS = 3
 """The number of brackets: some trials start at higher rungs, in case the lowest mislead."""
 
+TRAININGS_PER_WORKER = 8
+"""The number of full trainings per parallel trial from which on paused trials use all brackets."""
+
 MANY_WORKERS = 32
 """The number of parallel trials above which proposals must be cheap and differ without a search."""
 
@@ -168,15 +171,25 @@ def _with_fidelities(space: Space, conditions: Conditions) -> Iterator[MethodCho
         yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and the space has {len(space)} parameters")
     elif trainings < PAUSED_TRAININGS and conditions.can_pause:
         reason = f"{fidelities} and paused, which saves training in a short study"
-        ladders = max_bracket(conditions.min_t, max_t, conditions.eta) + 1
-        few = (conditions.workers or 1) <= trainings  # with more, the first trials of higher brackets use up the budget
-        arguments = {"brackets": min(BRACKETS, ladders) if few else 1}
+        arguments = {"brackets": _paused_brackets(max_t, conditions)}
         yield MethodChoice(method="mfes+async-hyperband", reason=reason, arguments=arguments)
     rungs = len(halving_levels(conditions.min_t, max_t, conditions.eta))
     reason = f"{fidelities}, and models learn which fidelities to trust"
     yield MethodChoice(method="mfes+asha", reason=reason, arguments={"brackets": min(BRACKETS, rungs)})
     yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and its arguments are set")
     yield MethodChoice(method="sobol+asha", reason=fidelities)
+
+
+def _paused_brackets(max_t: int, conditions: Conditions) -> int:
+    """Return the number of brackets of trials that can be paused.
+
+    With more parallel trials than full trainings, the first trials of the higher brackets would use up the budget.
+    """
+    ladders = max_bracket(conditions.min_t, max_t, conditions.eta) + 1
+    per_worker = math.nan if conditions.workers is None else conditions.trainings / conditions.workers
+    if per_worker < 1:
+        return 1
+    return ladders if per_worker >= TRAININGS_PER_WORKER else min(BRACKETS, ladders)
 
 
 def _size(space: Space) -> int | None:

@@ -73,7 +73,8 @@ def test_a_study_with_a_model_hedges_against_misleading_fidelities(
 
 
 @pytest.mark.parametrize(
-    ("max_t", "workers", "brackets"), [(81, 4, 3), (81, None, 3), (81, 16, 1), (10, 8, 3), (3, 4, 2), (2, 4, 1)]
+    ("max_t", "workers", "brackets"),
+    [(81, 1, 5), (27, 1, 4), (81, 4, 3), (81, None, 3), (81, 16, 1), (10, 8, 3), (3, 4, 2), (2, 4, 1)],
 )
 def test_a_study_that_pauses_hedges_if_it_has_few_workers(max_t: int, workers: int | None, brackets: int) -> None:
     conditions = Conditions(max_t=max_t, budget=8, workers=workers, can_pause=True)
