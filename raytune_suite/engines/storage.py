@@ -106,7 +106,7 @@ class Folder:
         """The folder at a local path or a URI, or at a path in `filesystem`; it need not exist.
 
         Raises:
-            ArgumentError: If it is no URI of a file system of pyarrow.
+            ArgumentError: If it is not a URI of a file system of pyarrow.
             StudyError: If the object store cannot be reached.
         """
         if filesystem is not None:

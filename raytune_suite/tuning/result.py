@@ -128,7 +128,7 @@ class StudyResult(StudyData):
             configs: Configs in which parameters may be missing, which are then drawn at random.
 
         Raises:
-            ArgumentError: If a config is no dict of values of JSON.
+            ArgumentError: If a config is not a dict of JSON values.
             StudyError: If the study's storage cannot be written.
         """
         for config in configs:
@@ -138,7 +138,7 @@ class StudyResult(StudyData):
             with storage_errors(self.files):
                 inbox.put(self.files, configs)
         except TypeError as error:
-            raise ArgumentError.invalid("configs", configs, "a list of dicts of values of JSON", str(error)) from None
+            raise ArgumentError.invalid("configs", configs, "a list of dicts of JSON values", str(error)) from None
 
     @property
     def best_value(self) -> float:

@@ -316,7 +316,7 @@ def decode_manifest(content: bytes) -> dict[str, Any]:
     """
     manifest = json.loads(content) if content else None
     if not isinstance(manifest, dict) or "schema" not in manifest:
-        raise ValueError("it is empty" if not content else "it is no manifest")
+        raise ValueError("it is empty" if not content else "it is not a manifest")
     return manifest
 
 

@@ -112,7 +112,7 @@ def tune(
         tuning_seeds: Training seeds that the method sees (in `config["seed"]`); of several, metrics are averaged.
         test_seeds: Training seeds on which the chosen config is finally trained from scratch and scored.
         storage_path: The folder or URI that holds studies; on several machines, one that all of them can access.
-        storage_filesystem: The file system of pyarrow or fsspec in which `storage_path` is a path, if it is no URI.
+        storage_filesystem: The file system of pyarrow or fsspec in which `storage_path` is a path, if it is not a URI.
         name: The study's name, by default derived from the trainable, the method and the time.
         resume: Continue the study called `name`; with higher limits or a larger space, also after it has finished.
         retry: "failed" to train the configs of failed trials again, as new trials of the study that is resumed.

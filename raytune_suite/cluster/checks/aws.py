@@ -242,7 +242,7 @@ def other_settings(document: ClusterDocument, where: KeyPath) -> Iterator[Findin
     if isinstance(data, str) and not re.match(
         r"\s*(#!|#cloud-config|#include|Content-Type:|MIME-Version:|## template)", data
     ):
-        reason = "`UserData` begins neither with `#!` nor with `#cloud-config`, so that cloud-init ignores it"
+        reason = "`UserData` begins neither with `#!` nor with `#cloud-config`, so cloud-init ignores it"
         remedy = "begin it with `#!/bin/bash`; boto3 encodes it, so write plain text"
         yield finding(document, "RTS902", (*where, "UserData"), reason, remedy, severity="warning")
 

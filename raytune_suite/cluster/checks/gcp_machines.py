@@ -54,7 +54,7 @@ def image_project(document: ClusterDocument, where: KeyPath) -> Iterator[Finding
         return
     similar = next((one for one in PUBLIC if one.startswith(match[1])), None) or nearest(match[1], PUBLIC)
     if similar is not None:
-        reason = f"{match[1]} is no project of public images: did you mean {similar!r}?"
+        reason = f"{match[1]} is not a project of public images: did you mean {similar!r}?"
         remedy = f"write projects/{similar}/..., if {match[1]} is not your own"
         yield finding(document, "RTS909", where, reason, remedy, severity="warning")
 
@@ -76,7 +76,7 @@ def custom(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
         reason = f"{name} has {cpus} CPUs, but custom machines have an even number of them"
         yield finding(document, "RTS206", where, reason, f"write {name.replace(f'-{cpus}-', f'-{cpus + 1}-')}")
     elif memory % 256:
-        reason = f"{name} has {memory} MB of memory, which is no multiple of 256"
+        reason = f"{name} has {memory} MB of memory, which is not a multiple of 256"
         better = name.replace(f"-{memory}", f"-{round(memory / 256) * 256}")
         yield finding(document, "RTS206", where, reason, f"write {better}")
     elif not least <= memory / 1024 / cpus <= most and not rest[3]:

@@ -76,7 +76,7 @@ def redis(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
         reason = f"`redisAddress` is {address}, which is the head's own pod, where no Redis runs"
         yield finding(document, "RTS804", where, reason, "write the name of a service of Redis", severity="error")
     elif host.partition(".")[0] in (f"{name}-head-svc", f"{name}-head") or "head-svc" in host:
-        reason = f"`redisAddress` is {address}, the head of a cluster of Ray, which is no Redis"
+        reason = f"`redisAddress` is {address}, the head of a cluster of Ray, which is not Redis"
         yield finding(document, "RTS804", where, reason, "write the name of a service of Redis", severity="error")
     elif own and host in LOOPBACK:
         reason = "Redis runs in the head's pod, and its data are lost with it"
@@ -144,7 +144,7 @@ def start_options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding
     if group[-1] == "headGroupSpec":
         scaled = document.get(*cluster_spec(document), "enableInTreeAutoscaling") is True
         if given.get("no-monitor") == "false" and scaled:
-            reason = "`no-monitor: false` starts a second autoscaler beside that of the operator"
+            reason = "`no-monitor: false` starts a second autoscaler in addition to that of the operator"
             yield finding(document, "RTS410", (*where, "no-monitor"), reason, "remove it", severity="warning")
     else:
         for name in HEAD_ONLY:

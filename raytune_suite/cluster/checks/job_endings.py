@@ -55,7 +55,7 @@ AROUND = (
     (
         rf"\b(while\s+(?:true|:)|for\s*\(\(;;\)\)|until)\b(?=.*{PROGRAMS}.*\bdone\b)",
         "RTS412",
-        "the study is in a loop (`{0}`), so that the job does not end, or never fails: the cluster is not removed",
+        "the study is in a loop (`{0}`), so the job does not end, or never fails: the cluster is not removed",
         "remove the loop: `backoffLimit` runs a failed job again",
     ),
     (
@@ -117,9 +117,7 @@ def problems(text: str) -> Iterator[tuple[str, str, str]]:
     if not studies:
         only = [one for one in parts if NEVER_ENDS.match(" ".join(one.words))]
         if only:
-            reason = (
-                f"the job runs `{' '.join(only[-1].words)}` and never ends, so that its machines cost money for nothing"
-            )
+            reason = f"the job runs `{' '.join(only[-1].words)}` and never ends, so its machines cost money for nothing"
             yield "RTS412", reason, "write the study's command; for an interactive cluster use `kind: RayCluster`"
         for one in parts:
             if DETACHED.match(" ".join(one.words)):

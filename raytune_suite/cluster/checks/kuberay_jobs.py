@@ -286,7 +286,7 @@ def schedule(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
         reason = f"the schedule {text!r} is not one of cron: {wrong}"
         yield rejected(document, where, reason, 'write such as "0 3 * * *" for 3 o\'clock each night')
     elif isinstance(text, str) and never(text):
-        reason = f"the schedule {text!r} names a day that its month does not have, so that no job is ever started"
+        reason = f"the schedule {text!r} names a day that its month does not have, so no job is ever started"
         yield finding(document, "RTS811", where, reason, "correct the day or the month")
     zone, place = document.get("spec", "timeZone"), ("spec", "timeZone")
     known = zoneinfo.available_timezones() if isinstance(zone, str) and zone != "Local" else set()

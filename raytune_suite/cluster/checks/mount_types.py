@@ -108,7 +108,7 @@ def problems(kind: str, source: str, command: str) -> Iterator[tuple[str, str]]:
     given = {one.partition("=")[0] for options in OPTIONS.findall(command) for one in options.split(",")}
     if kind in NFS and set(OF_HELPER) & given:
         names = ", ".join(sorted(set(OF_HELPER) & given))
-        yield f"`-t {kind}` does not know {names}, options of the mount helper of EFS", "write `mount -t efs ...`"
+        yield f"`-t {kind}` does not support {names}, options of the mount helper of EFS", "write `mount -t efs ...`"
     if kind in SMB and re.match(r"[^/]+:/", source):
         yield f"`-t {kind}` needs //HOST/SHARE, but has {source}", "write it so, or `mount -t nfs ...`"
     azure = ON_AZURE.match(source)

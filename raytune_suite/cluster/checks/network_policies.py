@@ -152,7 +152,7 @@ def not_read(policy: ClusterDocument) -> Iterator[Finding]:
             reason = f"`policyTypes` lacks {side}, so the rules in `{key}` are not read, and everybody is admitted"
             yield finding(policy, "RTS615", where, reason, f"add {side} to `policyTypes`", severity="warning")
         if side == "Ingress" and side in sides(policy) and not rules and about_redis(policy):
-            reason = "the policy admits nobody, also not the head, which stores its state there"
+            reason = "the policy admits nobody, not even the head, which stores its state there"
             remedy = 'write `ingress: [{from: [{podSelector: {matchLabels: {ray.io/is-ray-node: "yes"}}}]}]`'
             yield finding(
                 policy, "RTS804", where if rules is not None else ("spec",), reason, remedy, severity="warning"

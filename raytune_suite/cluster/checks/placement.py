@@ -110,7 +110,7 @@ def stopping(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
     for container in pod.containers:
         begin = (*container, "lifecycle", "postStart")
         if ENDLESS.search(" ".join(map(str, document.entries(*begin, "exec", "command")))):
-            reason = f"`postStart` does not end, so that {pod.name} is never ready"
+            reason = f"`postStart` does not end, so {pod.name} is never ready"
             yield finding(document, "RTS412", begin, reason, "add `&` to its command, or make it a container")
         place = (*container, "lifecycle", "preStop")
         words = " ".join(map(str, document.entries(*place, "exec", "command")))
@@ -251,7 +251,9 @@ def overcommitted(document: ClusterDocument, pod: PodPlace, where: KeyPath, name
     most, least = quantity(limits.get(name)), quantity(reserved.get(name))
     if most is not None and least is not None and least > 0 and most >= max(4 * least, LARGE[name]):
         reason = f"Ray offers {limits[name]} of {name}, the limit of {pod.name}, but only {reserved[name]} is reserved"
-        remedy = f"write `{name}: {limits[name]}` in the requests, too: else pods on one node take it from each other"
+        remedy = (
+            f"write `{name}: {limits[name]}` in the requests, too: otherwise pods on one node take it from each other"
+        )
         yield finding(document, "RTS818", (*where, "requests", name), reason, remedy, severity="warning")
 
 

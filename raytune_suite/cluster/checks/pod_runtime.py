@@ -86,7 +86,7 @@ def redis(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
         yield finding(document, "RTS215", where, reason, "write 512Mi or more", severity="warning")
     elif limit is not None and most is not None and most > limit:
         reason = f"Redis may store {in_gib(most)} (`--maxmemory`), but the limit of its memory is {in_gib(limit)}"
-        remedy = "raise the limit above `--maxmemory`: else Redis is killed for memory"
+        remedy = "raise the limit above `--maxmemory`: otherwise Redis is killed for memory"
         yield finding(document, "RTS215", where, reason, remedy, severity="warning")
 
 
@@ -184,10 +184,10 @@ def of_head(document: ClusterDocument, where: KeyPath, opened: dict[str, str]) -
     if not isinstance(port, int):
         return
     if str(port) in [opened[option] for option in GRPC]:
-        reason = f"port {port} of Ray does not speak HTTP, so that the probe always fails"
+        reason = f"port {port} of Ray does not speak HTTP, so the probe always fails"
         yield finding(document, "RTS411", (*where, "httpGet", "port"), reason, "write `tcpSocket` instead")
     elif str(port) == opened["dashboard-port"] and path in NO_ROUTE:
-        reason = f"the dashboard has no {path}, so that the probe fails"
+        reason = f"the dashboard has no {path}, so the probe fails"
         remedy = "write `path: /api/gcs_healthz`, or remove the probe: KubeRay adds its own"
         yield finding(document, "RTS411", (*where, "httpGet", "path"), reason, remedy, severity="warning")
 

@@ -309,7 +309,7 @@ def sources(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
             plain = value.partition("[")[0] if isinstance(value, str) else None
             if plain is not None and plain not in allowed and "hugepages" not in plain:
                 hint = closest(plain, allowed)
-                reason = f"`{key}` is {value!r}, which is no field for a variable{hint and f': {hint}'}"
+                reason = f"`{key}` is {value!r}, which is not a field for a variable{hint and f': {hint}'}"
                 yield wrong(document, (*where, "valueFrom", kind, key), reason, f"write one of {', '.join(allowed)}")
         text = entry.get("value")
         of_shell = OF_SHELL.match(text) if isinstance(text, str) else None

@@ -378,7 +378,7 @@ def two_vendors(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
         str(key).partition("/")[0] for key in limits if re.fullmatch(r"(nvidia|amd|intel|gpu\.intel)\.com/.*", str(key))
     }
     if len(vendors) > 1:
-        reason = f"the container asks for GPUs of {' and '.join(sorted(vendors))}, which no node has together"
+        reason = f"the container requests GPUs of {' and '.join(sorted(vendors))}, which no node has together"
         yield finding(document, "RTS812", (*where, "limits"), reason, "keep one of them", severity="warning")
 
 

@@ -138,10 +138,10 @@ def listening(document: ClusterDocument, one: Server) -> Iterator[Finding]:
         yield finding(document, "RTS804", where, reason, "remove it, or begin with `redis-server`", severity="error")
     if len(one.words) == 1 and re.match(r"(redis|valkey)-server ", one.text):
         shown = ", ".join(one.text.split())
-        reason = f"`{one.text}` is one word, so that a program of this name, with its spaces, is searched"
+        reason = f"`{one.text}` is one word, so a program of this name, with its spaces, is looked up"
         yield finding(document, "RTS817", where, reason, f"write `{one.key}: [{shown}]`")
     if bound is not None and all(address.lstrip("-") in LOOPBACK for address in bound.split()):
-        reason = f"Redis is bound to {bound}, so that only its own pod reaches it"
+        reason = f"Redis is bound to {bound}, so only its own pod reaches it"
         yield finding(document, "RTS411", where, reason, "remove `--bind`, or write 0.0.0.0")
     if one.option("protected-mode") == "yes" and password is None and bound is None:
         reason = "in protected mode, without a password, Redis refuses all other pods"
@@ -151,7 +151,7 @@ def listening(document: ClusterDocument, one: Server) -> Iterator[Finding]:
         remedy = "write `--requirepass $(REDIS_PASSWORD)`, with the variable from a Secret"
         yield finding(document, "RTS614", where, reason, remedy)
     if closes is not None and closes.isdecimal() and 0 < int(closes) < SHORT_TIMEOUT:
-        reason = f"Redis closes connections that are idle for {closes} s, also that of the head"
+        reason = f"Redis closes connections that are idle for {closes} s, including that of the head"
         yield finding(document, "RTS804", where, reason, "write `--timeout 0`")
 
 
@@ -172,7 +172,7 @@ def probes(document: ClusterDocument, one: Server) -> Iterator[Finding]:
         match = re.search(r"redis-cli\b.*?\s-p\s*(\d+)", words)
         asked = int(match[1]) if match is not None else document.get(*where, "tcpSocket", "port")
         if document.get(*where, "httpGet") is not None:
-            reason = "Redis does not speak HTTP, so that the probe always fails"
+            reason = "Redis does not speak HTTP, so the probe always fails"
             yield finding(
                 document, "RTS411", (*where, "httpGet"), reason, f"write `tcpSocket: {{port: {port or PORT}}}`"
             )

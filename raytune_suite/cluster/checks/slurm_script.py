@@ -330,7 +330,7 @@ def amounts(one: RayStart, directives: list[Directive]) -> Iterator[Finding]:
     offered, given = one.options.get("num-gpus", ""), gpus_per_node(directives, component)
     if offered.isdecimal() and given is not None:
         if int(offered) > given:
-            has = f"has {given}" if given else "asks for none"
+            has = f"has {given}" if given else "requests none"
             reason = f"Ray is started with {offered} GPUs per node, but the job {has}"
             remedy = f"write `--num-gpus={given}`" if given else "add `#SBATCH --gpus-per-node=N`"
             yield at(one.line, "RTS844", reason, remedy)

@@ -45,8 +45,8 @@ NOT_IN_PODS = {
     "sudo": "containers have no `sudo`, and no password: remove it",
     "kubectl": "the image has no `kubectl`, and the pod no rights: write the program's command only",
     "docker": "pods have no Docker: write the program's command only",
-    "srun": "this is no job of Slurm: write the program's command only",
-    "sbatch": "this is no job of Slurm: write the program's command only",
+    "srun": "this is not a Slurm job: write the program's command only",
+    "sbatch": "this is not a Slurm job: write the program's command only",
 }
 OF_RAY = ("start", "stop", "up", "down", "submit", "attach", "exec")
 """Subcommands of `ray` by which a job starts or ends the cluster on which it runs."""

@@ -122,7 +122,7 @@ def storage_class(document: ClusterDocument) -> Iterator[Finding]:
         reason = f"`provisioningMode` is {mode!r}, but EFS only has efs-ap"
         yield finding(document, "RTS814", where, reason, "write `provisioningMode: efs-ap`")
     if isinstance(system, str) and not EFS_ID.fullmatch(system) and not PLACEHOLDER.search(system):
-        reason = f"`fileSystemId` is {system!r}, which is no ID of a file system of EFS"
+        reason = f"`fileSystemId` is {system!r}, which is not the ID of an EFS file system"
         yield finding(document, "RTS814", (*where, "fileSystemId"), reason, "write such as fs-0a1b2c3d4e5f60718")
 
 

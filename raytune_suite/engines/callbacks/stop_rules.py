@@ -218,7 +218,7 @@ def make_rules(stop: Any, objective: Objective) -> tuple[Stopper, ...]:
     """The rules of a study from the argument `stop` of `tune`, as copies that belong to this study.
 
     Raises:
-        ArgumentError: If it is no rule.
+        ArgumentError: If it is not a rule.
     """
     if stop is None:
         return ()

@@ -245,7 +245,7 @@ class ClusterMonitor(Callback):
     # ---- lost nodes -------------------------------------------------------------------------------------------
 
     def handle_actor_death(self, trial: Trial, error: RayActorError, node_id: str) -> bool:
-        """Return whether a trial's actor died because its node was lost, which is no failure of the trial.
+        """Return whether a trial's actor died because its node was lost, which is not a failure of the trial.
 
         The loss is recorded in the study's log. A trial that loses `LOST_MACHINE_RETRIES` nodes in a row without
         progress is not excused any more.
