@@ -120,7 +120,7 @@ class Folder:
             return cls(path, None, fs.FileSystem.from_uri(path))
         except ValueError as error:
             raise ArgumentError(
-                f"{path!r} must be a folder or the URI of an object store that pyarrow knows; for others, set "
+                f"{path!r} must be a folder or the URI of an object store that pyarrow supports; for others, set "
                 f"`storage_filesystem`: {error}"
             ) from None
         except OSError as error:

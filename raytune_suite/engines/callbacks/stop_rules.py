@@ -142,7 +142,7 @@ class RegretBound(Stopper):
     """Ends the study when its best config is probably at most `error` worse than the best one in the space.
 
     A Gaussian process of the trials that were trained longest, which is to `max_t` if there is one, bounds the
-    difference with a probability of 0.9 (`models.regret_bound`). All trials of the study count, also those before the
+    difference with a probability of 0.9 (`models.regret_bound`). All trials of the study count, even those before the
     rule was added.
 
     Attributes:

@@ -148,7 +148,7 @@ class ClusterMonitor(Callback):
         """
         node = nodes.get(self._here)
         if node is None or not node["Alive"] or not cluster_state.accepts_connections(node):
-            self._end_study("Ray on this machine has died: its raylet does not run any more")
+            self._end_study("Ray on this machine has died: its raylet is no longer running")
 
     # ---- storage ----------------------------------------------------------------------------------------------
 

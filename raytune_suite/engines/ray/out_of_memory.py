@@ -101,7 +101,7 @@ class MemoryRetries(Callback):
         advice = "give each trial more (`resources`), or run fewer at once (`max_concurrent`)"
         if trial.trial_id in self._retried:
             self._done(trial)
-            return f"ran out of {kind} again, without neighbours: this counts as a failure; {advice}"
+            return f"ran out of {kind} again, without neighbors: this counts as a failure; {advice}"
         request = self._request(controller, trial, error)
         if request is None:
             return f"ran out of {kind}: this counts as a failure; {advice}"
@@ -114,7 +114,7 @@ class MemoryRetries(Callback):
         changed.placement_group_factory = PlacementGroupFactory([request])
         controller.update_max_pending_trials(1)
         shown = ", ".join(f"{name} {amount:g}" for name, amount in request.items())
-        return f"ran out of {kind}; it is retried once without neighbours, as soon as it can have {shown}"
+        return f"ran out of {kind}; it is retried once without neighbors, as soon as it can have {shown}"
 
     def retries(self, trial: Trial) -> bool:
         """Whether the trial is to be retried now."""
