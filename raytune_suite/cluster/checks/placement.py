@@ -1,4 +1,4 @@
-"""Checks of where pods may run, and how they end: one host, one zone, neighbours, ports of nodes, times to stop.
+"""Checks of where pods may run, and how they end: one host, one zone, neighbors, ports of nodes, times to stop.
 
 Sources: Kubernetes, "Assigning Pods to Nodes", "Pod Topology Spread Constraints" and "Pod Lifecycle"; the notice before
 spot machines end (AWS 120 s, GKE and AKS 30 s); Cluster Autoscaler, FAQ; Karpenter, "Disruption"; read in 2026-11.
@@ -258,7 +258,7 @@ def overcommitted(document: ClusterDocument, pod: PodPlace, where: KeyPath, name
 
 
 def across(places: list[tuple[ClusterDocument, PodPlace]], documents: list[ClusterDocument]) -> Iterator[Finding]:
-    """Yield neighbours that a pod must have, but no pod of the file is, and spreads that count no pod."""
+    """Yield neighbors that a pod must have, but no pod of the file is, and spreads that count no pod."""
     everything = [labels for one in documents for labels in pod_labels(one)]
     for document, pod in places:
         own = labels_of(document, pod)

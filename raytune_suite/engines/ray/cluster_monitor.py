@@ -133,8 +133,8 @@ class ClusterMonitor(Callback):
             _logger.warning("the head of the Ray cluster, %s, responds again", self._head)
         elif self._head_answers and not answers:
             _logger.warning(
-                "the head of the Ray cluster, %s, does not respond. If it stays away, Ray ends this process after a "
-                "minute: then resume the study with `resume=True` once the head runs again",
+                "the head of the Ray cluster, %s, does not respond. If it does not come back, Ray ends this process "
+                "after a minute: then resume the study with `resume=True` once the head runs again",
                 self._head,
             )
         self._head_answers = answers
