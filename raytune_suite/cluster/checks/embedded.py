@@ -246,7 +246,7 @@ def bad_requirement(text: str) -> str | None:
         requirements.Requirement(re.sub(r"\s#.*", "", text))
     except requirements.InvalidRequirement:
         better = re.sub(r"(?<![=<>!~])=(?!=)", "==", text)
-        return f"write {better!r}" if better != text else "write such as 'torch==2.4.0'"
+        return f"write {better!r}" if better != text else "write, for example, 'torch==2.4.0'"
     return None
 
 
@@ -330,4 +330,4 @@ def entrypoint_resources(document: ClusterDocument, where: KeyPath) -> Iterator[
         value = None
     if not isinstance(value, dict) or not all(isinstance(one, (int, float)) for one in value.values()):
         reason = f"`entrypointResources` is {text!r}, but must be a JSON object with numbers"
-        yield wrong(document, where, reason, "write such as '{\"big\": 1}', in single quotes")
+        yield wrong(document, where, reason, "write, for example, '{\"big\": 1}', in single quotes")

@@ -68,7 +68,7 @@ def custom(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     series, rest = match[1] or "n1", re.fullmatch(r"(\d+)-(\d+)(-ext)?", match[2] or "")
     if rest is None:
         reason = f"`machineType` is {name}, but a custom machine states its CPUs and its memory in MB"
-        yield finding(document, "RTS206", where, reason, f"write such as {match[1] or 'n1'}-custom-8-32768")
+        yield finding(document, "RTS206", where, reason, f"write, for example, {match[1] or 'n1'}-custom-8-32768")
         return
     cpus, memory = int(rest[1]), int(rest[2])
     least, most = MEMORY_PER_CPU.get(series, (0.0, 1e9))
@@ -82,4 +82,4 @@ def custom(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     elif not least <= memory / 1024 / cpus <= most and not rest[3]:
         reason = f"{name} has {memory / 1024 / cpus:.1f} GB per CPU, but machines {series} have {least} to {most}"
         better = name.replace(f"-{memory}", f"-{cpus * 4096}")
-        yield finding(document, "RTS206", where, reason, f"write such as {better}")
+        yield finding(document, "RTS206", where, reason, f"write, for example, {better}")

@@ -94,11 +94,15 @@ def service(document: ClusterDocument, head: KeyPath) -> Iterator[Finding]:
     """Yield a service by which the head's ports are open on every node, and one that selects other pods."""
     for where in ((*head, "serviceType"), (*head, "headService", "spec", "type")):
         if document.get(*where) == "NodePort":
-            reason = "NodePort opens the ports of the head, by which one runs code, on all nodes of Kubernetes"
+            reason = (
+                "NodePort opens the ports of the head, through which anyone can run code, on all nodes of Kubernetes"
+            )
             remedy = "remove it, and use `kubectl port-forward`"
             yield finding(document, "RTS615", where, reason, remedy, severity="warning")
     if document.get(*head, "enableIngress") is True:
-        reason = "`enableIngress` opens the dashboard, by which one runs code, to all who reach the ingress"
+        reason = (
+            "`enableIngress` opens the dashboard, through which anyone can run code, to all who can reach the ingress"
+        )
         remedy = "remove it, and use `kubectl port-forward`"
         yield finding(document, "RTS615", (*head, "enableIngress"), reason, remedy, severity="warning")
     if document.mapping(*head, "headService", "spec", "selector"):

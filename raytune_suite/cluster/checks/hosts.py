@@ -166,7 +166,7 @@ def coordinator(document: ClusterDocument) -> Iterator[Finding]:
     address = str(document.get(*where))
     if not re.fullmatch(r"[\w.-]+:\d+", address):
         reason = f"`coordinator_address` is {address!r}, but must be HOST:PORT"
-        yield finding(document, "RTS605", where, reason, "write such as 192.168.1.9:8000")
+        yield finding(document, "RTS605", where, reason, "write, for example, 192.168.1.9:8000")
     for key in ("head_ip", "worker_ips"):
         if document.get("provider", key):
             reason = f"`{key}` is set together with `coordinator_address`, which alone defines the hosts"

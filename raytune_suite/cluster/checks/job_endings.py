@@ -67,7 +67,7 @@ AROUND = (
     (
         rf"(?:^|[;&|]\s*|\n)!\s+{PROGRAMS}",
         "RTS824",
-        "`!` turns the status of the study around: a failed one counts as succeeded",
+        "`!` inverts the status of the study: a failed one counts as succeeded",
         "remove `!`",
     ),
 )
@@ -144,7 +144,7 @@ def around(script: str) -> Iterator[tuple[str, str, str]]:
     limit = re.search(rf"\btimeout\s+(?:-\S+\s+)*(\d+)([smhd]?)\s+(?:\S+/)?{PROGRAMS}", script)
     if limit is not None and int(limit[1]) * SECONDS[limit[2]] < SHORTEST_STUDY:
         reason = f"`timeout {limit[1]}{limit[2]}` ends the study after {int(limit[1]) * SECONDS[limit[2]]} seconds"
-        yield "RTS821", reason, "write such as `timeout 8h`, or `activeDeadlineSeconds` of the job"
+        yield "RTS821", reason, "write, for example, `timeout 8h`, or `activeDeadlineSeconds` of the job"
 
 
 def early(what: str) -> str:

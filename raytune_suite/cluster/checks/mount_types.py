@@ -99,7 +99,7 @@ def problems(kind: str, source: str, command: str) -> Iterator[tuple[str, str]]:
         return
     if kind == "lustre" and not LUSTRE.match(source) and source and "$" not in source:
         reason = f"`mount -t lustre` needs HOST@tcp:/NAME, but has {source}"
-        yield reason, "write such as fs-0123456789abcdef0.fsx.us-east-1.amazonaws.com@tcp:/MOUNT-NAME"
+        yield reason, "write, for example, fs-0123456789abcdef0.fsx.us-east-1.amazonaws.com@tcp:/MOUNT-NAME"
         return
     for pattern, (server, kinds, usual) in SERVERS.items():
         if re.search(pattern, source) and kind not in kinds:

@@ -98,7 +98,7 @@ def on_nodes(document: ClusterDocument, pod: PodPlace, found: list[Server]) -> I
                 places.append((*one.where, "ports", index, "hostPort"))
     for where in places:
         reason = (
-            f"`{where[-1]}` opens Redis to all who reach the node, and who writes there can run code in the cluster"
+            f"`{where[-1]}` opens Redis to all who reach the node: anyone who writes there can run code in the cluster"
         )
         yield finding(document, "RTS615", where, reason, "remove it", severity="warning")
 
@@ -109,7 +109,7 @@ def stored(document: ClusterDocument, pod: PodPlace, found: list[Server]) -> Ite
         image = str(document.get(*one.where, "image"))
         if re.fullmatch(r"[^:@]*(/[^:@]*)?(:latest)?", image):
             reason = f"{image} is another version after each pull, which may not read the data of the one before"
-            yield finding(document, "RTS304", (*one.where, "image"), reason, "write such as `redis:7.4`")
+            yield finding(document, "RTS304", (*one.where, "image"), reason, "write, for example, `redis:7.4`")
         mounts = document.entries(*one.where, "volumeMounts")
         paths = [str(mount.get("mountPath")).rstrip("/") for mount in mounts if isinstance(mount, dict)]
         claims = [
@@ -190,10 +190,12 @@ def service(document: ClusterDocument, ports: set[int]) -> Iterator[Finding]:
     """
     kind, notes = document.get("spec", "type"), str(document.mapping("metadata", "annotations")).lower()
     if kind in ("LoadBalancer", "NodePort") and not any(word in notes for word in INTERNAL):
-        reason = f"a {kind} opens Redis to others than the pods, and who writes there can run code in the cluster"
+        reason = f"a {kind} opens Redis to more than the pods, and anyone who writes there can run code in the cluster"
         yield finding(document, "RTS615", ("spec", "type"), reason, "remove `type`", severity="warning")
     if document.entries("spec", "externalIPs"):
-        reason = "`externalIPs` open Redis to others than the pods, and who writes there can run code in the cluster"
+        reason = (
+            "`externalIPs` open Redis to more than the pods, and anyone who writes there can run code in the cluster"
+        )
         yield finding(document, "RTS615", ("spec", "externalIPs"), reason, "remove it", severity="warning")
     for index, port in enumerate(document.entries("spec", "ports")):
         where: KeyPath = ("spec", "ports", index)

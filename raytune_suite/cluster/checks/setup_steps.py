@@ -135,7 +135,7 @@ def files(document: ClusterDocument) -> Iterator[Finding]:
                 other = sum(one.count(first) for one in everything) > text.count(name)
                 if name in targets or first in targets or other:
                     continue
-                reason = f"{name} is searched in the home folder, where nothing puts it"
+                reason = f"{name} is looked up in the home folder, where nothing puts it"
                 remedy = f'add `"~/{first}": ./{first}` to file_mounts, or write `cd FOLDER && ...`'
                 yield finding(document, "RTS310", (key, index), reason, remedy, severity="warning")
 

@@ -335,7 +335,7 @@ def limit(one: Directive, where: str) -> Iterator[Finding]:
     """Yield a limit of time that is none, or that was probably meant in hours."""
     if re.fullmatch(r"[0:-]+", one.value):
         reason = f"`--time={one.value}` requests no limit, which most partitions reject"
-        yield at(one.line, "RTS842", where, reason, "write such as `--time=12:00:00`", "warning")
+        yield at(one.line, "RTS842", where, reason, "write, for example, `--time=12:00:00`", "warning")
     count = int(one.value) if one.value.isdecimal() else None
     short = re.fullmatch(r"(\d+):00", one.value)
     if (count is not None and 0 < count < SHORT) or (short and int(short[1]) <= DAY):
