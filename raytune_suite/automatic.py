@@ -58,7 +58,7 @@ class Conditions:
 
     Attributes:
         max_t: The maximum resource of a trial; None if trials end by themselves.
-        time_attr: The reported value that counts the resource.
+        time_attr: The reported value that measures the resource.
         budget: The total of all trials, in full trainings; None for no limit.
         num_samples: The maximum number of trials; None for no limit.
         time_limit: Seconds; None for no limit.

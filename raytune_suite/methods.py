@@ -36,7 +36,7 @@ class Recipe(NamedTuple):
 
 
 METHODS: dict[str, Recipe] = {
-    "random": Recipe("random", "fifo", "independent random configs, each trained to its end"),
+    "random": Recipe("random", "fifo", "independent random configs, each trained in full"),
     "random-fidelity": Recipe(
         "random-fidelity", "assigned", "independent random configs, each trained to a rung drawn at random"
     ),
@@ -72,7 +72,7 @@ METHODS: dict[str, Recipe] = {
     ),
     "dehb": Recipe("dehb", "assigned", "Hyperband with configs from differential evolution at each fidelity"),
     "pbt": Recipe("random", "pbt", "population based training: bad members copy good ones and perturb their config"),
-    "pb2": Recipe("random", "pb2", "as pbt, with a Gaussian process that chooses the new config"),
+    "pb2": Recipe("random", "pb2", "like pbt, with a Gaussian process that chooses the new config"),
 }
 
 
@@ -120,7 +120,7 @@ class Method:
 
         if "max_concurrent_trials" in options:
             raise ArgumentError(
-                "`max_concurrent_trials` counts paused trials, so that a rung may never fill: "
+                "`max_concurrent_trials` counts paused trials, so a rung may never fill: "
                 "pass `max_concurrent` to `make_method` instead"
             )
         for name in ("search_alg", "scheduler"):
@@ -217,7 +217,7 @@ def make_method(
         metric: The reported value to optimize; by default that of the `tune.TuneConfig`.
         mode: "min" or "max"; by default that of the `tune.TuneConfig`.
         max_t: The maximum resource of a trial, in units of `time_attr`; multi-fidelity methods need it.
-        time_attr: The reported value that counts a trial's resource; by default the number of reports.
+        time_attr: The reported value that measures a trial's resource; by default the number of reports.
         max_concurrent: The maximum number of trials at once; None for as many as fit on the cluster.
         seed: Seeds all random draws of the method.
         arguments: The arguments of the searcher and the scheduler, such as `eta=4`.

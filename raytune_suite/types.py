@@ -115,7 +115,7 @@ class Objective:
     Attributes:
         metric: The name of the reported value to optimize.
         mode: "min" or "max".
-        time_attr: The reported value that counts the resource.
+        time_attr: The reported value that measures the resource.
         max_t: The maximum resource of a trial, in units of `time_attr`; None if trials end by themselves.
     """
 

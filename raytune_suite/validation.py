@@ -4,7 +4,7 @@
     def __init__(self, *, eta: float = 3, brackets: int | None = None) -> None: ...
 
 A value that meets its requirement is passed on as a native Python value: numpy's scalars become Python's numbers. A
-boolean is no number, and a number is finite unless the requirement allows otherwise.
+boolean is not a number, and a number is finite unless the requirement allows otherwise.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A program with parameters that trains no model: simulated annealing of a round trip through 40 cities.
 
-It knows nothing of raytune_suite: it reads its parameters from the command line, and prints lines of JSON. Tune it with
+It does not use raytune_suite: it reads its parameters from the command line, and prints lines of JSON. Tune it with
 
     raytune-suite run --space examples/programs/space.toml --metric length --max-t 10 \
         -- python examples/programs/solver.py {args} --output {checkpoint_dir}

@@ -29,10 +29,12 @@ GOOD, BAD = 0, 1
 SUBMIT_OPTIONS = ("--address", "--dry-run", "--fetch", "--job", "--working-dir")
 """The options of `submit` itself, as opposed to those of the program."""
 
+ABOUT = "Check a cluster file, fill it in, and start, use and stop the cluster that it describes."
+
 CHECK = """\
-Report mistakes in a file for `ray up`, in a KubeRay manifest with all documents beside it, or in a Slurm batch script:
-those that Ray's own validation finds, and those that it does not. With a study (--study, or --gpus-per-trial and
---cpus-per-trial), also report whether a pool can place its trials, how many run at once, and what an hour costs
+Report mistakes in a file for `ray up`, in a KubeRay manifest with all other documents of its file, or in a Slurm batch
+script: those that Ray's own validation finds, and those that it does not. With a study (--study, or --gpus-per-trial
+and --cpus-per-trial), also report whether a pool can place its trials, how many run at once, and what an hour costs
 according to a table of indicative prices. Nothing is started.
 
 The exit status is 0 without errors, 1 with errors, and 2 if the file cannot be read. Warnings do not count unless
@@ -67,8 +69,8 @@ examples:
   raytune-suite cluster prices aws --region eu-west-1
   raytune-suite cluster prices gcp --file ~/.sky/catalogs/v8/gcp/vms.csv
 
-The source is the catalog of an installed SkyPilot if there is one, else EC2's public offers (some hundred MB), Azure's
-retail prices, or for Google Cloud SkyPilot's catalog on GitHub. The result is prices/CLOUD.json in the folder
+The source is the catalog of an installed SkyPilot if there is one, else EC2's public offers (several hundred MB),
+Azure's retail prices, or for Google Cloud SkyPilot's catalog on GitHub. The result is prices/CLOUD.json in the folder
 RAYTUNE_SUITE_DATA, by default raytune_suite in the cache folder. Without it, `check` uses the table of the package.
 """
 
@@ -84,13 +86,15 @@ Everything after SCRIPT is passed to it; write the options of `submit` itself be
 
 def add(commands: Any) -> None:
     """Add the command `cluster`."""
-    parser = commands.add_parser("cluster", help="check, fill in and use cluster files")
+    parser = commands.add_parser("cluster", help="check, fill in and use cluster files", description=ABOUT)
     parts = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     command = with_file(parts, "check", "report mistakes in a cluster file", CHECK, CHECK_EXAMPLES, kind=checkable_file)
     study = command.add_mutually_exclusive_group()
     study.add_argument("--study", type=Path, metavar="FILE", help="a study.json, or a TOML file")
-    study.add_argument("--gpus-per-trial", type=float, metavar="N", help="GPUs per trial, also fractions such as 0.5")
+    study.add_argument(
+        "--gpus-per-trial", type=float, metavar="N", help="GPUs per trial; may be a fraction such as 0.5"
+    )
     command.add_argument("--cpus-per-trial", type=float, metavar="N", help="CPUs per trial (default: 1)")
     command.add_argument("--storage-path", metavar="DIR", help="check that all nodes share this folder for studies")
     command.add_argument("--online", action="store_true", help="also ask the provider (dry runs only)")
@@ -124,7 +128,9 @@ def add(commands: Any) -> None:
     about = "Run a program on the head with `ray submit` or Ray Jobs, and show its output."
     command = with_file(parts, "submit", "run a program on a cluster", about, SUBMIT_EXAMPLES)
     command.add_argument("program", nargs=argparse.PARSER, metavar="SCRIPT", help="the program and its arguments")
-    command.add_argument("--job", action="store_true", help="use Ray Jobs, which continues if this terminal is closed")
+    command.add_argument(
+        "--job", action="store_true", help="use Ray Jobs: the program continues if this terminal is closed"
+    )
     command.add_argument(
         "--working-dir", default=".", metavar="DIR", help="with --job: the folder to upload (default: .)"
     )
@@ -144,7 +150,9 @@ def add(commands: Any) -> None:
     command.add_argument("--file", type=Path, metavar="FILE", help="read a vms.csv of SkyPilot's catalog instead")
     command.set_defaults(command=prices)
     rehearse.add_arguments(
-        with_file(parts, "rehearse", "try a cluster file in a lab", rehearse.REHEARSE, rehearse.REHEARSE_EXAMPLES)
+        with_file(
+            parts, "rehearse", "try a cluster file on this machine", rehearse.REHEARSE, rehearse.REHEARSE_EXAMPLES
+        )
     )
     for name in ("up", "down", "status", "submit"):
         parts.choices[name].add_argument("--dry-run", action="store_true", help="only show the commands")

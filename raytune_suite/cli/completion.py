@@ -88,7 +88,7 @@ def methods() -> list[str]:
 
 
 def workloads() -> list[str]:
-    """The names of all workloads, also of those whose data are missing."""
+    """The names of all workloads, including those whose data are missing."""
     from raytune_suite.workloads import FAMILIES, WORKLOADS, family_names
 
     return [*WORKLOADS, *(name for family in FAMILIES for name in family_names(family))]

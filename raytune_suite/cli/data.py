@@ -29,7 +29,7 @@ For other parts the first download is trusted, and its checksum is recorded so t
 
 EXAMPLES = """\
 examples:
-  raytune-suite data list                  every part: its size, licence, status
+  raytune-suite data list                  every part: its size, license, status
   raytune-suite data fetch yahpo/lcbench   a surrogate of 34 problems, 2 MB
   raytune-suite data fetch arlbench/cc_cartpole_ppo taskset
   raytune-suite data fetch all --folder /shared/data

@@ -42,7 +42,7 @@ examples:
   raytune-suite list searchers --format json  with arguments for `run --arg`
   raytune-suite list clusters                 files for `cluster check`
 
-Any searcher and any scheduler make a method, for example --method tpe+asha.
+Any searcher and any scheduler form a method, for example --method tpe+asha.
 """
 
 

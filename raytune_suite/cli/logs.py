@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
 ABOUT = """\
-Print the output of a trial, for a program that `raytune-suite run ... -- PROGRAM` tunes. The first line is the command.
+Print the output of a trial of a study of `raytune-suite run ... -- PROGRAM`. The first line is the command.
 """
 
 EXAMPLES = """\

@@ -74,7 +74,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         position = words.index("--")
         arguments, rest = parse([*words[:position], ""], namespace)  # "" is the workload
         if arguments.workload:
-            command.error(f"{arguments.workload!r} and the program after `--` are both given: leave one out")
+            command.error(f"{arguments.workload!r} and the program after `--` are both set: leave one out")
         arguments.program = words[position + 1 :]
         return arguments, rest
 

@@ -34,8 +34,9 @@ are the hosts of the file; for `aws`, moto starts them, which stands in for Amaz
 no GPUs: machines have the packages of this environment, pip only checks that the requested ones are among them, network
 file systems are a shared folder, containers are left out, and GPUs are simulated. Every change to the file is reported.
 
-A manifest of KubeRay is applied in a Kubernetes cluster that `kind` makes, or in a namespace of a `k3s` that runs here:
-with two worker pods, simulated GPUs and a volume of the node. This needs kubectl and helm, and the network for images.
+A manifest of KubeRay is applied in a Kubernetes cluster that `kind` creates, or in a namespace of a `k3s` that runs
+here: with two worker pods, simulated GPUs and a volume of the node. This needs kubectl and helm, and the network for
+images.
 
 Files for `local` and `aws` need Linux, root, iproute2, openssh-server and rsync; for `aws` also `pip install
 'raytune-suite[rehearse]'`.
@@ -46,7 +47,7 @@ examples:
   sudo .venv/bin/raytune-suite cluster rehearse mine.yaml
   sudo .venv/bin/raytune-suite cluster rehearse mine.yaml examples/tune_digits.py -- --storage-path /shared/studies
 
-The exit status is 0 if every check passed, 1 if one failed, and 2 if the file or the lab has a problem before. Without
+The exit status is 0 if every check passed, 1 if one failed, and 2 if the rehearsal cannot start. Without
 SCRIPT, the rehearsal runs a study whose result is known in advance, and compares the two.
 
 With `--format json`, messages about the progress go to standard error, and the result is one JSON object: file,

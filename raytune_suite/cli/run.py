@@ -206,7 +206,7 @@ class AnnouncingEngine:
         return self.engine.run(spec)
 
     def finish(self, study: Folder) -> None:
-        """Let the engine remove what it does not need any more."""
+        """Let the engine remove what it no longer needs."""
         self.engine.finish(study)
 
 
@@ -286,7 +286,7 @@ def check(arguments: argparse.Namespace) -> None:
             remedy = "use `--engine ray`, or add `--compute N`" if simulated else "add `--engine simulated`"
             raise ArgumentError(f"`--{option}` is not an option of the engine {arguments.engine!r}: {remedy}")
     if arguments.resources is not None and (arguments.cpus is not None or arguments.gpus is not None):
-        raise ArgumentError("`--resources` and `--cpus` or `--gpus` are both given: put all amounts into `--resources`")
+        raise ArgumentError("`--resources` and `--cpus` or `--gpus` are both set: put all amounts into `--resources`")
     if arguments.plot is None:
         return
 

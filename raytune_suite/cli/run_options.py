@@ -96,8 +96,8 @@ def add_engine(command: argparse.ArgumentParser) -> None:
         "--resources",
         type=resources,
         metavar="LIST",
-        help="what each process of a trial of several workers occupies, first its own, instead of --cpus and --gpus: "
-        "'[{cpu = 1}, {cpu = 4, gpu = 1}, {cpu = 4, gpu = 1}]', as TOML or JSON",
+        help="for trials with several workers, the resources of each process, that of the trial first, instead of "
+        "--cpus and --gpus: '[{cpu = 1}, {cpu = 4, gpu = 1}, {cpu = 4, gpu = 1}]', as TOML or JSON",
     )
 
 

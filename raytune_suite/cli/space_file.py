@@ -42,15 +42,15 @@ A space file has one line for each parameter. A value that is not a domain is a 
   width = {qrandint = [32, 256, 32]} # a multiple of 32
   epochs = 20                        # a constant
 
-  # parameters that exist only with an option of a choice
+  # a choice whose options have their own parameters
   [[optimizer.choice]]
   name = "adam"
   [[optimizer.choice]]
   name = "sgd"
   momentum = {uniform = [0.0, 0.99]}
 
-The domains are those of ray.tune: uniform, loguniform, randn, randint and lograndint, the same with q in
-front, whose last number is the step, choice, and grid.
+The domains are those of ray.tune: uniform, loguniform, randn, randint and lograndint, the same with a q
+in front, whose last number is the step; choice; and grid.
 """
 
 

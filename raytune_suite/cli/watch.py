@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
     command = add_command(commands, "watch", summary="watch a study while it runs", about=ABOUT, examples=EXAMPLES)
     command.add_argument("study", metavar="STUDY", help="the folder or URI of a study")
     command.add_argument("--port", type=int, default=0, metavar="N", help="the port of the page (default: a free one)")
-    command.add_argument("--terminal", action="store_true", help="show a table on the terminal until the study ends")
+    command.add_argument("--terminal", action="store_true", help="show a table in the terminal until the study ends")
     command.set_defaults(command=run)
 
 
@@ -61,7 +61,7 @@ def serve(reader: StudyReader, port: int) -> int:
     require_extra("report", "the page of a study")
     page = LivePage(reader)
     server, address = make_server(page, port)
-    print(f"{address}\nCtrl-C ends this; the study is not affected", flush=True)  # noqa: T201 - the command line
+    print(f"{address}\nPress Ctrl-C to stop watching; the study is not affected", flush=True)  # noqa: T201 - the command line
     threading.Thread(target=page.run, daemon=True).start()
     try:
         server.serve_forever()
@@ -72,7 +72,7 @@ def serve(reader: StudyReader, port: int) -> int:
 
 
 def watch_on_terminal(reader: StudyReader) -> int:
-    """Show a live table until the study is not running any more."""
+    """Show a live table until the study is no longer running."""
     from rich.live import Live
 
     from raytune_suite.cli.console import output

@@ -249,7 +249,7 @@ def check_size(nodes: list[Any], path: Path) -> None:
         return known
 
     if sum(size(node) for node in nodes if node is not None) > MAX_NODES:
-        raise ArgumentError(f"{str(path)!r} has more than {MAX_NODES} values: it is no cluster file")
+        raise ArgumentError(f"{str(path)!r} has more than {MAX_NODES} values: it is not a cluster file")
 
 
 def parse(text: str, path: Path) -> list[ClusterDocument]:

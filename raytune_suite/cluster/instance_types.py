@@ -174,7 +174,7 @@ AZURE_CPUS = {
     ("D", 6): (2, 4, 8, 16, 32, 48, 64, 96, 128, 192),
     ("F", 2): (2, 4, 8, 16, 32, 48, 64, 72),
 }
-"""The numbers in the names of the sizes of some of these series; in version 2 of D they are no numbers of CPUs."""
+"""The numbers in the names of the sizes of some of these series; in version 2 of D they are not numbers of CPUs."""
 
 
 def fits_azure_series(name: str) -> bool | None:

@@ -159,7 +159,7 @@ def wrong_amount(name: str, value: int) -> tuple[str, str] | None:
 def wrong_folder(value: str) -> tuple[str, str] | None:
     """Return the reason and the remedy if Ray cannot put its sockets in a folder, None if it can."""
     if value and not value.startswith(("/", "~")):
-        return f"`temp-dir` is {value!r}, but must be an absolute path", f"write such as /tmp/{value}"
+        return f"`temp-dir` is {value!r}, but must be an absolute path", f"write, for example, /tmp/{value}"
     if len(value) > LONGEST_FOLDER:
         reason = (
             f"`temp-dir` has {len(value)} characters, but with more than {LONGEST_FOLDER} the paths of Ray's sockets"
@@ -172,7 +172,10 @@ def wrong_labels(value: str) -> tuple[str, str] | None:
     """Return the reason and the remedy if a text is not a list of labels `KEY=VALUE`, None if it is."""
     for part in value.strip("\"'").split(","):
         if part.count("=") != 1 or not part.partition("=")[0]:
-            return f"`labels` has {part!r}, but a label is KEY=VALUE", f"write such as `--labels={part or 'gpu'}=true`"
+            return (
+                f"`labels` has {part!r}, but a label is KEY=VALUE",
+                f"write, for example, `--labels={part or 'gpu'}=true`",
+            )
     return None
 
 

@@ -135,7 +135,7 @@ def _download(file: File, partial: Path, progress: Progress) -> None:
             raise
         return  # the file is complete
     except ValueError as error:  # of a redirection
-        raise DataError(f"{file.url} leads to a malformed address ({error}): try again later") from error
+        raise DataError(f"{file.url} redirects to a malformed address ({error}): try again later") from error
     with response:
         resumed = response.status == PARTIAL
         have = had if resumed else 0

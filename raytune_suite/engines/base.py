@@ -94,7 +94,7 @@ class StudySpec:
         """The files in the study's folder.
 
         Raises:
-            ArgumentError: If its path is no URI of a file system of pyarrow.
+            ArgumentError: If its path is not a URI of a file system of pyarrow.
             StudyError: If the object store cannot be reached.
         """
         return Folder.at(self.path, self.storage_filesystem)

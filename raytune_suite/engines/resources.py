@@ -81,7 +81,7 @@ def strategy(resources: Resources | None) -> str:
 
 
 def has_workers(resources: Resources | None) -> bool:
-    """Whether a trial has bundles for workers beside its own process."""
+    """Whether a trial has bundles for workers besides its own process."""
     if not isinstance(resources, PlacementGroupFactory):
         return False
     return resources.head_bundle_is_empty or len(resources.bundles) > 1

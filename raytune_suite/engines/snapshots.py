@@ -2,7 +2,7 @@
 
 A snapshot is one file, `snapshots/000042.snapshot` in the study's folder: an uncompressed zip archive with the files of
 the state and a manifest with their checksums. On a local disk it is written under another name, flushed and renamed; in
-an object store it is one object. So it is there as a whole or not at all, also after a kill, a power cut or a full
+an object store it is one object. So it is there as a whole or not at all, even after a kill, a power cut or a full
 disk. The one before it is kept, and removed only when a newer one is on the disk.
 """
 

@@ -106,7 +106,7 @@ class Folder:
         """The folder at a local path or a URI, or at a path in `filesystem`; it need not exist.
 
         Raises:
-            ArgumentError: If it is no URI of a file system of pyarrow.
+            ArgumentError: If it is not a URI of a file system of pyarrow.
             StudyError: If the object store cannot be reached.
         """
         if filesystem is not None:
@@ -120,7 +120,7 @@ class Folder:
             return cls(path, None, fs.FileSystem.from_uri(path))
         except ValueError as error:
             raise ArgumentError(
-                f"{path!r} must be a folder or the URI of an object store that pyarrow knows; for others, set "
+                f"{path!r} must be a folder or the URI of an object store that pyarrow supports; for others, set "
                 f"`storage_filesystem`: {error}"
             ) from None
         except OSError as error:

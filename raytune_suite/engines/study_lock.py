@@ -1,10 +1,10 @@
 """A lock per study, so that two processes never run one study at the same time.
 
-In a local folder, also on NFS, it is a lock of the operating system (`flock`) on the file `study.lock`, which ends with
-the process that holds it, however that ends. In an object store, and where the file system has no locks, the file is a
-lease that its holder renews; a lease that was not renewed for `LEASE_S` has no holder any more. Since clocks may be
-set, and differ between machines, such a lease is observed for a while before it is taken. The file names the
-holder. To break a lock, remove the file: a holder that is still alive notices it and stops.
+In a local folder, including on NFS, it is a lock of the operating system (`flock`) on the file `study.lock`, which ends
+with the process that holds it, however that ends. In an object store, and where the file system has no locks, the file
+is a lease that its holder renews; a lease that was not renewed for `LEASE_S` no longer has a holder. Since clocks may
+be set, and differ between machines, such a lease is observed for a while before it is taken. The file names the holder.
+To break a lock, remove the file: a holder that is still alive notices it and stops.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class Muon(LaneOptimizer):
     coefficients); Liu et al. 2025, "Muon is Scalable for LLM Training", section 2.2 (the scale 0.2 sqrt(max(shape))).
 
     Attributes:
-        outer: The names of matrices that are no hidden layers, such as embeddings and the output layer.
+        outer: The names of matrices that are not hidden layers, such as embeddings and the output layer.
     """
 
     outer: frozenset[str] = frozenset()

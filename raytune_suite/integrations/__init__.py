@@ -1,1 +1,1 @@
-"""Thin layers between rts.tune and other libraries: XGBoost, LightGBM and scikit-learn."""
+"""Thin layers between rts.tune and other libraries: XGBoost, LightGBM, Keras, RLlib, scikit-learn and Hydra."""

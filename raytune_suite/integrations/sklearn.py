@@ -256,7 +256,7 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
     def _best(self, name: str) -> Any:
         check_is_fitted(self, "study_")
         if not self.refit:
-            raise AttributeError(f"`refit` is False, so that there is no estimator with `{name}`: set it to True")
+            raise AttributeError(f"`refit` is False, so there is no estimator with `{name}`: set it to True")
         return self.best_estimator_
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -17,14 +17,14 @@ WIDE, NARROW = 0.1, 0.02
 """Standard deviations of the perturbations of a number in the unit interval."""
 
 REFINED = 4
-"""The number of points whose neighbours are searched in each round."""
+"""The number of points whose neighbors are searched in each round."""
 
 NEIGHBOURS = 8
-"""The number of neighbours of each kind that are drawn around each of these points."""
+"""The number of neighbors of each kind that are drawn around each of these points."""
 
 
 def perturb(layout: Layout, centers: Array, deviation: float, rng: np.random.Generator, *, single: bool) -> Array:
-    """Draw a neighbour of each center, of shape (centers, dimensions).
+    """Draw a neighbor of each center, of shape (centers, dimensions).
 
     Numbers move by a Gaussian step that is reflected at the ends of the unit interval; categories are drawn again with
     probability `max(1 / d, 0.1)`. Values of parameters that become active are uniform.
@@ -34,7 +34,7 @@ def perturb(layout: Layout, centers: Array, deviation: float, rng: np.random.Gen
         centers: The points, of shape (centers, dimensions).
         deviation: The standard deviation of a step.
         rng: The random stream.
-        single: Whether each neighbour differs in one active parameter only (a one-exchange neighbour).
+        single: Whether each neighbor differs in one active parameter only (a one-exchange neighbor).
     """
     fresh = layout.draw(len(centers), rng)
     steps = deviation * rng.standard_normal(centers.shape)
@@ -97,13 +97,13 @@ def maximize(
 ) -> Array | None:
     """Return the point with the highest acquisition value that is not taken; None if all candidates are taken.
 
-    The candidates are uniform points, perturbations of the anchors, and in each round the neighbours of the best
+    The candidates are uniform points, perturbations of the anchors, and in each round the neighbors of the best
     candidates so far, in smaller and smaller steps.
 
     Args:
         acquisition: Computes the values of points, of shape (points,).
         layout: What the columns mean.
-        anchors: Points in whose neighbourhood good ones are expected, such as the best so far.
+        anchors: Points in whose neighborhood good ones are expected, such as the best so far.
         taken: The keys (`Layout.keys`) of points that must not be returned.
         rng: The random stream.
         count: The number of uniform candidates.

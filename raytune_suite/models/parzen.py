@@ -134,7 +134,7 @@ def bandwidth(count: int, dimensions: int) -> float:
     """Return the bandwidth of the kernels of numbers in the unit interval, `0.1 n^(-1 / (d + 4))`.
 
     The rule is that of Optuna's multivariate TPE up to version 4, with half its factor: in our measurements on mixed,
-    conditional and six-dimensional functions, distances to neighbours (Bergstra et al. 2011, section 4.2; Optuna 5) and
+    conditional and six-dimensional functions, distances to neighbors (Bergstra et al. 2011, section 4.2; Optuna 5) and
     twice the width both found good configs later.
 
     Args:

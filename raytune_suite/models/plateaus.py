@@ -1,9 +1,9 @@
 """Whether a new config can have other losses than those of the configs around it.
 
-Some functions are constant in the neighbourhood of a point, such as a table of trainings, which is looked up by the
+Some functions are constant in the neighborhood of a point, such as a table of trainings, which is looked up by the
 nearest config, or a training that ignores small differences. A smooth model still expects an improvement near the best
 point, and half of the budget may be spent on trainings whose curves are known. Configs whose curves are equal to the
-last bit tell how far such neighbourhoods reach.
+last bit tell how far such neighborhoods reach.
 """
 
 from __future__ import annotations

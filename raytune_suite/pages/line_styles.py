@@ -1,8 +1,8 @@
-"""The line style of each method: the same colour, dashes and marker in all figures of the report.
+"""The line style of each method: the same color, dashes and marker in all figures of the report.
 
-The colours are those of Okabe and Ito ("Color Universal Design", 2008), which colour-blind readers can distinguish,
-without their yellow, which is invisible on white. From the eighth method on, colours repeat with other dashes and open
-markers; a label always accompanies the colour.
+The colors are those of Okabe and Ito ("Color Universal Design", 2008), which color-blind readers can distinguish,
+without their yellow, which is invisible on white. From the eighth method on, colors repeat with other dashes and open
+markers; a label always accompanies the color.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Convert matplotlib figures into inline SVG that uses the colours and fonts of the page, light or dark.
+"""Convert matplotlib figures into inline SVG that uses the colors and fonts of the page, light or dark.
 
-matplotlib writes a standalone file with fixed fonts and colours, ids that clash between figures, and six decimals for
+matplotlib writes a standalone file with fixed fonts and colors, ids that clash between figures, and six decimals for
 every coordinate. `to_svg` parses that file and rewrites it as an element of an HTML document. The same figure always
 gives the same bytes.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, MUTED, GRID, PAPER = "#101010", "#606060", "#d8d8d8", "#fefefe"
-"""The colours of figures other than those of methods; the style sheet of the page defines them for light and dark."""
+"""The colors of figures other than those of methods; the style sheet of the page defines them for light and dark."""
 
 COLORS = {
     INK: "var(--ink)",
@@ -37,7 +37,7 @@ COLORS = {
     "#cc79a7": "var(--purple)",
     "#56b4e9": "var(--sky)",
 }
-"""The variable of the page's style sheet for each colour of a figure."""
+"""The variable of the page's style sheet for each color of a figure."""
 
 DIGITS = re.compile(r"-?\d+\.\d{3,}")
 COLOR = re.compile(r"#[0-9a-f]{6}\b")

@@ -1,6 +1,6 @@
-"""The colours of figures.
+"""The colors of figures.
 
-They are those of Okabe and Ito ("Color Universal Design", 2008), which colour-blind readers can distinguish.
+They are those of Okabe and Ito ("Color Universal Design", 2008), which color-blind readers can distinguish.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The learning curves of all trials of a study, coloured by outcome."""
+"""The learning curves of all trials of a study, colored by outcome."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class TrialStyle(NamedTuple):
-    """The style of the curves of trials with the same outcome: colour, line width, and the marker at their ends."""
+    """The style of the curves of trials with the same outcome: color, line width, and the marker at their ends."""
 
     color: str
     width: float
@@ -35,7 +35,7 @@ OUTCOMES: dict[str, TrialStyle] = {
     "failed": TrialStyle(colors.FAILED, 0.9, "x", 4.5),
 }
 """The outcomes in drawing order: later ones are above earlier ones. They differ in lightness and marker, too, so that
-they can be distinguished in greyscale."""
+they can be distinguished in grayscale."""
 
 
 def draw_learning_curves(axes: Axes, study: StudyData, counts: Mapping[str, int] | None = None) -> None:

@@ -83,7 +83,7 @@ def study_panels(study: StudyData) -> dict[str, list[Panel]]:
         thinned = f" {MOST_DOTS} of {len(study.trials)} trials are drawn." if len(study.trials) > MOST_DOTS else ""
         panels["slices"] = slice_panels(few, study, thinned)
         panels["contours"] = contour_panels(few, best)
-        caption = f"Lines are coloured by the metric at {trials.fidelity:g} {study.time_attr}.{thinned}"
+        caption = f"Lines are colored by the metric at {trials.fidelity:g} {study.time_attr}.{thinned}"
         panels["parallel-coordinates"] = [
             Panel(
                 "parallel-coordinates",

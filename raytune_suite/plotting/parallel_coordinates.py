@@ -22,14 +22,14 @@ GROUPS = (
     ("best 25 %", colors.ESTIMATE, 0.6, 0.9),
     ("best 10 %", colors.FAILED, 0.85, 1.1),
 )
-"""Label, colour, opacity and line width, in the order of drawing."""
+"""Label, color, opacity and line width, in the order of drawing."""
 
 INACTIVE = -0.12
 """Where a line crosses the axis of a parameter that is not active."""
 
 
 def draw_parallel_coordinates(axes: Axes, trials: TrialValues, best: int | None) -> None:
-    """Draw a line per trial over the most important parameters, coloured by its rank at the fidelity."""
+    """Draw a line per trial over the most important parameters, colored by its rank at the fidelity."""
     columns = trials.order[:MOST_PARAMETERS]
     positions = np.stack([spread_categories(trials, column) for column in columns], axis=1)
     inside = np.isfinite(positions).any(axis=1)

@@ -66,7 +66,7 @@ def spread_categories(trials: TrialValues, column: int) -> Floats:
 
 
 def draw_contour(axes: Axes, trials: TrialValues, columns: tuple[int, int], best: int | None) -> None:
-    """Draw the smoothed rank of the trials over two parameters, the better the stronger in colour, and the trials."""
+    """Draw the smoothed rank of the trials over two parameters, the better the stronger in color, and the trials."""
     x, y = (spread_categories(trials, column) for column in columns)
     ranks = trials.ranks()
     shown = np.isfinite(x) & np.isfinite(y) & np.isfinite(ranks)

@@ -39,13 +39,13 @@ KINDS = (
     "edf",
     "timeline",
 )
-"""The kinds of figures beside "study"."""
+"""The kinds of figures besides "study"."""
 
 
 def plot_study(result: StudyData, path: str | os.PathLike[str], kind: str = "study") -> Path:
     """Plot the learning curves of all trials and the incumbent of a study.
 
-    The left panel has one learning curve per trial, coloured by its outcome, with the best trial in bold. The right
+    The left panel has one learning curve per trial, colored by its outcome, with the best trial in bold. The right
     panel has the best value so far as a step function of the resource spent by the whole study, and the scores on the
     test seeds if there are any.
 

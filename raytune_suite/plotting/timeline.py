@@ -23,7 +23,7 @@ MOST_LANES = 64
 
 
 MOST_BARS = 1000
-"""Of more bars, neighbours with the same outcome are joined."""
+"""Of more bars, neighbors with the same outcome are joined."""
 
 
 class Busy(NamedTuple):
@@ -84,7 +84,7 @@ def assign_lanes(spans: list[tuple[float, float, int]]) -> list[Busy]:
 
 
 def merged(busy: list[Busy], outcomes: dict[int, str]) -> list[Busy]:
-    """Join neighbours on a lane with the same outcome if there are too many to be told apart."""
+    """Join neighbors on a lane with the same outcome if there are too many to be told apart."""
     if len(busy) <= MOST_BARS:
         return busy
     least = max(one.end for one in busy) / MOST_BARS
@@ -106,7 +106,7 @@ def merged(busy: list[Busy], outcomes: dict[int, str]) -> list[Busy]:
 
 
 def draw_timeline(axes: Axes, study: StudyData) -> None:
-    """Draw a row per worker, with a bar per trial that ran there, coloured by its outcome."""
+    """Draw a row per worker, with a bar per trial that ran there, colored by its outcome."""
     outcomes: Any = study.trials["outcome"].to_dict()
     busy = merged(busy_times(study.reports), outcomes)
     lanes = max((one.lane for one in busy), default=0) + 1

@@ -52,7 +52,7 @@ SECTIONS = {
 
 NOTES = {
     "slices": "Each dot is a trial; the star is the best one. The most important hyperparameters come first.",
-    "contours": "Each dot is a trial, the star the best one. The stronger the colour, the better they rank.",
+    "contours": "Each dot is a trial, the star the best one. The stronger the color, the better they rank.",
 }
 
 

@@ -1,4 +1,4 @@
-"""Panels of a study as figures of a page: sized for a phone, in the colours of the page."""
+"""Panels of a study as figures of a page: sized for a phone, in the colors of the page."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class SchedulerArgs(TypedDict, total=False):
         space: The search space; only schedulers that change configs need it.
         metric: The name of the reported value to optimize. If it is omitted, `tune.TuneConfig` provides it.
         mode: "min" or "max", as for the metric.
-        time_attr: The reported value that counts how much a trial has been trained.
+        time_attr: The reported value that measures how far a trial has been trained.
         max_t: The maximum resource of a trial, in units of `time_attr`, at which it ends. None: no limit.
         max_concurrent: The maximum number of trials at once. None: as many as fit on the cluster.
         seed: Drives all random draws of the scheduler.

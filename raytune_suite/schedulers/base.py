@@ -52,19 +52,19 @@ class LastDecision(NamedTuple):
 class StudyScheduler(TrialScheduler, abc.ABC):
     """A Ray Tune scheduler whose state is saved with the study.
 
-    The life of a trial, with the calls of Ray that move it and, in brackets, the methods of a leaf that they call:
+    The life of a trial, with the calls of Ray that move it and, in brackets, the methods of a subclass that they call:
 
         on_trial_add (added) ------> PENDING    waits in the queue
         choose_trial_to_run (choose) RUNNING    the trial chosen, or the first in the queue
-        on_trial_result (decide) --> RUNNING    CONTINUE, also for a report that was decided on before
+        on_trial_result (decide) --> RUNNING    CONTINUE, even for a report that was decided on before
                                      PAUSED     PAUSE, once its checkpoint is saved; `choose` may queue it again
-                                     ended      STOP: `max_t` is reached, the metric failed, or the leaf says so
+                                     ended      STOP: `max_t` is reached, the metric failed, or the subclass says so
         on_trial_error (crashed) --> ERROR      or, if Ray retries it, PENDING by another on_trial_add
         on_trial_complete,
         on_trial_remove (ended) ---> TERMINATED
 
     Attributes:
-        features: The features of a space (`Space.features`) that this scheduler serves; others are rejected by name.
+        features: The features of a space (`Space.features`) that this scheduler supports; others are rejected by name.
         instead: What to use for a space that it does not support.
         extra: The extra of this package that it needs, or None.
         ladder: Whether it decides by resource, so that `max_t` is required.
@@ -97,7 +97,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
 
     @checked(**COMMON)
     def __init__(self, **args: Unpack[SchedulerArgs]) -> None:
-        """See `SchedulerArgs`; a leaf may add its own arguments.
+        """See `SchedulerArgs`; a subclass may add its own arguments.
 
         Raises:
             ArgumentError: If an argument cannot be used.
@@ -130,7 +130,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         self._interrupted: frozenset[str] = frozenset()  # those that were running when the study was killed
         self._restart_first: list[str] = []  # those that start first after a restore, and have not started yet
 
-    # ---- what a leaf writes -----------------------------------------------------------------------------------
+    # ---- what a subclass writes ------------------------------------------------------------------------------
 
     @abc.abstractmethod
     def added(self, controller: Any, trial: Trial) -> None:
@@ -148,7 +148,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def ended(self, controller: Any, trial: Trial, result: dict[str, Any] | None) -> None:
         """A trial has ended; `result` is its last, or None if it was decided on already or its metric failed."""
 
-    def choose(self, controller: Any) -> Trial | None:  # noqa: ARG002 - for leaves
+    def choose(self, controller: Any) -> Trial | None:  # noqa: ARG002 - for subclasses
         """The trial to run next, or None for the first in the queue."""
         return None
 
@@ -158,7 +158,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
     def before_save(self) -> None:
         """Make the state picklable."""
 
-    def raise_max_t(self, raised: StudyScheduler, trials: Sequence[KnownTrial]) -> float:  # noqa: ARG002 - for leaves
+    def raise_max_t(self, raised: StudyScheduler, trials: Sequence[KnownTrial]) -> float:  # noqa: ARG002 - for subclasses
         """Take the higher `max_t` of `raised`, a new scheduler with otherwise the same arguments.
 
         `trials` are those so far, named by their ids. Returns of how many that were trained to the old `max_t` one is
@@ -178,7 +178,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
         """The level to which the next new trial is trained first; the lowest if that is not known."""
         return self.levels[0] if self.levels else 0.0
 
-    def lineage(self, trial_id: str, resource: float | None = None) -> list[Stage]:  # noqa: ARG002 - for leaves
+    def lineage(self, trial_id: str, resource: float | None = None) -> list[Stage]:  # noqa: ARG002 - for subclasses
         """The schedule of configs behind a trial's report at `resource` (None: its last), if it changes configs."""
         return []
 
@@ -343,7 +343,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
                 self.trials.add(trial)
                 self.added(restore.controller, trial)
 
-    # ---- what leaves and `StudySearcher` use ------------------------------------------------------------------
+    # ---- what subclasses and `StudySearcher` use -------------------------------------------------------------
 
     @final
     def check_state(self, trial: Trial) -> None:
@@ -361,7 +361,7 @@ class StudyScheduler(TrialScheduler, abc.ABC):
 
     @final
     def stop_if_only_paused(self, controller: Any) -> None:
-        """Stop the paused trials if nothing can change any more: no trial runs, and the searcher has finished."""
+        """Stop the paused trials if nothing can change anymore: no trial runs, and the searcher has finished."""
         if controller.search_alg is None or not controller.search_alg.is_finished() or self.trials.active():
             return
         for trial in self.live():
@@ -434,8 +434,8 @@ class StudyScheduler(TrialScheduler, abc.ABC):
             self._warned = True  # once for the whole study
             warnings.warn(
                 f"a trial that was paused at {self.time_attr} = {last.resource:g} resumed from {resource:g}: its "
-                "trainable saves no checkpoint at each report (or it crashed while saving one), so that what is in "
-                "between is trained again after each pause",
+                "trainable does not save a checkpoint at each report (or crashed while saving one), so the training in "
+                "between is repeated after each pause",
                 stacklevel=4,
             )
         return str(TrialScheduler.CONTINUE)

@@ -130,7 +130,7 @@ class PopulationScheduler(StockScheduler):
         if self.stock.guard.reported(trial.trial_id, result[self.time_attr], loss, trial.config):
             _logger.warning(
                 "members that copied the same checkpoint report the same %s to the last bit, although their configs "
-                "differ: the new values seem to have no effect. Apply the config after the checkpoint was loaded; a "
+                "differ: the new values seem to have no effect. Apply the config after loading the checkpoint: a "
                 "PyTorch optimizer takes its learning rate from the checkpoint, so set `group['lr'] = config['lr']` "
                 "for each group of `optimizer.param_groups` after `load_state_dict`",
                 self._metric,

@@ -60,7 +60,7 @@ class OpenRung:
 
 
 class PromotingScheduler(StudyScheduler, abc.ABC):
-    """Asynchronous promotion by pause and resume; a leaf calls `set_ladders` and places new trials in `added`.
+    """Asynchronous promotion by pause and resume; a subclass calls `set_ladders` and places new trials in `added`.
 
     Attributes:
         rungs: The rungs of each bracket, the lowest first, without the end of the training.
@@ -106,7 +106,7 @@ class PromotingScheduler(StudyScheduler, abc.ABC):
         """Place a new trial in a bracket."""
         self._place[trial.trial_id] = (bracket, 0, 0.0)
 
-    def open(self, height: int) -> bool:  # noqa: ARG002 - for leaves
+    def open(self, height: int) -> bool:  # noqa: ARG002 - for subclasses
         """Whether trials are promoted from rungs at this height."""
         return True
 

@@ -28,12 +28,12 @@ class StudySearcher(Searcher):
         """
         if type(searcher).save is Searcher.save or type(searcher).restore is Searcher.restore:
             raise ArgumentError(
-                f"searcher {type(searcher).__name__} has no `save` and `restore`, so that a study with it could not "
+                f"searcher {type(searcher).__name__} has no `save` and `restore`, so a study with it could not "
                 "be resumed: implement both, or derive it from `AskTellSearcher`, which has them"
             )
         if isinstance(searcher, ConcurrencyLimiter) and scheduler.pauses:
             raise ArgumentError(
-                "searcher ConcurrencyLimiter counts paused trials, so that a rung may never fill: pass the searcher in "
+                "searcher ConcurrencyLimiter counts paused trials, so a rung may never fill: pass the searcher in "
                 "it, and `max_concurrent` to the scheduler"
             )
         self.searcher = searcher

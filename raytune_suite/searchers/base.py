@@ -75,7 +75,7 @@ class SearcherArgs(TypedDict, total=False):
         space: The search space, as Ray Tune's domains or compiled. By default that of `tune.Tuner` is used.
         metric: The name of the reported value to optimize. By default that of `tune.TuneConfig` is used.
         mode: "min" or "max". By default that of `tune.TuneConfig` is used.
-        time_attr: The reported value that counts how far a trial is trained.
+        time_attr: The reported value that measures how far a trial is trained.
         max_t: The maximum resource of a trial, in units of `time_attr`; only searchers that assign fidelities need it.
         levels: The increasing resources at which the scheduler decides (`StudyScheduler.levels`); a multi-fidelity
             searcher learns at these. None means at every report.

@@ -3,7 +3,7 @@ Regression", ICML).
 
 One quantile forest predicts all quantiles of the score of a config. Where there are enough observations, the intervals
 are widened until they cover the observations that the trees have not seen. Each candidate draws one of its quantiles at
-random, and the one with the least is the next config. The model learns from all trials, also those that were stopped,
+random, and the one with the least is the next config. The model learns from all trials, even those that were stopped,
 by their standing at the highest fidelity that they reached.
 
 Unlike in Syne Tune, all draws come from a seeded stream, and the intervals are calibrated on the observations outside

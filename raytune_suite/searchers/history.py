@@ -125,7 +125,7 @@ class History:
         return np.array([self.points[trial] for trial in trials]), np.array(losses)
 
     def standings(self, levels: Collection[float]) -> LevelData:
-        """Return one score per trial, also of those that were stopped: its standing at the highest level it reached.
+        """Return one score per trial, even if it was stopped: its standing at the highest level it reached.
 
         The scores are those of `scores`. Trials that crashed have the score `FAILED`.
         """

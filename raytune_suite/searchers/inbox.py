@@ -103,7 +103,7 @@ def put(files: Files, configs: Iterable[Config]) -> None:
 
     Raises:
         OSError: If they cannot be written.
-        TypeError: If a value is none of JSON.
+        TypeError: If a value is not one of JSON.
     """
     lines = "".join(json.dumps(config) + "\n" for config in configs)
     if files.local is None:

@@ -3,8 +3,8 @@ multivariate (Falkner et al. 2018, appendix; Watanabe 2023, "Tree-Structured Par
 
 A density l of the good configs and a density g of the others are estimated, candidates are drawn from l, and the one
 with the highest ratio l/g is the next config. Kernels are products over all parameters, which keeps correlations. All
-trials count, also those that were stopped early: they are ordered by their standing at the highest fidelity that they
-reached. Trials that are still running and have not reported count as bad, so that parallel trials differ.
+trials count, including those that were stopped early: they are ordered by their standing at the highest fidelity that
+they reached. Trials that are still running and have not reported count as bad, so that parallel trials differ.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ NEAR = 1e-9
 """The relative distance within which a float counts as a value of the grid (0.3 for 3 * 0.1)."""
 
 LOG_LIMIT = 2**40
-"""The largest index of a log grid whose neighbours float64 can distinguish in the unit interval."""
+"""The largest index of a log grid whose neighbors float64 can distinguish in the unit interval."""
 
 LINEAR_LIMIT = 2**48
 """The largest number of values of a linear grid that float64 can distinguish in the unit interval."""

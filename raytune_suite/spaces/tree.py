@@ -50,7 +50,7 @@ class Node(ABC):
         """Write the values of the parameters in a part of a member into `flat`; entries of others are kept.
 
         Raises:
-            SpaceError: If `value` is no part of a member.
+            SpaceError: If `value` is not part of a member.
         """
         self.read(value, flat, strict=True)
 

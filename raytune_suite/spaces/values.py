@@ -72,7 +72,7 @@ def check_constant(value: Any, path: str) -> None:
     """Check that a constant or an option of a space is the same in every process, so that a study can be resumed.
 
     Raises:
-        SpaceError: If it is, or contains at any depth, a set, a module, or a dict with keys that are no strings; or if
+        SpaceError: If it is, or contains at any depth, a set, a module, or a dict with keys that are not strings; or if
             its `repr` fails.
     """
     if isinstance(value, set | frozenset):

@@ -165,7 +165,7 @@ def make_engine(engine: str | Engine, settings: Settings | None) -> Engine:
     if isinstance(engine, str) and engine == "ray":
         return RayEngine(settings or Settings())
     if settings is not None:
-        raise ArgumentError("`settings` configure engine='ray' only: leave them out, or use that engine")
+        raise ArgumentError("`settings` apply to engine='ray' only: leave them out, or use that engine")
     if isinstance(engine, str) and engine == "simulated":
         return Simulation()
     methods = ("run", "check", "can_resume", "describe", "finish")

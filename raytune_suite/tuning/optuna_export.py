@@ -30,7 +30,7 @@ def to_optuna(result: StudyResult, storage: Any = None, *, name: str | None = No
 
     A conditional parameter is in the trials in which it is active. All reports become intermediate values, at the
     resource as step. Trials that were stopped early become PRUNED, as do those that have not ended; failed ones FAIL.
-    Parameters are named as in `result.space.names`; options that are no plain values are named by their constants. The
+    Parameters are named as in `result.space.names`; options that are not plain values are named by their constants. The
     user attributes of a trial have its whole config and its outcome.
 
     Args:

@@ -49,7 +49,7 @@ class ProgramTrainable:
         words: The program and its arguments. In each, `{lr}` is replaced by the value of the parameter `lr`, and
             `{optimizer.momentum}` by that of a nested one. The word `{args}` becomes `--lr 0.1 --batch 32` for all
             parameters, `{json_file}` the path of a JSON file with the config, `{trial_dir}` an empty folder, and
-            `{checkpoint_dir}` a folder whose files are saved with each report, and are there again if the trial
+            `{checkpoint_dir}` a folder whose files are saved with each report, and restored when the trial
             continues. The last three are also environment variables: TRIAL_CONFIG, TRIAL_DIR and CHECKPOINT_DIR.
         metric: The metric's name.
         pattern: A regular expression that is searched in each line in place of JSON. Its named groups are metrics; a
@@ -60,7 +60,7 @@ class ProgramTrainable:
         folder: The study's folder or URI; the output of each trial is in its subfolder `logs`.
 
     Raises:
-        ArgumentError: If the pattern is no regular expression with groups, or there are no words.
+        ArgumentError: If the pattern is not a regular expression with groups, or there are no words.
     """
 
     words: tuple[str, ...]
@@ -82,7 +82,7 @@ class ProgramTrainable:
         try:
             groups = re.compile(self.pattern).groups
         except re.error as error:
-            raise ArgumentError(f"`pattern` is {self.pattern!r}, which is no regular expression: {error}") from None
+            raise ArgumentError(f"`pattern` is {self.pattern!r}, which is not a regular expression: {error}") from None
         if groups == 0:
             raise ArgumentError(
                 f"`pattern` is {self.pattern!r}, but must have a group around the number, such as "
@@ -115,7 +115,7 @@ class ProgramTrainable:
         for name in sorted(used):
             if name not in known and name not in _SPECIAL and name != SEED:
                 raise ArgumentError(
-                    f"the command has the placeholder {{{name}}}, which is no parameter of the space"
+                    f"the command has the placeholder {{{name}}}, which is not a parameter of the space"
                     f"{near(name, sorted(known))}; the parameters are {', '.join(sorted(known))}"
                 )
         if ARGS not in used and JSON_FILE not in used:
@@ -203,7 +203,7 @@ class ProgramTrainable:
             code = process.wait()
         where = f"its output is in {log.path}:\n{log.tail()}"
         if code != 0:
-            raise StudyError(f"the program ended with status {code}; {where}")
+            raise StudyError(f"the program exited with status {code}; {where}")
         if reports == 0:
             hint = "line that matches `--pattern`" if self.pattern else f'JSON line such as {{"{self.metric}": 0.5}}'
             raise StudyError(f"the program reported no {self.metric!r}: it must print a {hint}; {where}")

@@ -44,7 +44,7 @@ def follow(path: Path, process: ProgramProcess) -> Iterator[dict[str, Any]]:
 
 
 def json_metrics(line: str) -> dict[str, Any]:
-    """The metrics in a line; none if it is no JSON object."""
+    """The metrics in a line; none if it is not a JSON object."""
     if not line.lstrip().startswith("{"):
         return {}
     try:

@@ -57,7 +57,7 @@ class StudyResult(StudyData):
         method: The method's name.
         metric: The metric's name.
         mode: "min" or "max".
-        time_attr: The reported value that counts the resource.
+        time_attr: The reported value that measures the resource.
         max_t: The maximum resource of a trial, or None.
         trials: One row per trial, indexed by its number: status (Ray's), outcome ("trained in full", "stopped early",
             "failed" or "unfinished"), stopped_early, resource, value (the last one), error, retried, config/..., and
@@ -95,7 +95,7 @@ class StudyResult(StudyData):
         """The schedule behind the incumbent: one stage, or several with a population method.
 
         Raises:
-            StudyError: If no trial of an unfinished study has a usable result yet; so do the next two.
+            StudyError: If no trial of an unfinished study has a usable result yet; the next two raise it, too.
         """
         self._check_incumbent()
         return self.lineages[-1]
@@ -128,7 +128,7 @@ class StudyResult(StudyData):
             configs: Configs in which parameters may be missing, which are then drawn at random.
 
         Raises:
-            ArgumentError: If a config is no dict of values of JSON.
+            ArgumentError: If a config is not a dict of JSON values.
             StudyError: If the study's storage cannot be written.
         """
         for config in configs:
@@ -138,7 +138,7 @@ class StudyResult(StudyData):
             with storage_errors(self.files):
                 inbox.put(self.files, configs)
         except TypeError as error:
-            raise ArgumentError.invalid("configs", configs, "a list of dicts of values of JSON", str(error)) from None
+            raise ArgumentError.invalid("configs", configs, "a list of dicts of JSON values", str(error)) from None
 
     @property
     def best_value(self) -> float:
@@ -186,7 +186,7 @@ class StudyResult(StudyData):
         )
 
     def report(self, path: str | os.PathLike[str]) -> Path:
-        """Write a page about the study: one HTML file that loads nothing, with all figures and the best trials.
+        """Write a page about the study: one HTML file without external resources, with all figures and the best trials.
 
         Args:
             path: The file; missing folders are created.

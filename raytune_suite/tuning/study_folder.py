@@ -70,7 +70,7 @@ class StudyFolder:
         """The folder of the study at a path or URI, or at a path in a file system of pyarrow or fsspec.
 
         Raises:
-            ArgumentError: If `filesystem` is none.
+            ArgumentError: If `filesystem` is not a file system.
         """
         checked = checked_filesystem(filesystem)
         return cls(*split_path(absolute(path) if checked is None else str(path)), checked)
@@ -150,7 +150,7 @@ class StudyFolder:
         spent = reports.column("cost").max(initial=0.0)
         if budget is not None and spent >= budget * (manifest["max_t"] or 1):
             raise ArgumentError(
-                f"`budget` is {budget:g}, which the study {self.path!r} has spent, so that its {len(failed)} failed "
+                f"`budget` is {budget:g}, which the study {self.path!r} has spent, so its {len(failed)} failed "
                 "trials cannot run again: raise `budget`"
             )
 
@@ -170,7 +170,7 @@ class StudyFolder:
         damaged = snapshots.latest(self.files).damaged
         if self.finished:
             missing = [table for table in TABLES if not self.files.has(table)]
-            lost = f", and {', '.join(missing)} was removed since: `rts.load_study` reads the rest" if missing else ""
+            lost = f", but without {', '.join(missing)}: `rts.load_study` reads the rest" if missing else ""
             raise ArgumentError(
                 f"`name` is {self.name!r}, a study that has finished: its tables are in {self.path}{lost}"
             )
@@ -316,7 +316,7 @@ def decode_manifest(content: bytes) -> dict[str, Any]:
     """
     manifest = json.loads(content) if content else None
     if not isinstance(manifest, dict) or "schema" not in manifest:
-        raise ValueError("it is empty" if not content else "it is no manifest")
+        raise ValueError("it is empty" if not content else "it is not a manifest")
     return manifest
 
 

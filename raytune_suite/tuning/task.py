@@ -86,7 +86,7 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
     """Check what is tuned; the arguments are those of `tune`.
 
     Raises:
-        ArgumentError: If an argument is missing, or passed beside a workload that defines it, or cannot be used.
+        ArgumentError: If an argument is missing, or passed together with a workload that defines it, or cannot be used.
         MissingPackageError: If the workload needs a package that is not installed.
     """
     arguments = {"trainable": trainable, "space": space, "metric": metric, "mode": mode}

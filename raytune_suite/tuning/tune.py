@@ -101,7 +101,7 @@ def tune(
         metric: The reported value to optimize.
         mode: "min" or "max".
         max_t: The maximum resource of a trial, in units of `time_attr`; multi-fidelity methods need it.
-        time_attr: The reported value that counts a trial's resource; by default the number of reports.
+        time_attr: The reported value that measures a trial's resource; by default the number of reports.
         num_samples: The maximum number of trials. For a population method, its size: by default 10.
         budget: The total of all trials, in full trainings (`max_t` each), or what all machines may cost, as "20 USD".
         time_limit: Seconds. `num_samples`, `budget` or `time_limit` is required, unless the method ends by itself.
@@ -109,12 +109,12 @@ def tune(
         resources: What a trial occupies, by default `{"cpu": 1}`; with several workers, a list with a dict per process.
         max_concurrent: The maximum number of trials at once. On a cluster that grows, the number that it can hold.
         seed: Seeds all random draws of the method.
-        tuning_seeds: Training seeds that the method sees (in `config["seed"]`); of several, metrics are averaged.
+        tuning_seeds: Training seeds that the method sees (in `config["seed"]`); with several, metrics are averaged.
         test_seeds: Training seeds on which the chosen config is finally trained from scratch and scored.
         storage_path: The folder or URI that holds studies; on several machines, one that all of them can access.
-        storage_filesystem: The file system of pyarrow or fsspec in which `storage_path` is a path, if it is no URI.
+        storage_filesystem: The file system of pyarrow or fsspec in which `storage_path` is a path, if it is not a URI.
         name: The study's name, by default derived from the trainable, the method and the time.
-        resume: Continue the study called `name`; with higher limits or a larger space, also after it has finished.
+        resume: Continue the study called `name`; with higher limits or a larger space, even after it has finished.
         retry: "failed" to train the configs of failed trials again, as new trials of the study that is resumed.
         stop: Targets such as `{"val_loss": 0.05}`, rules such as `rts.NoImprovement(20)`, Ray's stoppers, or functions.
         warm_start: Results or paths of earlier studies; the searcher first learns from those of their trials that fit.

@@ -36,7 +36,7 @@ class Workload:
         mode: Whether the metric is minimized ("min") or maximized ("max").
         cost: A function from a config to the declared seconds of one unit of resource on one CPU core. It is a model,
             not a measurement, so that the simulated clock is the same on every machine.
-        time_attr: The name of the reported value that counts the resource.
+        time_attr: The name of the reported value that measures the resource.
         min_t: The least resource at which a method should evaluate a config (r).
         max_t: The maximum resource of a trial (R).
         eta: The reduction factor that methods should use by default.

@@ -27,7 +27,7 @@ class CurveTrainable(tune.Trainable):
 
     Attributes:
         curve: A function from a config and a training seed to the whole curve.
-        time_attr: The name of the reported value that counts the resource.
+        time_attr: The name of the reported value that measures the resource.
     """
 
     curve: ClassVar[Callable[[Config, int], Curve]]
@@ -86,6 +86,6 @@ def curve_trainable(name: str, curve: Callable[[Config, int], Curve], time_attr:
     Args:
         name: The name of the class, which Ray uses in the names of studies and trials.
         curve: A function from a config and a training seed to the whole curve.
-        time_attr: The name of the reported value that counts the resource.
+        time_attr: The name of the reported value that measures the resource.
     """
     return type(name, (CurveTrainable,), {"curve": staticmethod(curve), "time_attr": time_attr})

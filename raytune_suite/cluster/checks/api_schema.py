@@ -119,7 +119,7 @@ def outside_vocabulary(document: ClusterDocument, place: KeyPath, error: Any, cl
     allowed = [str(one) for one in error.validator_value]
     if cloud == "azure" and str(error.instance).lower() in [one.lower() for one in allowed]:
         return  # Azure compares without case
-    what = f"`{place[-1]}` is {error.instance!r}, which {CLOUDS[cloud]} does not know"
+    what = f"`{place[-1]}` is {error.instance!r}, which {CLOUDS[cloud]} does not support"
     reason = f"{what}{closest(error.instance, allowed)}"
     yield finding(document, "RTS902", place, reason, f"use one of {', '.join(allowed[:12])}")
 

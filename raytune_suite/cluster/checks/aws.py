@@ -242,7 +242,7 @@ def other_settings(document: ClusterDocument, where: KeyPath) -> Iterator[Findin
     if isinstance(data, str) and not re.match(
         r"\s*(#!|#cloud-config|#include|Content-Type:|MIME-Version:|## template)", data
     ):
-        reason = "`UserData` begins neither with `#!` nor with `#cloud-config`, so that cloud-init ignores it"
+        reason = "`UserData` begins neither with `#!` nor with `#cloud-config`, so cloud-init ignores it"
         remedy = "begin it with `#!/bin/bash`; boto3 encodes it, so write plain text"
         yield finding(document, "RTS902", (*where, "UserData"), reason, remedy, severity="warning")
 
@@ -297,7 +297,9 @@ def keys(document: ClusterDocument) -> Iterator[Finding]:
             reason = f"`ssh_private_key` is set, but {name} has no `KeyName`, and Ray requires it in each node type"
             yield finding(document, "RTS601", where, reason, "add `KeyName: ...`, the name of the key pair in EC2")
         elif "KeyName" in config and not private:
-            reason = f"{name} has a `KeyName`, but `auth` has no `ssh_private_key`: Ray replaces it by its own key pair"
+            reason = (
+                f"{name} has a `KeyName`, but `auth` has no `ssh_private_key`: Ray replaces it with its own key pair"
+            )
             remedy = "add `ssh_private_key: ~/.ssh/NAME.pem` under `auth`, or remove `KeyName` from all node types"
             yield finding(document, "RTS601", (*where, "KeyName"), reason, remedy, severity="warning")
     pair = document.get("provider", "key_pair")

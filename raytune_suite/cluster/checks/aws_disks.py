@@ -53,7 +53,7 @@ def check(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
         place: KeyPath = (*where, "BlockDeviceMappings", index)
         device = disk.get("DeviceName")
         if device is None:
-            reason = "a disk has no `DeviceName`, so that EC2 does not know which one is meant"
+            reason = "a disk has no `DeviceName`, so EC2 does not know which one is meant"
             yield finding(document, "RTS903", place, reason, f"add `DeviceName: {ROOT_DEVICES.get(user, '/dev/sda1')}`")
         elif isinstance(device, str) and not DEVICE.fullmatch(device):
             reason = f"{device!r} is not a name of a disk"

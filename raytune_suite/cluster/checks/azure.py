@@ -192,7 +192,7 @@ def addresses(document: ClusterDocument, mask: str) -> Iterator[Finding]:
     most, machines = 2 ** (32 - int(match[1])) - 5, as_count(document.get("max_workers"), 2) + 1
     if most < machines:
         reason = f"`subnet_mask` {mask} has {max(most, 0)} addresses for machines, but there may be {machines}"
-        yield finding(document, "RTS902", ("provider", "subnet_mask"), reason, "write such as 10.1.0.0/16")
+        yield finding(document, "RTS902", ("provider", "subnet_mask"), reason, "write, for example, 10.1.0.0/16")
 
 
 def range_of(mask: object) -> str:

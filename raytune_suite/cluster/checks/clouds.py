@@ -204,7 +204,7 @@ def gpu_names(document: ClusterDocument, pool: Pool) -> Iterator[Finding]:
             yield finding(document, "RTS908", where, reason, "remove it")
         elif machine is not None and machine.gpu and name not in right:
             reason = f"{pool.name} claims a GPU {name}, but {machine.name} has {machine.gpu}"
-            yield finding(document, "RTS908", where, reason, f"write {right[0]!r}: trials that ask for it would wait")
+            yield finding(document, "RTS908", where, reason, f"write {right[0]!r}: trials that request it would wait")
         elif name not in RAY_GPUS:
             reason = f"Ray has no GPU type {name!r}{closest(name, RAY_GPUS)}"
             yield finding(

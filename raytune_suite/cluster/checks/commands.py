@@ -245,7 +245,7 @@ def upgraded(document: ClusterDocument, commands: list[tuple[str, int, str]]) ->
     for key, index, text in commands:
         parts = [part for part in re.split(r"[;&|\n]+", text) if NEWEST_RAY.search(part) and UPGRADE.search(part)]
         if parts and not REQUIREMENTS.search(parts[0]):
-            reason = "the command replaces Ray by its newest version, which need not be the local one"
+            reason = "the command replaces Ray with its newest version, which may differ from the local one"
             yield finding(document, "RTS305", (key, index), reason, f"write `ray=={ray_version()}`, or remove it")
 
 

@@ -58,7 +58,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             yield from variables(document, (key, index), SET.findall(text))
             for name in FILE_SYSTEM.findall(text):
                 if not re.fullmatch(r"[0-9a-f]{8}|[0-9a-f]{17}", name) and not name[:1].isupper():
-                    reason = f"'fs-{name}' is no file system of AWS: after `fs-` it has 8 or 17 hexadecimal digits"
+                    reason = f"'fs-{name}' is not a file system of AWS: after `fs-` it has 8 or 17 hexadecimal digits"
                     yield finding(document, "RTS909", (key, index), reason, "copy it again", severity="warning")
     for key in RUN_OPTIONS:
         for index, text in enumerate(document.strings("docker", key)):

@@ -33,7 +33,7 @@ def wrong_schedule(text: str) -> str | None:
     """
     text = text.strip()
     if text.startswith("@"):
-        return None if DESCRIPTORS.fullmatch(text) else f"cron does not know {text}"
+        return None if DESCRIPTORS.fullmatch(text) else f"cron does not support {text}"
     parts = text.split()
     if len(parts) != len(FIELDS):
         return f"it has {len(parts)} fields, but cron has five"

@@ -60,7 +60,7 @@ def of_study(document: ClusterDocument) -> Iterator[Finding]:
     studies = re.search(r"raytune-suite\s+run|--storage-path", command)
     if type(seconds) is int and TO_START_A_CLUSTER <= seconds < WITH_A_STUDY and studies:
         reason = (
-            f"`activeDeadlineSeconds` is {seconds} seconds, also for starting machines and loading images: "
+            f"`activeDeadlineSeconds` is {seconds} seconds, which includes the time to start machines and pull images: "
             "the job then fails, and its study ends"
         )
         remedy = f"write the time of the whole study: {seconds} minutes are {seconds * 60}"

@@ -73,7 +73,7 @@ def uncounted(document: ClusterDocument, group: KeyPath, container: KeyPath, nam
             if not scaled and name.startswith("nvidia.com/mig-"):
                 continue  # the operator counts these
             reason = f"{group_name(document, group)}: Ray's autoscaler counts devices whose names end in `gpu`, not "
-            reason += f"{name}, so that it starts no pod for a trial with a GPU"
+            reason += f"{name}, so it starts no pod for a trial with a GPU"
             if not scaled:
                 reason = f"{group_name(document, group)}: KubeRay counts devices whose names end in `gpu`, not {name}"
             remedy = f'add `num-gpus: "{number}"` to the rayStartParams of the group'
@@ -81,7 +81,7 @@ def uncounted(document: ClusterDocument, group: KeyPath, container: KeyPath, nam
             yield finding(document, "RTS801", where, reason, remedy, severity=severity)
         elif name in CUSTOM and CUSTOM[name] not in mentioned and scaled:
             reason = f"{group_name(document, group)}: Ray's autoscaler does not know that {name} is its resource "
-            reason += f"{CUSTOM[name]}, so that it starts no pod for a trial that needs one"
+            reason += f"{CUSTOM[name]}, so it starts no pod for a trial that needs one"
             remedy = f'add `resources: \'"{{\\"{CUSTOM[name]}\\": {number}}}"\'` to the rayStartParams of the group'
             yield finding(document, "RTS801", where, reason, remedy, severity="warning")
 
@@ -119,7 +119,7 @@ def shown(document: ClusterDocument, group: KeyPath, container: KeyPath) -> Iter
         name, value = (entry.get(key) for key in ("name", "value")) if isinstance(entry, dict) else (None, None)
         where: KeyPath = (*container, "env", index)
         if name == "NVIDIA_VISIBLE_DEVICES" and value == "all" and gpus < OF_WHOLE_NODE:
-            reason = f"{group_name(document, group)} sees all GPUs of its node, also those of other pods"
+            reason = f"{group_name(document, group)} sees all GPUs of its node, including those of other pods"
             yield finding(document, "RTS818", where, reason, "remove it: Kubernetes sets it", severity="warning")
         if name == USES and isinstance(value, str) and not {"all", "compute"} & set(value.split(",")):
             reason = f"{USES} is {value!r}, without `compute`: programs do not find CUDA"
@@ -134,7 +134,7 @@ def stated(document: ClusterDocument, group: KeyPath, container: KeyPath) -> Ite
         where, most, number = (*group, "resources", key), has.get(str(key)), quantity(value)
         if str(key) in ("cpu", "gpu", "cpus", "gpus", "CPUs", "GPUs", "Memory"):
             right = "memory" if key == "Memory" else str(key).upper().rstrip("S")
-            reason = f"Ray knows the resource {right}, and takes {key!r} for one of your own"
+            reason = f"Ray's name of this resource is {right}; it takes {key!r} for a custom resource"
             yield finding(document, "RTS210", where, reason, f"write `{right}`")
         elif most is not None and number is not None and number > most:
             reason = f"{group_name(document, group)}: `resources` says {value} {key}s, but the pod has {most:g}"

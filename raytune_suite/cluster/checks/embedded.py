@@ -187,7 +187,7 @@ def environment(inner: ClusterDocument, top: KeyPath, *, remote: bool = False) -
     yield from folders(inner, top, remote=remote)
     path = inner.get(*top, "env_vars", "PATH")
     if isinstance(path, str) and "$" not in path and "/usr/bin" not in path:
-        reason = f"PATH is {path}, which replaces that of the image, so that programs such as python are not found"
+        reason = f"PATH is {path}, which replaces that of the image, so programs such as python are not found"
         remedy = f"write `PATH: {path}:${{PATH}}`"
         yield finding(inner, CODE, (*top, "env_vars", "PATH"), reason, remedy, severity="warning")
     for key in ("pip", "uv"):
@@ -201,7 +201,7 @@ def environment(inner: ClusterDocument, top: KeyPath, *, remote: bool = False) -
         for text in listed if isinstance(listed, list) else ():
             problem = bad_requirement(text) if isinstance(text, str) else None
             if problem is not None:
-                yield wrong(inner, (*top, key), f"{text!r} is no requirement of pip", problem)
+                yield wrong(inner, (*top, key), f"{text!r} is not a pip requirement", problem)
 
 
 def own_ray(inner: ClusterDocument, where: KeyPath, requirements: list[Any]) -> Iterator[Finding]:
@@ -233,7 +233,7 @@ def folders(inner: ClusterDocument, top: KeyPath, *, remote: bool) -> Iterator[F
 
 
 def bad_requirement(text: str) -> str | None:
-    """Return what to write if a text is no requirement of a package, None if it is one, a path or an option.
+    """Return what to write if a text is not a requirement of a package, None if it is one, a path or an option.
 
     Example:
         >>> bad_requirement("torch==2.4"), bad_requirement("git+https://a/b"), bad_requirement("torch=2.4")
@@ -246,7 +246,7 @@ def bad_requirement(text: str) -> str | None:
         requirements.Requirement(re.sub(r"\s#.*", "", text))
     except requirements.InvalidRequirement:
         better = re.sub(r"(?<![=<>!~])=(?!=)", "==", text)
-        return f"write {better!r}" if better != text else "write such as 'torch==2.4.0'"
+        return f"write {better!r}" if better != text else "write, for example, 'torch==2.4.0'"
     return None
 
 
@@ -304,7 +304,7 @@ def too_large(inner: ClusterDocument, document: ClusterDocument) -> Iterator[Fin
                 if isinstance(wanted, (int, float)) and None not in amounts and wanted > max(amounts, default=0):
                     place = ("applications", index, "deployments", number, "ray_actor_options", key)
                     reason = f"a replica needs {wanted:g} {key[4:].upper()}, but the largest pod has {max(amounts):g}"
-                    yield finding(inner, "RTS701", place, reason, "ask for less, or for more in a group of pods")
+                    yield finding(inner, "RTS701", place, reason, "request less, or more in a group of pods")
 
 
 def served_port(inner: ClusterDocument, document: ClusterDocument) -> Iterator[Finding]:
@@ -330,4 +330,4 @@ def entrypoint_resources(document: ClusterDocument, where: KeyPath) -> Iterator[
         value = None
     if not isinstance(value, dict) or not all(isinstance(one, (int, float)) for one in value.values()):
         reason = f"`entrypointResources` is {text!r}, but must be a JSON object with numbers"
-        yield wrong(document, where, reason, "write such as '{\"big\": 1}', in single quotes")
+        yield wrong(document, where, reason, "write, for example, '{\"big\": 1}', in single quotes")

@@ -46,7 +46,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
             )
             continue
         if not str(target).startswith(("/", "~", "$")):
-            reason = f"{str(target)!r} is no absolute path, so it depends on where the copy starts from"
+            reason = f"{str(target)!r} is not an absolute path, so it depends on where the copy starts from"
             where = ("file_mounts", target)
             yield finding(document, "RTS311", where, reason, f"write '~/{str(target).removeprefix('./')}'")
         user = document.get("auth", "ssh_user")

@@ -47,7 +47,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS308": ("warning", "machine image from 2022"),
     "RTS309": ("error", "Python version that raytune-suite does not support"),
     "RTS310": ("error", "folder to copy lacks files that are installed from it"),
-    "RTS311": ("warning", "target of a copy that is no absolute path"),
+    "RTS311": ("warning", "relative path as the target of a copy"),
     # starting Ray
     "RTS401": ("error", "head that would not start workers"),
     "RTS402": ("error", "workers that would not find the head"),
@@ -101,7 +101,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS814": ("error", "storage that the pods cannot share or write"),
     "RTS815": ("error", "shared memory beyond the pod's memory"),
     "RTS816": ("error", "name that Kubernetes rejects"),
-    "RTS817": ("error", "value that Kubernetes does not know"),
+    "RTS817": ("error", "unknown value of a Kubernetes setting"),
     "RTS818": ("error", "Ray would offer more than the pod has"),
     "RTS819": ("error", "images that do not work together"),
     "RTS820": ("error", "text inside a manifest that Ray rejects"),
@@ -119,7 +119,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "RTS846": ("warning", "port that collides with other jobs"),
     # the requests that Ray sends to a cloud
     "RTS901": ("error", "value of the wrong type"),
-    "RTS902": ("error", "value that the cloud does not know or allow"),
+    "RTS902": ("error", "value that the cloud does not support or allow"),
     "RTS903": ("error", "missing setting"),
     "RTS904": ("error", "setting in the wrong place"),
     "RTS905": ("error", "settings that exclude or need each other"),

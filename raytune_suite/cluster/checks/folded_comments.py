@@ -42,7 +42,7 @@ def cut_off(document: ClusterDocument, where: KeyPath, node: yaml.ScalarNode) ->
         if not any(comment in line for line in lines):
             written = next((line for line in lines if "#" in line and line[line.index("#") :] in comment), comment)
             shown = written[written.index("#") :].strip()[:SHOWN]
-            reason = f"YAML makes one line of this text, so that the comment `{shown}` cuts off the rest of the command"
+            reason = f"YAML makes one line of this text, so the comment `{shown}` cuts off the rest of the command"
             remedy = "move the comment above the command, or write `|` instead of `>`"
             yield finding(document, "RTS415", where, reason, remedy)
             return

@@ -445,6 +445,6 @@ def head_account(document: ClusterDocument) -> Iterator[Finding]:
         scopes = account.get("scopes")
         scopes = [str(scope) for scope in scopes] if isinstance(scopes, list) else []
         if scopes and not any(re.search(r"/auth/(cloud-platform|compute)$", scope) for scope in scopes):
-            reason = "the head's service account has no scope for Compute Engine, so that it cannot start workers"
+            reason = "the head's service account has no scope for Compute Engine, so it cannot start workers"
             remedy = "add https://www.googleapis.com/auth/cloud-platform"
             yield finding(document, "RTS903", (*where, index, "scopes"), reason, remedy)

@@ -56,7 +56,7 @@ def check(document: ClusterDocument, where: KeyPath, config: dict[str, Any]) -> 
         place = (*where, "metadata", "items", index, "value")
         enabled = str(pair.get("value")).lower() in ("true", "yes", "y", "1")
         if name in IGNORED_KEYS and enabled:
-            reason = f"with `{name}` Google Cloud ignores {IGNORED_KEYS[name]}, so that nobody can log in"
+            reason = f"with `{name}` Google Cloud ignores {IGNORED_KEYS[name]}, so nobody can log in"
             yield finding(document, "RTS905", place, reason, f"remove `{name}`")
         for key in ("key", "value"):
             if key not in pair:

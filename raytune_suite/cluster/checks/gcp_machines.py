@@ -54,7 +54,7 @@ def image_project(document: ClusterDocument, where: KeyPath) -> Iterator[Finding
         return
     similar = next((one for one in PUBLIC if one.startswith(match[1])), None) or nearest(match[1], PUBLIC)
     if similar is not None:
-        reason = f"{match[1]} is no project of public images: did you mean {similar!r}?"
+        reason = f"{match[1]} is not a project of public images: did you mean {similar!r}?"
         remedy = f"write projects/{similar}/..., if {match[1]} is not your own"
         yield finding(document, "RTS909", where, reason, remedy, severity="warning")
 
@@ -68,7 +68,7 @@ def custom(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     series, rest = match[1] or "n1", re.fullmatch(r"(\d+)-(\d+)(-ext)?", match[2] or "")
     if rest is None:
         reason = f"`machineType` is {name}, but a custom machine states its CPUs and its memory in MB"
-        yield finding(document, "RTS206", where, reason, f"write such as {match[1] or 'n1'}-custom-8-32768")
+        yield finding(document, "RTS206", where, reason, f"write, for example, {match[1] or 'n1'}-custom-8-32768")
         return
     cpus, memory = int(rest[1]), int(rest[2])
     least, most = MEMORY_PER_CPU.get(series, (0.0, 1e9))
@@ -76,10 +76,10 @@ def custom(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
         reason = f"{name} has {cpus} CPUs, but custom machines have an even number of them"
         yield finding(document, "RTS206", where, reason, f"write {name.replace(f'-{cpus}-', f'-{cpus + 1}-')}")
     elif memory % 256:
-        reason = f"{name} has {memory} MB of memory, which is no multiple of 256"
+        reason = f"{name} has {memory} MB of memory, which is not a multiple of 256"
         better = name.replace(f"-{memory}", f"-{round(memory / 256) * 256}")
         yield finding(document, "RTS206", where, reason, f"write {better}")
     elif not least <= memory / 1024 / cpus <= most and not rest[3]:
         reason = f"{name} has {memory / 1024 / cpus:.1f} GB per CPU, but machines {series} have {least} to {most}"
         better = name.replace(f"-{memory}", f"-{cpus * 4096}")
-        yield finding(document, "RTS206", where, reason, f"write such as {better}")
+        yield finding(document, "RTS206", where, reason, f"write, for example, {better}")

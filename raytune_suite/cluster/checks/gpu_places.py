@@ -75,7 +75,7 @@ def zone(document: ClusterDocument, where: KeyPath, kind: str) -> Iterator[Findi
         return
     given = document.get("provider", "availability_zone")
     if region not in places:
-        reason = f"{region} had no {kind} in {facts['as_of']}, so that these machines never start"
+        reason = f"{region} had no {kind} in {facts['as_of']}, so these machines never start"
         remedy = f"use a region with them: {', '.join(list(places)[-8:])}"
         yield finding(document, "RTS910", where, reason, remedy, severity="warning")
     elif (
@@ -83,7 +83,7 @@ def zone(document: ClusterDocument, where: KeyPath, kind: str) -> Iterator[Findi
         and given.startswith(f"{region}-")
         and given.removeprefix(f"{region}-") in {*regions()["gcp"]["regions"][region]} - {*places[region]}
     ):
-        reason = f"the zone {given} had no {kind} in {facts['as_of']}, so that these machines never start"
+        reason = f"the zone {given} had no {kind} in {facts['as_of']}, so these machines never start"
         remedy = f"use a zone with them: {', '.join(f'{region}-{letter}' for letter in places[region])}"
         yield finding(document, "RTS910", where, reason, remedy, severity="warning")
 
@@ -100,6 +100,6 @@ def size(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     facts = regions()["azure"]["gpus"]
     places = next((found for kind, found in facts["regions"].items() if kind.lower() == series_of(name).lower()), None)
     if places is not None and region in facts["known"] and region not in places:
-        reason = f"{region} did not have {name} in {facts['as_of']}, so that these machines may never start"
+        reason = f"{region} did not have {name} in {facts['as_of']}, so these machines may never start"
         remedy = f"use a region with them, such as {', '.join(places[:6])}; `az vm list-skus` shows them"
         yield finding(document, "RTS910", where, reason, remedy, severity="warning")

@@ -76,7 +76,7 @@ def redis(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
         reason = f"`redisAddress` is {address}, which is the head's own pod, where no Redis runs"
         yield finding(document, "RTS804", where, reason, "write the name of a service of Redis", severity="error")
     elif host.partition(".")[0] in (f"{name}-head-svc", f"{name}-head") or "head-svc" in host:
-        reason = f"`redisAddress` is {address}, the head of a cluster of Ray, which is no Redis"
+        reason = f"`redisAddress` is {address}, the head of a cluster of Ray, which is not Redis"
         yield finding(document, "RTS804", where, reason, "write the name of a service of Redis", severity="error")
     elif own and host in LOOPBACK:
         reason = "Redis runs in the head's pod, and its data are lost with it"
@@ -94,11 +94,15 @@ def service(document: ClusterDocument, head: KeyPath) -> Iterator[Finding]:
     """Yield a service by which the head's ports are open on every node, and one that selects other pods."""
     for where in ((*head, "serviceType"), (*head, "headService", "spec", "type")):
         if document.get(*where) == "NodePort":
-            reason = "NodePort opens the ports of the head, by which one runs code, on all nodes of Kubernetes"
+            reason = (
+                "NodePort opens the ports of the head, through which anyone can run code, on all nodes of Kubernetes"
+            )
             remedy = "remove it, and use `kubectl port-forward`"
             yield finding(document, "RTS615", where, reason, remedy, severity="warning")
     if document.get(*head, "enableIngress") is True:
-        reason = "`enableIngress` opens the dashboard, by which one runs code, to all who reach the ingress"
+        reason = (
+            "`enableIngress` opens the dashboard, through which anyone can run code, to all who can reach the ingress"
+        )
         remedy = "remove it, and use `kubectl port-forward`"
         yield finding(document, "RTS615", (*head, "enableIngress"), reason, remedy, severity="warning")
     if document.mapping(*head, "headService", "spec", "selector"):
@@ -144,7 +148,7 @@ def start_options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding
     if group[-1] == "headGroupSpec":
         scaled = document.get(*cluster_spec(document), "enableInTreeAutoscaling") is True
         if given.get("no-monitor") == "false" and scaled:
-            reason = "`no-monitor: false` starts a second autoscaler beside that of the operator"
+            reason = "`no-monitor: false` starts a second autoscaler in addition to that of the operator"
             yield finding(document, "RTS410", (*where, "no-monitor"), reason, "remove it", severity="warning")
     else:
         for name in HEAD_ONLY:

@@ -28,7 +28,7 @@ PRIVATE = [ipaddress.ip_network(one) for one in ("10.0.0.0/8", "172.16.0.0/12", 
 """Networks whose addresses other networks do not reach without a router for them."""
 
 NO_KEYS = ("known_hosts", "authorized_keys", "config", "known_hosts.old")
-"""Files in ~/.ssh that are no keys."""
+"""Files in ~/.ssh that are not keys."""
 
 ACCOUNT = re.compile(r"[A-Za-z_][\w.-]*\$?")
 
@@ -39,7 +39,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     for key in ("ssh_private_key", "ssh_public_key"):
         value = document.get("auth", key)
         if isinstance(value, str) and value.rpartition("/")[2] in NO_KEYS:
-            reason = f"`{key}` is {value}, which is no key"
+            reason = f"`{key}` is {value}, which is not a key"
             yield finding(
                 document, "RTS601", ("auth", key), reason, "write the path of a key, such as ~/.ssh/id_ed25519"
             )
@@ -166,10 +166,10 @@ def coordinator(document: ClusterDocument) -> Iterator[Finding]:
     address = str(document.get(*where))
     if not re.fullmatch(r"[\w.-]+:\d+", address):
         reason = f"`coordinator_address` is {address!r}, but must be HOST:PORT"
-        yield finding(document, "RTS605", where, reason, "write such as 192.168.1.9:8000")
+        yield finding(document, "RTS605", where, reason, "write, for example, 192.168.1.9:8000")
     for key in ("head_ip", "worker_ips"):
         if document.get("provider", key):
-            reason = f"`{key}` is set beside `coordinator_address`, which alone knows the hosts"
+            reason = f"`{key}` is set together with `coordinator_address`, which alone defines the hosts"
             yield finding(document, "RTS605", ("provider", key), reason, "keep one of them", severity="warning")
 
 
@@ -177,7 +177,7 @@ def jump_host(document: ClusterDocument) -> Iterator[Finding]:
     """Yield a proxy command of own hosts that does not say to which host it leads."""
     command, where = document.get("auth", "ssh_proxy_command"), ("auth", "ssh_proxy_command")
     if isinstance(command, str) and command and "%h" not in command:
-        reason = f"`ssh_proxy_command` is {command!r}, without %h, so that it leads to the same host for all nodes"
+        reason = f"`ssh_proxy_command` is {command!r}, without %h, so it leads to the same host for all nodes"
         better = f"{command} -W %h:%p" if "-W" not in command else re.sub(r"-W(?=\s|$)", "-W %h:%p", command, count=1)
         yield finding(document, "RTS601", where, reason, f"write `ssh_proxy_command: {better}`")
 

@@ -42,7 +42,7 @@ def entrypoint(document: ClusterDocument) -> Iterator[Finding]:
         if problem.code not in NO_CODE:
             yield finding(document, problem.code, where, problem.reason, problem.remedy, severity="warning")
     if runs_backticks(text):
-        reason = "the shell runs what is between backticks as a command, also inside double quotes"
+        reason = "the shell runs what is between backticks as a command, even inside double quotes"
         remedy = "write $(...) if you mean that, or a backslash before each backtick"
         yield finding(document, "RTS415", where, reason, remedy, severity="warning")
 
@@ -65,7 +65,7 @@ def study(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
         pool.gpus >= gpus and pool.cpus >= cpus for pool in workers if pool.gpus is not None and pool.cpus is not None
     ):
         reason = f"a trial needs {amounts}, which no pod of a worker group has"
-        yield finding(document, "RTS701", where, reason, "ask for less, or for more in a group of pods")
+        yield finding(document, "RTS701", where, reason, "request less, or more in a group of pods")
         return
     for pool in workers:
         if gpus and pool.gpus and pool.gpus >= gpus and pool.cpus is not None and pool.cpus < cpus:
@@ -89,7 +89,7 @@ def runs_backticks(text: str) -> bool:
 
 
 def containers(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
-    """Yield mistakes in the shell commands of containers, and in what is no shell command but looks like one."""
+    """Yield mistakes in the shell commands of containers, and in what is not a shell command but looks like one."""
     own = pod.containers[:1] if is_kuberay(document) else ()  # KubeRay joins the words of Ray's container for a shell
     for container in pod.containers:
         for key in ("command", "args") if container not in own else ():

@@ -55,7 +55,7 @@ AROUND = (
     (
         rf"\b(while\s+(?:true|:)|for\s*\(\(;;\)\)|until)\b(?=.*{PROGRAMS}.*\bdone\b)",
         "RTS412",
-        "the study is in a loop (`{0}`), so that the job does not end, or never fails: the cluster is not removed",
+        "the study is in a loop (`{0}`), so the job does not end, or never fails: the cluster is not removed",
         "remove the loop: `backoffLimit` runs a failed job again",
     ),
     (
@@ -67,7 +67,7 @@ AROUND = (
     (
         rf"(?:^|[;&|]\s*|\n)!\s+{PROGRAMS}",
         "RTS824",
-        "`!` turns the status of the study around: a failed one counts as succeeded",
+        "`!` inverts the status of the study: a failed one counts as succeeded",
         "remove `!`",
     ),
 )
@@ -117,9 +117,7 @@ def problems(text: str) -> Iterator[tuple[str, str, str]]:
     if not studies:
         only = [one for one in parts if NEVER_ENDS.match(" ".join(one.words))]
         if only:
-            reason = (
-                f"the job runs `{' '.join(only[-1].words)}` and never ends, so that its machines cost money for nothing"
-            )
+            reason = f"the job runs `{' '.join(only[-1].words)}` and never ends, so its machines cost money for nothing"
             yield "RTS412", reason, "write the study's command; for an interactive cluster use `kind: RayCluster`"
         for one in parts:
             if DETACHED.match(" ".join(one.words)):
@@ -146,7 +144,7 @@ def around(script: str) -> Iterator[tuple[str, str, str]]:
     limit = re.search(rf"\btimeout\s+(?:-\S+\s+)*(\d+)([smhd]?)\s+(?:\S+/)?{PROGRAMS}", script)
     if limit is not None and int(limit[1]) * SECONDS[limit[2]] < SHORTEST_STUDY:
         reason = f"`timeout {limit[1]}{limit[2]}` ends the study after {int(limit[1]) * SECONDS[limit[2]]} seconds"
-        yield "RTS821", reason, "write such as `timeout 8h`, or `activeDeadlineSeconds` of the job"
+        yield "RTS821", reason, "write, for example, `timeout 8h`, or `activeDeadlineSeconds` of the job"
 
 
 def early(what: str) -> str:

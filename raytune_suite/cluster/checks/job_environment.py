@@ -71,7 +71,7 @@ def environment(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
             yield finding(document, "RTS819", where, reason, f"use an image with {what} {has}")
     gpus = any(pool.gpus for pool in kuberay_pools(document))
     if gpus and re.search(r"\btorch==[\w.]+\+cpu|whl/cpu\b", text):
-        reason = "the runtime environment installs PyTorch for CPUs, so that trials do not use their GPUs"
+        reason = "the runtime environment installs PyTorch for CPUs, so trials do not use their GPUs"
         yield finding(document, "RTS303", where, reason, "remove it: the image has PyTorch", severity="warning")
     own = {
         str(entry.get("name")): str(entry["value"])
@@ -84,7 +84,7 @@ def environment(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
             reason = f"`env_vars` sets {name}, by which Ray gives each trial its own GPUs: all trials use the same one"
             yield finding(document, "RTS820", where, reason, "remove it", severity="warning")
         elif str(name).startswith(AT_START):
-            reason = f"Ray reads {name} when a node starts, so that it has no effect in `env_vars`"
+            reason = f"Ray reads {name} when a node starts, so it has no effect in `env_vars`"
             remedy = "move it to the `env` of the containers"
             yield finding(document, "RTS820", where, reason, remedy, severity="warning")
         elif name in own and own[str(name)] != str(text_of):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from raytune_suite.cluster.shell import SimpleCommand
 
 TAKE_FILES = ("mkdir", "rmdir", "touch", "mountpoint", "umount", "chmod", "chown", "chgrp", "rm", "sleep", "test", "[")
-"""Programs whose arguments are no commands."""
+"""Programs whose arguments are not commands."""
 
 NO_FILES = (
     *("sudo", "apt-get", "mountpoint", "ulimit", "systemctl", "modprobe", "export", "chmod", "chown", "mkdir", "nohup"),
@@ -115,7 +115,7 @@ def alone(text: str) -> Iterator[Lint]:
         first = "".join(part.words[:1])
         begins = lines.get(part.line, "").lstrip().startswith(first)  # rather than after an escaped parenthesis
         if part.line and re.match(r"--?[a-z][\w-]+", first) and begins and not part.prefixes:
-            reason = f"the line before `{first}` ends the command, so that the shell runs `{first}`"
+            reason = f"the line before `{first}` ends the command, so the shell runs `{first}`"
             remedy = "write a backslash at the end of the line before it, or `>-` instead of `|` in YAML"
             yield Lint("RTS415", reason, remedy, part.line, "error")
             return

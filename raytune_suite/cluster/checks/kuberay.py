@@ -204,7 +204,7 @@ def group(document: ClusterDocument, pool: Pool, storage_path: str | None) -> It
             yield finding(document, "RTS204", where, reason, remedy)
         devices = gpu_devices(container_amounts(document, container))
         if any(devices.values()) and pool.cpus == 0 and document.get("kind") != "RayService":
-            reason = "the head has a GPU, but offers no CPUs (`num-cpus` is 0), so that trials do not use it"
+            reason = "the head has a GPU, but offers no CPUs (`num-cpus` is 0), so trials do not use it"
             yield finding(document, "RTS702", container, reason, "remove the GPU from the head's limits")
         if pool.spot:
             reason = "the head runs on a node that may be reclaimed, which would end the study"

@@ -122,7 +122,7 @@ def options(document: ClusterDocument, group: KeyPath) -> Iterator[Finding]:
             yield finding(document, "RTS410", where, *invalid)
     host = str(given.get("dashboard-host", ""))
     if group[-1] == "headGroupSpec" and host.strip("\"'") in LOOPBACK:
-        reason = f"`dashboard-host` is {host}, so that jobs and services do not reach the head from other pods"
+        reason = f"`dashboard-host` is {host}, so jobs and services do not reach the head from other pods"
         severity: Severity | None = "warning" if document.get("kind") == "RayCluster" else None
         yield finding(document, "RTS410", (*place, "dashboard-host"), reason, "write 0.0.0.0", severity=severity)
     if group[-1] != "headGroupSpec":

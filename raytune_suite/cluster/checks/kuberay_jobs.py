@@ -239,7 +239,7 @@ def upgrade(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
     timeout = document.get(*TIMEOUT)
     if isinstance(timeout, str) and timeout and not DURATION.fullmatch(timeout):
         reason = f"the annotation {TIMEOUT[-1]} is {timeout!r}, but must be a positive time"
-        yield rejected(document, TIMEOUT, reason, 'write such as "30m", or seconds')
+        yield rejected(document, TIMEOUT, reason, 'write, for example, "30m", or seconds')
     where: KeyPath = ("spec", "upgradeStrategy")
     if document.get(*where, "type") != "NewClusterWithIncrementalUpgrade":
         return
@@ -284,9 +284,9 @@ def schedule(document: ClusterDocument, job: KeyPath) -> Iterator[Finding]:
         yield rejected(document, where, "the schedule has a time zone", "move it to `timeZone`")
     elif isinstance(text, str) and (wrong := wrong_schedule(text)) is not None:
         reason = f"the schedule {text!r} is not one of cron: {wrong}"
-        yield rejected(document, where, reason, 'write such as "0 3 * * *" for 3 o\'clock each night')
+        yield rejected(document, where, reason, 'write, for example, "0 3 * * *" for 3 o\'clock each night')
     elif isinstance(text, str) and never(text):
-        reason = f"the schedule {text!r} names a day that its month does not have, so that no job is ever started"
+        reason = f"the schedule {text!r} names a day that its month does not have, so no job is ever started"
         yield finding(document, "RTS811", where, reason, "correct the day or the month")
     zone, place = document.get("spec", "timeZone"), ("spec", "timeZone")
     known = zoneinfo.available_timezones() if isinstance(zone, str) and zone != "Local" else set()

@@ -144,11 +144,11 @@ def replicas(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
             yield finding(document, "RTS201", (*group, "numOfHosts"), reason, "write 1, or remove it")
         yield from several_hosts(document, group, str(name))
         if isinstance(count, int) and isinstance(high, int) and count > high:
-            reason = f"{name} asks for {count} pods, but may have at most {high}"
+            reason = f"{name} requests {count} pods, but may have at most {high}"
             remedy = f"write `replicas: {high}`, or raise maxReplicas"
             yield finding(document, "RTS201", (*group, "replicas"), reason, remedy)
         elif isinstance(low, int) and 0 < number(count) < low:
-            reason = f"{name} asks for {count} pods, but has at least {low}"
+            reason = f"{name} requests {count} pods, but has at least {low}"
             remedy = f"write `replicas: {low}`, or lower minReplicas"
             yield finding(document, "RTS201", (*group, "replicas"), reason, remedy, severity="warning")
 
@@ -161,7 +161,7 @@ def several_hosts(document: ClusterDocument, group: KeyPath, name: str) -> Itera
         return
     most = number(document.get(*group, "maxReplicas"))
     total = f", and {most} replicas {most * hosts}" if most > 1 else ""
-    reason = f"`numOfHosts` is {hosts}, so that each replica of {name} is {hosts} pods{total}"
+    reason = f"`numOfHosts` is {hosts}, so each replica of {name} is {hosts} pods{total}"
     remedy = "write `numOfHosts: 1`: only slices of TPUs have several hosts"
     yield finding(document, "RTS213", (*group, "numOfHosts"), reason, remedy)
 
@@ -260,7 +260,7 @@ def encryption(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
         for name in TLS_VARIABLES:
             place = variable(document, group, name)
             if place:
-                yield rejected(document, place, f"{name} is set beside tlsOptions", "remove it")
+                yield rejected(document, place, f"{name} is set together with tlsOptions", "remove it")
 
 
 CLUSTER_RULES = (

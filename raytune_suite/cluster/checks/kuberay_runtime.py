@@ -123,7 +123,7 @@ def hidden_gpus(document: ClusterDocument, group: KeyPath, container: KeyPath) -
             reason += "start, or trials find no GPU"
             yield finding(document, "RTS818", where, reason, "remove it: the container has exactly the pod's GPUs")
         elif name == "NVIDIA_VISIBLE_DEVICES" and value in NO_DEVICES[2:4]:
-            reason = f"{name_of} asks for GPUs, but {name}={value} keeps them out of the container"
+            reason = f"{name_of} requests GPUs, but {name}={value} keeps them out of the container"
             yield finding(document, "RTS818", where, reason, "remove it", severity="warning")
 
 
@@ -182,9 +182,7 @@ def autoscaler(document: ClusterDocument, top: KeyPath) -> Iterator[Finding]:
     where: KeyPath = (*top, "autoscalerOptions", "resources", "limits", "memory")
     limit = quantity(document.get(*where))
     if limit is not None and 2**22 <= limit < USUAL_OF_AUTOSCALER:
-        reason = (
-            f"the autoscaler may use {document.get(*where)}, and is killed for memory, so that no worker is started"
-        )
+        reason = f"the autoscaler may use {document.get(*where)}, and is killed for memory, so no worker is started"
         severity: Severity = "error" if limit < LEAST_OF_AUTOSCALER else "warning"
         yield finding(document, "RTS215", where, reason, "write 512Mi, as KubeRay does", severity=severity)
     yield from autoscaler_image(document, top)

@@ -130,7 +130,7 @@ def beside_node_config(document: ClusterDocument, found: Finding) -> Finding | N
     if key not in document.mapping(top, name):
         return None
     inner = f"{{azure_arm_parameters: {{{key}: ...}}}}" if key in arm else f"{{{key}: ...}}"
-    reason = f"`{key}` belongs in the node_config of {name}, but stands beside it"
+    reason = f"`{key}` belongs in the node_config of {name}, but is next to it"
     return finding(document, "RTS904", (top, name, key), reason, f"indent it: `node_config: {inner}`")
 
 

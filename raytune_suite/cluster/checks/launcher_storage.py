@@ -88,7 +88,7 @@ def check(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
     yield from always_there(document, pools)
     name = document.get("cluster_name")
     if provider(document) == "azure" and isinstance(name, str) and len(name) > LONGEST_NAME_ON_AZURE:
-        reason = f"`cluster_name` has {len(name)} characters, with which the names of workers exceed Azure's 64"
+        reason = f"`cluster_name` has {len(name)} characters, so the names of workers exceed Azure's limit of 64"
         remedy = f"write at most {LONGEST_NAME_ON_AZURE}, such as {name[:24].rstrip('-_.')}"
         yield finding(document, "RTS609", ("cluster_name",), reason, remedy)
 
@@ -102,9 +102,9 @@ def hidden_failure(document: ClusterDocument, where: KeyPath, text: str) -> Iter
     if hidden is not None and not re.search(r"[;\n]|&&", rest[: hidden.start()]):
         found = f"`{hidden[0].strip()}` hides that the mount failed"
     elif later is not None and not re.search(r"\bset\s+-\w*e", text) and not TESTED.search(rest):
-        found = f"`{later[1].strip()}` is run also when the mount failed, and hides that"
+        found = f"`{later[1].strip()}` runs even when the mount failed, and hides that"
     elif (match is not None or SHARED_IN_FSTAB.search(text)) and re.search(r"\bnofail\b", text):
-        found = "with `nofail` the command succeeds also when the mount failed"
+        found = "with `nofail` the command succeeds even when the mount failed"
     if found:
         remedy = "let the command fail: combine the commands with `&&`, without `|| true` and `nofail`"
         reason = f"{found}: studies are then on the machine's own disk"
@@ -138,7 +138,7 @@ def rights(document: ClusterDocument) -> Iterator[Finding]:
             if not shared or (server is None and not modes) or any(map(FOR_OTHERS.fullmatch, modes)):
                 continue
             owner = f"the top folder of {server}" if server else folder
-            reason = f"{owner} belongs to root, who alone may write it, but the containers run as the user ray"
+            reason = f"{owner} belongs to root, and only root may write it, but the containers run as the user ray"
             remedy = f"add `&& sudo chmod 1777 {folder}` to the command"
             yield finding(document, "RTS503", ("initialization_commands", index), reason, remedy, severity="warning")
 
@@ -182,7 +182,7 @@ def kept_machines(document: ClusterDocument, pools: list[Pool]) -> Iterator[Find
     disks = {pool: disk_size(document.get(*pool.where, "node_config")) for pool in pools}
     total = sum(size * (1 if pool.head else pool.max_machines) for pool, size in disks.items())
     if document.get(*where) is True and total >= LARGE:
-        reason = f"stopped machines keep their disks, up to {total} GB, which cost money also after `ray down`"
+        reason = f"stopped machines keep their disks, up to {total} GB, which cost money even after `ray down`"
         yield finding(document, "RTS911", where, reason, "write `cache_stopped_nodes: false`")
 
 

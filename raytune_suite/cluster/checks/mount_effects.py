@@ -46,7 +46,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
                 rf"\b(?:mkdir|install\s+-\w*d)\b[^;&|\n]*(?:{re.escape(folder.rstrip('/'))}\b|\$)", everything
             )
             if made is None and folder.startswith("/") and not folder.startswith(USUAL) and "$" not in folder:
-                reason = f"no command creates {folder}, which a new machine does not have, so that `mount` fails"
+                reason = f"no command creates {folder}, which a new machine does not have, so `mount` fails"
                 yield finding(
                     document, "RTS503", where, reason, f"write `sudo mkdir -p {folder} && ...`", severity="warning"
                 )

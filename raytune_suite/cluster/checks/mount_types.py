@@ -99,7 +99,7 @@ def problems(kind: str, source: str, command: str) -> Iterator[tuple[str, str]]:
         return
     if kind == "lustre" and not LUSTRE.match(source) and source and "$" not in source:
         reason = f"`mount -t lustre` needs HOST@tcp:/NAME, but has {source}"
-        yield reason, "write such as fs-0123456789abcdef0.fsx.us-east-1.amazonaws.com@tcp:/MOUNT-NAME"
+        yield reason, "write, for example, fs-0123456789abcdef0.fsx.us-east-1.amazonaws.com@tcp:/MOUNT-NAME"
         return
     for pattern, (server, kinds, usual) in SERVERS.items():
         if re.search(pattern, source) and kind not in kinds:
@@ -108,7 +108,7 @@ def problems(kind: str, source: str, command: str) -> Iterator[tuple[str, str]]:
     given = {one.partition("=")[0] for options in OPTIONS.findall(command) for one in options.split(",")}
     if kind in NFS and set(OF_HELPER) & given:
         names = ", ".join(sorted(set(OF_HELPER) & given))
-        yield f"`-t {kind}` does not know {names}, options of the mount helper of EFS", "write `mount -t efs ...`"
+        yield f"`-t {kind}` does not support {names}, options of the mount helper of EFS", "write `mount -t efs ...`"
     if kind in SMB and re.match(r"[^/]+:/", source):
         yield f"`-t {kind}` needs //HOST/SHARE, but has {source}", "write it so, or `mount -t nfs ...`"
     azure = ON_AZURE.match(source)

@@ -195,7 +195,7 @@ def targets(document: ClusterDocument) -> Iterator[Finding]:
                     )
             again = TESTED_ONLY.search(text)
             if again is not None:
-                reason = f"`{again[1]}` guards only what is before the next `&&`: the mount runs also if it succeeds"
+                reason = f"`{again[1]}` guards only what is before the next `&&`: the mount runs even if it succeeds"
                 remedy = "write `TEST || (... && mount ...)`, with parentheses"
                 yield finding(document, "RTS418", (key, index), reason, remedy, severity="warning")
 

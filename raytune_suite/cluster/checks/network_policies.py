@@ -152,7 +152,7 @@ def not_read(policy: ClusterDocument) -> Iterator[Finding]:
             reason = f"`policyTypes` lacks {side}, so the rules in `{key}` are not read, and everybody is admitted"
             yield finding(policy, "RTS615", where, reason, f"add {side} to `policyTypes`", severity="warning")
         if side == "Ingress" and side in sides(policy) and not rules and about_redis(policy):
-            reason = "the policy admits nobody, also not the head, which stores its state there"
+            reason = "the policy admits nobody, not even the head, which stores its state there"
             remedy = 'write `ingress: [{from: [{podSelector: {matchLabels: {ray.io/is-ray-node: "yes"}}}]}]`'
             yield finding(
                 policy, "RTS804", where if rules is not None else ("spec",), reason, remedy, severity="warning"
@@ -192,7 +192,7 @@ def peer_of(policy: ClusterDocument, where: tuple[str | int, ...], peer: dict[st
         return
     block = peer.get("ipBlock")
     if isinstance(block, dict) and block.get("cidr") in ("0.0.0.0/0", "::/0"):
-        reason = f"`cidr: {block['cidr']}` admits every address to ports by which one can run code"
+        reason = f"`cidr: {block['cidr']}` admits every address to ports through which anyone can run code"
         remedy = 'write `podSelector: {matchLabels: {ray.io/is-ray-node: "yes"}}`'
         yield finding(policy, "RTS615", (*where, "ipBlock"), reason, remedy, severity="warning")
     elif (
@@ -201,6 +201,6 @@ def peer_of(policy: ClusterDocument, where: tuple[str | int, ...], peer: dict[st
         and (pods == {} or (pods is None and space is not None))
     ):
         who = "all pods of the namespace" if space is None else "all pods of these namespaces"
-        reason = f"the policy admits {who} to Redis, and who writes there can run code in the cluster"
+        reason = f"the policy admits {who} to Redis, and anyone who can write there can run code in the cluster"
         remedy = 'write `podSelector: {matchLabels: {ray.io/is-ray-node: "yes"}}`, in the same entry'
         yield finding(policy, "RTS615", where, reason, remedy, severity="warning")

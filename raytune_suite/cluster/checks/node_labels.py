@@ -132,10 +132,9 @@ def zones(document: ClusterDocument, pod: KeyPath) -> Iterator[Finding]:
         for value in zone.values:
             if value in clouds:
                 sign = "" if clouds[value] == "aws" else "-"
+                first = regions()[clouds[value]]["regions"][value][0]
                 reason = f"{ZONE} is {value}, which is a region: no node has this label"
-                remedy = (
-                    f"write such as `{value}{sign}{regions()[clouds[value]]['regions'][value][0]}`, or use {REGION}"
-                )
+                remedy = f"write, for example, `{value}{sign}{first}`, or use {REGION}"
                 yield finding(document, "RTS606", zone.where, reason, remedy)
             elif region.values and region.values[0] in clouds and not value.startswith(region.values[0]):
                 reason = f"the zone {value} is not in the region {region.values[0]}: no node has both labels"

@@ -60,7 +60,7 @@ def drivers(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
                 parts = simple_commands(text)
                 used = [one for one in parts if one.program == "nvidia-smi" and not set(one.prefixes) - {"sudo"}]
                 if any(one.after == "&&" or one == parts[-1] for one in used):
-                    reason = f"{pool.name} has no GPU, so that `nvidia-smi` fails, and with it the set-up"
+                    reason = f"{pool.name} has no GPU, so `nvidia-smi` fails, and with it the set-up"
                     remedy = "remove it, or write `if lspci | grep -qi nvidia; then nvidia-smi; fi`"
                     yield finding(document, "RTS908", where, reason, remedy, severity="warning")
 

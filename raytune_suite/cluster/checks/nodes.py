@@ -59,7 +59,7 @@ def sizes_of_head(document: ClusterDocument) -> Iterator[Finding]:
     where: KeyPath = ("available_node_types", str(document.get("head_node_type")), "min_workers")
     least, most = document.get(*where), document.get(*where[:-1], "max_workers", default=0)
     if as_count(least, 0) > as_count(most, 0):
-        reason = f"the head's type demands {least} workers besides the head, but may have {most}"
+        reason = f"the head's type requires {least} workers besides the head, but may have {most}"
         yield finding(document, "RTS201", where, reason, "write `min_workers: 0`: the head itself does not count")
 
 

@@ -102,7 +102,7 @@ def check(document: ClusterDocument) -> Iterator[Finding]:
     wrong = wrong_schedule(str(document.get("spec", "schedule", default="@daily"))) if kind == "CronJob" else None
     if wrong is not None:
         reason = f"the schedule {document.get('spec', 'schedule')!r} is not one of cron: {wrong}"
-        yield finding(document, "RTS817", ("spec", "schedule"), reason, 'write such as "0 3 * * *"')
+        yield finding(document, "RTS817", ("spec", "schedule"), reason, 'write, for example, "0 3 * * *"')
     if kind in ("ConfigMap", "Secret"):
         yield from contents(document, kind)
     if kind in SELECTORS:
@@ -245,7 +245,7 @@ def blocks(document: ClusterDocument) -> Iterator[Finding]:
                 ipaddress.ip_network(str(value))
             except ValueError as error:
                 reason = f"`cidr` is {as_yaml(value)}, but must be a range of addresses: {error}"
-                yield finding(document, "RTS817", where, reason, "write such as 10.0.0.0/16")
+                yield finding(document, "RTS817", where, reason, "write, for example, 10.0.0.0/16")
         for where in entries_at(document, ("spec",), (way, "*", "ports", "*", "port")):
             number = document.get(*where)
             if isinstance(number, str) and number.isdecimal():

@@ -81,9 +81,9 @@ WRONG: dict[str, tuple[str, str]] = {
             "torch-nightly": "torch with --pre and --index-url",
             "ray-nightly": "the URL of a nightly wheel from Ray's documentation",
             "ray-ml": "ray",
-            "cudatoolkit": "torch, which brings its CUDA libraries, or conda",
+            "cudatoolkit": "torch, which includes its CUDA libraries, or conda",
             "cudnn": "nvidia-cudnn-cu12",
-            "cuda": "torch, which brings its CUDA libraries, or cuda-python",
+            "cuda": "torch, which includes its CUDA libraries, or cuda-python",
             "nvidia-smi": "the driver in the machine's image",
             "nccl": "nvidia-nccl-cu12",
         }.items()

@@ -1,4 +1,4 @@
-"""Checks of where pods may run, and how they end: one host, one zone, neighbours, ports of nodes, times to stop.
+"""Checks of where pods may run, and how they end: one host, one zone, neighbors, ports of nodes, times to stop.
 
 Sources: Kubernetes, "Assigning Pods to Nodes", "Pod Topology Spread Constraints" and "Pod Lifecycle"; the notice before
 spot machines end (AWS 120 s, GKE and AKS 30 s); Cluster Autoscaler, FAQ; Karpenter, "Disruption"; read in 2026-11.
@@ -110,7 +110,7 @@ def stopping(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
     for container in pod.containers:
         begin = (*container, "lifecycle", "postStart")
         if ENDLESS.search(" ".join(map(str, document.entries(*begin, "exec", "command")))):
-            reason = f"`postStart` does not end, so that {pod.name} is never ready"
+            reason = f"`postStart` does not end, so {pod.name} is never ready"
             yield finding(document, "RTS412", begin, reason, "add `&` to its command, or make it a container")
         place = (*container, "lifecycle", "preStop")
         words = " ".join(map(str, document.entries(*place, "exec", "command")))
@@ -251,12 +251,14 @@ def overcommitted(document: ClusterDocument, pod: PodPlace, where: KeyPath, name
     most, least = quantity(limits.get(name)), quantity(reserved.get(name))
     if most is not None and least is not None and least > 0 and most >= max(4 * least, LARGE[name]):
         reason = f"Ray offers {limits[name]} of {name}, the limit of {pod.name}, but only {reserved[name]} is reserved"
-        remedy = f"write `{name}: {limits[name]}` in the requests, too: else pods on one node take it from each other"
+        remedy = (
+            f"write `{name}: {limits[name]}` in the requests, too: otherwise pods on one node take it from each other"
+        )
         yield finding(document, "RTS818", (*where, "requests", name), reason, remedy, severity="warning")
 
 
 def across(places: list[tuple[ClusterDocument, PodPlace]], documents: list[ClusterDocument]) -> Iterator[Finding]:
-    """Yield neighbours that a pod must have, but no pod of the file is, and spreads that count no pod."""
+    """Yield neighbors that a pod must have, but no pod of the file is, and spreads that count no pod."""
     everything = [labels for one in documents for labels in pod_labels(one)]
     for document, pod in places:
         own = labels_of(document, pod)

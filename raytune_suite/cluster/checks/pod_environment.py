@@ -26,7 +26,7 @@ EXCEPTIONS = ("NO_PROXY", "no_proxy")
 VALUES: dict[str, tuple[str, str, str]] = {
     "NCCL_SOCKET_IFNAME": (r"(?!lo$|docker0$).*", "connects GPUs of one machine only", "write eth0, or remove it"),
     "GLOO_SOCKET_IFNAME": (r"(?!lo$|docker0$).*", "connects processes of one machine only", "write eth0, or remove it"),
-    "OMP_NUM_THREADS": (r"[1-9]\d*", "is no number of threads", "remove it: Ray sets it to the CPUs of a trial"),
+    "OMP_NUM_THREADS": (r"[1-9]\d*", "is not a number of threads", "remove it: Ray sets it to the CPUs of a trial"),
     "RAY_automatic_object_spilling_enabled": ("1|true", "lets trials fail when memory is full", "remove it"),
     "RAY_enable_infeasible_task_early_exit": ("0|false", "ends trials that wait for the autoscaler", "remove it"),
     "RAY_health_check_failure_threshold": (r"([2-9]|\d\d+)", "ends a node after a single late answer", 'write "5"'),
@@ -90,9 +90,7 @@ def of_ray(document: ClusterDocument, container: KeyPath, pod: PodPlace) -> Iter
             reason = f"{name} is {value}, on the shared volume: {why}"
             yield finding(document, "RTS814", where, reason, "remove it", severity=severity)
         if name in PROXIES and not set(EXCEPTIONS) & names and not document.entries(*container, "envFrom"):
-            reason = (
-                f"{name} is set without NO_PROXY, so that nodes and jobs look for the head and each other at the proxy"
-            )
+            reason = f"{name} is set without NO_PROXY, so nodes and jobs look for the head and each other at the proxy"
             remedy = "add `NO_PROXY` with localhost,127.0.0.1,.svc,.cluster.local and the range of the pods' addresses"
             yield finding(document, "RTS402", where, reason, remedy, severity="warning")
         if (

@@ -82,11 +82,11 @@ def redis(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
     most = int(match[1]) * units[(match[2] or "").lower()] if match is not None else None
     where = (*container, "resources", "limits", "memory")
     if limit is not None and 2**22 <= limit < LEAST_OF_REDIS:
-        reason = f"Redis may use {in_gib(limit)}, and is killed when it has the state of some jobs"
+        reason = f"Redis may use {in_gib(limit)}, and is killed when it holds the state of a few jobs"
         yield finding(document, "RTS215", where, reason, "write 512Mi or more", severity="warning")
     elif limit is not None and most is not None and most > limit:
         reason = f"Redis may store {in_gib(most)} (`--maxmemory`), but the limit of its memory is {in_gib(limit)}"
-        remedy = "raise the limit above `--maxmemory`: else Redis is killed for memory"
+        remedy = "raise the limit above `--maxmemory`: otherwise Redis is killed for memory"
         yield finding(document, "RTS215", where, reason, remedy, severity="warning")
 
 
@@ -147,7 +147,7 @@ def hidden_folders(document: ClusterDocument, group: KeyPath, container: KeyPath
             where: KeyPath = (*container, "volumeMounts", index, "mountPath")
             known = OF_RAY.match(str(document.get(*container, "image")))
             severity: Severity | None = None if known else "warning"
-            yield finding(document, "RTS813", where, reason, f"write such as {path}/data", severity=severity)
+            yield finding(document, "RTS813", where, reason, f"write, for example, {path}/data", severity=severity)
 
 
 def probed(document: ClusterDocument, where: KeyPath) -> tuple[str, KeyPath]:
@@ -184,10 +184,10 @@ def of_head(document: ClusterDocument, where: KeyPath, opened: dict[str, str]) -
     if not isinstance(port, int):
         return
     if str(port) in [opened[option] for option in GRPC]:
-        reason = f"port {port} of Ray does not speak HTTP, so that the probe always fails"
+        reason = f"port {port} of Ray does not speak HTTP, so the probe always fails"
         yield finding(document, "RTS411", (*where, "httpGet", "port"), reason, "write `tcpSocket` instead")
     elif str(port) == opened["dashboard-port"] and path in NO_ROUTE:
-        reason = f"the dashboard has no {path}, so that the probe fails"
+        reason = f"the dashboard has no {path}, so the probe fails"
         remedy = "write `path: /api/gcs_healthz`, or remove the probe: KubeRay adds its own"
         yield finding(document, "RTS411", (*where, "httpGet", "path"), reason, remedy, severity="warning")
 

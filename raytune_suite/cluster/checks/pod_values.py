@@ -152,7 +152,7 @@ def expression(document: ClusterDocument, where: KeyPath, operators: Collection[
         yield wrong(document, (*where, "values"), reason, "remove `values`, or write `operator: In`")
     elif operator in ("Gt", "Lt") and isinstance(values, list) and (len(values) != 1 or not str(values[0]).isdecimal()):
         reason = f"a condition with `operator: {operator}` needs one whole number"
-        yield wrong(document, (*where, "values"), reason, 'write such as `values: ["8"]`')
+        yield wrong(document, (*where, "values"), reason, 'write, for example, `values: ["8"]`')
 
 
 def spread(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
@@ -266,7 +266,7 @@ def items(document: ClusterDocument, pod: PodPlace) -> Iterator[Finding]:
         for place, key, value in below(document.mapping(*where), where):
             if key in ("defaultMode", "mode") and isinstance(value, int) and not 0 <= value <= HIGHEST_MODE:
                 reason = f"`{key}` is {value}, which is 0{value:o} in base 8, but 0777 is the highest"
-                remedy = f"write 0{value}" if re.fullmatch("[0-7]{3}", str(value)) else "write such as 0755"
+                remedy = f"write 0{value}" if re.fullmatch("[0-7]{3}", str(value)) else "write, for example, 0755"
                 yield wrong(document, (*place, key), reason, remedy)
             if key == "path" and "items" in place and outside(value):
                 yield wrong(document, (*place, key), f"`path` is {value!r}, but must be {PATH_IN_VOLUME}", "correct it")
@@ -309,7 +309,7 @@ def sources(document: ClusterDocument, container: KeyPath) -> Iterator[Finding]:
             plain = value.partition("[")[0] if isinstance(value, str) else None
             if plain is not None and plain not in allowed and "hugepages" not in plain:
                 hint = closest(plain, allowed)
-                reason = f"`{key}` is {value!r}, which is no field for a variable{hint and f': {hint}'}"
+                reason = f"`{key}` is {value!r}, which is not a field for a variable{hint and f': {hint}'}"
                 yield wrong(document, (*where, "valueFrom", kind, key), reason, f"write one of {', '.join(allowed)}")
         text = entry.get("value")
         of_shell = OF_SHELL.match(text) if isinstance(text, str) else None

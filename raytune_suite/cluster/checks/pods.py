@@ -236,7 +236,7 @@ def mounts(document: ClusterDocument, pod: PodPlace, container: KeyPath, declare
             yield finding(document, "RTS813", (*where, "name"), reason, remedy)
         if not mount.get("subPath") and not mount.get("subPathExpr") and FOLDERS_OF_IMAGES.fullmatch(path or "/"):
             reason = f"a volume at {path or '/'} hides what the image has there, such as Ray itself"
-            yield finding(document, "RTS813", (*where, "mountPath"), reason, f"write such as {path}/data")
+            yield finding(document, "RTS813", (*where, "mountPath"), reason, f"write, for example, {path}/data")
         if path and path in paths:
             reason = f"{paths[path]!r} and {name!r} are both mounted at {path}"
             yield finding(document, "RTS813", (*where, "mountPath"), reason, "give each mount its own path")
@@ -378,7 +378,7 @@ def two_vendors(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
         str(key).partition("/")[0] for key in limits if re.fullmatch(r"(nvidia|amd|intel|gpu\.intel)\.com/.*", str(key))
     }
     if len(vendors) > 1:
-        reason = f"the container asks for GPUs of {' and '.join(sorted(vendors))}, which no node has together"
+        reason = f"the container requests GPUs of {' and '.join(sorted(vendors))}, which no node has together"
         yield finding(document, "RTS812", (*where, "limits"), reason, "keep one of them", severity="warning")
 
 

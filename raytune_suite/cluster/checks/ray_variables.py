@@ -67,7 +67,7 @@ def problem_of(name: str, value: str) -> tuple[str, str, Severity] | None:
         return None
     if name in FRACTIONS and not is_fraction(value):
         percent = re.fullmatch(r"(\d{1,2})(\.\d+)?\s*%?", value)
-        remedy = f"write {float(percent[1]) / 100:g}" if percent else "write such as 0.95"
+        remedy = f"write {float(percent[1]) / 100:g}" if percent else "write, for example, 0.95"
         severity: Severity = "error" if name == CHECKED_FRACTION else "warning"
         return f"{name} is {value!r}, but must be a fraction from 0 to 1", remedy, severity
     if name in NUMBERS and not re.fullmatch(r"-?\d+", value):
@@ -83,7 +83,7 @@ def problem_of(name: str, value: str) -> tuple[str, str, Severity] | None:
 def too_small(name: str, value: int) -> tuple[str, str, Severity] | None:
     """Return the reason, the remedy and the severity if a number is too small, None if it is not."""
     if name in AT_LEAST_1 and value < 1:
-        return f"{name} is {value}, with which Ray takes nodes for lost at once", "write 1 or more", "error"
+        return f"{name} is {value}, with which Ray considers nodes lost at once", "write 1 or more", "error"
     if name in IN_MILLISECONDS and 0 < value < LEAST_MILLISECONDS:
         return f"{name} is {value}, which are milliseconds", f"write {value * 1000}", "warning"
     return None

@@ -98,7 +98,7 @@ def on_nodes(document: ClusterDocument, pod: PodPlace, found: list[Server]) -> I
                 places.append((*one.where, "ports", index, "hostPort"))
     for where in places:
         reason = (
-            f"`{where[-1]}` opens Redis to all who reach the node, and who writes there can run code in the cluster"
+            f"`{where[-1]}` opens Redis to all who reach the node: anyone who writes there can run code in the cluster"
         )
         yield finding(document, "RTS615", where, reason, "remove it", severity="warning")
 
@@ -109,7 +109,7 @@ def stored(document: ClusterDocument, pod: PodPlace, found: list[Server]) -> Ite
         image = str(document.get(*one.where, "image"))
         if re.fullmatch(r"[^:@]*(/[^:@]*)?(:latest)?", image):
             reason = f"{image} is another version after each pull, which may not read the data of the one before"
-            yield finding(document, "RTS304", (*one.where, "image"), reason, "write such as `redis:7.4`")
+            yield finding(document, "RTS304", (*one.where, "image"), reason, "write, for example, `redis:7.4`")
         mounts = document.entries(*one.where, "volumeMounts")
         paths = [str(mount.get("mountPath")).rstrip("/") for mount in mounts if isinstance(mount, dict)]
         claims = [
@@ -138,10 +138,10 @@ def listening(document: ClusterDocument, one: Server) -> Iterator[Finding]:
         yield finding(document, "RTS804", where, reason, "remove it, or begin with `redis-server`", severity="error")
     if len(one.words) == 1 and re.match(r"(redis|valkey)-server ", one.text):
         shown = ", ".join(one.text.split())
-        reason = f"`{one.text}` is one word, so that a program of this name, with its spaces, is searched"
+        reason = f"`{one.text}` is one word, so a program of this name, with its spaces, is looked up"
         yield finding(document, "RTS817", where, reason, f"write `{one.key}: [{shown}]`")
     if bound is not None and all(address.lstrip("-") in LOOPBACK for address in bound.split()):
-        reason = f"Redis is bound to {bound}, so that only its own pod reaches it"
+        reason = f"Redis is bound to {bound}, so only its own pod reaches it"
         yield finding(document, "RTS411", where, reason, "remove `--bind`, or write 0.0.0.0")
     if one.option("protected-mode") == "yes" and password is None and bound is None:
         reason = "in protected mode, without a password, Redis refuses all other pods"
@@ -151,7 +151,7 @@ def listening(document: ClusterDocument, one: Server) -> Iterator[Finding]:
         remedy = "write `--requirepass $(REDIS_PASSWORD)`, with the variable from a Secret"
         yield finding(document, "RTS614", where, reason, remedy)
     if closes is not None and closes.isdecimal() and 0 < int(closes) < SHORT_TIMEOUT:
-        reason = f"Redis closes connections that are idle for {closes} s, also that of the head"
+        reason = f"Redis closes connections that are idle for {closes} s, including that of the head"
         yield finding(document, "RTS804", where, reason, "write `--timeout 0`")
 
 
@@ -172,7 +172,7 @@ def probes(document: ClusterDocument, one: Server) -> Iterator[Finding]:
         match = re.search(r"redis-cli\b.*?\s-p\s*(\d+)", words)
         asked = int(match[1]) if match is not None else document.get(*where, "tcpSocket", "port")
         if document.get(*where, "httpGet") is not None:
-            reason = "Redis does not speak HTTP, so that the probe always fails"
+            reason = "Redis does not speak HTTP, so the probe always fails"
             yield finding(
                 document, "RTS411", (*where, "httpGet"), reason, f"write `tcpSocket: {{port: {port or PORT}}}`"
             )
@@ -190,10 +190,12 @@ def service(document: ClusterDocument, ports: set[int]) -> Iterator[Finding]:
     """
     kind, notes = document.get("spec", "type"), str(document.mapping("metadata", "annotations")).lower()
     if kind in ("LoadBalancer", "NodePort") and not any(word in notes for word in INTERNAL):
-        reason = f"a {kind} opens Redis to others than the pods, and who writes there can run code in the cluster"
+        reason = f"a {kind} opens Redis to more than the pods, and anyone who writes there can run code in the cluster"
         yield finding(document, "RTS615", ("spec", "type"), reason, "remove `type`", severity="warning")
     if document.entries("spec", "externalIPs"):
-        reason = "`externalIPs` open Redis to others than the pods, and who writes there can run code in the cluster"
+        reason = (
+            "`externalIPs` open Redis to more than the pods, and anyone who writes there can run code in the cluster"
+        )
         yield finding(document, "RTS615", ("spec", "externalIPs"), reason, "remove it", severity="warning")
     for index, port in enumerate(document.entries("spec", "ports")):
         where: KeyPath = ("spec", "ports", index)

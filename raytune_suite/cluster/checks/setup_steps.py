@@ -100,7 +100,7 @@ def installs_for_root(document: ClusterDocument, where: KeyPath, part: SimpleCom
     container = bool(document.mapping("docker")) and where[0] != "initialization_commands"
     if container or user not in (None, "root"):
         own = "--user" in words
-        reason = "`sudo` installs the packages for root, so that the account that runs Ray does not have them"
+        reason = "`sudo` installs the packages for root, so the account that runs Ray does not have them"
         if not own:
             reason = "`sudo` installs with the Python of root, which need not be the one that runs Ray"
         yield finding(document, "RTS416", where, reason, "remove `sudo`", severity="error" if own else "warning")
@@ -135,7 +135,7 @@ def files(document: ClusterDocument) -> Iterator[Finding]:
                 other = sum(one.count(first) for one in everything) > text.count(name)
                 if name in targets or first in targets or other:
                     continue
-                reason = f"{name} is searched in the home folder, where nothing puts it"
+                reason = f"{name} is looked up in the home folder, where nothing puts it"
                 remedy = f'add `"~/{first}": ./{first}` to file_mounts, or write `cd FOLDER && ...`'
                 yield finding(document, "RTS310", (key, index), reason, remedy, severity="warning")
 

@@ -176,7 +176,7 @@ def pip(part: SimpleCommand) -> Iterator[Lint]:
             yield error(
                 part,
                 "RTS415",
-                f"pip has no `=`: {word!r} is no requirement",
+                f"pip has no `=`: {word!r} is not a requirement",
                 (f"write {re.sub('=', '==', word, count=1)!r}"),
             )
         value = word in PIP_VALUES
@@ -275,7 +275,7 @@ def continued(text: str) -> Iterator[Lint]:
             continue
         if not any(mark for _, mark in list(quoted("\n".join(rows[: number + 1])))[-1:]):
             option = rest[0].split()[0]
-            reason = f"the comment ends the command of the line above it, so that bash runs `{option}` as a command"
+            reason = f"the comment ends the command of the line above it, so bash runs `{option}` as a command"
             yield Lint("RTS415", reason, "move the comment above the command", number + 1, "error")
 
 

@@ -81,7 +81,9 @@ def script(text: str, commands: list[SimpleCommand], nodes: int | None) -> Itera
             yield Finding(number, kind, "script", reason, remedy, severity)
         for part in GROUP.findall(line):
             reason = f"the variables of the parts of a job end in a number, not in {part or 'nothing'!r}"
-            yield Finding(number, "RTS843", "script", reason, "write such as SLURM_JOB_NODELIST_HET_GROUP_0", "error")
+            yield Finding(
+                number, "RTS843", "script", reason, "write, for example, SLURM_JOB_NODELIST_HET_GROUP_0", "error"
+            )
         ends = OTHER_JOBS.search(line)
         if ends is not None:
             reason = f"`{ends[0].strip()}` also ends processes of your other jobs on the node"

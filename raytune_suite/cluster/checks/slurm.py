@@ -257,11 +257,11 @@ def forms_beyond_patterns(one: Directive, where: str) -> Iterator[Finding]:
     """Yield mistakes in values that no pattern tells."""
     match = SIGNAL.fullmatch(one.value) if one.name == "signal" else None
     if match is not None and int(match["seconds"] or 0) > LONGEST_NOTICE:
-        reason = f"`--signal` asks for {match['seconds']} seconds, but at most {LONGEST_NOTICE} are possible"
+        reason = f"`--signal` requests {match['seconds']} seconds, but at most {LONGEST_NOTICE} are possible"
         yield at(one.line, "RTS842", where, reason, f"write `--signal={one.value.partition('@')[0]}@{LONGEST_NOTICE}`")
     least, dash, most = one.value.partition("-")
     if one.name == "nodes" and dash and least.isdecimal() and most.isdecimal() and int(least) > int(most):
-        reason = f"`--nodes={one.value}` asks for at least {least} and at most {most} nodes"
+        reason = f"`--nodes={one.value}` requests at least {least} and at most {most} nodes"
         yield at(one.line, "RTS842", where, reason, f"write `--nodes={most}-{least}`")
     for first, last in re.findall(r"(\d+)-(\d+)", one.value) if one.name == "array" else ():
         if int(first) > int(last):
@@ -334,8 +334,8 @@ def generic_resources(one: Directive, where: str) -> Iterator[Finding]:
 def limit(one: Directive, where: str) -> Iterator[Finding]:
     """Yield a limit of time that is none, or that was probably meant in hours."""
     if re.fullmatch(r"[0:-]+", one.value):
-        reason = f"`--time={one.value}` asks for no limit, which most partitions reject"
-        yield at(one.line, "RTS842", where, reason, "write such as `--time=12:00:00`", "warning")
+        reason = f"`--time={one.value}` requests no limit, which most partitions reject"
+        yield at(one.line, "RTS842", where, reason, "write, for example, `--time=12:00:00`", "warning")
     count = int(one.value) if one.value.isdecimal() else None
     short = re.fullmatch(r"(\d+):00", one.value)
     if (count is not None and 0 < count < SHORT) or (short and int(short[1]) <= DAY):
@@ -364,7 +364,7 @@ def pairs(directives: list[Directive]) -> Iterator[Finding]:
         by_gres = devices(given["gres"].value) if "gres" in given and "gpu" in given["gres"].value else None
         per_node = devices(given["gpus-per-node"].value) if "gpus-per-node" in given else None
         if by_gres is not None and per_node is not None and by_gres != per_node:
-            reason = f"`--gres` asks for {by_gres} GPUs per node, but `--gpus-per-node` for {per_node}"
+            reason = f"`--gres` requests {by_gres} GPUs per node, but `--gpus-per-node` for {per_node}"
             yield at(given["gres"].line, "RTS842", "--gres", reason, "keep `--gpus-per-node`")
         yield from all_gpus(given)
         yield from tasks(given)
@@ -376,7 +376,7 @@ def all_gpus(given: dict[str, Directive]) -> Iterator[Finding]:
     each = devices(given["gpus-per-node"].value) if "gpus-per-node" in given else None
     amount = devices(total) if total else None
     if nodes.isdecimal() and each is not None and amount is not None and amount != int(nodes) * each:
-        reason = f"`--gpus` asks for {amount} GPUs in all, but `--gpus-per-node` for {each} on each of {nodes} nodes"
+        reason = f"`--gpus` requests {amount} GPUs in all, but `--gpus-per-node` for {each} on each of {nodes} nodes"
         yield at(given["gpus"].line, "RTS842", "--gpus", reason, "keep `--gpus-per-node`")
 
 
@@ -392,7 +392,7 @@ def whole_job(directives: list[Directive]) -> Iterator[Finding]:
             reason = "Slurm has no arrays of heterogeneous jobs"
             yield at(one.line, "RTS842", "--array", reason, "remove `--array`, and submit the job several times")
         if one.name in ("output", "error") and "array" not in names and re.search(r"%\d*[aA]", one.value):
-            reason = f"`--{one.name}` is {one.value}, but the job is no array: %a and %A have no number"
+            reason = f"`--{one.name}` is {one.value}, but the job is not an array: %a and %A have no number"
             yield at(one.line, "RTS842", f"--{one.name}", reason, "write %j for the job's number", "warning")
     for component in {one.component for one in directives}:
         yield from places({one.name: one for one in directives if one.component == component and one.known})

@@ -158,7 +158,7 @@ def memory(given: dict[str, Directive]) -> Iterator[Finding]:
     if not total or (not unit and amount < FORGOTTEN_UNIT):
         return
     gigabytes = not unit and amount <= HARDLY_GIGABYTES
-    hint = f"write `--{one.name}={one.value}G`" if gigabytes else "write such as `--mem=16G`"
+    hint = f"write `--{one.name}={one.value}G`" if gigabytes else "write, for example, `--mem=16G`"
     if total < LEAST_MEMORY:
         reason = f"`--{one.name}={one.value}`{product} is {total:.0f} MB on each node, but Ray alone needs about 2 GB"
         yield at(one, reason, hint, None if total < LEAST_MEMORY / 2 else "warning")
@@ -184,10 +184,10 @@ def notice(given: dict[str, Directive]) -> Iterator[Finding]:
     seconds, name = int(match["seconds"]), one.value.partition("@")[0]
     if limit is not None and seconds >= limit * 60:
         reason = f"the signal comes {seconds} seconds before the end of a job of {limit * 60:.0f}: when it starts"
-        yield at(one, reason, f"write such as `--signal={name}@120`")
+        yield at(one, reason, f"write, for example, `--signal={name}@120`")
     elif seconds < SHORTEST_NOTICE:
         reason = f"{seconds} seconds before the end are too few to stop Ray and to write a snapshot"
-        yield at(one, reason, f"write such as `--signal={name}@120`", "warning")
+        yield at(one, reason, f"write, for example, `--signal={name}@120`", "warning")
 
 
 def duration(given: dict[str, Directive]) -> Iterator[Finding]:

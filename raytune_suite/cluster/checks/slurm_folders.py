@@ -34,8 +34,6 @@ def check(text: str) -> Iterator[Finding]:
     for number, line in enumerate(code.splitlines(), 1):
         match = OWN_FOLDER.search(line)
         if match is not None:
-            reason = (
-                "Slurm runs a copy of the script in its own spool folder, so that its path does not lead to your files"
-            )
+            reason = "Slurm runs a copy of the script in its own spool folder, so its path does not lead to your files"
             remedy = "write `$SLURM_SUBMIT_DIR`, the folder in which sbatch was called"
             yield Finding(number, "RTS843", f"line {number}", reason, remedy, "error")

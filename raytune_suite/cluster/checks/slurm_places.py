@@ -60,7 +60,7 @@ def check(
     tasks = count(directives, "ntasks", None)
     if found and nodes is None and tasks is not None and tasks > 1 and "nodes" not in {one.name for one in directives}:
         line = next(one.line for one in directives if one.name == "ntasks")
-        reason = f"without `--nodes` Slurm places the {tasks} tasks on any number of nodes, also on one"
+        reason = f"without `--nodes` Slurm places the {tasks} tasks on any number of nodes, even on one"
         yield Finding(line, "RTS842", "--ntasks", reason, f"write `--nodes={tasks} --ntasks-per-node=1`", "warning")
 
 

@@ -90,6 +90,8 @@ def address(one: RayStart, directives: list[Directive]) -> Iterator[Finding]:
     nodes = [item.value for item in directives if item.name == "nodes"]
     if only_this_machine(own) and nodes != ["1"]:
         what = "the head" if one.head else "a worker"
-        reason = f"`--node-ip-address` is {own}, which means each machine itself: it is no address of {what} for others"
+        reason = (
+            f"`--node-ip-address` is {own}, which means each machine itself: it is not an address of {what} for others"
+        )
         remedy = "remove it: Ray finds the address, or write that of the node"
         yield at(one.line, "RTS845", reason, remedy, None if own.startswith("0.") else "warning")

@@ -330,7 +330,7 @@ def amounts(one: RayStart, directives: list[Directive]) -> Iterator[Finding]:
     offered, given = one.options.get("num-gpus", ""), gpus_per_node(directives, component)
     if offered.isdecimal() and given is not None:
         if int(offered) > given:
-            has = f"has {given}" if given else "asks for none"
+            has = f"has {given}" if given else "requests none"
             reason = f"Ray is started with {offered} GPUs per node, but the job {has}"
             remedy = f"write `--num-gpus={given}`" if given else "add `#SBATCH --gpus-per-node=N`"
             yield at(one.line, "RTS844", reason, remedy)
@@ -396,7 +396,7 @@ def head_ports(head: RayStart, workers: list[RayStart]) -> Iterator[Finding]:
     port = head.options.get("port", "6379")
     if port.isdecimal() and port != "0":
         reason = f"port {port} is fixed: a second job with a head on the same node cannot start, or joins this cluster"
-        yield at(head.line, "RTS846", reason, "write such as `port=$((20000 + SLURM_JOB_ID % 20000))`")
+        yield at(head.line, "RTS846", reason, "write, for example, `port=$((20000 + SLURM_JOB_ID % 20000))`")
     for name, other, same in same_ports(head.options):
         yield at(head.line, "RTS411", f"`--{name}` and `--{other}` are both port {same}", "choose different ports")
     for worker in workers:

@@ -127,13 +127,13 @@ def beyond(options: dict[str, str], directives: list[Directive], component: int 
         asked = options.get(name, "")
         if asked.isdecimal() and has is not None and int(asked) > has:
             where = " on a node" if name == "cpus-per-task" else ""
-            reason = f"this step asks for `--{name}={asked}`, but the job has {has}{where}"
+            reason = f"this step requests `--{name}={asked}`, but the job has {has}{where}"
             yield at(line, "RTS844", reason, f"write at most `--{name}={has}`", where="srun")
     for name in ("gpus-per-node", "gres"):
         wanted = devices(options[name]) if "gpu" in name + options.get(name, "") and name in options else None
         given = gpus_per_node(directives, component)
         if wanted is not None and given is not None and wanted > given:
-            reason = f"this step asks for {wanted} GPUs per node, but the job has {given}"
+            reason = f"this step requests {wanted} GPUs per node, but the job has {given}"
             shown = f"gpu:{given}" if name == "gres" else given
             remedy = f"write `--{name}={shown}`" if given else "add `#SBATCH --gpus-per-node=N`"
             yield at(line, "RTS844", reason, remedy, where="srun")
@@ -252,7 +252,7 @@ def blocked(commands: list[SimpleCommand], found: list[RayStart]) -> Iterator[Fi
     for part in commands if rays and not shared else ():
         inner, options = behind_launcher(part)
         if part.program == "srun" and inner.program in STUDIES and "overlap" not in options:
-            reason = "the steps of Ray have the memory of their nodes, so that this step may wait for them for ever"
+            reason = "the steps of Ray have the memory of their nodes, so this step may wait for them forever"
             yield at(part.line + 1, "RTS845", reason, "add `--overlap`, or run it without srun", "warning")
 
 

@@ -108,7 +108,7 @@ def addresses(text: str) -> Iterator[Finding]:
 
 
 def numbers(one: RayStart, directives: list[Directive], *, on_node: bool) -> Iterator[Finding]:
-    """Yield variables in the options of `ray start` that are no plain numbers, or those of another node."""
+    """Yield variables in the options of `ray start` that are not plain numbers, or those of another node."""
     group = one.launch_options.get("het-group", "")
     components = sorted({item.component for item in directives})
     nodes = count(directives, "nodes", None)

@@ -93,7 +93,7 @@ def command_lists(document: ClusterDocument) -> list[KeyPath]:
 
 
 def entries(document: ClusterDocument, place: KeyPath) -> list[tuple[int, str]]:
-    """Return the commands of a list with their indices; what is no text is an empty command."""
+    """Return the commands of a list with their indices; what is not a text is an empty command."""
     return [(n, text if isinstance(text, str) else "") for n, text in enumerate(document.entries(*place))]
 
 

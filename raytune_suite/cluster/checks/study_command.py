@@ -45,8 +45,8 @@ NOT_IN_PODS = {
     "sudo": "containers have no `sudo`, and no password: remove it",
     "kubectl": "the image has no `kubectl`, and the pod no rights: write the program's command only",
     "docker": "pods have no Docker: write the program's command only",
-    "srun": "this is no job of Slurm: write the program's command only",
-    "sbatch": "this is no job of Slurm: write the program's command only",
+    "srun": "this is not a Slurm job: write the program's command only",
+    "sbatch": "this is not a Slurm job: write the program's command only",
 }
 OF_RAY = ("start", "stop", "up", "down", "submit", "attach", "exec")
 """Subcommands of `ray` by which a job starts or ends the cluster on which it runs."""
@@ -121,7 +121,7 @@ def own_program(part: SimpleCommand) -> Iterator[tuple[str, str, str]]:
     yield from not_numbers(given)
     gpus = given.get("gpus", "")
     if re.fullmatch(r"\d+\.\d+", gpus) and float(gpus) > 1 and float(gpus) != int(float(gpus)):
-        reason = f"a trial has {gpus} GPUs, but it can have a part of one, or whole ones"
+        reason = f"a trial has {gpus} GPUs, but it can have a fraction of one, or whole ones"
         yield "RTS704", reason, f"write `--gpus {int(float(gpus))}`"
     if (
         "storage-path" not in given
@@ -224,7 +224,7 @@ def relative(document: ClusterDocument, where: KeyPath, script: str) -> Iterator
         ours = part.program.startswith("python") and "-c" not in part.words and "-m" not in part.words
         if ours and words and not moved and re.match(r"\./|\.\./", words[0]) and words[0].endswith(".py"):
             reason = (
-                f"{words[0]} is searched in the folder in which the head starts jobs, and your machine's is not copied"
+                f"{words[0]} is looked up in the folder in which the head starts jobs, and your machine's is not copied"
             )
             remedy = (
                 "write its path in the image, or `runtimeEnvYAML` with a `working_dir` that is the URI of a .zip file"

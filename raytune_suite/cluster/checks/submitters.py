@@ -147,7 +147,7 @@ def queues(document: ClusterDocument) -> Iterator[Finding]:
     if isinstance(scheduler, str) and scheduler not in SCHEDULERS:
         hint = closest(scheduler, SCHEDULERS)
         hint = hint or next((f"did you mean {one!r}?" for one in SCHEDULERS if scheduler.startswith(one)), "")
-        reason = f"KubeRay knows no scheduler {scheduler!r}{hint and f': {hint}'}"
+        reason = f"KubeRay has no scheduler {scheduler!r}{hint and f': {hint}'}"
         where: KeyPath = ("metadata", "labels", SCHEDULER)
         remedy = f"write one of {', '.join(SCHEDULERS[:3])}"
         yield finding(document, "RTS813", where, reason, remedy, severity="warning")

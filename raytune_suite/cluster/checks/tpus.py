@@ -47,11 +47,11 @@ def machine(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
         reason = f"`acceleratorType` is {kind!r}, "
         if match is None:
             reason += "but must be a version of TPU and a size"
-            yield finding(document, "RTS902", (*where, "acceleratorType"), reason, "write such as v4-16 or v6e-8")
+            yield finding(document, "RTS902", (*where, "acceleratorType"), reason, "write, for example, v4-16 or v6e-8")
         elif not possible(match[1], int(match[2])):
             reason += f"but Google Cloud has no slice of {match[2]} "
             reason += "chips" if match[1] in ("v5litepod", "v6e") else "cores"
-            yield finding(document, "RTS902", (*where, "acceleratorType"), reason, "write such as v4-16 or v6e-8")
+            yield finding(document, "RTS902", (*where, "acceleratorType"), reason, "write, for example, v4-16 or v6e-8")
         elif match is not None:
             place: KeyPath = (*where, "acceleratorType")
             yield from zone(document, place, match[1], document.get("provider", "availability_zone"))
@@ -61,7 +61,7 @@ def machine(document: ClusterDocument, where: KeyPath) -> Iterator[Finding]:
     version = match[1] if match is not None else ""
     if not RUNTIME.fullmatch(runtime):
         reason = f"`runtimeVersion` is {runtime!r}, which is not the name of one"
-        remedy = "write such as tpu-ubuntu2204-base; `gcloud compute tpus tpu-vm versions list` shows them"
+        remedy = "write, for example, tpu-ubuntu2204-base; `gcloud compute tpus tpu-vm versions list` shows them"
         yield finding(document, "RTS902", (*where, "runtimeVersion"), reason, remedy)
     elif stated is not None and version and stated[1] != NAMES_IN_RUNTIMES.get(version, version):
         reason = f"the runtime {runtime} is for TPUs {stated[1]}, but `acceleratorType` is {kind}"
@@ -125,14 +125,14 @@ def group(document: ClusterDocument, where: KeyPath, hosts: object) -> Iterator[
         return
     if not TOPOLOGY.fullmatch(topology):
         reason = f"the topology {topology!r} is not one of chips"
-        yield finding(document, "RTS817", label, reason, "write such as 2x4, or 2x2x2 for v4 and v5p")
+        yield finding(document, "RTS817", label, reason, "write, for example, 2x4, or 2x2x2 for v4 and v5p")
         return
     sizes = [int(size) for size in topology.split("x")]
     dimensions = 2 if FLAT.match(str(kind)) else 3
     if isinstance(kind, str) and kind.startswith("tpu") and kind != "tpu-v3-device" and len(sizes) != dimensions:
         reason = f"the topology of {kind} has {dimensions} dimensions, not {len(sizes)}"
         yield finding(
-            document, "RTS817", label, reason, "write such as 2x4, or 2x2x2 for v4 and v5p", severity="warning"
+            document, "RTS817", label, reason, "write, for example, 2x4, or 2x2x2 for v4 and v5p", severity="warning"
         )
     count = hosts if isinstance(hosts, int) and not isinstance(hosts, bool) else 1
     if chips and count and chips * count != math.prod(sizes):

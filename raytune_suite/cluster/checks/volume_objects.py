@@ -100,7 +100,9 @@ def volume(document: ClusterDocument) -> Iterator[Finding]:
     handle = document.get("spec", "csi", "volumeHandle")
     if driver == EFS and isinstance(handle, str) and not EFS_ID.fullmatch(handle) and not PLACEHOLDER.search(handle):
         reason = f"`volumeHandle` is {handle!r}, but must be the ID of a file system of EFS"
-        yield finding(document, "RTS814", ("spec", "csi", "volumeHandle"), reason, "write such as fs-0a1b2c3d4e5f60718")
+        yield finding(
+            document, "RTS814", ("spec", "csi", "volumeHandle"), reason, "write, for example, fs-0a1b2c3d4e5f60718"
+        )
     if document.get("spec", "persistentVolumeReclaimPolicy") in ("Delete", "Recycle"):
         policy = document.get("spec", "persistentVolumeReclaimPolicy")
         reason = f"with `{policy}` the studies are lost, or the volume fails, when the claim is removed"
@@ -122,8 +124,8 @@ def storage_class(document: ClusterDocument) -> Iterator[Finding]:
         reason = f"`provisioningMode` is {mode!r}, but EFS only has efs-ap"
         yield finding(document, "RTS814", where, reason, "write `provisioningMode: efs-ap`")
     if isinstance(system, str) and not EFS_ID.fullmatch(system) and not PLACEHOLDER.search(system):
-        reason = f"`fileSystemId` is {system!r}, which is no ID of a file system of EFS"
-        yield finding(document, "RTS814", (*where, "fileSystemId"), reason, "write such as fs-0a1b2c3d4e5f60718")
+        reason = f"`fileSystemId` is {system!r}, which is not the ID of an EFS file system"
+        yield finding(document, "RTS814", (*where, "fileSystemId"), reason, "write, for example, fs-0a1b2c3d4e5f60718")
 
 
 def across(documents: list[ClusterDocument]) -> Iterator[Finding]:

@@ -45,7 +45,7 @@ class NodeWatcher:
         """
         if self._process.poll() is not None:
             last = self._log.read_text(encoding="utf-8", errors="replace")[-500:]
-            raise RehearsalError(f"the head does not report its nodes any more:\n{last}")
+            raise RehearsalError(f"the head no longer reports its nodes:\n{last}")
         return self._nodes
 
     def stop(self) -> None:

@@ -86,7 +86,7 @@ class StudyStopper(Stopper):
         Args:
             budget: In units of `time_attr`.
             metric: The metric's name.
-            time_attr: The reported value that counts the resource.
+            time_attr: The reported value that measures the resource.
             time_limit: The seconds for which the study runs, in total.
             rules: Other rules that end the study or a trial.
             clock: Returns seconds.

@@ -142,7 +142,7 @@ class RegretBound(Stopper):
     """Ends the study when its best config is probably at most `error` worse than the best one in the space.
 
     A Gaussian process of the trials that were trained longest, which is to `max_t` if there is one, bounds the
-    difference with a probability of 0.9 (`models.regret_bound`). All trials of the study count, also those before the
+    difference with a probability of 0.9 (`models.regret_bound`). All trials of the study count, even those before the
     rule was added.
 
     Attributes:
@@ -218,7 +218,7 @@ def make_rules(stop: Any, objective: Objective) -> tuple[Stopper, ...]:
     """The rules of a study from the argument `stop` of `tune`, as copies that belong to this study.
 
     Raises:
-        ArgumentError: If it is no rule.
+        ArgumentError: If it is not a rule.
     """
     if stop is None:
         return ()

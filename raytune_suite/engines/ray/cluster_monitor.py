@@ -133,8 +133,8 @@ class ClusterMonitor(Callback):
             _logger.warning("the head of the Ray cluster, %s, responds again", self._head)
         elif self._head_answers and not answers:
             _logger.warning(
-                "the head of the Ray cluster, %s, does not respond. If it stays away, Ray ends this process after a "
-                "minute: then resume the study with `resume=True` once the head runs again",
+                "the head of the Ray cluster, %s, does not respond. If it does not come back, Ray ends this process "
+                "after a minute: then resume the study with `resume=True` once the head runs again",
                 self._head,
             )
         self._head_answers = answers
@@ -148,7 +148,7 @@ class ClusterMonitor(Callback):
         """
         node = nodes.get(self._here)
         if node is None or not node["Alive"] or not cluster_state.accepts_connections(node):
-            self._end_study("Ray on this machine has died: its raylet does not run any more")
+            self._end_study("Ray on this machine has died: its raylet is no longer running")
 
     # ---- storage ----------------------------------------------------------------------------------------------
 
@@ -245,7 +245,7 @@ class ClusterMonitor(Callback):
     # ---- lost nodes -------------------------------------------------------------------------------------------
 
     def handle_actor_death(self, trial: Trial, error: RayActorError, node_id: str) -> bool:
-        """Return whether a trial's actor died because its node was lost, which is no failure of the trial.
+        """Return whether a trial's actor died because its node was lost, which is not a failure of the trial.
 
         The loss is recorded in the study's log. A trial that loses `LOST_MACHINE_RETRIES` nodes in a row without
         progress is not excused any more.

@@ -155,7 +155,7 @@ def count_pending(trials: Iterable[Trial]) -> tuple[Counter[Demand], Counter[Dem
 
 
 def waiting_workers(trials: Iterable[Trial]) -> Counter[Demand]:
-    """Count the running trials whose workers wait for resources beside those of the trial, by demand."""
+    """Count the running trials whose workers wait for resources besides those of the trial, by demand."""
     running = {trial.trial_id for trial in trials if trial.status == Trial.RUNNING}
     groups = placement_group_table().values() if running else ()
     return Counter(
@@ -265,7 +265,7 @@ def describe_waiting(waiting: Counter[Demand], nodes: Sequence[NodeInfo], scaler
 def describe_blocked(trial: Demand, workers: Demand, nodes: Sequence[NodeInfo]) -> str:
     """Return why the workers of trials cannot start while the trials' own processes run, and what to do about it."""
     whole = next((each for each in ((*trial, *workers), workers) if can_place(each, nodes)), ())
-    needs = f"each trial waits for its workers, which need {format_demand(workers)} beside {format_demand(trial)}"
+    needs = f"each trial waits for its workers, which need {format_demand(workers)} besides {format_demand(trial)}"
     if not whole:
         return f"{needs}: {describe_nodes(nodes)}. Use fewer workers, or less for each"
     first = [] if len(whole) > len(workers) else ["{}"]

@@ -100,7 +100,7 @@ def make_meter(spec: StudySpec, log: StudyLog) -> Meter:
 class Meter(Callback):
     """A Ray Tune callback of one run that counts in the study's log what the machines cost; not saved with the study.
 
-    All machines that are alive count, also those on which no trial runs. A machine of unknown price that joins later
+    All machines that are alive count, even those on which no trial runs. A machine of unknown price that joins later
     counts as the most expensive pool. Without a price, nothing is counted.
     """
 

@@ -1,11 +1,11 @@
-"""Trials that ran out of memory: each is trained once more without neighbours.
+"""Trials that ran out of memory: each is trained once more without neighbors.
 
-"Without neighbours" means with the resources of all trials that ran on its machine, or with a whole GPU if it had a
-fraction of one and that was full. These are free as soon as its neighbours have ended or are paused, so the trial
+"Without neighbors" means with the resources of all trials that ran on its machine, or with a whole GPU if it had a
+fraction of one and that was full. These are free as soon as its neighbors have ended or are paused, so the trial
 cannot wait forever. No new trial is started meanwhile: Ray reserves nothing for a trial that waits, and would hand what
 becomes free to smaller ones.
 
-Ray may kill several trials of a machine at once. Each of them is retried: those that wait count as neighbours.
+Ray may kill several trials of a machine at once. Each of them is retried: those that wait count as neighbors.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def of_gpu(error: BaseException) -> bool:
 def larger_request(
     own: Mapping[str, float], neighbours: Iterable[Mapping[str, float]], most: Mapping[str, float], *, gpu: bool
 ) -> dict[str, float] | None:
-    """The resources with which a trial has no neighbours; None if it had none.
+    """The resources with which a trial has no neighbors; None if it had none.
 
     Args:
         own: The resources of the trial.
@@ -101,7 +101,7 @@ class MemoryRetries(Callback):
         advice = "give each trial more (`resources`), or run fewer at once (`max_concurrent`)"
         if trial.trial_id in self._retried:
             self._done(trial)
-            return f"ran out of {kind} again, without neighbours: this counts as a failure; {advice}"
+            return f"ran out of {kind} again, without neighbors: this counts as a failure; {advice}"
         request = self._request(controller, trial, error)
         if request is None:
             return f"ran out of {kind}: this counts as a failure; {advice}"
@@ -114,7 +114,7 @@ class MemoryRetries(Callback):
         changed.placement_group_factory = PlacementGroupFactory([request])
         controller.update_max_pending_trials(1)
         shown = ", ".join(f"{name} {amount:g}" for name, amount in request.items())
-        return f"ran out of {kind}; it is retried once without neighbours, as soon as it can have {shown}"
+        return f"ran out of {kind}; it is retried once without neighbors, as soon as it can have {shown}"
 
     def retries(self, trial: Trial) -> bool:
         """Whether the trial is to be retried now."""

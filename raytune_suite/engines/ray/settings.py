@@ -21,7 +21,7 @@ class Settings:
         loggers: Whether Ray's CSV, JSON and TensorBoard loggers write each result.
         snapshot_s: Minimum seconds between two snapshots of the study's state, from which a killed study is resumed.
             Snapshots take at most a fiftieth of the time, unless trials save many checkpoints or the storage is so slow
-            that five minutes are over.
+            that five minutes have passed.
         max_failures: How often a trial that crashes is retried from its last checkpoint; -1 for no limit. A trial whose
             machine was lost continues elsewhere, and this is not counted.
         checkpoint_s: Minimum seconds between two checkpoints of a running trial whose class saves and loads its state,

@@ -64,7 +64,7 @@ def study_snapshots(take: TakeSnapshot) -> Iterator[None]:
     kill or a full disk in between leaves a state that cannot be read, or worse, a mixture. Here Ray writes them into a
     folder of their own, and its copy has only the other files of the driver, such as the errors of trials.
 
-    Ray removes the outdated checkpoints of a trial at once, also those that the last snapshot names. Here they are kept
+    Ray removes the outdated checkpoints of a trial at once, even those that the last snapshot names. Here they are kept
     until the next one is stored.
     """
     checkpoints: Any = import_module("ray.train._internal.checkpoint_manager")

@@ -50,7 +50,7 @@ class Watchdog(Callback):
                 del self._last_sign[trial.trial_id]
                 continue
             self._last_sign[trial.trial_id] = math.inf  # until it reports again
-            what = "has been ended" if self._end else "may hang (`rts.Settings(stop_silent=True)` would end it)"
+            what = "has been ended" if self._end else "may have hung (`rts.Settings(stop_silent=True)` would end it)"
             _logger.warning("trial %s has reported nothing for %.0f s and %s", trial.trial_id, now - last, what)
             if self._end:
                 self._end(trial)

@@ -234,7 +234,7 @@ class Simulation:
         if spec.curve is not None:
             if self.compute:
                 raise ArgumentError(
-                    f"`compute` is {self.compute}, but this workload looks its learning curves up and trains nothing: "
+                    f"`compute` is {self.compute}, but this workload looks up its learning curves and trains nothing: "
                     "leave `compute` out"
                 )
             curve = mean_curve(spec.curve, spec.seeds) if len(spec.seeds) > 1 else spec.curve

@@ -100,7 +100,7 @@ def prepare(
         metric: The metric's name.
         mode: "min" or "max".
         num_samples: The maximum number of trials; -1 for no limit.
-        time_attr: The reported value that counts the resource, for the decision log.
+        time_attr: The reported value that measures the resource, for the decision log.
         space: The search space, if the searcher does not have one: what `param_space` is to `tune.Tuner`.
         time_limit: Virtual seconds; None for no limit. Events that are due at the limit still happen.
         stopper: Ends the study.

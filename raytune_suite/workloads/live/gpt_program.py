@@ -65,7 +65,7 @@ SCHEDULES = {"constant": 0.0, "linear": 1.0, "cosine": 2.0}
 """The schedules of the learning rate after the warm-up, by the number that lanes use."""
 
 MATRICES = frozenset({"embedding", "positions", "output"})
-"""The matrices that are no hidden layers."""
+"""The matrices that are not hidden layers."""
 
 
 @dataclass(frozen=True)

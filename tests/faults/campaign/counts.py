@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 PAGE = """\
 # The fault campaign
 
-What was done to studies and to arguments, and how often that ended badly. *Lost* is a study that does not resume, has
-lost a snapshot, or ends with other decisions than one that was not disturbed, as `raytune-suite diff` compares them. A
-*hang* is a process that does not end in time. A *foreign traceback* is any error but a RaytuneSuiteError.
+The campaign kills studies, damages their folders and makes malformed calls, and counts how often that ends badly. A
+study is *lost* if it does not resume, has lost a snapshot, or makes other decisions than an undisturbed one, as
+`raytune-suite diff` compares them. A *hang* is a process that does not end in time. A *foreign traceback* is any error
+except a RaytuneSuiteError.
 
 | Part | Cases | What happened | Lost | Hangs | Foreign tracebacks |
 |---|---:|---|---:|---:|---:|
@@ -38,8 +39,8 @@ lost a snapshot, or ends with other decisions than one that was not disturbed, a
 
 `make faults` runs the campaign; `python -m tests.faults.campaign run --minutes 10 --counts FILE` runs a part of it and
 adds to the counts in a file, and `python -m tests.faults.campaign page --counts FILE` writes this page. The number of a
-case seeds what it draws: `run PART --only NUMBER` repeats one. What is kept of a study, and when, is on the page about
-[checkpoints and resuming](checkpoints.md).
+case is the seed of its random draws: `run PART --only NUMBER` repeats one. [Checkpoints and resuming](checkpoints.md)
+explains what is saved of a study, and when.
 """
 
 
@@ -58,7 +59,7 @@ ABOUT = {
   whole study, and resumed each time.""",
     "processes": """a process of Ray under a study is killed with SIGKILL, or stopped for some seconds: that of a trial,
   the raylet or the GCS. The study continues, or ends with an error that says how to resume it, and is resumed. If the
-  GCS does not come back, Ray ends the driver after a minute, in which a warning says how to resume the study.""",
+  GCS does not come back, Ray ends the driver after a minute, before which a warning says how to resume the study.""",
 }
 """What each part does."""
 

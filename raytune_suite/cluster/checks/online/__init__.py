@@ -40,5 +40,5 @@ def check(document: ClusterDocument, pools: list[Pool]) -> Iterator[Finding]:
     if name in PROVIDERS:
         yield from PROVIDERS[name](document, pools)
     else:
-        reason = f"`--online` does not know how to ask the provider {name!r}"
-        yield finding(document, "RTS922", ("provider",), reason, f"it knows {', '.join(PROVIDERS)}, and Slurm")
+        reason = f"`--online` does not support the provider {name!r}"
+        yield finding(document, "RTS922", ("provider",), reason, f"it supports {', '.join(PROVIDERS)}, and Slurm")

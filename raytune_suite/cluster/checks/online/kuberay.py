@@ -24,7 +24,7 @@ NO_CLUSTER = re.compile(
 """What kubectl prints if there is no cluster to ask."""
 
 NOTICE = re.compile(r"^(Warning|W\d{4} |E\d{4} |[\w./-]+ (created|configured|unchanged) \(server dry run\))")
-"""Lines that are no rejection."""
+"""Lines that are not a rejection."""
 
 REMEDIES = {
     r"no matches for kind": "install KubeRay's operator in the cluster (helm install kuberay-operator), or upgrade it",
