@@ -30,10 +30,13 @@ LEAST_TRAININGS = 5
 PAUSED_TRAININGS = 25
 """The number of full trainings below which trials are paused, if they can be, instead of stopped."""
 
+PAUSED_PER_WORKER = 2
+"""The same for the number of full trainings per parallel trial."""
+
 BRACKETS = 3
 """The number of brackets: some trials start at higher rungs, in case the lowest mislead."""
 
-TRAININGS_PER_WORKER = 8
+ALL_BRACKETS_PER_WORKER = 8
 """The number of full trainings per parallel trial from which on paused trials use all brackets."""
 
 MANY_WORKERS = 32
@@ -169,7 +172,7 @@ def _with_fidelities(space: Space, conditions: Conditions) -> Iterator[MethodCho
         yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and {conditions.workers} trials run at once")
     elif len(space) > MANY_PARAMETERS:
         yield MethodChoice(method="tpe+asha", reason=f"{fidelities}, and the space has {len(space)} parameters")
-    elif trainings < PAUSED_TRAININGS and conditions.can_pause:
+    elif conditions.can_pause and trainings < max(PAUSED_TRAININGS, PAUSED_PER_WORKER * (conditions.workers or 1)):
         reason = f"{fidelities} and paused, which saves training in a short study"
         arguments = {"brackets": _paused_brackets(max_t, conditions)}
         yield MethodChoice(method="mfes+async-hyperband", reason=reason, arguments=arguments)
@@ -189,7 +192,7 @@ def _paused_brackets(max_t: int, conditions: Conditions) -> int:
     per_worker = math.nan if conditions.workers is None else conditions.trainings / conditions.workers
     if per_worker < 1:
         return 1
-    return ladders if per_worker >= TRAININGS_PER_WORKER else min(BRACKETS, ladders)
+    return ladders if per_worker >= ALL_BRACKETS_PER_WORKER else min(BRACKETS, ladders)
 
 
 def _size(space: Space) -> int | None:

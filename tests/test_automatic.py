@@ -83,6 +83,21 @@ def test_a_study_that_pauses_hedges_if_it_has_few_workers(max_t: int, workers: i
     assert make_method(choice.method, NUMBERS, max_t=max_t, **choice.arguments).scheduler.max_t == max_t
 
 
+@pytest.mark.parametrize(
+    ("budget", "workers", "method"),
+    [
+        (24, 1, "mfes+async-hyperband"),
+        (25, 4, "mfes+asha"),
+        (31, 16, "mfes+async-hyperband"),
+        (32, 16, "mfes+asha"),
+        (25, None, "mfes+asha"),
+    ],
+)
+def test_studies_with_little_training_for_each_worker_pause(budget: int, workers: int | None, method: str) -> None:
+    conditions = Conditions(max_t=81, budget=budget, workers=workers, can_pause=True)
+    assert choose_method(NUMBERS, conditions, {}).method == method
+
+
 def test_a_short_study_has_few_rungs() -> None:
     choice = choose_method(NUMBERS, Conditions(max_t=81, budget=3), {})
     made = make_method(choice.method, NUMBERS, max_t=81, **choice.arguments)
