@@ -3,8 +3,8 @@ Regression", ICML).
 
 One quantile forest predicts all quantiles of the score of a config. Where there are enough observations, the intervals
 are widened until they cover the observations that the trees have not seen. Each candidate draws one of its quantiles at
-random, and the one with the least is the next config. The model learns from all trials, even those that were stopped,
-by their standing at the highest fidelity that they reached.
+random, and the one with the least is the next config. The model learns from all trials, even those that were stopped:
+from the score of each at the highest fidelity that it reached (`History.scores`).
 
 Unlike in Syne Tune, all draws come from a seeded stream, and the intervals are calibrated on the observations outside
 of the bootstrap samples instead of on a tenth that is held out.
@@ -47,7 +47,7 @@ class CQRSearcher(SurrogateSearcher):
 
     def propose(self, pending: dict[str, Array], taken: set[bytes]) -> Array | None:
         """Return the candidate with the least of its randomly chosen quantiles."""
-        data = self.history.standings(self.history.levels(self.levels)).limited(MOST)
+        data = self.history.highest_scores(self.history.levels(self.levels)).limited(MOST)
         if data.observed < max(3, len(self.layout) / 2):
             return None
         known = set(data.trials)

@@ -124,8 +124,8 @@ class History:
         losses = [[self.losses[level].get(trial, np.nan) for level in levels] for trial in trials]
         return np.array([self.points[trial] for trial in trials]), np.array(losses)
 
-    def standings(self, levels: Collection[float]) -> LevelData:
-        """Return one score per trial, even if it was stopped: its standing at the highest level it reached.
+    def highest_scores(self, levels: Collection[float]) -> LevelData:
+        """Return one score per trial, even if it was stopped: that at the highest level that it reached.
 
         The scores are those of `scores`. Trials that crashed have the score `FAILED`.
         """
@@ -140,6 +140,7 @@ class History:
     def scores(self, levels: Collection[float]) -> dict[float, dict[str, float]]:
         """Return the scores of the trials at each level, in ascending order of the levels.
 
+        A score says how good a trial's loss at the level is among those of the other trials there; lower is better.
         At the lowest level, the scores are those of `half_rank`. At each higher level, they are shifted and scaled so
         that the trials which have reached it keep the mean and the deviation of their scores at the level below, but
         are ordered as at this one. So the survivors of a rung are still good ones among all. Failures have no score.

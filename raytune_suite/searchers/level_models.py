@@ -240,12 +240,12 @@ class LevelModelSearcher(ImprovementSearcher, abc.ABC):
         return grow_forest(data, ahead, self.layout, rng)
 
 
-class StandingsSearcher(LevelModelSearcher, abc.ABC):
-    """A searcher with one model, of the standings of all trials at the highest fidelity that they reached."""
+class SingleModelSearcher(LevelModelSearcher, abc.ABC):
+    """A searcher with one model, fitted to each trial's score at the highest fidelity that it reached."""
 
     def observations(self) -> dict[float, LevelData]:
-        """Return the standings of all trials, as one level."""
-        return {0.0: self.history.standings(self.history.levels(self.levels)).limited(MOST)}
+        """Return the scores of all trials as if they were observations at one level."""
+        return {0.0: self.history.highest_scores(self.history.levels(self.levels)).limited(MOST)}
 
     def trust(self, data: dict[float, LevelData]) -> dict[float, float]:
         """Trust the only model."""

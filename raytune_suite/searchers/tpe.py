@@ -3,8 +3,9 @@ multivariate (Falkner et al. 2018, appendix; Watanabe 2023, "Tree-Structured Par
 
 A density l of the good configs and a density g of the others are estimated, candidates are drawn from l, and the one
 with the highest ratio l/g is the next config. Kernels are products over all parameters, which keeps correlations. All
-trials count, including those that were stopped early: they are ordered by their standing at the highest fidelity that
-they reached. Trials that are still running and have not reported count as bad, so that parallel trials differ.
+trials count, including those that were stopped early: they are ordered by their score at the highest fidelity that
+they reached (`History.scores`). Trials that are still running and have not reported count as bad, so that parallel
+trials differ.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class TPESearcher(SurrogateSearcher):
 
     def propose(self, pending: dict[str, Array], taken: set[bytes]) -> Array | None:
         """Return the candidate with the highest ratio of the densities that was not proposed before."""
-        data = self.history.standings(self.history.levels(self.levels))
+        data = self.history.highest_scores(self.history.levels(self.levels))
         good = n_good(data.observed)
         if not good:
             return None

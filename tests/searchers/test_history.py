@@ -58,7 +58,7 @@ def test_trials_are_ordered_by_their_score_at_the_highest_level_they_reached() -
         ("stopped", 1, 5.0), ("bad", 1, 9.0), ("good", 1, 4.0), ("better", 1, 4.5),
         ("good", 3, 2.0), ("better", 3, 1.0), ("crashed", 3, FAILED),
     )  # fmt: skip
-    data = made.standings([1, 3])
+    data = made.highest_scores([1, 3])
     assert [data.trials[row] for row in np.argsort(data.losses)] == ["better", "good", "stopped", "bad", "crashed"]
     assert data.losses[-1] == math.inf
 
@@ -69,6 +69,6 @@ def test_survivors_keep_the_mean_and_the_deviation_of_their_scores() -> None:
     rows = [(f"t{number}", 1.0, loss) for number, loss in enumerate(first)]
     best = np.argsort(first)[:10]
     made = history(*rows, *((f"t{number}", 3.0, loss) for number, loss in zip(best, second, strict=True)))
-    before, after = made.standings([1]).losses[best], made.standings([1, 3]).losses[best]
+    before, after = made.highest_scores([1]).losses[best], made.highest_scores([1, 3]).losses[best]
     assert np.allclose([after.mean(), after.std()], [before.mean(), before.std()])
     assert np.array_equal(np.argsort(after), np.argsort(second))
