@@ -7,8 +7,11 @@ standard names; any searcher and any scheduler can be composed as "searcher+sche
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ray.tune.search import Searcher
 
 from raytune_suite.automatic import AUTO, Conditions, MethodChoice, candidates
 from raytune_suite.errors import ArgumentError, UnknownNameError
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ray import tune
-    from ray.tune.search import Searcher
 
     from raytune_suite.types import Objective
 
@@ -170,7 +172,9 @@ def parts(name: str) -> tuple[str, str]:
         (('random', 'asha'), ('tpe', 'asha'))
     """
     if not isinstance(name, str):
-        raise ArgumentError.invalid("method", name, "a name such as 'asha' or 'tpe+asha', or a Method")
+        searches = isinstance(name, Searcher) or (isinstance(name, type) and issubclass(name, Searcher))
+        fix = "Method('mine', searcher, SCHEDULERS['fifo'](max_t=27)) has your searcher" if searches else ""
+        raise ArgumentError.invalid("method", name, "a name such as 'asha' or 'tpe+asha', or a Method", fix)
     if name in METHODS:
         return METHODS[name].searcher, METHODS[name].scheduler
     searcher, plus, scheduler = name.partition("+")
@@ -182,16 +186,22 @@ def parts(name: str) -> tuple[str, str]:
 
 
 def pair_with(name: str) -> str | None:
-    """The simplest method with the searcher or the scheduler called `name`; None if there is neither.
+    """The simplest method with the searcher or the scheduler called `name`, or the pair that it joins without a plus.
 
     Example:
         >>> pair_with("kde"), pair_with("fifo"), pair_with("assigned"), pair_with("asah")
         ('kde+fifo', 'random+fifo', 'random-fidelity+assigned', None)
+        >>> pair_with("tpe-asha"), pair_with("gp_async-hyperband")
+        ('tpe+asha', 'gp+async-hyperband')
     """
     if name in SEARCHERS:
         return f"{name}+{'assigned' if SEARCHERS[name].assigns else 'fifo'}"
     if name in SCHEDULERS:
         return f"{'random-fidelity' if SCHEDULERS[name].enforces else 'random'}+{name}"
+    for match in re.finditer(r"\W+|_", name):
+        searcher, scheduler = name[: match.start()], name[match.end() :]
+        if searcher in SEARCHERS and scheduler in SCHEDULERS:
+            return f"{searcher}+{scheduler}"
     return None
 
 
@@ -281,6 +291,7 @@ def resolve_method(
     if isinstance(method, Method):
         if arguments or max_concurrent is not None:
             raise ArgumentError("`method` is a Method: pass `method_args` and `max_concurrent` to `make_method`")
+        _check_sides(method)
         _check_fidelities(method.name, type(method.searcher), type(method.scheduler))
         _check_state(method.name, type(method.scheduler), stateless)
         return _completed(method, space, objective)
@@ -323,6 +334,21 @@ def _completed(method: Method, space: Space, objective: Objective) -> Method:
     if method.scheduler.used():
         raise ArgumentError(f"`method` {method.name!r} has been used in a study: make a new one for each study")
     return method
+
+
+def _check_sides(method: Method) -> None:
+    """Check the types of the searcher and the scheduler of a user's `Method`.
+
+    Raises:
+        ArgumentError: If one cannot be used.
+    """
+    if not isinstance(method.scheduler, StudyScheduler):
+        fix = "put a scheduler of Ray's into a `raytune_suite.schedulers.stock.StockScheduler`"
+        what = "a StudyScheduler, such as SCHEDULERS['fifo'](max_t=27)"
+        raise ArgumentError.invalid("method.scheduler", method.scheduler, what, fix)
+    if not isinstance(method.searcher, Searcher):
+        what = "a ray.tune.search.Searcher, such as an AskTellSearcher"
+        raise ArgumentError.invalid("method.searcher", method.searcher, what)
 
 
 def _check_fidelities(name: str, searcher: type[Any], scheduler: type[StudyScheduler]) -> None:
