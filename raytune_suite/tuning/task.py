@@ -18,7 +18,7 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 from raytune_suite.types import COUNT, SEED, Objective, check_mode
 from raytune_suite.validation import optional, text
-from raytune_suite.workloads import Workload
+from raytune_suite.workloads import WORKLOADS, Workload
 from raytune_suite.workloads import workload as find_workload
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
         return workload_task(workload, tuning_seeds=tuning_seeds, test_seeds=test_seeds)
     for name, value in arguments.items():
         if value is None and name != "mode":
-            raise ArgumentError(f"`{name}` is missing: pass `trainable`, `space`, `metric` and `mode`, or a `workload`")
+            raise ArgumentError(_missing(name, trainable))
     if not isinstance(space, dict):
         rllib = "`raytune_suite.integrations.rllib.trainable_and_space` makes one of it"
         fix = rllib if hasattr(space, "algo_class") else ""
@@ -119,6 +119,13 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
     objective = make_objective(metric, mode, max_t, time_attr)
     stateless, saves = _lacks_checkpoints(checked), _saves_checkpoints(checked)
     return TuningTask(checked, space, objective, seeds, tests, stateless=stateless, can_pause=saves)
+
+
+def _missing(name: str, trainable: Any) -> str:
+    """What to do if the argument `name` of `tune` is missing."""
+    if isinstance(trainable, str) and trainable in WORKLOADS:
+        return f"`{name}` is missing: to tune the workload {trainable!r}, pass `workload={trainable!r}`"
+    return f"`{name}` is missing: pass `trainable`, `space`, `metric` and `mode`, or a `workload`"
 
 
 def _lacks_checkpoints(trainable: Trainable) -> str:
