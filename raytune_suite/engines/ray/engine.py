@@ -38,6 +38,7 @@ from raytune_suite.engines.ray.capacity import check_capacity, requested
 from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.gpu_monitor import GPUMonitor
 from raytune_suite.engines.ray.out_of_memory import MemoryRetries
+from raytune_suite.engines.ray.serialization import check_serializable
 from raytune_suite.engines.ray.settings import Settings
 from raytune_suite.engines.ray.state_files import unpack
 from raytune_suite.engines.ray.state_internals import TUNER
@@ -93,9 +94,11 @@ class RayEngine:
         """Connect to Ray and check what the cluster can do. On one machine that takes a millisecond.
 
         Raises:
-            ArgumentError: If no machine has the resources of a trial, and nothing would start one that has. If there
-                are several machines, and one does not see the local folder `storage_path`.
+            ArgumentError: If the trainable cannot be sent to other processes. If no machine has the resources of a
+                trial, and nothing would start one that has. If there are several machines, and one does not see the
+                local folder `storage_path`.
         """
+        check_serializable(spec.trainable)
         connect()
         check_capacity(spec.resources, grows=_autoscaler() is not None)
         machine_prices.check_prices(spec)
