@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 FINISHED, INTERRUPTED, RUNNING = "finished", "interrupted", "running"
 """The statuses of a study."""
 
+SHORT = 3
+"""If so many trainings ended before `max_t`, and none reached it, `max_t` is probably wrong."""
+
 SHOWN_TRIALS = 10
 """Rows of the table in a notebook."""
 
@@ -327,6 +330,7 @@ def check_outcome(log: StudyLog, study: Folder) -> list[Report]:
     failed = [record for record in log.trials if record.error and not record.retried]
     metric = log.objective.metric
     if best:
+        _warn_if_short(log)
         if failed:
             _logger.warning("%d of %d trials failed%s", len(failed), len(log.trials), _tracebacks(study))
         return best
@@ -345,6 +349,18 @@ def check_outcome(log: StudyLog, study: Folder) -> list[Report]:
         f"no trial reported anything before the study ended: call `ray.tune.report({{{metric!r}: value}})` in the "
         f"trainable, at best after each epoch. The study's folder is {study.path}"
     )
+
+
+def _warn_if_short(log: StudyLog) -> None:
+    """Warn if trainings end by themselves, and none has ever reached `max_t`: its rungs and the budget mean nothing."""
+    max_t, resource = log.objective.max_t, log.reports.view("resource")
+    ended = int(log.reports.view("complete").sum())
+    if max_t is not None and ended >= SHORT and resource.max() < max_t:
+        _logger.warning(
+            "no trial reached `max_t`=%d: %d trainings ended by themselves, at %s=%g or before. Set `max_t` to what a "
+            "full training reaches, or train longer; otherwise `budget` counts trainings of a length that none has",
+            max_t, ended, log.objective.time_attr, resource.max(),
+        )  # fmt: skip
 
 
 def _unmetered(metric: str, keys: list[str]) -> str:

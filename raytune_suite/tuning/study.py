@@ -166,7 +166,7 @@ def _run(task: TuningTask, engine: Engine, folder: StudyFolder, spec: StudySpec,
 
 
 def _resolve(task: TuningTask, options: StudyOptions, space: Space) -> Method:
-    return resolve_method(
+    method = resolve_method(
         options.method,
         space,
         task.objective,
@@ -176,6 +176,12 @@ def _resolve(task: TuningTask, options: StudyOptions, space: Space) -> Method:
         seed=options.seed,
         stateless=task.stateless,
     )
+    if method.scheduler.pauses and task.unsaved:
+        raise ArgumentError(
+            f"method {method.name!r} pauses trials, but {task.unsaved}: write them, or use a method that needs no "
+            "checkpoints, such as asha or mfes"
+        )
+    return method
 
 
 def _choose(task: TuningTask, options: StudyOptions, engine: Engine, space: Space) -> MethodChoice:

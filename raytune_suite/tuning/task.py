@@ -42,6 +42,7 @@ class TuningTask:
         curve: A function (config, training seed) -> whole learning curve; None if models are trained.
         cost: The declared seconds between two reports of a config; None if not declared.
         stateless: Why its trainings cannot be copied or changed midway; "" if they can.
+        unsaved: Why its trainings cannot be paused; "" if they can, or if only running them shows it.
         can_pause: Whether its trainings are known to save and load checkpoints; what a function does shows only while
             it runs.
     """
@@ -55,6 +56,7 @@ class TuningTask:
     curve: Callable[[Config, int], Curve] | None = None
     cost: Callable[[Config], float] | None = None
     stateless: str = ""
+    unsaved: str = ""
     can_pause: bool = False
 
     @property
@@ -118,7 +120,7 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
         raise ArgumentError(f"`space` has an entry {SEED!r}, which is reserved for the training seed: rename it")
     objective = make_objective(metric, mode, max_t, time_attr)
     stateless, saves = _lacks_checkpoints(checked), _saves_checkpoints(checked)
-    return TuningTask(checked, space, objective, seeds, tests, stateless=stateless, can_pause=saves)
+    return TuningTask(checked, space, objective, seeds, tests, stateless=stateless, unsaved=stateless, can_pause=saves)
 
 
 def _missing(name: str, trainable: Any) -> str:
@@ -191,6 +193,7 @@ def workload_task(
         curve=known.curve,
         cost=known.cost,
         stateless="" if known.has_state else stateless,
+        unsaved="" if known.curve is not None else task.unsaved,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -122,3 +123,36 @@ def test_a_folder_that_is_no_study_is_rejected_with_the_studies_in_it(tmp_path: 
     assert math.isfinite(rts.load_study(result.path).best_value)
     with pytest.raises(StudyError, match=f"this folder contains 1, such as '{result.path.rpartition('/')[2]}'"):
         rts.load_study(tmp_path)
+
+
+class Unsaved(tune.Trainable):
+    """Trains to its `length`, and saves nothing."""
+
+    def setup(self, config: Config) -> None:
+        self.config, self.done = config, 0
+
+    def step(self) -> dict[str, Any]:
+        self.done += 1
+        return {"loss": self.config["x"] / self.done, "done": self.done >= self.config["length"]}
+
+
+def unsaved(folder: Path, method: str, length: int = 9) -> rts.StudyResult:
+    space = {"x": tune.uniform(0, 1), "length": length}
+    common: dict[str, Any] = {"metric": "loss", "mode": "min", "engine": "simulated", "storage_path": folder}
+    return rts.tune(Unsaved, space, method=method, max_t=9, budget=20, **common)
+
+
+@pytest.mark.parametrize("method", ["hyperband", "bohb", "pasha", "priorband", "pbt"])
+def test_a_class_without_checkpoints_is_rejected_by_methods_that_pause(method: str, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="`save_checkpoint` and `load_checkpoint`"):
+        unsaved(tmp_path, method)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("length", "warns"), [(4, True), (9, False)])
+def test_a_max_t_that_no_training_reaches_is_named(
+    length: int, *, warns: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "raytune_suite"):
+        unsaved(tmp_path, "asha", length)
+    assert any("`max_t`=9" in line and "training_iteration=4" in line for line in caplog.messages) == warns
