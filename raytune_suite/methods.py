@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ray.tune.search import Searcher
 
@@ -145,13 +145,16 @@ def choose_method(space: dict[str, Any] | Space, conditions: Conditions, argumen
     compiled = Space.of(space)
     choices = list(candidates(compiled, conditions))
     # If none can run, making the first one says why.
-    return next((choice for choice in choices if _can_run(choice, compiled, arguments)), choices[0])
+    able = (choice for choice in choices if _can_run(choice, compiled, arguments, warm=conditions.warm))
+    return next(able, choices[0])
 
 
-def _can_run(choice: MethodChoice, space: Space, arguments: Mapping[str, Any]) -> bool:
-    """Whether a method supports a space, accepts all arguments, and has the packages that it needs."""
+def _can_run(choice: MethodChoice, space: Space, arguments: Mapping[str, Any], *, warm: bool) -> bool:
+    """Whether a method supports a space, accepts all arguments, has its packages, and learns from others if `warm`."""
     searcher, scheduler = parts(choice.method)
     sides: tuple[type[Any], type[Any]] = SEARCHERS[searcher], SCHEDULERS[scheduler]
+    if warm and not sides[0].learns:
+        return False
     return all(
         space.features <= side.features and (side.extra is None or available(side.extra)) for side in sides
     ) and set(arguments) <= {*options(sides[0]), *options(sides[1])}
@@ -172,9 +175,7 @@ def parts(name: str) -> tuple[str, str]:
         (('random', 'asha'), ('tpe', 'asha'))
     """
     if not isinstance(name, str):
-        searches = isinstance(name, Searcher) or (isinstance(name, type) and issubclass(name, Searcher))
-        fix = "Method('mine', searcher, SCHEDULERS['fifo'](max_t=27)) has your searcher" if searches else ""
-        raise ArgumentError.invalid("method", name, "a name such as 'asha' or 'tpe+asha', or a Method", fix)
+        raise ArgumentError.invalid("method", name, "a name such as 'asha' or 'tpe+asha', or a Method", _wrapped(name))
     if name in METHODS:
         return METHODS[name].searcher, METHODS[name].scheduler
     searcher, plus, scheduler = name.partition("+")
@@ -203,6 +204,12 @@ def pair_with(name: str) -> str | None:
         if searcher in SEARCHERS and scheduler in SCHEDULERS:
             return f"{searcher}+{scheduler}"
     return None
+
+
+def _wrapped(value: Any) -> str:
+    """What to write instead of a searcher where a method belongs; "" for anything else."""
+    searches = isinstance(value, Searcher) or (isinstance(value, type) and issubclass(value, Searcher))
+    return "Method('mine', searcher, SCHEDULERS['fifo'](max_t=27)) has your searcher" if searches else ""
 
 
 def make_method(
@@ -342,13 +349,14 @@ def _check_sides(method: Method) -> None:
     Raises:
         ArgumentError: If one cannot be used.
     """
-    if not isinstance(method.scheduler, StudyScheduler):
+    searcher, scheduler = cast("Any", method.searcher), cast("Any", method.scheduler)
+    if not isinstance(scheduler, StudyScheduler):
         fix = "put a scheduler of Ray's into a `raytune_suite.schedulers.stock.StockScheduler`"
         what = "a StudyScheduler, such as SCHEDULERS['fifo'](max_t=27)"
-        raise ArgumentError.invalid("method.scheduler", method.scheduler, what, fix)
-    if not isinstance(method.searcher, Searcher):
+        raise ArgumentError.invalid("method.scheduler", scheduler, what, fix)
+    if not isinstance(searcher, Searcher):
         what = "a ray.tune.search.Searcher, such as an AskTellSearcher"
-        raise ArgumentError.invalid("method.searcher", method.searcher, what)
+        raise ArgumentError.invalid("method.searcher", searcher, what)
 
 
 def _check_fidelities(name: str, searcher: type[Any], scheduler: type[StudyScheduler]) -> None:

@@ -133,7 +133,7 @@ def run_study(
         if change is not None:
             folder.extend(spec.manifest, change)
         if choice is not None and options.progress is not False:
-            _announce(choice)
+            _announce(choice, resumed=spec.resume)
         return _run(task, engine, folder, dataclasses.replace(spec, check_lock=lock.check), method.name)
 
 
@@ -196,6 +196,7 @@ def _choose(task: TuningTask, options: StudyOptions, engine: Engine, space: Spac
         time_limit=options.limits.time_limit,
         workers=min((count for count in workers if count is not None), default=None),
         can_pause=task.can_pause,
+        warm=bool(options.warm_start),
         **{name: arguments[name] for name in ("min_t", "eta") if name in arguments},
     )
     return choose_method(space, conditions, options.method_args)
@@ -220,10 +221,12 @@ def _stored_choice(engine: Engine, storage_path: str | Path, name: str | None, f
     return MethodChoice(method=manifest["method"], **manifest[AUTO])
 
 
-def _announce(choice: MethodChoice) -> None:
-    """Print on stderr which method was chosen, and why."""
+def _announce(choice: MethodChoice, *, resumed: bool) -> None:
+    """Print on stderr which method was chosen, and why; the reason may be that of limits which have changed since."""
     from rich.console import Console
 
+    if resumed:
+        choice = dataclasses.replace(choice, reason="it was chosen when this study started")
     Console(stderr=True, highlight=False, soft_wrap=True).print(str(choice), style="dim", markup=False)
 
 
