@@ -14,7 +14,7 @@ from ray.tune.schedulers import FIFOScheduler
 import raytune_suite as rts
 from raytune_suite.engines.callbacks.study_log import StudyLog
 from raytune_suite.engines.storage import Folder
-from raytune_suite.errors import ArgumentError, SpaceError, StudyError
+from raytune_suite.errors import ArgumentError, SpaceError, StudyError, UnknownNameError
 from raytune_suite.schedulers.fifo import FIFO
 from raytune_suite.searchers.random import RandomSearcher
 from raytune_suite.spaces import FEATURES
@@ -156,3 +156,24 @@ def test_a_max_t_that_no_training_reaches_is_named(
     with caplog.at_level(logging.WARNING, "raytune_suite"):
         unsaved(tmp_path, "asha", length)
     assert any("`max_t`=9" in line and "training_iteration=4" in line for line in caplog.messages) == warns
+
+
+@pytest.mark.parametrize(
+    ("other", "ours"),
+    [("n_trials", "num_samples"), ("direction", "mode"), ("config", "space"), ("scheduler", "method")],
+)
+def test_the_names_of_ray_tune_and_optuna_are_translated(other: str, ours: str) -> None:
+    argument: dict[str, Any] = {other: 1}
+    with pytest.raises(UnknownNameError) as caught:
+        rts.tune(**argument)
+    assert caught.value.suggestion == ours
+    with pytest.raises(UnknownNameError) as caught:
+        rts.make_method("random", **argument)
+    assert f"'{other}'" in str(caught.value)
+
+
+def test_parallel_coordinates_need_two_parameters(tmp_path: Path) -> None:
+    result = unsaved(tmp_path, "random")
+    for kind in ("contours", "parallel-coordinates"):
+        with pytest.raises(ArgumentError, match="parameters"):
+            rts.plot_study(result, tmp_path / "study.png", kind=kind)
