@@ -226,7 +226,7 @@ def _announce(choice: MethodChoice, *, resumed: bool) -> None:
     from rich.console import Console
 
     if resumed:
-        choice = dataclasses.replace(choice, reason="it was chosen when this study started")
+        choice = dataclasses.replace(choice, reason=f"{choice.reason} (chosen when this study started)")
     Console(stderr=True, highlight=False, soft_wrap=True).print(str(choice), style="dim", markup=False)
 
 
