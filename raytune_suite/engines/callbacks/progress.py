@@ -121,7 +121,7 @@ def study_facts(log: StudyLog) -> list[Fact]:
         Fact(f"({statuses})" if statuses else "", 4, detail=True),
         Fact(best, 0),
         Fact(where, 5, detail=True),
-        Fact(f"{log.spent:g} {unit}", 2),
+        Fact(f"{log.spent:g}{'' if log.budget is None else f' of {log.budget:g}'} {unit}", 2),
         Fact(str(dt.timedelta(seconds=round(log.elapsed))), 3),
         Fact("" if log.dollars is None else f"${log.dollars:,.2f}", 3),
     ]

@@ -98,8 +98,8 @@ class RayEngine:
                 trial, and nothing would start one that has. If there are several machines, and one does not see the
                 local folder `storage_path`.
         """
-        check_serializable(spec.trainable)
         connect()
+        check_serializable(spec.trainable)  # connected, so that what `tune.with_parameters` got is in the object store
         check_capacity(spec.resources, grows=_autoscaler() is not None)
         machine_prices.check_prices(spec)
         nodes = cluster_state.alive_nodes()
@@ -194,6 +194,7 @@ class RayEngine:
     def _new(self, spec: StudySpec) -> tune.Tuner:
         objective, scheduler = spec.objective, spec.scheduler
         log = StudyLog(objective, scheduler)
+        log.budget = spec.budget
         decisions = DecisionLog(objective.metric, objective.time_attr)
         scheduler.observers.append(decisions)
         progress = [progress_callback(log, spec.title)] if spec.title is not None else []
@@ -285,6 +286,7 @@ def _apply_limits(
     spec: StudySpec, stored: stored_study.StoredStudy, log: StudyLog, meter: Meter, controller: Any
 ) -> None:
     """Give a study that Ray has restored its limits, see `extension.apply`."""
+    log.budget = spec.budget
     meter.limit(internals.stopper_of(controller))
     extension.apply(
         spec,

@@ -24,6 +24,10 @@ def heavy(config: dict[str, Any]) -> None:
     tune.report({"loss": len(DATA), **config})
 
 
+def with_data(config: dict[str, Any], data: bytes = b"") -> None:
+    tune.report({"loss": len(data), **config})
+
+
 class Guarded(tune.Trainable):
     """Uses a lock in a method."""
 
@@ -52,6 +56,12 @@ def test_a_large_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serialization, "MOST_BYTES", 5000)
     with pytest.raises(ArgumentError, match=r"^`trainable` heavy .* variable 'DATA'.*with_parameters"):
         check_serializable(heavy)
+
+
+@pytest.mark.usefixtures("_pickled_by_value", "ray_session")
+def test_data_in_the_object_store_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serialization, "MOST_BYTES", 5000)
+    check_serializable(tune.with_parameters(with_data, data=DATA))
 
 
 def test_the_name_of_a_trainable_is_not_pickled() -> None:
