@@ -69,6 +69,7 @@ class Conditions:
         min_t: The least resource at which trials are compared.
         eta: The reduction factor.
         can_pause: Whether trainings are known to save and load checkpoints, so that they can be paused.
+        warm: Whether the searcher is to learn from earlier studies, which not every one does.
     """
 
     max_t: int | None = None
@@ -80,6 +81,7 @@ class Conditions:
     min_t: int = 1
     eta: float = 3
     can_pause: bool = False
+    warm: bool = False
 
     @property
     def trainings(self) -> float:
@@ -152,7 +154,8 @@ def _without_fidelities(space: Space, conditions: Conditions) -> Iterator[Method
     elif trainings <= FOREST_TRAININGS:
         choices = f"{dimensions - numbers} of them choices"
         yield MethodChoice(method="forest+fifo", reason=f"{why}, and there are {dimensions} parameters, {choices}")
-    yield MethodChoice(method="tpe", reason=f"{why}, and there are many trials")
+    many = "it learns from earlier studies" if conditions.warm else "there are many trials"
+    yield MethodChoice(method="tpe", reason=f"{why}, and {many}")
     yield MethodChoice(method="sobol", reason=why)
 
 

@@ -139,10 +139,19 @@ def shortened(text: str, limit: int) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that resembles `name` most; None if none resembles it."""
+    """The known name that resembles `name` most, whatever the case of its letters; None if none resembles it.
+
+    Example:
+        >>> nearest("TPE", ["asha", "tpe"]), nearest("batchsize", ["batch_size", "lr"]), nearest("a", ["lr"])
+        ('tpe', 'batch_size', None)
+    """
     if len(name) > SHOWN:
         return None  # the comparison takes quadratic time
-    return next(iter(difflib.get_close_matches(name, list(known), n=1)), None)
+    folded: dict[str, str] = {}
+    for one in known:
+        folded.setdefault(one.lower(), one)
+    match = next(iter(difflib.get_close_matches(name.lower(), folded, n=1)), None)
+    return None if match is None else folded[match]
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -7,8 +7,11 @@ standard names; any searcher and any scheduler can be composed as "searcher+sche
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from ray.tune.search import Searcher
 
 from raytune_suite.automatic import AUTO, Conditions, MethodChoice, candidates
 from raytune_suite.errors import ArgumentError, UnknownNameError
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ray import tune
-    from ray.tune.search import Searcher
 
     from raytune_suite.types import Objective
 
@@ -143,13 +145,16 @@ def choose_method(space: dict[str, Any] | Space, conditions: Conditions, argumen
     compiled = Space.of(space)
     choices = list(candidates(compiled, conditions))
     # If none can run, making the first one says why.
-    return next((choice for choice in choices if _can_run(choice, compiled, arguments)), choices[0])
+    able = (choice for choice in choices if _can_run(choice, compiled, arguments, warm=conditions.warm))
+    return next(able, choices[0])
 
 
-def _can_run(choice: MethodChoice, space: Space, arguments: Mapping[str, Any]) -> bool:
-    """Whether a method supports a space, accepts all arguments, and has the packages that it needs."""
+def _can_run(choice: MethodChoice, space: Space, arguments: Mapping[str, Any], *, warm: bool) -> bool:
+    """Whether a method supports a space, accepts all arguments, has its packages, and learns from others if `warm`."""
     searcher, scheduler = parts(choice.method)
     sides: tuple[type[Any], type[Any]] = SEARCHERS[searcher], SCHEDULERS[scheduler]
+    if warm and not sides[0].learns:
+        return False
     return all(
         space.features <= side.features and (side.extra is None or available(side.extra)) for side in sides
     ) and set(arguments) <= {*options(sides[0]), *options(sides[1])}
@@ -170,7 +175,7 @@ def parts(name: str) -> tuple[str, str]:
         (('random', 'asha'), ('tpe', 'asha'))
     """
     if not isinstance(name, str):
-        raise ArgumentError.invalid("method", name, "a name such as 'asha' or 'tpe+asha', or a Method")
+        raise ArgumentError.invalid("method", name, "a name such as 'asha' or 'tpe+asha', or a Method", _wrapped(name))
     if name in METHODS:
         return METHODS[name].searcher, METHODS[name].scheduler
     searcher, plus, scheduler = name.partition("+")
@@ -182,17 +187,29 @@ def parts(name: str) -> tuple[str, str]:
 
 
 def pair_with(name: str) -> str | None:
-    """The simplest method with the searcher or the scheduler called `name`; None if there is neither.
+    """The simplest method with the searcher or the scheduler called `name`, or the pair that it joins without a plus.
 
     Example:
         >>> pair_with("kde"), pair_with("fifo"), pair_with("assigned"), pair_with("asah")
         ('kde+fifo', 'random+fifo', 'random-fidelity+assigned', None)
+        >>> pair_with("tpe-asha"), pair_with("gp_async-hyperband")
+        ('tpe+asha', 'gp+async-hyperband')
     """
     if name in SEARCHERS:
         return f"{name}+{'assigned' if SEARCHERS[name].assigns else 'fifo'}"
     if name in SCHEDULERS:
         return f"{'random-fidelity' if SCHEDULERS[name].enforces else 'random'}+{name}"
+    for match in re.finditer(r"\W+|_", name):
+        searcher, scheduler = name[: match.start()], name[match.end() :]
+        if searcher in SEARCHERS and scheduler in SCHEDULERS:
+            return f"{searcher}+{scheduler}"
     return None
+
+
+def _wrapped(value: Any) -> str:
+    """What to write instead of a searcher where a method belongs; "" for anything else."""
+    searches = isinstance(value, Searcher) or (isinstance(value, type) and issubclass(value, Searcher))
+    return "Method('mine', searcher, SCHEDULERS['fifo'](max_t=27)) has your searcher" if searches else ""
 
 
 def make_method(
@@ -281,6 +298,7 @@ def resolve_method(
     if isinstance(method, Method):
         if arguments or max_concurrent is not None:
             raise ArgumentError("`method` is a Method: pass `method_args` and `max_concurrent` to `make_method`")
+        _check_sides(method)
         _check_fidelities(method.name, type(method.searcher), type(method.scheduler))
         _check_state(method.name, type(method.scheduler), stateless)
         return _completed(method, space, objective)
@@ -323,6 +341,22 @@ def _completed(method: Method, space: Space, objective: Objective) -> Method:
     if method.scheduler.used():
         raise ArgumentError(f"`method` {method.name!r} has been used in a study: make a new one for each study")
     return method
+
+
+def _check_sides(method: Method) -> None:
+    """Check the types of the searcher and the scheduler of a user's `Method`.
+
+    Raises:
+        ArgumentError: If one cannot be used.
+    """
+    searcher, scheduler = cast("Any", method.searcher), cast("Any", method.scheduler)
+    if not isinstance(scheduler, StudyScheduler):
+        fix = "put a scheduler of Ray's into a `raytune_suite.schedulers.stock.StockScheduler`"
+        what = "a StudyScheduler, such as SCHEDULERS['fifo'](max_t=27)"
+        raise ArgumentError.invalid("method.scheduler", scheduler, what, fix)
+    if not isinstance(searcher, Searcher):
+        what = "a ray.tune.search.Searcher, such as an AskTellSearcher"
+        raise ArgumentError.invalid("method.searcher", searcher, what)
 
 
 def _check_fidelities(name: str, searcher: type[Any], scheduler: type[StudyScheduler]) -> None:

@@ -283,6 +283,28 @@ def checked(**requirements: Requirement) -> Callable[[Callable[P, R]], Callable[
     return decorate
 
 
+_OTHER_NAMES = {
+    "n_trials": "num_samples",
+    "direction": "mode",
+    "timeout": "time_limit",
+    "time_budget_s": "time_limit",
+    "n_jobs": "max_concurrent",
+    "max_concurrent_trials": "max_concurrent",
+    "study_name": "name",
+    "storage": "storage_path",
+    "config": "space",
+    "param_space": "space",
+    "search_alg": "method",
+    "scheduler": "method",
+    "sampler": "method",
+    "resources_per_trial": "resources",
+    "objective": "trainable",
+    "reduction_factor": "eta",
+    "grace_period": "min_t",
+}
+"""What Ray Tune and Optuna call arguments, and what they are called here."""
+
+
 def reject_unknown(what: str, arguments: Iterable[str], known: Iterable[str]) -> None:
     """Check the names of the arguments of `what`.
 
@@ -292,7 +314,8 @@ def reject_unknown(what: str, arguments: Iterable[str], known: Iterable[str]) ->
     known = [*known]
     for name in arguments:
         if name not in known:
-            raise UnknownNameError(f"argument of {what}:", str(name), known)
+            other = _OTHER_NAMES.get(str(name))
+            raise UnknownNameError(f"argument of {what}:", str(name), known, other if other in known else None)
 
 
 def check_fields(instance: Any, **requirements: Requirement) -> None:

@@ -124,6 +124,16 @@ def test_the_choice_accepts_the_arguments() -> None:
         make_method(AUTO, NUMBERS, max_t=81, etaa=3)
 
 
+@pytest.mark.parametrize(
+    ("conditions", "method"),
+    [({"max_t": 27, "budget": 2}, "mfes+asha"), ({"num_samples": 3}, "tpe"), ({"num_samples": 1000}, "tpe")],
+)
+def test_the_choice_learns_from_a_warm_start(conditions: dict[str, Any], method: str) -> None:
+    space = {"x": tune.choice([1, 2, 3])} if conditions == {"num_samples": 1000} else {"x": tune.uniform(0, 1)}
+    assert choose_method(space, Conditions(**conditions), {}).method != method
+    assert choose_method(space, Conditions(**conditions, warm=True), {}).method == method
+
+
 def test_a_method_without_its_package_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     from raytune_suite.searchers.mfes import MFESSearcher
 

@@ -40,6 +40,7 @@ def test_an_unknown_name_suggests_a_near_one_and_survives_a_pickle() -> None:
     ("name", "known", "tail"),
     [
         ("debh", ["dehb", "bohb"], ": did you mean 'dehb'?"),
+        ("BOHB", ["dehb", "bohb"], ": did you mean 'bohb'?"),
         ("x", ["dehb", "bohb"], "; known: dehb, bohb"),
         ("x", [], "; none is known"),
         ("x", [f"n{each}" for each in range(40)], "; 40 are known, such as n0, n5, n10, n15, n20, n25, n30, n35"),

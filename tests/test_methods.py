@@ -29,6 +29,8 @@ def test_a_name_is_a_method_or_a_pair() -> None:
     ("name", "message"),
     [
         ("ahsa", r"unknown method 'ahsa': did you mean 'asha'\?"),
+        ("ASHA", r"unknown method 'ASHA': did you mean 'asha'\?"),
+        ("tpe-asha", r"unknown method 'tpe-asha': did you mean 'tpe\+asha'\?"),
         ("tep+asha", r"unknown searcher 'tep': did you mean 'tpe'\?"),
         ("tpe+ahsa", r"unknown scheduler 'ahsa': did you mean 'asha'\?"),
         ("+", r"unknown searcher ''"),

@@ -30,7 +30,7 @@ from raytune_suite.bench.protocol import (
     check_marks,
 )
 from raytune_suite.bench.runner import carry_out
-from raytune_suite.errors import ArgumentError, StudyError
+from raytune_suite.errors import ArgumentError, StudyError, shortened
 from raytune_suite.types import check_count
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from raytune_suite.workloads import Workload
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison(store.Results):
     """The results of a comparison; see `bench.store.Results` for the tables.
 
@@ -49,6 +49,12 @@ class Comparison(store.Results):
     """
 
     folder: Path
+
+    def __repr__(self) -> str:
+        methods, workloads = sorted(self.runs["method"].unique()), sorted(self.manifest["workloads"])
+        what = f"{', '.join(methods)} on {', '.join(shortened(name, 40) for name in workloads[:3])}"
+        more = f" and {len(workloads) - 3} more" if workloads[3:] else ""
+        return f"<Comparison of {what}{more}: {len(self.runs)} runs in {self.folder}>"
 
     @property
     def regret(self) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cli import rehearse
 from raytune_suite.cli.cluster_report import as_json, as_text
+from raytune_suite.cli.help import HelpFormatter
 from raytune_suite.cli.list import checkable_file, cluster_file
 from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
@@ -46,7 +47,7 @@ examples:
   raytune-suite cluster check clusters/aws-gpu.yaml
   raytune-suite cluster check clusters/slurm/study.sbatch
   raytune-suite cluster check mine.yaml --gpus-per-trial 0.5 --cpus-per-trial 2
-  raytune-suite cluster check mine.yaml --study ~/ray_results/digits/study.json --format json
+  raytune-suite cluster check mine.yaml --study ~/ray_results/a/study.json
 
 --study takes the study.json of an earlier study, or a TOML file with arguments of rts.tune:
 resources = {cpu = 2, gpu = 0.5}, max_concurrent = 8, storage_path = "/shared/studies". For trials of several
@@ -55,10 +56,11 @@ workers, resources is a list: [{cpu = 1}, {cpu = 4, gpu = 1}, {cpu = 4, gpu = 1}
 
 RENDER_EXAMPLES = """\
 examples:
-  raytune-suite cluster render clusters/aws-gpu.yaml --set region=us-west-2 --set zone=us-west-2a \\
+  raytune-suite cluster render clusters/aws-gpu.yaml \\
+      --set region=us-west-2 --set zone=us-west-2a \\
       --set gpu_1.instance_type=g5.xlarge --set gpu_1.max_workers=16 \\
       --set storage=fs-0123.efs.us-west-2.amazonaws.com:/ --output mine.yaml
-  raytune-suite cluster render clusters/gcp-gpu.yaml --toml mine.toml > mine.yaml
+  raytune-suite cluster render clusters/gcp-gpu.yaml --toml mine.toml
 
 Names: region, zone, image, storage, POOL.min_workers, POOL.max_workers, POOL.instance_type, or the dotted path of any
 value in the file, such as provider.project_id. In TOML, a table [gpu_1] holds the settings of that pool.
@@ -76,9 +78,11 @@ RAYTUNE_SUITE_DATA, by default raytune_suite in the cache folder. Without it, `c
 
 SUBMIT_EXAMPLES = """\
 examples:
-  raytune-suite cluster submit mine.yaml examples/tune_digits.py -- --method bohb --storage-path /shared/studies
-  raytune-suite cluster submit --job --working-dir . mine.yaml study.py      (after `ray dashboard mine.yaml`)
-  raytune-suite cluster submit --fetch /shared/studies/mine/ results/ mine.yaml study.py
+  raytune-suite cluster submit mine.yaml examples/tune_digits.py -- \\
+      --method bohb --storage-path /shared/studies
+  # while `ray dashboard mine.yaml` runs in another terminal
+  raytune-suite cluster submit --job --working-dir . mine.yaml study.py
+  raytune-suite cluster submit --fetch /shared/studies/a/ a/ mine.yaml study.py
 
 Everything after SCRIPT is passed to it; write the options of `submit` itself before FILE.
 """
@@ -143,7 +147,7 @@ def add(commands: Any) -> None:
         help="record current prices",
         description=about,
         epilog=PRICES_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     command.add_argument("cloud", choices=["aws", "gcp", "azure"], help="the cloud")
     command.add_argument("--region", metavar="REGION", help="(default: us-east-1, us-central1 or eastus)")
@@ -173,7 +177,7 @@ def with_file(
         help=summary,
         description=about,
         epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
     command.add_argument(
         "file", type=kind, metavar="FILE", help="a YAML file, or a name from `raytune-suite list clusters`"

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     if name not in folder.names():
         raise StudyError(
             f"trial {number} of {study.path!r} has no log: only programs that `raytune-suite run ... -- PROGRAM` runs "
-            "have one"
+            "have one. What a function prints is in /tmp/ray/session_latest/logs/worker-* on the trial's machine"
         )
     if folder.local is not None:
         with (folder.local / name).open(encoding="utf-8", errors="replace") as file:

@@ -73,6 +73,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
             return arguments, rest
         position = words.index("--")
         arguments, rest = parse([*words[:position], ""], namespace)  # "" is the workload
+        unknown = [word for word in rest if word.startswith("-")]
+        if unknown:
+            command.error(f"unrecognized arguments before the program: {' '.join(unknown)}")
         if arguments.workload:
             command.error(f"{arguments.workload!r} and the program after `--` are both set: leave one out")
         arguments.program = words[position + 1 :]

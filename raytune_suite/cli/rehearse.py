@@ -45,7 +45,8 @@ Files for `local` and `aws` need Linux, root, iproute2, openssh-server and rsync
 REHEARSE_EXAMPLES = """\
 examples:
   sudo .venv/bin/raytune-suite cluster rehearse mine.yaml
-  sudo .venv/bin/raytune-suite cluster rehearse mine.yaml examples/tune_digits.py -- --storage-path /shared/studies
+  sudo .venv/bin/raytune-suite cluster rehearse mine.yaml \\
+      examples/tune_digits.py -- --storage-path /shared/studies
 
 The exit status is 0 if every check passed, 1 if one failed, and 2 if the rehearsal cannot start. Without
 SCRIPT, the rehearsal runs a study whose result is known in advance, and compares the two.

@@ -88,8 +88,11 @@ def watch_on_terminal(reader: StudyReader) -> int:
                 with pace.update():
                     live.update(summary(reader.result(), console), refresh=True)
             if not reader.running:
-                return 0
+                break
             time.sleep(LOOK_S)
+    if not console.is_terminal:
+        console.line()  # `Live` ends its last line on a terminal only
+    return 0
 
 
 def summary(result: StudyResult, console: Console) -> RenderableType:

@@ -57,7 +57,7 @@ class Panel(NamedTuple):
 
 
 def study_panels(study: StudyData) -> dict[str, list[Panel]]:
-    """The panels of a study by kind; kinds that cannot be drawn, as there are too few reports, are missing or empty."""
+    """The panels of a study by kind; kinds for which there are too few reports or parameters are missing or empty."""
     panels = {"learning-curves": curve_panels(study), "ranks": rank_panels(study), "edf": [], "timeline": []}
     if len(study.reports):
         caption = "Each line is one resource at which trials are compared."
@@ -84,18 +84,19 @@ def study_panels(study: StudyData) -> dict[str, list[Panel]]:
         panels["slices"] = slice_panels(few, study, thinned)
         panels["contours"] = contour_panels(few, best)
         caption = f"Lines are colored by the metric at {trials.fidelity:g} {study.time_attr}.{thinned}"
-        panels["parallel-coordinates"] = [
-            Panel(
-                "parallel-coordinates",
-                "Parallel coordinates",
-                "",
-                caption,
-                lambda axes: draw_parallel_coordinates(axes, few, best),
-                height=3.9,
-                left=0.75,
-                legend=6,
-            )
-        ]
+        if len(few.order) > 1:
+            panels["parallel-coordinates"] = [
+                Panel(
+                    "parallel-coordinates",
+                    "Parallel coordinates",
+                    "",
+                    caption,
+                    lambda axes: draw_parallel_coordinates(axes, few, best),
+                    height=3.9,
+                    left=0.75,
+                    legend=6,
+                )
+            ]
     return panels
 
 

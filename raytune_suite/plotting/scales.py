@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+import math
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 LOG_SPAN = 20.0
 """The least ratio of the largest to the smallest positive value for which an axis is logarithmic."""
+
+FINE, MANY_DECADES = (1, 2, 5), 6
+"""Where the ticks of each decade of a logarithmic axis are, and from how many decades on only powers of 10 have one."""
 
 HUGE = 1e200
 """Above this value the arithmetic of an axis overflows, and below its inverse that of a logarithmic axis."""
@@ -51,9 +55,18 @@ def limits(values: Floats, mode: Mode) -> tuple[float, float]:
 
 
 def set_logarithmic(axis: Axis, set_scale: Callable[[str], None]) -> None:
-    """Make an axis logarithmic, with plain numbers at 1, 2, 5, 10, ... if there are only a few."""
+    """Make an axis logarithmic, with plain numbers at 1, 2, 5, 10, ..., or at powers of 10 if it has many decades."""
     ticker = require("matplotlib.ticker", extra="report")
     set_scale("log")
-    axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    locator = ticker.LogLocator(subs=FINE)
+    located = locator.tick_values
+
+    def tick_values(low: float, high: float) -> Any:
+        decades = abs(math.log10(high / low)) if min(low, high) > 0 else 0.0
+        locator.set_params(subs=FINE if decades < MANY_DECADES else (1,))  # with `FINE` there would be no tick at all
+        return located(low, high)
+
+    locator.tick_values = tick_values
+    axis.set_major_locator(locator)
     axis.set_major_formatter(ticker.FuncFormatter(lambda value, _position: f"{value:g}"))
     axis.set_minor_formatter(ticker.NullFormatter())

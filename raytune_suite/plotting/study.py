@@ -101,7 +101,7 @@ def panels_figure(study: StudyData, kind: str) -> Figure:
         raise ArgumentError.invalid("kind", kind, f"one of study, {', '.join(KINDS)}")
     panels = study_panels(study).get(kind)
     if not panels:
-        raise ArgumentError(f"`kind` is {kind!r}, but this study has too few reports to draw it")
+        raise ArgumentError(f"`kind` is {kind!r}, but this study has too few reports or parameters to draw it")
     columns = min(len(panels), COLUMNS)
     rows = -(-len(panels) // columns)
     width = 4.2 if columns > 1 else 7.0

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
-from raytune_suite.errors import near, shown
+from raytune_suite.errors import nearest, shown
 from raytune_suite.types import ADDED_BY_RAY, as_resource
 
 if TYPE_CHECKING:
@@ -94,4 +94,6 @@ class Advance:
         if self.time_attr in result:
             return f"{start} it as {shown(result[self.time_attr])}: it must be a number that increases with training"
         keys = sorted(map(str, set(result) - ADDED_BY_RAY))
-        return f"{start} {', '.join(keys) or 'nothing'}{near(self.time_attr, keys) if keys else ''}"
+        keys = [key for key in keys if key != "config" and not key.startswith("config/")]
+        match = nearest(self.time_attr, keys)
+        return f"{start} {', '.join(keys) or 'nothing'}{f': did you mean {match!r}?' if match else ': report it, too'}"

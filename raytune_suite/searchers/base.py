@@ -129,6 +129,11 @@ class AskTellSearcher(Searcher, abc.ABC):
                 contain one of the configs to evaluate first.
         """
         reject_unknown(type(self).__name__, args, SearcherArgs.__annotations__)
+        if not hasattr(self, "features"):
+            raise ArgumentError(
+                f"the class {type(self).__name__} has no attribute `features`, which says what it supports: write "
+                "`features = frozenset(FEATURES) - {'grid'}` if it is all that `raytune_suite.spaces.FEATURES` names"
+            )
         mode = args.get("mode")
         super().__init__(metric=args.get("metric"), mode=mode)
         self._mode = mode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from ray.tune.search.sample import Categorical, Domain, Function, Grid
@@ -77,6 +78,7 @@ class _Compiler:
             raise SpaceError(
                 f"{path!r} is {value!r}, a domain inside a {type(value).__name__}: put it in a dict instead"
             )
+        _check_no_mistake(value, path)
         check_constant(value, path)
         return ConstantNode(path, fresh(native(value)))
 
@@ -126,6 +128,23 @@ def _domains(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, dict):
         for key, child in value.items():
             yield from _domains(child, f"{path}{_SEPARATOR}{key}")
+
+
+def _check_no_mistake(value: Any, path: str) -> None:
+    """Reject what would be a constant, but was certainly meant as a parameter.
+
+    Raises:
+        SpaceError: If the value is a function of Ray Tune that was not called, or a distribution of another library.
+    """
+    module = str(getattr(value if callable(value) else type(value), "__module__", ""))
+    if isinstance(value, FunctionType) and module == Domain.__module__:
+        raise SpaceError(f"{path!r} is the function tune.{value.__name__}: call it, such as tune.uniform(0, 1)")
+    if module.startswith(("optuna.distributions", "scipy.stats", "hyperopt.pyll")):
+        library = module.partition(".")[0]
+        raise SpaceError(
+            f"{path!r} is {value!r}, a distribution of {library}: write a domain of ray.tune, such as "
+            "tune.uniform(0, 1), tune.loguniform(1e-4, 1.0) or tune.choice([16, 32])"
+        )
 
 
 def _holds_domain(value: Any) -> bool:

@@ -73,7 +73,10 @@ def prior(domain: D, center: Any, confidence: Confidence = "medium") -> D:
         parameter = Parameter("center", "categorical", Integers(0, len(options) - 1), options)
     else:
         parameter = read_number(domain, "center", None)
-    with_prior(parameter, marked)  # raises if the value is not in the domain
+    try:
+        with_prior(parameter, marked)
+    except SpaceError as error:
+        raise SpaceError(str(error).replace("parameter 'center'", "`center`")) from None
     return marked
 
 

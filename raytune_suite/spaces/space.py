@@ -62,7 +62,9 @@ class Space:
         self.param_space = param_space
         self._root, parameters = compile_space(param_space)
         if not parameters:
-            raise SpaceError(f"the space {param_space!r} has no parameter: add at least one, e.g. tune.uniform(0, 1)")
+            choices = [f"{name!r}: tune.choice({value!r})" for name, value in param_space.items() if _is_several(value)]
+            example = choices[0] if choices else "'lr': tune.loguniform(1e-4, 1.0)"
+            raise SpaceError(f"the space {param_space!r} has no parameter, only constants: write one such as {example}")
         self.parameters = parameters
         self.names = tuple(parameter.name for parameter in parameters)
         for position, name in enumerate(self.names):
@@ -263,6 +265,10 @@ class Space:
         flat: list[Any] = [None] * len(self._scales)
         self._root.read(config, flat, strict=strict)
         return flat
+
+
+def _is_several(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) > 1
 
 
 def _constants(node: Node) -> Iterator[tuple[str, Any]]:

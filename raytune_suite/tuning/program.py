@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
 from raytune_suite.engines.storage import Folder, local_folder, study_path
-from raytune_suite.errors import ArgumentError, StudyError, near
+from raytune_suite.errors import ArgumentError, StudyError, near, nearest
 from raytune_suite.tuning.program_metrics import follow, json_metrics, matched
 from raytune_suite.tuning.program_process import KILL_AFTER, ProgramProcess
 from raytune_suite.types import SEED
@@ -206,7 +206,14 @@ class ProgramTrainable:
             raise StudyError(f"the program exited with status {code}; {where}")
         if reports == 0:
             hint = "line that matches `--pattern`" if self.pattern else f'JSON line such as {{"{self.metric}": 0.5}}'
-            raise StudyError(f"the program reported no {self.metric!r}: it must print a {hint}; {where}")
+            match = nearest(self.metric, pending)
+            printed = (
+                f" (it printed {', '.join(pending)}{f': did you mean {match!r}?' if match else ''})" if pending else ""
+            )
+            raise StudyError(  # the last line is what a study shows
+                f"the last lines of the program are:\n{log.tail()}\n"
+                f"the program reported no {self.metric!r}{printed}: it must print a {hint}; its output is in {log.path}"
+            )
 
     def _metrics(self, process: ProgramProcess, folder: Path, log: _Log) -> Iterator[dict[str, Any]]:
         """Yield the metrics in each line that has some."""

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ray.tune import Checkpoint
+from ray.tune.result import DEFAULT_METRIC as RETURNED
 
 from raytune_suite.engines.callbacks.html_table import html_table
 from raytune_suite.engines.callbacks.reports import incumbent_frame, incumbents
 from raytune_suite.engines.storage import Folder
 from raytune_suite.engines.stored_study import storage_errors
-from raytune_suite.errors import ArgumentError, StudyError, near
+from raytune_suite.errors import ArgumentError, StudyError, nearest
 from raytune_suite.importance import judged_fidelities, study_importance
 from raytune_suite.pages.formatting import format_value
 from raytune_suite.plotting.study_data import StudyData, config_columns, ranked_trials
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 FINISHED, INTERRUPTED, RUNNING = "finished", "interrupted", "running"
 """The statuses of a study."""
+
+SHORT = 3
+"""If so many trainings ended before `max_t`, and none reached it, `max_t` is probably wrong."""
 
 SHOWN_TRIALS = 10
 """Rows of the table in a notebook."""
@@ -326,6 +330,7 @@ def check_outcome(log: StudyLog, study: Folder) -> list[Report]:
     failed = [record for record in log.trials if record.error and not record.retried]
     metric = log.objective.metric
     if best:
+        _warn_if_short(log)
         if failed:
             _logger.warning("%d of %d trials failed%s", len(failed), len(log.trials), _tracebacks(study))
         return best
@@ -334,16 +339,38 @@ def check_outcome(log: StudyLog, study: Folder) -> list[Report]:
             f"all {len(failed)} trials that ended have failed, the first with {failed[0].error!r}{_tracebacks(study)}"
         )
     if log.unmetered and not log.reports:
-        raise StudyError(
-            f"no trial reported the metric {metric!r}{near(metric, log.unmetered)} "
-            f"(reported: {', '.join(log.unmetered)})"
-        )
+        raise StudyError(_unmetered(metric, log.unmetered))
     if log.wrong is not None:
         number, value = log.wrong
         raise StudyError(f"trial {number} reported {metric!r} as {value!r}, but a metric must be a number")
     if log.reports:
         raise StudyError(f"no trial reported a finite {metric!r}: all {len(log.reports)} reports are NaN or infinite")
-    raise StudyError(f"no trial reported anything before the study ended; its folder is {study.path}")
+    raise StudyError(
+        f"no trial reported anything before the study ended: call `ray.tune.report({{{metric!r}: value}})` in the "
+        f"trainable, at best after each epoch. The study's folder is {study.path}"
+    )
+
+
+def _warn_if_short(log: StudyLog) -> None:
+    """Warn if trainings end by themselves, and none has ever reached `max_t`: its rungs and the budget mean nothing."""
+    max_t, resource = log.objective.max_t, log.reports.view("resource")
+    ended = int(log.reports.view("complete").sum())
+    if max_t is not None and ended >= SHORT and resource.max() < max_t:
+        _logger.warning(
+            "no trial reached `max_t`=%d: %d trainings ended by themselves, at %s=%g or before. Set `max_t` to what a "
+            "full training reaches, or train longer; otherwise `budget` counts trainings of a length that none has",
+            max_t, ended, log.objective.time_attr, resource.max(),
+        )  # fmt: skip
+
+
+def _unmetered(metric: str, keys: list[str]) -> str:
+    """What to do about trials that reported these keys, but not the metric."""
+    start = f"no trial reported the metric {metric!r}"
+    keys = [key for key in keys if not key.startswith("config/")]
+    if RETURNED in keys:
+        return f"{start}: the trainable returned a number, but must return a dict such as {{{metric!r}: value}}"
+    match = nearest(metric, keys)
+    return f"{start}{f': did you mean {match!r}?' if match else ''} (reported: {', '.join(keys)})"
 
 
 def _tracebacks(study: Folder) -> str:

@@ -133,7 +133,7 @@ def run_study(
         if change is not None:
             folder.extend(spec.manifest, change)
         if choice is not None and options.progress is not False:
-            _announce(choice)
+            _announce(choice, resumed=spec.resume)
         return _run(task, engine, folder, dataclasses.replace(spec, check_lock=lock.check), method.name)
 
 
@@ -166,7 +166,7 @@ def _run(task: TuningTask, engine: Engine, folder: StudyFolder, spec: StudySpec,
 
 
 def _resolve(task: TuningTask, options: StudyOptions, space: Space) -> Method:
-    return resolve_method(
+    method = resolve_method(
         options.method,
         space,
         task.objective,
@@ -176,6 +176,12 @@ def _resolve(task: TuningTask, options: StudyOptions, space: Space) -> Method:
         seed=options.seed,
         stateless=task.stateless,
     )
+    if method.scheduler.pauses and task.unsaved:
+        raise ArgumentError(
+            f"method {method.name!r} pauses trials, but {task.unsaved}: write them, or use a method that needs no "
+            "checkpoints, such as asha or mfes"
+        )
+    return method
 
 
 def _choose(task: TuningTask, options: StudyOptions, engine: Engine, space: Space) -> MethodChoice:
@@ -190,6 +196,7 @@ def _choose(task: TuningTask, options: StudyOptions, engine: Engine, space: Spac
         time_limit=options.limits.time_limit,
         workers=min((count for count in workers if count is not None), default=None),
         can_pause=task.can_pause,
+        warm=bool(options.warm_start),
         **{name: arguments[name] for name in ("min_t", "eta") if name in arguments},
     )
     return choose_method(space, conditions, options.method_args)
@@ -214,10 +221,12 @@ def _stored_choice(engine: Engine, storage_path: str | Path, name: str | None, f
     return MethodChoice(method=manifest["method"], **manifest[AUTO])
 
 
-def _announce(choice: MethodChoice) -> None:
-    """Print on stderr which method was chosen, and why."""
+def _announce(choice: MethodChoice, *, resumed: bool) -> None:
+    """Print on stderr which method was chosen, and why; the reason may be that of limits which have changed since."""
     from rich.console import Console
 
+    if resumed:
+        choice = dataclasses.replace(choice, reason=f"{choice.reason} (chosen when this study started)")
     Console(stderr=True, highlight=False, soft_wrap=True).print(str(choice), style="dim", markup=False)
 
 

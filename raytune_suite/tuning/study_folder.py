@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 SCHEMA = 3
 """The version of the format of a study's folder."""
 
+_STUDY_FILES = frozenset({MANIFEST, "snapshots", "reports.jsonl", "trials.jsonl", "decisions.jsonl", "reports.parquet"})
+"""A folder with one of these is, or was, that of a study."""
+
 TABLES = ("reports.parquet", "incumbent.parquet", DECISIONS)
 """The tables of a finished study; the last one is written last."""
 
@@ -92,10 +95,14 @@ class StudyFolder:
             StudyError: If there is none.
             OSError: If the storage cannot be read.
         """
-        if not self.files.names():
-            raise StudyError(
-                f"there is no study at {self.path!r}: pass the folder of a study, which contains a {MANIFEST}"
-            )
+        names = self.files.names()
+        if not _STUDY_FILES.isdisjoint(names):
+            return
+        studies = sorted(name for name in names if (self.files / name).has(MANIFEST))
+        here = f"; this folder contains {len(studies)}, such as {studies[-1]!r}" if studies else ""
+        raise StudyError(
+            f"there is no study at {self.path!r}: pass the folder of a study, which contains a {MANIFEST}{here}"
+        )
 
     @property
     def finished(self) -> bool:

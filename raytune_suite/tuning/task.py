@@ -18,7 +18,7 @@ from raytune_suite.errors import ArgumentError
 from raytune_suite.optional import require_extra
 from raytune_suite.types import COUNT, SEED, Objective, check_mode
 from raytune_suite.validation import optional, text
-from raytune_suite.workloads import Workload
+from raytune_suite.workloads import WORKLOADS, Workload
 from raytune_suite.workloads import workload as find_workload
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class TuningTask:
         curve: A function (config, training seed) -> whole learning curve; None if models are trained.
         cost: The declared seconds between two reports of a config; None if not declared.
         stateless: Why its trainings cannot be copied or changed midway; "" if they can.
+        unsaved: Why its trainings cannot be paused; "" if they can, or if only running them shows it.
         can_pause: Whether its trainings are known to save and load checkpoints; what a function does shows only while
             it runs.
     """
@@ -55,6 +56,7 @@ class TuningTask:
     curve: Callable[[Config, int], Curve] | None = None
     cost: Callable[[Config], float] | None = None
     stateless: str = ""
+    unsaved: str = ""
     can_pause: bool = False
 
     @property
@@ -98,7 +100,7 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
         return workload_task(workload, tuning_seeds=tuning_seeds, test_seeds=test_seeds)
     for name, value in arguments.items():
         if value is None and name != "mode":
-            raise ArgumentError(f"`{name}` is missing: pass `trainable`, `space`, `metric` and `mode`, or a `workload`")
+            raise ArgumentError(_missing(name, trainable))
     if not isinstance(space, dict):
         rllib = "`raytune_suite.integrations.rllib.trainable_and_space` makes one of it"
         fix = rllib if hasattr(space, "algo_class") else ""
@@ -118,7 +120,14 @@ def make_task(  # noqa: PLR0917 - the arguments of `tune`, in the same order
         raise ArgumentError(f"`space` has an entry {SEED!r}, which is reserved for the training seed: rename it")
     objective = make_objective(metric, mode, max_t, time_attr)
     stateless, saves = _lacks_checkpoints(checked), _saves_checkpoints(checked)
-    return TuningTask(checked, space, objective, seeds, tests, stateless=stateless, can_pause=saves)
+    return TuningTask(checked, space, objective, seeds, tests, stateless=stateless, unsaved=stateless, can_pause=saves)
+
+
+def _missing(name: str, trainable: Any) -> str:
+    """What to do if the argument `name` of `tune` is missing."""
+    if isinstance(trainable, str) and trainable in WORKLOADS:
+        return f"`{name}` is missing: to tune the workload {trainable!r}, pass `workload={trainable!r}`"
+    return f"`{name}` is missing: pass `trainable`, `space`, `metric` and `mode`, or a `workload`"
 
 
 def _lacks_checkpoints(trainable: Trainable) -> str:
@@ -184,6 +193,7 @@ def workload_task(
         curve=known.curve,
         cost=known.cost,
         stateless="" if known.has_state else stateless,
+        unsaved="" if known.curve is not None else task.unsaved,
     )
 
 

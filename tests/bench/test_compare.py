@@ -76,6 +76,7 @@ def test_a_comparison_shows_its_progress_and_why_pairs_are_not_supported(capsys:
     early, late = (table["random"].to_numpy(dtype=float) for table in (result.regret_at(1), result.regret))
     assert (early >= late).all()
     assert result.regret_at(1.5).isna().all(axis=None)
+    assert repr(result).startswith(f"<Comparison of pbt, random on {BRANIN}, synthetic/pbt-quadratic: 4 runs in ")
 
 
 def tpe(space: dict[str, Any], metric: str, mode: str, max_t: int, seed: int) -> Method:

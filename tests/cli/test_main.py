@@ -20,6 +20,7 @@ COMMANDS = [
     ["bench", "verify"],
     ["bench", "report"],
     ["completion"],
+    *(["cluster", name] for name in ("check", "render", "submit", "prices", "rehearse")),
 ]
 
 

@@ -109,6 +109,15 @@ def test_a_program_without_the_dashes_is_recognized(tmp_path: Path, capsys: pyte
     assert "-- python" in capsys.readouterr().err
 
 
+def test_a_misspelled_option_before_a_program_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = space_file(tmp_path, "lr = {uniform = [0, 1]}")
+    with pytest.raises(SystemExit):
+        cli.main(
+            ["run", "--space", str(path), "--metric", "loss", "--maxt", "20", "--", "python", "train.py", "{args}"]
+        )
+    assert "--maxt" in capsys.readouterr().err
+
+
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (tmp_path / "my_training.py").write_text("def train(config):\n    pass\n")

@@ -239,7 +239,7 @@ GOOD: dict[str, Any] = {"optimizer": {"name": "sgd", "momentum": 0.5, "nesterov"
         ({"lr": True}, "'lr' is True"),
         ({"lr": 10**400}, "'lr' is 1000"),
         ({"epochs": 4}, "'epochs' is 4, .*3"),
-        ({"Lr": 0.1}, "'Lr'; known: optimizer, lr, epochs"),
+        ({"Lr": 0.1}, "'Lr': did you mean 'lr'"),
         ({"optimizer": "adam"}, "'optimizer' is 'adam'"),
         ({"optimizer": {"name": "sgd", "nesterov": True}}, r"'optimizer\[0\]/momentum'"),
         ({"optimizer": {"name": "adam", "betas": {"one": 0.85}}}, r"'optimizer\[1\]/betas/one' is 0.85"),

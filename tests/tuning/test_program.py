@@ -87,7 +87,11 @@ def test_configs_and_checkpoints_are_files(reports: list[dict[str, Any]], tmp_pa
 
 @pytest.mark.parametrize(
     ("code", "message"),
-    [("import sys; print('no data'); sys.exit(3)", "status 3.*\n.*\n?no data"), ("print('done')", "'loss'")],
+    [
+        ("import sys; print('no data'); sys.exit(3)", r"status 3.*\n.*\n?no data"),
+        ("print('done')", r"done\nthe program reported no 'loss': it must print [^\n]*$"),
+        ('print(\'{"epoch": 1, "los": 2}\')', r"no 'loss' \(it printed epoch, los: did you mean 'los'\?\)[^\n]*$"),
+    ],
 )
 @pytest.mark.usefixtures("reports")
 def test_a_program_that_fails_or_reports_nothing_shows_its_output(code: str, message: str, tmp_path: Path) -> None:

@@ -489,7 +489,7 @@ def test_the_chosen_method_is_stored_and_resumed(tmp_path: Path, capsys: pytest.
     manifest["auto"]["reason"] = "it was stored"
     (tmp_path / "study" / "study.json").write_text(json.dumps(manifest))
     assert study(AUTO, tmp_path, resume=True, **arguments).method == "mfes+async-hyperband"
-    assert "because it was stored" in capsys.readouterr().err
+    assert "because it was stored (chosen when this study started)" in capsys.readouterr().err
 
 
 def test_a_study_of_a_named_method_is_not_resumed_with_another(tmp_path: Path) -> None:

@@ -31,6 +31,12 @@ def study(report: Report, folder: Path, space: dict[str, Any] | None = None, **c
         def step(self) -> dict[str, Any]:
             return report(self.values, self.iteration + 1)
 
+        def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # noqa: ARG002 - Ray's signature
+            return {}
+
+        def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+            pass
+
     arguments = {"engine": "simulated", "storage_path": folder, **SETTINGS, **changes}
     return rts.tune(Training, space or SPACE, **arguments)
 

@@ -111,7 +111,9 @@ def test_the_terminal_shows_the_best_trials_and_ends_with_the_study(
 ) -> None:
     assert watch_on_terminal(StudyReader(finished)) == 0
     best = rts.load_study(finished)
-    assert f"{best.best_value:.4g}" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"{best.best_value:.4g}" in printed
+    assert printed.endswith("\n")
     (growing / "reports.jsonl").write_text("")
     reader = StudyReader(growing)
     reader.refresh()

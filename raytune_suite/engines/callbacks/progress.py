@@ -117,11 +117,11 @@ def study_facts(log: StudyLog) -> list[Fact]:
         best, where = f"best {log.objective.metric} {last.value:.4g}", f"(trial {last.trial} at {last.resource:g})"
     unit = "iterations" if log.objective.time_attr == "training_iteration" else log.objective.time_attr
     return [
-        Fact(f"{len(log.trials)} trials", 1),
+        Fact(f"{len(log.trials)} trial{'' if len(log.trials) == 1 else 's'}", 1),
         Fact(f"({statuses})" if statuses else "", 4, detail=True),
         Fact(best, 0),
         Fact(where, 5, detail=True),
-        Fact(f"{log.spent:g} {unit}", 2),
+        Fact(f"{log.spent:g}{'' if log.budget is None else f' of {log.budget:g}'} {unit}", 2),
         Fact(str(dt.timedelta(seconds=round(log.elapsed))), 3),
         Fact("" if log.dollars is None else f"${log.dollars:,.2f}", 3),
     ]

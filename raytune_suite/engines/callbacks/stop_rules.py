@@ -20,7 +20,7 @@ from ray.tune.stopper import FunctionStopper
 from raytune_suite import seeding
 from raytune_suite.engines.callbacks.budget import Cost
 from raytune_suite.engines.flat_results import flattened
-from raytune_suite.errors import ArgumentError, near
+from raytune_suite.errors import ArgumentError
 from raytune_suite.spaces.values import stable_repr
 from raytune_suite.types import COUNT, FAILED, FIDELITY, as_loss, as_number, as_resource
 from raytune_suite.validation import check_fields, integer, number
@@ -265,8 +265,8 @@ def renewed(old: Sequence[Stopper], new: Sequence[Stopper]) -> tuple[Stopper, ..
 def _target(name: Any, value: Any, objective: Objective) -> Target:
     if name != objective.metric:
         raise ArgumentError(
-            f"`stop` has the key {name!r}{near(str(name), [objective.metric])}, but only the metric "
-            f"{objective.metric!r} has a direction: write a function of trial_id and result for other values"
+            f"`stop` has the key {name!r}, but only the metric {objective.metric!r} has a direction: "
+            "write a function of trial_id and result for other values"
         )
     plain = as_number(value)
     if plain is None or not math.isfinite(plain):

@@ -57,6 +57,7 @@ class StudyLog(Callback):
         unmetered: The keys of the last report without the metric, if any.
         wrong: The number of the first trial that reported a metric that is not a number, and that value.
         waiting: A message about what trials wait for on the cluster; "" if none waits.
+        budget: The total resource that all trials may spend, for the progress line; None for no limit.
         journals: The journals to which the reports and the trials are appended, or None.
         bill: What the study has cost, where a price is known.
     """
@@ -79,6 +80,7 @@ class StudyLog(Callback):
         self.unmetered: list[str] = []
         self.wrong: tuple[int, Any] | None = None
         self.waiting = ""
+        self.budget: float | None = None
         self.bill = Bill()
         self.journals: StudyJournals | None = None
         self._journaled: dict[int, tuple[Any, ...]] = {}  # what the journal has of the trials that have not ended
@@ -205,7 +207,7 @@ class StudyLog(Callback):
         return {name: value for name, value in self.__dict__.items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update({"journals": None, "reports": Rows(Report)})
+        self.__dict__.update({"journals": None, "reports": Rows(Report), "budget": None})
         self.set_state(state)
 
     def refresh(self, trials: list[Trial]) -> None:
@@ -355,7 +357,7 @@ class StudyLog(Callback):
         self.journals.trials.append(record | {name: value for name, value in optional.items() if value})
 
 
-_PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "_journaled", "_closed", "_listed"})
+_PASSING = frozenset({"scheduler", "_start", "_clock", "waiting", "budget", "_journaled", "_closed", "_listed"})
 """Attributes that are not saved with the study."""
 
 LAST = "last"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from raytune_suite.engines.ray import cluster_state
 from raytune_suite.engines.resources import bundles, strategy
-from raytune_suite.errors import ArgumentError
+from raytune_suite.errors import ArgumentError, nearest
 
 if TYPE_CHECKING:
     from raytune_suite.engines.resources import Resources
@@ -30,8 +30,17 @@ def check_capacity(resources: Resources | None, *, grows: bool) -> None:
     who = "no node has that much" if len(demand) == 1 else "the nodes do not have that much together"
     raise ArgumentError(
         f"each trial requests {cluster_state.format_demand(demand)} ({what}), but {who}: "
-        f"{cluster_state.describe_nodes(nodes.values())}, and no autoscaler could add machines"
+        f"{cluster_state.describe_nodes(nodes.values())}, and no autoscaler could add machines: {_remedy(resources)}"
     )
+
+
+def _remedy(resources: Resources) -> str:
+    """What to do about resources that cannot be placed."""
+    for name in (name for bundle in bundles(resources) for name in bundle):
+        match = nearest(name, ("cpu", "gpu", "memory"))
+        if name not in {"CPU", "GPU", "memory"} and match is not None:
+            return f"did you mean {match!r} instead of {name!r}?"
+    return "request less, or add machines"
 
 
 def requested(max_concurrent: int, resources: Resources | None) -> int:

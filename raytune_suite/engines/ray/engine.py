@@ -38,6 +38,7 @@ from raytune_suite.engines.ray.capacity import check_capacity, requested
 from raytune_suite.engines.ray.cluster_monitor import ClusterMonitor
 from raytune_suite.engines.ray.gpu_monitor import GPUMonitor
 from raytune_suite.engines.ray.out_of_memory import MemoryRetries
+from raytune_suite.engines.ray.serialization import check_serializable
 from raytune_suite.engines.ray.settings import Settings
 from raytune_suite.engines.ray.state_files import unpack
 from raytune_suite.engines.ray.state_internals import TUNER
@@ -93,10 +94,12 @@ class RayEngine:
         """Connect to Ray and check what the cluster can do. On one machine that takes a millisecond.
 
         Raises:
-            ArgumentError: If no machine has the resources of a trial, and nothing would start one that has. If there
-                are several machines, and one does not see the local folder `storage_path`.
+            ArgumentError: If the trainable cannot be sent to other processes. If no machine has the resources of a
+                trial, and nothing would start one that has. If there are several machines, and one does not see the
+                local folder `storage_path`.
         """
         connect()
+        check_serializable(spec.trainable)  # connected, so that what `tune.with_parameters` got is in the object store
         check_capacity(spec.resources, grows=_autoscaler() is not None)
         machine_prices.check_prices(spec)
         nodes = cluster_state.alive_nodes()
@@ -191,6 +194,7 @@ class RayEngine:
     def _new(self, spec: StudySpec) -> tune.Tuner:
         objective, scheduler = spec.objective, spec.scheduler
         log = StudyLog(objective, scheduler)
+        log.budget = spec.budget
         decisions = DecisionLog(objective.metric, objective.time_attr)
         scheduler.observers.append(decisions)
         progress = [progress_callback(log, spec.title)] if spec.title is not None else []
@@ -282,6 +286,7 @@ def _apply_limits(
     spec: StudySpec, stored: stored_study.StoredStudy, log: StudyLog, meter: Meter, controller: Any
 ) -> None:
     """Give a study that Ray has restored its limits, see `extension.apply`."""
+    log.budget = spec.budget
     meter.limit(internals.stopper_of(controller))
     extension.apply(
         spec,

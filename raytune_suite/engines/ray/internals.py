@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import ray
+from ray._private.ray_constants import FUNCTION_SIZE_ERROR_THRESHOLD
 from ray.exceptions import OutOfMemoryError, RayActorError
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 
 _logger = logging.getLogger("raytune_suite")
+
+MOST_BYTES: int = FUNCTION_SIZE_ERROR_THRESHOLD
+"""The largest pickled trainable that Ray sends to the processes of trials."""
 
 _TRAIN_CALLBACKS, _TRIAL_WORKERS = "RAY_TRAIN_CALLBACKS", "raytune_suite.engines.ray.train_internals.TrialWorkers"
 """The variable that names callbacks for each trainer, and ours."""

@@ -174,6 +174,7 @@ class Simulation:
                 log.attach(stored.journals)
             else:
                 controller, decisions, log = _resumed(spec, stored, stored.generation, evaluator, folder)
+            log.budget = spec.budget
             if spec.price_per_hour is not None:
                 log.bill.charge(spec.price_per_hour, controller.clock.now)
             controller.time_limit = _time_limit(spec, log.bill)

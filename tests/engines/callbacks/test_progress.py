@@ -64,6 +64,13 @@ def test_the_least_important_facts_are_omitted_first_and_as_a_whole() -> None:
     ]
 
 
+def test_the_line_has_the_budget_if_there_is_one() -> None:
+    log = study()
+    assert "· 0 iterations" in progress_line(log, "asha", 200)
+    log.budget = 810
+    assert "· 0 of 810 iterations" in progress_line(log, "asha", 200)
+
+
 def test_before_the_first_report_there_is_no_result() -> None:
     log = study()
     log.reports, log.trials = Rows(Report), Rows(TrialRecord)

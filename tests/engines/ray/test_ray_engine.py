@@ -88,3 +88,9 @@ def test_a_trial_needs_room_for_all_its_processes_together(
     else:
         with pytest.raises(ArgumentError, match="CPU"):
             check_capacity(checked, grows=False)
+
+
+def test_a_misspelled_resource_that_no_machine_has_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_state, "alive_nodes", lambda: {"a": {"Alive": True, "Resources": {"CPU": 4.0}}})
+    with pytest.raises(ArgumentError, match="did you mean 'gpu' instead of 'gpus'"):
+        check_capacity(check_resources({"gpus": 1}), grows=False)
