@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import itertools
+import logging
 import os
 import re
 import signal
@@ -148,10 +149,17 @@ def _group(item: pytest.Item, marks: set[str]) -> str:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude the modules and the tests from garbage collection, which would inspect them again and again."""
+    """Do less for each test.
+
+    The modules and the tests are excluded from garbage collection, which would inspect them again and again. To loggers
+    that do not propagate, such as 40 of torch's, pytest adds two handlers before each phase of a test.
+    """
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger) and logger.name.startswith("torch."):
+            logger.propagate = True
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
