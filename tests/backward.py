@@ -46,6 +46,6 @@ def collect_backward_on_every_other_worker(config: pytest.Config) -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
     if int(worker.removeprefix("gw")) % 2 and config.args == config.getini("testpaths"):
         config.pluginmanager.register(BackwardCollection())
-        for name in HEAVY:
+        for name in () if config.getoption("ignore") else HEAVY:  # `make quick` ignores the tests that need torch
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
