@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import itertools
+import logging
 import os
 import re
 import signal
@@ -12,6 +13,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.backward import collect_backward_on_every_other_worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +64,16 @@ def _one_parser() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _one_search_for_gputil() -> Iterator[None]:
+    """Search only once for GPUtil, which is not installed; Ray does so whenever it creates a trainable."""
+    from ray.tune.utils import util
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(util, "_import_gputil", functools.cache(util._import_gputil))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _count_no_frozen_objects() -> Iterator[None]:
     """Don't count the objects that `pytest_collection_finish` freezes, which takes 40 to 100 ms for each study."""
     with pytest.MonkeyPatch.context() as patch:
@@ -85,7 +98,14 @@ def ray_session() -> Iterator[None]:
 START_PROCESSES = {"comparison", "elsewhere"}
 """Fixtures that start processes."""
 
+TRAIN_WITH_TORCH = {"fused", "live"}
+"""Folders whose tests make torch import its compiler, which takes seconds; end-to-end tests take much longer."""
+
 LONGEST_ID = 80
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    collect_backward_on_every_other_worker(config)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -100,7 +120,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     All tests that need Ray are one group, so that Ray starts only once. It begins first, with the tests that have a
     timeout of their own, because they take longest.
     The tests of a folder that start processes share what those return; other tests that run a comparison belong to the
-    group of tests/bench, since they use the same server of processes. Other tests are grouped by file.
+    group of tests/bench, since they use the same server of processes. Tests that train networks are one group, too,
+    since not all workers should import what they need. Other tests are grouped by file.
     """
     order: dict[str, list[bool]] = {}
     for item in items:
@@ -121,14 +142,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _group(item: pytest.Item, marks: set[str]) -> str:
     if "ray" in marks:
         return "ray"
-    return item.path.parent.name if "process" in marks else item.path.stem
+    folder = item.path.parent.name
+    if folder in TRAIN_WITH_TORCH and "e2e" not in marks:
+        return "torch"
+    return folder if "process" in marks else item.path.stem
 
 
 def pytest_collection_finish() -> None:
-    """Exclude the modules and the tests from garbage collection, which would inspect them again and again."""
+    """Do less for each test.
+
+    The modules and the tests are excluded from garbage collection, which would inspect them again and again. To loggers
+    that do not propagate, such as 40 of torch's, pytest adds two handlers before each phase of a test.
+    """
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger) and logger.name.startswith("torch."):
+            logger.propagate = True
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from ray.tune.schedulers import PopulationBasedTraining, pb2
 
+from raytune_suite.models.threads import one_thread
 from raytune_suite.optional import require
 from raytune_suite.schedulers.population import POPULATION, Lineages, PopulationScheduler, check_population_args
 from raytune_suite.spaces import FEATURES
@@ -83,9 +84,7 @@ class _PB2(Lineages, pb2.PB2):
         if self.data["Time"].max() > self.last_exploration_time:
             self.current = None
         units: Any = self._units(trial_to_clone.config)
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(1), warnings.catch_warnings():  # more threads are slower on small matrices
+        with one_thread(), warnings.catch_warnings():  # more threads are slower on small matrices
             warnings.simplefilter("ignore")  # scikit-learn: a kernel parameter is at its bound
             units, data = pb2._explore(  # noqa: SLF001 - the algorithm itself
                 self.data, self._unit_bounds, self.current, trial_to_clone, trial, units

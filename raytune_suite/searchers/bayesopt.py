@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack, final
 
 import numpy as np
 
+from raytune_suite.models.threads import one_thread
 from raytune_suite.optional import require
 from raytune_suite.searchers.base import AskTellSearcher, SearcherArgs
 from raytune_suite.spaces import FEATURES
@@ -70,7 +71,6 @@ class BayesOptSearcher(AskTellSearcher):
             return self._cube.sample(self.rng)
         from bayes_opt import BayesianOptimization
         from bayes_opt.acquisition import UpperConfidenceBound
-        from threadpoolctl import threadpool_limits
 
         losses = np.array(self._losses)
         known = losses[losses != FAILED]
@@ -78,7 +78,7 @@ class BayesOptSearcher(AskTellSearcher):
         running = [self._cube.encode(config) for config in self._live.values()]
         targets = [*losses, *[known.mean()] * len(running)]
         # More threads only wait for each other on such small matrices. The package prints a line for each duplicate.
-        with threadpool_limits(1), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with one_thread(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")  # the kernel is at a bound; categorical parameters are "experimental"
             model = BayesianOptimization(
                 None,

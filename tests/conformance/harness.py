@@ -151,7 +151,7 @@ class Study:
         self.most_running = 0
         self.ended: dict[int, ScriptedTraining] = {}
         self.crashed: set[tuple[int, int]] = set()
-        self.failing_saves = self.steps = 0
+        self.failing_saves = self.steps = self._known = 0
         self.report = Report(0, 0, None, "")
         self.decision: str | None = None
         self._states: TrialStates = {}
@@ -220,15 +220,17 @@ class Study:
     def start(self, config: dict[str, Any]) -> ScriptedTraining:
         """The training of a config, for the controller."""
         self.number_trials()
-        trial = next(trial for trial in self.trials if trial.config is config)
+        trial = next(trial for trial in self.controller.get_live_trials() if trial.config is config)
         training = ScriptedTraining(self, trial)
         self.most_running = max(self.most_running, self.running)
         return training
 
     def number_trials(self) -> None:
         """Number the trials that are new."""
-        for trial in self.trials:
-            self.numbers.setdefault(trial.trial_id, len(self.numbers))
+        if len(self.trials) > self._known:
+            self._known = len(self.trials)
+            for trial in self.trials:
+                self.numbers.setdefault(trial.trial_id, len(self.numbers))
 
 
 class ScriptedTraining:

@@ -34,12 +34,15 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> rts.StudyResult:
     return rts.tune(Train, space, method="asha", num_samples=9, storage_path=folder, **call)
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[Any]:
-    """An empty database, whose connections are closed: Python 3.13 warns about others."""
+@pytest.fixture(params=["journal", pytest.param("database", marks=pytest.mark.e2e)])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """An empty storage: a file, or a database, whose packages take a second to import."""
+    if request.param == "journal":
+        yield optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(tmp_path / "studies.log")))
+        return
     opened = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/studies.db")
     yield opened
-    opened.remove_session()
+    opened.remove_session()  # Python 3.13 warns about open connections
     opened.engine.dispose()
 
 
