@@ -74,6 +74,16 @@ def _one_search_for_gputil() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _no_folders_at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Don't leave the folder that Ray creates for each trainable in ~/ray_results."""
+    from ray.tune.trainable import trainable
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainable, "DEFAULT_STORAGE_PATH", str(tmp_path_factory.mktemp("trainables")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _count_no_frozen_objects() -> Iterator[None]:
     """Don't count the objects that `pytest_collection_finish` freezes, which takes 40 to 100 ms for each study."""
     with pytest.MonkeyPatch.context() as patch:
