@@ -109,6 +109,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         rng: This searcher's random stream.
         trial_id: The id of the trial for which `ask` proposes a config.
         entry_level: The level to which that trial is trained first; 0 if the scheduler does not know.
+        retrained: How many configs were trained again because `max_t` was raised; they do not count as samples.
     """
 
     features: ClassVar[frozenset[str]]
@@ -118,6 +119,7 @@ class AskTellSearcher(Searcher, abc.ABC):
     assigns: ClassVar[bool] = False
     finite: ClassVar[bool] = False
     learns: ClassVar[bool] = True
+    retrained: int = 0
 
     @checked(**COMMON)
     def __init__(self, **args: Unpack[SearcherArgs]) -> None:
@@ -145,6 +147,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         self._repeats: Repeats | None = None
         self._inbox: Inbox | None = None
         self._live: dict[str, Config] = {}
+        self._known: list[KnownTrial] = []
         self._last_report: dict[str, tuple[float, float]] = {}
         self._last_level: dict[str, tuple[float, float]] = {}
         space = args.get("space")
@@ -279,7 +282,12 @@ class AskTellSearcher(Searcher, abc.ABC):
 
     @final
     def learn(self, trials: Iterable[KnownTrial]) -> None:
-        """Learn from trials that this searcher did not propose."""
+        """Learn from trials that this searcher did not propose; a searcher that takes over learns from them, too."""
+        known = list(trials)
+        self._known += known
+        self._learn(known)
+
+    def _learn(self, trials: Iterable[KnownTrial]) -> None:
         for trial in trials:
             level = _NO_LEVEL
             for resource, loss in trial.reports:
@@ -309,10 +317,10 @@ class AskTellSearcher(Searcher, abc.ABC):
             raise ArgumentError(f"`space` has changed, but {type(self).__name__} evolves configs of one space: undo it")
         self.rng = seeding.stream(self.seed, "searcher", type(self).__name__, str(len(trials)))
         self._live, self._last_report, self._last_level = other._live, other._last_report, other._last_level
-        self._inbox = other._inbox
-        self.enqueue(other._points)
+        self._inbox, self._points, self.retrained = other._inbox, other._points, other.retrained
         if self.learns:
-            self.learn(trials)
+            self.learn(other._known)
+            self._learn(trials)
         for trial in trials:
             if self._repeats is not None:
                 self._repeats.add(trial.config)

@@ -11,6 +11,7 @@ from ray import tune
 
 import raytune_suite as rts
 from raytune_suite.errors import ArgumentError, SpaceError, StudyError
+from raytune_suite.searchers.tpe import TPESearcher
 from raytune_suite.types import KnownTrial
 from tests.tuning.test_extension import Training, decisions
 from tests.tuning.test_tune_simulated import of_class
@@ -127,6 +128,26 @@ def test_a_study_continues_in_a_larger_space(method: str, tmp_path: Path) -> Non
         of_class(
             Training, tmp_path, space={**large, "z": tune.uniform(0, 1)}, name="study", budget=6, **common, resume=True
         )
+
+
+@pytest.mark.parametrize("change", [{"max_t": 27}, {"space": {"x": tune.uniform(0, 1)}}])
+def test_an_extended_study_keeps_its_warm_start_and_repeats_no_points(
+    change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[str] = []
+    tell = TPESearcher.tell
+    monkeypatch.setattr(
+        TPESearcher, "tell", lambda self, observed: learned.append(observed.trial_id) or tell(self, observed)
+    )
+    common: dict[str, Any] = {"method": "tpe", "budget": None, "space": {"x": tune.uniform(0.1, 0.9)}}
+    common["method_args"] = {"points_to_evaluate": [{"x": 0.5}]}
+    known = of_class(Training, tmp_path, **common, name="known", num_samples=3)
+    of_class(Training, tmp_path, **common, name="study", num_samples=2, warm_start=[known])
+    learned.clear()
+    more = of_class(Training, tmp_path, **{**common, **change}, name="study", num_samples=4, resume=True)
+    assert list(dict.fromkeys(learned))[:3] == ["known:0", "known:1", "known:2"]
+    if "space" in change:  # else the best config is trained again
+        assert x_of(more).count(0.5) == 1
 
 
 @pytest.mark.parametrize("method", ["random", "random-fidelity", "dehb"])
