@@ -136,9 +136,12 @@ def test_an_extended_study_keeps_its_warm_start_and_repeats_no_points(
 ) -> None:
     learned: list[str] = []
     tell = TPESearcher.tell
-    monkeypatch.setattr(
-        TPESearcher, "tell", lambda self, observed: learned.append(observed.trial_id) or tell(self, observed)
-    )
+
+    def recorded(searcher: TPESearcher, observation: Observation) -> None:
+        learned.append(observation.trial_id)
+        tell(searcher, observation)
+
+    monkeypatch.setattr(TPESearcher, "tell", recorded)
     common: dict[str, Any] = {"method": "tpe", "budget": None, "space": {"x": tune.uniform(0.1, 0.9)}}
     common["method_args"] = {"points_to_evaluate": [{"x": 0.5}]}
     known = of_class(Training, tmp_path, **common, name="known", num_samples=3)
