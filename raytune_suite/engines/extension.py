@@ -24,7 +24,7 @@ from raytune_suite.engines.snapshots import SnapshotWriter
 from raytune_suite.engines.stored_study import MANIFEST
 from raytune_suite.errors import StudyError
 from raytune_suite.searchers import AskTellSearcher
-from raytune_suite.types import FAILED, FIDELITY, KnownTrial, as_loss, split_config
+from raytune_suite.types import FAILED, FIDELITY, KnownTrial, as_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from raytune_suite.engines.snapshots import Generation
     from raytune_suite.engines.storage import Folder
     from raytune_suite.schedulers import StudyScheduler
+    from raytune_suite.types import Config
 
 FOLDER = "extension"
 """The folder of the state from which a finished study is extended, in that of the study."""
@@ -149,7 +150,7 @@ def apply(
         searcher = _replaced(search_alg, searcher, spec, log)
     if change.retry and isinstance(searcher, AskTellSearcher):
         configs = log.retry_failed()
-        searcher.enqueue([{key: value for key, value in config.items() if key != FIDELITY} for config in configs])
+        searcher.enqueue([_proposed(config) for config in configs])
         search_alg._total_samples = min(search_alg._total_samples + len(configs), sys.maxsize)  # noqa: SLF001 - as above
         search_alg._finished = False  # noqa: SLF001 - as above; the searcher may have been stopped after crashes
         scheduler.forget_crashes()
@@ -189,11 +190,16 @@ def _raise_max_t(
     losses = {number: trials[number].reports[-1][1] for number in complete}
     best = [number for number in sorted(complete, key=losses.__getitem__) if losses[number] != FAILED]
     again = best[: math.ceil(len(complete) / eta)]
-    configs = [split_config(log.configs[number]).hyperparameters for number in again]
+    configs = [_proposed(log.configs[number]) for number in again]
     new.enqueue(configs)
     new.retrained += len(configs)
     search_alg._total_samples = min(search_alg._total_samples + len(configs), sys.maxsize)  # noqa: SLF001 - there is no public way
     return new
+
+
+def _proposed(config: Config) -> Config:
+    """What to propose to train a config again: the same, with its training seed, but without its assigned fidelity."""
+    return {key: value for key, value in config.items() if key != FIDELITY}
 
 
 def _replaced(search_alg: Any, old: AskTellSearcher, spec: StudySpec, log: StudyLog) -> AskTellSearcher:

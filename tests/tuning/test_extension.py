@@ -171,6 +171,17 @@ def test_trials_of_a_higher_max_t_count_as_no_samples_after_an_interruption(
     assert len(of_class(Training, tmp_path, **more).trials) == 8 + 2
 
 
+def test_trials_of_a_higher_max_t_are_trained_with_the_same_seed(tmp_path: Path) -> None:
+    class Seeded(Training):
+        def step(self) -> dict[str, Any]:
+            return {"loss": float(self.config["seed"])}
+
+    common: dict[str, Any] = {"name": "study", "method": "random", "budget": None, "tuning_seeds": [5]}
+    of_class(Seeded, tmp_path, **common, num_samples=6)
+    more = of_class(Seeded, tmp_path, **common, num_samples=6, max_t=27, resume=True)
+    assert more.trials["value"].tolist() == [5.0] * 8
+
+
 def test_a_change_is_not_lost_by_a_kill_before_it_is_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: Any) -> None:
         raise KilledError
