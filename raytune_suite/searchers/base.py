@@ -158,7 +158,7 @@ class AskTellSearcher(Searcher, abc.ABC):
 
     @abc.abstractmethod
     def setup(self, space: Space) -> None:
-        """Prepare to search `space`. Called once, before `ask` and `tell`; `rng` and `seed` are already set."""
+        """Prepare to search `space`. Called before `ask` and `tell`; `rng` and `seed` are already set."""
 
     @abc.abstractmethod
     def ask(self) -> Config | None:
@@ -174,6 +174,9 @@ class AskTellSearcher(Searcher, abc.ABC):
 
     def dropped(self, trial_id: str) -> None:
         """Handle a trial that ended without a report or a crash, so that no observation of it follows."""
+
+    def proposed(self, configs: Sequence[Config]) -> None:
+        """Do not propose these configs again: the searcher that this one replaces has proposed them."""
 
     def bracket_weights(self) -> dict[float, float] | None:
         """Return how well each level predicts the ranking of configs at the highest, by resource.
@@ -316,11 +319,14 @@ class AskTellSearcher(Searcher, abc.ABC):
         if self.assigns:
             raise ArgumentError(f"`space` has changed, but {type(self).__name__} evolves configs of one space: undo it")
         self.rng = seeding.stream(self.seed, "searcher", type(self).__name__, str(len(trials)))
+        if self.space is not None:
+            self.setup(self.space)  # again: generators that were created there would repeat their draws
         self._live, self._last_report, self._last_level = other._live, other._last_report, other._last_level
         self._inbox, self._points, self.retrained = other._inbox, other._points, other.retrained
         if self.learns:
             self.learn(other._known)
             self._learn(trials)
+        self.proposed([trial.config for trial in trials])
         for trial in trials:
             if self._repeats is not None:
                 self._repeats.add(trial.config)

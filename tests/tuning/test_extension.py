@@ -182,6 +182,15 @@ def test_trials_of_a_higher_max_t_are_trained_with_the_same_seed(tmp_path: Path)
     assert more.trials["value"].tolist() == [5.0] * 8
 
 
+@pytest.mark.parametrize(("method", "x"), [("grid", tune.quniform(0, 1, 0.25)), ("sobol", tune.uniform(0, 1))])
+def test_no_config_is_proposed_again_with_a_higher_max_t(method: str, x: Any, tmp_path: Path) -> None:
+    common: dict[str, Any] = {"name": "study", "method": method, "budget": None, "space": {"x": x}}
+    of_class(Training, tmp_path, **common, num_samples=3)
+    more = of_class(Training, tmp_path, **common, num_samples=5, max_t=27, resume=True)
+    assert more.trials["config/x"].nunique() == 5
+    assert len(more.trials) == 5 + 1  # the best one again
+
+
 def test_a_change_is_not_lost_by_a_kill_before_it_is_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: Any) -> None:
         raise KilledError
