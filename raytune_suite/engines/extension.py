@@ -221,7 +221,7 @@ def _own_trials(log: StudyLog, name: str) -> list[KnownTrial]:
 
 
 def known_trials(log: StudyLog, name: str) -> list[KnownTrial]:
-    """The trials of a study called `name`, as a searcher learns from them."""
+    """The trials of a study, as a searcher learns from them; `name` is one that no other study has."""
     reports: dict[int, list[tuple[float, float]]] = {}
     for report in log.reports:
         reports.setdefault(report.trial, []).append((report.resource, as_loss(report.value, log.objective.mode)))

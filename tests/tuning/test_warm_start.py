@@ -53,6 +53,15 @@ def test_what_does_not_fit_is_counted_and_named(tmp_path: Path, caplog: pytest.L
     assert f"'dropout' ({(earlier.trials['resource'] > 0).sum()})" in caplog.text
 
 
+def test_studies_of_the_same_name_are_all_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: set[str] = set()
+    monkeypatch.setattr(TPESearcher, "tell", lambda _, observation: learned.add(observation.trial_id))
+    common: dict[str, Any] = {"budget": None, "num_samples": 4}
+    known = [of_class(Training, tmp_path / folder, method="random", name="study", **common) for folder in ("a", "b")]
+    warm = of_class(Training, tmp_path, method="tpe", name="warm", **common, warm_start=known)
+    assert len(learned) == 4 + 4 + len(warm.trials)
+
+
 def test_a_warm_start_that_could_not_help_is_rejected(tmp_path: Path) -> None:
     earlier = of_class(Training, tmp_path, method="random")
     with pytest.raises(ArgumentError, match="bohb"):
@@ -148,7 +157,7 @@ def test_an_extended_study_keeps_its_warm_start_and_repeats_no_points(
     of_class(Training, tmp_path, **common, name="study", num_samples=2, warm_start=[known])
     learned.clear()
     more = of_class(Training, tmp_path, **{**common, **change}, name="study", num_samples=4, resume=True)
-    assert list(dict.fromkeys(learned))[:3] == ["known:0", "known:1", "known:2"]
+    assert list(dict.fromkeys(learned))[:3] == [f"{known.path}:{number}" for number in range(3)]
     if "space" in change:  # else the best config is trained again
         assert x_of(more).count(0.5) == 1
 
