@@ -288,11 +288,13 @@ def speedup(times: ArrayLike, baseline_times: ArrayLike) -> float:
     """Compute the speed-up over a baseline: the ratio of the median times to target.
 
     A median is infinite if at least half of the runs missed the target. The speed-up is infinite if only the baseline's
-    median is, 0 if only the method's is, and NaN (undefined) if both are.
+    median is or only the method's is 0, 0 if it is the other way round, and NaN (undefined) if both are infinite or 0.
     """
     time, baseline_time = float(np.median(np.asarray(times))), float(np.median(np.asarray(baseline_times)))
     if math.isinf(time):
         return math.nan if math.isinf(baseline_time) else 0.0
+    if time == 0:
+        return math.inf if baseline_time > 0 else math.nan
     return baseline_time / time
 
 

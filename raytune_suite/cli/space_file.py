@@ -61,7 +61,7 @@ def read_space(path: Path) -> dict[str, Any]:
         ArgumentError: If the file cannot be read, or something in it is wrong; the message names the line and the fix.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ArgumentError(f"`--space` is {str(path)!r}, which cannot be read: {error}") from None
     content, lines = toml_positions.parse(text, str(path))
@@ -96,12 +96,14 @@ class _SpaceFile:
             return value
         name = ".".join(key)
         words = [word for word in value if word in DOMAINS]
+        if not key and not (len(value) == 1 and words and isinstance(value[words[0]], list)):
+            words = []  # parameters may have any name
         if words and len(value) == 1:
             return self._domain(words[0], value[words[0]], key)
         if words:
             others = ", ".join(repr(word) for word in value if word != words[0])
             raise self._error(key, f"{name!r} has the domain {words[0]!r} and also {others}: write one domain only")
-        if len(value) == 1:
+        if len(value) == 1 and key:
             (word, arguments) = next(iter(value.items()))
             guess = near(word, DOMAINS)
             if guess and isinstance(arguments, list):
@@ -123,7 +125,7 @@ class _SpaceFile:
             raise self._error(key, f"{name!r} has {len(arguments)} numbers for {word}: write {example(word)}")
         try:
             return function(*arguments)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, ArithmeticError, AssertionError) as error:  # Ray checks in all these ways
             raise self._error(key, f"{name!r}: {error}; an example is {example(word)}") from None
 
     def _error(self, key: Key, message: str) -> ArgumentError:

@@ -24,7 +24,7 @@ from raytune_suite.engines.snapshots import SnapshotWriter
 from raytune_suite.engines.stored_study import MANIFEST
 from raytune_suite.errors import StudyError
 from raytune_suite.searchers import AskTellSearcher
-from raytune_suite.types import FAILED, FIDELITY, KnownTrial, as_loss, split_config
+from raytune_suite.types import FAILED, FIDELITY, KnownTrial, as_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from raytune_suite.engines.snapshots import Generation
     from raytune_suite.engines.storage import Folder
     from raytune_suite.schedulers import StudyScheduler
+    from raytune_suite.types import Config
 
 FOLDER = "extension"
 """The folder of the state from which a finished study is extended, in that of the study."""
@@ -62,6 +63,12 @@ class Change:
     space: bool = False
     stop: bool = False
     max_t: bool = False
+
+    def after(self, other: Change | None) -> Change:
+        """This change and another one that was prepared before it, but never applied."""
+        if other is None:
+            return self
+        return Change(**{name: value or getattr(other, name) for name, value in asdict(self).items()})
 
 
 def keep(study: Folder, files: Mapping[str, bytes], covers: Mapping[str, Any]) -> None:
@@ -102,7 +109,7 @@ def prepare(study: Folder, manifest: bytes, change: Change) -> None:
     if state is None:
         raise StudyError(f"the study {study.path!r} cannot be extended: the state in which it ended was not stored")
     last = snapshots.latest(study).snapshot
-    files = {**state.files, MANIFEST: manifest, CHANGE: json.dumps(asdict(change)).encode()}
+    files = {**state.files, MANIFEST: manifest, CHANGE: json.dumps(asdict(change.after(change_of(state)))).encode()}
     SnapshotWriter(study, None if last is None else last.number).write(files, state.covers)
 
 
@@ -126,11 +133,13 @@ def apply(
         log: The study's log, as it was stored.
     """
     stopper.update(spec.budget, spec.time_limit, _rules(spec, change, stopper, log))
-    again = sum(record.retried for record in log.trials)
-    search_alg._total_samples = sys.maxsize if spec.num_samples is None else spec.num_samples + again  # noqa: SLF001 - there is no public way
     searcher: Any = search_alg.searcher
     while hasattr(searcher, "searcher"):
         searcher = searcher.searcher
+    again = sum(record.retried for record in log.trials)
+    if isinstance(searcher, AskTellSearcher):
+        again += searcher.retrained
+    search_alg._total_samples = sys.maxsize if spec.num_samples is None else spec.num_samples + again  # noqa: SLF001 - there is no public way
     if isinstance(searcher, AskTellSearcher):
         searcher.watch(spec.files)  # which may have been moved
     if change is None:
@@ -141,7 +150,7 @@ def apply(
         searcher = _replaced(search_alg, searcher, spec, log)
     if change.retry and isinstance(searcher, AskTellSearcher):
         configs = log.retry_failed()
-        searcher.enqueue([{key: value for key, value in config.items() if key != FIDELITY} for config in configs])
+        searcher.enqueue([_proposed(config) for config in configs])
         search_alg._total_samples = min(search_alg._total_samples + len(configs), sys.maxsize)  # noqa: SLF001 - as above
         search_alg._finished = False  # noqa: SLF001 - as above; the searcher may have been stopped after crashes
         scheduler.forget_crashes()
@@ -172,20 +181,25 @@ def _raise_max_t(
     """
     max_t = spec.objective.max_t
     assert max_t is not None  # noqa: S101 - it was raised
-    trials = known_trials(log, spec.name)
+    trials = _own_trials(log, spec.name)
     complete = raise_max_t(log, max_t)
-    own = [trial._replace(name=record.trial_id) for trial, record in zip(trials, log.trials, strict=True)]
-    eta = scheduler.raise_max_t(spec.scheduler, own)
+    eta = scheduler.raise_max_t(spec.scheduler, trials)
     fresh: Any = spec.searcher
     fresh.levels = None if fresh.levels is None else scheduler.levels
     new = _replaced(search_alg, searcher, spec, log)
     losses = {number: trials[number].reports[-1][1] for number in complete}
     best = [number for number in sorted(complete, key=losses.__getitem__) if losses[number] != FAILED]
     again = best[: math.ceil(len(complete) / eta)]
-    configs = [split_config(log.configs[number]).hyperparameters for number in again]
+    configs = [_proposed(log.configs[number]) for number in again]
     new.enqueue(configs)
+    new.retrained += len(configs)
     search_alg._total_samples = min(search_alg._total_samples + len(configs), sys.maxsize)  # noqa: SLF001 - there is no public way
     return new
+
+
+def _proposed(config: Config) -> Config:
+    """What to propose to train a config again: the same, with its training seed, but without its assigned fidelity."""
+    return {key: value for key, value in config.items() if key != FIDELITY}
 
 
 def _replaced(search_alg: Any, old: AskTellSearcher, spec: StudySpec, log: StudyLog) -> AskTellSearcher:
@@ -194,14 +208,20 @@ def _replaced(search_alg: Any, old: AskTellSearcher, spec: StudySpec, log: Study
     holder = search_alg
     while holder.searcher is not old:
         holder = holder.searcher
-    new.take_over(old, known_trials(log, spec.name))
+    new.take_over(old, _own_trials(log, spec.name))
     holder.searcher = new
     search_alg._finished = False  # noqa: SLF001 - there is no public way; there may be more configs now
     return cast("AskTellSearcher", new)
 
 
+def _own_trials(log: StudyLog, name: str) -> list[KnownTrial]:
+    """The trials of a study, named by their ids: those that continue are no other trials than before."""
+    trials = known_trials(log, name)
+    return [trial._replace(name=record.trial_id) for trial, record in zip(trials, log.trials, strict=True)]
+
+
 def known_trials(log: StudyLog, name: str) -> list[KnownTrial]:
-    """The trials of a study called `name`, as a searcher learns from them."""
+    """The trials of a study, as a searcher learns from them; `name` is one that no other study has."""
     reports: dict[int, list[tuple[float, float]]] = {}
     for report in log.reports:
         reports.setdefault(report.trial, []).append((report.resource, as_loss(report.value, log.objective.mode)))

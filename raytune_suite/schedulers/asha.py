@@ -5,6 +5,8 @@ A trial that reaches a rung continues if it is among the best 1/eta that have re
 otherwise. Nothing is ever paused, so trainables need no checkpoints. The decisions are those of Ray's `ASHAScheduler`,
 but brackets are drawn from a seeded stream and share their rungs, no report is recorded a second time when its trial
 ends, there is no rung shortly before `max_t`, and no trial is stopped at a rung where most have exactly the same loss.
+A trial whose report passes several rungs is judged at the highest of them only; Ray's judges it at the lower ones, too,
+with the next reports, which belong to none of these rungs.
 """  # noqa: D205 - the title does not fit into one line
 
 from __future__ import annotations
@@ -77,7 +79,9 @@ class StoppingBracket:
     def record(self, trial_id: str, resource: float, loss: float) -> bool:
         """Record a report at the highest rung that the trial passes with it; returns whether the trial may continue."""
         for rung in self.ladder:
-            if resource >= rung.level and trial_id not in rung.trials:
+            if trial_id in rung.trials:
+                return True  # it has passed those below, too, even if it did not report there
+            if resource >= rung.level:
                 score = -loss
                 good = not rung.scores or score >= rungs.stopping_cutoff(rung.scores, self.eta)
                 good = good or (rung.tied and loss != FAILED)

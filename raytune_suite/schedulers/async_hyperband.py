@@ -34,6 +34,7 @@ class AsyncHyperband(PromotingScheduler):
     """Asynchronous Hyperband; promotion by pause and resume."""
 
     extends: ClassVar[bool] = True
+    skips: ClassVar[bool] = True
 
     @checked(min_t=COUNT, eta=rungs.ETA, sizes=rungs.SIZES, brackets=optional(COUNT))
     def __init__(

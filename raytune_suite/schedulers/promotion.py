@@ -63,10 +63,12 @@ class PromotingScheduler(StudyScheduler, abc.ABC):
     """Asynchronous promotion by pause and resume; a subclass calls `set_ladders` and places new trials in `added`.
 
     Attributes:
+        skips: Whether a trial whose report passes several rungs waits at the highest; else it waits at each in turn.
         rungs: The rungs of each bracket, the lowest first, without the end of the training.
     """
 
     pauses: ClassVar[bool] = True
+    skips: ClassVar[bool] = False
 
     def set_ladders(self, ladders: Sequence[Sequence[float]], eta: float) -> None:
         """Create the rungs of each bracket at these resources."""
@@ -125,6 +127,10 @@ class PromotingScheduler(StudyScheduler, abc.ABC):
             return str(TrialScheduler.PAUSE)  # the study was killed while the trial was being saved
         if height == len(ladder) or resource < ladder[height].resource:
             return str(TrialScheduler.CONTINUE)
+        while self.skips and height + 1 < len(ladder) and resource >= ladder[height + 1].resource:
+            ladder[height].arrive(trial.trial_id, loss)  # it does not wait there, since its place is higher
+            self.arrived(height)
+            height += 1
         entry = ladder[height].arrive(trial.trial_id, loss)
         self._place[trial.trial_id] = (bracket, height + 1, resource)
         self.arrived(height)

@@ -109,6 +109,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         rng: This searcher's random stream.
         trial_id: The id of the trial for which `ask` proposes a config.
         entry_level: The level to which that trial is trained first; 0 if the scheduler does not know.
+        retrained: How many configs were trained again because `max_t` was raised; they do not count as samples.
     """
 
     features: ClassVar[frozenset[str]]
@@ -118,6 +119,7 @@ class AskTellSearcher(Searcher, abc.ABC):
     assigns: ClassVar[bool] = False
     finite: ClassVar[bool] = False
     learns: ClassVar[bool] = True
+    retrained: int = 0
 
     @checked(**COMMON)
     def __init__(self, **args: Unpack[SearcherArgs]) -> None:
@@ -150,6 +152,7 @@ class AskTellSearcher(Searcher, abc.ABC):
         self._repeats: Repeats | None = None
         self._inbox: Inbox | None = None
         self._live: dict[str, Config] = {}
+        self._known: list[KnownTrial] = []
         self._last_report: dict[str, tuple[float, float]] = {}
         self._last_level: dict[str, tuple[float, float]] = {}
         space = args.get("space")
@@ -160,7 +163,7 @@ class AskTellSearcher(Searcher, abc.ABC):
 
     @abc.abstractmethod
     def setup(self, space: Space) -> None:
-        """Prepare to search `space`. Called once, before `ask` and `tell`; `rng` and `seed` are already set."""
+        """Prepare to search `space`. Called before `ask` and `tell`; `rng` and `seed` are already set."""
 
     @abc.abstractmethod
     def ask(self) -> Config | None:
@@ -176,6 +179,9 @@ class AskTellSearcher(Searcher, abc.ABC):
 
     def dropped(self, trial_id: str) -> None:
         """Handle a trial that ended without a report or a crash, so that no observation of it follows."""
+
+    def proposed(self, configs: Sequence[Config]) -> None:
+        """Do not propose these configs again: the searcher that this one replaces has proposed them."""
 
     def bracket_weights(self) -> dict[float, float] | None:
         """Return how well each level predicts the ranking of configs at the highest, by resource.
@@ -284,7 +290,12 @@ class AskTellSearcher(Searcher, abc.ABC):
 
     @final
     def learn(self, trials: Iterable[KnownTrial]) -> None:
-        """Learn from trials that this searcher did not propose."""
+        """Learn from trials that this searcher did not propose; a searcher that takes over learns from them, too."""
+        known = list(trials)
+        self._known += known
+        self._learn(known)
+
+    def _learn(self, trials: Iterable[KnownTrial]) -> None:
         for trial in trials:
             level = _NO_LEVEL
             for resource, loss in trial.reports:
@@ -313,11 +324,14 @@ class AskTellSearcher(Searcher, abc.ABC):
         if self.assigns:
             raise ArgumentError(f"`space` has changed, but {type(self).__name__} evolves configs of one space: undo it")
         self.rng = seeding.stream(self.seed, "searcher", type(self).__name__, str(len(trials)))
+        if self.space is not None:
+            self.setup(self.space)  # again: generators that were created there would repeat their draws
         self._live, self._last_report, self._last_level = other._live, other._last_report, other._last_level
-        self._inbox = other._inbox
-        self.enqueue(other._points)
+        self._inbox, self._points, self.retrained = other._inbox, other._points, other.retrained
         if self.learns:
-            self.learn(trials)
+            self.learn(other._known)
+            self._learn(trials)
+        self.proposed([trial.config for trial in trials])
         for trial in trials:
             if self._repeats is not None:
                 self._repeats.add(trial.config)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from raytune_suite.spaces import Parameter, Space
     from raytune_suite.types import Config, Observation
 
+LARGEST = 1e100
+"""Larger losses count as this one: the package squares them."""
+
 
 @final
 class BayesOptSearcher(AskTellSearcher):
@@ -73,7 +76,8 @@ class BayesOptSearcher(AskTellSearcher):
         from bayes_opt.acquisition import UpperConfidenceBound
 
         losses = np.array(self._losses)
-        known = losses[losses != FAILED]
+        known = np.clip(losses[losses != FAILED], -LARGEST, LARGEST)
+        losses[losses != FAILED] = known
         losses[losses == FAILED] = known.max()
         running = [self._cube.encode(config) for config in self._live.values()]
         targets = [*losses, *[known.mean()] * len(running)]

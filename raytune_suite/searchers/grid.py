@@ -9,6 +9,8 @@ from raytune_suite.searchers.base import AskTellSearcher, Exhausted
 from raytune_suite.spaces import FEATURES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from raytune_suite.spaces import Space
     from raytune_suite.types import Config, Observation
 
@@ -35,6 +37,7 @@ class GridSearcher(AskTellSearcher):
         """
         if space.grid_size > LARGEST:
             raise SpaceError(f"the grid has {space.grid_size} configs, but at most {LARGEST} are allowed: use sobol")
+        self._flatten = space.flatten
         self._rest = list(space.grid())
 
     def ask(self) -> Config:
@@ -42,6 +45,11 @@ class GridSearcher(AskTellSearcher):
         if not self._rest:
             raise Exhausted
         return self._rest.pop(0)
+
+    def proposed(self, configs: Sequence[Config]) -> None:
+        """Remove the configs from the grid."""
+        known = {tuple(self._flatten(config).items()) for config in configs}
+        self._rest = [config for config in self._rest if tuple(self._flatten(config).items()) not in known]
 
     def tell(self, observation: Observation) -> None:
         """Do nothing: there is nothing to learn."""

@@ -6,6 +6,7 @@ inactive.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -215,7 +216,7 @@ class ChoiceNode(Node):
         self._lookup: dict[tuple[bool, Any], int] = {}
         others: list[int] = []  # positions that are not in the lookup
         for position, option in enumerate(options):
-            if isinstance(option, ConstantNode) and type(option.value) in _PLAIN:
+            if isinstance(option, ConstantNode) and type(option.value) in _PLAIN and not _is_nan(option.value):
                 equal = self._lookup.setdefault(_key(option.value), position)
                 candidates = [*others, *([equal] if equal != position else [])]
             else:
@@ -300,6 +301,11 @@ def _product(nodes: tuple[Node, ...], flat: Flat) -> Iterator[None]:
         return
     for _ in nodes[0].assignments(flat):
         yield from _product(nodes[1:], flat)
+
+
+def _is_nan(value: Any) -> bool:
+    """Whether a value is NaN, which a dict finds by its identity only."""
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _key(value: Any) -> tuple[bool, Any]:

@@ -45,7 +45,7 @@ def _convert_budget(value: Any) -> Any:
     if not isinstance(value, str):
         return LIMIT.convert(value)
     match = re.fullmatch(r"(\d+(?:\.\d+)?) ?USD", value)
-    if match is None or not float(match[1]):
+    if match is None or not 0 < float(match[1]) < math.inf:
         raise Invalid
     return Dollars(float(match[1]))
 

@@ -138,20 +138,21 @@ class StudyFolder:
                 self._check_resumable()
             before, now = self.manifest(), plain(manifest)
             changed = compare(before, now, extends=extends)
+            retry = retry and self._retries(now, resumable=resumable)
             if not changed and not retry:
                 if not resumable:
                     self._check_resumable()
                 return None
-            if retry:
-                self._check_retry(now)
             return extension.Change(retry=retry, **{name: name in changed for name in ("space", "stop", "max_t")})
 
-    def _check_retry(self, manifest: dict[str, Any]) -> None:
-        """Check that there are failed trials, and a budget for them."""
+    def _retries(self, manifest: dict[str, Any], *, resumable: bool) -> bool:
+        """Whether there are failed trials to run again, and a budget for them; not if that was only interrupted."""
         trials = journal.read(self.files, "trials")
-        failed = {record["trial"] for record in trials if record.get("error")}
-        failed -= {record["trial"] for record in trials if record.get("retried")}
+        retried = {record["trial"] for record in trials if record.get("retried")}
+        failed = {record["trial"] for record in trials if record.get("error")} - retried
         if not failed:
+            if resumable and retried:
+                return False
             raise ArgumentError(f"`retry` is 'failed', but no trial of the study {self.path!r} has failed")
         budget, reports = manifest["budget"], StoredReports.of(self.files).rows
         spent = reports.column("cost").max(initial=0.0)
@@ -160,6 +161,7 @@ class StudyFolder:
                 f"`budget` is {budget:g}, which the study {self.path!r} has spent, so its {len(failed)} failed "
                 "trials cannot run again: raise `budget`"
             )
+        return True
 
     def _check_free(self, *, resumable: bool) -> None:
         if self.finished and not resumable:

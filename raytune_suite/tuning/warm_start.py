@@ -78,7 +78,7 @@ def _fitting(folder: StudyFolder, space: Space, objective: Objective) -> list[Kn
         log = from_stored(theirs, StoredReports.of(folder.files), StoredTrials.of(folder.files))
     added = {FIDELITY, *([SEED] if manifest["tuning_seeds"] else [])}
     fitting, dropped, misfits = [], Counter[str](), Counter[str]()
-    trials = [trial for trial in known_trials(log, name) if trial.reports]
+    trials = [trial for trial in known_trials(log, path) if trial.reports]  # not `name`, which two may share
     for trial in trials:
         known = {key: value for key, value in trial.config.items() if key in space.param_space and key not in added}
         dropped.update(key for key in trial.config if key not in space.param_space and key not in added)

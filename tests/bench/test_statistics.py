@@ -155,6 +155,8 @@ def test_time_to_target_and_speedup_with_misses() -> None:
     assert statistics.speedup([math.inf], [6]) == 0
     assert statistics.speedup([6], [math.inf]) == math.inf
     assert math.isnan(statistics.speedup([math.inf], [math.inf]))
+    assert statistics.speedup([0], [6]) == math.inf
+    assert math.isnan(statistics.speedup([0], [0]))
 
 
 def test_a_worse_test_score_is_a_positive_gap() -> None:

@@ -58,6 +58,8 @@ def test_the_example_of_each_domain_is_valid(word: str, tmp_path: Path) -> None:
         ('lr = {loguniform = ["a", "b"]}', "3: .*'lr'"),
         ("lr = {uniform = [0, 1], choice = [1]}", "3: .*one domain only"),
         ("lr = {choice = []}", "3: .*'lr'"),
+        ("lr = {quniform = [0, 1, 0]}", "3: .*'lr'"),
+        ("lr = {randn = [0, 0]}", "3: .*'lr'"),
         ("lr = [", "3: invalid TOML"),
         ("[model]\nlr = {loguniform = [0, 1]}", "4: .*'model/lr'|4: .*'model.lr'"),
     ],
@@ -68,6 +70,11 @@ def test_a_mistake_in_a_space_file_is_reported_with_its_line(line: str, message:
         read_space(path)
     with pytest.raises(ArgumentError, match="cannot be read"):
         read_space(tmp_path / "nowhere.toml")
+
+
+def test_parameters_may_be_named_like_domains(tmp_path: Path) -> None:
+    for text in ("grid = {uniform = [0, 1]}\nchoice = 3", "\ufeffgrid = {uniform = [0, 1]}"):
+        assert Space(read_space(space_file(tmp_path, text))).names == ("grid",)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_without_a_price_there_is_no_bill(tmp_path: Path) -> None:
         run(tmp_path, budget="1 USD", price_per_hour=None, name="other")
 
 
-@pytest.mark.parametrize("budget", ["20", "USD", "0 USD", "-1 USD", "20 EUR", "20 USD per hour"])
+@pytest.mark.parametrize("budget", ["20", "USD", "0 USD", "-1 USD", "20 EUR", "20 USD per hour", f"{'9' * 400} USD"])
 def test_a_budget_that_is_none_is_rejected(budget: str, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="budget"):
         run(tmp_path, budget=budget)

@@ -80,8 +80,8 @@ def test_no_rung_is_lost_to_rounding(max_t: int, eta: int, levels: tuple[int, ..
     ("max_t", "eta", "min_t", "mode", "stride"),
     [
         (81, 3, 1, "min", 1),
-        (50, 3, 1, "max", 4),
-        (64, 2, 2, "min", 4),
+        (50, 3, 4, "max", 4),
+        (64, 2, 4, "min", 4),
         (40, 2.5, 1, "max", 1),
         (100, 4, 5, "min", 1),
     ],
@@ -92,6 +92,15 @@ def test_it_decides_as_rays_own_class(max_t: int, eta: float, min_t: int, mode: 
     ours = ASHA(eta=eta, min_t=min_t, **common)
     made = Trials(random.Random(stride), max_t=max_t, stride=stride)
     assert decisions(ours, made) == decisions(rays, made)
+
+
+def test_a_trial_that_skips_rungs_is_not_judged_at_them_later() -> None:
+    (bracket,) = ASHA(max_t=81).brackets
+    for trial_id in ("a", "b"):
+        assert bracket.record(trial_id, 10, 0.1)  # at the rung of 9
+        for resource in (11, 12, 13):
+            assert bracket.record(trial_id, resource, 0.9 if trial_id == "b" else 0.1)
+    assert [len(rung.scores) for rung in bracket.ladder] == [0, 0, 2, 0, 0]
 
 
 @pytest.mark.slow

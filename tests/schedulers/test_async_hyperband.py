@@ -9,6 +9,7 @@ import pytest
 from ray import tune
 from ray.tune.experiment import Trial
 
+import raytune_suite as rts
 from raytune_suite.errors import ArgumentError
 from raytune_suite.methods import make_method
 from raytune_suite.schedulers.async_hyperband import AsyncHyperband
@@ -16,6 +17,7 @@ from tests.conformance.harness import METRIC, Curve, Setup, Study, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 SPACE = {"lr": tune.loguniform(1e-4, 1.0), "momentum": tune.uniform(0, 1)}
 
@@ -165,3 +167,37 @@ def test_the_debug_string_is_one_line() -> None:
         "Asynchronous Hyperband: trials on the rungs of each bracket: "
         + "/".join(str(len(rung.arrived)) for rung in controller.scheduler.rungs[0])
     )
+
+
+class Coarse(tune.Trainable):
+    """Reports after every ten steps."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.loss, self.steps = config["x"], 0
+
+    def step(self) -> dict[str, Any]:
+        self.steps += 10
+        return {METRIC: self.loss, "steps": self.steps}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:  # noqa: ARG002 - Ray's signature
+        return {"steps": self.steps}
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        self.steps = checkpoint["steps"]
+
+
+def test_a_trial_whose_report_passes_several_rungs_waits_at_the_highest(tmp_path: Path) -> None:
+    result = rts.tune(
+        Coarse,
+        {"x": tune.uniform(0, 1)},
+        method="async-hyperband",
+        method_args={"brackets": 1},
+        metric=METRIC,
+        mode="min",
+        max_t=81,
+        time_attr="steps",
+        num_samples=27,
+        engine="simulated",
+        storage_path=tmp_path,
+    )
+    assert Counter(result.trials["resource"]) == {10: 18, 30: 6, 90: 3}

@@ -82,6 +82,12 @@ def test_if_all_failed_it_continues_at_random() -> None:
 
 
 @pytest.mark.usefixtures("_few_starts")
+def test_a_huge_loss_does_not_end_the_study() -> None:
+    searcher = BayesOptSearcher(space=PLANE, n_initial=3, **COMMON)
+    assert len(minimize(searcher, lambda config: 1e200 if config["x"] > 5 else bowl(config), 6)) == 6
+
+
+@pytest.mark.usefixtures("_few_starts")
 @pytest.mark.slow
 def test_it_learns_integers_and_choices() -> None:
     space = {"n": tune.randint(0, 20), "kind": tune.choice(["a", "b", "c"]), "only": tune.choice(["one"])}

@@ -450,3 +450,10 @@ def test_configspace_has_the_same_bounds_scales_and_conditions() -> None:
         space.from_configspace({"x": 1})
     with pytest.raises(SpaceError, match="'s' is 'c'"):
         space.from_configspace({"s": "c"})
+
+
+def test_nan_is_an_option_like_any_other() -> None:
+    space = Space({"x": tune.choice([math.nan, 1.0])})
+    assert space.flatten({"x": float("nan")}) == {"x": 0}
+    with pytest.raises(SpaceError, match="options 0 and 1"):
+        Space({"x": tune.choice([math.nan, float("nan")])})

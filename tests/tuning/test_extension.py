@@ -148,6 +148,62 @@ def test_a_study_with_a_higher_max_t_keeps_what_it_has_learned(
     assert longer.incumbent["resource"].iloc[-1] > 9
 
 
+class KilledError(BaseException):
+    """Ends a study at once, as a kill does."""
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, *arguments: Any, **options: Any) -> None:
+    """Interrupt a study of a class after 20 events."""
+    run, steps = Controller.run, iter(range(100))
+    with monkeypatch.context() as patch:
+        patch.setattr(Controller, "run", lambda self, _: run(self, lambda: next(steps) >= 20))
+        with pytest.raises(StudyInterrupted):
+            of_class(*arguments, **options)
+
+
+def test_trials_of_a_higher_max_t_count_as_no_samples_after_an_interruption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common: dict[str, Any] = {"name": "study", "method": "random", "budget": None}
+    of_class(Training, tmp_path, **common, num_samples=6)
+    more: dict[str, Any] = {**common, "num_samples": 8, "max_t": 27, "resume": True}
+    interrupt(monkeypatch, Training, tmp_path, **more)
+    assert len(of_class(Training, tmp_path, **more).trials) == 8 + 2
+
+
+def test_trials_of_a_higher_max_t_are_trained_with_the_same_seed(tmp_path: Path) -> None:
+    class Seeded(Training):
+        def step(self) -> dict[str, Any]:
+            return {"loss": float(self.config["seed"])}
+
+    common: dict[str, Any] = {"name": "study", "method": "random", "budget": None, "tuning_seeds": [5]}
+    of_class(Seeded, tmp_path, **common, num_samples=6)
+    more = of_class(Seeded, tmp_path, **common, num_samples=6, max_t=27, resume=True)
+    assert more.trials["value"].tolist() == [5.0] * 8
+
+
+@pytest.mark.parametrize(("method", "x"), [("grid", tune.quniform(0, 1, 0.25)), ("sobol", tune.uniform(0, 1))])
+def test_no_config_is_proposed_again_with_a_higher_max_t(method: str, x: Any, tmp_path: Path) -> None:
+    common: dict[str, Any] = {"name": "study", "method": method, "budget": None, "space": {"x": x}}
+    of_class(Training, tmp_path, **common, num_samples=3)
+    more = of_class(Training, tmp_path, **common, num_samples=5, max_t=27, resume=True)
+    assert more.trials["config/x"].nunique() == 5
+    assert len(more.trials) == 5 + 1  # the best one again
+
+
+def test_a_change_is_not_lost_by_a_kill_before_it_is_applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: Any) -> None:
+        raise KilledError
+
+    common: dict[str, Any] = {"name": "study", "method": "random", "max_t": 27, "resume": True}
+    of_class(Training, tmp_path, **{**common, "max_t": 9, "resume": False}, budget=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(Controller, "run", killed)
+        with pytest.raises(KilledError):
+            of_class(Training, tmp_path, **common, budget=3)
+    assert of_class(Training, tmp_path, **common, budget=4).reports["resource"].max() == 27
+
+
 class Crossing(Training):
     """The ranking of configs is reversed after five steps."""
 
@@ -193,6 +249,16 @@ def test_failed_trials_run_again_as_new_trials(tmp_path: Path, monkeypatch: pyte
         of_class(Training, tmp_path, **arguments, retry="failed", resume=True)
     more = of_class(Training, tmp_path, **{**arguments, "num_samples": 7}, resume=True)
     assert len(more.trials) == 7 + len(failed)
+
+
+def test_the_same_call_resumes_an_interrupted_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments: dict[str, Any] = {"name": "study", "budget": None, "method": "random"}
+    monkeypatch.setattr(Training, "limit", 0.5)
+    first = of_class(Training, tmp_path, **arguments, num_samples=6)
+    monkeypatch.setattr(Training, "limit", 2.0)
+    again: dict[str, Any] = {**arguments, "num_samples": 8, "retry": "failed", "resume": True}
+    interrupt(monkeypatch, Training, tmp_path, **again)
+    assert len(of_class(Training, tmp_path, **again).trials) == 8 + (first.trials["outcome"] == "failed").sum()
 
 
 def test_failed_trials_need_a_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

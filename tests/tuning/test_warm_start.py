@@ -11,6 +11,7 @@ from ray import tune
 
 import raytune_suite as rts
 from raytune_suite.errors import ArgumentError, SpaceError, StudyError
+from raytune_suite.searchers.tpe import TPESearcher
 from raytune_suite.types import KnownTrial
 from tests.tuning.test_extension import Training, decisions
 from tests.tuning.test_tune_simulated import of_class
@@ -50,6 +51,15 @@ def test_what_does_not_fit_is_counted_and_named(tmp_path: Path, caplog: pytest.L
         of_class(Training, tmp_path, space=narrow, method="bohb", warm_start=[earlier])
     assert f"{outside} do not fit the space: 'x' ({outside})" in caplog.text
     assert f"'dropout' ({(earlier.trials['resource'] > 0).sum()})" in caplog.text
+
+
+def test_studies_of_the_same_name_are_all_learned_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: set[str] = set()
+    monkeypatch.setattr(TPESearcher, "tell", lambda _, observation: learned.add(observation.trial_id))
+    common: dict[str, Any] = {"budget": None, "num_samples": 4}
+    known = [of_class(Training, tmp_path / folder, method="random", name="study", **common) for folder in ("a", "b")]
+    warm = of_class(Training, tmp_path, method="tpe", name="warm", **common, warm_start=known)
+    assert len(learned) == 4 + 4 + len(warm.trials)
 
 
 def test_a_warm_start_that_could_not_help_is_rejected(tmp_path: Path) -> None:
@@ -127,6 +137,29 @@ def test_a_study_continues_in_a_larger_space(method: str, tmp_path: Path) -> Non
         of_class(
             Training, tmp_path, space={**large, "z": tune.uniform(0, 1)}, name="study", budget=6, **common, resume=True
         )
+
+
+@pytest.mark.parametrize("change", [{"max_t": 27}, {"space": {"x": tune.uniform(0, 1)}}])
+def test_an_extended_study_keeps_its_warm_start_and_repeats_no_points(
+    change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[str] = []
+    tell = TPESearcher.tell
+
+    def recorded(searcher: TPESearcher, observation: Observation) -> None:
+        learned.append(observation.trial_id)
+        tell(searcher, observation)
+
+    monkeypatch.setattr(TPESearcher, "tell", recorded)
+    common: dict[str, Any] = {"method": "tpe", "budget": None, "space": {"x": tune.uniform(0.1, 0.9)}}
+    common["method_args"] = {"points_to_evaluate": [{"x": 0.5}]}
+    known = of_class(Training, tmp_path, **common, name="known", num_samples=3)
+    of_class(Training, tmp_path, **common, name="study", num_samples=2, warm_start=[known])
+    learned.clear()
+    more = of_class(Training, tmp_path, **{**common, **change}, name="study", num_samples=4, resume=True)
+    assert list(dict.fromkeys(learned))[:3] == [f"{known.path}:{number}" for number in range(3)]
+    if "space" in change:  # else the best config is trained again
+        assert x_of(more).count(0.5) == 1
 
 
 @pytest.mark.parametrize("method", ["random", "random-fidelity", "dehb"])
