@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cli.help import add_command
 from raytune_suite.cli.table import aligned, terminal_width
+from raytune_suite.errors import RaytuneSuiteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -100,13 +101,11 @@ def schedulers() -> list[dict[str, Any]]:
 
 def usable(names: Iterable[str], describe: Callable[[str], dict[str, Any]]) -> list[dict[str, Any]]:
     """An entry for each name; that of a plugin that cannot be loaded says why, and does not affect the others."""
-    from raytune_suite.errors import PluginError
-
     entries: list[dict[str, Any]] = []
     for name in names:
         try:
             entries.append({"name": name, **describe(name)})
-        except PluginError as error:
+        except RaytuneSuiteError as error:
             entries.append({"name": name, "summary": "cannot be used", "error": str(error)})
     return entries
 
