@@ -89,6 +89,10 @@ class StudyError(RaytuneSuiteError, RuntimeError):
     """A study failed before it was complete; its results so far are on disk, and the message says how to resume."""
 
 
+class AllTrialsFailedError(StudyError):
+    """Every trial of a study has failed; once the cause is fixed, `retry="failed"` trains their configs again."""
+
+
 class StudyLockedError(RaytuneSuiteError, RuntimeError):
     """Another process runs the study.
 

@@ -181,6 +181,8 @@ def parts(name: str) -> tuple[str, str]:
     searcher, plus, scheduler = name.partition("+")
     if not plus:
         raise UnknownNameError("method", name, METHODS, suggestion=pair_with(name))
+    if searcher not in SEARCHERS and searcher in SCHEDULERS and scheduler in SEARCHERS:
+        raise UnknownNameError("method", name, METHODS, suggestion=f"{scheduler}+{searcher}")
     SEARCHERS.place(searcher)
     SCHEDULERS.place(scheduler)
     return searcher, scheduler

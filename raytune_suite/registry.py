@@ -85,6 +85,11 @@ class Registry(Generic[T]):
             return plugins.entries[name].value
         raise UnknownNameError(self.kind, name, list(self))
 
+    def plugin(self, name: str) -> str | None:
+        """Return what messages call the plugin that added `name`; None if the name is built in or unknown."""
+        point = self._read_plugins().entries.get(name)
+        return None if point is None else _describe(point)
+
     def __getitem__(self, name: str) -> T:
         module, _, attribute = self.place(name).partition(":")
         if name not in self._places:

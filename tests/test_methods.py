@@ -76,6 +76,12 @@ def test_a_misspelt_argument_is_not_swallowed() -> None:
         make_method("asha", SPACE, max_t=9, gamma=0.1)
 
 
+def test_a_scheduler_before_its_searcher_is_rejected_with_the_right_order() -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        make_method("asha+tpe", SPACE, max_t=9)
+    assert caught.value.suggestion == "tpe+asha"
+
+
 @pytest.mark.parametrize(("argument", "value"), [("eta", 1), ("min_t", 0), ("brackets", 99)])
 def test_an_argument_that_cannot_be_is_rejected_by_name(argument: str, value: Any) -> None:
     with pytest.raises(ArgumentError, match=f"`{argument}` is {value}"):

@@ -252,7 +252,7 @@ def up(arguments: argparse.Namespace) -> int:
         print("$ raytune-suite cluster token", file=sys.stdout if arguments.dry_run else sys.stderr, flush=True)
         if not arguments.dry_run:
             create_token()
-    return run(commands.up(report.document, yes=arguments.yes), dry=arguments.dry_run)
+    return run(commands.up(report.document, yes=arguments.yes), report.document, dry=arguments.dry_run)
 
 
 def token(_arguments: argparse.Namespace) -> int:
@@ -284,18 +284,20 @@ def down(arguments: argparse.Namespace) -> int:
     """Stop a cluster."""
     from raytune_suite.cluster import commands
 
-    first, *others = commands.down(cluster(arguments.file), yes=arguments.yes)
-    failed = run([first], dry=arguments.dry_run)
+    document = cluster(arguments.file)
+    first, *others = commands.down(document, yes=arguments.yes)
+    failed = run([first], document, dry=arguments.dry_run)
     if failed:
         return failed
-    return max([run([other], dry=arguments.dry_run) for other in others], default=GOOD)  # even if one fails
+    return max([run([other], document, dry=arguments.dry_run) for other in others], default=GOOD)  # even if one fails
 
 
 def status(arguments: argparse.Namespace) -> int:
     """Show the nodes of a cluster."""
     from raytune_suite.cluster import commands
 
-    return run(commands.status(cluster(arguments.file)), dry=arguments.dry_run)
+    document = cluster(arguments.file)
+    return run(commands.status(document), document, dry=arguments.dry_run)
 
 
 def submit(arguments: argparse.Namespace) -> int:
@@ -322,7 +324,7 @@ def submit(arguments: argparse.Namespace) -> int:
         working_dir=arguments.working_dir,
         fetch=None if arguments.fetch is None else tuple(arguments.fetch),
     )
-    return run(to_run, dry=arguments.dry_run)
+    return run(to_run, document, dry=arguments.dry_run)
 
 
 def check_program_arguments(arguments: list[str]) -> None:
@@ -348,8 +350,8 @@ def cluster(path: Path) -> ClusterDocument:
     return cluster_of(read(path))
 
 
-def run(to_run: list[Command], *, dry: bool) -> int:
-    """Show commands and run them until one fails. Return the exit status of the last.
+def run(to_run: list[Command], document: ClusterDocument, *, dry: bool) -> int:
+    """Show the commands of a cluster and run them until one fails. Return the exit status of the last.
 
     Raises:
         MissingPackageError: If Ray is installed without the packages that its commands need.
@@ -363,6 +365,7 @@ def run(to_run: list[Command], *, dry: bool) -> int:
         print(f"$ {command}", file=sys.stdout if dry else sys.stderr, flush=True)
         done = 0 if dry else commands.run(command)
         if done != 0:
-            print(f"exit status {done}: {shlex.join(command.argv)}", file=sys.stderr)  # noqa: T201 - as above
+            why = commands.explain_failure(command, document)
+            print(f"exit status {done}: {shlex.join(command.argv)}", *filter(None, [why]), sep="\n", file=sys.stderr)  # noqa: T201 - as above
             return done
     return GOOD

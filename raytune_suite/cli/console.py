@@ -234,9 +234,9 @@ def difference_table(difference: Difference, *, times: bool) -> Table:
         table.add_column(title, overflow="fold")
     left, right = fields(difference.left), fields(difference.right)
     for name in dict.fromkeys([*left, *right]):
-        if name == "time" and not times:
-            continue
         one, other = left.get(name, ""), right.get(name, "")
+        if name == "time" and (not times or one == other == "nan"):  # studies on Ray record none
+            continue
         mark, style = ("", None) if one == other else ("<", "bold red")
         table.add_row(Text(name), Text(one), Text(other), mark, style=style)
     return table
@@ -269,4 +269,8 @@ def explain(difference: Difference) -> str:
     if left is None or right is None:
         ended, other = ("A", "B") if left is None else ("B", "A")
         return f"{ended} ends here, {other} continues: their limits differ, or one was interrupted."
+    names = set(json.loads(left.config)), set(json.loads(right.config))
+    if left.trial == right.trial and names[0] != names[1]:
+        only = ", ".join(sorted(names[0] ^ names[1]))
+        return f"Only one of the configs has {only}: the spaces differ, or the searchers chose different options."
     return next(text for name, text in EXPLANATIONS.items() if repr(getattr(left, name)) != repr(getattr(right, name)))

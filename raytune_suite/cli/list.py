@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from raytune_suite.cli.help import add_command
 from raytune_suite.cli.table import aligned, terminal_width
+from raytune_suite.errors import RaytuneSuiteError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
 EXTRA = "extra "
 """What begins a need that is an optional package."""
@@ -88,14 +89,25 @@ def searchers() -> list[dict[str, Any]]:
     """Every searcher, with what its class declares."""
     from raytune_suite.searchers import SEARCHERS
 
-    return [{"name": name, "summary": summary(SEARCHERS[name]), **declared([SEARCHERS[name]])} for name in SEARCHERS]
+    return usable(SEARCHERS, lambda name: {"summary": summary(SEARCHERS[name]), **declared([SEARCHERS[name]])})
 
 
 def schedulers() -> list[dict[str, Any]]:
     """Every scheduler, with what its class declares."""
     from raytune_suite.schedulers import SCHEDULERS
 
-    return [{"name": name, "summary": summary(SCHEDULERS[name]), **declared([SCHEDULERS[name]])} for name in SCHEDULERS]
+    return usable(SCHEDULERS, lambda name: {"summary": summary(SCHEDULERS[name]), **declared([SCHEDULERS[name]])})
+
+
+def usable(names: Iterable[str], describe: Callable[[str], dict[str, Any]]) -> list[dict[str, Any]]:
+    """An entry for each name; that of a plugin that cannot be loaded says why, and does not affect the others."""
+    entries: list[dict[str, Any]] = []
+    for name in names:
+        try:
+            entries.append({"name": name, **describe(name)})
+        except RaytuneSuiteError as error:
+            entries.append({"name": name, "summary": "cannot be used", "error": str(error)})
+    return entries
 
 
 def workloads() -> list[dict[str, Any]]:
@@ -104,14 +116,15 @@ def workloads() -> list[dict[str, Any]]:
     from raytune_suite.spaces import Space
     from raytune_suite.workloads import FAMILIES, WORKLOADS, family_names, workload
 
-    entries = []
-    for name in WORKLOADS:
+    def describe(name: str) -> dict[str, Any]:
         one = workload(name)
         goal = {"metric": one.metric, "mode": one.mode, "time_attr": one.time_attr, "max_t": one.max_t}
         seeds = {"tuning_seeds": list(one.tuning_seeds), "test_seeds": list(one.test_seeds)}
         more = {"has_state": one.has_state, "space": Space(one.space).describe()}
         needs = [] if one.extra is None else [needed_extra(one.extra)]
-        entries.append({"name": name, "summary": one.summary, **goal, **seeds, **more, "needs": needs})
+        return {"summary": one.summary, **goal, **seeds, **more, "needs": needs}
+
+    entries = usable(WORKLOADS, describe)
     for family in FAMILIES:
         present = (folder() / family).is_dir()
         needs = [] if present else [f"data: raytune-suite data fetch {family}"]
@@ -163,7 +176,10 @@ def cluster_file(text: str) -> Path:
     """
     path, ours = Path(text), clusters_folder() / f"{text}.yaml"
     if path.suffix == ".sbatch" or (not path.is_file() and ours.with_suffix(".sbatch").is_file()):
-        raise argparse.ArgumentTypeError(f"{text!r} is a Slurm script, but must be a cluster file: run it by `sbatch`")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is a Slurm script, but must be a cluster file: adapt it by hand, check it by "
+            "`raytune-suite cluster check`, and run it by `sbatch`"
+        )
     return from_here(ours) if not path.exists() and ours.is_file() else path
 
 
@@ -258,8 +274,7 @@ def row(entry: dict[str, Any]) -> list[str]:
         about.insert(0, f"{entry['mode']} {entry['metric']}, max_t {entry['max_t']}")
     if "supported" in entry:
         about.append(supported_spaces(entry["supported"], entry["unsupported"]))
-    if "path" in entry:
-        about.append(entry["path"])
+    about += [entry[name] for name in ("path", "error") if name in entry]
     return [entry["name"], entry["summary"], "; ".join(about)]
 
 

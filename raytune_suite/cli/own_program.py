@@ -75,7 +75,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         arguments, rest = parse([*words[:position], ""], namespace)  # "" is the workload
         unknown = [word for word in rest if word.startswith("-")]
         if unknown:
-            command.error(f"unrecognized arguments before the program: {' '.join(unknown)}")
+            known = [option for action in command._actions for option in action.option_strings]  # noqa: SLF001 - has no public name
+            text = " ".join(unknown)
+            command.error(f"unrecognized arguments before the program: {text}{near(unknown[0], known)}")
         if arguments.workload:
             command.error(f"{arguments.workload!r} and the program after `--` are both set: leave one out")
         arguments.program = words[position + 1 :]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from raytune_suite.cli import own_program
 from raytune_suite.cli.help import add_command
 from raytune_suite.cli.run_options import DEFAULT_BUDGET, add_engine, add_method
-from raytune_suite.errors import ArgumentError, StudyError, StudyInterrupted, UnknownNameError
+from raytune_suite.errors import AllTrialsFailedError, ArgumentError, StudyError, StudyInterrupted, UnknownNameError
 
 if TYPE_CHECKING:
     import argparse
@@ -144,7 +144,8 @@ def run(arguments: argparse.Namespace) -> int:
     except StudyInterrupted as interruption:
         raise StudyInterrupted(f"{interruption}{resume_command(arguments, name)}") from None
     except StudyError as error:
-        raise StudyError(f"{error}{resume_command(arguments, name)}") from error
+        again = arguments.retry_failed or isinstance(error, AllTrialsFailedError)
+        raise StudyError(f"{error}{resume_command(arguments, name, retry=again)}") from error
     show(result, arguments)
     return 0
 
@@ -314,8 +315,8 @@ OPTIONS_WITH_VALUES = (
 )
 
 
-def resume_command(arguments: argparse.Namespace, name: str | None) -> str:
-    """A line with the command that resumes the study of these arguments."""
+def resume_command(arguments: argparse.Namespace, name: str | None, *, retry: bool = False) -> str:
+    """A line with the command that resumes the study of these arguments, and trains failed trials again if `retry`."""
     target = [arguments.workload] if arguments.workload else []
     own, program = own_program.words(arguments)
     command = ["raytune-suite", "run", *target, "--method", arguments.method, *own]
@@ -344,5 +345,6 @@ def resume_command(arguments: argparse.Namespace, name: str | None) -> str:
         "--name",
         str(name),
         "--resume",
+        *(["--retry-failed"] if retry else []),
     ]
     return f"\nTo resume: {shlex.join([*command, *program])}"

@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from raytune_suite.cluster.pools import cluster_spec, is_kuberay, is_plain_manifest, provider
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 SSH_OPTIONS = ("-o", "ConnectTimeout=10", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new")
 """Never prompt, and accept a new host's key."""
+
+CONFIRMED = (("ray", "up"), ("ray", "down"))
+"""The commands that ask for a confirmation unless they get `--yes`."""
 
 DASHBOARD = "http://127.0.0.1:8265"
 """The address of Ray Jobs after `ray dashboard FILE` or `kubectl port-forward`."""
@@ -187,12 +191,38 @@ def check_listens(address: str, document: ClusterDocument) -> None:
         raise ArgumentError(f"nothing listens at {address} ({error}): run `{remedy}` in another terminal") from error
 
 
+def explain_failure(command: Command, document: ClusterDocument) -> str:
+    """Return what probably made a command fail, if its own output does not make that clear; else ""."""
+    if command.argv[0] != "ray":
+        return ""
+    if provider(document) == "aws" and not document.get("provider", "aws_credentials") and not _has_aws_credentials():
+        return "boto3 finds no credentials for AWS: run `aws configure`, or export AWS_PROFILE"
+    if command.argv[1] in ("exec", "status"):
+        return f"if Ray found no head node or instance, no cluster runs: `raytune-suite cluster up {document.path}`"
+    return ""
+
+
+def _has_aws_credentials() -> bool:
+    """Return whether boto3 finds credentials; also True if it cannot look for them, which Ray reports itself."""
+    try:
+        boto3: Any = import_module("boto3")
+        errors: Any = import_module("botocore.exceptions")
+    except ImportError:
+        return True
+    try:
+        return boto3.Session().get_credentials() is not None
+    except errors.BotoCoreError:  # such as a profile that does not exist, which Ray's output names
+        return True
+
+
 def run(command: Command) -> int:
     """Run a command in this terminal, and return its exit status.
 
     Raises:
-        ArgumentError: If a program is not installed, or a secret is not known.
+        ArgumentError: If a program is not installed, a secret is not known, or nobody can confirm the command.
     """
+    if command.argv[:2] in CONFIRMED and "--yes" not in command.argv and not sys.stdin.isatty():
+        raise ArgumentError(f"`{shlex.join(command.argv[:2])}` asks for a confirmation in a terminal: add `--yes`")
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # the `ray` of this Python
     environment = {**os.environ, **command.environment, "PATH": path}
     try:

@@ -205,7 +205,11 @@ class ProgramTrainable:
         if code != 0:
             raise StudyError(f"the program exited with status {code}; {where}")
         if reports == 0:
-            hint = "line that matches `--pattern`" if self.pattern else f'JSON line such as {{"{self.metric}": 0.5}}'
+            hint = f'JSON line such as {{"{self.metric}": 0.5}}'
+            if self.pattern:
+                hint = "line that matches `--pattern`"
+            elif not pending and self.metrics_file is None:
+                hint += ", or `--pattern` must say where it is in other lines"
             match = nearest(self.metric, pending)
             printed = (
                 f" (it printed {', '.join(pending)}{f': did you mean {match!r}?' if match else ''})" if pending else ""

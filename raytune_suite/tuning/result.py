@@ -14,7 +14,7 @@ from raytune_suite.engines.callbacks.html_table import html_table
 from raytune_suite.engines.callbacks.reports import incumbent_frame, incumbents
 from raytune_suite.engines.storage import Folder
 from raytune_suite.engines.stored_study import storage_errors
-from raytune_suite.errors import ArgumentError, StudyError, nearest
+from raytune_suite.errors import AllTrialsFailedError, ArgumentError, StudyError, nearest
 from raytune_suite.importance import judged_fidelities, study_importance
 from raytune_suite.pages.formatting import format_value
 from raytune_suite.plotting.study_data import StudyData, config_columns, ranked_trials
@@ -324,7 +324,7 @@ def check_outcome(log: StudyLog, study: Folder) -> list[Report]:
     """The reports at which the incumbent changed, at least one; warns if trials failed.
 
     Raises:
-        StudyError: If no trial has a usable result.
+        StudyError: If no trial has a usable result (`AllTrialsFailedError` if each has failed).
     """
     best = incumbents(log.reports, log.objective.mode)
     failed = [record for record in log.trials if record.error and not record.retried]
@@ -335,7 +335,7 @@ def check_outcome(log: StudyLog, study: Folder) -> list[Report]:
             _logger.warning("%d of %d trials failed%s", len(failed), len(log.trials), _tracebacks(study))
         return best
     if failed:
-        raise StudyError(
+        raise AllTrialsFailedError(
             f"all {len(failed)} trials that ended have failed, the first with {failed[0].error!r}{_tracebacks(study)}"
         )
     if log.unmetered and not log.reports:

@@ -77,7 +77,7 @@ def run_study(
         StudyInterrupted: After Ctrl-C; the message says how to continue.
     """
     if options.retry and not resume:
-        raise ArgumentError("`retry` applies only to a study that is resumed: add `resume=True`")
+        raise ArgumentError("`retry` applies only to a study that is resumed: add `resume=True` (`--resume`)")
     space = Space.of(task.full_space)
     choice = None
     if isinstance(options.method, str) and options.method == AUTO:

@@ -172,7 +172,7 @@ class StudyFolder:
         if resumable or snapshots.latest(self.files).damaged:
             raise ArgumentError(
                 f"`name` is {self.name!r}, but {self.storage_path} already has such a study: "
-                "continue it with `resume=True`, or choose another name"
+                "continue it with `resume=True` (`raytune-suite run`: `--resume`), or choose another name"
             )
 
     def _check_resumable(self) -> None:

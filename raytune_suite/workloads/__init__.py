@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from raytune_suite.errors import UnknownNameError
+from raytune_suite.errors import PluginError, RaytuneSuiteError, UnknownNameError
 from raytune_suite.registry import Registry
 from raytune_suite.validation import text
 from raytune_suite.workloads.base import Workload
@@ -68,12 +68,30 @@ def workload(name: str) -> Workload:
     """
     text("the name of a workload").check("workload", name)
     if name in WORKLOADS:
-        return WORKLOADS[name]()
+        plugin = WORKLOADS.plugin(name)
+        return WORKLOADS[name]() if plugin is None else _of_plugin(plugin, WORKLOADS[name])
     family, _, rest = name.partition("/")
     if family in FAMILIES:
         return FAMILIES[family](rest)
     of_families = (known for family in FAMILIES for known in family_names(family))
     raise UnknownNameError("workload", name, [*WORKLOADS, *of_families])
+
+
+def _of_plugin(plugin: str, factory: Callable[[], object]) -> Workload:
+    """Create the workload of another package, which may raise or return anything.
+
+    Raises:
+        PluginError: If it does not return a workload.
+    """
+    try:
+        made = factory()
+    except RaytuneSuiteError:
+        raise  # such as missing data: the message says what to do
+    except Exception as error:
+        raise PluginError(f"{plugin} raised {type(error).__name__}: {error}") from error
+    if not isinstance(made, Workload):
+        raise PluginError(f"{plugin} returned {made!r}, but must return a Workload")
+    return made
 
 
 def family_names(family: str) -> tuple[str, ...]:

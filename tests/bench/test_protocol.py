@@ -238,6 +238,21 @@ def test_a_protocol_may_name_its_own_objects_marks_and_bounds(tmp_path: Path, mo
     assert [row["test_regret"] for row in rows] == pytest.approx([0.25**2 / 3] * 3)
 
 
+def test_own_objects_of_a_finished_comparison_are_found_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "results"  # has the protocol, but not the module beside the original
+    copy.mkdir()
+    monkeypatch.delitem(sys.modules, "own_objects", raising=False)
+    with pytest.raises(ArgumentError, match="own_objects") as caught:
+        protocol(copy, OWN)
+    assert str(Path.cwd()) in str(caught.value)
+    (tmp_path / "own_objects.py").write_text(OBJECTS)
+    monkeypatch.chdir(tmp_path)
+    assert [one.workload for one in protocol(copy, OWN).workloads] == ["own/parabola"]
+    monkeypatch.delitem(sys.modules, "own_objects")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "names"),
     [

@@ -288,6 +288,29 @@ def test_the_first_command_that_fails_ends_the_sequence(
     assert "exit status 3" in err
 
 
+@pytest.mark.parametrize(
+    ("words", "credentials", "hint"),
+    [
+        (["status", "clusters/local.yaml"], None, "raytune-suite cluster up clusters/local.yaml"),
+        (["down", "clusters/aws-gpu.yaml"], None, "aws configure"),
+        (["down", "clusters/aws-gpu.yaml"], "a key", None),
+        (["status", "clusters/kuberay/raycluster.yaml"], None, None),
+    ],
+)
+def test_a_command_that_fails_says_what_the_traceback_of_ray_hides(
+    words: list[str],
+    credentials: str | None,
+    hint: str | None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("boto3.Session.get_credentials", lambda _session: credentials)
+    monkeypatch.setattr("raytune_suite.cluster.commands.run", lambda _command: 1)
+    assert cli.main(["cluster", *words]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("exit status 1: ") if hint is None else hint in last
+
+
 def test_an_unreachable_worker_does_not_prevent_stopping_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
 

@@ -48,6 +48,24 @@ def test_the_first_difference_is_shown_side_by_side_in_full_precision(
     assert EXPLANATIONS["value"] in lines[-1]
 
 
+def test_configs_with_different_parameters_are_not_blamed_on_the_searchers(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "other.parquet", [ROWS[0], ROWS[1]._replace(config='{"lr": 0.2, "depth": 3}')])
+    assert cli.main(["diff", str(study), str(tmp_path / "other.parquet")]) == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "depth, kind" in last
+    assert last != EXPLANATIONS["config"]
+
+
+def test_times_that_no_study_has_are_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [row._replace(time=float("nan")) for row in ROWS]  # as on Ray
+    write(tmp_path / "a.parquet", rows)
+    write(tmp_path / "b.parquet", [rows[0], rows[1]._replace(decision="PAUSE")])
+    assert cli.main(["diff", str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")]) == 1
+    assert "nan" not in capsys.readouterr().out
+
+
 def test_times_may_be_ignored(study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "later.parquet", [row._replace(time=row.time + 1) for row in ROWS])
     both = [str(study), str(tmp_path / "later.parquet")]

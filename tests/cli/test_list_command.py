@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,12 +11,15 @@ from raytune_suite import cli
 from raytune_suite.automatic import AUTO
 from raytune_suite.cli import list as list_command
 from raytune_suite.methods import METHODS
+from raytune_suite.registry import Plugins
 from raytune_suite.schedulers import SCHEDULERS
 from raytune_suite.searchers import SEARCHERS
 from raytune_suite.workloads import FAMILIES, WORKLOADS, family_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from raytune_suite.registry import Registry
 
 REGISTERED: dict[str, Iterable[str]] = {
     "methods": [AUTO, *METHODS],
@@ -31,6 +35,23 @@ def test_each_entry_has_one_line_that_starts_with_its_name(what: str, capsys: py
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(REGISTERED[what])
     assert all(len(line.split("  ", 1)[1].strip()) > 1 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("what", "registry"), [("searchers", SEARCHERS), ("schedulers", SCHEDULERS), ("workloads", WORKLOADS)]
+)
+def test_a_plugin_that_cannot_be_loaded_is_listed_with_its_error(
+    what: str, registry: Registry[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    point = metadata.EntryPoint("broken", "no_such_module:thing", f"raytune_suite.{what}")
+    monkeypatch.setattr(registry, "_plugins", Plugins({"broken": point}, {}))
+    assert cli.main(["list", what]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("broken ")]
+    assert "no_such_module" in line
+    assert cli.main(["list", what, "--format", "json"]) == 0
+    entries = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert "no_such_module" in entries["broken"]["error"]
+    assert set(registry) <= set(entries)
 
 
 def test_every_cluster_file_is_listed_with_its_first_comment_and_its_path(capsys: pytest.CaptureFixture[str]) -> None:

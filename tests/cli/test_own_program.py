@@ -122,7 +122,9 @@ def test_a_misspelled_option_before_a_program_is_named(tmp_path: Path, capsys: p
         cli.main(
             ["run", "--space", str(path), "--metric", "loss", "--maxt", "20", "--", "python", "train.py", "{args}"]
         )
-    assert "--maxt" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "--maxt" in error
+    assert "'--max-t'" in error
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from raytune_suite import cli
 from raytune_suite.cli import run as run_command
 from raytune_suite.cli import run_options
-from raytune_suite.errors import StudyError, StudyInterrupted
+from raytune_suite.errors import AllTrialsFailedError, StudyError, StudyInterrupted
 from raytune_suite.tuning import tune
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def test_a_malformed_argument_is_rejected(arguments: list[str], capsys: pytest.C
     ("error", "status", "needs"),
     [
         (StudyInterrupted("interrupted"), 130, ["--gpus", "0.5"]),
-        (StudyError("all 3 trials have failed"), 2, ["--resources", "[{cpu = 1}, {gpu = 0.5}]"]),
+        (StudyError("the storage is full"), 2, ["--resources", "[{cpu = 1}, {gpu = 0.5}]"]),
+        (AllTrialsFailedError("all 3 trials have failed"), 2, []),
         (StudyInterrupted("interrupted"), 130, ["--engine", "simulated", "--workers", "3", "--compute", "2"]),
     ],
 )
@@ -103,6 +104,7 @@ def test_a_study_that_ended_early_prints_the_command_that_resumes_it(
         raise error
 
     monkeypatch.setattr(tune, "tune", interrupted)
+    retry = "failed" if isinstance(error, AllTrialsFailedError) else None
     arguments = [*RUN, "--method", "tpe+asha", "--arg", "eta=4", "--arg", 'mutable=["a b"]', *needs]
     assert cli.main([*arguments, "--storage-path", "a folder"]) == status
     message = capsys.readouterr().err
@@ -114,6 +116,7 @@ def test_a_study_that_ended_early_prints_the_command_that_resumes_it(
     assert first.pop("engine").engine == second.pop("engine").engine
     assert second.pop("resume")
     assert not first.pop("resume")
+    assert (first.pop("retry"), second.pop("retry")) == (None, retry)
     for arguments_of in (first, second):
         arguments_of["workload"] = arguments_of["workload"].name
     assert first == second

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import signal
@@ -90,6 +91,13 @@ def test_a_command_runs_with_its_environment_and_returns_its_status() -> None:
     assert commands.run(commands.Command((sys.executable, "-c", program), {"WANTED": "3"})) == 3
     with pytest.raises(ArgumentError, match="'no-such-program'"):
         commands.run(commands.Command(("no-such-program",)))
+
+
+@pytest.mark.parametrize("verb", ["up", "down"])
+def test_a_command_that_nobody_can_confirm_is_rejected(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    with pytest.raises(ArgumentError, match="--yes"):
+        commands.run(commands.Command(("ray", verb, "mine.yaml")))
 
 
 def test_a_secret_reaches_the_command_and_is_not_shown(capfd: pytest.CaptureFixture[str]) -> None:

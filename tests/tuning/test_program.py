@@ -89,7 +89,7 @@ def test_configs_and_checkpoints_are_files(reports: list[dict[str, Any]], tmp_pa
     ("code", "message"),
     [
         ("import sys; print('no data'); sys.exit(3)", r"status 3.*\n.*\n?no data"),
-        ("print('done')", r"done\nthe program reported no 'loss': it must print [^\n]*$"),
+        ("print('done')", r"done\nthe program reported no 'loss': it must print [^\n]*--pattern[^\n]*$"),
         ('print(\'{"epoch": 1, "los": 2}\')', r"no 'loss' \(it printed epoch, los: did you mean 'los'\?\)[^\n]*$"),
     ],
 )

@@ -190,6 +190,14 @@ def test_the_workload_of_another_package_is_created_by_its_name(monkeypatch: pyt
         workload("acme/broken")
 
 
+@pytest.mark.parametrize("attribute", ["flat", "WORKLOADS.kind.strip", "ROOT"])  # raises, returns text, is missing
+def test_an_invalid_workload_of_another_package_is_one_message(attribute: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("acme/toy", f"{__name__}:{attribute}", "raytune_suite.workloads")
+    monkeypatch.setattr(WORKLOADS, "_plugins", Plugins({entry.name: entry}, {}))
+    with pytest.raises(PluginError, match="acme/toy"):
+        workload("acme/toy")
+
+
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("program", "absent"),

@@ -21,7 +21,8 @@ from raytune_suite.cluster.checks.key_places import (
 )
 from raytune_suite.cluster.checks.schema_errors import schema_findings, unknown_key
 from raytune_suite.cluster.document import on_this_machine
-from raytune_suite.cluster.pools import provider
+from raytune_suite.cluster.pools import is_kuberay, provider
+from raytune_suite.cluster.render import STORAGE
 from raytune_suite.errors import nearest
 
 if TYPE_CHECKING:
@@ -158,8 +159,19 @@ def missing_values(document: ClusterDocument) -> Iterator[Finding]:
             if (value, document.value_line(where)) in seen:  # an alias of a value that was reported
                 continue
             seen.add((value, document.value_line(where)))
-            remedy = "replace it by hand (see the comment there) or with `raytune-suite cluster render`"
+            setting = setting_of(document, where, text, value)
+            by_render = f" or with `raytune-suite cluster render --set {setting}=...`" if setting else ""
+            remedy = f"replace it by hand (see the comment there){by_render}"
             yield finding(document, "RTS106", where, f"{value} is a placeholder for your own value", remedy)
+
+
+def setting_of(document: ClusterDocument, where: KeyPath, text: str, placeholder: str) -> str | None:
+    """Return the setting of `cluster render` that replaces a placeholder in a text; None in the middle of a command."""
+    if not is_kuberay(document) and any(placeholder in match for match in STORAGE.findall(text)):
+        return "storage"
+    if " " in text:
+        return None
+    return "image" if where[-1] == "image" else ".".join(map(str, where))
 
 
 def provider_keys(document: ClusterDocument) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import functools
 import random
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from raytune_suite.cluster.capacity import StudyRequirements
 from raytune_suite.cluster.checks import check, check_document, launcher
 from raytune_suite.cluster.checks.findings import CODES
 from raytune_suite.cluster.document import parse
+from raytune_suite.cluster.pools import cluster_of
+from raytune_suite.cluster.render import render
 from raytune_suite.errors import ArgumentError
 from tests.cluster.checks.cloud_mistakes import DEVELOPED
 from tests.cluster.checks.cloud_mistakes_holdout import HOLDOUT
@@ -327,3 +330,12 @@ def test_a_key_that_the_operator_no_longer_has_is_not_taken_for_another(old: str
     assert found.code == "RTS103"
     assert "did you mean" not in found.reason
     assert "belongs" not in found.reason
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+def test_each_placeholder_of_our_files_is_replaced_by_the_setting_that_its_finding_names(path: Path) -> None:
+    text = path.read_text()
+    for found in check(path).missing:
+        (setting,) = re.findall(r"--set (\S+)=", found.remedy)
+        text = render(cluster_of(parse(text, path)), {setting: "example"})
+    assert check_document(cluster_of(parse(text, path))).missing == []
