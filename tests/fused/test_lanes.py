@@ -77,6 +77,20 @@ def train(one: Lane, reports: int) -> list[dict[str, float]]:
     return curve
 
 
+def test_structural_values_may_be_lists_and_decide_the_group() -> None:
+    class Layers(Line):
+        structural = ("layers", "inputs", "optimizer")
+
+        def hyperparameters(self, config: Any) -> Any:
+            return {"inputs": 2, "optimizer": "sgd", **config}
+
+    program = Layers()
+    values: list[Any] = [[1], [1], [1, 1], 1, True]
+    lanes = [Lane(program, {"lr": 0.1, "layers": layers}, 0, "cpu") for layers in values]
+    assert [one.group is lanes[0].group for one in lanes] == [True, True, False, False, False]
+    assert lanes[3].group is not lanes[4].group
+
+
 def test_lanes_of_several_groups_report_in_order_what_they_report_alone() -> None:
     rates = (0.1, 0.05, 0.02)
     kinds = [{"inputs": inputs, "optimizer": name} for inputs in (2, 3) for name in ("sgd", "adamw")]
