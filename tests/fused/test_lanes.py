@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -25,7 +25,7 @@ ROWS, STEPS, BATCH = 32, 3, 8
 class Line(rts.FusedProgram):
     """Fit a plane by gradient descent."""
 
-    structural = ("inputs", "optimizer")
+    structural: ClassVar[tuple[str, ...]] = ("inputs", "optimizer")
     most_lanes = 4
 
     def initialize(self, hp: Any, generator: Any) -> Any:
