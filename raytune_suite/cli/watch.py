@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from raytune_suite.cli.help import add_command
 
 if TYPE_CHECKING:
-    import argparse
-
     from rich.console import Console, RenderableType
 
     from raytune_suite.tuning.result import StudyResult
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 
 LOOK_S = 1.0
 """Seconds between two reads of the study's files."""
+
+LAST_PORT = 65_535
+"""The highest number of a port."""
 
 ABOUT = """\
 Watch a study while it runs: prints the address of a page on this machine that updates itself, with the panels of
@@ -40,9 +42,21 @@ def add(commands: Any) -> None:
     """Add the command `watch`."""
     command = add_command(commands, "watch", summary="watch a study while it runs", about=ABOUT, examples=EXAMPLES)
     command.add_argument("study", metavar="STUDY", help="the folder or URI of a study")
-    command.add_argument("--port", type=int, default=0, metavar="N", help="the port of the page (default: a free one)")
+    command.add_argument("--port", type=port, default=0, metavar="N", help="the port of the page (default: a free one)")
     command.add_argument("--terminal", action="store_true", help="show a table in the terminal until the study ends")
     command.set_defaults(command=run)
+
+
+def port(text: str) -> int:
+    """Parse the number of a port; 0 stands for a free one.
+
+    Example:
+        >>> port("8765")
+        8765
+    """
+    if not text.isdecimal() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"the argument is {text!r}, but must be an integer from 0 to {LAST_PORT}")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:

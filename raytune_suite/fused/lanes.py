@@ -90,7 +90,7 @@ class Lane:
         for name in varying:
             if as_number(hp[name]) is None:
                 raise ArgumentError.invalid(name, hp[name], "a number", f"or add {name!r} to `structural`")
-        structure = tuple((name, hp[name]) for name in program.structural)
+        structure = Structure({name: hp[name] for name in program.structural})
         self.group = lane_group(program, structure, varying, resolve(device))
         self.values = tuple(float(hp[name]) for name in varying)
         self.key = derive(seed, program.name, "lane")
@@ -126,12 +126,30 @@ class Lane:
         self.current = LaneState(vector, slots, state["unit"], state["steps"])
 
 
+@final
+class Structure:
+    """Structural hyperparameters, which may be lists; equal if they are written in the same way, as 1 and True are not.
+
+    Attributes:
+        values: The hyperparameters by name.
+    """
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values, self._text = values, repr(values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Structure) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
 @functools.lru_cache(maxsize=64)
 def lane_group(
-    program: FusedProgram, structure: tuple[tuple[str, Any], ...], varying: tuple[str, ...], device: torch.device
+    program: FusedProgram, structure: Structure, varying: tuple[str, ...], device: torch.device
 ) -> LaneGroup:
     """The group of all lanes with this program, these structural values, these other names, and this device."""
-    return LaneGroup(program, dict(structure), varying, device)
+    return LaneGroup(program, dict(structure.values), varying, device)
 
 
 @final

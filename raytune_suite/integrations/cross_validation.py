@@ -8,6 +8,7 @@ import numpy as np
 from ray import tune
 from sklearn.base import clone, is_classifier
 from sklearn.utils import _safe_indexing
+from sklearn.utils.metaestimators import _safe_split
 
 from raytune_suite.types import split_config
 
@@ -90,21 +91,26 @@ class CrossValidation(tune.Trainable):
 
     def _fitted(self, fold: int, count: int | None = None) -> float:
         """The score after a training on the first `count` train samples of a fold, or on all."""
-        return self._score(self._make().fit(*self._samples(self.given.folds[fold][0][:count])), fold)
+        model, rows = self._make(), self.given.folds[fold][0][:count]
+        return self._score(model.fit(*self._samples(model, rows)), fold, rows)
 
     def _continued(self, fold: int) -> float:
         """The score after one more epoch on the train samples of a fold."""
         model = self.models.setdefault(fold, self._make())
         classes = {"classes": np.unique(self.given.y)} if is_classifier(model) and not self.taken else {}
-        model.partial_fit(*self._samples(self.given.folds[fold][0]), **classes)
-        return self._score(model, fold)
+        rows = self.given.folds[fold][0]
+        model.partial_fit(*self._samples(model, rows), **classes)
+        return self._score(model, fold, rows)
 
-    def _score(self, model: Any, fold: int) -> float:
-        return float(self.given.scorer(model, *self._samples(self.given.folds[fold][1])))
+    def _score(self, model: Any, fold: int, trained: NDArray[np.int64]) -> float:
+        return float(self.given.scorer(model, *self._samples(model, self.given.folds[fold][1], trained)))
 
-    def _samples(self, rows: NDArray[np.int64]) -> tuple[Any, ...]:
-        targets = () if self.given.y is None else (_safe_indexing(self.given.y, rows),)
-        return (_safe_indexing(self.given.X, rows), *targets)
+    def _samples(
+        self, model: Any, rows: NDArray[np.int64], trained: NDArray[np.int64] | None = None
+    ) -> tuple[Any, ...]:
+        """Some samples; of a precomputed kernel, their rows and the columns of the samples that a model trained on."""
+        features, targets = _safe_split(model, self.given.X, self.given.y, rows, trained)
+        return (features,) if self.given.y is None else (features, targets)
 
 
 def sample_counts(size: int, least: int) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from raytune_suite import seeding
@@ -142,13 +143,19 @@ class TuneSearchCV(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
     def _data(self, X: Any, y: Any, groups: Any) -> Data:  # noqa: N803 - as in `fit`
         """The folds, the scorer and the steps."""
         RESOURCE.check("resource", self.resource)
+        integer(0).check("random_state", self.random_state)
+        if isinstance(self.scoring, list | tuple | set | dict):
+            raise ArgumentError.invalid("scoring", self.scoring, "one score, which is optimized: a name or a function")
+        if callable(self.refit):
+            raise ArgumentError.invalid("refit", self.refit, "True or False", "the best candidate is that of the study")
         integer(1).check("max_epochs", self.max_epochs)
         if self.resource == "partial_fit" and not hasattr(self.estimator, "partial_fit"):
             raise ArgumentError(
                 f"`resource` is 'partial_fit', which {type(self.estimator).__name__} does not have: use 'samples'"
             )
-        classes = y if is_classifier(self.estimator) else None
-        folds = list(check_cv(self.cv, y, classifier=classes is not None).split(X, y, groups))
+        classifier = is_classifier(self.estimator)
+        classes = np.ravel(y) if classifier and type_of_target(y) in ("binary", "multiclass") else None
+        folds = list(check_cv(self.cv, y, classifier=classifier).split(X, y, groups))
         if self.resource == "samples":
             rng = seeding.stream(self.random_state, "cross-validation")
             folds = [(spread(train, classes, rng), test) for train, test in folds]

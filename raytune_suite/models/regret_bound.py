@@ -49,10 +49,12 @@ def regret_bound(points: Array, losses: Array, layout: Layout, rng: np.random.Ge
         rng: Draws the candidates for the minimum in the space.
 
     Returns:
-        The bound in units of the loss, at least 0; infinity if all losses are the same, which says nothing.
+        The bound in units of the loss, at least 0; infinity if all losses are the same, which says nothing, or too
+        large for their deviation to be computed.
     """
-    scale = float(losses.std())
-    if scale == 0:
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = float(losses.std())
+    if scale == 0 or not math.isfinite(scale):
         return math.inf
     targets, embedding = (losses - losses.mean()) / scale, Embedding.of(layout)
     start = Hyperparameters.initial(len(layout), 1)

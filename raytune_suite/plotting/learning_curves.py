@@ -69,7 +69,7 @@ def draw_learning_curves(axes: Axes, study: StudyData, counts: Mapping[str, int]
         axes.plot(*curves[best], color=colors.BEST, linewidth=2, label=f"best (trial {best})")
     final = study.incumbent.tail(1)
     star: dict[str, Any] = {"color": colors.BEST, "markersize": 10, "markeredgecolor": "white", "zorder": 5}
-    axes.plot(final["resource"], final["value"], "*", **star)
+    axes.plot(finite_values(final["resource"]), finite_values(final["value"]), "*", **star)
     axes.set_title("Learning curves", loc="left", fontsize=9)
     axes.set_xlabel(f"resource of the trial ({study.time_attr})", fontsize=8, parse_math=False)
     if spans_decades(finite_values(study.reports["resource"])):

@@ -146,9 +146,11 @@ def rank_panels(study: StudyData) -> list[Panel]:
 
 
 def importance_panels(trials: TrialValues) -> list[Panel]:
-    """The importance at the highest fidelity with enough trials, and over fidelities."""
+    """The importance at the highest fidelity with enough trials, and over fidelities; none if one trial reached it."""
     table = trials.importance
     last = table[table["fidelity"] == trials.fidelity].head(2 * MOST_PARAMETERS)
+    if last.empty:
+        return []
     names = last["parameter"].tolist()
     caption = (
         f"Conditional PED-ANOVA of the {int(last['trials'].max())} trials that reached {trials.fidelity:g}: how much a "

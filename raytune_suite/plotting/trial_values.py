@@ -114,7 +114,7 @@ def tick_labels(parameter: Parameter) -> list[tuple[float, str]]:
         return [(unit, f"{parameter.value(unit):.3g}") for unit in (0.05, 0.5, 0.95)]
     low, high = float(parameter.lower), float(parameter.upper)
     values = [
-        np.exp(np.log(low) + unit * np.log(high / low)) if parameter.log else low + unit * (high - low)
+        np.exp((1 - unit) * np.log(low) + unit * np.log(high)) if parameter.log else low + unit * (high - low)
         for unit in units
     ]
     if parameter.kind == "integer":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, final
 
 from raytune_suite.engines.storage import Folder, local_folder, study_path
-from raytune_suite.errors import ArgumentError, StudyError, near, nearest
+from raytune_suite.errors import ArgumentError, StudyError, near, nearest, shortened
 from raytune_suite.tuning.program_metrics import follow, json_metrics, matched
 from raytune_suite.tuning.program_process import KILL_AFTER, ProgramProcess
 from raytune_suite.types import SEED
@@ -32,8 +32,11 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][\w./-]*)\}")
 ARGS, JSON_FILE, CHECKPOINT_DIR, FOLDER = "args", "json_file", "checkpoint_dir", "trial_dir"
 _SPECIAL = (ARGS, JSON_FILE, CHECKPOINT_DIR, FOLDER)
 
-SHOWN_LINES = 5
-"""The last lines of a log that an error shows."""
+SHOWN_LINES, SHOWN_LENGTH = 5, 500
+"""The last lines of a log that an error shows, and the characters of each."""
+
+TAIL_BYTES = 1 << 16
+"""The end of a log in which these lines are searched."""
 
 
 @final
@@ -48,9 +51,10 @@ class ProgramTrainable:
     Attributes:
         words: The program and its arguments. In each, `{lr}` is replaced by the value of the parameter `lr`, and
             `{optimizer.momentum}` by that of a nested one. The word `{args}` becomes `--lr 0.1 --batch 32` for all
-            parameters, `{json_file}` the path of a JSON file with the config, `{trial_dir}` an empty folder, and
-            `{checkpoint_dir}` a folder whose files are saved with each report, and restored when the trial
-            continues. The last three are also environment variables: TRIAL_CONFIG, TRIAL_DIR and CHECKPOINT_DIR.
+            parameters; within a word, such as that of `sh -c`, they are quoted for the shell. `{json_file}` becomes
+            the path of a JSON file with the config, `{trial_dir}` an empty folder, and `{checkpoint_dir}` a folder
+            whose files are saved with each report, and restored when the trial continues. The last three are also
+            environment variables: TRIAL_CONFIG, TRIAL_DIR and CHECKPOINT_DIR.
         metric: The metric's name.
         pattern: A regular expression that is searched in each line in place of JSON. Its named groups are metrics; a
             group without a name is the metric.
@@ -144,7 +148,9 @@ class ProgramTrainable:
         """
         flat = dict(_flat(config))
         tables = {key: json.dumps(value) for key, value in config.items() if isinstance(value, Mapping)}
+        options = [part for name, each in flat.items() for part in (f"--{name}", _text(each))]
         values = {name: _text(value) for name, value in flat.items()} | tables | dict(paths)
+        values[ARGS] = shlex.join(options)
 
         def value(match: re.Match[str]) -> str:
             return values.get(match[1], "")  # a parameter of an option that was not chosen
@@ -152,7 +158,7 @@ class ProgramTrainable:
         words: list[str] = []
         for word in self.words:
             if word == f"{{{ARGS}}}":
-                words += [part for name, each in flat.items() for part in (f"--{name}", _text(each))]
+                words += options
             else:
                 words.append(PLACEHOLDER.sub(value, word))
         return words
@@ -266,7 +272,10 @@ class _Log:
 
     def tail(self) -> str:
         """The last lines."""
-        return "\n".join(self._path.read_text(encoding="utf-8").splitlines()[-SHOWN_LINES:])
+        with self._path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+        return "\n".join(shortened(line, SHOWN_LENGTH) for line in lines[-SHOWN_LINES:])
 
 
 def _dotted(name: str) -> str:

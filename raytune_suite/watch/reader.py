@@ -128,9 +128,11 @@ class StudyReader:
         """Whether the study is running, without touching its lock."""
         if self._folder.files.has(DECISIONS):
             return FINISHED
-        holder: dict[str, Any] = {}
+        holder: Any = {}
         with contextlib.suppress(OSError, ValueError):
             holder = json.loads(self._folder.files.read(LOCK))
+        if not isinstance(holder, dict):  # a damaged lock names no holder
+            holder = {}
         if holder.get("host") == socket.gethostname():
             return RUNNING if _lives(holder.get("pid")) else INTERRUPTED
         return RUNNING if time.time() - self._grown < SILENT_S else INTERRUPTED
@@ -166,7 +168,7 @@ def _lives(pid: Any) -> bool:
         os.kill(int(pid), 0)
     except PermissionError:
         return True
-    except (OSError, TypeError, ValueError):
+    except (OSError, OverflowError, TypeError, ValueError):
         return False
     return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -25,7 +25,7 @@ ROWS, STEPS, BATCH = 32, 3, 8
 class Line(rts.FusedProgram):
     """Fit a plane by gradient descent."""
 
-    structural = ("inputs", "optimizer")
+    structural: ClassVar[tuple[str, ...]] = ("inputs", "optimizer")
     most_lanes = 4
 
     def initialize(self, hp: Any, generator: Any) -> Any:
@@ -75,6 +75,20 @@ def train(one: Lane, reports: int) -> list[dict[str, float]]:
         one.current = report.state
         curve.append(report.metrics)
     return curve
+
+
+def test_structural_values_may_be_lists_and_decide_the_group() -> None:
+    class Layers(Line):
+        structural = ("layers", "inputs", "optimizer")
+
+        def hyperparameters(self, config: Any) -> Any:
+            return {"inputs": 2, "optimizer": "sgd", **config}
+
+    program = Layers()
+    values: list[Any] = [[1], [1], [1, 1], 1, True]
+    lanes = [Lane(program, {"lr": 0.1, "layers": layers}, 0, "cpu") for layers in values]
+    assert [one.group is lanes[0].group for one in lanes] == [True, True, False, False, False]
+    assert lanes[3].group is not lanes[4].group
 
 
 def test_lanes_of_several_groups_report_in_order_what_they_report_alone() -> None:

@@ -10,9 +10,11 @@ from ray import tune
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_regression
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, KFold
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import check_estimator
 
 from raytune_suite.errors import ArgumentError
@@ -82,6 +84,22 @@ def test_regression_groups_and_scoring(tmp_path: Path) -> None:
     assert found.best_score_ < 0
 
 
+@pytest.mark.parametrize("resource", [None, "samples"])
+def test_a_precomputed_kernel_is_split_by_rows_and_columns(resource: str | None, tmp_path: Path) -> None:
+    space = {"C": tune.loguniform(0.1, 10)}
+    found = search(tmp_path, estimator=SVC(kernel="precomputed"), space=space, resource=resource).fit(X @ X.T, Y)
+    assert found.best_score_ > 0.8
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@pytest.mark.parametrize("targets", [np.eye(3, dtype=int)[Y], Y[:, None]], ids=["multilabel", "column"])
+def test_the_targets_may_have_two_dimensions(targets: Any, tmp_path: Path) -> None:
+    space = {"n_neighbors": tune.randint(1, 9)}
+    arguments: dict[str, Any] = {"estimator": KNeighborsClassifier(), "space": space, "resource": "samples"}
+    found = search(tmp_path, budget=2, cv=KFold(3, shuffle=True, random_state=0), **arguments).fit(X, targets)
+    assert found.best_score_ > 0.8
+
+
 def test_a_candidate_that_raises_is_the_worst(tmp_path: Path) -> None:
     space = {"solver": tune.choice(["lbfgs", "no such"])}
     found = search(tmp_path, estimator=LogisticRegression(), space=space, method="grid", budget=None).fit(X, Y)
@@ -97,7 +115,15 @@ def test_without_refit_there_is_no_estimator(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("resource", "n_estimators"), ("resource", "partial_fit"), ("max_epochs", 0)]
+    ("name", "value"),
+    [
+        ("resource", "n_estimators"),
+        ("resource", "partial_fit"),
+        ("max_epochs", 0),
+        ("random_state", None),
+        ("scoring", ["accuracy", "f1_macro"]),
+        ("refit", np.argmin),
+    ],
 )
 def test_bad_arguments_are_rejected_before_the_search(name: str, value: Any, tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=name):

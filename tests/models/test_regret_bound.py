@@ -52,6 +52,7 @@ def test_the_bound_is_near_that_of_optuna() -> None:
 def test_conditional_spaces_have_a_bound_and_equal_losses_have_none() -> None:
     points = LAYOUT.sample(20, RNG(0))
     assert math.isinf(regret_bound(points, np.ones(20), LAYOUT, RNG(0)))
+    assert math.isinf(regret_bound(points, np.where(np.arange(20) < 9, -1e308, 1e308), LAYOUT, RNG(0)))
     first, again = (regret_bound(points, points[:, 0], LAYOUT, RNG(0)) for _ in range(2))
     assert 0 < first == again < math.inf
 

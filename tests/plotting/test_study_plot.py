@@ -48,6 +48,15 @@ def with_huge_values(before: StudyData) -> StudyData:
     return replace(before, reports=before.reports.assign(value=[1.7e308, -1.7e308, np.inf, -np.inf, 1, 0]))
 
 
+def with_huge_values_only(before: StudyData) -> StudyData:
+    return replace(
+        before,
+        reports=before.reports.assign(value=1.7e308),
+        incumbent=before.incumbent.assign(value=1.7e308),
+        test_scores=None,
+    )
+
+
 def with_losses_of_all_magnitudes(before: StudyData) -> StudyData:
     return replace(before, reports=before.reports.assign(value=[1.7e308, 9e199, 1e-300, 1, 1e9, 0.4]))
 
@@ -66,6 +75,7 @@ def to_maximize(before: StudyData) -> StudyData:
         without_values,
         without_trials,
         with_huge_values,
+        with_huge_values_only,
         *(
             pytest.param(change, marks=pytest.mark.e2e)
             for change in (

@@ -56,6 +56,8 @@ def test_axes_have_the_ends_of_a_parameter_and_its_categories() -> None:
     lr, units, kind, _ = space.parameters
     assert [label for _, label in tick_labels(lr)] == ["0.0001", "0.01", "1"]
     assert tick_labels(units)[-1] == (1.0, "64")
+    wide = Space({"wide": tune.loguniform(1e-300, 1e300)}).parameters[0]
+    assert [label for _, label in tick_labels(wide)] == ["1e-300", "1", "1e+300"]
     assert tick_labels(kind) == [(0.0, "a"), (1.0, "b")]
     assert np.allclose(unit_positions(lr, np.array([1e-4, 1e-2, 1.0])), [0, 0.5, 1])
 

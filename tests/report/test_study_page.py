@@ -55,10 +55,10 @@ def test_names_and_errors_are_escaped(page: Reader) -> None:
     assert "fictitious <i>" in page.text
 
 
-@pytest.mark.parametrize("trials", [0, 1])
+@pytest.mark.parametrize(("trials", "failed"), [(0, 0), (1, 1), (1, 0)])
 @pytest.mark.slow
-def test_studies_with_few_trials_have_a_page(trials: int, tmp_path: Path) -> None:
-    path = write_report(study(trials, failed=min(trials, 1)), tmp_path / "new" / "page.html", status="running")
+def test_studies_with_few_trials_have_a_page(trials: int, failed: int, tmp_path: Path) -> None:
+    path = write_report(study(trials, failed=failed), tmp_path / "new" / "page.html", status="running")
     assert "running" in path.read_text()
 
 

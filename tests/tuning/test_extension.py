@@ -330,6 +330,10 @@ def test_stoppers_of_ray_and_functions_are_rules(tmp_path: Path) -> None:
     for rule in (long, tune.stopper.MaximumIterationStopper(3)):
         result = of_class(Training, tmp_path, stop=rule, method="random")
         assert result.reports["resource"].max() == 3
+    both = tune.stopper.CombinedStopper(tune.stopper.MaximumIterationStopper(3), rts.NoImprovement(2))
+    result = of_class(Training, tmp_path, stop=both, budget=30, method="random")
+    assert result.reports["resource"].max() == 3
+    assert result.reports["cost"].iloc[-1] - result.incumbent["cost"].iloc[-1] == 2 * 9
     for wrong in (3, "loss", [lambda: True], rts.NoImprovement):
         with pytest.raises(ArgumentError, match="`stop` is"):
             of_class(Training, tmp_path, stop=wrong)

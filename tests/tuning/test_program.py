@@ -68,6 +68,49 @@ def test_a_pattern_reads_any_output(reports: list[dict[str, Any]], tmp_path: Pat
     assert reports == [{"epoch": 3, "loss": 0.5}, {"epoch": 4, "loss": 0.001}, {"loss": 0.5}, {"loss": 0.001}]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (r"loss=(\S+)|loss: (\S+)", [{"loss": 0.5}]),
+        (r"loss(?:: ([\d.]+))?", [{"loss": 0.5}]),
+        (r"epoch (?P<epoch>\d+), loss: (\S+)", [{"loss": 0.5, "epoch": 3}]),
+        (r"acc (?P<loss>\S+)", [{"loss": 90}]),
+    ],
+)
+def test_groups_of_a_pattern_may_be_alternatives_and_mixed(
+    pattern: str, expected: list[dict[str, Any]], reports: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    command("print('loss'); print('epoch 3, loss: 0.5, acc 90%')", folder=tmp_path, pattern=pattern)({})
+    assert reports == expected
+
+
+def test_all_arguments_within_a_word_are_quoted_for_the_shell(reports: list[dict[str, Any]], tmp_path: Path) -> None:
+    words = ("sh", "-c", "set -- {args}; echo loss $#")
+    ProgramTrainable(words, "loss", folder=str(tmp_path), pattern=r"loss (\d)")({"lr": 0.5, "name": "two words"})
+    assert reports == [{"loss": 4}]
+
+
+def test_a_line_that_is_nested_too_deeply_is_no_metric(reports: list[dict[str, Any]], tmp_path: Path) -> None:
+    command("""print('{"a":' * 100000); print('{"loss": 1}')""", folder=tmp_path)({})
+    assert reports == [{"loss": 1}]
+
+
+@pytest.mark.usefixtures("reports")
+def test_an_error_shows_little_of_long_lines(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="status 3") as caught:
+        command("print('x' * 1000000); raise SystemExit(3)", folder=tmp_path)({})
+    assert len(str(caught.value)) < 2000
+
+
+def test_a_file_of_metrics_that_is_written_again_is_read_again(reports: list[dict[str, Any]], tmp_path: Path) -> None:
+    code = (
+        "import os, time\nfor loss in (3, 2):\n"
+        """    open(os.environ['TRIAL_DIR'] + '/m.json', 'w').write('{"loss": %d}\\n' % loss); time.sleep(0.5)"""
+    )
+    command(code, folder=tmp_path, metrics_file="m.json")({})
+    assert [report["loss"] for report in reports] == [3, 2]
+
+
 @pytest.mark.parametrize("text", ['{"loss": 1}\\n{"loss": 2}\\n', '{\\n "loss": 1}'])
 def test_a_file_of_metrics_is_read(text: str, reports: list[dict[str, Any]], tmp_path: Path) -> None:
     code = f"import os; print('out'); open(os.environ['TRIAL_DIR'] + '/metrics.json', 'w').write('{text}')"

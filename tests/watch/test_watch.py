@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import raytune_suite as rts
+from raytune_suite.cli import main
 from raytune_suite.cli.console import output
 from raytune_suite.cli.watch import summary, watch_on_terminal
 from raytune_suite.types import DECISIONS
@@ -69,6 +70,9 @@ def test_the_status_is_known_without_the_lock(growing: Path, finished: Path) -> 
     assert StudyReader(growing).status() == "running"
     lock.write_text(json.dumps({"host": socket.gethostname(), "pid": 2**22 + 1}))
     assert StudyReader(growing).status() == "interrupted"
+    for damaged in ("[]", "", json.dumps({"host": socket.gethostname(), "pid": 10**30})):
+        lock.write_text(damaged)
+        assert StudyReader(growing).status() == ("interrupted" if "host" in damaged else "running")
     lock.write_text(json.dumps({"host": "elsewhere", "pid": 1}))
     os.utime(growing / "reports.jsonl", (0, 0))
     assert StudyReader(growing).status() == "interrupted"
@@ -77,6 +81,13 @@ def test_the_status_is_known_without_the_lock(growing: Path, finished: Path) -> 
 def test_a_folder_without_a_study_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(rts.StudyError, match="none"):
         StudyReader(tmp_path / "none")
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http"])
+def test_a_port_that_cannot_exist_is_rejected(port: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["watch", str(tmp_path), "--port", port])
+    assert "--port" in capsys.readouterr().err
 
 
 @pytest.mark.slow

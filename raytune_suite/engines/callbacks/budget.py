@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, final
 
 from ray.tune import Callback, Stopper
 
+from raytune_suite.engines.flat_results import flattened
 from raytune_suite.types import STOPPED_BY, as_resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from ray.tune.experiment import Trial
 
@@ -39,12 +40,13 @@ class Cost:
         self._last: dict[str, float] = {}
         self._step: dict[str, float] = {}
 
-    def add(self, trial_id: str, result: Mapping[str, Any]) -> None:
+    def add(self, trial_id: str, result: dict[str, Any]) -> None:
         """Count a report."""
         if self.time_attr == "training_iteration":
             self.spent += 1
             return
-        resource = as_resource(result.get(self.time_attr))
+        nested = "/" in self.time_attr and self.time_attr not in result
+        resource = as_resource((flattened(result) if nested else result).get(self.time_attr))
         if resource is None:
             return
         last = self._last.get(trial_id, 0.0)

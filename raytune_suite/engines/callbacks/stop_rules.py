@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from ray.tune import Stopper
-from ray.tune.stopper import FunctionStopper
+from ray.tune.stopper import CombinedStopper, FunctionStopper
 
 from raytune_suite import seeding
 from raytune_suite.engines.callbacks.budget import Cost
@@ -226,6 +226,8 @@ def make_rules(stop: Any, objective: Objective) -> tuple[Stopper, ...]:
     for each in stop if isinstance(stop, Sequence) and not isinstance(stop, str) else [stop]:
         if isinstance(each, Mapping):
             rules += [_target(name, value, objective) for name, value in each.items()]
+        elif isinstance(each, CombinedStopper):  # what it does is what a list does, whose rules are bound
+            rules += make_rules(each._stoppers, objective)  # noqa: SLF001 - there is no public way
         elif isinstance(each, Stopper):
             rules.append(copy.deepcopy(each))
         elif callable(each) and not inspect.isclass(each) and _takes_two(each):

@@ -106,6 +106,11 @@ def test_each_report_costs_one_iteration() -> None:
     assert spent("training_iteration", ("a", {"training_iteration": 7}), ("a", {"training_iteration": 2})) == 2
 
 
+def test_a_resource_may_be_nested() -> None:
+    assert spent("info/steps", ("a", {"info": {"steps": 10}}), ("a", {"info": {"steps": 25}})) == 25
+    assert spent("info/steps", ("a", {"info/steps": 10})) == 10
+
+
 def test_a_report_costs_the_increase_of_the_resource_or_the_last_step_after_a_decrease() -> None:
     steps: tuple[tuple[str, dict[str, Any]], ...] = (
         ("a", {"steps": 10}),
