@@ -353,7 +353,7 @@ def _check_sides(method: Method) -> None:
     """
     searcher, scheduler = cast("Any", method.searcher), cast("Any", method.scheduler)
     if not isinstance(scheduler, StudyScheduler):
-        fix = "put a scheduler of Ray's into a `raytune_suite.schedulers.stock.StockScheduler`"
+        fix = "wrap a Ray scheduler in `raytune_suite.schedulers.stock.StockScheduler`"
         what = "a StudyScheduler, such as SCHEDULERS['fifo'](max_t=27)"
         raise ArgumentError.invalid("method.scheduler", scheduler, what, fix)
     if not isinstance(searcher, Searcher):

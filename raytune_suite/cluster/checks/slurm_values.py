@@ -128,7 +128,7 @@ def numbers(one: RayStart, directives: list[Directive], *, on_node: bool) -> Ite
                 reason = f"`--{option}` is {value}, which is {kinds[0].value!r}, with the type of the GPUs"
                 yield at(one.line, reason, f'write `--{option}="${{{name}##*:}}"`', name)
         if name in OF_FIRST_NODE and not on_node and len(components) > 1 and group not in ("", "0"):
-            reason = f"the script replaces {value} with the value of its own node, in part 0 of the job"
+            reason = f"the batch script expands {value} on its own node, which belongs to part 0 of the job"
             better = name.replace("_ON_NODE", "_PER_NODE" if "GPU" in name else "_PER_TASK")
             better = "SLURM_CPUS_PER_TASK" if better == "SLURM_JOB_CPUS_PER_NODE" else better
             shown = group if group.isdecimal() else "N"

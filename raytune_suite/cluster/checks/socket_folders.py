@@ -50,7 +50,7 @@ def problem_of(name: str, value: str, shared: list[str]) -> tuple[str, str, Seve
     if "YOUR-" in value or not value:
         return None
     if len(plain) > LONGEST:
-        reason = f"{name} has {len(plain)} characters, so the paths of Ray's sockets exceed 107, and it does not start"
+        reason = f"{name} has {len(plain)} characters: the paths of Ray's sockets exceed 107, so Ray does not start"
         return reason, remedy, "error"
     if not value.startswith(("/", "$", "~", "`")):
         return f"{name} is {value}, a relative path, but Ray needs an absolute one", f"write /tmp/{value}", "error"
